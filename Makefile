@@ -1,0 +1,67 @@
+# Two commands set everything up: make demo, make test. `make help` lists the rest.
+
+PYTHON ?= python3.11
+VENV ?= .venv
+BIN := $(VENV)/bin
+COURSE := $(BIN)/course
+DEMO := build/demo
+# TensorFlow's start-up messages would drown what the commands say.
+export TF_CPP_MIN_LOG_LEVEL ?= 3
+
+.PHONY: help demo test lint format release formgrader constraints clean
+.DEFAULT_GOAL := help
+
+help:  ## list the targets
+	@grep -E '^[a-z]+:.*##' $(MAKEFILE_LIST) | sed -E 's/^([a-z]+):[^#]*## (.*)/  make \1\t\2/' | expand -t 20
+
+demo: $(VENV)/.instructor  ## set up, then take a small class from source to report
+	$(COURSE) release
+	$(BIN)/python -m tests.submissions $(DEMO) 02-mnist
+	@# One submission is damaged on purpose: the class is graded all the same, and grade exits with 1.
+	$(COURSE) -C $(DEMO) grade 02-mnist || test $$? -eq 1
+	$(COURSE) -C $(DEMO) feedback 02-mnist
+	$(COURSE) run 02-mnist --profile smoke
+	$(COURSE) report --gradebook $(DEMO)
+	@echo
+	@$(BIN)/python -m tests.submissions.table $(DEMO)
+
+test: $(VENV)/.dev lint  ## set up, then lint and run every test that this machine can
+	$(BIN)/python -m pytest $(PYTEST_ARGS)
+
+lint: $(VENV)/.dev
+	$(BIN)/ruff check .
+	$(BIN)/ruff format --check .
+	$(COURSE) release --check
+
+format: $(VENV)/.dev  ## format code and notebooks, strip outputs
+	$(BIN)/ruff check --fix .
+	$(BIN)/ruff format .
+	$(BIN)/nbstripout --keep-id source/*/*.ipynb
+
+release: $(VENV)/.instructor  ## compile source/ into release/
+	$(COURSE) release
+
+formgrader: $(VENV)/.instructor  ## grade by hand: JupyterLab with the formgrader
+	$(BIN)/jupyter lab --LabApp.default_url=/formgrader
+
+constraints:  ## pin anew: newest versions of everything, written to constraints.txt
+	rm -rf build/pins && $(PYTHON) -m venv build/pins
+	build/pins/bin/pip install --quiet -e '.[dev]'
+	sed '/^[^#]/d' constraints.txt > build/pins.txt
+	build/pins/bin/pip freeze --exclude-editable --exclude cnn-course >> build/pins.txt
+	mv build/pins.txt constraints.txt && rm -rf build/pins
+
+clean:  ## remove what make made, but no student's work
+	rm -rf $(VENV) build
+
+$(VENV)/bin/python:
+	$(PYTHON) -m venv $(VENV)
+
+# The demo needs no development tools, so it does not wait for them.
+$(VENV)/.instructor: pyproject.toml constraints.txt | $(VENV)/bin/python
+	$(BIN)/pip install --quiet --constraint constraints.txt --editable '.[instructor]'
+	@touch $@
+
+$(VENV)/.dev: pyproject.toml constraints.txt | $(VENV)/bin/python
+	$(BIN)/pip install --quiet --constraint constraints.txt --editable '.[dev]'
+	@touch $@ $(VENV)/.instructor

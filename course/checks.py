@@ -1,0 +1,199 @@
+"""Checks that answer a student: what was tested, what came, what was expected, the usual slip.
+
+Every check prints a line where it holds and raises `CheckFailed` where it does not. The notebooks'
+test cells are made of them; none of them knows a graded answer.
+"""
+
+import numpy as np
+
+
+class CheckFailed(AssertionError):
+    """A check that does not hold; its text is all that a student needs to see."""
+
+    def _render_traceback_(self):
+        # IPython shows this in place of a traceback, which would bury the reason under the lines of
+        # the check itself.
+        return [f"Not yet: {self}"]
+
+
+def that(what, holds, hint=""):
+    """Check that something holds.
+
+    Parameters
+    ----------
+    what : str
+        The claim, such as "every weight is trainable".
+    holds : bool
+        Whether it does.
+    hint : str
+        The usual slip, shown where the check fails.
+    """
+    if not holds:
+        _fail(f"{what}: this does not hold.", hint)
+    print(f"ok: {what}")
+
+
+def equal(what, got, expected, hint="", slips=None):
+    """Check that a value equals the expected one.
+
+    Parameters
+    ----------
+    what : str
+        What is tested, such as "parameters of conv_1".
+    got, expected
+        Numbers, strings, tuples, lists or dicts, compared with `==` and by type: True is not 1, and
+        (2, 3) is not [2, 3], but 3 equals 3.0 and NumPy's numbers equal Python's.
+    hint : str
+        The usual slip, shown where the check fails.
+    slips : dict, optional
+        Wrong values that are to be expected, each with the reason it is wrong.
+    """
+    if not _same(got, expected):
+        for value, reason in (slips or {}).items():
+            if _same(got, value):
+                # The reason is the answer; the expected value would spoil the next attempt.
+                _fail(f"{what}: got {_short(got)}.", reason)
+        _fail(f"{what}: got {_short(got)}, expected {_short(expected)}.", hint)
+    print(f"ok: {what}: {_short(got)}")
+
+
+def answer(what, got, expected, hint="", slips=None):
+    """Check an answer without telling the right one: like `equal`, but a miss shows only reasons.
+
+    Parameters
+    ----------
+    what : str
+        The question in a few words.
+    got, expected
+        As in `equal`. A value of None or Ellipsis counts as unanswered.
+    hint : str
+        Where to look again, shown where no slip fits.
+    slips : dict, optional
+        Wrong answers that are to be expected, each with the reason it is wrong.
+    """
+    if got is None or got is ...:
+        _fail(f"{what}: there is no answer yet.", "")
+    if not _same(got, expected):
+        reasons = [reason for value, reason in (slips or {}).items() if _same(got, value)]
+        _fail(f"{what}: {_short(got)} is not right.", reasons[0] if reasons else hint)
+    print(f"ok: {what}: {_short(got)}")
+
+
+def one_of(what, got, options, hint=""):
+    """Check that a value is one of several right ones."""
+    if not any(_same(got, option) for option in options):
+        _fail(f"{what}: got {_short(got)}, expected {' or '.join(map(_short, options))}.", hint)
+    print(f"ok: {what}: {_short(got)}")
+
+
+def array(what, got, *, shape=None, dtype=None, hint=""):
+    """Check that something is an array of the expected shape and type.
+
+    Parameters
+    ----------
+    what : str
+        What is tested, such as "prepare_images(images)".
+    got : array_like
+        A NumPy array or a tensor of the backend.
+    shape : tuple of int, optional
+        The expected shape.
+    dtype : str, optional
+        The expected type of its numbers, such as "float32".
+    hint : str
+        The usual slip, shown where the check fails.
+    """
+    if not hasattr(got, "shape") or not hasattr(got, "dtype"):
+        _fail(f"{what}: got {_kind(got)}, expected an array.", hint)
+    if shape is not None and tuple(got.shape) != tuple(shape):
+        _fail(f"{what}: got shape {tuple(got.shape)}, expected {tuple(shape)}.", hint)
+    if dtype is not None and np.asarray(got).dtype.name != dtype:
+        _fail(f"{what}: got numbers of type {np.asarray(got).dtype.name}, expected {dtype}.", hint)
+    described = ", ".join(str(part) for part in (shape, dtype) if part is not None)
+    print(f"ok: {what}: {described or 'an array'}")
+
+
+def close(what, got, expected, tolerance=1e-6, hint=""):
+    """Check that numbers equal the expected ones but for rounding.
+
+    Parameters
+    ----------
+    what : str
+        What is tested.
+    got, expected : float or array_like
+        Compared by shape and by value; NaN equals nothing.
+    tolerance : float
+        The largest absolute difference that passes.
+    hint : str
+        The usual slip, shown where the check fails.
+    """
+    try:
+        got_numbers = np.asarray(got, dtype="float64")
+    except (TypeError, ValueError):
+        _fail(f"{what}: got {_kind(got)}, expected {_short(expected)}.", hint)
+    expected_numbers = np.asarray(expected, dtype="float64")
+    if got_numbers.shape != expected_numbers.shape:
+        _fail(f"{what}: got shape {got_numbers.shape}, expected {expected_numbers.shape}.", hint)
+    # Written so that NaN fails: a comparison with NaN is never true.
+    wrong = ~(np.abs(got_numbers - expected_numbers) <= tolerance)
+    if wrong.any():
+        place = tuple(int(index) for index in np.argwhere(wrong)[0])
+        where = f" at index {place}" if place else ""
+        _fail(
+            f"{what}: got {got_numbers[place]:.6g}{where}, expected {expected_numbers[place]:.6g}"
+            + (f" ({wrong.sum()} of {wrong.size} numbers differ)." if place else "."),
+            hint,
+        )
+    print(f"ok: {what}")
+
+
+def at_least(what, got, bound, hint=""):
+    """Check that a number reaches a bound."""
+    if not isinstance(got, int | float | np.number) or not got >= bound:
+        _fail(f"{what}: got {_short(got)}, expected at least {_short(bound)}.", hint)
+    print(f"ok: {what}: {_short(got)} (at least {_short(bound)})")
+
+
+def _fail(sentence, hint):
+    raise CheckFailed(f"{sentence} {hint}".rstrip())
+
+
+def _same(got, expected):
+    """Compare by value and by kind, without trusting the `__eq__` of a foreign class."""
+    got, expected = _plain(got), _plain(expected)
+    if isinstance(expected, tuple | list):
+        return (
+            type(got) is type(expected)
+            and len(got) == len(expected)
+            and all(map(_same, got, expected))
+        )
+    if isinstance(expected, dict):
+        return (
+            type(got) is dict
+            and got.keys() == expected.keys()
+            and all(_same(got[key], value) for key, value in expected.items())
+        )
+    if isinstance(expected, bool) or type(got) is bool:
+        return type(got) is type(expected) and got == expected
+    if isinstance(expected, int | float):
+        return type(got) in (int, float) and got == expected
+    return type(got) is type(expected) and got == expected
+
+
+def _plain(value):
+    return value.item() if isinstance(value, np.generic) else value
+
+
+def _kind(value):
+    if value is None or value is ...:
+        return "no answer"
+    return f"{_short(value)} (a {type(value).__name__})"
+
+
+def _short(value, limit=120):
+    value = _plain(value)
+    if type(value) is int:
+        return f"{value:,}"
+    if type(value) is float:
+        return f"{value:.6g}"
+    text = " ".join(repr(value).split())
+    return text if len(text) <= limit else text[: limit - 3] + "..."

@@ -1,0 +1,233 @@
+"""The command `course`: parses, calls one function, prints.
+
+Modules that take seconds to import are imported by the commands that need them, so that
+`course --help` and a mistyped name answer at once.
+"""
+
+import argparse
+import ast
+import os
+import sys
+from pathlib import Path
+
+from course import __version__
+from course.errors import CourseError
+from course.profiles import PROFILES
+
+
+def main(arguments=None):
+    """Run the command line and return the exit code: 0 only when all went well."""
+    parsed = _parser().parse_args(arguments)
+    # nbgrader starts `alembic`, Jupyter its kernels: find both without an activated environment.
+    os.environ["PATH"] = os.pathsep.join([str(Path(sys.executable).parent), os.environ["PATH"]])
+    try:
+        return parsed.command(parsed)
+    except CourseError as error:
+        print(f"course: {error}", file=sys.stderr)
+        return 1
+    except ModuleNotFoundError as error:
+        if (error.name or "").partition(".")[0] not in INSTRUCTOR_PACKAGES:
+            raise
+        print(
+            f"course: this command needs {error.name}, which is not installed: run"
+            ' pip install "cnn-course[instructor]" from a clone of the course, or make demo.',
+            file=sys.stderr,
+        )
+        return 1
+    except KeyboardInterrupt:
+        print(
+            "course: stopped; what is done is kept, so run the same command to go on.",
+            file=sys.stderr,
+        )
+        return 130
+
+
+INSTRUCTOR_PACKAGES = {
+    "jinja2",
+    "nbclient",
+    "nbconvert",
+    "nbformat",
+    "nbgrader",
+    "papermill",
+    "traitlets",
+}
+
+
+def _parser():
+    parser = argparse.ArgumentParser(prog="course", description="Building CNNs with Keras.")
+    parser.add_argument("--version", action="version", version=f"course {__version__}")
+    parser.add_argument(
+        "-C",
+        dest="root",
+        type=Path,
+        default=Path(),
+        metavar="DIR",
+        help="the course directory (default: here)",
+    )
+    commands = parser.add_subparsers(required=True, metavar="COMMAND")
+
+    def add(name, function, summary, names="*"):
+        command = commands.add_parser(name, help=summary, description=summary)
+        command.set_defaults(command=function)
+        if names:
+            command.add_argument(
+                "names", nargs=names, metavar="NAME", help="assignments; none means all"
+            )
+        return command
+
+    release = add("release", _release, "Compile source/ into release/.")
+    release.add_argument(
+        "--check", action="store_true", help="change nothing; fail if release/ is stale"
+    )
+
+    grade = add("grade", _grade, "Grade what lies in submitted/.")
+    grade.add_argument("--student", metavar="S", help="only this student's submission")
+    grade.add_argument("--force", action="store_true", help="grade again what is graded already")
+
+    feedback = add("feedback", _feedback, "Write feedback pages for what is graded.")
+    feedback.add_argument("--student", metavar="S", help="only this student's page")
+
+    run = add("run", _run, "Run the solution notebooks headlessly.")
+    run.add_argument(
+        "--profile", default="smoke", help=f"one of {', '.join(PROFILES)} (default: smoke)"
+    )
+    run.add_argument(
+        "--seed", type=int, default=0, help="what every random number starts from (default: 0)"
+    )
+    run.add_argument(
+        "-p",
+        dest="parameters",
+        action="append",
+        default=[],
+        metavar="NAME=VALUE",
+        help="set another parameter",
+    )
+
+    add(
+        "report",
+        _report,
+        "Write build/report/index.html from the gradebook and the runs.",
+        names=None,
+    ).add_argument(
+        "--gradebook", type=Path, metavar="DIR", help="take the scores of another course directory"
+    )
+    return parser
+
+
+def _release(arguments):
+    from course.grading import coursework, releases
+
+    names = coursework.assignment_names(arguments.root, arguments.names)
+    if arguments.check:
+        stale = [path for name in names for path in releases.stale_files(arguments.root, name)]
+        for path in stale:
+            print(
+                f"stale: {path} is not what source/ compiles to: run course release.",
+                file=sys.stderr,
+            )
+        if not stale:
+            print(f"fresh: {', '.join(names)}")
+        return 1 if stale else 0
+    for name in names:
+        releases.build(arguments.root, name)
+        print(f"compiled source/{name} into release/{name}")
+    return 0
+
+
+def _grade(arguments):
+    from course.grading import coursework, grades
+
+    names = coursework.assignment_names(arguments.root, arguments.names)
+    done, missing = [], []
+    for name in names:
+        try:
+            for grade in grades.grade(arguments.root, name, arguments.student, arguments.force):
+                done.append(grade)
+                print(_grade_line(grade), flush=True)
+        except CourseError as error:
+            missing.append(error)
+    # Where every assignment is asked for, one that nobody has handed in yet is no mistake.
+    if missing and (arguments.names or not done):
+        raise missing[0]
+    failed = sum(grade.failed for grade in done)
+    by_hand = sum(grade.by_hand for grade in done)
+    print(f"{len(done) - failed} graded, {failed} not; {by_hand} with cells to grade by hand")
+    return 1 if failed else 0
+
+
+def _grade_line(grade):
+    points = "    -    " if grade.score is None else f"{grade.score:4g}/{grade.max_score:<4g}"
+    hand = ", some by hand still" if grade.by_hand else ""
+    return (
+        f"{grade.assignment}  {points}  {grade.seconds:5.1f} s  {grade.student}: {grade.note}{hand}"
+    )
+
+
+def _feedback(arguments):
+    from course.grading import coursework, grades
+
+    pages = 0
+    for name in coursework.assignment_names(arguments.root, arguments.names):
+        if arguments.names or any(Path(arguments.root, "autograded").glob(f"*/{name}")):
+            for page in grades.feedback(arguments.root, name, arguments.student):
+                print(page)
+                pages += 1
+    if not pages:
+        raise CourseError(
+            f"there is nothing graded in {arguments.root / 'autograded'}: run course grade first."
+        )
+    return 0
+
+
+def _run(arguments):
+    from course.grading.coursework import assignment_names, source_notebook
+    from course.profiles import check_profile
+
+    check_profile(arguments.profile)
+    names = assignment_names(arguments.root, arguments.names)
+    parameters = {"profile": arguments.profile, "seed": arguments.seed} | _parse(
+        arguments.parameters
+    )
+
+    from course.regression import runs
+
+    sources = {name: source_notebook(arguments.root, name).resolve() for name in names}
+    for source in sources.values():
+        runs.check_parameters(source, parameters)
+    kept = (arguments.root / "build" / "runs").resolve()
+    done = [runs.run_notebook(source, kept, name, parameters) for name, source in sources.items()]
+    for run in done:
+        verdict = "failed" if run.error else "passed"
+        print(f"{run.assignment}  {run.profile}  {run.seconds:.1f} s  {verdict}")
+        for name, value in run.metrics.items():
+            print(f"    {name} = {value}")
+        print(f"    kept in {run.notebook}")
+        if run.error:
+            print(f"course: {run.assignment}: {run.error}", file=sys.stderr)
+    return 1 if any(run.error for run in done) else 0
+
+
+def _parse(pairs):
+    """Return `NAME=VALUE` arguments as a dict; a value that is no Python literal is text."""
+    parameters = {}
+    for pair in pairs:
+        name, equals, value = pair.partition("=")
+        if not equals:
+            raise CourseError(f"-p {pair} sets nothing: write it as -p NAME=VALUE.")
+        try:
+            parameters[name] = ast.literal_eval(value)
+        except (ValueError, SyntaxError):
+            parameters[name] = value
+    return parameters
+
+
+def _report(arguments):
+    from course.grading import coursework, grades
+    from course.regression import report, runs
+
+    coursework.assignment_names(arguments.root)
+    scores = grades.scores(arguments.gradebook or arguments.root)
+    kept = runs.kept_runs(arguments.root / "build" / "runs")
+    page = report.write(arguments.root / "build" / "report" / "index.html", scores, kept)
+    print(page)
+    return 0

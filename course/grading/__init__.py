@@ -1,0 +1,1 @@
+"""The instructor's side: releases, grading and feedback, on nbgrader."""

@@ -1,0 +1,77 @@
+"""The course directory as nbgrader sees it: where it lies, which assignments it has."""
+
+import logging
+import warnings
+from pathlib import Path
+
+from course.errors import CourseError
+
+CONFIG_NAME = "nbgrader_config.py"
+
+
+def assignment_names(root, wanted=()):
+    """Return the names of the assignments in `source/`, or those wanted of them.
+
+    Parameters
+    ----------
+    root : Path
+        The course directory.
+    wanted : sequence of str
+        Names as the folders have them; none means all.
+
+    Returns
+    -------
+    list of str
+        In the order of the course.
+
+    Raises
+    ------
+    CourseError
+        If this is no course directory or an assignment is not in it.
+    """
+    root = Path(root)
+    if not (root / CONFIG_NAME).is_file():
+        raise CourseError(
+            f"{root.resolve()} is not a course directory (it has no {CONFIG_NAME}): go to the one"
+            " that has it, or name it with -C."
+        )
+    known = sorted(path.parent.name for path in root.glob("source/*/*.ipynb"))
+    for name in wanted:
+        if name not in known:
+            raise CourseError(
+                f"{name!r} is not an assignment in {root / 'source'}: choose of {', '.join(known)}."
+            )
+    return [name for name in known if not wanted or name in wanted]
+
+
+def source_notebook(root, name):
+    """Return the path of an assignment's one source notebook."""
+    (notebook,) = Path(root, "source", name).glob("*.ipynb")
+    return notebook
+
+
+def open_api(root):
+    """Return nbgrader's API for a course directory, with the directory's own configuration.
+
+    nbgrader's log is kept out of the terminal; each call of the API returns its own.
+    """
+    from nbgrader.apps import NbGraderAPI
+    from nbgrader.apps.baseapp import NbGrader
+    from sqlalchemy.exc import SAWarning
+
+    # nbgrader 0.9 works with SQLAlchemy 2.1, which warns of changes to come on every submission.
+    warnings.filterwarnings("ignore", category=SAWarning)
+    app = NbGrader()
+    app.initialize([], root=str(Path(root).resolve()))
+    app.log.handlers.clear()
+    app.log.propagate = False
+    app.log.setLevel(logging.INFO)
+    return NbGraderAPI(coursedir=app.coursedir, parent=app)
+
+
+def last_error(log):
+    """Return the last line that an nbgrader log has to say on what went wrong."""
+    lines = [line.strip() for line in (log or "").splitlines() if line.strip()]
+    # nbgrader ends with "see the above traceback"; the exception's own line says more.
+    telling = [line for line in lines if "Error" in line.split(" ")[0] and not line.startswith("[")]
+    return (telling or lines or ["nbgrader gave no reason"])[-1]

@@ -1,0 +1,100 @@
+"""Compiling `source/` into `release/`."""
+
+import filecmp
+import shutil
+import tempfile
+from pathlib import Path
+
+from course.errors import CourseError
+from course.grading.coursework import last_error, open_api
+
+
+def build(root, name):
+    """Compile one assignment into `release/` and enter its cells in the gradebook.
+
+    The old release stays whole until the new one is.
+
+    Parameters
+    ----------
+    root : Path
+        The course directory.
+    name : str
+        The assignment.
+
+    Raises
+    ------
+    CourseError
+        If nbgrader refuses the source notebook; its reason is in the message.
+    """
+    target = Path(root, "release", name)
+    target.parent.mkdir(exist_ok=True)
+    with tempfile.TemporaryDirectory(prefix=".building-", dir=target.parent) as workshop:
+        fresh = _generate(root, name, Path(workshop, "new"))
+        if target.exists():
+            target.rename(Path(workshop, "old"))
+        fresh.rename(target)
+
+
+def stale_files(root, name):
+    """Return the files in which a release differs from what its source compiles to.
+
+    Parameters
+    ----------
+    root : Path
+        The course directory; nothing in it changes, the gradebook neither.
+    name : str
+        The assignment.
+
+    Returns
+    -------
+    list of str
+        Paths below the course directory; empty where the release is fresh.
+    """
+    with tempfile.TemporaryDirectory(prefix="release-") as workshop:
+        database = f"sqlite:///{workshop}/gradebook.db"
+        fresh = _generate(root, name, Path(workshop, "new"), database)
+        return [
+            f"release/{name}/{path}" for path in _differences(fresh, Path(root, "release", name))
+        ]
+
+
+def ensure_in_gradebook(root, name):
+    """Enter an assignment's cells in the gradebook unless they are there.
+
+    A fresh clone has releases but no gradebook.
+    """
+    api = open_api(root)
+    with api.gradebook as gradebook:
+        known = {assignment.name for assignment in gradebook.assignments}
+    if name not in known:
+        with tempfile.TemporaryDirectory(prefix="release-") as workshop:
+            _generate(root, name, Path(workshop, "new"))
+
+
+def _generate(root, name, release_directory, database=None):
+    """Let nbgrader compile into another directory; return the assignment's folder there."""
+    api = open_api(root)
+    api.coursedir.release_directory = str(release_directory)
+    if database:
+        api.coursedir.db_url = database
+    result = api.generate_assignment(name, force=True)
+    if not result["success"]:
+        shutil.rmtree(release_directory, ignore_errors=True)
+        raise CourseError(f"source/{name} does not compile: {last_error(result['log'])}")
+    return Path(release_directory, name)
+
+
+def _differences(fresh, committed):
+    files = {
+        path.relative_to(tree)
+        for tree in (fresh, committed)
+        for path in tree.rglob("*")
+        if path.is_file()
+    }
+    return sorted(
+        str(file)
+        for file in files
+        if not (fresh / file).is_file()
+        or not (committed / file).is_file()
+        or not filecmp.cmp(fresh / file, committed / file, shallow=False)
+    )

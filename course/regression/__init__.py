@@ -1,0 +1,1 @@
+"""Headless runs of the solution notebooks, and the report on them."""

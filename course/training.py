@@ -1,0 +1,98 @@
+"""Small helpers around training: timing, accuracy in inference mode, a table of results."""
+
+import time
+
+import numpy as np
+
+
+class Stopwatch:
+    """Measure the seconds that a `with` block takes.
+
+    Attributes
+    ----------
+    seconds : float
+        Wall time of the block, in seconds; 0 until it ends.
+
+    Examples
+    --------
+    >>> with Stopwatch() as watch:
+    ...     pass
+    >>> watch.seconds < 1
+    True
+    """
+
+    seconds = 0.0
+
+    def __enter__(self):
+        self._start = time.perf_counter()
+        return self
+
+    def __exit__(self, *exception):
+        self.seconds = time.perf_counter() - self._start
+
+
+def accuracy(probabilities, labels):
+    """Return the share of pictures whose most probable class is the right one.
+
+    Parameters
+    ----------
+    probabilities : array_like, shape (n, num_classes)
+        What `model.predict` returns.
+    labels : array_like of int, shape (n,)
+        The true classes.
+
+    Returns
+    -------
+    float
+        From 0 to 1.
+
+    Raises
+    ------
+    ValueError
+        If the two do not belong together.
+    """
+    probabilities, labels = np.asarray(probabilities), np.asarray(labels)
+    if probabilities.ndim != 2 or labels.shape != probabilities.shape[:1]:
+        raise ValueError(
+            f"expected probabilities (n, num_classes) and labels (n,), got {probabilities.shape}"
+            f" and {labels.shape}: pass whole-number labels, not one-hot rows."
+        )
+    return float(np.mean(probabilities.argmax(axis=1) == labels))
+
+
+def results_table(rows):
+    """Return a text table of networks, one row each, for `print`.
+
+    Parameters
+    ----------
+    rows : list of dict
+        Column name to value; the columns are those of the first row. Names that end in "accuracy"
+        hold shares from 0 to 1 and are shown in percent.
+
+    Returns
+    -------
+    str
+        The table, numbers aligned to the right.
+    """
+    names = list(rows[0])
+    cells = [names] + [[_cell(name, row.get(name)) for name in names] for row in rows]
+    widths = [max(len(line[column]) for line in cells) for column in range(len(names))]
+    left = [isinstance(rows[0][name], str) for name in names]
+    lines = [
+        "  ".join(
+            cell.ljust(width) if is_text else cell.rjust(width)
+            for cell, width, is_text in zip(line, widths, left, strict=True)
+        ).rstrip()
+        for line in cells
+    ]
+    return "\n".join([lines[0], "-" * max(map(len, lines)), *lines[1:]])
+
+
+def _cell(name, value):
+    if value is None:
+        return "-"
+    if isinstance(value, str):
+        return value
+    if name.endswith("accuracy"):
+        return f"{100 * value:.1f} %"
+    return f"{value:,}" if isinstance(value, int | np.integer) else f"{value:,.1f}"
