@@ -5,6 +5,7 @@ VENV ?= .venv
 BIN := $(VENV)/bin
 COURSE := $(BIN)/course
 DEMO := build/demo
+COURSE_DIR ?= .
 # TensorFlow's start-up messages would drown what the commands say.
 export TF_CPP_MIN_LOG_LEVEL ?= 3
 
@@ -22,8 +23,10 @@ demo: $(VENV)/.instructor  ## set up, then take a small class from source to rep
 	$(COURSE) -C $(DEMO) feedback 02-mnist
 	$(COURSE) run 02-mnist --profile smoke
 	$(COURSE) report --gradebook $(DEMO)
-	@echo
-	@$(BIN)/python -m tests.submissions.table $(DEMO)
+	@printf '\nNext:\n'
+	@printf '  1. open build/report/index.html and $(DEMO)/feedback/relu-missing/02-mnist/mnist.html\n'
+	@printf '  2. do it as a student would:  $(BIN)/jupyter lab release/02-mnist/mnist.ipynb\n'
+	@printf '  3. grade the written answers: $(MAKE) formgrader COURSE_DIR=$(DEMO)\n'
 
 test: $(VENV)/.dev lint  ## set up, then lint and run every test that this machine can
 	$(BIN)/python -m pytest $(PYTEST_ARGS)
@@ -42,13 +45,15 @@ release: $(VENV)/.instructor  ## compile source/ into release/
 	$(COURSE) release
 
 formgrader: $(VENV)/.instructor  ## grade by hand: JupyterLab with the formgrader
-	$(BIN)/jupyter lab --LabApp.default_url=/formgrader
+	cd $(COURSE_DIR) && $(abspath $(BIN))/jupyter lab --LabApp.default_url=/formgrader
 
 constraints:  ## pin anew: newest versions of everything, written to constraints.txt
 	rm -rf build/pins && $(PYTHON) -m venv build/pins
 	build/pins/bin/pip install --quiet -e '.[dev]'
 	sed '/^[^#]/d' constraints.txt > build/pins.txt
-	build/pins/bin/pip freeze --exclude-editable --exclude cnn-course >> build/pins.txt
+	build/pins/bin/pip freeze --exclude-editable >> build/pins.txt
+	@# The same version where there is no tensorflow-cpu.
+	sed -n 's/^tensorflow[_-]cpu==/tensorflow==/p' build/pins.txt >> build/pins.txt
 	mv build/pins.txt constraints.txt && rm -rf build/pins
 
 clean:  ## remove what make made, but no student's work

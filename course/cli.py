@@ -13,6 +13,7 @@ from pathlib import Path
 from course import __version__
 from course.errors import CourseError
 from course.profiles import PROFILES
+from course.training import results_table
 
 
 def main(arguments=None):
@@ -197,14 +198,18 @@ def _run(arguments):
     kept = (arguments.root / "build" / "runs").resolve()
     done = [runs.run_notebook(source, kept, name, parameters) for name, source in sources.items()]
     for run in done:
-        verdict = "failed" if run.error else "passed"
-        print(f"{run.assignment}  {run.profile}  {run.seconds:.1f} s  {verdict}")
+        print(_run_line(run))
         for name, value in run.metrics.items():
             print(f"    {name} = {value}")
         print(f"    kept in {run.notebook}")
         if run.error:
             print(f"course: {run.assignment}: {run.error}", file=sys.stderr)
     return 1 if any(run.error for run in done) else 0
+
+
+def _run_line(run):
+    verdict = "failed" if run.error else "passed"
+    return f"{run.assignment}  {run.profile}, {run.backend}  {run.seconds:.1f} s  {verdict}"
 
 
 def _parse(pairs):
@@ -229,5 +234,19 @@ def _report(arguments):
     scores = grades.scores(arguments.gradebook or arguments.root)
     kept = runs.kept_runs(arguments.root / "build" / "runs")
     page = report.write(arguments.root / "build" / "report" / "index.html", scores, kept)
-    print(page)
+    if scores:
+        print(results_table([_score_row(grade) for grade in scores]))
+    for run in kept:
+        print(_run_line(run))
+    print(f"report: {page}")
     return 0
+
+
+def _score_row(grade):
+    return {
+        "assignment": grade.assignment,
+        "student": grade.student,
+        "points": f"{grade.score:g}",
+        "of": f"{grade.max_score:g}",
+        "by hand": "to do" if grade.by_hand else "done",
+    }

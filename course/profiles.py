@@ -1,5 +1,6 @@
 """Profiles: which data a notebook uses and how long it may train."""
 
+import logging
 import os
 from dataclasses import dataclass
 
@@ -77,6 +78,8 @@ def setup(profile=None, seed=0):
     device = _device(keras)
     run = Run(profile or device.lower(), seed, keras.backend.backend(), device)
     keras.utils.set_random_seed(seed)
+    # A notebook trains several networks, which TensorFlow takes for a mistake and warns about.
+    logging.getLogger("tensorflow").setLevel(logging.ERROR)
     data = "synthetic" if run.profile == "smoke" else datasets.data_directory()
     print(f"Keras {keras.__version__} on {run.backend}, {device}")
     print(f"profile  {run.profile}: {PROFILES[run.profile]}")

@@ -7,89 +7,19 @@ that a network which looks for shapes wherever they are does clearly better than
 
 import numpy as np
 
+from course.datasets.strokes import WRITINGS
 from course.errors import CourseError
 
 IMAGE_SIZE = 28  # pixels, as in MNIST
 DIGIT_HEIGHT = 17.0  # pixels; MNIST's digits fill 20, ours leave room to move
 # How much the pictures differ: half-widths of uniform distributions around the drawn strokes.
 # Measured with 500 training and 1,000 test pictures: see tests/datasets/test_digits.py.
-SHIFT = 3.6  # pixels
+SHIFT = 3.8  # pixels
 ROTATION = 0.15  # radians
 SHEAR = 0.15
 STRETCH = 0.1  # of width and height, independently
 WOBBLE = 0.03  # of the digit's height
 NOISE = 4.0  # grey levels, standard deviation
-
-
-def _arc(center_x, center_y, radius_x, radius_y, start, stop):
-    """Return points of an ellipse's arc; degrees, 0 to the right, 90 down, 30 a step."""
-    angles = np.radians(np.linspace(start, stop, round(abs(stop - start) / 30) + 1))
-    return [
-        (center_x + radius_x * np.cos(angle), center_y + radius_y * np.sin(angle))
-        for angle in angles
-    ]
-
-
-# Ways of writing each digit: strokes of (x, y) points, x to the right, y down, from 0 to 1.
-WRITINGS = {
-    0: [
-        [_arc(0.5, 0.5, 0.33, 0.5, -90, -450)],
-        [_arc(0.5, 0.5, 0.26, 0.5, -50, -400)],
-    ],
-    1: [
-        [[(0.5, 0), (0.5, 1)]],
-        [[(0.28, 0.26), (0.52, 0), (0.52, 1)]],
-        [[(0.28, 0.26), (0.52, 0), (0.52, 1)], [(0.25, 1), (0.78, 1)]],
-    ],
-    2: [
-        [[*_arc(0.5, 0.28, 0.3, 0.28, 190, 400), (0.18, 1), (0.84, 1)]],
-        [
-            [
-                *_arc(0.5, 0.28, 0.28, 0.28, 200, 400),
-                *_arc(0.28, 0.87, 0.12, 0.1, 60, 290),
-                (0.85, 0.98),
-            ]
-        ],
-    ],
-    3: [
-        [[*_arc(0.45, 0.25, 0.3, 0.25, 200, 440), *_arc(0.43, 0.75, 0.36, 0.25, -80, 160)]],
-        [[(0.18, 0), (0.76, 0), (0.42, 0.4), *_arc(0.42, 0.7, 0.34, 0.3, -80, 150)]],
-    ],
-    4: [
-        [[(0.32, 0), (0.12, 0.6), (0.9, 0.6)], [(0.66, 0.25), (0.62, 1)]],
-        [[(0.68, 1), (0.68, 0), (0.1, 0.68), (0.92, 0.68)]],
-    ],
-    5: [
-        [[(0.82, 0), (0.28, 0), (0.24, 0.45), *_arc(0.44, 0.7, 0.35, 0.3, -115, 150)]],
-        [
-            [(0.3, 0.08), (0.26, 0.45), *_arc(0.44, 0.7, 0.35, 0.3, -115, 150)],
-            [(0.3, 0.06), (0.86, 0)],
-        ],
-    ],
-    6: [
-        [[*_arc(0.75, 0.65, 0.55, 0.65, -100, -170), *_arc(0.5, 0.72, 0.3, 0.28, 180, -170)]],
-        [[(0.62, 0), (0.24, 0.6), *_arc(0.48, 0.74, 0.27, 0.26, 180, -150)]],
-    ],
-    7: [
-        [[(0.14, 0), (0.84, 0), (0.4, 1)]],
-        [[(0.14, 0), (0.84, 0), (0.4, 1)], [(0.32, 0.5), (0.8, 0.48)]],
-        [[(0.14, 0.2), (0.16, 0.02), (0.86, 0.02), (0.54, 0.5), (0.44, 1)]],
-    ],
-    8: [
-        [_arc(0.5, 0.24, 0.26, 0.24, 90, 450), _arc(0.5, 0.74, 0.32, 0.26, -90, 270)],
-        [
-            [
-                *_arc(0.5, 0.23, 0.27, 0.23, -20, -220),
-                *_arc(0.5, 0.75, 0.31, 0.25, -40, 220),
-                (0.75, 0.15),
-            ]
-        ],
-    ],
-    9: [
-        [[*_arc(0.47, 0.28, 0.3, 0.28, -20, -380), (0.66, 1)]],
-        [[*_arc(0.47, 0.28, 0.3, 0.28, 0, -360), *_arc(0.27, 0.35, 0.5, 0.63, 0, 85)]],
-    ],
-}
 
 
 def _segments(strokes):

@@ -5,6 +5,7 @@ from dataclasses import dataclass
 from pathlib import Path
 
 import nbformat
+from sqlalchemy.engine import make_url
 
 from course.errors import CourseError
 from course.grading.coursework import last_error, open_api, source_notebook
@@ -121,6 +122,10 @@ def scores(root):
         In the order of assignments, then students; empty where there is no gradebook.
     """
     api = open_api(root)
+    database = make_url(api.coursedir.db_url)
+    # Opening a gradebook that is not there would make one.
+    if database.drivername == "sqlite" and not Path(database.database).is_file():
+        return []
     found = []
     with api.gradebook as gradebook:
         pairs = sorted(

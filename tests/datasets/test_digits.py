@@ -109,7 +109,7 @@ def test_importing_data_sets_imports_no_heavy_library():
 
 
 @pytest.mark.slow
-@pytest.mark.parametrize("seed", [0, 1, 2])
+@pytest.mark.parametrize("seed", [0, 1])
 def test_a_cnn_learns_them_clearly_better_than_a_linear_network(seed):
     import keras
     from keras import layers
@@ -135,9 +135,9 @@ def test_a_cnn_learns_them_clearly_better_than_a_linear_network(seed):
         layers.Dense(128, activation="relu"),
         layers.Dropout(0.5),
     ]
-    linear = accuracy([layers.Flatten()], epochs=150, batch_size=100)
+    linear = accuracy([layers.Flatten()], epochs=100, batch_size=100)
     cnn = accuracy(convolutional, epochs=6, batch_size=32)
     print(f"seed {seed}: linear {linear:.1%}, CNN {cnn:.1%}")
-    # Measured for seeds 0 to 2: linear 69 to 70 %, CNN 85 to 92 %.
+    # Measured for seeds 0 to 2 (two suffice here) on 2 cores: linear 65 to 69 %, CNN 85 to 91 %.
     assert 0.55 < linear < 0.80
     assert cnn > linear + 0.12

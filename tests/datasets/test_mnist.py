@@ -60,7 +60,7 @@ def serve(monkeypatch):
                 pass
 
         server = http.server.ThreadingHTTPServer(("127.0.0.1", 0), Handler)
-        threading.Thread(target=server.serve_forever, daemon=True).start()
+        threading.Thread(target=server.serve_forever, args=(0.02,), daemon=True).start()
         servers.append(server)
         monkeypatch.setattr(mnist, "ADDRESS", f"http://127.0.0.1:{server.server_port}/mnist.npz")
         monkeypatch.setattr(mnist, "SHA256", hashlib.sha256(body).hexdigest())

@@ -1,4 +1,4 @@
-"""Fixture submissions, one behaviour each, made from the source notebook so that they never go stale.
+"""Fixture submissions, one behaviour each, made from the source so that they never go stale.
 
 A behaviour is a TOML file in the assignment's folder:
 
@@ -30,7 +30,7 @@ def behaviours(assignment):
 
 
 def solved(assignment, root=ROOT):
-    """Return the release notebook with the solutions filled in, as a perfect student hands it in."""
+    """Return the release with the solutions filled in, as a perfect student hands it in."""
     release = _read(root, "release", assignment)
     solutions = {
         _grade_id(cell): _without_markers("".join(cell["source"]))
@@ -53,7 +53,9 @@ def submission(assignment, behaviour, root=ROOT):
         (cell,) = (each for each in notebook["cells"] if _grade_id(each) == edit["cell"])
         source = "".join(cell["source"])
         if source.count(edit["old"]) != 1:
-            raise ValueError(f"{edit['cell']} holds {edit['old']!r} {source.count(edit['old'])} times")
+            raise ValueError(
+                f"{edit['cell']} holds {edit['old']!r} {source.count(edit['old'])} times"
+            )
         cell["source"] = source.replace(edit["old"], edit["new"])
     text = json.dumps(notebook, indent=1)
     return text[: len(text) // 2] if behaviour.get("truncate") else text
@@ -66,9 +68,14 @@ def lay_out(destination, assignment, names=None, root=ROOT):
     """
     destination = Path(destination)
     destination.mkdir(parents=True, exist_ok=True)
-    _put(destination / "nbgrader_config.py", (root / "nbgrader_config.py").read_text(encoding="utf-8"))
+    _put(
+        destination / "nbgrader_config.py",
+        (root / "nbgrader_config.py").read_text(encoding="utf-8"),
+    )
     for stage in ("source", "release"):
-        shutil.copytree(root / stage / assignment, destination / stage / assignment, dirs_exist_ok=True)
+        shutil.copytree(
+            root / stage / assignment, destination / stage / assignment, dirs_exist_ok=True
+        )
     file_name = next((root / "source" / assignment).glob("*.ipynb")).name
     for name, behaviour in behaviours(assignment).items():
         if names is None or name in names:
@@ -99,4 +106,6 @@ def _grade_id(cell):
 
 def _without_markers(source):
     lines = source.splitlines()
-    return "\n".join(line for line in lines if "BEGIN SOLUTION" not in line and "END SOLUTION" not in line)
+    return "\n".join(
+        line for line in lines if "BEGIN SOLUTION" not in line and "END SOLUTION" not in line
+    )

@@ -1,0 +1,92 @@
+"""What the tests share: course directories of their own, the command, a graded class."""
+
+import json
+import os
+import shutil
+import subprocess
+import sys
+from pathlib import Path
+
+import pytest
+
+from tests.submissions import ROOT, lay_out
+
+BIN = Path(sys.executable).parent
+
+
+@pytest.fixture(scope="session")
+def course_command():
+    """Run `course` as a user does; returns the finished process with its text output."""
+
+    def run(*arguments, cwd=ROOT, **environment):
+        return run_command(BIN / "course", *arguments, cwd=cwd, **environment)
+
+    return run
+
+
+def run_command(*command, cwd=ROOT, **environment):
+    """Run a command to its end; it must not be stuck for ten minutes."""
+    return subprocess.run(
+        [str(part) for part in command],
+        cwd=cwd,
+        env={**os.environ, "TF_CPP_MIN_LOG_LEVEL": "3", **environment},
+        capture_output=True,
+        text=True,
+        timeout=600,
+    )
+
+
+@pytest.fixture(scope="session")
+def graded_class(tmp_path_factory, course_command):
+    """Grade the fixture class of 02-mnist once; returns its directory and the finished command."""
+    root = lay_out(tmp_path_factory.mktemp("class"), "02-mnist")
+    return root, course_command("-C", root, "grade", "02-mnist")
+
+
+def cell(kind, source, grade_id=None, points=None, tags=()):
+    """Return a notebook cell as JSON has it; a grade id makes it one of nbgrader's."""
+    content = {
+        "cell_type": kind,
+        "id": (grade_id or f"c{abs(hash(source))}")[:60],
+        "source": source,
+    }
+    content["metadata"] = {"tags": list(tags)} if tags else {}
+    if kind == "code":
+        content |= {"outputs": [], "execution_count": None}
+    if grade_id:
+        content["metadata"]["nbgrader"] = {
+            "grade_id": grade_id,
+            "grade": points is not None,
+            "solution": points is None,
+            "locked": points is not None,
+            "task": False,
+            "schema_version": 3,
+        } | ({} if points is None else {"points": points})
+    return content
+
+
+def write_notebook(path, cells):
+    """Write a notebook of the cells to a path and return the path."""
+    notebook = {
+        "cells": cells,
+        "metadata": {
+            "kernelspec": {"name": "python3", "display_name": "Python 3", "language": "python"}
+        },
+        "nbformat": 4,
+        "nbformat_minor": 5,
+    }
+    path.parent.mkdir(parents=True, exist_ok=True)
+    path.write_text(json.dumps(notebook), encoding="utf-8")
+    return path
+
+
+@pytest.fixture
+def small_course(tmp_path):
+    """Return a function that makes a course directory with one small assignment, free of Keras."""
+
+    def make(*cells, name="01-small"):
+        shutil.copy(ROOT / "nbgrader_config.py", tmp_path)
+        write_notebook(tmp_path / "source" / name / "small.ipynb", list(cells))
+        return tmp_path
+
+    return make

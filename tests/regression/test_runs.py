@@ -1,0 +1,135 @@
+import json
+
+import pytest
+
+from course.errors import CourseError
+from course.metrics import MIME_TYPE
+from course.regression import runs
+from tests.conftest import cell, write_notebook
+from tests.submissions import ROOT
+
+PARAMETERS = cell("code", "profile = None\nseed = 0\nlength = 3", tags=["parameters"])
+
+
+def executed(folder):
+    return json.loads((folder / "mnist.ipynb").read_text())
+
+
+@pytest.fixture(scope="module")
+def smoke_run(tmp_path_factory, course_command):
+    """Run 02-mnist in the smoke profile in a copy of the course; returns its run folder."""
+    root = copy_of_course(tmp_path_factory.mktemp("course"))
+    finished = course_command("run", "02-mnist", "--profile", "smoke", cwd=root)
+    return finished, root / "build" / "runs" / "02-mnist" / "smoke-seed0-tensorflow"
+
+
+def copy_of_course(root):
+    (root / "nbgrader_config.py").symlink_to(ROOT / "nbgrader_config.py")
+    (root / "source").symlink_to(ROOT / "source")
+    return root
+
+
+@pytest.mark.slow
+def test_the_smoke_run_passes_and_keeps_notebook_and_metrics(smoke_run):
+    finished, folder = smoke_run
+    assert finished.returncode == 0, finished.stderr
+    assert "100%" in finished.stderr, "progress is shown"
+    kept = json.loads((folder / "metrics.json").read_text())
+    metrics = kept["metrics"]
+    assert kept["error"] is None
+    assert metrics["parameters"] == 1_199_882
+    # On synthetic digits too, the order of the three is the lesson.
+    assert metrics["majority_accuracy"] < metrics["linear_accuracy"] < metrics["test_accuracy"]
+    assert abs(metrics["first_loss"] - 2.3026) < 0.1
+    assert any(
+        "image/png" in o.get("data", {})
+        for c in executed(folder)["cells"]
+        for o in c.get("outputs", [])
+    )
+
+
+@pytest.mark.slow
+def test_every_figure_is_shown_once_and_nothing_is_written_to_stderr(smoke_run):
+    _, folder = smoke_run
+    for each in executed(folder)["cells"]:
+        outputs = each.get("outputs", [])
+        assert sum("image/png" in output.get("data", {}) for output in outputs) <= 1, each["id"]
+        assert not [output for output in outputs if output.get("name") == "stderr"], each["id"]
+
+
+@pytest.mark.slow
+def test_the_test_cells_take_at_most_two_seconds(smoke_run):
+    _, folder = smoke_run
+    seconds = {
+        each["id"]: each["metadata"]["papermill"]["duration"]
+        for each in executed(folder)["cells"]
+        if each["metadata"].get("nbgrader", {}).get("grade") and each["cell_type"] == "code"
+    }
+    assert len(seconds) == 9
+    assert sum(seconds.values()) <= 2, seconds
+
+
+@pytest.mark.slow
+@pytest.mark.jax
+def test_the_solved_notebook_runs_on_jax(tmp_path, course_command):
+    pytest.importorskip("jax")
+    root = copy_of_course(tmp_path)
+    finished = course_command(
+        "run", "02-mnist", "--profile", "smoke", cwd=root, KERAS_BACKEND="jax"
+    )
+    assert finished.returncode == 0, finished.stderr
+    folder = root / "build" / "runs" / "02-mnist" / "smoke-seed0-jax"
+    text = json.dumps(executed(folder)["cells"])
+    assert " on jax, " in text
+    assert json.loads((folder / "metrics.json").read_text())["metrics"]["parameters"] == 1_199_882
+
+
+RECORD = f"""
+from IPython.display import display
+display({{"{MIME_TYPE}": {{"first": 1}}}}, raw=True)
+"""
+
+
+def test_a_failing_cell_is_named_and_what_was_run_is_kept(small_course, course_command):
+    root = small_course(
+        PARAMETERS,
+        cell("markdown", "## 1 Fine\n\nText."),
+        cell("code", RECORD),
+        cell("markdown", "## 2 Broken"),
+        cell("code", "assert length == 4, f'length is {length}'", "test_length", points=1),
+        cell("code", "print('never reached')"),
+    )
+    finished = course_command("-C", root, "run")
+    assert finished.returncode == 1
+    assert "Traceback" not in finished.stderr
+    named = "course: 01-small: cell test_length (under '2 Broken') failed: "
+    assert named + "AssertionError: length is 3" in finished.stderr
+    folder = root / "build" / "runs" / "01-small" / "smoke-seed0-tensorflow"
+    kept = json.loads((folder / "metrics.json").read_text())
+    assert kept["metrics"] == {"first": 1} and "test_length" in kept["error"]
+    assert "length is 3" in (folder / "small.ipynb").read_text()
+
+
+def test_a_dead_kernel_is_a_failed_run(small_course, course_command):
+    root = small_course(PARAMETERS, cell("code", "import os\nos._exit(3)"))
+    finished = course_command("-C", root, "run")
+    assert finished.returncode == 1
+    assert "course: 01-small: the kernel gave up" in finished.stderr
+    assert "Traceback" not in finished.stderr
+
+
+def test_parameters_reach_the_notebook(small_course, course_command):
+    root = small_course(
+        PARAMETERS, cell("code", "assert (profile, seed, length) == ('smoke', 5, 4)")
+    )
+    finished = course_command("-C", root, "run", "--seed", "5", "-p", "length=4")
+    assert finished.returncode == 0, finished.stderr
+    assert (
+        root / "build" / "runs" / "01-small" / "smoke-seed5-tensorflow" / "small.ipynb"
+    ).is_file()
+
+
+def test_an_unknown_parameter_lists_the_known_ones(tmp_path):
+    notebook = write_notebook(tmp_path / "small.ipynb", [PARAMETERS])
+    with pytest.raises(CourseError, match="no parameter 'lenght': choose of profile, seed, length"):
+        runs.check_parameters(notebook, {"profile": "smoke", "lenght": 4})

@@ -1,0 +1,215 @@
+import nbformat
+import numpy as np
+import pytest
+from nbclient import NotebookClient
+
+from course import checks
+from course.checks import CheckFailed
+from course.errors import CourseError
+
+SLIPS = {64: "Biases alone."}
+
+
+class AlwaysEqual:
+    """A student's attempt to be right whatever is asked."""
+
+    def __eq__(self, other):
+        return True
+
+    __hash__ = object.__hash__
+
+
+class CunningInt(int):
+    """Another: a number that lets every comparison pass."""
+
+    def __eq__(self, other):
+        return True
+
+    def __ge__(self, other):
+        return True
+
+    __hash__ = int.__hash__
+
+
+@pytest.mark.parametrize(
+    ("check", "arguments", "line"),
+    [
+        (checks.that, ("every weight is trainable", True), "every weight is trainable"),
+        (checks.that, ("any is", np.True_), "any is"),
+        (checks.equal, ("total", 1_199_882, 1_199_882), "total: 1,199,882"),
+        (checks.equal, ("rate", 0.25, 0.25), "rate: 0.25"),
+        (checks.equal, ("rate", np.float32(0.25), 0.25), "rate: 0.25"),
+        (checks.equal, ("total", np.int64(3), 3), "total: 3"),
+        (checks.equal, ("total", 3, 3.0), "total: 3"),
+        (checks.equal, ("padded", np.True_, True), "padded: True"),
+        (checks.equal, ("loss", "mse", "mse"), "loss: 'mse'"),
+        (checks.equal, ("shape", (2, np.int64(3)), (2, 3)), "shape: (2, np.int64(3))"),
+        (checks.equal, ("shapes", {"in": [(1,)]}, {"in": [(1,)]}), "shapes: {'in': [(1,)]}"),
+        (checks.answer, ("total", np.int32(18_496), 18_496), "total: 18,496"),
+        (checks.one_of, ("loss", "mae", ["mse", "mae"]), "loss: 'mae'"),
+        (checks.close, ("sum", 0.1 + 0.2, 0.3), "sum"),
+        (checks.close, ("rows", [[1.04, 2]], np.array([[1, 2]]), 0.05), "rows"),
+        (checks.at_least, ("accuracy", np.float32(0.5), 0.5), "accuracy: 0.5 (at least 0.5)"),
+        (checks.at_least, ("epochs", 12, 2), "epochs: 12 (at least 2)"),
+    ],
+)
+def test_what_is_right_prints_one_line(check, arguments, line, capsys):
+    check(*arguments, hint="Not shown.")
+    assert capsys.readouterr().out == f"ok: {line}\n"
+
+
+@pytest.mark.parametrize(
+    ("expected", "line"),
+    [
+        ({}, "images: an array"),
+        ({"shape": (2, 3)}, "images: (2, 3)"),
+        ({"shape": [2, 3], "dtype": "float32"}, "images: [2, 3], float32"),
+    ],
+)
+def test_a_right_array_prints_one_line(expected, line, capsys):
+    checks.array("images", np.zeros((2, 3), "float32"), **expected)
+    assert capsys.readouterr().out == f"ok: {line}\n"
+
+
+@pytest.mark.parametrize(
+    ("check", "arguments", "sentence"),
+    [
+        (checks.that, ("it learns", False), "it learns: this does not hold."),
+        (checks.equal, ("total", 1_199_648, 1_199_882), "total: got 1,199,648, expected 1,199,882."),
+        (checks.equal, ("total", None, 3), "total: got None, expected 3."),
+        (checks.equal, ("total", ..., 3), "total: got Ellipsis, expected 3."),
+        (checks.equal, ("total", "3", 3), "total: got '3', expected 3."),
+        (checks.equal, ("rate", float("nan"), 0.5), "rate: got nan, expected 0.5."),
+        (checks.equal, ("padded", 1, True), "padded: got 1, expected True."),
+        (checks.equal, ("total", True, 1), "total: got True, expected 1."),
+        (checks.equal, ("shape", [2, 3], (2, 3)), "shape: got [2, 3], expected (2, 3)."),
+        (checks.equal, ("shape", (2, 3), [2, 3]), "shape: got (2, 3), expected [2, 3]."),
+        (checks.equal, ("shape", (2,), (2, 3)), "shape: got (2,), expected (2, 3)."),
+        (checks.equal, ("map", {"a": True}, {"a": 1}), "map: got {'a': True}, expected {'a': 1}."),
+        (checks.equal, ("map", {"b": 1}, {"a": 1}), "map: got {'b': 1}, expected {'a': 1}."),
+        (checks.one_of, ("loss", "mape", ["mse", 2]), "loss: got 'mape', expected 'mse' or 2."),
+        (checks.array, ("x", [1, 2]), "x: got [1, 2] (a list), expected an array."),
+        (checks.array, ("x", None), "x: got no answer, expected an array."),
+        (checks.close, ("x", 2.5, 3), "x: got 2.5, expected 3."),
+        (checks.close, ("x", float("nan"), 3), "x: got nan, expected 3."),
+        (checks.close, ("x", float("inf"), 3), "x: got inf, expected 3."),
+        (checks.close, ("x", [1, 5, 6], [1, 2, 3]),
+         "x: got 5 at index (1,), expected 2 (2 of 3 numbers differ)."),
+        (checks.close, ("x", [[1, np.nan]], [[1, np.nan]]),
+         "x: got nan at index (0, 1), expected nan (1 of 2 numbers differ)."),
+        (checks.close, ("x", [1, 2], [[1, 2]]), "x: got shape (2,), expected (1, 2)."),
+        (checks.close, ("x", [1], 1), "x: got shape (1,), expected ()."),
+        (checks.close, ("x", {"a": 1}, 3), "x: got {'a': 1} (a dict), expected 3."),
+        (checks.close, ("x", ..., 3), "x: got no answer, expected 3."),
+        (checks.close, ("x", None, 3), "x: got no answer, expected 3."),
+        (checks.close, ("x", "3", 3), "x: got '3' (a str), expected 3."),
+        (checks.at_least, ("x", 0.49, 0.5), "x: got 0.49, expected at least 0.5."),
+        (checks.at_least, ("x", float("nan"), 0.5), "x: got nan, expected at least 0.5."),
+        (checks.at_least, ("x", None, 0.5), "x: got None, expected at least 0.5."),
+        (checks.at_least, ("x", "0.9", 0.5), "x: got '0.9', expected at least 0.5."),
+        (checks.at_least, ("x", True, 0.5), "x: got True, expected at least 0.5."),
+    ],
+)  # fmt: skip
+def test_what_is_wrong_says_what_came_what_was_expected_and_the_hint(check, arguments, sentence):
+    with pytest.raises(CheckFailed) as failure:
+        check(*arguments, hint="The usual slip.")
+    assert str(failure.value) == f"{sentence} The usual slip."
+    with pytest.raises(AssertionError) as failure:
+        check(*arguments)
+    assert str(failure.value) == sentence
+
+
+@pytest.mark.parametrize(
+    ("expected", "sentence"),
+    [
+        ({"shape": (2, 3, 1)}, "x: got shape (2, 3), expected (2, 3, 1). Add an axis."),
+        ({"dtype": "float32"}, "x: got numbers of type uint8, expected float32. Add an axis."),
+    ],
+)
+def test_an_array_of_the_wrong_shape_or_type_is_told(expected, sentence):
+    with pytest.raises(CheckFailed) as failure:
+        checks.array("x", np.zeros((2, 3), "uint8"), **expected, hint="Add an axis.")
+    assert str(failure.value) == sentence
+
+
+def test_equal_gives_the_reason_of_a_slip_in_place_of_the_expected_value():
+    with pytest.raises(CheckFailed) as failure:
+        checks.equal("total", np.int64(64), 18_496, hint="Unused.", slips=SLIPS)
+    assert str(failure.value) == "total: got 64. Biases alone."
+    with pytest.raises(CheckFailed, match=r"^total: got 65, expected 18,496\. Look again\.$"):
+        checks.equal("total", 65, 18_496, hint="Look again.", slips=SLIPS)
+
+
+@pytest.mark.parametrize(
+    ("got", "sentence"),
+    [
+        (64, "total: 64 is not right. Biases alone."),
+        (64.0, "total: 64 is not right. Biases alone."),
+        (65, "total: 65 is not right. Look again."),
+        (None, "total: there is no answer yet."),
+        (..., "total: there is no answer yet."),
+        (True, "total: True is not right. Look again."),
+        (float("nan"), "total: nan is not right. Look again."),
+        ("64", "total: '64' is not right. Look again."),
+        ([64], "total: [64] is not right. Look again."),
+    ],
+)
+def test_answer_never_reveals_the_expected_value(got, sentence):
+    with pytest.raises(CheckFailed) as failure:
+        checks.answer("total", got, 18_496, hint="Look again.", slips=SLIPS)
+    assert str(failure.value) == sentence  # and so without 18,496
+
+
+@pytest.mark.parametrize(
+    "check",
+    [
+        lambda got: checks.equal("x", got, 3),
+        lambda got: checks.equal("x", [got], [3]),
+        lambda got: checks.equal("x", {"a": got}, {"a": 3}),
+        lambda got: checks.answer("x", got, 3),
+        lambda got: checks.one_of("x", got, [3, 4]),
+        lambda got: checks.close("x", got, 3),
+        lambda got: checks.at_least("x", got, 3),
+    ],
+    ids=["equal", "equal in a list", "equal in a dict", "answer", "one_of", "close", "at_least"],
+)
+@pytest.mark.parametrize("got", [AlwaysEqual(), CunningInt(1)], ids=["AlwaysEqual", "CunningInt"])
+def test_an_object_that_equals_everything_does_not_pass(check, got):
+    with pytest.raises(CheckFailed):
+        check(got)
+
+
+def test_a_long_value_is_cut_and_stays_on_one_line():
+    with pytest.raises(CheckFailed) as failure:
+        checks.equal("x", np.zeros((40, 40)), 1)
+    assert "\n" not in str(failure.value)
+    assert str(failure.value).endswith("..., expected 1.")
+    assert len(str(failure.value)) < 160
+
+
+@pytest.mark.slow
+def test_tensors_of_the_backend_pass_for_arrays():
+    import keras
+
+    ones = keras.ops.ones((2, 3))
+    checks.array("x", ones, shape=(2, 3), dtype="float32")
+    checks.close("x", ones, np.ones((2, 3)))
+    with pytest.raises(CheckFailed, match=r"got shape \(2, 3\), expected \(3, 2\)\."):
+        checks.array("x", ones, shape=(3, 2))
+    with pytest.raises(CheckFailed, match="KerasTensor"):
+        checks.array("x", keras.Input((3,)), dtype="float32")  # a symbol, it has no numbers yet
+
+
+def test_a_notebook_shows_one_line_and_no_traceback():
+    notebook = nbformat.v4.new_notebook()
+    notebook.cells = [
+        nbformat.v4.new_code_cell("from course import checks\nchecks.equal('x', 1, 2, 'Add.')"),
+        nbformat.v4.new_code_cell("import course\ncourse.setup(profile='huge')"),
+    ]
+    NotebookClient(notebook, timeout=60, kernel_name="python3", allow_errors=True).execute()
+    (check,), (error,) = (cell.outputs for cell in notebook.cells)
+    assert check.traceback == ["Not yet: x: got 1, expected 2. Add."]
+    assert check.ename == CheckFailed.__name__
+    (line,) = error.traceback
+    assert line.startswith(f"{CourseError.__name__}: profile='huge' is not a profile")
+    assert "\n" not in line

@@ -1,0 +1,77 @@
+import time
+
+import numpy as np
+import pytest
+
+from course.training import Stopwatch, accuracy, results_table
+
+PROBABILITIES = [[0.7, 0.2, 0.1], [0.1, 0.2, 0.7], [0.4, 0.5, 0.1], [0.3, 0.3, 0.4]]
+
+
+def test_a_stopwatch_measures_the_seconds_of_its_block():
+    watch = Stopwatch()
+    start = time.perf_counter()
+    with watch:
+        time.sleep(0.05)
+        assert watch.seconds == 0
+    assert 0.05 <= watch.seconds <= time.perf_counter() - start
+
+
+def test_a_stopwatch_measures_a_block_that_fails_and_lets_the_error_through():
+    watch = Stopwatch()
+    with pytest.raises(KeyError), watch:
+        time.sleep(0.01)
+        raise KeyError
+    assert watch.seconds >= 0.01
+
+
+def test_a_stopwatch_starts_anew_for_each_block():
+    watch = Stopwatch()
+    with watch:
+        time.sleep(0.2)
+    with watch:
+        pass
+    assert watch.seconds < 0.2
+
+
+@pytest.mark.parametrize(
+    ("labels", "share"), [([0, 2, 1, 2], 1), ([0, 2, 1, 0], 0.75), ([1, 1, 2, 0], 0)]
+)
+def test_accuracy_is_the_share_of_pictures_whose_likeliest_class_is_right(labels, share):
+    result = accuracy(np.array(PROBABILITIES), np.array(labels, dtype="uint8"))
+    assert result == share
+    assert type(result) is float
+    assert accuracy(PROBABILITIES, labels) == share
+
+
+@pytest.mark.parametrize(
+    ("probabilities", "labels", "shapes"),
+    [
+        (PROBABILITIES, np.eye(3)[[0, 2, 1, 2]], r"\(4, 3\) and \(4, 3\)"),
+        (PROBABILITIES, [0, 2, 1], r"\(4, 3\) and \(3,\)"),
+        ([0, 2, 1, 2], [0, 2, 1, 2], r"\(4,\) and \(4,\)"),
+    ],
+    ids=["one-hot", "too few labels", "classes in place of probabilities"],
+)
+def test_accuracy_refuses_labels_that_do_not_fit(probabilities, labels, shapes):
+    with pytest.raises(ValueError, match=f"got {shapes}: pass whole-number labels, not one-hot"):
+        accuracy(probabilities, labels)
+
+
+def test_a_results_table_aligns_names_to_the_left_and_numbers_to_the_right():
+    table = results_table(
+        [
+            {"network": "linear", "parameters": 7_850, "seconds": 3.21, "test accuracy": 0.9012},
+            {"network": "CNN", "parameters": np.int64(1_199_882), "seconds": np.float64(1234.5)},
+        ]
+    )
+    assert table.splitlines() == [
+        "network  parameters  seconds  test accuracy",
+        "-------------------------------------------",
+        "linear        7,850      3.2         90.1 %",
+        "CNN       1,199,882  1,234.5              -",
+    ]
+
+
+def test_a_results_table_ignores_columns_that_the_first_row_lacks():
+    assert "seconds" not in results_table([{"network": "a"}, {"network": "b", "seconds": 1.0}])
