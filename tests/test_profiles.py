@@ -72,7 +72,7 @@ def test_the_variable_settles_the_profile_where_the_argument_does_not(
 def test_without_a_gpu_the_profile_is_cpu_on_every_backend(backend, monkeypatch):
     monkeypatch.delenv("COURSE_PROFILE", raising=False)
     lines = python(
-        "import course; run = course.setup(); print(run.profile, run.seed, run.backend, run.device)",
+        "import course; r = course.setup(); print(r.profile, r.seed, r.backend, r.device)",
         KERAS_BACKEND=backend,
         CUDA_VISIBLE_DEVICES="-1",
         JAX_PLATFORMS="cpu",

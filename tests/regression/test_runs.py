@@ -1,5 +1,6 @@
 import json
 
+import numpy as np
 import pytest
 
 from course.errors import CourseError
@@ -65,7 +66,7 @@ def test_the_test_cells_take_at_most_two_seconds(smoke_run):
         for each in executed(folder)["cells"]
         if each["metadata"].get("nbgrader", {}).get("grade") and each["cell_type"] == "code"
     }
-    assert len(seconds) == 9
+    assert len(seconds) == 10
     assert sum(seconds.values()) <= 2, seconds
 
 
@@ -133,3 +134,26 @@ def test_an_unknown_parameter_lists_the_known_ones(tmp_path):
     notebook = write_notebook(tmp_path / "small.ipynb", [PARAMETERS])
     with pytest.raises(CourseError, match="no parameter 'lenght': choose of profile, seed, length"):
         runs.check_parameters(notebook, {"profile": "smoke", "lenght": 4})
+
+
+@pytest.mark.slow
+@pytest.mark.parametrize("trouble", ["a truncated file", "neither file nor network"])
+def test_real_data_that_cannot_be_had_is_one_sentence(tmp_path, course_command, trouble):
+    data = tmp_path / "data"
+    data.mkdir()
+    # A proxy where nobody listens: no network, also on a machine that has one.
+    nowhere = {"COURSE_DATA_DIR": str(data), "https_proxy": "http://127.0.0.1:9"}
+    if trouble == "a truncated file":
+        np.savez(data / "mnist.npz", x_train=np.zeros((100, 28, 28), "uint8"))
+        whole = (data / "mnist.npz").read_bytes()
+        (data / "mnist.npz").write_bytes(whole[: len(whole) // 2])
+        sentence = f"{data / 'mnist.npz'} is damaged (it is not a whole .npz file): delete it"
+    else:
+        sentence = f"mnist.npz is not in {data} and could not be downloaded from "
+    root = copy_of_course(tmp_path)
+    finished = course_command("run", "02-mnist", "--profile", "cpu", cwd=root, **nowhere)
+    assert finished.returncode == 1
+    assert "Traceback" not in finished.stderr
+    last = finished.stderr.splitlines()[-1]
+    assert last.startswith("course: 02-mnist: cell load-data (under '1 Look at the data first')")
+    assert sentence in last and last.endswith(".")

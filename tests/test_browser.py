@@ -1,0 +1,98 @@
+"""Opens what instructors and students see, in a real JupyterLab in Chromium."""
+
+import os
+import shutil
+import socket
+import subprocess
+import time
+import urllib.request
+
+import pytest
+
+from tests.conftest import BIN
+
+CHROMIUM = shutil.which("chromium") or shutil.which("chromium-browser")
+pytestmark = [
+    pytest.mark.browser,
+    pytest.mark.slow,
+    pytest.mark.skipif(CHROMIUM is None, reason="needs Chromium: apt-get install chromium"),
+]
+SECONDS = 1000  # Playwright counts in milliseconds
+
+
+@pytest.fixture(scope="module")
+def lab(graded_class):
+    """Serve the graded class with JupyterLab on loopback; returns the address."""
+    root, _ = graded_class
+    with socket.socket() as free:
+        free.bind(("127.0.0.1", 0))
+        port = free.getsockname()[1]
+    server = subprocess.Popen(
+        [
+            BIN / "jupyter",
+            "lab",
+            "--no-browser",
+            "--allow-root",
+            "--ip=127.0.0.1",
+            f"--port={port}",
+            "--IdentityProvider.token=",
+        ],
+        cwd=root,
+        env={
+            **os.environ,
+            "PATH": f"{BIN}{os.pathsep}{os.environ['PATH']}",
+            "COURSE_PROFILE": "smoke",
+        },
+        stdout=subprocess.DEVNULL,
+        stderr=subprocess.DEVNULL,
+    )
+    address = f"http://127.0.0.1:{port}"
+    try:
+        for _ in range(120):
+            try:
+                urllib.request.urlopen(f"{address}/api", timeout=5).close()
+                break
+            except OSError:
+                assert server.poll() is None, "JupyterLab ended at once"
+                time.sleep(0.5)
+        yield address
+    finally:
+        server.terminate()
+        server.wait(30)
+
+
+@pytest.fixture
+def page():
+    """Return an empty page in a fresh Chromium."""
+    sync_api = pytest.importorskip("playwright.sync_api")
+    with sync_api.sync_playwright() as playwright:
+        browser = playwright.chromium.launch(
+            executable_path=CHROMIUM,
+            args=["--no-sandbox", "--disable-gpu", "--disable-background-networking"],
+        )
+        page = browser.new_page(viewport={"width": 1300, "height": 1000})
+        page.set_default_timeout(60 * SECONDS)
+        yield page
+        browser.close()
+
+
+def test_the_formgrader_lists_the_class_and_shows_the_mark_scheme(lab, page):
+    page.goto(f"{lab}/formgrader")
+    page.get_by_role("link", name="02-mnist").first.wait_for()
+    page.goto(f"{lab}/formgrader/gradebook/02-mnist/mnist")
+    page.get_by_role("link", name="Submission #1").click()
+    page.get_by_text("1 point for each property that is named").wait_for()
+    page.get_by_role("button", name="Full credit").first.wait_for()
+
+
+def test_a_student_runs_the_release_until_the_first_exercise(lab, page):
+    page.goto(f"{lab}/lab/tree/release/02-mnist/mnist.ipynb")
+    page.get_by_role("heading", name="Your first convolutional network").wait_for()
+    page.get_by_role("menuitem", name="Run", exact=True).click()
+    page.get_by_role("menuitem", name="Run All Cells", exact=True).click()
+    # The set-up ran on synthetic digits, the digits are shown, and the first stub says what to do.
+    page.locator(".jp-OutputArea-output", has_text="profile  smoke").first.wait_for()
+    page.locator(".jp-OutputArea-output img").first.wait_for()
+    error = page.locator(".jp-OutputArea-output", has_text="NotImplementedError").first
+    error.wait_for()
+    assert "Make them float32, divide by 255" in error.text_content()
