@@ -1,6 +1,9 @@
 """Metrics that a notebook records for whoever runs it headlessly."""
 
+import math
 import numbers
+
+import numpy as np
 
 from course.errors import CourseError
 
@@ -16,7 +19,7 @@ def record(**metrics):
     ----------
     **metrics : int, float, or list of them
         Names as in `record(parameters=1199882, test_accuracy=0.987)`. NumPy and backend scalars
-        are turned into plain numbers.
+        are turned into plain numbers, NaN and infinity into None.
 
     Raises
     ------
@@ -33,17 +36,22 @@ def record(**metrics):
 def _plain(name, value):
     if isinstance(value, list | tuple):
         return [_plain(name, item) for item in value]
-    if hasattr(value, "item") and getattr(value, "ndim", 0) == 0:
-        value = value.item()
+    if hasattr(value, "__array__") and tuple(getattr(value, "shape", ())) == ():
+        value = np.asarray(value).item()
     if isinstance(value, bool) or not isinstance(value, numbers.Real):
         raise CourseError(
             f"record({name}=...) takes a number or a list of numbers, not {type(value).__name__}:"
             " convert it first."
         )
-    return int(value) if isinstance(value, numbers.Integral) else float(value)
+    if isinstance(value, numbers.Integral):
+        return int(value)
+    # JSON has no NaN and no infinity; None is what a regression reports as no number.
+    return float(value) if math.isfinite(value) else None
 
 
 def _text(value):
+    if value is None:
+        return "not a finite number"
     if isinstance(value, list):
         return "[" + ", ".join(map(_text, value)) + "]"
     return f"{value:,}" if isinstance(value, int) else f"{value:.4g}"
