@@ -44,8 +44,8 @@ format: $(VENV)/.dev  ## format code and notebooks, strip outputs
 release: $(VENV)/.instructor  ## compile source/ into release/
 	$(COURSE) release
 
-formgrader: $(VENV)/.instructor  ## grade by hand: JupyterLab with the formgrader
-	cd $(COURSE_DIR) && $(abspath $(BIN))/jupyter lab --LabApp.default_url=/formgrader
+formgrader: $(VENV)/.instructor  ## grade by hand (as root: make formgrader JUPYTER_FLAGS=--allow-root)
+	cd $(COURSE_DIR) && $(abspath $(BIN))/jupyter lab --LabApp.default_url=/formgrader $(JUPYTER_FLAGS)
 
 constraints:  ## pin anew: newest versions of everything, written to constraints.txt
 	rm -rf build/pins && $(PYTHON) -m venv build/pins

@@ -36,7 +36,8 @@ c.ClearMarkScheme.enforce_metadata = False
 
 # The stub of a solution that names no instruction.
 c.ClearSolutions.code_stub = {
-    "python": "# Your code here, in place of the next line.\nraise NotImplementedError('Your answer.')"
+    "python": "# Your code here, in place of the next line.\n"
+    "raise NotImplementedError('Your answer.')",
 }
 c.ClearSolutions.text_stub = "*Write your answer here.*"
 

@@ -30,8 +30,8 @@ def main(arguments=None):
         if (error.name or "").partition(".")[0] not in INSTRUCTOR_PACKAGES:
             raise
         print(
-            f"course: this command needs {error.name}, which is not installed: run"
-            ' pip install "cnn-course[instructor]" from a clone of the course, or make demo.',
+            f"course: this command needs {error.name}, which is not installed: run make demo in the"
+            " course directory, or pip install '.[instructor]' there.",
             file=sys.stderr,
         )
         return 1

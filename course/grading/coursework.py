@@ -1,6 +1,7 @@
 """The course directory as nbgrader sees it: where it lies, which assignments it has."""
 
 import logging
+import re
 import warnings
 from pathlib import Path
 
@@ -69,9 +70,11 @@ def open_api(root):
     return NbGraderAPI(coursedir=app.coursedir, parent=app)
 
 
-def last_error(log):
-    """Return the last line that an nbgrader log has to say on what went wrong."""
+def first_error(log):
+    """Return the line of an nbgrader log that says what went wrong."""
     lines = [line.strip() for line in (log or "").splitlines() if line.strip()]
-    # nbgrader ends with "see the above traceback"; the exception's own line says more.
-    telling = [line for line in lines if "Error" in line.split(" ")[0] and not line.startswith("[")]
-    return (telling or lines or ["nbgrader gave no reason"])[-1]
+    # nbgrader ends with "see the above traceback"; the first exception's own line says more.
+    exceptions = [
+        line for line in lines if re.match(r"[\w.]*(Error|Exception|MissingEntry): ", line)
+    ]
+    return (exceptions or lines[-1:] or ["nbgrader gave no reason"])[0]

@@ -5,10 +5,11 @@ from dataclasses import dataclass
 from pathlib import Path
 
 import nbformat
+from nbgrader.api import MissingEntry
 from sqlalchemy.engine import make_url
 
 from course.errors import CourseError
-from course.grading.coursework import last_error, open_api, source_notebook
+from course.grading.coursework import first_error, open_api, source_notebook
 from course.grading.releases import ensure_in_gradebook
 
 
@@ -74,9 +75,12 @@ def grade(root, name, student=None, force=False):
         result = Grade(name, each)
         problem = _unreadable(Path(root, "submitted", each, name), source_notebook(root, name).name)
         if problem is None:
-            outcome = api.autograde(name, each, force=force)
+            # What lies in autograded/ without a score in the gradebook must be graded again.
+            outcome = api.autograde(name, each, force=force or not _is_known(api, result))
+            if "KeyboardInterrupt" in outcome.get("error", ""):
+                raise KeyboardInterrupt
             if not outcome["success"]:
-                problem = f"submitted/{each}/{name} was not graded: {last_error(outcome['log'])}"
+                problem = f"submitted/{each}/{name} was not graded: {first_error(outcome['log'])}"
             elif "Skipping existing assignment" in outcome["log"]:
                 result.note = "graded before"
         if problem is None:
@@ -104,7 +108,7 @@ def feedback(root, name, student=None):
     for each in _students(root, "autograded", name, student):
         outcome = api.generate_feedback(name, each, force=True)
         if not outcome["success"]:
-            raise CourseError(f"no feedback for {each} in {name}: {last_error(outcome['log'])}")
+            raise CourseError(f"no feedback for {each} in {name}: {first_error(outcome['log'])}")
         yield from Path(root, "feedback", each, name).glob("*.html")
 
 
@@ -169,8 +173,18 @@ def _unreadable(folder, file_name):
     return None
 
 
+def _is_known(api, result):
+    with api.gradebook as gradebook:
+        try:
+            return bool(gradebook.find_submission(result.assignment, result.student))
+        except MissingEntry:
+            return False
+
+
 def _read_score(api, result):
     with api.gradebook as gradebook:
         submission = gradebook.find_submission(result.assignment, result.student)
-        result.score, result.max_score = submission.score, submission.max_score
+        # As nbgrader's own exports have it: the penalty for lateness takes at most all points.
+        result.score = max(0.0, submission.score - (submission.late_submission_penalty or 0))
+        result.max_score = submission.max_score
         result.by_hand = submission.needs_manual_grade

@@ -6,7 +6,7 @@ import tempfile
 from pathlib import Path
 
 from course.errors import CourseError
-from course.grading.coursework import last_error, open_api
+from course.grading.coursework import first_error, open_api
 
 
 def build(root, name):
@@ -80,7 +80,7 @@ def _generate(root, name, release_directory, database=None):
     result = api.generate_assignment(name, force=True)
     if not result["success"]:
         shutil.rmtree(release_directory, ignore_errors=True)
-        raise CourseError(f"source/{name} does not compile: {last_error(result['log'])}")
+        raise CourseError(f"source/{name} does not compile: {first_error(result['log'])}")
     return Path(release_directory, name)
 
 

@@ -1,5 +1,9 @@
+import os
 import re
+import signal
 import sqlite3
+import subprocess
+import time
 
 import pytest
 
@@ -206,3 +210,42 @@ def test_a_manual_score_survives_a_regrade(small_course, course_command):
     regraded = course_command("-C", root, "grade", "--force")
     assert regraded.returncode == 0
     assert "1.5/2" in regraded.stdout
+
+
+def test_a_lost_gradebook_is_made_again(small_course, course_command):
+    test = cell("code", "assert answer == 1", "test_answer", points=1)
+    root = small_course(ANSWER, test)
+    write_notebook(root / "submitted" / "ada" / "01-small" / "small.ipynb", [ANSWER, test])
+    assert course_command("-C", root, "grade").returncode == 0
+    (root / "gradebook.db").unlink()
+    no_feedback = course_command("-C", root, "feedback")
+    assert no_feedback.returncode == 1 and "Traceback" not in no_feedback.stderr
+    again = course_command("-C", root, "grade")
+    assert again.returncode == 0, again.stderr
+    assert cell_scores(root, "ada") == {"test_answer": (1, 1)}
+
+
+def test_an_interrupt_stops_the_class_and_the_next_grading_goes_on(small_course):
+    wait = cell("code", "import time\nif slow: time.sleep(60)", "answer")
+    test = cell("code", "slow = True", "test_answer", points=1)
+    root = small_course(wait, test)
+    for student, slow in [("ada", False), ("bob", True), ("eve", False)]:
+        cells = [cell("code", f"slow = {slow}"), wait, test]
+        write_notebook(root / "submitted" / student / "01-small" / "small.ipynb", cells)
+    grading = subprocess.Popen(
+        [BIN / "course", "-C", root, "grade"],
+        stdout=subprocess.PIPE,
+        stderr=subprocess.PIPE,
+        text=True,
+        start_new_session=True,
+    )
+    assert "ada: graded" in grading.stdout.readline()
+    while not (root / "autograded" / "bob" / "01-small" / "small.ipynb").is_file():
+        time.sleep(0.1)
+    time.sleep(3)  # the kernel has started by then, and sleeps
+    os.killpg(grading.pid, signal.SIGINT)
+    output, errors = grading.communicate(timeout=60)
+    assert grading.returncode == 130, errors
+    assert "eve" not in output
+    assert errors.splitlines()[-1].startswith("course: stopped; what is done is kept")
+    assert cell_scores(root, "ada") == {"test_answer": (1, 1)}
