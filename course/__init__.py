@@ -6,7 +6,8 @@ it is needed, so that the command `course` starts at once.
 """
 
 from course.metrics import record
-from course.profiles import PROFILES, Run, setup
+from course.profiles import PROFILES
+from course.session import Run, setup
 
 __all__ = ["PROFILES", "Run", "record", "setup"]
 __version__ = "0.1.0"

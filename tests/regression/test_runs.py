@@ -71,17 +71,16 @@ def test_the_test_cells_take_at_most_two_seconds(smoke_run):
 
 
 @pytest.mark.slow
-@pytest.mark.jax
-def test_the_solved_notebook_runs_on_jax(tmp_path, course_command):
-    pytest.importorskip("jax")
+@pytest.mark.parametrize("backend", [pytest.param("jax", marks=pytest.mark.jax), "torch"])
+def test_the_solved_notebook_runs_on_other_backends(tmp_path, course_command, backend):
+    # torch is optional, so this is skipped for it in most environments.
+    pytest.importorskip(backend)
     root = copy_of_course(tmp_path)
-    finished = course_command(
-        "run", "02-mnist", "--profile", "smoke", cwd=root, KERAS_BACKEND="jax"
-    )
+    run = ["run", "02-mnist", "--profile", "smoke"]
+    finished = course_command(*run, cwd=root, KERAS_BACKEND=backend)
     assert finished.returncode == 0, finished.stderr
-    folder = root / "build" / "runs" / "02-mnist" / "smoke-seed0-jax"
-    text = json.dumps(executed(folder)["cells"])
-    assert " on jax, " in text
+    folder = root / "build" / "runs" / "02-mnist" / f"smoke-seed0-{backend}"
+    assert f" on {backend}, " in json.dumps(executed(folder)["cells"])
     assert json.loads((folder / "metrics.json").read_text())["metrics"]["parameters"] == 1_199_882
 
 
