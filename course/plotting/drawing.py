@@ -1,4 +1,4 @@
-"""The parts that the figures of `course.plotting` are drawn from."""
+"""The parts that the figures are drawn from."""
 
 import io
 import textwrap

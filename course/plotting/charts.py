@@ -1,25 +1,10 @@
-"""Every figure of the course: picture grids, learning curves, filters, feature maps.
-
-Each function returns a figure that pyplot does not know. JupyterLab shows such a figure once, as
-the value of a cell's last line; a figure that pyplot knows *and* that is that value would be shown
-twice. So write `plotting.learning_curves(history)` as the last line, or `display(figure)` anywhere
-else; in a script, `figure.savefig("curves.png")`. A function that is given an Axes draws there and
-returns None.
-
-Colours are those of Okabe and Ito (2008), "Color Universal Design", with viridis, RdBu and Oranges
-for scales: all can be told apart by colour-blind readers. What a colour says is written out too.
-
-For speed many pictures are tiled into one array and drawn by one imshow. Axes fill their figure
-and labels stick out of it: `Figure.savefig` and JupyterLab crop to what was drawn.
-"""
+"""Figures made of numbers: learning curves, confusion matrix, bars."""
 
 import numpy as np
 from matplotlib import colormaps
-from matplotlib.cm import ScalarMappable
-from matplotlib.colors import CenteredNorm
-from matplotlib.ticker import MaxNLocator, PercentFormatter
+from matplotlib.ticker import PercentFormatter
 
-from course.drawing import (
+from course.plotting.drawing import (
     BLUE,
     GREY,
     NO_TICKS,
@@ -28,81 +13,13 @@ from course.drawing import (
     VERMILLION,
     Figure,
     add_picture,
-    as_rgb,
     check_shape,
     draw_bars,
     draw_baselines,
     draw_curves,
-    draw_tiles,
-    each_scaled,
     longest,
     wrap,
 )
-
-
-def image_grid(images, labels=None, columns=10, title="", ax=None) -> Figure | None:
-    """Show pictures side by side, each under its caption.
-
-    Grey pictures are white on black, as they are stored: a bright pixel is a large number.
-
-    Parameters
-    ----------
-    images : array, (n, h, w), (n, h, w, 1) or (n, h, w, 3)
-        Whole numbers 0 to 255, or floats 0 to 1. Floats outside 0 to 1 are scaled together so that
-        the smallest is black and the largest white.
-    labels : sequence of n, optional
-        A caption for each picture; a line break starts a second line.
-    columns : int
-        Pictures in a row.
-    title : str
-    ax : matplotlib Axes, optional
-        Where to draw; without it a new figure is made.
-
-    Raises
-    ------
-    ValueError
-        Where `images` has another shape or there is not one label for each picture.
-    """
-    pictures = as_rgb(images)
-    if labels is not None and len(labels) != len(pictures):
-        raise ValueError(f"labels must hold {len(pictures)}, one an image; got {len(labels)}.")
-    return draw_tiles(pictures, columns, captions=labels, title=title, ax=ax)
-
-
-def class_rows(images, labels, class_names, per_class=10, title="") -> Figure:
-    """Show the first pictures of each class, one row a class, its name at the left.
-
-    Parameters
-    ----------
-    images : array, (n, h, w), (n, h, w, 1) or (n, h, w, 3)
-        As for `image_grid`.
-    labels : array of int, (n,)
-        The class of each picture: an index into `class_names`.
-    class_names : sequence of str
-    per_class : int
-        Pictures in a row; a class that has fewer leaves the rest of its row empty.
-    title : str
-
-    Raises
-    ------
-    ValueError
-        Where a shape is wrong or a label has no name.
-    """
-    images, labels, classes = np.asarray(images), np.asarray(labels), len(class_names)
-    check_shape("labels", labels, f"({len(images)},)", labels.shape == (len(images),))
-    if labels.size and not 0 <= labels.min() <= labels.max() < classes:
-        given = f"{labels.min()} to {labels.max()}"
-        raise ValueError(
-            f"labels must lie between 0 and {classes - 1} to have a name; got {given}."
-        )
-    chosen = [np.flatnonzero(labels == number)[:per_class] for number in range(classes)]
-    pictures = as_rgb(images[np.concatenate(chosen)])
-    tiles = np.full((classes, per_class, *pictures.shape[1:]), 255, np.uint8)
-    for row, indices in enumerate(chosen):
-        tiles[row, : len(indices)] = pictures[: len(indices)]
-        pictures = pictures[len(indices) :]
-    tiles = tiles.reshape(classes * per_class, *pictures.shape[1:])
-    return draw_tiles(tiles, per_class, row_names=class_names, title=title)
 
 
 def learning_curves(history, title="", baselines=None) -> Figure:
@@ -229,80 +146,6 @@ def accuracy_bars(accuracies, title="", chance=None) -> Figure:
     ax.set_title(
         wrap(title or "Accuracy: longer is better", 75), pad=6 if chance is None else 20, **TITLE
     )
-    return figure
-
-
-def filters(kernel, title="") -> Figure:
-    """Show the filters of a convolution, one tile each, numbered from 0.
-
-    Parameters
-    ----------
-    kernel : array, (h, w, 1, filters) or (h, w, 3, filters)
-        Its weights. With 1 input channel: red above 0, blue below, one scale for all. With 3: as
-        RGB, each filter scaled on its own from its smallest weight (0) to its largest (1).
-    title : str
-
-    Raises
-    ------
-    ValueError
-        Where there is another number of input channels: such filters are no pictures.
-    """
-    kernel = np.asarray(kernel)
-    check_shape(
-        "kernel",
-        kernel,
-        "(h, w, 1, filters) or (h, w, 3, filters)",
-        kernel.ndim == 4 and kernel.shape[2] in (1, 3) and kernel.size > 0,
-    )
-    height, width, channels, number = kernel.shape
-    tiles = np.moveaxis(kernel, -1, 0).astype(float)
-    columns = 8 if number <= 32 else 16
-    title = title or f"{number} filter{'s' * (number > 1)} of {height} by {width}"
-    captions = range(number)
-    if channels == 3:
-        tiles = np.uint8(each_scaled(tiles) * 255)
-        return draw_tiles(tiles, columns, captions, title, "RGB, each filter scaled on its own")
-    norm = CenteredNorm(0, halfrange=max(np.nanmax(np.abs(tiles)), 1e-12))
-    colors = colormaps["RdBu_r"](norm(tiles[..., 0]), bytes=True)[..., :3]
-    figure = draw_tiles(colors, columns, captions, title)
-    bar = figure.add_axes((1 + 0.15 / figure.get_figwidth(), 0, 0.13 / figure.get_figwidth(), 1))
-    figure.colorbar(
-        ScalarMappable(norm, "RdBu_r"), cax=bar, label="weight (no unit)", ticks=MaxNLocator(4)
-    )
-    return figure
-
-
-def feature_maps(maps, image=None, columns=8, title="") -> Figure:
-    """Show what each filter of a layer makes of one picture, numbered from 0 as `filters` does.
-
-    Parameters
-    ----------
-    maps : array, (h, w, channels)
-        The layer's output for one picture. Each map is scaled on its own, from its smallest value
-        (dark violet) to its largest (yellow); a map of zeros is called "off".
-    image : array, (h, w), (h, w, 1) or (h, w, 3), optional
-        The picture, shown at the left.
-    columns : int
-        Maps in a row.
-    title : str
-
-    Raises
-    ------
-    ValueError
-        Where a shape is wrong, such as that of a whole batch of maps.
-    """
-    maps = np.asarray(maps)
-    check_shape("maps", maps, "(h, w, channels), one picture's maps", maps.ndim == 3 and maps.size)
-    tiles = np.moveaxis(maps, -1, 0).astype(float)
-    colors = colormaps["viridis"](each_scaled(tiles), bytes=True)[..., :3]
-    captions = [f"{i}" if tile.any() else f"{i}: off" for i, tile in enumerate(tiles)]
-    height, width, number = maps.shape
-    counted = f"{number} map{'s' * (number > 1)} of {height} by {width}"
-    title = title or f"{counted}: bright where the filter responds"
-    note = "Each map scaled on its own"
-    figure = draw_tiles(colors, columns, captions, title, note)
-    if image is not None:
-        add_picture(figure, image, "input")
     return figure
 
 

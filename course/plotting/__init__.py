@@ -1,0 +1,35 @@
+"""Every figure of the course: picture grids, learning curves, filters, feature maps.
+
+Each function returns a figure that pyplot does not know. JupyterLab shows such a figure once, as
+the value of a cell's last line; a figure that pyplot knows *and* that is that value would be shown
+twice. So write `plotting.learning_curves(history)` as the last line, or `display(figure)` anywhere
+else; in a script, `figure.savefig("curves.png")`. A function that is given an Axes draws there and
+returns None.
+
+Colours are those of Okabe and Ito (2008), "Color Universal Design", with viridis, RdBu and Oranges
+for scales: all can be told apart by colour-blind readers. What a colour says is written out too.
+
+For speed many pictures are tiled into one array and drawn by one imshow. Axes fill their figure
+and labels stick out of it: `Figure.savefig` and JupyterLab crop to what was drawn.
+"""
+
+from course.plotting.charts import (
+    accuracy_bars,
+    class_probabilities,
+    confusion_matrix,
+    learning_curves,
+)
+from course.plotting.drawing import Figure
+from course.plotting.pictures import class_rows, feature_maps, filters, image_grid
+
+__all__ = [
+    "Figure",
+    "accuracy_bars",
+    "class_probabilities",
+    "class_rows",
+    "confusion_matrix",
+    "feature_maps",
+    "filters",
+    "image_grid",
+    "learning_curves",
+]
