@@ -10,6 +10,7 @@ from matplotlib.colors import to_rgb
 from nbclient import NotebookClient
 
 from course import plotting
+from course.plotting import drawing
 
 DIGITS = [str(digit) for digit in range(10)]
 HISTORY = {
@@ -271,7 +272,7 @@ def test_class_probabilities_say_what_the_network_says(pictures, true_name, colo
     assert ax.get_title("left") == f"The network says 3 (82.0%); it is {true_name}"
     assert rows(ax)[int(true_name)] == f"{true_name} (true)"
     assert texts(figure)[3] == "82.0%"
-    assert ax.patches[3].get_facecolor()[:3] == to_rgb(getattr(plotting, color))
+    assert ax.patches[3].get_facecolor()[:3] == to_rgb(getattr(drawing, color))
     assert len(figure.axes) == 2
 
 
