@@ -238,6 +238,8 @@ def test_an_interrupt_stops_the_class_and_the_next_grading_goes_on(small_course)
         stderr=subprocess.PIPE,
         text=True,
         start_new_session=True,
+        # Where the tests run in the background, shells make them, and so this, ignore SIGINT.
+        preexec_fn=lambda: signal.signal(signal.SIGINT, signal.SIG_DFL),
     )
     assert "ada: graded" in grading.stdout.readline()
     while not (root / "autograded" / "bob" / "01-small" / "small.ipynb").is_file():
