@@ -61,7 +61,7 @@ def learning_curves(history, title="", baselines=None) -> Figure:
     return figure
 
 
-def confusion_matrix(matrix, class_names, title="") -> Figure:
+def confusion_matrix(matrix, class_names, title="", name_worst=True) -> Figure:
     """Show which classes are taken for which; the darker the orange, the more frequent the mistake.
 
     Parameters
@@ -70,7 +70,8 @@ def confusion_matrix(matrix, class_names, title="") -> Figure:
         Counts of pictures: rows are the true classes, columns the predicted ones.
     class_names : sequence of c str
     title : str
-        The three most frequent mistakes are written below it.
+    name_worst : bool
+        Whether to write the three most frequent mistakes below the title.
 
     Raises
     ------
@@ -111,7 +112,8 @@ def confusion_matrix(matrix, class_names, title="") -> Figure:
     named = [f"{class_names[t]} taken for {class_names[p]} ({matrix[t, p]:.0f})" for t, p in pairs]
     title = title or "Grey: right answers; the darker the orange, the more mistakes"
     note = "Most often: " + ", ".join(named) if named else "No mistakes"
-    ax.set_title(wrap(f"{title}\n{note}", max(30, side * 13)), **TITLE)
+    text = f"{title}\n{note}" if name_worst else title
+    ax.set_title(wrap(text, max(30, side * 13)), **TITLE)
     return figure
 
 
