@@ -5,7 +5,7 @@ from dataclasses import dataclass
 from pathlib import Path
 
 import nbformat
-from nbgrader.api import MissingEntry
+from nbgrader.api import GradeCell, MissingEntry
 from sqlalchemy.engine import make_url
 
 from course.errors import CourseError
@@ -75,8 +75,8 @@ def grade(root, name, student=None, force=False):
         result = Grade(name, each)
         problem = _unreadable(Path(root, "submitted", each, name), source_notebook(root, name).name)
         if problem is None:
-            # What lies in autograded/ without a score in the gradebook must be graded again.
-            outcome = api.autograde(name, each, force=force or not _is_known(api, result))
+            # nbgrader skips what lies in autograded/, even what a kill or a lost gradebook left.
+            outcome = api.autograde(name, each, force=force or not _is_graded(api, result))
             if "KeyboardInterrupt" in outcome.get("error", ""):
                 raise KeyboardInterrupt
             if not outcome["success"]:
@@ -173,12 +173,21 @@ def _unreadable(folder, file_name):
     return None
 
 
-def _is_known(api, result):
+def _is_graded(api, result):
+    """Return whether every test cell of a submission has its score in the gradebook."""
     with api.gradebook as gradebook:
         try:
-            return bool(gradebook.find_submission(result.assignment, result.student))
+            submission = gradebook.find_submission(result.assignment, result.student)
         except MissingEntry:
             return False
+        for notebook in submission.notebooks:
+            # What a person grades has no automatic score: tasks, and grade cells that are answers.
+            answers = {cell.name for cell in notebook.notebook.solution_cells}
+            for grade in notebook.grades:
+                is_test = isinstance(grade.cell, GradeCell) and grade.name not in answers
+                if is_test and grade.auto_score is None:
+                    return False
+    return True
 
 
 def _read_score(api, result):

@@ -225,13 +225,18 @@ def test_a_lost_gradebook_is_made_again(small_course, course_command):
     assert cell_scores(root, "ada") == {"test_answer": (1, 1)}
 
 
-def test_an_interrupt_stops_the_class_and_the_next_grading_goes_on(small_course):
+@pytest.mark.parametrize("stop", [signal.SIGINT, signal.SIGKILL])
+def test_a_stopped_grading_goes_on_where_it_was(small_course, course_command, stop):
     wait = cell("code", "import time\nif slow: time.sleep(60)", "answer")
-    test = cell("code", "slow = True", "test_answer", points=1)
+    test = cell("code", "assert slow is not None", "test_answer", points=1)
     root = small_course(wait, test)
-    for student, slow in [("ada", False), ("bob", True), ("eve", False)]:
+
+    def hand_in(student, slow):
         cells = [cell("code", f"slow = {slow}"), wait, test]
         write_notebook(root / "submitted" / student / "01-small" / "small.ipynb", cells)
+
+    for student, slow in [("ada", False), ("bob", True), ("eve", False)]:
+        hand_in(student, slow)
     grading = subprocess.Popen(
         [BIN / "course", "-C", root, "grade"],
         stdout=subprocess.PIPE,
@@ -245,9 +250,18 @@ def test_an_interrupt_stops_the_class_and_the_next_grading_goes_on(small_course)
     while not (root / "autograded" / "bob" / "01-small" / "small.ipynb").is_file():
         time.sleep(0.1)
     time.sleep(3)  # the kernel has started by then, and sleeps
-    os.killpg(grading.pid, signal.SIGINT)
+    os.killpg(grading.pid, stop)
     output, errors = grading.communicate(timeout=60)
-    assert grading.returncode == 130, errors
     assert "eve" not in output
-    assert errors.splitlines()[-1].startswith("course: stopped; what is done is kept")
-    assert cell_scores(root, "ada") == {"test_answer": (1, 1)}
+    if stop == signal.SIGINT:
+        assert grading.returncode == 130, errors
+        assert errors.splitlines()[-1].startswith("course: stopped; what is done is kept")
+
+    hand_in("bob", False)
+    again = course_command("-C", root, "grade")
+    assert again.returncode == 0, again.stderr
+    assert "ada: graded before" in again.stdout
+    for student in ("bob", "eve"):
+        assert f"{student}: graded\n" in again.stdout
+    for student in ("ada", "bob", "eve"):
+        assert cell_scores(root, student) == {"test_answer": (1, 1)}
