@@ -41,11 +41,16 @@ c.ClearSolutions.code_stub = {
 }
 c.ClearSolutions.text_stub = "*Write your answer here.*"
 
-# nbgrader's own list with three changes; their reasons stand with the classes.
+# What a student's metadata claims is not believed; the gradebook says which cell is which.
+c.Autograde.sanitize_preprocessors = [
+    "course.grading.preprocessors.RestoreCells",
+    "nbgrader.preprocessors.OverwriteKernelspec",
+    "nbgrader.preprocessors.CheckCellMetadata",
+]
+
+# nbgrader's own list; submissions run in two isolated kernels instead of in nbgrader's one.
 c.Autograde.autograde_preprocessors = [
-    "course.grading.preprocessors.PinParameters",
-    "course.grading.preprocessors.ExecuteInScratch",
-    "course.grading.preprocessors.KeepScoresHonest",
+    "course.grading.preprocessors.TwoKernels",
     "nbgrader.preprocessors.IgnorePattern",
     "nbconvert.preprocessors.ClearMetadataPreprocessor",
     "nbgrader.preprocessors.LimitOutput",
@@ -54,14 +59,18 @@ c.Autograde.autograde_preprocessors = [
     "nbgrader.preprocessors.CheckCellMetadata",
 ]
 
-# Seconds a cell: importing TensorFlow alone takes 10 on a slow machine; a whole notebook takes 20.
-c.Execute.timeout = 60
+# What a submission may use, in each of its two kernels. A whole solved notebook takes seconds.
+c.TwoKernels.cell_seconds = 60
+c.TwoKernels.call_seconds = 20  # one call of a student's function by a test
+c.TwoKernels.notebook_seconds = 300
+c.TwoKernels.memory_mb = 4096  # beyond that of the imports
+c.TwoKernels.processes = 128  # TensorFlow alone starts a dozen threads
+c.TwoKernels.disk_mb = 256
+c.TwoKernels.output_kb = 256  # text a cell
+c.TwoKernels.devices = []  # with a GPU: ["/dev/nvidia0", "/dev/nvidiactl", "/dev/nvidia-uvm"]
 
-# ipykernel warns in the terminal, once a submission, where its messages are not encrypted.
-c.KernelManager.transport_encryption = "auto"
-
-# A deleted test cell comes back, and fails, instead of raising the share of the remaining points.
-c.OverwriteCells.add_missing_cells = True
+# What students put into text cells and outputs reaches a browser with the rights of a grader.
+c.HTMLExporter.sanitize_html = True
 
 # Feedback shows what a check said, never a hidden test or a mark scheme.
 c.GenerateFeedback.preprocessors = [

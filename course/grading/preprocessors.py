@@ -1,26 +1,22 @@
 """Steps that the course puts into nbgrader's pipelines; nbgrader_config.py says where.
 
 generate_assignment: FillAddress, then ClearSolutionsWithInstruction in the place of ClearSolutions.
-autograde: PinParameters, then ExecuteInScratch in the place of Execute, then KeepScoresHonest.
+autograde: RestoreCells in the place of the steps that sanitize, TwoKernels in that of Execute.
 generate_feedback: HideTestTracebacks.
 """
 
-import ast
 import re
-import shutil
-import tempfile
 from pathlib import Path
+from typing import ClassVar
 
-import papermill
-from nbformat.v4 import new_code_cell
 from nbgrader import utils
-from nbgrader.preprocessors import ClearSolutions, Execute, NbGraderPreprocessor
+from nbgrader.api import Gradebook
+from nbgrader.preprocessors import ClearSolutions, NbGraderPreprocessor
+from traitlets import Bool, Float, Integer, List, Unicode
 
 from course import address
-
-GRADING_PROFILE = "smoke"
-SETUP_CELL = "setup"
-PARTIAL_CREDIT_TAG = "partial-credit"
+from course.grading import submissions, two_kernels
+from course.kernels.limits import Limits
 
 
 class FillAddress(NbGraderPreprocessor):
@@ -58,70 +54,62 @@ class ClearSolutionsWithInstruction(ClearSolutions):
             self.code_stub = general
 
 
-class PinParameters(NbGraderPreprocessor):
-    """Set every parameter to the source notebook's value and the profile to `smoke`.
+class RestoreCells(NbGraderPreprocessor):
+    """Put a submission's cells right by the gradebook; see `submissions.sanitize`.
 
-    A student may have typed profile="gpu" or epochs=500 there; a submission is graded on synthetic
-    data within seconds all the same.
+    In the place of nbgrader's ClearOutput, DeduplicateIds and OverwriteCells, which believe some of
+    the metadata that a student can write, and stop at a test that was deleted behind a locked cell.
     """
 
     def preprocess(self, nb, resources):
-        """Insert a cell in front of the locked one that calls `course.setup`."""
-        ids = resources["nbgrader"]
-        # nbgrader converts with the course directory as the working directory.
-        source = Path("source", ids["assignment"], f"{ids['notebook']}.ipynb")
-        known = papermill.inspect_notebook(source)
-        values = {name: ast.literal_eval(entry["default"]) for name, entry in known.items()}
-        values["profile"] = GRADING_PROFILE
-        lines = ["# Set for grading"] + [f"{name} = {value!r}" for name, value in values.items()]
-        grade_ids = [cell.metadata.get("nbgrader", {}).get("grade_id") for cell in nb.cells]
-        # Where the set-up was deleted, no cell works, but the notebook is still read to its end.
-        place = grade_ids.index(SETUP_CELL) if SETUP_CELL in grade_ids else 0
-        nb.cells.insert(place, new_code_cell("\n".join(lines)))
+        """Restore every cell that the gradebook knows."""
+        submissions.sanitize(nb, read_kit(resources))
         return nb, resources
 
 
-class ExecuteInScratch(Execute):
-    """Run the notebook in a directory of its own that holds the submitted files but no notebook.
+class TwoKernels(NbGraderPreprocessor):
+    """Run a submission and its tests in two isolated kernels; in the place of nbgrader's Execute.
 
-    nbgrader's Execute works in autograded/, where the hidden tests lie as a file and where a saved
-    model would stay.
+    `course grade` runs many side by side beforehand and leaves the outcomes in `prepared`.
     """
+
+    cell_seconds = Float(60, help="Wall time of a cell.").tag(config=True)
+    call_seconds = Float(20, help="Wall time of a test's call of a function.").tag(config=True)
+    notebook_seconds = Float(300, help="Wall time of a notebook.").tag(config=True)
+    memory_mb = Integer(4096, help="Memory beyond that of the imports.").tag(config=True)
+    processes = Integer(128, help="Processes and threads.").tag(config=True)
+    disk_mb = Integer(256, help="Files in the scratch directory.").tag(config=True)
+    output_kb = Integer(256, help="Text that a cell may print.").tag(config=True)
+    message_mb = Integer(256, help="What may cross between the kernels at once.").tag(config=True)
+    devices = List(Unicode(), help="Devices to let in, such as /dev/nvidia0.").tag(config=True)
+    isolation = Bool(True, help="Whether to isolate; to be turned off by hand.").tag(config=True)
+
+    # Digest of a job to its outcome.
+    prepared: ClassVar[dict] = {}
+
+    def settings(self):
+        """Return limits, isolated and devices, as `Job` has them."""
+        limits = Limits(**{name: getattr(self, name) for name in Limits().as_dict()})
+        return {"limits": limits, "isolated": self.isolation, "devices": list(self.devices)}
 
     def preprocess(self, nb, resources):
-        """Execute the notebook; the directory is gone afterwards."""
-        submitted = resources.setdefault("metadata", {}).get("path") or "."
-        with tempfile.TemporaryDirectory(prefix="grading-") as scratch:
-            shutil.copytree(
-                submitted, scratch, ignore=shutil.ignore_patterns("*.ipynb"), dirs_exist_ok=True
-            )
-            resources["metadata"]["path"] = scratch
-            try:
-                return super().preprocess(nb, resources)
-            finally:
-                resources["metadata"]["path"] = submitted
+        """Grade, unless that is done, and put the outputs into the notebook."""
+        ids = resources["nbgrader"]
+        identity = ids["assignment"], ids["student"], ids["notebook"]
+        # nbgrader converts with the course directory as the working directory.
+        folders = submissions.folders(Path(), resources["metadata"]["path"], ids["assignment"])
+        job = submissions.make_job(nb, folders, read_kit(resources), identity, self.settings())
+        outcome = self.prepared.pop(job.digest(), None) or two_kernels.grade_here(job)
+        submissions.apply_outcome(nb, outcome)
+        return nb, resources
 
 
-class KeepScoresHonest(NbGraderPreprocessor):
-    """Let nothing but a failed check take points from a test cell, and nothing add to it.
-
-    nbgrader gives 0 to a test cell that wrote to stderr, so a warning would cost the points, and it
-    reads a number that the cell displays as its score. A cell tagged `partial-credit` keeps the
-    number, as nbgrader's documentation describes it.
-    """
-
-    def preprocess_cell(self, cell, resources, cell_index):
-        """Turn stderr into stdout and results into plain displays, in test cells."""
-        is_test = cell.cell_type == "code" and utils.is_grade(cell) and not utils.is_solution(cell)
-        if is_test:
-            wants_partial_credit = PARTIAL_CREDIT_TAG in cell.metadata.get("tags", [])
-            for output in cell.outputs:
-                if output.output_type == "stream":
-                    output.name = "stdout"
-                elif output.output_type == "execute_result" and not wants_partial_credit:
-                    output.output_type = "display_data"
-                    del output["execution_count"]
-        return cell, resources
+def read_kit(resources):
+    """Return the kit of the assignment that a conversion is about."""
+    ids = resources["nbgrader"]
+    source = Path("source", ids["assignment"], f"{ids['notebook']}.ipynb")
+    with Gradebook(ids["db_url"]) as gradebook:
+        return submissions.read_kit(gradebook, source, ids["assignment"], ids["notebook"])
 
 
 class HideTestTracebacks(NbGraderPreprocessor):

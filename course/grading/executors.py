@@ -1,0 +1,65 @@
+"""Where submissions are graded: on this machine or on a Dask cluster, through one interface."""
+
+import contextlib
+import os
+from concurrent.futures import ThreadPoolExecutor
+
+from course.errors import CourseError
+
+CONNECT_SECONDS = 20
+
+
+@contextlib.contextmanager
+def open_executor(workers=None, scheduler=None):
+    """Open a `concurrent.futures.Executor`; what is waiting is dropped at the end.
+
+    Parameters
+    ----------
+    workers : int, optional
+        How many submissions are graded side by side on this machine; None means one a core. A
+        thread each is enough: it only waits for its two kernels, which are processes.
+    scheduler : str, optional
+        The address of a Dask scheduler, such as "tcp://10.0.0.1:8786", whose workers grade instead.
+
+    Yields
+    ------
+    executor : concurrent.futures.Executor
+    workers : int
+        How many submissions it grades side by side.
+
+    Raises
+    ------
+    CourseError
+        If there is no cluster at the address, or Dask is not installed.
+    """
+    if scheduler is None:
+        count = workers or len(os.sched_getaffinity(0))
+        executor = ThreadPoolExecutor(count, thread_name_prefix="grading")
+        try:
+            yield executor, count
+        finally:
+            executor.shutdown(wait=False, cancel_futures=True)
+        return
+    client = _connect(scheduler)
+    try:
+        count = workers or max(1, sum(client.nthreads().values()))
+        yield client.get_executor(pure=False, retries=2), count
+    finally:
+        client.close()
+
+
+def _connect(scheduler):
+    try:
+        from distributed import Client
+    except ModuleNotFoundError:
+        raise CourseError(
+            "--scheduler needs Dask, which is not installed: pip install '.[cluster]' in the course"
+            " directory."
+        ) from None
+    try:
+        return Client(scheduler, timeout=CONNECT_SECONDS, set_as_default=False)
+    except (OSError, ValueError, TimeoutError) as error:
+        raise CourseError(
+            f"no Dask scheduler answers at {scheduler} ({type(error).__name__}): start one with dask"
+            " scheduler, or leave --scheduler out."
+        ) from None

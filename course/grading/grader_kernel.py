@@ -1,0 +1,150 @@
+"""The grader's side of a grading, as the caller sees it."""
+
+import time
+
+from course.errors import CourseError
+from course.grading.names import names_in
+from course.kernels.host import GRACE_SECONDS, KernelGone
+from course.kernels.wire import Silence
+
+
+class GraderKernel:
+    """Runs the assignment's locked cells, then its tests on what the student kernel answers.
+
+    Parameters
+    ----------
+    job : Job
+        The submission.
+    zygote : Zygote
+        Forks the kernel.
+    student : StudentKernel
+        Answers its questions.
+    deadline : float
+        When the notebook's time is up, in `time.monotonic` seconds.
+    """
+
+    def __init__(self, job, zygote, student, deadline):
+        self.job = job
+        self.zygote = zygote
+        self.student = student
+        self.deadline = deadline
+        self.seconds = 0.0
+        self._kernel = None
+        self._locked_names = set()  # modules, helpers, data: the grader's for ever
+        self._test_names = set()  # made by tests: the grader's until a student's cell mentions them
+        self._forget = set()
+
+    def start(self):
+        """Start the kernel and run the locked cells that need nothing of the student's.
+
+        Raises
+        ------
+        CourseError
+            If one of them fails.
+        """
+        kit = self.job.kit
+        self._kernel = self.zygote.kernel(
+            "course.grading.grader_side", self.job.limits, self.job.files
+        )
+        self._test_names = set()
+        sources = {cell["grade_id"]: cell["source"] for cell in self.job.cells if cell["grade_id"]}
+        locked = [("parameters", kit.parameters)]
+        locked += [
+            (name, kit.cells[name]["source"]) for name in kit.order if kit.is_locked_code(name)
+        ]
+        for name, source in locked:
+            names = names_in(source)
+            if names.needed <= self._locked_names:
+                result = self._run(name, source, {}, (), {"sources": sources})
+                if result["error"]:
+                    raise CourseError(
+                        f"the locked cell {name} of {self.job.assignment} fails in grading"
+                        f" ({result['error']['class']}: {result['error']['message']}): mend it in"
+                        " source/ and run course release."
+                    )
+                self._locked_names |= names.bound
+
+    def test(self, name, source):
+        """Run a test cell.
+
+        Returns
+        -------
+        dict
+            "printed", "error" and "value" as `shell.run_cell` has them.
+        """
+        if time.monotonic() > self.deadline:
+            limit = self.job.limits.notebook_seconds
+            return _failure(f"the notebook ran for more than {limit:g} s before this test")
+        used = names_in(source)
+        try:
+            if self._kernel is None:
+                self.start()
+            needed = used.needed - self._locked_names - self._test_names
+            values, blocks = self.student.fetch(needed)
+            forget = (self._forget | needed) - values.keys()
+            self._forget = set()
+            result = self._run(name, source, values, blocks, {"forget": sorted(forget)})
+        except KernelGone as gone:
+            self._kernel = None
+            return _failure(f"what this test was handed ended the grader's process: {gone}")
+        self._test_names |= used.bound - self._locked_names
+        return self._explained(result)
+
+    def give_back(self, names):
+        """Let the student own those of the names that tests made and a student's cell mentions."""
+        given = self._test_names & names
+        self._test_names -= given
+        self._forget |= given
+
+    def close(self):
+        """End the kernel."""
+        if self._kernel:
+            self._kernel.close()
+
+    def _run(self, name, source, values, blocks, more):
+        limits = self.job.limits
+        end = min(time.monotonic() + limits.cell_seconds, self.deadline + GRACE_SECONDS)
+        start, student_before = time.perf_counter(), self.student.seconds
+        header = {"op": "run", "name": name, "source": source, "values": values} | more
+        try:
+            self._kernel.tell(header, blocks)
+            while True:
+                try:
+                    message, blocks = self._kernel.hear(max(0.0, end - time.monotonic()))
+                except Silence:
+                    message = self._interrupted(limits.cell_seconds)
+                if message["op"] == "done":
+                    return message
+                answer, blocks = self.student.answer(
+                    message["question"], blocks, end - time.monotonic()
+                )
+                self._kernel.tell(answer, blocks)
+        finally:
+            self.seconds += time.perf_counter() - start - (self.student.seconds - student_before)
+
+    def _interrupted(self, seconds):
+        """Stop a test that takes too long and return its result."""
+        self._kernel.interrupt()
+        try:
+            message, _ = self._kernel.hear(GRACE_SECONDS)
+        except Silence:
+            message = {}
+        if message.get("op") != "done":
+            self._kernel.close()
+            self._kernel = None
+            return {"op": "done"} | _failure(f"this test ran for more than {seconds:g} s")
+        return message | _failure(f"this test ran for more than {seconds:g} s")
+
+    def _explained(self, result):
+        """Say of a missing name what became of the cell that should have defined it."""
+        error = result["error"]
+        if error and error["class"] == "NameError":
+            for name in error["message"].split("'")[1::2]:
+                if why := self.student.why_missing(name):
+                    error["message"] += f" (the cell {why})"
+        return result
+
+
+def _failure(message):
+    error = {"class": "Stopped", "message": message, "line": None, "text": ""}
+    return {"printed": "", "error": error, "value": None}

@@ -1,0 +1,216 @@
+"""Runs in the grader kernel: the assignment's locked cells and the test cells.
+
+Names that the student defined arrive as plain data; what stays behind in the student kernel, the
+functions above all, is asked for over the same socket while a test runs.
+"""
+
+import builtins
+import contextlib
+import sys
+from pathlib import Path
+
+import numpy as np
+
+from course.grading import crossing
+from course.kernels import shell, wire
+
+MAX_BATCHES = 1000
+BATCHES_AT_ONCE = 8
+
+
+class StudentError(Exception):
+    """Something of the student's own was raised; its text names the class."""
+
+
+def serve(sock, limits):
+    """Answer messages until the other side is gone."""
+    side = GraderSide(sock, limits)
+    shell.stop_writing()
+    while True:
+        header, blocks = wire.receive(sock, 2**62)
+        side.answer(header, blocks)
+
+
+class GraderSide:
+    """The grader's namespace, and the line to the student's kernel."""
+
+    def __init__(self, sock, limits):
+        self.sock = sock
+        self.limits = limits
+        self.namespace = shell.start()
+        self.cell_stream = None
+
+    def answer(self, header, blocks):
+        """Run a cell and send what came of it."""
+        if header["op"] == "put":
+            # A test that reads a file beside the notebook reads the one that was handed in.
+            for path, content in zip(header["paths"], blocks, strict=True):
+                place = Path(path)
+                place.parent.mkdir(parents=True, exist_ok=True)
+                with contextlib.suppress(OSError):
+                    place.write_bytes(content)
+            wire.send(self.sock, {})
+            return
+        for name in header.get("forget", ()):
+            self.namespace.pop(name, None)
+        if "sources" in header:
+            from course import cells
+
+            cells.provide(header["sources"].get)
+        printed = self.cell_stream = shell.Printed(self.limits.output_kb * 1024)
+        unpacker = crossing.Unpacker(blocks, self)
+        for name, node in header.get("values", {}).items():
+            try:
+                self.namespace[name] = unpacker.unpack(node)
+            except crossing.CrossingError as error:
+                self.namespace[name] = crossing.Stranger(f"{name}, which cannot be handed over: {error}")
+        outcome = shell.run_cell(header["source"], header["name"], printed)
+        wire.send(self.sock, {"op": "done", "printed": printed.text(), **outcome})
+
+    def ask(self, header, blocks=()):
+        """Send a question to the student's kernel and return the answer."""
+        wire.send(self.sock, {"op": "ask", "question": header}, blocks)
+        answer, blocks = wire.receive(self.sock, 2**62)
+        if "gone" in answer:
+            raise StudentError(str(answer["gone"]))
+        return answer, blocks
+
+    def function(self, handle, name, signature):
+        """Return what stands for a student's function."""
+        return _Function(self, handle, name, signature).as_function()
+
+    def dataset(self, handle, length):
+        """Return what stands for a student's dataset."""
+        return _Dataset(self, handle, length)
+
+    def weights(self, handle):
+        """Return the weights of a student's model as arrays."""
+        answer, blocks = self.ask({"op": "weights", "handle": handle})
+        unpacker = crossing.Unpacker(blocks)
+        arrays = [unpacker.unpack(node) for node in answer["values"]]
+        if not all(type(array) is np.ndarray for array in arrays):
+            raise crossing.CrossingError("the weights are no arrays")
+        return arrays
+
+
+class _Function:
+    """Calls a function that stays in the student's kernel."""
+
+    def __init__(self, side, handle, name, signature):
+        self.side, self.handle, self.name, self.signature = side, handle, name, signature
+
+    def as_function(self):
+        def student_function(*arguments, **named):
+            return self.call(arguments, named)
+
+        student_function.__name__ = student_function.__qualname__ = self.name
+        if self.signature is not None:
+            student_function.__signature__ = _signature(self.signature)
+        student_function._is_students = True
+        return student_function
+
+    def call(self, arguments, named):
+        packer = crossing.Packer()
+        try:
+            question = {
+                "op": "call",
+                "handle": self.handle,
+                "arguments": [packer.pack(each) for each in arguments],
+                "named": {name: packer.pack(each) for name, each in named.items()},
+            }
+        except crossing.CrossingError as error:
+            raise TypeError(f"{self.name}: {error}") from None
+        answer, blocks = self.side.ask(question, packer.blocks)
+        handed = [*arguments, *named.values()]
+        unpacker = crossing.Unpacker(blocks, self.side, handed)
+        self._print(answer.get("printed", ""))
+        for place, node in answer.get("changed", ()):
+            _change(handed[place], unpacker.unpack(node))
+        if "raised" in answer:
+            raise _exception(*answer["raised"])
+        try:
+            return unpacker.unpack(answer["value"])
+        except crossing.CrossingError as error:
+            return crossing.Stranger(f"what {self.name} returns, which cannot be handed over: {error}")
+
+    def _print(self, text):
+        # A test that captures what a function prints gets it. In the cell's own output it would
+        # show the student what the hidden tests hand in.
+        if sys.stdout is not self.side.cell_stream:
+            sys.stdout.write(text)
+
+
+class _Dataset:
+    """Draws batches of a dataset that stays in the student's kernel."""
+
+    def __init__(self, side, handle, length):
+        self._side, self._handle = side, handle
+        self._length = length if type(length) is int and length >= 0 else None
+
+    def __iter__(self):
+        for start in range(0, MAX_BATCHES, BATCHES_AT_ONCE):
+            question = {
+                "op": "draw", "handle": self._handle, "start": start, "count": BATCHES_AT_ONCE,
+            }  # fmt: skip
+            answer, blocks = self._side.ask(question)
+            unpacker = crossing.Unpacker(blocks, self._side)
+            for node in answer["batches"]:
+                yield unpacker.unpack(node)
+            if len(answer["batches"]) < BATCHES_AT_ONCE:
+                return
+
+    def take(self, count):
+        """Return the first batches."""
+        return [batch for _, batch in zip(range(count), self, strict=False)]
+
+    def __len__(self):
+        if self._length is None:
+            raise TypeError("this dataset does not know its length")
+        return self._length
+
+
+def _change(argument, after):
+    """Make an argument what the student's function made of it, as far as it could be changed."""
+    from course.grading import models
+
+    if type(argument) is np.ndarray and type(after) is np.ndarray:
+        if argument.shape == after.shape and argument.dtype == after.dtype:
+            argument[...] = after
+    elif type(argument) is list and type(after) is list:
+        argument[:] = after
+    elif type(argument) is dict and type(after) is dict:
+        argument.clear()
+        argument.update(after)
+    elif models.is_model(argument) and models.is_model(after):
+        models.change(argument, after)
+
+
+def _exception(kind, message):
+    """Return the exception that a student's function raised, if Python has its class."""
+    error = StudentError("something that cannot be read")
+    if type(kind) is str and type(message) is str:
+        error = StudentError(f"{kind}: {message}" if message else kind)
+        if shell.is_builtin_exception(kind):
+            # A UnicodeError, for one, wants more than a message.
+            with contextlib.suppress(TypeError):
+                error = getattr(builtins, kind)(message)
+    error.from_student = True
+    return error
+
+
+def _signature(described):
+    """Return the signature that a list of [name, kind, has a default] describes."""
+    import inspect
+
+    kinds = list(inspect._ParameterKind)
+    try:
+        return inspect.Signature(
+            [
+                inspect.Parameter(
+                    name, kinds[kind], default=None if optional else inspect.Parameter.empty
+                )
+                for name, kind, optional in described
+            ]
+        )
+    except (TypeError, ValueError, IndexError):
+        return inspect.Signature()

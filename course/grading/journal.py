@@ -1,0 +1,75 @@
+"""What a killed grading goes on from.
+
+An outcome is written here, whole, before anything is saved to the gradebook or to autograded/, and
+removed when all is saved. A forced regrading notes here who is still to be graded again.
+"""
+
+import json
+import os
+from pathlib import Path
+
+from course.grading.jobs import Outcome
+
+
+class Journal:
+    """The journal of an assignment, in `build/grading/` of the course directory.
+
+    Parameters
+    ----------
+    root : Path
+        The course directory.
+    name : str
+        The assignment.
+    """
+
+    def __init__(self, root, name):
+        self.folder = Path(root, "build", "grading", name)
+
+    def write(self, student, outcome):
+        """Keep an outcome; it is there whole or not at all, also after a power cut."""
+        _write(self._path(student), outcome.to_json())
+
+    def read(self, student):
+        """Return the outcome that a killed grading left for a student, or None."""
+        try:
+            return Outcome.from_json(self._path(student).read_text(encoding="utf-8"))
+        except (OSError, ValueError, TypeError):
+            return None
+
+    def done(self, student):
+        """Forget a student's outcome: it is saved."""
+        self._path(student).unlink(missing_ok=True)
+        waiting = self.again()
+        if student in waiting:
+            self.set_again(waiting - {student})
+
+    def again(self):
+        """Return the students whom a forced regrading has still to grade."""
+        try:
+            return set(json.loads(self._again.read_text(encoding="utf-8")))
+        except (OSError, ValueError):
+            return set()
+
+    def set_again(self, students):
+        """Note the students whom a forced regrading has still to grade."""
+        if students:
+            _write(self._again, json.dumps(sorted(students)))
+        else:
+            self._again.unlink(missing_ok=True)
+
+    @property
+    def _again(self):
+        return self.folder / "again.json"
+
+    def _path(self, student):
+        return self.folder / "outcomes" / f"{student}.json"
+
+
+def _write(path, text):
+    path.parent.mkdir(parents=True, exist_ok=True)
+    fresh = path.with_suffix(".new")
+    with fresh.open("w", encoding="utf-8") as file:
+        file.write(text)
+        file.flush()
+        os.fsync(file.fileno())
+    fresh.replace(path)

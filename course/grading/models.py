@@ -1,0 +1,300 @@
+"""Keras models, tensors and datasets on their way between the two kernels.
+
+A model crosses as the configuration of its built-in layers, of its optimizer, loss and metrics, and
+a handle by which its weights are fetched when something uses them: counting the parameters of a
+network costs nothing. Keras is imported only where a value is one of its own.
+"""
+
+import json
+import sys
+from functools import lru_cache
+
+import numpy as np
+
+MAX_CONFIG = 4 * 2**20
+# Public, and yet not data: they run code of the configuration, or read files.
+NEVER = {
+    "Lambda", "TFSMLayer", "JaxLayer", "FlaxLayer", "TorchModuleWrapper", "Layer", "Wrapper",
+    "TextVectorization", "StringLookup", "IntegerLookup", "Pipeline", "Model", "RNN",
+    "MeanMetricWrapper", "LossFunctionWrapper", "Loss", "Metric", "Optimizer",
+}  # fmt: skip
+ROOMS = (
+    "layers initializers regularizers constraints optimizers optimizers.schedules losses metrics"
+    " dtype_policies"
+).split()
+FUNCTION_ROOMS = "activations initializers losses metrics regularizers".split()
+
+
+def is_tensor(value):
+    """Return whether a value is a tensor or variable of the backend, or a Keras variable."""
+    tensorflow = sys.modules.get("tensorflow")
+    if tensorflow and isinstance(value, tensorflow.Tensor | tensorflow.Variable):
+        return True
+    keras = sys.modules.get("keras")
+    return bool(keras) and isinstance(value, keras.Variable)
+
+
+def as_array(tensor):
+    """Return the numbers of a tensor; those of a symbolic one are a stranger's."""
+    try:
+        return np.asarray(tensor)
+    except (TypeError, ValueError, NotImplementedError, AttributeError):
+        return np.asarray("symbolic")
+
+
+def is_history(value):
+    """Return whether a value is what `Model.fit` returns."""
+    keras = sys.modules.get("keras")
+    return bool(keras) and type(value) is keras.callbacks.History
+
+
+def is_model(value):
+    """Return whether a value is a Sequential or functional model, and no class derived from it."""
+    keras = sys.modules.get("keras")
+    return bool(keras) and type(value) in (keras.Sequential, _functional())
+
+
+def is_dataset(value):
+    """Return whether a value is a tf.data.Dataset or a PyDataset."""
+    tensorflow, keras = sys.modules.get("tensorflow"), sys.modules.get("keras")
+    return bool(tensorflow and isinstance(value, tensorflow.data.Dataset)) or bool(
+        keras and isinstance(value, keras.utils.PyDataset)
+    )
+
+
+def length_of(dataset):
+    """Return the number of batches of a dataset, or None."""
+    try:
+        return len(dataset)
+    except TypeError:
+        return None
+
+
+def pack(model, packer):
+    """Return the node of a model."""
+    import keras
+
+    try:
+        config = json.dumps(keras.saving.serialize_keras_object(model))
+        compiled = json.dumps(model.get_compile_config()) if model.compiled else None
+    except Exception as error:  # a layer of the student's own may raise anything
+        return ["stranger", f"a model that cannot be described ({type(error).__name__})"]
+    if packer.keep:
+        return ["model", config, compiled, packer.keep(model), None]
+    # Handed to the student, who has no way to ask for the weights later.
+    weights = [packer.pack(np.asarray(weight)) for weight in model.weights]
+    return ["model", config, compiled, None, weights]
+
+
+def unpack(rest, unpacker):
+    """Return the model of a node's content: that of `pack` without its kind."""
+    from course.grading.crossing import CrossingError
+
+    config, compiled, handle, weights = rest
+    model = build(config)
+    if compiled is not None:
+        compile_as(model, compiled)
+    if weights is not None:
+        model.set_weights([unpacker.unpack(each) for each in weights])
+    elif unpacker.link is None:
+        raise CrossingError("a model came without weights")
+    else:
+        make_lazy(model, lambda: unpacker.link.weights(handle))
+    return model
+
+
+def build(config):
+    """Return the model of a JSON configuration, its variables not yet made.
+
+    Raises
+    ------
+    CrossingError
+        If something in it is not built into Keras, or Keras cannot build it.
+    """
+    import keras
+    from keras.src.backend.common import global_state
+
+    parsed = _vetted(config)
+    parsed.pop("compile_config", None)  # crosses by itself; it would make the optimizer's variables
+    pending = global_state.get_global_attribute("uninitialized_variables") or []
+    try:
+        # Keras puts off making the variables in such a scope; the end of it would make them.
+        with keras.StatelessScope():
+            model = keras.saving.deserialize_keras_object(parsed, safe_mode=True)
+            global_state.set_global_attribute("uninitialized_variables", pending)
+    except Exception as error:  # Keras raises many kinds
+        from course.grading.crossing import CrossingError
+
+        raise CrossingError(f"Keras cannot build the model again ({error})") from None
+    for variable in model.variables:
+        if variable._value is None:
+            variable.__class__ = _lazy(type(variable))
+    return model
+
+
+def make_lazy(model, fetch):
+    """Let the first use of any of a model's weights fetch all of them."""
+
+    def load():
+        arrays = fetch() if waiting else []
+        for variable in waiting:
+            variable._load = None
+        fitting = len(arrays) == len(weights) and all(
+            tuple(weight.shape) == array.shape
+            for weight, array in zip(weights, arrays, strict=True)
+        )
+        if not fitting:
+            from course.grading.crossing import CrossingError
+
+            raise CrossingError("the weights do not fit the model")
+        for weight, array in zip(weights, arrays, strict=True):
+            _set(weight, array)
+
+    weights = list(model.weights)
+    waiting = [variable for variable in weights if isinstance(variable, _lazy(None))]
+    for variable in waiting:
+        variable._load = load
+
+
+def compile_as(model, config):
+    """Compile a model as a JSON configuration says, and not yet make the optimizer's variables."""
+    import keras
+
+    from course.grading.crossing import CrossingError
+
+    parsed = _vetted(config)
+    try:
+        settings = {
+            key: keras.saving.deserialize_keras_object(value, safe_mode=True)
+            for key, value in parsed.items()
+        }
+        model.compile(**settings)
+    except Exception as error:  # Keras raises many kinds
+        raise CrossingError(f"Keras cannot compile the model again ({error})") from None
+
+
+def _vetted(text):
+    """Return a parsed configuration in which every class and function is built into Keras."""
+    from course.grading.crossing import CrossingError
+
+    if type(text) is not str or len(text) > MAX_CONFIG:
+        raise CrossingError("its configuration is too large")
+    try:
+        parsed = json.loads(text)
+    except (ValueError, RecursionError):
+        raise CrossingError("its configuration cannot be read") from None
+    waiting = [parsed]
+    while waiting:
+        each = waiting.pop()
+        if isinstance(each, list):
+            waiting += each
+        elif isinstance(each, dict):
+            if "class_name" in each or "registered_name" in each or "module" in each:
+                _vet_object(each)
+            waiting += each.values()
+    return parsed
+
+
+def _vet_object(described):
+    from course.grading.crossing import CrossingError
+
+    name, module = described.get("class_name"), described.get("module")
+    if name == "__tuple__" or name == "__keras_tensor__" or name == "__ellipsis__":
+        return
+    if name == "function":
+        allowed = module == "builtins" and described.get("config") in _functions()
+    else:
+        allowed = (module, name) in _classes() and described.get("registered_name") in (None, name)
+    if not allowed:
+        raise CrossingError(
+            f"it holds {str(module)[:60]}.{str(described.get('config') if name == 'function' else name)[:60]},"
+            " which is not one of Keras's own: test its effect through a function on arrays"
+        )
+
+
+@lru_cache
+def _classes():
+    """Return (module, class name) of everything that a configuration may name."""
+    import keras
+
+    found = {("keras", "Sequential"), ("keras.src.models.functional", "Functional")}
+    found |= {("keras", "Functional"), ("keras.models", "Functional"), ("keras.models", "Sequential")}
+    for room in ROOMS:
+        place = keras
+        for part in room.split("."):
+            place = getattr(place, part)
+        found |= {
+            (f"keras.{room}", name)
+            for name, value in vars(place).items()
+            if isinstance(value, type) and name not in NEVER
+        }
+    found |= {("keras", name) for room, name in found if room == "keras.dtype_policies"}
+    return found
+
+
+@lru_cache
+def _functions():
+    """Return the names of Keras's own functions that a configuration may name."""
+    import keras
+
+    return {
+        name
+        for room in FUNCTION_ROOMS
+        for name, value in vars(getattr(keras, room)).items()
+        if callable(value) and not name.startswith("_") and name not in ("get", "deserialize")
+    }
+
+
+@lru_cache
+def _functional():
+    from keras.src.models.functional import Functional
+
+    return Functional
+
+
+@lru_cache
+def _lazy(kind):
+    """Return a class of variables that are made at their first use; of any kind for None."""
+    if kind is None:
+        return _Lazy
+    return type(kind.__name__, (_Lazy, kind), {"__module__": kind.__module__})
+
+
+class _Lazy:
+    """Mixed into a Keras variable that has a shape and no value yet."""
+
+    _load = None
+    _held = None
+
+    @property
+    def _value(self):
+        if self._held is None:
+            if self._load:
+                self._load()
+            if self._held is None:  # no weight of the model's but, say, the state of a dropout
+                _set(self, None)
+        return self._held
+
+    @_value.setter
+    def _value(self, value):
+        self._held = value
+
+
+def _set(variable, array):
+    import tensorflow
+
+    # Also where the first use is in the middle of tracing a function.
+    with tensorflow.init_scope():
+        if array is None:
+            array = variable._initializer(variable._shape, dtype=variable._dtype)
+        variable._initialize(array)
+
+
+def change(model, after):
+    """Give a model the weights and the compilation of another of the same layers."""
+    if len(model.weights) == len(after.weights):
+        for weight, new in zip(model.weights, after.weights, strict=True):
+            if tuple(weight.shape) == tuple(new.shape):
+                weight.assign(new)
+    if after.compiled:
+        compile_as(model, json.dumps(after.get_compile_config()))

@@ -1,0 +1,151 @@
+"""The student's side of a grading, as the caller sees it; it survives the death of its kernel."""
+
+import time
+
+from course.grading.names import names_in
+from course.kernels.host import KernelGone
+
+MAX_RESTARTS = 2
+HANDLES_A_KERNEL = 1_000_000
+MESSAGE_SECONDS = 60
+
+
+class StudentKernel:
+    """Runs a student's cells and answers the grader's questions.
+
+    A cell that ends its process, or has to be ended with it, costs itself: a new process runs the
+    other cells again, a few times at most.
+
+    Parameters
+    ----------
+    job : Job
+        The submission.
+    zygote : Zygote
+        Forks the kernels.
+    deadline : float
+        When the notebook's time is up, in `time.monotonic` seconds.
+
+    Attributes
+    ----------
+    reason : str or None
+        What befell the submission as a whole, in one sentence.
+    seconds : float
+        How long its cells and functions ran.
+    """
+
+    def __init__(self, job, zygote, deadline):
+        self.job = job
+        self.zygote = zygote
+        self.deadline = deadline
+        self.reason = None
+        self.seconds = 0.0
+        self._kernel = None
+        self._starts = 0
+        self._done = []  # (name, source) of the cells that ran to an end
+        self._failed = {}  # name that a failed cell would have bound -> what became of the cell
+
+    def run(self, name, source):
+        """Run a cell and return its error as `shell.describe` has it, or None."""
+        if not self._ensure():
+            return self._lost()
+        try:
+            error = self._run(name, source)
+        except KernelGone as gone:
+            self._kernel = None
+            error = self._problem("Stopped", f"this cell ended its process: {gone}")
+        else:
+            self._done.append((name, source))
+        if error:
+            for bound in names_in(source).bound:
+                self._failed[bound] = f"{name} ended with {error['class']}: {error['message']}"
+        return error
+
+    def fetch(self, names):
+        """Return the nodes and blocks of those of the names that the student has defined."""
+        if not names or not self._ensure():
+            return {}, []
+        question = {"op": "fetch", "names": sorted(names)}
+        try:
+            answer, blocks = self._ask(question, (), self.job.limits.call_seconds)
+        except KernelGone:
+            self._kernel = None
+            return {}, []
+        values = answer.get("values")
+        return (values if isinstance(values, dict) else {}), blocks
+
+    def answer(self, question, blocks, seconds):
+        """Return the answer to a question of the grader's, with its blocks.
+
+        Where there is none, the answer says in "gone" why.
+        """
+        seconds = max(0.1, min(seconds, self.job.limits.call_seconds))
+        if not self._ensure():
+            return {"gone": self.reason or "the process that runs your cells has ended"}, []
+        try:
+            answer, blocks = self._ask(question, blocks, seconds)
+        except KernelGone as gone:
+            self._kernel = None
+            return {"gone": f"this call ended the process: {gone}"}, []
+        if answer.pop("late") and "raised" in answer:
+            return {"gone": f"this call was stopped after {seconds:g} s"}, []
+        answer.pop("gone", None)
+        return answer, blocks
+
+    def why_missing(self, name):
+        """Return what became of the cell that should have defined a name, or None."""
+        return self._failed.get(name)
+
+    def close(self):
+        """End the kernel."""
+        if self._kernel:
+            self._kernel.close()
+
+    def _ensure(self):
+        """Return whether there is a kernel that has run what ran before; start one if need be."""
+        while self._kernel is None:
+            if self._starts > MAX_RESTARTS or time.monotonic() > self.deadline:
+                self.reason = self.reason or "its process ended too often, or its time was up"
+                return False
+            self._kernel = self.zygote.kernel(
+                "course.grading.student_side", self.job.limits, self.job.files
+            )
+            self._starts += 1
+            again = self._done
+            self._done = []
+            for name, source in again:
+                try:
+                    self._run(name, source)
+                except KernelGone:
+                    self._kernel = None
+                    self._done += [each for each in again if each[0] != name][len(self._done) :]
+                    break
+                self._done.append((name, source))
+        return True
+
+    def _run(self, name, source):
+        seconds = min(self.job.limits.cell_seconds, self.deadline - time.monotonic())
+        if seconds <= 0:
+            self.reason = f"the notebook ran for more than {self.job.limits.notebook_seconds:g} s"
+            return self._problem("Stopped", f"this cell was not run: {self.reason}")
+        answer, _ = self._ask({"op": "run", "name": name, "source": source}, (), seconds)
+        error = answer.get("error")
+        if not error:
+            return None
+        if answer["late"]:
+            return self._problem("Stopped", f"this cell ran for more than {seconds:.3g} s")
+        return {key: error.get(key) for key in ("class", "message", "line", "text")}
+
+    def _ask(self, question, blocks, seconds):
+        start = time.perf_counter()
+        try:
+            first = (self._starts - 1) * HANDLES_A_KERNEL
+            return self._kernel.ask(question | {"first_handle": first}, blocks, seconds)
+        finally:
+            self.seconds += time.perf_counter() - start
+
+    def _lost(self):
+        return self._problem("Stopped", f"this cell was not run: {self.reason}")
+
+    @staticmethod
+    def _problem(kind, message):
+        return {"class": kind, "message": message, "line": None, "text": ""}

@@ -1,0 +1,188 @@
+"""Running cells in IPython, with errors and output as data."""
+
+import builtins
+import contextlib
+import linecache
+import re
+import signal
+import sys
+import traceback
+
+_CONTROL = {code: None for code in [*range(9), 11, 12, *range(14, 32), *range(127, 160)]}
+_CONTROL |= {code: None for code in (0x200E, 0x200F, *range(0x202A, 0x202F), *range(0x2066, 0x206A))}
+_ESCAPES = re.compile(r"\x1b(\[[0-?]*[ -/]*[@-~]|\][^\x07\x1b]*(\x07|\x1b\\)?)")
+_shell = None
+
+
+def prepare():
+    """Make the IPython shell; done once, before any kernel is forked."""
+    global _shell
+    from IPython.core.displayhook import DisplayHook
+    from IPython.core.history import HistoryManager
+    from IPython.core.interactiveshell import InteractiveShell
+
+    class _KeepResult(DisplayHook):
+        def __call__(self, result=None):
+            self.exec_result.result = result
+
+    HistoryManager.enabled = False
+    _shell = InteractiveShell.instance()
+    _shell.showtraceback = lambda *args, **kwargs: None  # errors are results here, not text
+    _shell.showsyntaxerror = lambda *args, **kwargs: None
+    # Nobody looks at figures here, so none is drawn.
+    _shell.display_pub.publish = lambda *args, **kwargs: None
+    _shell.displayhook = _shell.display_trap.hook = _KeepResult(shell=_shell)
+    _shell.system = _shell.system_raw  # the other way wants a terminal
+    _shell.enable_gui = lambda gui=None: None  # %matplotlib inline asks for none
+
+
+def start():
+    """Return this kernel's namespace; called once in it."""
+    import random
+
+    import numpy
+
+    # Each kernel is forked from the same state.
+    random.seed()
+    numpy.random.seed()
+    signal.signal(signal.SIGINT, _interrupt)
+    return _shell.user_ns
+
+
+_running = False
+
+
+def _interrupt(number, frame):
+    # One that comes too late, when the cell has ended, must not end the kernel.
+    if _running:
+        raise KeyboardInterrupt
+
+
+@contextlib.contextmanager
+def interruptible():
+    """Let an interrupt stop what runs in this block."""
+    global _running
+    _running = True
+    try:
+        yield
+    finally:
+        _running = False
+
+
+def run_cell(source, name, printed):
+    """Run a cell.
+
+    Parameters
+    ----------
+    source : str
+        As a notebook has it, magics included.
+    name : str
+        What the cell is called where an error names its lines.
+    printed : Printed
+        Takes what the cell prints.
+
+    Returns
+    -------
+    dict
+        "error": None or a description by `describe`; "value": the text of the last line's value, or
+        None.
+    """
+    source = str(source)
+    with contextlib.redirect_stdout(printed), contextlib.redirect_stderr(printed):
+        try:
+            with interruptible():
+                code_name = _shell.compile.get_code_name
+                _shell.compile.get_code_name = lambda *arguments: f"<{name}>"
+                try:
+                    result = _shell.run_cell(source, store_history=False)
+                finally:
+                    _shell.compile.get_code_name = code_name
+        except KeyboardInterrupt as error:
+            return {"error": describe(error, name), "value": None}
+        except SystemExit as error:
+            return {"error": describe(error, name), "value": None}
+    error = result.error_before_exec or result.error_in_exec
+    value = result.result
+    simple = isinstance(value, int | float) and error is None
+    return {
+        "error": None if error is None else describe(error, name),
+        "value": str(float(value)) if simple else None,
+    }
+
+
+def describe(error, cell_name):
+    """Return an exception as data: its class, its message, where in the cell, and that line."""
+    kind = type(error)
+    line, text = None, ""
+    if isinstance(error, SyntaxError):
+        line, text = error.lineno, (error.text or "").strip()
+    else:
+        for frame in traceback.extract_tb(error.__traceback__):
+            if frame.filename == f"<{cell_name}>":
+                line = frame.lineno
+                text = (linecache.getline(frame.filename, line) or "").strip()
+    try:
+        message = str(error.msg if isinstance(error, SyntaxError) else error)
+    except Exception:  # a class of the notebook's own may fail even at this
+        message = ""
+    return {
+        "class": kind.__name__ if kind.__module__ in ("builtins", "course.checks") else
+        f"{kind.__module__}.{kind.__name__}".removeprefix("__main__."),
+        "message": printable(message)[:4000],
+        "line": line,
+        "text": printable(text)[:200],
+        # Its words are a student's, who may have put there what a test handed in.
+        "from_student": bool(getattr(error, "from_student", False)),
+    }
+
+
+def is_builtin_exception(name):
+    """Return whether a name is that of one of Python's own ordinary exceptions."""
+    kind = getattr(builtins, name, None)
+    return isinstance(kind, type) and issubclass(kind, Exception)
+
+
+def printable(text):
+    """Return a text without what would command a terminal: colours, titles, other direction."""
+    return _ESCAPES.sub("", str(text)).translate(_CONTROL)
+
+
+class Printed:
+    """A text stream that keeps what is written up to a limit and drops the rest."""
+
+    encoding = "utf-8"
+
+    def __init__(self, limit):
+        self.limit = limit
+        self.parts = []
+        self.length = 0
+
+    def write(self, text):
+        """Keep a text, or as much of it as there is room for."""
+        text = str(text)
+        room = self.limit - self.length
+        if room > 0:
+            self.parts.append(text[:room])
+            self.length += len(text[:room])
+        return len(text)
+
+    def text(self):
+        """Return what was kept."""
+        cut = "\n... (more was printed than is kept)\n" if self.length >= self.limit else ""
+        return printable("".join(self.parts)) + cut
+
+    def flush(self):
+        """Do nothing: nothing is buffered."""
+
+    def isatty(self):
+        """Return False: nobody watches."""
+        return False
+
+    def writable(self):
+        """Return True."""
+        return True
+
+
+def stop_writing():
+    """Send what a kernel prints outside of cells nowhere."""
+    sys.stdout = sys.stderr = Printed(0)

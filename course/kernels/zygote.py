@@ -1,0 +1,228 @@
+"""The process that imports once and forks a kernel at each request; holds no secret, runs no op.
+
+Started as `python -m course.kernels.zygote FD ISOLATED IDLE_SECONDS`. Over the sequenced-packet
+socket FD it gets a request a kernel: a JSON object, the name of the module whose `serve(socket,
+limits, folder)` is to run in it, and two sockets. One is the kernel's own; the other, the leash,
+stays here: a byte on it interrupts the kernel, its end kills it, and what ended comes back on it.
+"""
+
+import contextlib
+import gc
+import importlib
+import json
+import os
+import selectors
+import signal
+import socket
+import sys
+import time
+from pathlib import Path
+
+from course.kernels import confine
+from course.kernels.limits import Limits
+
+# What notebooks use, and what these import where they are first used.
+WARM = """
+    numpy matplotlib.figure matplotlib.backends.backend_agg PIL.Image IPython.core.interactiveshell
+    keras keras.applications keras.datasets h5py tensorflow
+    course course.datasets course.plotting course.checks course.training
+""".split()
+MEMORY_CHECK_SECONDS = 0.2
+WARM_MB = 600  # what the imports take
+
+
+def main(descriptor, isolated, idle_seconds):
+    """Import, say so, and serve until the other side is gone or nobody has asked for long."""
+    requests = socket.socket(fileno=descriptor)
+    if isolated:
+        confine.leave_root()
+    confine.adopt_orphans()
+    for name in WARM:
+        with contextlib.suppress(ImportError):
+            importlib.import_module(name)
+    from course.kernels import shell
+
+    shell.prepare()
+    gc.collect()
+    gc.freeze()  # what was imported is never collected, so its pages stay shared
+    requests.send(b"ready")
+    Nursery(requests, isolated, idle_seconds).serve()
+
+
+class Nursery:
+    """The kernels that live, each known by its leash and a descriptor of its process."""
+
+    def __init__(self, requests, isolated, idle_seconds):
+        self.requests = requests
+        self.isolated = isolated
+        self.idle_seconds = idle_seconds
+        self.kernels = {}  # leash -> (process id, process descriptor, limits)
+        self.too_large = set()  # leashes of kernels that were killed for their memory
+        self.selector = selectors.DefaultSelector()
+        self.selector.register(requests, selectors.EVENT_READ, self._spawn)
+
+    def serve(self):
+        """Answer requests, leashes and deaths."""
+        idle_since = time.monotonic()
+        while True:
+            wait = MEMORY_CHECK_SECONDS if self.kernels else self.idle_seconds
+            for key, _ in self.selector.select(wait):
+                key.data(key.fileobj)
+            if self.kernels:
+                idle_since = time.monotonic()
+                self._check_memory()
+            elif time.monotonic() - idle_since >= self.idle_seconds:
+                return
+
+    def _spawn(self, requests):
+        message, descriptors, _, _ = socket.recv_fds(requests, 65536, 2)
+        if not message:
+            sys.exit(0)  # the other side is gone; with this process go all kernels
+        request = json.loads(message)
+        data, leash = (socket.socket(fileno=each) for each in descriptors)
+        limits = Limits(**request["limits"])
+        # The kernel tells its number, since it is no child of this process but a grandchild.
+        reader, writer = os.pipe()
+        between = os.fork()
+        if between == 0:
+            try:
+                os.close(reader)
+                self._become_kernel(data, request, limits, writer)
+            finally:
+                os._exit(1)
+        os.close(writer)
+        data.close()
+        told = os.read(reader, 64)
+        os.close(reader)
+        if self.isolated or not told:
+            # The process between has ended; what it forked is a child of this one now.
+            os.waitpid(between, 0)
+        if not told.isdigit():
+            leash.send(b"not started: " + told)
+            leash.close()
+            return
+        process = int(told)
+        watched = os.pidfd_open(process)
+        self.kernels[leash] = process, watched, limits
+        self.selector.register(leash, selectors.EVENT_READ, self._pull)
+        self.selector.register(watched, selectors.EVENT_READ, lambda _: self._bury(leash))
+
+    def _become_kernel(self, data, request, limits, writer):
+        if self.isolated:
+            try:
+                confine.enter_namespaces()
+            except OSError as error:
+                os.write(writer, str(error).encode())
+                os._exit(1)
+            process = os.fork()
+            if process:
+                os.write(writer, str(process).encode())
+                os._exit(0)
+            confine.limit(limits)  # while /proc still tells how much is mapped
+            confine.mount_own(limits)
+            _close_all_but(data.fileno())
+            confine.drop_rights()
+        else:
+            os.setsid()
+            os.write(writer, str(os.getpid()).encode())
+            os.chdir(request["folder"])
+            confine.limit(limits)
+            _close_all_but(data.fileno())
+        os.environ["HOME"] = os.getcwd()
+        try:
+            importlib.import_module(request["module"]).serve(data, limits)
+        except BaseException:
+            if os.environ.get("COURSE_KERNEL_DEBUG"):
+                import traceback
+
+                Path("/tmp/kernel-error").write_text(traceback.format_exc())
+            os._exit(1)
+        os._exit(0)
+
+    def _pull(self, leash):
+        try:
+            order = leash.recv(1)
+        except OSError:
+            order = b""
+        if leash in self.kernels:
+            _, watched, _ = self.kernels[leash]
+            stop = signal.SIGINT if order else signal.SIGKILL
+            with contextlib.suppress(ProcessLookupError):
+                signal.pidfd_send_signal(watched, stop)
+            if not order:
+                self._end_group(leash)
+                self.selector.unregister(leash)
+
+    def _bury(self, leash):
+        process, watched, _ = self.kernels.pop(leash)
+        self._end_group(leash, process)
+        result = os.waitid(os.P_PIDFD, watched, os.WEXITED)
+        self.selector.unregister(watched)
+        os.close(watched)
+        with contextlib.suppress(KeyError):
+            self.selector.unregister(leash)
+        with contextlib.suppress(OSError):
+            leash.send(_cause(result, leash in self.too_large).encode())
+        self.too_large.discard(leash)
+        leash.close()
+
+    def _end_group(self, leash, process=None):
+        # Without a process namespace nothing else ends what a kernel has started.
+        if not self.isolated:
+            process = process or self.kernels[leash][0]
+            with contextlib.suppress(ProcessLookupError, PermissionError):
+                os.killpg(process, signal.SIGKILL)
+
+    def _check_memory(self):
+        # The system limits the memory of a process; many processes together are counted here.
+        for leash, (process, watched, limits) in list(self.kernels.items()):
+            family = _family(process)
+            if len(family) > 1 and sum(map(_megabytes, family)) > limits.memory_mb + WARM_MB:
+                self.too_large.add(leash)
+                with contextlib.suppress(ProcessLookupError):
+                    signal.pidfd_send_signal(watched, signal.SIGKILL)
+
+
+def _family(process):
+    """Return a process and all that descend from it."""
+    found, at = [process], 0
+    while at < len(found) and len(found) < 1000:
+        with contextlib.suppress(OSError):
+            for children in Path(f"/proc/{found[at]}/task").glob("*/children"):
+                found += map(int, children.read_text().split())
+        at += 1
+    return found
+
+
+def _megabytes(process):
+    """Return the memory of a process, shared pages divided among those who share them."""
+    try:
+        for line in Path(f"/proc/{process}/smaps_rollup").read_text().splitlines():
+            if line.startswith("Pss:"):
+                return int(line.split()[1]) / 1024
+    except OSError:
+        pass
+    return 0
+
+
+def _cause(result, too_large):
+    """Return what ended a kernel, in words."""
+    if too_large:
+        return "it used too much memory"
+    if result.si_code == os.CLD_EXITED:
+        return f"it ended itself with exit code {result.si_status}"
+    name = signal.Signals(result.si_status).name
+    return f"it was ended by {name}" + (" (memory?)" if name == "SIGKILL" else "")
+
+
+def _close_all_but(kept):
+    """Close every descriptor but the kernel's own; input, output and errors lead nowhere."""
+    nowhere = os.open(os.devnull, os.O_RDWR)
+    for standard in range(3):
+        os.dup2(nowhere, standard)
+    os.closerange(3, kept)
+    os.closerange(kept + 1, 65536)
+
+
+if __name__ == "__main__":
+    main(int(sys.argv[1]), sys.argv[2] == "isolated", float(sys.argv[3]))
