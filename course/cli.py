@@ -84,6 +84,20 @@ def _parser():
     grade = add("grade", _grade, "Grade what lies in submitted/.")
     grade.add_argument("--student", metavar="S", help="only this student's submission")
     grade.add_argument("--force", action="store_true", help="grade again what is graded already")
+    grade.add_argument(
+        "--workers",
+        type=_at_least_one,
+        metavar="N",
+        help="submissions side by side (default: one a core)",
+    )
+    grade.add_argument(
+        "--scheduler", metavar="ADDRESS", help="grade on the Dask cluster at this address"
+    )
+    grade.add_argument(
+        "--no-isolation",
+        action="store_true",
+        help="run submissions without a sandbox, with your rights; only for work that you trust",
+    )
 
     feedback = add("feedback", _feedback, "Write feedback pages for what is graded.")
     feedback.add_argument("--student", metavar="S", help="only this student's page")
@@ -136,32 +150,40 @@ def _release(arguments):
 
 
 def _grade(arguments):
-    from course.grading import coursework, grades
+    from course.kernels import early
+
+    # The kernels' imports take as long as nbgrader's; they run meanwhile.
+    if not arguments.scheduler:
+        early.start(arguments.root, isolated=not arguments.no_isolation)
+    from course.grading import coursework, grades, progress
 
     names = coursework.assignment_names(arguments.root, arguments.names)
-    done, missing = [], []
+    how = grades.How(
+        arguments.workers, arguments.scheduler, not arguments.no_isolation, arguments.force
+    )
+    watch = progress.Progress()
+    missing = []
     for name in names:
         try:
-            for grade in grades.grade(arguments.root, name, arguments.student, arguments.force):
-                done.append(grade)
-                print(_grade_line(grade), flush=True)
+            waiting = grades.students_of(arguments.root, "submitted", name, arguments.student)
         except CourseError as error:
             missing.append(error)
+            continue
+        watch.expect(len(waiting))
+        for grade in grades.grade(arguments.root, name, arguments.student, how):
+            print(watch.line(grade), flush=True)
     # Where every assignment is asked for, one that nobody has handed in yet is no mistake.
-    if missing and (arguments.names or not done):
+    if missing and (arguments.names or not watch.done):
         raise missing[0]
-    failed = sum(grade.failed for grade in done)
-    by_hand = sum(grade.by_hand for grade in done)
-    print(f"{len(done) - failed} graded, {failed} not; {by_hand} with cells to grade by hand")
-    return 1 if failed else 0
+    print(watch.summary())
+    return 1 if any(grade.failed for grade in watch.done) else 0
 
 
-def _grade_line(grade):
-    points = "    -    " if grade.score is None else f"{grade.score:4g}/{grade.max_score:<4g}"
-    hand = ", some by hand still" if grade.by_hand else ""
-    return (
-        f"{grade.assignment}  {points}  {grade.seconds:5.1f} s  {grade.student}: {grade.note}{hand}"
-    )
+def _at_least_one(text):
+    number = int(text)
+    if number < 1:
+        raise argparse.ArgumentTypeError("there must be at least 1")
+    return number
 
 
 def _feedback(arguments):

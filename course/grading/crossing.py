@@ -137,7 +137,11 @@ class Packer:
         if models.is_tensor(value):
             return self._array(models.as_array(value), "array")
         if models.is_history(value):
-            return ["history", self.pack(value.history, depth + 1), self.pack(value.epoch, depth + 1)]
+            return [
+                "history",
+                self.pack(value.history, depth + 1),
+                self.pack(value.epoch, depth + 1),
+            ]
         if models.is_model(value):
             return models.pack(value, self)
         if models.is_dataset(value) and self.keep:
@@ -188,7 +192,14 @@ class Unpacker:
             return self._unpack(node, depth)
         except CrossingError:
             raise
-        except (TypeError, ValueError, IndexError, KeyError, OverflowError, AttributeError) as error:
+        except (
+            TypeError,
+            ValueError,
+            IndexError,
+            KeyError,
+            OverflowError,
+            AttributeError,
+        ) as error:
             raise CrossingError(f"it cannot be read ({error})") from None
 
     def _unpack(self, node, depth):

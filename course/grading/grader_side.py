@@ -63,7 +63,9 @@ class GraderSide:
             try:
                 self.namespace[name] = unpacker.unpack(node)
             except crossing.CrossingError as error:
-                self.namespace[name] = crossing.Stranger(f"{name}, which cannot be handed over: {error}")
+                self.namespace[name] = crossing.Stranger(
+                    f"{name}, which cannot be handed over: {error}"
+                )
         outcome = shell.run_cell(header["source"], header["name"], printed)
         wire.send(self.sock, {"op": "done", "printed": printed.text(), **outcome})
 
@@ -131,7 +133,9 @@ class _Function:
         try:
             return unpacker.unpack(answer["value"])
         except crossing.CrossingError as error:
-            return crossing.Stranger(f"what {self.name} returns, which cannot be handed over: {error}")
+            return crossing.Stranger(
+                f"what {self.name} returns, which cannot be handed over: {error}"
+            )
 
     def _print(self, text):
         # A test that captures what a function prints gets it. In the cell's own output it would

@@ -1,16 +1,23 @@
-"""Grading submissions and writing feedback pages, one submission at a time."""
+"""Grading a class: what is to be done, side by side, saved one by one, gone on with after a kill."""
 
-import time
+from concurrent.futures import FIRST_COMPLETED, wait
 from dataclasses import dataclass
 from pathlib import Path
 
 import nbformat
-from nbgrader.api import GradeCell, MissingEntry
+from nbgrader.api import Gradebook, GradeCell, MissingEntry
 from sqlalchemy.engine import make_url
 
 from course.errors import CourseError
+from course.grading import submissions, two_kernels
 from course.grading.coursework import first_error, open_api, source_notebook
+from course.grading.executors import open_executor
+from course.grading.jobs import Outcome
+from course.grading.journal import Journal
+from course.grading.preprocessors import TwoKernels
 from course.grading.releases import ensure_in_gradebook
+from course.grading.saving import Writer
+from course.kernels.shell import printable
 
 
 @dataclass
@@ -28,7 +35,7 @@ class Grade:
     seconds : float
         How long grading took.
     note : str
-        "graded", "graded before", or one sentence on why not.
+        "graded", "graded before", or one sentence on what befell it.
     failed : bool
         Whether the submission could not be graded.
     """
@@ -43,8 +50,30 @@ class Grade:
     failed: bool = False
 
 
-def grade(root, name, student=None, force=False):
-    """Grade an assignment's submissions and yield a `Grade` as each is done.
+@dataclass(frozen=True)
+class How:
+    """How a class is graded.
+
+    Attributes
+    ----------
+    workers : int or None
+        Submissions side by side; None means one a core.
+    scheduler : str or None
+        Address of a Dask scheduler.
+    isolated : bool
+        False where a person has said that submissions need no sandbox.
+    force : bool
+        Grade again what is graded already.
+    """
+
+    workers: int | None = None
+    scheduler: str | None = None
+    isolated: bool = True
+    force: bool = False
+
+
+def grade(root, name, student=None, how=How()):
+    """Grade an assignment's submissions and yield a `Grade` as each is saved.
 
     Parameters
     ----------
@@ -54,41 +83,160 @@ def grade(root, name, student=None, force=False):
         The assignment.
     student : str, optional
         Only this student's submission.
-    force : bool
-        Grade again what is graded already.
+    how : How
+        On what, and whether again.
 
     Yields
     ------
     Grade
-        One a submission, in the students' alphabetical order.
+        One a submission; those graded before come first, the others as they are done.
 
     Raises
     ------
     CourseError
-        If there is no submission to grade.
+        If there is no submission to grade, no isolation to be had, or the assignment itself fails.
     """
-    students = _students(root, "submitted", name, student)
+    students = students_of(root, "submitted", name, student)
     ensure_in_gradebook(root, name)
-    api = open_api(root)
+    run = _Run(Path(root), name, how)
+    waiting = run.choose(students)
     for each in students:
-        start = time.perf_counter()
-        result = Grade(name, each)
-        problem = _unreadable(Path(root, "submitted", each, name), source_notebook(root, name).name)
+        if each not in waiting:
+            yield run.read_score(Grade(name, each, note="graded before"))
+    # What a kill left between grading and saving is saved without being graded again.
+    for each in list(waiting):
+        if done := run.recover(each):
+            waiting.remove(each)
+            yield done
+    if waiting:
+        yield from run.grade_all(waiting)
+
+
+class _Run:
+    """One command's work on an assignment."""
+
+    def __init__(self, root, name, how):
+        self.root, self.name, self.how = root, name, how
+        self.api = open_api(root)
+        self.journal = Journal(root, name)
+        self.writer = Writer(root, self.api, name)
+        self.notebook = source_notebook(root, name).stem
+        steps = TwoKernels(parent=self.api.coursedir.parent)
+        self.settings = steps.settings()
+        if not how.isolated:
+            self.settings["isolated"] = False
+        with Gradebook(self.api.coursedir.db_url) as gradebook:
+            self.kit = submissions.read_kit(
+                gradebook, source_notebook(root, name), name, self.notebook
+            )
+
+    def choose(self, students):
+        """Return the students to grade; a forced run that was stopped goes on where it was."""
+        again = self.journal.again() & set(students)
+        if self.how.force and not again:
+            again = set(students)
+            self.journal.set_again(self.journal.again() | again)
+        graded = self._graded()
+        return [each for each in students if each in again or each not in graded]
+
+    def recover(self, student):
+        """Save the outcome that a killed run left for a submission as it still is, if any."""
+        outcome = self.journal.read(student)
+        if outcome is None:
+            return None
+        nb, job, problem = self._prepare(student)
+        if outcome.digest != job.digest():
+            return None
+        return self._save(student, nb, job, outcome, bool(problem))
+
+    def grade_all(self, students):
+        """Grade submissions side by side and yield each as it is saved."""
+        students = list(reversed(students))
+        with open_executor(self.how.workers, self.how.scheduler) as (executor, workers):
+            running = {}
+            while students or running:
+                # A few wait ready; not all, whose notebooks would fill the memory.
+                while students and len(running) < workers + 2:
+                    student = students.pop()
+                    nb, job, problem = self._prepare(student)
+                    if problem:
+                        outcome = two_kernels.not_graded(job, problem)
+                        yield self._save(student, nb, job, outcome, failed=True)
+                        continue
+                    future = executor.submit(two_kernels.grade_job, job.to_json())
+                    running[future] = student, nb, job
+                finished, _ = wait(running, return_when=FIRST_COMPLETED)
+                for future in finished:
+                    yield self._finish(future, *running.pop(future))
+
+    def read_score(self, result):
+        """Fill in a grade's points from the gradebook."""
+        with self.api.gradebook as gradebook:
+            _fill_in(gradebook, result)
+        return result
+
+    def _prepare(self, student):
+        """Return a submission's sanitized notebook, its job, and why it cannot be graded or None."""
+        folder = self.root / "submitted" / student / self.name
+        path = folder / f"{self.notebook}.ipynb"
+        identity = self.name, student, self.notebook
+        folders = submissions.folders(self.root, folder, self.name)
+        problem = _unreadable(path, self.root)
         if problem is None:
-            # nbgrader skips what lies in autograded/, even what a kill or a lost gradebook left.
-            outcome = api.autograde(name, each, force=force or not _is_graded(api, result))
-            if "KeyboardInterrupt" in outcome.get("error", ""):
-                raise KeyboardInterrupt
-            if not outcome["success"]:
-                problem = f"submitted/{each}/{name} was not graded: {first_error(outcome['log'])}"
-            elif "Skipping existing assignment" in outcome["log"]:
-                result.note = "graded before"
-        if problem is None:
-            _read_score(api, result)
-        else:
-            result.note, result.failed = problem, True
-        result.seconds = time.perf_counter() - start
-        yield result
+            try:
+                nb = nbformat.read(path, as_version=4)
+                submissions.sanitize(nb, self.kit)
+                return (
+                    nb,
+                    submissions.make_job(nb, folders, self.kit, identity, self.settings),
+                    None,
+                )
+            except Exception as error:  # a notebook can be broken in more ways than can be listed
+                problem = f"{_below(path, self.root)} cannot be graded ({_first_line(error)})."
+        # In its place stands the notebook as it was handed out, with no answer in it.
+        nb = nbformat.v4.new_notebook()
+        submissions.sanitize(nb, self.kit)
+        return nb, submissions.make_job(nb, [], self.kit, identity, self.settings), problem
+
+    def _finish(self, future, student, nb, job):
+        try:
+            outcome = Outcome.from_json(future.result())
+        except CourseError:
+            raise
+        except Exception as error:
+            # Not the submission's doing as far as is known: no score is recorded, and the next run
+            # tries again.
+            note = f"was not graded ({type(error).__name__}: {_first_line(error)}): run it again."
+            return Grade(self.name, student, note=note, failed=True)
+        return self._save(student, nb, job, outcome)
+
+    def _save(self, student, nb, job, outcome, failed=False):
+        self.journal.write(student, outcome)
+        result = Grade(self.name, student, seconds=outcome.seconds, failed=failed)
+        if outcome.reason:
+            result.note = printable(outcome.reason) if failed else f"graded; {outcome.reason}"
+        try:
+            self.writer.save(student, nb, job, outcome)
+        except CourseError as error:
+            self.journal.done(student)
+            result.note, result.failed = f"was not graded: {error}", True
+            return result
+        self.journal.done(student)
+        return self.read_score(result)
+
+    def _graded(self):
+        """Return the students of whose submissions every test has its score in the gradebook."""
+        found = set()
+        with self.api.gradebook as gradebook:
+            assignment = gradebook.find_assignment(self.name)
+            for submission in assignment.submissions:
+                # nbgrader shows what a kill or a lost file left half graded as 0.
+                if _is_graded(submission) and self._is_kept(submission.student.id):
+                    found.add(submission.student.id)
+        return found
+
+    def _is_kept(self, student):
+        return (self.root / "autograded" / student / self.name / f"{self.notebook}.ipynb").is_file()
 
 
 def feedback(root, name, student=None):
@@ -105,7 +253,7 @@ def feedback(root, name, student=None):
         The page of each student, as it is written.
     """
     api = open_api(root)
-    for each in _students(root, "autograded", name, student):
+    for each in students_of(root, "autograded", name, student):
         outcome = api.generate_feedback(name, each, force=True)
         if not outcome["success"]:
             raise CourseError(f"no feedback for {each} in {name}: {first_error(outcome['log'])}")
@@ -130,21 +278,18 @@ def scores(root):
     # Opening a gradebook that is not there would make one.
     if database.drivername == "sqlite" and not Path(database.database).is_file():
         return []
-    found = []
     with api.gradebook as gradebook:
-        pairs = sorted(
-            (assignment.name, submission.student.id)
+        found = [
+            Grade(assignment.name, submission.student.id)
             for assignment in gradebook.assignments
             for submission in assignment.submissions
-        )
-    for name, student in pairs:
-        result = Grade(name, student)
-        _read_score(api, result)
-        found.append(result)
-    return found
+        ]
+        for result in found:
+            _fill_in(gradebook, result)
+    return sorted(found, key=lambda result: (result.assignment, result.student))
 
 
-def _students(root, stage, name, student):
+def students_of(root, stage, name, student=None):
     """Return who has something in `submitted/` or `autograded/` for an assignment."""
     students = sorted(
         path.parent.name for path in Path(root, stage).glob(f"*/{name}") if path.is_dir()
@@ -158,42 +303,57 @@ def _students(root, stage, name, student):
     return students
 
 
-def _unreadable(folder, file_name):
+def _unreadable(path, root):
     """Return a sentence on why a submission cannot be read, or None."""
-    path = folder / file_name
+    shown = _below(path, root)
+    if path.is_symlink() or path.parent.is_symlink() or path.parent.parent.is_symlink():
+        return f"{shown} is a link to another file: ask for the notebook itself."
     if not path.is_file():
-        there = ", ".join(sorted(each.name for each in folder.glob("*.ipynb"))) or "no notebook"
-        return f"{path} is missing (there is {there}): rename what was handed in to {file_name}."
+        notebooks = sorted(each.name for each in path.parent.glob("*.ipynb"))
+        there = ", ".join(notebooks) or "no notebook"
+        return f"{shown} is missing (there is {there}): rename what was handed in to {path.name}."
+    if path.stat().st_size > MAX_NOTEBOOK_BYTES:
+        return (
+            f"{shown} is larger than {MAX_NOTEBOOK_BYTES // 2**20} MB: ask for one without outputs."
+        )
     try:
         nbformat.read(path, as_version=4)
     except Exception as error:  # nbformat raises many kinds; each means that no cell can be read
-        # Parsers quote the text they choke on; the first line says where.
-        reason = str(error).splitlines()[0].split(": '")[0] if str(error) else type(error).__name__
-        return f"{path} is not a readable notebook ({reason}): ask for it to be handed in again."
+        reason = _first_line(error).split(": '")[0]  # parsers quote the text they choke on
+        return f"{shown} is not a readable notebook ({reason}): ask for it to be handed in again."
     return None
 
 
-def _is_graded(api, result):
-    """Return whether every test cell of a submission has its score in the gradebook."""
-    with api.gradebook as gradebook:
-        try:
-            submission = gradebook.find_submission(result.assignment, result.student)
-        except MissingEntry:
-            return False
-        for notebook in submission.notebooks:
-            # What a person grades has no automatic score: tasks, and grade cells that are answers.
-            answers = {cell.name for cell in notebook.notebook.solution_cells}
-            for grade in notebook.grades:
-                is_test = isinstance(grade.cell, GradeCell) and grade.name not in answers
-                if is_test and grade.auto_score is None:
-                    return False
+MAX_NOTEBOOK_BYTES = 200 * 2**20
+
+
+def _below(path, root):
+    return path.relative_to(root)
+
+
+def _first_line(error):
+    lines = printable(error).splitlines()
+    return lines[0][:300] if lines else type(error).__name__
+
+
+def _is_graded(submission):
+    """Return whether every test cell of a submission has its score."""
+    for notebook in submission.notebooks:
+        # What a person grades has no automatic score: tasks, and grade cells that are answers.
+        answers = {cell.name for cell in notebook.notebook.solution_cells}
+        for each in notebook.grades:
+            is_test = isinstance(each.cell, GradeCell) and each.name not in answers
+            if is_test and each.auto_score is None:
+                return False
     return True
 
 
-def _read_score(api, result):
-    with api.gradebook as gradebook:
+def _fill_in(gradebook, result):
+    try:
         submission = gradebook.find_submission(result.assignment, result.student)
-        # As nbgrader's own exports have it: the penalty for lateness takes at most all points.
-        result.score = max(0.0, submission.score - (submission.late_submission_penalty or 0))
-        result.max_score = submission.max_score
-        result.by_hand = submission.needs_manual_grade
+    except MissingEntry:
+        return
+    # As nbgrader's own exports have it: the penalty for lateness takes at most all points.
+    result.score = max(0.0, submission.score - (submission.late_submission_penalty or 0))
+    result.max_score = submission.max_score
+    result.by_hand = submission.needs_manual_grade

@@ -42,9 +42,7 @@ class Kit:
     def is_locked_code(self, name):
         """Return whether a grade id is that of a locked code cell that is no test."""
         cell = self.cells.get(name)
-        return (
-            bool(cell) and cell["locked"] and not cell["grade"] and cell["cell_type"] == "code"
-        )
+        return bool(cell) and cell["locked"] and not cell["grade"] and cell["cell_type"] == "code"
 
 
 @dataclass(frozen=True)

@@ -18,11 +18,18 @@ NEVER = {
     "TextVectorization", "StringLookup", "IntegerLookup", "Pipeline", "Model", "RNN",
     "MeanMetricWrapper", "LossFunctionWrapper", "Loss", "Metric", "Optimizer",
 }  # fmt: skip
-ROOMS = (
-    "layers initializers regularizers constraints optimizers optimizers.schedules losses metrics"
-    " dtype_policies"
-).split()
-FUNCTION_ROOMS = "activations initializers losses metrics regularizers".split()
+ROOMS = [
+    "layers",
+    "initializers",
+    "regularizers",
+    "constraints",
+    "optimizers",
+    "optimizers.schedules",
+    "losses",
+    "metrics",
+    "dtype_policies",
+]
+FUNCTION_ROOMS = ["activations", "initializers", "losses", "metrics", "regularizers"]
 
 
 def is_tensor(value):
@@ -218,7 +225,11 @@ def _classes():
     import keras
 
     found = {("keras", "Sequential"), ("keras.src.models.functional", "Functional")}
-    found |= {("keras", "Functional"), ("keras.models", "Functional"), ("keras.models", "Sequential")}
+    found |= {
+        ("keras", "Functional"),
+        ("keras.models", "Functional"),
+        ("keras.models", "Sequential"),
+    }
     for room in ROOMS:
         place = keras
         for part in room.split("."):

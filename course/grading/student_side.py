@@ -153,4 +153,3 @@ def _state(value):
         weights = tuple(weight.tobytes() for weight in value.get_weights())
         return value.compiled, weights
     return None
-

@@ -6,7 +6,6 @@ from pathlib import Path
 import nbformat
 from nbformat.v4 import new_code_cell, new_markdown_cell
 
-
 from course.grading.jobs import Job, Kit
 from course.kernels.host import files_below
 
@@ -213,7 +212,9 @@ def _pinned_parameters(nb):
                 if isinstance(statement, ast.Assign):
                     name = ast.unparse(statement.targets[0])
                     value = ast.unparse(statement.value)
-                    lines.append(f"{name} = {value if name != 'profile' else repr(GRADING_PROFILE)}")
+                    lines.append(
+                        f"{name} = {value if name != 'profile' else repr(GRADING_PROFILE)}"
+                    )
     return "\n".join(lines) or f"profile = {GRADING_PROFILE!r}"
 
 

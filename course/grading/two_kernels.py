@@ -165,4 +165,3 @@ def _error_output(error):
 
 def _plain(**content):
     return content
-

@@ -33,7 +33,18 @@ def command(arguments, devices=()):
         # To become nobody inside; a limit on processes does not bind root.
         words += ["--cap-add", "CAP_SETUID", "--cap-add", "CAP_SETGID"]
     # TensorFlow needs a writable /tmp; a bind below it must come later.
-    words += ["--perms", "1777", "--tmpfs", "/tmp", "--proc", "/proc", "--dev", "/dev", "--dir", confine.SCRATCH]
+    words += [
+        "--perms",
+        "1777",
+        "--tmpfs",
+        "/tmp",
+        "--proc",
+        "/proc",
+        "--dev",
+        "/dev",
+        "--dir",
+        confine.SCRATCH,
+    ]
     words += ["--ro-bind", "/usr", "/usr"]
     for name in ("bin", "lib", "lib32", "lib64", "sbin"):
         path = Path("/", name)

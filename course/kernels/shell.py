@@ -8,8 +8,8 @@ import signal
 import sys
 import traceback
 
-_CONTROL = {code: None for code in [*range(9), 11, 12, *range(14, 32), *range(127, 160)]}
-_CONTROL |= {code: None for code in (0x200E, 0x200F, *range(0x202A, 0x202F), *range(0x2066, 0x206A))}
+_CONTROL = dict.fromkeys([*range(9), 11, 12, *range(14, 32), *range(127, 160)])
+_CONTROL |= dict.fromkeys((8206, 8207, *range(8234, 8239), *range(8294, 8298)))
 _ESCAPES = re.compile(r"\x1b(\[[0-?]*[ -/]*[@-~]|\][^\x07\x1b]*(\x07|\x1b\\)?)")
 _shell = None
 
@@ -126,8 +126,9 @@ def describe(error, cell_name):
     except Exception:  # a class of the notebook's own may fail even at this
         message = ""
     return {
-        "class": kind.__name__ if kind.__module__ in ("builtins", "course.checks") else
-        f"{kind.__module__}.{kind.__name__}".removeprefix("__main__."),
+        "class": kind.__name__
+        if kind.__module__ in ("builtins", "course.checks")
+        else f"{kind.__module__}.{kind.__name__}".removeprefix("__main__."),
         "message": printable(message)[:4000],
         "line": line,
         "text": printable(text)[:200],

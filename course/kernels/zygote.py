@@ -22,11 +22,23 @@ from course.kernels import confine
 from course.kernels.limits import Limits
 
 # What notebooks use, and what these import where they are first used.
-WARM = """
-    numpy matplotlib.figure matplotlib.backends.backend_agg PIL.Image IPython.core.interactiveshell
-    keras keras.applications keras.datasets h5py tensorflow
-    course course.datasets course.plotting course.checks course.training
-""".split()
+WARM = [
+    "numpy",
+    "matplotlib.figure",
+    "matplotlib.backends.backend_agg",
+    "PIL.Image",
+    "IPython.core.interactiveshell",
+    "keras",
+    "keras.applications",
+    "keras.datasets",
+    "h5py",
+    "tensorflow",
+    "course",
+    "course.datasets",
+    "course.plotting",
+    "course.checks",
+    "course.training",
+]
 MEMORY_CHECK_SECONDS = 0.2
 WARM_MB = 600  # what the imports take
 
