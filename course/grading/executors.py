@@ -60,6 +60,6 @@ def _connect(scheduler):
         return Client(scheduler, timeout=CONNECT_SECONDS, set_as_default=False)
     except (OSError, ValueError, TimeoutError) as error:
         raise CourseError(
-            f"no Dask scheduler answers at {scheduler} ({type(error).__name__}): start one with dask"
-            " scheduler, or leave --scheduler out."
+            f"no Dask scheduler answers at {scheduler} ({type(error).__name__}): start one with"
+            " dask scheduler, or leave --scheduler out."
         ) from None

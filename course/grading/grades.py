@@ -1,4 +1,4 @@
-"""Grading a class: what is to be done, side by side, saved one by one, gone on with after a kill."""
+"""Grading a class: side by side, saved one by one, gone on with after a kill."""
 
 from concurrent.futures import FIRST_COMPLETED, wait
 from dataclasses import dataclass
@@ -176,7 +176,7 @@ class _Run:
         return result
 
     def _prepare(self, student):
-        """Return a submission's sanitized notebook, its job, and why it cannot be graded or None."""
+        """Return a sanitized notebook, its job, and why it cannot be graded or None."""
         folder = self.root / "submitted" / student / self.name
         path = folder / f"{self.notebook}.ipynb"
         identity = self.name, student, self.notebook

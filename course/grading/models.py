@@ -213,9 +213,10 @@ def _vet_object(described):
     else:
         allowed = (module, name) in _classes() and described.get("registered_name") in (None, name)
     if not allowed:
+        what = described.get("config") if name == "function" else name
         raise CrossingError(
-            f"it holds {str(module)[:60]}.{str(described.get('config') if name == 'function' else name)[:60]},"
-            " which is not one of Keras's own: test its effect through a function on arrays"
+            f"it holds {str(module)[:60]}.{str(what)[:60]}, which is not one of Keras's own: test"
+            " its effect through a function on arrays"
         )
 
 

@@ -57,7 +57,7 @@ class Zygote:
             environment = sandbox.environment(
                 Path(sys.executable).parent, Path.home(), Path(__file__).parents[2]
             )
-        self._log = tempfile.TemporaryFile()
+        self._log = tempfile.TemporaryFile()  # noqa: SIM115 (closed in close)
         self._process = subprocess.Popen(
             command,
             env=environment,

@@ -140,7 +140,7 @@ class Nursery:
             os.chdir(request["folder"])
             confine.limit(limits)
             _close_all_but(data.fileno())
-        os.environ["HOME"] = os.getcwd()
+        os.environ["HOME"] = str(Path.cwd())
         try:
             importlib.import_module(request["module"]).serve(data, limits)
         except BaseException:
