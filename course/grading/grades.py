@@ -112,6 +112,13 @@ def grade(root, name, student=None, how=How()):
         yield from run.grade_all(waiting)
 
 
+def job_of(root, name, student):
+    """Return the job of one student's submission, as it would be graded."""
+    ensure_in_gradebook(root, name)
+    _, job, _ = _Run(Path(root), name, How())._prepare(student)
+    return job
+
+
 class _Run:
     """One command's work on an assignment."""
 

@@ -30,7 +30,7 @@ GENERATOR_MAKERS = ["enumerate", "filter", "iter", "map", "reversed", "zip"]
 SOURCE_READERS = ["getfile", "getsource", "getsourcefile", "getsourcelines"]
 HISTORY = {"In", "Out", "_ih", "_oh", "get_ipython"}
 SCOPES = (ast.FunctionDef, ast.AsyncFunctionDef, ast.ClassDef, ast.Lambda)
-CELL_SOURCE = 'use cell_source("grade-id")'
+CELL_SOURCE = 'use course.cell_source("grade-id")'
 
 
 @dataclass
@@ -191,7 +191,7 @@ def _problems_of_test(cell, ledger):
 def _problems_of_names(cell, ledger, foreign):
     used, grade_id = cell.names, cell.grade_id
     if not ledger.has_unseen:
-        for name in sorted(used.needed - used.bound - ledger.seen - {"cell_source"}):
+        for name in sorted(used.needed - used.bound - ledger.seen):
             yield (
                 f"{grade_id} needs {name}, which no cell before it sets: correct the name, or set"
                 " it further up."

@@ -6,7 +6,8 @@ import tempfile
 from pathlib import Path
 
 from course.errors import CourseError
-from course.grading.coursework import first_error, open_api
+from course.grading import lint
+from course.grading.coursework import first_error, open_api, source_notebook
 
 
 def build(root, name):
@@ -24,8 +25,10 @@ def build(root, name):
     Raises
     ------
     CourseError
-        If nbgrader refuses the source notebook; its reason is in the message.
+        If a test cell needs what cannot cross between the two kernels of grading, or nbgrader
+        refuses the source notebook; the reason is in the message.
     """
+    lint.check(source_notebook(root, name))
     target = Path(root, "release", name)
     target.parent.mkdir(exist_ok=True)
     with tempfile.TemporaryDirectory(prefix=".building-", dir=target.parent) as workshop:

@@ -1,15 +1,18 @@
 """The one writer: puts what came of a submission into the gradebook and into autograded/."""
 
-import contextlib
 import shutil
 from pathlib import Path
 
 import nbformat
+from nbgrader.converters import Autograde
+from nbgrader.utils import capture_log, temp_attrs
 
 from course.errors import CourseError
+from course.grading import submissions
 from course.grading.coursework import first_error
-from course.grading.preprocessors import TwoKernels
 from course.kernels.host import files_below
+
+RUNNING_STEP = "course.grading.preprocessors.TwoKernels"
 
 
 class Writer:
@@ -20,7 +23,7 @@ class Writer:
     root : Path
         The course directory.
     api : NbGraderAPI
-        Opened for it; used for nothing else meanwhile.
+        Opened for it.
     name : str
         The assignment.
     """
@@ -42,33 +45,30 @@ class Writer:
             If nbgrader refuses; what was there before stays.
         """
         shutil.rmtree(self.stage, ignore_errors=True)
-        source = self.stage / "submitted" / student / self.name
-        source.mkdir(parents=True)
-        nbformat.write(nb, source / f"{job.notebook}.ipynb")
+        handed_in = self.stage / "submitted" / student / self.name
+        handed_in.mkdir(parents=True)
+        nbformat.write(nb, handed_in / f"{job.notebook}.ipynb")
         for path, content in files_below(
             self.root / "submitted" / student / self.name, lambda name: name.endswith(".ipynb")
         ):
-            (source / path).parent.mkdir(parents=True, exist_ok=True)
-            (source / path).write_bytes(content)
-        TwoKernels.prepared = {job.digest(): outcome}
-        with self._staged():
-            result = self.api.autograde(self.name, student, force=True)
+            (handed_in / path).parent.mkdir(parents=True, exist_ok=True)
+            (handed_in / path).write_bytes(content)
+        submissions.apply_outcome(nb, outcome)
+        directories = {
+            "submitted_directory": str(self.stage / "submitted"),
+            "autograded_directory": str(self.stage / "autograded"),
+        }
+        with temp_attrs(
+            self.api.coursedir, assignment_id=self.name, student_id=student, **directories
+        ):
+            steps = StepsAfterRunning(coursedir=self.api.coursedir, parent=self.api, nb=nb)
+            result = capture_log(steps)
         if "KeyboardInterrupt" in result.get("error", ""):
             raise KeyboardInterrupt
         if not result["success"]:
-            raise CourseError(f"nbgrader refuses it ({first_error(result['log'])})")
+            reason = first_error(result.get("log") or result.get("error"))
+            raise CourseError(f"nbgrader refuses it ({reason})")
         self._swap(self.stage / "autograded" / student / self.name, student)
-
-    @contextlib.contextmanager
-    def _staged(self):
-        coursedir = self.api.coursedir
-        before = coursedir.submitted_directory, coursedir.autograded_directory
-        coursedir.submitted_directory = str(self.stage / "submitted")
-        coursedir.autograded_directory = str(self.stage / "autograded")
-        try:
-            yield
-        finally:
-            coursedir.submitted_directory, coursedir.autograded_directory = before
 
     def _swap(self, fresh, student):
         target = self.root / "autograded" / student / self.name
@@ -77,3 +77,22 @@ class Writer:
             target.rename(self.stage / "old")
         fresh.rename(target)
         shutil.rmtree(self.stage, ignore_errors=True)
+
+
+class StepsAfterRunning(Autograde):
+    """nbgrader's autograde for a notebook that has been sanitized and run already."""
+
+    def __init__(self, nb, **rest):
+        super().__init__(**rest)
+        self.force = True
+        self.nb = nb
+
+    def convert_single_notebook(self, notebook_filename):
+        """Take the notebook through the configured steps but for the one that runs it."""
+        resources = self.init_single_notebook_resources(notebook_filename)
+        self.exporter._preprocessors = []
+        for step in self.autograde_preprocessors:
+            if step != RUNNING_STEP:
+                self.exporter.register_preprocessor(step)
+        output, resources = self.exporter.from_notebook_node(self.nb, resources)
+        self.write_single_notebook(output, resources)

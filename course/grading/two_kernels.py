@@ -73,7 +73,7 @@ def grade(job, zygote):
             error = student.run(name or f"cell {cell['index']}", source)
             if error and cell["index"] is not None and not job.kit.is_test(name):
                 outcome.outputs[str(cell["index"])] = [_error_output(error)]
-            if not job.kit.is_locked_code(name) and not job.kit.is_test(name):
+            if name not in grader.own_cells and not job.kit.is_test(name):
                 grader.give_back(names_in(source).mentioned)
     finally:
         student.close()

@@ -1,0 +1,226 @@
+"""How fast `course grade` is beside stock nbgrader: `python tests/benchmarks/grading.py`.
+
+The same solved submissions of 02-mnist, in the smoke profile, go through `nbgrader autograde` with
+nbgrader's own configuration and through `course grade`. Every score must agree. Printed are:
+
+- seconds and submissions a minute of both, and their ratio, with start-up;
+- the same without start-up: what each further submission takes, from a small class and a large one;
+- the floor: how long one submission's cells take in warm kernels, run alone, over the cores;
+- peak memory of all processes (shared pages divided among those who share them), and with
+  `--memory N` that of a class of N.
+"""
+
+import argparse
+import os
+import shutil
+import sqlite3
+import statistics
+import subprocess
+import sys
+import tempfile
+import threading
+import time
+from pathlib import Path
+
+ROOT = Path(__file__).parents[2]
+sys.path.insert(0, str(ROOT))
+
+import psutil  # noqa: E402
+from course.training import results_table  # noqa: E402
+from tests.submissions import lay_out  # noqa: E402
+
+ASSIGNMENT = "02-mnist"
+SMALL = 2  # submissions that fill the cores of a small machine once
+BIN = Path(sys.executable).parent
+STOCK = """
+c = get_config()
+# Mark schemes stand in locked cells here; nothing else differs from what nbgrader comes with, but
+# for the time-out: 30 s a cell are not enough where the machine is busy.
+c.ClearMarkScheme.enforce_metadata = False
+c.Execute.timeout = 120
+"""
+SCORES = """
+    SELECT submitted_assignment.student_id, base_cell.name, grade.auto_score
+    FROM grade JOIN base_cell ON base_cell.id = grade.cell_id
+    JOIN submitted_notebook ON submitted_notebook.id = grade.notebook_id
+    JOIN submitted_assignment ON submitted_assignment.id = submitted_notebook.assignment_id
+"""
+
+
+def main():
+    """Measure and print; fail where scores differ."""
+    parser = argparse.ArgumentParser(description=__doc__.splitlines()[0])
+    parser.add_argument("--count", type=int, default=20, help="submissions (default: 20)")
+    parser.add_argument("--repeat", type=int, default=1, help="how often both are run (default: 1)")
+    parser.add_argument("--memory", type=int, metavar="N", help="also the memory of a class of N")
+    options = parser.parse_args()
+    with tempfile.TemporaryDirectory(prefix="benchmark-") as folder:
+        floors = floor(Path(folder, "floor"))
+        print(
+            f"floor: {statistics.median(floors):.2f} s a submission over {cores()} cores",
+            flush=True,
+        )
+        rows = []
+        for repetition in range(options.repeat):
+            rows.append(compare(Path(folder, str(repetition)), options.count, floors))
+            print(results_table(rows[-1:]), flush=True)
+        if options.repeat > 1:
+            print(results_table(rows))
+        if options.memory:
+            for count in (options.count, options.memory):
+                root = make_class(Path(folder, f"memory-{count}"), count, stock=False)
+                seconds, peak = timed(*ours(root))
+                print(
+                    f"{count} submissions: {seconds:.1f} s, peak memory {peak:.0f} MB", flush=True
+                )
+
+
+def compare(folder, count, floors):
+    """Grade a small and a large class with both engines and return what was measured."""
+    seconds, peaks, roots = {}, {}, {}
+    for name, command, stock in [("stock", stock_nbgrader, True), ("course", ours, False)]:
+        for size in (SMALL, count):
+            root = roots[name] = make_class(folder / f"{name}-{size}", size, stock)
+            seconds[name, size], peaks[name] = timed(*command(root))
+    if scores(roots["stock"]) != scores(roots["course"]):
+        sys.exit("the two engines do not give the same scores")
+    each = {
+        name: (seconds[name, count] - seconds[name, SMALL]) / (count - SMALL)
+        for name in ("stock", "course")
+    }
+    return {
+        "submissions": count,
+        "stock s": f"{seconds['stock', count]:.1f}",
+        "course s": f"{seconds['course', count]:.1f}",
+        "a minute": f"{60 * count / seconds['course', count]:.0f}",
+        "ratio": f"{seconds['stock', count] / seconds['course', count]:.1f}",
+        "stock each": f"{each['stock']:.2f}",
+        "course each": f"{each['course']:.2f}",
+        "ratio without start-up": f"{each['stock'] / each['course']:.1f}",
+        "over the floor": f"{each['course'] / statistics.median(floors):.2f}",
+        "stock MB": f"{peaks['stock']:.0f}",
+        "course MB": f"{peaks['course']:.0f}",
+    }
+
+
+def make_class(root, count, stock):
+    """Lay out a class of solved submissions that differ in a comment, compiled and ungraded."""
+    lay_out(root, ASSIGNMENT, names=["solved"])
+    solved = root / "submitted" / "solved"
+    (path,) = solved.glob("*/*.ipynb")
+    text = path.read_text(encoding="utf-8")
+    for number in range(count):
+        student = root / "submitted" / f"student-{number:03}" / ASSIGNMENT / path.name
+        student.parent.mkdir(parents=True)
+        mine = text.replace("num_classes = 10", f"num_classes = 10  # student {number}", 1)
+        student.write_text(mine, encoding="utf-8")
+    shutil.rmtree(solved)
+    if stock:
+        (root / "nbgrader_config.py").write_text(STOCK, encoding="utf-8")
+    run(BIN / "nbgrader", "generate_assignment", ASSIGNMENT, "--force", cwd=root)
+    return root
+
+
+def stock_nbgrader(root):
+    """Return the command that grades with nbgrader alone, and where."""
+    return [BIN / "nbgrader", "autograde", ASSIGNMENT], root
+
+
+def ours(root):
+    """Return the command that grades with this course's engine, and where."""
+    return [BIN / "course", "grade", ASSIGNMENT], root
+
+
+def floor(root):
+    """Return how long a submission's cells take in warm kernels, run alone, over the cores."""
+    from course.grading import grades, two_kernels
+    from course.kernels.host import Zygote
+
+    make_class(root, 1, stock=False)
+    job = grades.job_of(root, ASSIGNMENT, "student-000")
+    with Zygote() as zygote:
+        runs = [two_kernels.grade(job, zygote).cell_seconds for _ in range(4)]
+    return [seconds / cores() for seconds in runs[1:]]
+
+
+def timed(command, root):
+    """Run a command and return its seconds and the peak memory of all its processes in MB."""
+    start = time.perf_counter()
+    process = subprocess.Popen(
+        [str(part) for part in command],
+        cwd=root,
+        env=environment(),
+        stdout=subprocess.DEVNULL,
+        stderr=subprocess.PIPE,
+        text=True,
+    )
+    peak = Peak(process.pid)
+    _, errors = process.communicate()
+    seconds = time.perf_counter() - start
+    if process.returncode:
+        sys.exit(f"{command[0]} failed: {errors[-2000:]}")
+    return seconds, peak.stop()
+
+
+class Peak:
+    """Watches the memory of a process and its descendants, twice a second."""
+
+    def __init__(self, process):
+        self.process = psutil.Process(process)
+        self.megabytes = 0
+        self.over = threading.Event()
+        self.thread = threading.Thread(target=self.watch)
+        self.thread.start()
+
+    def watch(self):
+        """Keep the largest sum until told to stop."""
+        while not self.over.wait(0.5):
+            total = 0
+            try:
+                for each in [self.process, *self.process.children(recursive=True)]:
+                    try:
+                        total += each.memory_full_info().pss
+                    except psutil.Error:
+                        continue
+            except psutil.Error:
+                return
+            self.megabytes = max(self.megabytes, total / 2**20)
+
+    def stop(self):
+        """Return the peak."""
+        self.over.set()
+        self.thread.join()
+        return self.megabytes
+
+
+def scores(root):
+    """Return every automatic score of a class."""
+    with sqlite3.connect(root / "gradebook.db") as database:
+        return sorted(database.execute(SCORES).fetchall())
+
+
+def run(*command, cwd):
+    """Run a command that must succeed."""
+    subprocess.run(
+        [str(part) for part in command], cwd=cwd, env=environment(), check=True, capture_output=True
+    )
+
+
+def environment():
+    """Return the environment of both engines: smoke profile, TensorFlow, no start-up messages."""
+    return {
+        **os.environ,
+        "COURSE_PROFILE": "smoke",
+        "KERAS_BACKEND": "tensorflow",
+        "TF_CPP_MIN_LOG_LEVEL": "3",
+        "PATH": f"{BIN}:{os.environ['PATH']}",
+    }
+
+
+def cores():
+    """Return how many cores this process may use."""
+    return len(os.sched_getaffinity(0))
+
+
+if __name__ == "__main__":
+    main()
