@@ -71,7 +71,7 @@ def test_a_name_that_nothing_sets_before_is_refused(cells):
         [the_test("answer = 1", "test_other"), the_test("print(answer)")],
         [the_test("for answer in ():\n    pass\nprint(answer)")],
         ["from numpy import *", the_test("print(answer)")],  # nobody knows
-        [locked('import course'), the_test("assert 'keras.ops' not in course.cell_source('conv2d')")],
+        [given('import course'), the_test("assert 'keras.ops' not in course.cell_source('conv2d')")],
     ],
 )
 def test_a_name_that_something_may_set_passes(cells):
