@@ -284,8 +284,7 @@ def _cluster(_):
     else:
         yield (
             NOTE,
-            "Dask is not installed; only course grade --scheduler needs it:"
-            f" {_install('cluster')}",
+            f"Dask is not installed; only course grade --scheduler needs it: {_install('cluster')}",
         )
 
 

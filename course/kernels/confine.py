@@ -6,17 +6,16 @@ everything in it when it ends), mounts, limits, and last the rights that all of 
 
 import ctypes
 import os
-import platform
 import resource
 import socket
 import sys
 from pathlib import Path
 
 from course.kernels import syscalls
+from course.kernels.limits import SCRATCH
 
 libc = ctypes.CDLL(None, use_errno=True)
 
-SCRATCH = "/scratch"  # an empty directory of the sandbox; each kernel mounts its own over it
 _NEWNS, _NEWCGROUP, _NEWUTS, _NEWIPC = 0x00020000, 0x02000000, 0x04000000, 0x08000000
 _NEWUSER, _NEWPID, _NEWNET = 0x10000000, 0x20000000, 0x40000000
 _MS_RDONLY, _MS_NOSUID, _MS_NODEV, _MS_REC, _MS_PRIVATE = 1, 2, 4, 16384, 1 << 18
@@ -104,11 +103,6 @@ def drop_rights():
     _check(libc.capset(header, nothing), "capset")
     _check(libc.prctl(_PR_SET_NO_NEW_PRIVS, 1, 0, 0, 0), "prctl")
     syscalls.forbid(libc)
-
-
-def can_filter():
-    """Return whether the filter of system calls knows this machine."""
-    return platform.machine() in syscalls.ARCHITECTURES
 
 
 def _tmpfs(place, options, flags=0):

@@ -43,6 +43,10 @@ class Zygote:
     """
 
     def __init__(self, isolated=True, devices=(), idle_seconds=900):
+        if not sandbox.is_linux():
+            raise CourseError(
+                "grading needs Linux: use a virtual machine or a container that has it."
+            )
         if isolated and (problem := sandbox.problem()):
             raise CourseError(f"{problem}; or grade with --no-isolation, on your own risk.")
         self.isolated = isolated

@@ -2,6 +2,9 @@
 
 from dataclasses import asdict, dataclass
 
+# An empty directory of the sandbox; each kernel mounts its own over it.
+SCRATCH = "/scratch"
+
 
 @dataclass(frozen=True)
 class Limits:

@@ -1,13 +1,15 @@
 """The bubblewrap command around a zygote, and whether this machine can run it."""
 
 import os
+import platform
 import shutil
 import subprocess
 import sys
 from functools import lru_cache
 from pathlib import Path
 
-from course.kernels import confine
+from course.kernels import syscalls
+from course.kernels.limits import SCRATCH
 
 KIT, ENVIRONMENT = "/opt/kit", "/opt/environment"
 HOW_TO_INSTALL = "install bubblewrap (Debian, Ubuntu: apt-get install bubblewrap)"
@@ -43,7 +45,7 @@ def command(arguments, devices=()):
         "--dev",
         "/dev",
         "--dir",
-        confine.SCRATCH,
+        SCRATCH,
     ]
     words += ["--ro-bind", "/usr", "/usr"]
     for name in ("bin", "lib", "lib32", "lib64", "sbin"):
@@ -72,7 +74,7 @@ def command(arguments, devices=()):
         words += ["--dev-bind", device, device]
     if devices:
         words += ["--ro-bind", "/sys", "/sys"]
-    words += ["--remount-ro", "/dev", "--remount-ro", "/", "--chdir", confine.SCRATCH]
+    words += ["--remount-ro", "/dev", "--remount-ro", "/", "--chdir", SCRATCH]
     words += ["--clearenv"]
     for name, value in environment(Path(python).parent).items():
         words += ["--setenv", name, value]
@@ -97,10 +99,15 @@ def environment(programs, home="/tmp", kit=KIT):
     }
 
 
+def is_linux():
+    """Return whether this is Linux, whose processes kernels are made of."""
+    return sys.platform.startswith("linux")
+
+
 @lru_cache
 def problem():
     """Return why this machine cannot isolate a kernel, with what to do about it, or None."""
-    if not sys.platform.startswith("linux") or not confine.can_filter():
+    if not is_linux() or platform.machine() not in syscalls.ARCHITECTURES:
         return (
             "isolation needs Linux on x86-64 or ARM64: grade in a virtual machine or container that"
             " has it"
