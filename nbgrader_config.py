@@ -55,7 +55,6 @@ c.Autograde.autograde_preprocessors = [
     "nbconvert.preprocessors.ClearMetadataPreprocessor",
     "nbgrader.preprocessors.LimitOutput",
     "course.grading.preprocessors.SaveScoresAtOnce",
-    "nbgrader.preprocessors.AssignLatePenalties",
 ]
 
 # What a submission may use, in each of its two kernels. A whole solved notebook takes seconds.

@@ -27,11 +27,14 @@ def main(arguments=None):
         print(f"course: {error}", file=sys.stderr)
         return 1
     except ModuleNotFoundError as error:
-        if (error.name or "").partition(".")[0] not in INSTRUCTOR_PACKAGES:
+        extra = EXTRAS.get((error.name or "").partition(".")[0])
+        if not extra:
             raise
+        how = "run make demo in the course directory, or " if extra == "instructor" else ""
+        there = "there" if how else "in the course directory"
         print(
-            f"course: this command needs {error.name}, which is not installed: run make demo in the"
-            " course directory, or pip install '.[instructor]' there.",
+            f"course: this command needs {error.name}, which is not installed: {how}pip install"
+            f" '.[{extra}]' {there}.",
             file=sys.stderr,
         )
         return 1
@@ -41,17 +44,29 @@ def main(arguments=None):
             file=sys.stderr,
         )
         return 130
+    except Exception as error:
+        if not _is_of_database(error):
+            raise
+        reason = " ".join(str(getattr(error, "orig", None) or error).split())
+        print(
+            f"course: the gradebook cannot be used ({reason}): see that its file or server is"
+            " there and free, and CourseDirectory.db_url in nbgrader_config.py right.",
+            file=sys.stderr,
+        )
+        return 1
 
 
-INSTRUCTOR_PACKAGES = {
-    "jinja2",
-    "nbclient",
-    "nbconvert",
-    "nbformat",
-    "nbgrader",
-    "papermill",
-    "traitlets",
-}
+# Package to the extra of pyproject.toml that brings it.
+EXTRAS = dict.fromkeys(
+    ["jinja2", "nbclient", "nbconvert", "nbformat", "nbgrader", "papermill", "traitlets"],
+    "instructor",
+) | {"psycopg": "postgres"}
+
+
+def _is_of_database(error):
+    """Return whether an error comes from the gradebook's database or its address."""
+    exceptions = sys.modules.get("sqlalchemy.exc")
+    return bool(exceptions) and isinstance(error, (exceptions.DBAPIError, exceptions.ArgumentError))
 
 
 def _parser():

@@ -54,7 +54,9 @@ def source_notebook(root, name):
 def open_api(root):
     """Return nbgrader's API for a course directory, with the directory's own configuration.
 
-    nbgrader's log is kept out of the terminal; each call of the API returns its own.
+    nbgrader would also take the configuration of the directory that the command is typed in, and
+    with it perhaps the gradebook of another course. nbgrader's log is kept out of the terminal;
+    each call of the API returns its own.
     """
     from nbgrader.apps import NbGraderAPI
     from nbgrader.apps.baseapp import NbGrader
@@ -63,6 +65,8 @@ def open_api(root):
     # nbgrader 0.9 works with SQLAlchemy 2.1, which warns of changes to come on every submission.
     warnings.filterwarnings("ignore", category=SAWarning)
     app = NbGrader()
+    app.load_cwd_config = False
+    app.config_file = str(Path(root).resolve() / Path(CONFIG_NAME).stem)
     app.initialize([], root=str(Path(root).resolve()))
     app.log.handlers.clear()
     app.log.propagate = False

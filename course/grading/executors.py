@@ -51,15 +51,18 @@ def open_executor(workers=None, scheduler=None):
 def _connect(scheduler):
     try:
         from distributed import Client
+        from distributed.comm import get_address_host_port
     except ModuleNotFoundError:
         raise CourseError(
             "--scheduler needs Dask, which is not installed: pip install '.[cluster]' in the course"
             " directory."
         ) from None
     try:
+        # Dask takes long to find out that an address is none, and complains once more at the end.
+        get_address_host_port(scheduler)
         return Client(scheduler, timeout=CONNECT_SECONDS, set_as_default=False)
-    except (OSError, ValueError, TimeoutError) as error:
+    except (OSError, ValueError) as error:
         raise CourseError(
-            f"no Dask scheduler answers at {scheduler} ({type(error).__name__}): start one with"
-            " dask scheduler, or leave --scheduler out."
+            f"no Dask scheduler answers at {scheduler} ({' '.join(str(error).split())}): start one"
+            " with dask scheduler and give the address that it prints, or leave --scheduler out."
         ) from None

@@ -6,6 +6,7 @@ functions above all, is asked for over the same socket while a test runs.
 
 import builtins
 import contextlib
+import operator
 import sys
 from pathlib import Path
 
@@ -46,8 +47,8 @@ class GraderSide:
             # A test that reads a file beside the notebook reads the one that was handed in.
             for path, content in zip(header["paths"], blocks, strict=True):
                 place = Path(path)
-                place.parent.mkdir(parents=True, exist_ok=True)
-                with contextlib.suppress(OSError):
+                with contextlib.suppress(OSError):  # more than fits is not there
+                    place.parent.mkdir(parents=True, exist_ok=True)
                     place.write_bytes(content)
             wire.send(self.sock, {})
             return
@@ -89,7 +90,7 @@ class GraderSide:
         """Return the weights of a student's model as arrays."""
         answer, blocks = self.ask({"op": "weights", "handle": handle})
         unpacker = crossing.Unpacker(blocks)
-        arrays = [unpacker.unpack(node) for node in answer["values"]]
+        arrays = [unpacker.unpack(node) for node in _listed(answer, "values")]
         if not all(type(array) is np.ndarray for array in arrays):
             raise crossing.CrossingError("the weights are no arrays")
         return arrays
@@ -125,13 +126,15 @@ class _Function:
         answer, blocks = self.side.ask(question, packer.blocks)
         handed = [*arguments, *named.values()]
         unpacker = crossing.Unpacker(blocks, self.side, handed)
-        self._print(answer.get("printed", ""))
-        for place, node in answer.get("changed", ()):
-            _change(handed[place], unpacker.unpack(node))
+        self._print(answer.get("printed"))
+        for change in _listed(answer, "changed"):
+            place, after = _pair(change)
+            if type(place) is int and 0 <= place < len(handed):
+                _change(handed[place], unpacker.unpack(after))
         if "raised" in answer:
-            raise _exception(*answer["raised"])
+            raise _exception(*_pair(answer["raised"]))
         try:
-            return unpacker.unpack(answer["value"])
+            return unpacker.unpack(answer.get("value"))
         except crossing.CrossingError as error:
             return crossing.Stranger(
                 f"what {self.name} returns, which cannot be handed over: {error}"
@@ -140,7 +143,7 @@ class _Function:
     def _print(self, text):
         # A test that captures what a function prints gets it. In the cell's own output it would
         # show the student what the hidden tests hand in.
-        if sys.stdout is not self.side.cell_stream:
+        if type(text) is str and sys.stdout is not self.side.cell_stream:
             sys.stdout.write(text)
 
 
@@ -158,9 +161,10 @@ class _Dataset:
             }  # fmt: skip
             answer, blocks = self._side.ask(question)
             unpacker = crossing.Unpacker(blocks, self._side)
-            for node in answer["batches"]:
+            batches = _listed(answer, "batches")[:BATCHES_AT_ONCE]
+            for node in batches:
                 yield unpacker.unpack(node)
-            if len(answer["batches"]) < BATCHES_AT_ONCE:
+            if len(batches) < BATCHES_AT_ONCE:
                 return
 
     def take(self, count):
@@ -174,19 +178,56 @@ class _Dataset:
 
 
 def _change(argument, after):
-    """Make an argument what the student's function made of it, as far as it could be changed."""
+    """Make an argument what the student's function made of it, as far as it could be changed.
+
+    What lies in a container is changed, not replaced: a test may hold it by another name too.
+    Returns what then stands at its place.
+    """
     from course.grading import models
 
-    if type(argument) is np.ndarray and type(after) is np.ndarray:
+    kind = type(argument)
+    if kind is not type(after):
+        return after
+    if kind is np.ndarray:
         if argument.shape == after.shape and argument.dtype == after.dtype:
             argument[...] = after
-    elif type(argument) is list and type(after) is list:
-        argument[:] = after
-    elif type(argument) is dict and type(after) is dict:
+            return argument
+    elif kind is list:
+        kept = [_change(*pair) for pair in zip(argument, after, strict=False)]
+        argument[:] = kept + after[len(kept) :]
+        return argument
+    elif kind is tuple:
+        kept = [_change(*pair) for pair in zip(argument, after, strict=False)]
+        same = len(argument) == len(after) and all(map(operator.is_, argument, kept))
+        return argument if same else after
+    elif kind is set:
         argument.clear()
         argument.update(after)
-    elif models.is_model(argument) and models.is_model(after):
+        return argument
+    elif kind is dict:
+        kept = {
+            key: _change(argument[key], value) if key in argument else value
+            for key, value in after.items()
+        }
+        argument.clear()
+        argument.update(kept)
+        return argument
+    elif models.is_model(argument):
         models.change(argument, after)
+        return argument
+    return after
+
+
+def _listed(answer, key):
+    """Return a list of an answer, which is empty where the student's process sends none."""
+    if "raised" in answer and key != "changed":
+        raise _exception(*_pair(answer["raised"]))
+    value = answer.get(key)
+    return value if type(value) is list else []
+
+
+def _pair(value):
+    return value if type(value) is list and len(value) == 2 else (None, None)
 
 
 def _exception(kind, message):

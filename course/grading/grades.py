@@ -6,6 +6,7 @@ from pathlib import Path
 
 import nbformat
 from nbgrader.api import Gradebook, GradeCell, MissingEntry
+from nbgrader.utils import parse_utc
 from sqlalchemy.engine import make_url
 
 from course.errors import CourseError
@@ -97,12 +98,17 @@ def grade(root, name, student=None, how=How()):
         If there is no submission to grade, no isolation to be had, or the assignment itself fails.
     """
     students = students_of(root, "submitted", name, student)
-    ensure_in_gradebook(root, name)
-    run = _Run(Path(root), name, how)
+    with Journal(root, name).alone():
+        ensure_in_gradebook(root, name)
+        yield from _grade(_Run(Path(root), name, how), students)
+
+
+def _grade(run, students):
+    run.writer.mend()
     waiting = run.choose(students)
     for each in students:
         if each not in waiting:
-            yield run.read_score(Grade(name, each, note="graded before"))
+            yield run.read_score(Grade(run.name, each, note="graded before"))
     # What a kill left between grading and saving is saved without being graded again.
     for each in list(waiting):
         if done := run.recover(each):
@@ -142,9 +148,12 @@ class _Run:
         again = self.journal.again() & set(students)
         if self.how.force and not again:
             again = set(students)
+            for each in students:
+                self.journal.forget(each)
             self.journal.set_again(self.journal.again() | again)
-        graded = self._graded()
-        return [each for each in students if each in again or each not in graded]
+        self.graded = self._graded()
+        unfinished = again | self.journal.left()
+        return [each for each in students if each in unfinished or self._is_to_do(each)]
 
     def recover(self, student):
         """Save the outcome that a killed run left for a submission as it still is, if any."""
@@ -152,9 +161,9 @@ class _Run:
         if outcome is None:
             return None
         nb, job, problem = self._prepare(student)
-        if outcome.digest != job.digest():
+        if problem or outcome.digest != job.digest():
             return None
-        return self._save(student, nb, job, outcome, bool(problem))
+        return self._save(student, nb, job, outcome)
 
     def grade_all(self, students):
         """Grade submissions side by side and yield each as it is saved."""
@@ -167,8 +176,7 @@ class _Run:
                     student = students.pop()
                     nb, job, problem = self._prepare(student)
                     if problem:
-                        outcome = two_kernels.not_graded(job, problem)
-                        yield self._save(student, nb, job, outcome, failed=True)
+                        yield self._note(student, nb, job, problem)
                         continue
                     future = executor.submit(two_kernels.grade_job, job.to_json())
                     running[future] = student, nb, job
@@ -205,6 +213,15 @@ class _Run:
         submissions.sanitize(nb, self.kit)
         return nb, submissions.make_job(nb, [], self.kit, identity, self.settings), problem
 
+    def _note(self, student, nb, job, problem):
+        """Record zeros with their reason, unless there is an earlier result, which stays whole."""
+        if student not in self.graded:
+            outcome = two_kernels.not_graded(job, problem)
+            return self._save(student, nb, job, outcome, failed=True)
+        self.journal.done(student)
+        note = f"{printable(problem).rstrip('.')}; the earlier result stays."
+        return self.read_score(Grade(self.name, student, note=note, failed=True))
+
     def _finish(self, future, student, nb, job):
         try:
             outcome = Outcome.from_json(future.result())
@@ -218,13 +235,13 @@ class _Run:
         return self._save(student, nb, job, outcome)
 
     def _save(self, student, nb, job, outcome, failed=False):
-        self.journal.write(student, outcome)
         result = Grade(self.name, student, seconds=outcome.seconds, failed=failed)
         if outcome.reason:
             result.note = printable(outcome.reason) if failed else f"graded; {outcome.reason}"
         try:
+            self.journal.write(student, outcome)
             self.writer.save(student, nb, job, outcome)
-        except CourseError as error:
+        except (CourseError, OSError) as error:
             self.journal.done(student)
             result.note, result.failed = f"was not graded: {error}", True
             return result
@@ -232,18 +249,35 @@ class _Run:
         return self.read_score(result)
 
     def _graded(self):
-        """Return the students of whose submissions every test has its score in the gradebook."""
+        """Return the students who have a whole result: each test's score and the notebook.
+
+        Zeros that were recorded because a submission could not be read are no result.
+        """
         found = set()
         with self.api.gradebook as gradebook:
             assignment = gradebook.find_assignment(self.name)
             for submission in assignment.submissions:
                 # nbgrader shows what a kill or a lost file left half graded as 0.
-                if _is_graded(submission) and self._is_kept(submission.student.id):
+                kept = self._kept(submission.student.id) / f"{self.notebook}.ipynb"
+                if (
+                    kept.is_file()
+                    and _is_graded(submission)
+                    and (submission.score or two_kernels.NOT_GRADED not in kept.read_text("utf-8"))
+                ):
                     found.add(submission.student.id)
         return found
 
-    def _is_kept(self, student):
-        return (self.root / "autograded" / student / self.name / f"{self.notebook}.ipynb").is_file()
+    def _is_to_do(self, student):
+        """Return whether a student has no result yet, or one of an earlier submission."""
+        if student not in self.graded:
+            return True
+        # nbgrader's rule for what is handed in again.
+        new = _timestamp(self.root / "submitted" / student / self.name)
+        old = _timestamp(self._kept(student))
+        return bool(new and old and new > old)
+
+    def _kept(self, student):
+        return self.root / "autograded" / student / self.name
 
 
 def feedback(root, name, student=None):
@@ -332,6 +366,15 @@ def _unreadable(path, root):
 
 
 MAX_NOTEBOOK_BYTES = 200 * 2**20
+
+
+def _timestamp(folder):
+    """Return when a submission was handed in as its `timestamp.txt` says, or None."""
+    path = folder / "timestamp.txt"
+    try:
+        return parse_utc(path.read_text()[:100].strip()) if path.is_file() else None
+    except (OSError, ValueError, OverflowError):
+        return None
 
 
 def _below(path, root):

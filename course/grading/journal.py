@@ -4,10 +4,13 @@ An outcome is written here, whole, before anything is saved to the gradebook or 
 removed when all is saved. A forced regrading notes here who is still to be graded again.
 """
 
+import contextlib
+import fcntl
 import json
 import os
 from pathlib import Path
 
+from course.errors import CourseError
 from course.grading.jobs import Outcome
 
 
@@ -23,7 +26,21 @@ class Journal:
     """
 
     def __init__(self, root, name):
+        self.name = name
         self.folder = Path(root, "build", "grading", name)
+
+    @contextlib.contextmanager
+    def alone(self):
+        """Keep other gradings of the assignment away; a killed one keeps nobody away."""
+        self.folder.mkdir(parents=True, exist_ok=True)
+        with (self.folder / "lock").open("w") as file:
+            try:
+                fcntl.flock(file, fcntl.LOCK_EX | fcntl.LOCK_NB)
+            except BlockingIOError:
+                raise CourseError(
+                    f"{self.name} is being graded here already: wait for that, or stop it."
+                ) from None
+            yield
 
     def write(self, student, outcome):
         """Keep an outcome; it is there whole or not at all, also after a power cut."""
@@ -36,12 +53,21 @@ class Journal:
         except (OSError, ValueError, TypeError):
             return None
 
-    def done(self, student):
-        """Forget a student's outcome: it is saved."""
+    def left(self):
+        """Return the students of whom a killed grading left an outcome."""
+        return {path.stem for path in self._path("").parent.glob("*.json")}
+
+    def forget(self, student):
+        """Drop a student's outcome."""
         self._path(student).unlink(missing_ok=True)
+
+    def done(self, student):
+        """Note that a student's outcome is saved."""
+        # In this order: a kill in between makes the next run save it again, not grade it again.
         waiting = self.again()
         if student in waiting:
             self.set_again(waiting - {student})
+        self.forget(student)
 
     def again(self):
         """Return the students whom a forced regrading has still to grade."""

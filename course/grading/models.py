@@ -209,7 +209,8 @@ def _vet_object(described):
     if name == "__tuple__" or name == "__keras_tensor__" or name == "__ellipsis__":
         return
     if name == "function":
-        allowed = module == "builtins" and described.get("config") in _functions()
+        plain = described.get("registered_name") in (None, "function", described.get("config"))
+        allowed = plain and module == "builtins" and described.get("config") in _functions()
     else:
         allowed = (module, name) in _classes() and described.get("registered_name") in (None, name)
     if not allowed:

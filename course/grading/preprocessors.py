@@ -10,7 +10,12 @@ from pathlib import Path
 
 from nbgrader import utils
 from nbgrader.api import Gradebook
-from nbgrader.preprocessors import ClearSolutions, NbGraderPreprocessor, SaveAutoGrades
+from nbgrader.preprocessors import (
+    AssignLatePenalties,
+    ClearSolutions,
+    NbGraderPreprocessor,
+    SaveAutoGrades,
+)
 from traitlets import Bool, Float, Integer, List, Unicode
 
 from course import address
@@ -103,10 +108,11 @@ class SaveScoresAtOnce(SaveAutoGrades):
     """Save a notebook's scores in one transaction: after a kill all of them are there, or none.
 
     nbgrader's own step commits each cell by itself, which also takes the disk thirty times as long.
+    The penalty for lateness, a step of its own in nbgrader, belongs to the scores.
     """
 
     def preprocess(self, nb, resources):
-        """Save the scores of every cell."""
+        """Save the scores of every cell and the penalty."""
         ids = resources["nbgrader"]
         self.assignment_id, self.student_id = ids["assignment"], ids["student"]
         self.notebook_id = ids["notebook"]
@@ -115,9 +121,28 @@ class SaveScoresAtOnce(SaveAutoGrades):
             session.commit = session.flush
             for index, cell in enumerate(nb.cells):
                 self.preprocess_cell(cell, resources, index)
+            self._save_penalty()
             del session.commit
             session.commit()
         return nb, resources
+
+    def _save_penalty(self):
+        # It is reckoned from the new scores, not from those that this session has read before.
+        self.gradebook.db.flush()
+        self.gradebook.db.expire_all()
+        late = AssignLatePenalties(parent=self.parent)
+        late.init_plugin()
+        submission = self.gradebook.find_submission(self.assignment_id, self.student_id)
+        notebook = self.gradebook.find_submission_notebook(
+            self.notebook_id, self.assignment_id, self.student_id
+        )
+        notebook.late_submission_penalty = None
+        if submission.total_seconds_late > 0:
+            penalty = late.plugin_inst.late_submission_penalty(
+                self.student_id, notebook.score, submission.total_seconds_late
+            )
+            if penalty is not None:
+                notebook.late_submission_penalty = late._check_late_penalty(notebook, penalty)
 
 
 def read_kit(resources):

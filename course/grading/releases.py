@@ -5,6 +5,10 @@ import shutil
 import tempfile
 from pathlib import Path
 
+import nbformat
+from nbgrader import utils
+from nbgrader.api import MissingEntry
+
 from course.errors import CourseError
 from course.grading import lint
 from course.grading.coursework import first_error, open_api, source_notebook
@@ -66,12 +70,28 @@ def ensure_in_gradebook(root, name):
 
     A fresh clone has releases but no gradebook.
     """
+    source = source_notebook(root, name)
     api = open_api(root)
     with api.gradebook as gradebook:
-        known = {assignment.name for assignment in gradebook.assignments}
-    if name not in known:
+        entered = _is_entered(gradebook, source, name)
+    if not entered:
         with tempfile.TemporaryDirectory(prefix="release-") as workshop:
             _generate(root, name, Path(workshop, "new"))
+
+
+def _is_entered(gradebook, source, name):
+    """Return whether the gradebook has every cell of an assignment."""
+    try:
+        notebook = gradebook.find_notebook(source.stem, name)
+    except MissingEntry:
+        return False
+    if notebook.submissions:
+        return True
+    # nbgrader enters cell by cell, so that a kill leaves some of them.
+    cells = nbformat.read(source, as_version=4).cells
+    kinds = utils.is_grade, utils.is_solution, utils.is_locked, utils.is_task
+    wanted = {cell.metadata.nbgrader.grade_id for cell in cells if any(is_(cell) for is_ in kinds)}
+    return wanted <= {cell.name for cell in notebook.source_cells}
 
 
 def _generate(root, name, release_directory, database=None):

@@ -70,11 +70,20 @@ class Writer:
             raise CourseError(f"nbgrader refuses it ({reason})")
         self._swap(self.stage / "autograded" / student / self.name, student)
 
+    def mend(self):
+        """Put back a result that a kill left moved aside, and clear the stage."""
+        for old in (self.stage / "old").glob("*"):
+            target = self.root / "autograded" / old.name / self.name
+            if not target.exists():
+                old.rename(target)
+        shutil.rmtree(self.stage, ignore_errors=True)
+
     def _swap(self, fresh, student):
         target = self.root / "autograded" / student / self.name
         target.parent.mkdir(parents=True, exist_ok=True)
         if target.exists():
-            target.rename(self.stage / "old")
+            (self.stage / "old").mkdir()
+            target.rename(self.stage / "old" / student)
         fresh.rename(target)
         shutil.rmtree(self.stage, ignore_errors=True)
 

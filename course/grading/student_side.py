@@ -5,6 +5,7 @@ believes none of it more than an answer written on paper.
 """
 
 import contextlib
+import itertools
 import sys
 from pathlib import Path
 
@@ -38,6 +39,7 @@ class StudentSide:
         self.limits = limits
         self.namespace = shell.start()
         self.kept = {}
+        self.drawing = {}  # handle of a dataset -> what iterates over it, number of its next batch
         self.first_handle = 0
 
     def answer(self, header, blocks):
@@ -121,14 +123,25 @@ class StudentSide:
     def _draw(self, header, blocks):
         """Return batches of a dataset, from one on."""
         packer = crossing.Packer(self.keep)
-        dataset, start, count = self.kept[header["handle"]], header["start"], header["count"]
-        batches = []
-        for index, batch in enumerate(dataset):
-            if index >= start + count:
-                break
-            if index >= start:
-                batches.append(packer.pack(batch))
-        return {"batches": batches}, packer.blocks
+        handle, start, count = header["handle"], header["start"], header["count"]
+        # Going on is not beginning again: a shuffled dataset has another order each time.
+        batches, place = self.drawing.pop(handle, (None, -1))
+        if place != start:
+            batches = itertools.islice(_batches(self.kept[handle]), start, None)
+        try:
+            with shell.interruptible():
+                drawn = [packer.pack(batch) for batch in itertools.islice(batches, count)]
+        except BaseException as error:
+            return {"raised": _raised(error)}, []
+        self.drawing[handle] = batches, start + count
+        return {"batches": drawn}, packer.blocks
+
+
+def _batches(dataset):
+    """Return an iterator over the batches of a dataset."""
+    if hasattr(dataset, "__iter__"):
+        return iter(dataset)
+    return (dataset[index] for index in range(len(dataset)))  # a PyDataset knows no end
 
 
 def _raised(error):
@@ -147,8 +160,14 @@ def _state(value):
     """Return what a function may change of an argument, in a form that can be compared."""
     if type(value) is np.ndarray:
         return value.dtype.str, value.shape, value.tobytes()
-    if type(value) in (list, dict):
-        return repr(value)
+    if type(value) in (list, tuple):
+        return type(value), [_state(each) for each in value]
+    if type(value) is set:
+        return set, sorted(map(repr, value))
+    if type(value) is dict:
+        return dict, [(_state(key), _state(each)) for key, each in value.items()]
+    if isinstance(value, int | float | str):
+        return type(value), repr(value)
     if hasattr(value, "compiled") and hasattr(value, "get_weights"):
         weights = tuple(weight.tobytes() for weight in value.get_weights())
         return value.compiled, weights

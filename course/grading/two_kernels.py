@@ -14,6 +14,7 @@ from course.grading.student_kernel import StudentKernel
 from course.kernels.host import KernelGone, shared_zygote
 
 SETUP_CELL = "setup"
+NOT_GRADED = "NotGraded"
 HIDDEN = re.compile(r"^[ \t]*### BEGIN HIDDEN TESTS.*?### END HIDDEN TESTS[^\n]*\n?", re.S | re.M)
 
 
@@ -92,7 +93,7 @@ def without_hidden(source):
 def not_graded(job, reason):
     """Return the outcome of a job that could not be run: each test fails with the reason."""
     outcome = Outcome(job.digest(), reason=reason)
-    error = {"class": "NotGraded", "message": reason, "line": None, "text": ""}
+    error = {"class": NOT_GRADED, "message": reason, "line": None, "text": ""}
     for cell in job.cells:
         if job.kit.is_test(cell["grade_id"]):
             outcome.outputs[str(cell["index"])] = [_error_output(error)]

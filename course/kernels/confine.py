@@ -75,12 +75,16 @@ def mount_own(limits):
     os.chdir(SCRATCH)
 
 
-def limit(limits):
-    """Set the limits that the system enforces on each process."""
+def limit(limits, of_user=True):
+    """Set the limits that the system enforces on each process.
+
+    Without a user namespace, the limit on processes would count all that this user runs: leave it
+    out then, with `of_user=False`.
+    """
     mapped = int(Path("/proc/self/statm").read_text().split()[0]) * resource.getpagesize()
     for kind, value in {
         resource.RLIMIT_AS: mapped + limits.memory_mb * 2**20,
-        resource.RLIMIT_NPROC: limits.processes,
+        **({resource.RLIMIT_NPROC: limits.processes} if of_user else {}),
         resource.RLIMIT_FSIZE: limits.disk_mb * 2**20,
         resource.RLIMIT_NOFILE: 256,
         resource.RLIMIT_CORE: 0,

@@ -11,6 +11,7 @@ import sys
 import tempfile
 import threading
 import time
+from concurrent.futures import Future
 from pathlib import Path
 
 from course.errors import CourseError
@@ -62,7 +63,7 @@ class Zygote:
                 Path(sys.executable).parent, Path.home(), Path(__file__).parents[2]
             )
         self._log = tempfile.TemporaryFile()  # noqa: SIM115 (closed in close)
-        self._process = subprocess.Popen(
+        self._process = _start(
             command,
             env=environment,
             pass_fds=[inside.fileno()],
@@ -131,14 +132,15 @@ class Zygote:
         leash, held = socket.socketpair()
         folder = None if self.isolated else tempfile.mkdtemp(prefix="kernel-")
         request = {"module": module, "limits": limits.as_dict(), "folder": folder}
+        kernel = Kernel(ours, leash, limits, folder)
         with self._lock, theirs, held:
             try:
                 socket.send_fds(
                     self._requests, [json.dumps(request).encode()], [theirs.fileno(), held.fileno()]
                 )
             except OSError as error:
+                kernel.close()
                 raise KernelGone(f"the process that starts kernels has ended ({error})") from None
-        kernel = Kernel(ours, leash, limits, folder)
         kernel.put(files)
         return kernel
 
@@ -173,6 +175,8 @@ class Kernel:
 
     def tell(self, header, blocks=(), seconds=60):
         """Send a message; see `ask`."""
+        if self.gone:
+            raise KernelGone(self.gone)
         try:
             wire.send(self._sock, header, blocks, time.monotonic() + seconds)
         except wire.WireError as error:
@@ -253,11 +257,36 @@ class Kernel:
 
     def _end(self, reason):
         self.gone = str(reason)
+        if self._folder:
+            with contextlib.suppress(OSError):
+                # Until the zygote has ended it, it may still write there.
+                self._leash.shutdown(socket.SHUT_WR)
+                self._last_words()
         for sock in (self._sock, self._leash):
             sock.close()
         if self._folder:
             shutil.rmtree(self._folder, ignore_errors=True)
         return KernelGone(self.gone)
+
+
+def _start(command, **options):
+    """Start a process from a thread of its own, which stays as long as the process.
+
+    The end of the thread that has started it is what --die-with-parent takes for the caller's.
+    """
+    started = Future()
+
+    def start_and_stay():
+        try:
+            process = subprocess.Popen(command, **options)
+        except BaseException as error:
+            started.set_exception(error)
+        else:
+            started.set_result(process)
+            process.wait()
+
+    threading.Thread(target=start_and_stay, name="zygote", daemon=True).start()
+    return started.result()
 
 
 def files_below(folder, ignore=lambda name: False, max_bytes=64 * 2**20):

@@ -21,7 +21,7 @@ class Limits:
     memory_mb : int
         Memory beyond that of the imports, of all processes of a kernel together.
     processes : int
-        Processes and threads.
+        Processes and threads; a quarter of them may be processes.
     disk_mb : int
         Files in the scratch directory; as much again in /tmp and in /dev/shm.
     output_kb : int

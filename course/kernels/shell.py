@@ -9,7 +9,8 @@ import sys
 import traceback
 
 _CONTROL = dict.fromkeys([*range(9), 11, 12, *range(14, 32), *range(127, 160)])
-_CONTROL |= dict.fromkeys((8206, 8207, *range(8234, 8239), *range(8294, 8298)))
+_CONTROL |= dict.fromkeys((1564, 8206, 8207, *range(8234, 8239), *range(8294, 8298)))
+_CONTROL |= dict.fromkeys(range(0xD800, 0xE000), "\ufffd")  # half a letter: no file can have it
 _ESCAPES = re.compile(r"\x1b(\[[0-?]*[ -/]*[@-~]|\][^\x07\x1b]*(\x07|\x1b\\)?)")
 _shell = None
 
@@ -34,6 +35,8 @@ def prepare():
     _shell.displayhook = _shell.display_trap.hook = _KeepResult(shell=_shell)
     _shell.system = _shell.system_raw  # the other way wants a terminal
     _shell.enable_gui = lambda gui=None: None  # %matplotlib inline asks for none
+    # Its history keeps all that is printed, without a limit.
+    _shell._tee = lambda channel: contextlib.nullcontext()
 
 
 def start():
@@ -84,8 +87,8 @@ def run_cell(source, name, printed):
     Returns
     -------
     dict
-        "error": None or a description by `describe`; "value": the text of the last line's value, or
-        None.
+        "error": None or a description by `describe`; "value": the last line's value as the text of
+        a float, "nan" if it is no number, or None.
     """
     source = str(source)
     with contextlib.redirect_stdout(printed), contextlib.redirect_stderr(printed):
@@ -102,12 +105,23 @@ def run_cell(source, name, printed):
         except SystemExit as error:
             return {"error": describe(error, name), "value": None}
     error = result.error_before_exec or result.error_in_exec
-    value = result.result
-    simple = isinstance(value, int | float) and error is None
     return {
         "error": None if error is None else describe(error, name),
-        "value": str(float(value)) if simple else None,
+        "value": _number(result.result) if error is None else None,
     }
+
+
+def _number(value):
+    """Return the text of a number, whichever type of number it is; None for None."""
+    import numpy as np
+
+    if value is None:
+        return None
+    number = float("nan")
+    if isinstance(value, int | float | np.generic | np.ndarray):
+        with contextlib.suppress(TypeError, ValueError, OverflowError):
+            number = float(value)
+    return str(number)
 
 
 def describe(error, cell_name):

@@ -51,16 +51,28 @@ DENIED = {
     "syslog": (103, 116),
     # Memory that neither the address space nor a mounted directory counts.
     "memfd_create": (319, 279),
+    "memfd_secret": (447, 447),
     "shmget": (29, 194),
     "msgget": (68, 186),
 }
-CLONE, CLONE3, SOCKET = (56, 220), (435, 435), (41, 198)
+CLONE, CLONE3 = (56, 220), (435, 435)
+SOCKETS = [(41, 198), (53, 199)]  # socket, socketpair: their first argument is the family
+# name: numbers, place of the flags
+MESSAGES = {
+    "sendto": ((44, 206), 3),
+    "recvfrom": ((45, 207), 3),
+    "sendmsg": ((46, 211), 2),
+    "recvmsg": ((47, 212), 2),
+    "sendmmsg": ((307, 269), 3),
+    "recvmmsg": ((299, 243), 3),
+}
 ARCHITECTURES = {"x86_64": (0, 0xC000003E), "aarch64": (1, 0xC00000B7)}
 NEW_NAMESPACES = 0x7E020000  # all CLONE_NEW* flags
 AF_UNIX = 1
+MSG_OOB = 1
 
 _LOAD, _AND, _JEQ, _JGE, _JSET, _RETURN = 0x20, 0x54, 0x15, 0x35, 0x45, 0x06
-_NUMBER, _ARCHITECTURE, _FIRST_ARGUMENT = 0, 4, 16  # offsets in struct seccomp_data
+_NUMBER, _ARCHITECTURE, _ARGUMENTS = 0, 4, 16  # offsets in struct seccomp_data
 _ALLOW, _KILL, _ERROR = 0x7FFF0000, 0x80000000, 0x00050000
 _PR_SET_SECCOMP, _SECCOMP_MODE_FILTER = 22, 2
 
@@ -75,11 +87,11 @@ def program(machine):
     def refuse(number, error):
         return [instruction(_JEQ, number, 0, 1), instruction(_RETURN, _ERROR | error)]
 
-    def refuse_unless_argument(number, code, value, if_true, if_false):
+    def refuse_unless_argument(number, code, value, if_true, if_false, place=0):
         # Four instructions behind the comparison of the number: load, test, error, allow.
         return [
             instruction(_JEQ, number, 0, 4),
-            instruction(_LOAD, _FIRST_ARGUMENT),
+            instruction(_LOAD, _ARGUMENTS + 8 * place),
             instruction(code, value, if_true, if_false),
             instruction(_RETURN, _ERROR | errno.EPERM),
             instruction(_RETURN, _ALLOW),
@@ -98,7 +110,11 @@ def program(machine):
     # The C library falls back from clone3, whose flags a filter cannot see, to clone.
     lines += refuse(CLONE3[column], errno.ENOSYS)
     # A local socket goes nowhere; AF_VSOCK, for one, would cross network namespaces.
-    lines += refuse_unless_argument(SOCKET[column], _JEQ, AF_UNIX, 1, 0)
+    for numbers in SOCKETS:
+        lines += refuse_unless_argument(numbers[column], _JEQ, AF_UNIX, 1, 0)
+    # Urgent bytes on a local socket, which nobody needs, have let programs into the system.
+    for numbers, place in MESSAGES.values():
+        lines += refuse_unless_argument(numbers[column], _JSET, MSG_OOB, 0, 1, place)
     lines += refuse_unless_argument(CLONE[column], _JSET, NEW_NAMESPACES, 0, 1)
     lines.append(instruction(_RETURN, _ALLOW))
     return b"".join(lines)

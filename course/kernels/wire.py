@@ -14,6 +14,7 @@ import time
 LENGTH = struct.Struct("!Q")
 MAX_HEADER = 64 * 2**20
 MAX_BLOCKS = 100_000
+MAX_PARTS = 4_000_000  # of a header, each of which takes 70 bytes or so once it is read
 
 
 class WireError(Exception):
@@ -43,7 +44,10 @@ def send(sock, header, blocks=(), deadline=None):
     WireError
         If the other side is gone or does not take the message before the deadline.
     """
-    encoded = json.dumps(header).encode()
+    try:
+        encoded = json.dumps(header).encode()
+    except RecursionError:
+        raise WireError("it was to be told what is too deeply nested") from None
     views = [memoryview(block).cast("B") for block in blocks]
     lengths = [len(encoded), len(views), *(view.nbytes for view in views)]
     head = b"".join(map(LENGTH.pack, lengths)) + encoded
@@ -85,6 +89,8 @@ def receive(sock, max_bytes, deadline=None):
         raise WireError(f"it sent more than {max_bytes // 2**20} MB at once")
     encoded = _take(sock, header_length, deadline)
     blocks = [_take(sock, length, deadline) for length in lengths]
+    if sum(map(encoded.count, (b",", b"[", b"{"))) > MAX_PARTS:
+        raise WireError("it sent too many things at once")
     try:
         return json.loads(bytes(encoded)), blocks
     except (ValueError, RecursionError):

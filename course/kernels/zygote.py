@@ -39,7 +39,7 @@ WARM = [
     "course.checks",
     "course.training",
 ]
-MEMORY_CHECK_SECONDS = 0.2
+CHECK_SECONDS = 0.2
 WARM_MB = 600  # what the imports take
 
 
@@ -52,8 +52,10 @@ def main(descriptor, isolated, idle_seconds):
     for name in WARM:
         with contextlib.suppress(ImportError):
             importlib.import_module(name)
-    from course.kernels import shell
+    from course.kernels import fused_adam, shell, short_runs
 
+    short_runs.run_short_ones_eagerly()
+    fused_adam.fuse_adam()
     shell.prepare()
     gc.collect()
     gc.freeze()  # what was imported is never collected, so its pages stay shared
@@ -69,7 +71,7 @@ class Nursery:
         self.isolated = isolated
         self.idle_seconds = idle_seconds
         self.kernels = {}  # leash -> (process id, process descriptor, limits)
-        self.too_large = set()  # leashes of kernels that were killed for their memory
+        self.too_much = {}  # leash -> what a kernel was killed for
         self.selector = selectors.DefaultSelector()
         self.selector.register(requests, selectors.EVENT_READ, self._spawn)
 
@@ -77,25 +79,34 @@ class Nursery:
         """Answer requests, leashes and deaths."""
         idle_since = time.monotonic()
         while True:
-            wait = MEMORY_CHECK_SECONDS if self.kernels else self.idle_seconds
+            wait = CHECK_SECONDS if self.kernels else self.idle_seconds
             for key, _ in self.selector.select(wait):
                 key.data(key.fileobj)
             if self.kernels:
                 idle_since = time.monotonic()
-                self._check_memory()
+                self._check_use()
             elif time.monotonic() - idle_since >= self.idle_seconds:
                 return
 
     def _spawn(self, requests):
         message, descriptors, _, _ = socket.recv_fds(requests, 65536, 2)
         if not message:
-            sys.exit(0)  # the other side is gone; with this process go all kernels
+            self._end_all()
+            sys.exit(0)  # the other side is gone
         request = json.loads(message)
         data, leash = (socket.socket(fileno=each) for each in descriptors)
         limits = Limits(**request["limits"])
         # The kernel tells its number, since it is no child of this process but a grandchild.
         reader, writer = os.pipe()
-        between = os.fork()
+        try:
+            between = os.fork()
+        except OSError as error:
+            leash.send(f"not started: {error}".encode())
+            for each in (data, leash):
+                each.close()
+            for each in (reader, writer):
+                os.close(each)
+            return
         if between == 0:
             try:
                 os.close(reader)
@@ -130,26 +141,22 @@ class Nursery:
             if process:
                 os.write(writer, str(process).encode())
                 os._exit(0)
+            os.setsid()  # the system divides the processor among sessions, not among processes
             confine.limit(limits)  # while /proc still tells how much is mapped
             confine.mount_own(limits)
             _close_all_but(data.fileno())
             confine.drop_rights()
         else:
             os.setsid()
+            confine.end_with_parent()
             os.write(writer, str(os.getpid()).encode())
             os.chdir(request["folder"])
-            confine.limit(limits)
+            confine.limit(limits, of_user=False)
             _close_all_but(data.fileno())
-        os.environ["HOME"] = str(Path.cwd())
-        try:
-            importlib.import_module(request["module"]).serve(data, limits)
-        except BaseException:
-            if os.environ.get("COURSE_KERNEL_DEBUG"):
-                import traceback
-
-                Path("/tmp/kernel-error").write_text(traceback.format_exc())
-            os._exit(1)
-        os._exit(0)
+        # Not where a submission's files lie: a .cache or .keras among them is no data of the
+        # grader's.
+        os.environ["HOME"] = "/tmp" if self.isolated else request["folder"]
+        importlib.import_module(request["module"]).serve(data, limits)
 
     def _pull(self, leash):
         try:
@@ -169,13 +176,14 @@ class Nursery:
         process, watched, _ = self.kernels.pop(leash)
         self._end_group(leash, process)
         result = os.waitid(os.P_PIDFD, watched, os.WEXITED)
+        if not self.isolated:
+            self._end_orphans()
         self.selector.unregister(watched)
         os.close(watched)
         with contextlib.suppress(KeyError):
             self.selector.unregister(leash)
         with contextlib.suppress(OSError):
-            leash.send(_cause(result, leash in self.too_large).encode())
-        self.too_large.discard(leash)
+            leash.send((self.too_much.pop(leash, None) or _cause(result)).encode())
         leash.close()
 
     def _end_group(self, leash, process=None):
@@ -185,24 +193,51 @@ class Nursery:
             with contextlib.suppress(ProcessLookupError, PermissionError):
                 os.killpg(process, signal.SIGKILL)
 
-    def _check_memory(self):
-        # The system limits the memory of a process; many processes together are counted here.
+    def _end_orphans(self):
+        # What has left its group became a child of this process when its parent ended.
+        while orphans := _children(os.getpid()) - {each[0] for each in self.kernels.values()}:
+            for orphan in orphans:
+                with contextlib.suppress(ProcessLookupError, ChildProcessError):
+                    os.kill(orphan, signal.SIGKILL)
+                    os.waitpid(orphan, 0)
+
+    def _end_all(self):
+        # With a process namespace, everything in it ends with this process.
+        for leash in () if self.isolated else list(self.kernels):
+            _, watched, _ = self.kernels[leash]
+            signal.pidfd_send_signal(watched, signal.SIGKILL)
+            self._bury(leash)
+
+    def _check_use(self):
+        # The system limits the memory of a process; many processes together are counted here. So
+        # are the processes, of which the system counts no more than their threads.
         for leash, (process, watched, limits) in list(self.kernels.items()):
-            family = _family(process)
-            if len(family) > 1 and sum(map(_megabytes, family)) > limits.memory_mb + WARM_MB:
-                self.too_large.add(leash)
+            most = max(2, limits.processes // 4)
+            family = _family(process, most)
+            if len(family) > most:
+                self.too_much[leash] = "it started too many processes"
+            elif len(family) > 1 and sum(map(_megabytes, family)) > limits.memory_mb + WARM_MB:
+                self.too_much[leash] = "it used too much memory"
+            if leash in self.too_much:
                 with contextlib.suppress(ProcessLookupError):
                     signal.pidfd_send_signal(watched, signal.SIGKILL)
 
 
-def _family(process):
-    """Return a process and all that descend from it."""
+def _family(process, most):
+    """Return a process and those that descend from it; not all where they are more than `most`."""
     found, at = [process], 0
-    while at < len(found) and len(found) < 1000:
-        with contextlib.suppress(OSError):
-            for children in Path(f"/proc/{found[at]}/task").glob("*/children"):
-                found += map(int, children.read_text().split())
+    while at < len(found) <= most:
+        found += _children(found[at])
         at += 1
+    return found
+
+
+def _children(process):
+    """Return the children of a process, those that have ended among them."""
+    found = set()
+    with contextlib.suppress(OSError):
+        for children in Path(f"/proc/{process}/task").glob("*/children"):
+            found |= set(map(int, children.read_text().split()))
     return found
 
 
@@ -212,18 +247,22 @@ def _megabytes(process):
         for line in Path(f"/proc/{process}/smaps_rollup").read_text().splitlines():
             if line.startswith("Pss:"):
                 return int(line.split()[1]) / 1024
+    except PermissionError:
+        # It hides (PR_SET_DUMPABLE): shared pages count in full then.
+        with contextlib.suppress(OSError):
+            pages = int(Path(f"/proc/{process}/statm").read_text().split()[1])
+            return pages * os.sysconf("SC_PAGE_SIZE") / 2**20
     except OSError:
         pass
     return 0
 
 
-def _cause(result, too_large):
+def _cause(result):
     """Return what ended a kernel, in words."""
-    if too_large:
-        return "it used too much memory"
     if result.si_code == os.CLD_EXITED:
         return f"it ended itself with exit code {result.si_status}"
-    name = signal.Signals(result.si_status).name
+    names = {each.value: each.name for each in signal.Signals}
+    name = names.get(result.si_status, f"signal {result.si_status}")
     return f"it was ended by {name}" + (" (memory?)" if name == "SIGKILL" else "")
 
 

@@ -83,8 +83,8 @@ def message_of(profile="cpu"):
 
 def test_smoke_makes_digits_without_file_or_network(directory):
     (x_train, y_train), (x_test, y_test) = datasets.load_mnist("smoke")
-    assert (x_train.shape, y_train.shape) == ((500, 28, 28), (500,))
-    assert (x_test.shape, y_test.shape) == ((200, 28, 28), (200,))
+    assert (x_train.shape, y_train.shape) == ((100, 28, 28), (100,))
+    assert (x_test.shape, y_test.shape) == ((100, 28, 28), (100,))
     assert {array.dtype.name for array in (x_train, y_train, x_test, y_test)} == {"uint8"}
     assert not list(directory.iterdir())
 

@@ -71,7 +71,10 @@ def test_a_name_that_nothing_sets_before_is_refused(cells):
         [the_test("answer = 1", "test_other"), the_test("print(answer)")],
         [the_test("for answer in ():\n    pass\nprint(answer)")],
         ["from numpy import *", the_test("print(answer)")],  # nobody knows
-        [given('import course'), the_test("assert 'keras.ops' not in course.cell_source('conv2d')")],
+        [
+            given("import course"),
+            the_test("assert 'keras.ops' not in course.cell_source('conv2d')"),
+        ],
     ],
 )
 def test_a_name_that_something_may_set_passes(cells):
@@ -258,7 +261,9 @@ def test_a_students_name_that_is_pythons_too_is_refused():
 )
 def test_the_text_of_a_students_code_comes_from_cell_source(use):
     (problem,) = found(SETUP, "def scale(x):\n    return x", the_test(use))
-    assert problem.startswith("test_it ") and problem.endswith(': use course.cell_source("grade-id").')
+    assert problem.startswith("test_it ") and problem.endswith(
+        ': use course.cell_source("grade-id").'
+    )
 
 
 def test_the_graders_own_code_may_be_looked_at():

