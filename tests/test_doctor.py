@@ -4,6 +4,7 @@ import subprocess
 import sys
 import tomllib
 from importlib import metadata
+from types import SimpleNamespace
 
 import pytest
 
@@ -185,6 +186,17 @@ def test_a_configuration_that_fails_is_a_lack(findings, tmp_path):
     code, [(state, _, text)] = findings(tmp_path, "gradebook")
     assert (code, state) == (1, "lack")
     assert "nbgrader_config.py cannot be read (NameError: name 'many' is not defined)" in text
+
+
+def test_a_device_that_is_not_there_is_a_lack(findings, tmp_path, monkeypatch):
+    monkeypatch.setattr("course.kernels.sandbox.problem", lambda: None)
+    monkeypatch.setattr(software.subprocess, "run", lambda *_, **__: SimpleNamespace(stdout="bw"))
+    devices = "c.TwoKernels.devices = ['/dev/null', '/dev/no-such-device']\n"
+    (tmp_path / "nbgrader_config.py").write_text(CONFIG + devices)
+    code, found = findings(tmp_path, "isolation")
+    assert code == 1
+    (text,) = [text for state, _, text in found if state == "lack"]
+    assert text.startswith("/dev/no-such-device of c.TwoKernels.devices is not there")
 
 
 def test_workers_that_may_want_more_memory_than_there_is_are_a_note(findings, tmp_path):

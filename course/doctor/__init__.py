@@ -26,7 +26,7 @@ SUBJECTS = {
     "browser": software.browser,
     "gpu": software.gpu,
 }
-NEEDS_SETTINGS = {"machine", "gradebook"}
+NEEDS_SETTINGS = {"isolation", "machine", "gradebook"}
 
 
 def examine(root, subjects=()):

@@ -27,6 +27,7 @@ class Settings:
 
     @classmethod
     def read(cls, root):
+        """Read it; what is wrong with it is in `problem`, as a state and a text."""
         path = root / CONFIG_NAME
         if not path.is_file():
             where = f"{root.resolve()} is not a course directory (it has no {CONFIG_NAME})"
@@ -49,12 +50,10 @@ class Settings:
             return cls(root, (LACK, f"{path} cannot be read ({reason}): correct that line."))
 
 
-def isolation(_):
-    try:
-        from course.kernels import sandbox
-    except (ImportError, TypeError):  # Windows has not what these import
-        yield LACK, "isolation needs Linux: grade in WSL 2, a virtual machine or a container."
-        return
+def isolation(settings):
+    """Try what a kernel does to isolate itself, and look for the devices that it may use."""
+    from course.kernels import sandbox
+
     try:
         problem = sandbox.problem()
     except subprocess.TimeoutExpired:
@@ -64,6 +63,13 @@ def isolation(_):
         return
     version = subprocess.run(["bwrap", "--version"], capture_output=True, text=True, check=False)
     yield OK, f"{version.stdout.strip()}, kernels are isolated"
+    for device in settings.devices:
+        if not Path(device).exists():
+            yield (
+                LACK,
+                f"{device} of c.TwoKernels.devices is not there: take it out of {CONFIG_NAME}, or"
+                " see that its driver is loaded.",
+            )
 
 
 def machine(settings):
@@ -101,6 +107,7 @@ def _memory_mb():
 
 
 def gradebook(settings):
+    """Look for the gradebook that the configuration names."""
     if settings.problem:
         yield settings.problem
         return
@@ -111,6 +118,7 @@ def gradebook(settings):
 
 
 def address(_):
+    """Say whether badges and install cells lead anywhere."""
     if "YOUR_ORGANISATION" in addresses.ADDRESS:
         yield (
             NOTE,

@@ -29,6 +29,7 @@ print(json.dumps([backend, sys.modules[backend].__version__, _device(backend)]))
 
 
 def python(_):
+    """Say which Python this is."""
     yield OK, f"{sys.version.split()[0]} in {sys.prefix}; the course is {__version__}"
 
 
@@ -94,6 +95,7 @@ def _pip(extra):
 
 
 def cluster(_):
+    """Look for what grades on many machines."""
     if importlib.util.find_spec("distributed"):
         yield OK, f"Dask {metadata.version('distributed')}, for course grade --scheduler"
     else:
@@ -104,6 +106,7 @@ def cluster(_):
 
 
 def postgresql(_):
+    """Look for what reaches a gradebook on a server."""
     for name in ("psycopg", "psycopg2"):
         if importlib.util.find_spec(name):
             yield OK, f"{name} {_installed(name)[1] or ''}, for a gradebook on a server"
@@ -113,6 +116,7 @@ def postgresql(_):
 
 
 def browser(_):
+    """Look for what the browser tests drive."""
     if path := shutil.which("chromium") or shutil.which("chromium-browser"):
         yield OK, f"{path}, for the browser tests"
     else:
@@ -152,6 +156,7 @@ def gpu(asked):
 
 @contextlib.contextmanager
 def asking_keras():
+    """Ask Keras in a process of its own, which ends with this block."""
     environment = {"TF_CPP_MIN_LOG_LEVEL": "3", **os.environ}
     environment["XLA_PYTHON_CLIENT_PREALLOCATE"] = "false"  # JAX would take most of a GPU's memory
     process = subprocess.Popen(

@@ -41,7 +41,9 @@ class StudentKernel:
         self.seconds = 0.0
         self._kernel = None
         self._starts = 0
+        self._kernels = 0
         self._done = []  # (name, source) of the cells that ran to an end
+        self._skipped = []  # (how many had run before, name, source)
         self._failed = {}  # name that a failed cell would have bound -> what became of the cell
 
     def run(self, name, source):
@@ -59,6 +61,22 @@ class StudentKernel:
             for bound in names_in(source).bound:
                 self._failed[bound] = f"{name} ended with {error['class']}: {error['message']}"
         return error
+
+    def skip(self, name, source):
+        """Leave a cell out, for now."""
+        self._skipped.append((len(self._done), name, source))
+
+    def run_what_was_skipped(self):
+        """Run every cell from the first on, those left out too; return whether any was."""
+        if not self._skipped:
+            return False
+        for place, name, source in reversed(self._skipped):
+            self._done.insert(place, (name, source))
+        self._skipped = []
+        self.close()
+        self._kernel = None
+        self._starts -= 1  # this is no death
+        return True
 
     def fetch(self, names):
         """Return the nodes and blocks of those of the names that the student has defined."""
@@ -110,6 +128,7 @@ class StudentKernel:
                 "course.grading.student_side", self.job.limits, self.job.files
             )
             self._starts += 1
+            self._kernels += 1
             again = self._done
             self._done = []
             for name, source in again:
@@ -138,7 +157,7 @@ class StudentKernel:
     def _ask(self, question, blocks, seconds):
         start = time.perf_counter()
         try:
-            first = (self._starts - 1) * HANDLES_A_KERNEL
+            first = self._kernels * HANDLES_A_KERNEL
             return self._kernel.ask(question | {"first_handle": first}, blocks, seconds)
         finally:
             self.seconds += time.perf_counter() - start

@@ -4,18 +4,18 @@ What the student's process does can only choose which values it answers with.
 """
 
 import math
-import re
 import time
 
 from course.grading.grader_kernel import GraderKernel
 from course.grading.jobs import Job, Outcome
+from course.grading.matter import cells_that_matter, is_used
 from course.grading.names import names_in
+from course.grading.reasons import HIDDEN, Reasons
 from course.grading.student_kernel import StudentKernel
 from course.kernels.host import KernelGone, shared_zygote
 
 SETUP_CELL = "setup"
 NOT_GRADED = "NotGraded"
-HIDDEN = re.compile(r"^[ \t]*### BEGIN HIDDEN TESTS.*?### END HIDDEN TESTS[^\n]*\n?", re.S | re.M)
 
 
 def grade_job(text):
@@ -54,35 +54,67 @@ def grade(job, zygote):
         If the assignment's own locked cells fail: no submission can be graded then.
     """
     start = time.perf_counter()
-    deadline = time.monotonic() + job.limits.notebook_seconds
-    student = StudentKernel(job, zygote, deadline)
-    grader = GraderKernel(job, zygote, student, deadline)
-    outcome = Outcome(job.digest())
-    cells = _cells_that_count(job)
+    grading = _Grading(job, zygote)
     try:
-        grader.start()
-        for place, cell in enumerate(cells):
-            name, source = cell["grade_id"], cell["source"]
-            if job.kit.is_test(name):
-                test = job.kit.cells[name]
-                source = without_hidden(test["source"])
-                result = grader.test(name, test["source"])
-                outcome.outputs[str(cell["index"])] = _test_outputs(result, test)
-                # A later cell may go on with what the visible part of a test has made.
-                if not _is_used(names_in(source).bound, cells[place + 1 :], job.kit):
-                    continue
-            error = student.run(name or f"cell {cell['index']}", source)
-            if error and cell["index"] is not None and not job.kit.is_test(name):
-                outcome.outputs[str(cell["index"])] = [_error_output(error)]
-            if name not in grader.own_cells and not job.kit.is_test(name):
-                grader.give_back(names_in(source).mentioned)
+        grading.run()
     finally:
-        student.close()
-        grader.close()
-    outcome.reason = student.reason
+        grading.student.close()
+        grading.grader.close()
+    outcome = grading.outcome
+    outcome.reason = grading.student.reason
     outcome.seconds = time.perf_counter() - start
-    outcome.cell_seconds = student.seconds + grader.seconds
+    outcome.cell_seconds = grading.student.seconds + grading.grader.seconds
     return outcome
+
+
+class _Grading:
+    """A submission between its two kernels."""
+
+    def __init__(self, job, zygote):
+        deadline = time.monotonic() + job.limits.notebook_seconds
+        self.job = job
+        self.student = StudentKernel(job, zygote, deadline)
+        self.grader = GraderKernel(job, zygote, self.student, deadline)
+        self.outcome = Outcome(job.digest())
+        self.reasons = Reasons(job)
+
+    def run(self):
+        """Run the cells that count, in their order."""
+        cells = _cells_that_count(self.job)
+        matter = cells_that_matter(cells, self.job.kit)
+        self.grader.start()
+        for place, cell in enumerate(cells):
+            name = cell["grade_id"]
+            if self.job.kit.is_test(name):
+                self._test(cell)
+                # A later cell may go on with what the visible part of a test has made.
+                visible = without_hidden(self.job.kit.cells[name]["source"])
+                if is_used(names_in(visible).bound, cells[place + 1 :], self.job.kit):
+                    self.student.run(name, visible)
+            elif place in matter:
+                self._run_students(cell)
+            else:
+                self.student.skip(_name(cell), cell["source"])
+
+    def _run_students(self, cell):
+        error = self.student.run(_name(cell), cell["source"])
+        if error and cell["index"] is not None:
+            self.outcome.outputs[str(cell["index"])] = [_error_output(self.reasons.of_cell(error))]
+        if cell["grade_id"] not in self.grader.own_cells:
+            self.grader.give_back(names_in(cell["source"]).mentioned)
+
+    def _test(self, cell):
+        name = cell["grade_id"]
+        test = self.job.kit.cells[name]
+        result = self.grader.test(name, test["source"])
+        # What was left out depends on nothing that this test needs, as far as can be read. Before
+        # points are lost, it is not left to reading.
+        if result["error"] and self.student.run_what_was_skipped():
+            result = self.grader.test(name, test["source"])
+        if result["error"]:
+            result["error"] = self.reasons.of_test(result["error"], test["source"])
+        self.reasons.note(test["source"])
+        self.outcome.outputs[str(cell["index"])] = _test_outputs(result, test)
 
 
 def without_hidden(source):
@@ -113,14 +145,8 @@ def _cells_that_count(job):
     return [*cells[:place], pinned, *cells[place:]]
 
 
-def _is_used(names, cells, kit):
-    """Return whether one of the cells may use one of the names as it finds it."""
-    for cell in cells:
-        if not kit.is_test(cell["grade_id"]):
-            used = names_in(cell["source"])
-            if used.opaque or used.needed & names:
-                return True
-    return False
+def _name(cell):
+    return cell["grade_id"] or f"cell {cell['index']}"
 
 
 def _test_outputs(result, test):
@@ -129,13 +155,6 @@ def _test_outputs(result, test):
     if result["printed"]:
         outputs.append(_plain(name="stdout", text=result["printed"], output_type="stream"))
     if result["error"]:
-        hidden = HIDDEN.search(test["source"])
-        line = result["error"]["line"]
-        if hidden and line and result["error"].get("from_student"):
-            first = test["source"].count("\n", 0, hidden.start()) + 1
-            if line >= first:
-                # A student's function may have put there what the hidden tests handed in.
-                result["error"]["message"] = "(its message is not shown)"
         outputs.append(_error_output(result["error"]))
     elif result["value"] is not None and test.get("partial"):
         points = float(result["value"])

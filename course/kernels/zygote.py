@@ -96,6 +96,7 @@ class Nursery:
         request = json.loads(message)
         data, leash = (socket.socket(fileno=each) for each in descriptors)
         limits = Limits(**request["limits"])
+        importlib.import_module(request["module"])  # here, once, and not in each kernel
         # The kernel tells its number, since it is no child of this process but a grandchild.
         reader, writer = os.pipe()
         try:

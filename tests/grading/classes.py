@@ -2,6 +2,7 @@
 
 import contextlib
 import os
+import shutil
 import signal
 import subprocess
 import time
@@ -9,6 +10,7 @@ from pathlib import Path
 
 from course.grading.coursework import open_api
 from tests.conftest import BIN, cell, write_notebook
+from tests.submissions import ROOT
 
 NAME = "01-small"
 ANSWER = cell("code", "### BEGIN SOLUTION\nanswer = 3\n### END SOLUTION", "answer")
@@ -17,6 +19,14 @@ TESTS = [
     cell("code", "import uuid\nprint(uuid.uuid4())\nassert answer >= 1", "test_1", points=1),
     cell("code", "assert answer >= 2", "test_2", points=2),
 ]
+
+
+def lay_out(root, *cells):
+    """Make a course directory with one small assignment, as the fixture small_course does."""
+    root.mkdir(parents=True, exist_ok=True)
+    shutil.copy(ROOT / "nbgrader_config.py", root)
+    write_notebook(root / "source" / NAME / "small.ipynb", list(cells))
+    return root
 
 
 def hand_in(root, student, *cells):
