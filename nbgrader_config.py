@@ -73,8 +73,6 @@ c.HTMLExporter.sanitize_html = True
 # Feedback shows what a check said, never a hidden test or a mark scheme.
 c.GenerateFeedback.preprocessors = [
     "nbgrader.preprocessors.GetGrades",
-    "nbgrader.preprocessors.ClearHiddenTests",
-    "nbgrader.preprocessors.ClearMarkScheme",
-    "course.grading.preprocessors.HideTestTracebacks",
+    "course.grading.preprocessors.HideFromStudents",
     "nbconvert.preprocessors.CSSHTMLHeaderPreprocessor",
 ]

@@ -177,7 +177,7 @@ def _grade(arguments):
     # The kernels' imports take as long as nbgrader's; they run meanwhile.
     if not arguments.scheduler:
         early.start(arguments.root, isolated=not arguments.no_isolation)
-    from course.grading import coursework, grades, progress
+    from course.grading import coursework, grades, progress, scores
 
     names = coursework.assignment_names(arguments.root, arguments.names)
     how = grades.How(
@@ -187,7 +187,7 @@ def _grade(arguments):
     missing = []
     for name in names:
         try:
-            waiting = grades.students_of(arguments.root, "submitted", name, arguments.student)
+            waiting = scores.students_of(arguments.root, "submitted", name, arguments.student)
         except CourseError as error:
             missing.append(error)
             continue
@@ -209,12 +209,12 @@ def _at_least_one(text):
 
 
 def _feedback(arguments):
-    from course.grading import coursework, grades
+    from course.grading import coursework, scores
 
     pages = 0
     for name in coursework.assignment_names(arguments.root, arguments.names):
         if arguments.names or any(Path(arguments.root, "autograded").glob(f"*/{name}")):
-            for page in grades.feedback(arguments.root, name, arguments.student):
+            for page in scores.feedback(arguments.root, name, arguments.student):
                 print(page)
                 pages += 1
     if not pages:
@@ -271,15 +271,15 @@ def _parse(pairs):
 
 
 def _report(arguments):
-    from course.grading import coursework, grades
+    from course.grading import coursework, scores
     from course.regression import report, runs
 
     coursework.assignment_names(arguments.root)
-    scores = grades.scores(arguments.gradebook or arguments.root)
+    grades = scores.scores(arguments.gradebook or arguments.root)
     kept = runs.kept_runs(arguments.root / "build" / "runs")
-    page = report.write(arguments.root / "build" / "report" / "index.html", scores, kept)
-    if scores:
-        print(results_table([_score_row(grade) for grade in scores]))
+    page = report.write(arguments.root / "build" / "report" / "index.html", grades, kept)
+    if grades:
+        print(results_table([_score_row(grade) for grade in grades]))
     for run in kept:
         print(_run_line(run))
     print(f"report: {page}")

@@ -5,6 +5,7 @@ import os
 from concurrent.futures import ThreadPoolExecutor
 
 from course.errors import CourseError
+from course.kernels import host
 
 CONNECT_SECONDS = 20
 
@@ -35,8 +36,13 @@ def open_executor(workers=None, scheduler=None):
     if scheduler is None:
         count = workers or len(os.sched_getaffinity(0))
         executor = ThreadPoolExecutor(count, thread_name_prefix="grading")
+        host.allow_shared()
         try:
             yield executor, count
+        except BaseException:
+            # A thread cannot be stopped, and would keep the command from ending: its kernels can.
+            host.stop_shared()
+            raise
         finally:
             executor.shutdown(wait=False, cancel_futures=True)
         return

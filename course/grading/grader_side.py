@@ -72,8 +72,10 @@ class GraderSide:
 
     def ask(self, header, blocks=()):
         """Send a question to the student's kernel and return the answer."""
-        wire.send(self.sock, {"op": "ask", "question": header}, blocks)
-        answer, blocks = wire.receive(self.sock, 2**62)
+        # An interrupt in between would leave an answer on the way, to be taken for the next order.
+        with shell.in_one_piece():
+            wire.send(self.sock, {"op": "ask", "question": header}, blocks)
+            answer, blocks = wire.receive(self.sock, 2**62)
         if "gone" in answer:
             raise StudentError(str(answer["gone"]))
         return answer, blocks

@@ -5,50 +5,19 @@ from dataclasses import dataclass
 from pathlib import Path
 
 import nbformat
-from nbgrader.api import Gradebook, GradeCell, MissingEntry
-from nbgrader.utils import parse_utc
-from sqlalchemy.engine import make_url
+from nbgrader.api import Gradebook
 
 from course.errors import CourseError
 from course.grading import submissions, two_kernels
-from course.grading.coursework import first_error, open_api, source_notebook
+from course.grading.coursework import open_api, source_notebook
 from course.grading.executors import open_executor
 from course.grading.jobs import Outcome
 from course.grading.journal import Journal
 from course.grading.preprocessors import TwoKernels
 from course.grading.releases import ensure_in_gradebook
-from course.grading.saving import Writer
+from course.grading.saving import Writer, read_timestamp
+from course.grading.scores import Grade, fill_in, is_graded, students_of
 from course.kernels.shell import printable
-
-
-@dataclass
-class Grade:
-    """What became of one submission.
-
-    Attributes
-    ----------
-    assignment, student : str
-        Whose submission.
-    score, max_score : float or None
-        Points as the gradebook has them; None where there is no score.
-    by_hand : bool
-        Whether cells wait for a person in the formgrader.
-    seconds : float
-        How long grading took.
-    note : str
-        "graded", "graded before", or one sentence on what befell it.
-    failed : bool
-        Whether the submission could not be graded.
-    """
-
-    assignment: str
-    student: str
-    score: float | None = None
-    max_score: float | None = None
-    by_hand: bool = False
-    seconds: float = 0.0
-    note: str = "graded"
-    failed: bool = False
 
 
 @dataclass(frozen=True)
@@ -176,7 +145,7 @@ class _Run:
                     student = students.pop()
                     nb, job, problem = self._prepare(student)
                     if problem:
-                        yield self._note(student, nb, job, problem)
+                        yield self._note(student, problem)
                         continue
                     future = executor.submit(two_kernels.grade_job, job.to_json())
                     running[future] = student, nb, job
@@ -187,7 +156,7 @@ class _Run:
     def read_score(self, result):
         """Fill in a grade's points from the gradebook."""
         with self.api.gradebook as gradebook:
-            _fill_in(gradebook, result)
+            fill_in(gradebook, result)
         return result
 
     def _prepare(self, student):
@@ -201,6 +170,7 @@ class _Run:
             try:
                 nb = nbformat.read(path, as_version=4)
                 submissions.sanitize(nb, self.kit)
+                nbformat.validate(nb)
                 return (
                     nb,
                     submissions.make_job(nb, folders, self.kit, identity, self.settings),
@@ -208,14 +178,19 @@ class _Run:
                 )
             except Exception as error:  # a notebook can be broken in more ways than can be listed
                 problem = f"{_below(path, self.root)} cannot be graded ({_first_line(error)})."
-        # In its place stands the notebook as it was handed out, with no answer in it.
+        return *self._empty(student), problem
+
+    def _empty(self, student):
+        """Return the notebook as it was handed out, with no answer in it, and its job."""
         nb = nbformat.v4.new_notebook()
         submissions.sanitize(nb, self.kit)
-        return nb, submissions.make_job(nb, [], self.kit, identity, self.settings), problem
+        identity = self.name, student, self.notebook
+        return nb, submissions.make_job(nb, [], self.kit, identity, self.settings)
 
-    def _note(self, student, nb, job, problem):
+    def _note(self, student, problem):
         """Record zeros with their reason, unless there is an earlier result, which stays whole."""
         if student not in self.graded:
+            nb, job = self._empty(student)
             outcome = two_kernels.not_graded(job, problem)
             return self._save(student, nb, job, outcome, failed=True)
         self.journal.done(student)
@@ -243,8 +218,10 @@ class _Run:
             self.writer.save(student, nb, job, outcome)
         except (CourseError, OSError) as error:
             self.journal.done(student)
-            result.note, result.failed = f"was not graded: {error}", True
-            return result
+            if failed:  # not even the empty notebook: it is not the submission
+                result.note = f"was not graded: {_first_line(error)}"
+                return result
+            return self._note(student, f"what came of it cannot be saved: {_first_line(error)}")
         self.journal.done(student)
         return self.read_score(result)
 
@@ -261,7 +238,7 @@ class _Run:
                 kept = self._kept(submission.student.id) / f"{self.notebook}.ipynb"
                 if (
                     kept.is_file()
-                    and _is_graded(submission)
+                    and is_graded(submission)
                     and (submission.score or two_kernels.NOT_GRADED not in kept.read_text("utf-8"))
                 ):
                     found.add(submission.student.id)
@@ -272,76 +249,12 @@ class _Run:
         if student not in self.graded:
             return True
         # nbgrader's rule for what is handed in again.
-        new = _timestamp(self.root / "submitted" / student / self.name)
-        old = _timestamp(self._kept(student))
+        new = read_timestamp(self.root / "submitted" / student / self.name)
+        old = read_timestamp(self._kept(student))
         return bool(new and old and new > old)
 
     def _kept(self, student):
         return self.root / "autograded" / student / self.name
-
-
-def feedback(root, name, student=None):
-    """Write the feedback pages of an assignment's graded submissions.
-
-    Parameters
-    ----------
-    root, name, student
-        As in `grade`.
-
-    Yields
-    ------
-    Path
-        The page of each student, as it is written.
-    """
-    api = open_api(root)
-    for each in students_of(root, "autograded", name, student):
-        outcome = api.generate_feedback(name, each, force=True)
-        if not outcome["success"]:
-            raise CourseError(f"no feedback for {each} in {name}: {first_error(outcome['log'])}")
-        yield from Path(root, "feedback", each, name).glob("*.html")
-
-
-def scores(root):
-    """Return every score in the gradebook.
-
-    Parameters
-    ----------
-    root : Path
-        The course directory.
-
-    Returns
-    -------
-    list of Grade
-        In the order of assignments, then students; empty where there is no gradebook.
-    """
-    api = open_api(root)
-    database = make_url(api.coursedir.db_url)
-    # Opening a gradebook that is not there would make one.
-    if database.drivername == "sqlite" and not Path(database.database).is_file():
-        return []
-    with api.gradebook as gradebook:
-        found = [
-            Grade(assignment.name, submission.student.id)
-            for assignment in gradebook.assignments
-            for submission in assignment.submissions
-        ]
-        for result in found:
-            _fill_in(gradebook, result)
-    return sorted(found, key=lambda result: (result.assignment, result.student))
-
-
-def students_of(root, stage, name, student=None):
-    """Return who has something in `submitted/` or `autograded/` for an assignment."""
-    students = sorted(
-        path.parent.name for path in Path(root, stage).glob(f"*/{name}") if path.is_dir()
-    )
-    if student is not None:
-        students = [each for each in students if each == student]
-    if not students:
-        whose = student or "STUDENT"
-        step = "put submissions there" if stage == "submitted" else f"run course grade {name} first"
-        raise CourseError(f"there is nothing in {Path(root, stage, whose, name)}: {step}.")
-    return students
 
 
 def _unreadable(path, root):
@@ -368,15 +281,6 @@ def _unreadable(path, root):
 MAX_NOTEBOOK_BYTES = 200 * 2**20
 
 
-def _timestamp(folder):
-    """Return when a submission was handed in as its `timestamp.txt` says, or None."""
-    path = folder / "timestamp.txt"
-    try:
-        return parse_utc(path.read_text()[:100].strip()) if path.is_file() else None
-    except (OSError, ValueError, OverflowError):
-        return None
-
-
 def _below(path, root):
     return path.relative_to(root)
 
@@ -384,26 +288,3 @@ def _below(path, root):
 def _first_line(error):
     lines = printable(error).splitlines()
     return lines[0][:300] if lines else type(error).__name__
-
-
-def _is_graded(submission):
-    """Return whether every test cell of a submission has its score."""
-    for notebook in submission.notebooks:
-        # What a person grades has no automatic score: tasks, and grade cells that are answers.
-        answers = {cell.name for cell in notebook.notebook.solution_cells}
-        for each in notebook.grades:
-            is_test = isinstance(each.cell, GradeCell) and each.name not in answers
-            if is_test and each.auto_score is None:
-                return False
-    return True
-
-
-def _fill_in(gradebook, result):
-    try:
-        submission = gradebook.find_submission(result.assignment, result.student)
-    except MissingEntry:
-        return
-    # As nbgrader's own exports have it: the penalty for lateness takes at most all points.
-    result.score = max(0.0, submission.score - (submission.late_submission_penalty or 0))
-    result.max_score = submission.max_score
-    result.by_hand = submission.needs_manual_grade

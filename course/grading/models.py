@@ -121,7 +121,11 @@ def build(config):
     import keras
     from keras.src.backend.common import global_state
 
+    from course.grading.crossing import CrossingError
+
     parsed = _vetted(config)
+    if type(parsed) is not dict:
+        raise CrossingError("its configuration cannot be read")
     parsed.pop("compile_config", None)  # crosses by itself; it would make the optimizer's variables
     pending = global_state.get_global_attribute("uninitialized_variables") or []
     try:
@@ -130,9 +134,9 @@ def build(config):
             model = keras.saving.deserialize_keras_object(parsed, safe_mode=True)
             global_state.set_global_attribute("uninitialized_variables", pending)
     except Exception as error:  # Keras raises many kinds
-        from course.grading.crossing import CrossingError
-
-        raise CrossingError(f"Keras cannot build the model again ({error})") from None
+        raise CrossingError(f"Keras cannot build the model again ({_reason(error)})") from None
+    if not is_model(model):
+        raise CrossingError("its configuration is not a model's")
     for variable in model.variables:
         if variable._value is None:
             variable.__class__ = _lazy(type(variable))
@@ -177,7 +181,13 @@ def compile_as(model, config):
         }
         model.compile(**settings)
     except Exception as error:  # Keras raises many kinds
-        raise CrossingError(f"Keras cannot compile the model again ({error})") from None
+        raise CrossingError(f"Keras cannot compile the model again ({_reason(error)})") from None
+
+
+def _reason(error):
+    """Return why Keras failed: the last of its lines, behind whole configurations."""
+    lines = str(error).strip().splitlines() or [type(error).__name__]
+    return lines[-1].removeprefix("Exception encountered: ")[:200]
 
 
 def _vetted(text):

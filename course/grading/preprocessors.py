@@ -2,7 +2,7 @@
 
 generate_assignment: FillAddress, then ClearSolutionsWithInstruction in the place of ClearSolutions.
 autograde: RestoreCells in the place of the steps that sanitize, TwoKernels in that of Execute.
-generate_feedback: HideTestTracebacks.
+generate_feedback: HideFromStudents.
 """
 
 import re
@@ -21,6 +21,10 @@ from traitlets import Bool, Float, Integer, List, Unicode
 from course import address
 from course.grading import submissions, two_kernels
 from course.kernels.limits import Limits
+
+MARK_SCHEME = re.compile(
+    r"^=== BEGIN MARK SCHEME ===.*?^=== END MARK SCHEME ===[^\n]*\n?", re.S | re.M
+)
 
 
 class FillAddress(NbGraderPreprocessor):
@@ -153,11 +157,16 @@ def read_kit(resources):
         return submissions.read_kit(gradebook, source, ids["assignment"], ids["notebook"])
 
 
-class HideTestTracebacks(NbGraderPreprocessor):
-    """Show of a failed test its reason alone: the lines of a traceback are hidden tests."""
+class HideFromStudents(NbGraderPreprocessor):
+    """Take hidden tests and mark schemes out of the instructor's cells, and lines of tracebacks.
+
+    nbgrader's ClearHiddenTests and ClearMarkScheme stop at a student's cell that holds their marks.
+    """
 
     def preprocess_cell(self, cell, resources, cell_index):
-        """Replace the traceback of each error in a test cell by its last line."""
+        """Leave of a test its visible part, and of its error the reason alone."""
+        if utils.is_locked(cell) or utils.is_grade(cell):
+            cell.source = MARK_SCHEME.sub("", two_kernels.without_hidden(cell.source))
         if cell.cell_type == "code" and utils.is_grade(cell):
             for output in cell.outputs:
                 if output.output_type == "error":

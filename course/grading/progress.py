@@ -2,6 +2,7 @@
 
 import time
 
+from course.kernels.shell import printable
 from course.training import results_table
 
 
@@ -37,7 +38,7 @@ class Progress:
         place = f"{len(self.done)}/{self._expected}"
         return (
             f"{place:>7}{self._left():>14}  {grade.assignment}  {points}  {grade.seconds:5.1f} s"
-            f"  {grade.student}: {grade.note}{hand}"
+            f"  {printable(grade.student)}: {printable(grade.note)}{hand}"
         )
 
     def summary(self):

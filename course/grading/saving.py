@@ -5,13 +5,15 @@ from pathlib import Path
 
 import nbformat
 from nbgrader.converters import Autograde
-from nbgrader.utils import capture_log, temp_attrs
+from nbgrader.utils import capture_log, parse_utc, temp_attrs
 
 from course.errors import CourseError
 from course.grading import submissions
 from course.grading.coursework import first_error
 from course.kernels.host import files_below
+from course.kernels.shell import printable
 
+TIMESTAMP = "timestamp.txt"
 RUNNING_STEP = "course.grading.preprocessors.TwoKernels"
 
 
@@ -51,6 +53,11 @@ class Writer:
         for path, content in files_below(
             self.root / "submitted" / student / self.name, lambda name: name.endswith(".ipynb")
         ):
+            if (
+                path == TIMESTAMP
+                and read_timestamp(self.root / "submitted" / student / self.name) is None
+            ):
+                continue  # nbgrader would stop at what is no time
             (handed_in / path).parent.mkdir(parents=True, exist_ok=True)
             (handed_in / path).write_bytes(content)
         submissions.apply_outcome(nb, outcome)
@@ -67,7 +74,7 @@ class Writer:
             raise KeyboardInterrupt
         if not result["success"]:
             reason = first_error(result.get("log") or result.get("error"))
-            raise CourseError(f"nbgrader refuses it ({reason})")
+            raise CourseError(f"nbgrader refuses it ({printable(reason)})")
         self._swap(self.stage / "autograded" / student / self.name, student)
 
     def mend(self):
@@ -105,3 +112,12 @@ class StepsAfterRunning(Autograde):
                 self.exporter.register_preprocessor(step)
         output, resources = self.exporter.from_notebook_node(self.nb, resources)
         self.write_single_notebook(output, resources)
+
+
+def read_timestamp(folder):
+    """Return when a submission was handed in as its `timestamp.txt` says, or None."""
+    path = folder / TIMESTAMP
+    try:
+        return parse_utc(path.read_text()[:100].strip()) if path.is_file() else None
+    except (OSError, ValueError, OverflowError):
+        return None

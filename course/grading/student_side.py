@@ -151,6 +151,8 @@ def _raised(error):
     except Exception:  # a class of the student's own may fail even at this
         message = ""
     for kind in type(error).__mro__:
+        if kind is Exception and type(error) is not Exception:
+            break  # its class is the student's own: every such class derives from this one
         if kind.__module__ == "builtins" and shell.is_builtin_exception(kind.__name__):
             return [kind.__name__, message[:4000]]
     return [type(error).__name__[:100], message[:4000]]

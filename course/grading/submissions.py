@@ -1,6 +1,7 @@
 """A submission on its way to grading: what is trusted of it, and what the gradebook puts right."""
 
 import ast
+import re
 from pathlib import Path
 
 import nbformat
@@ -11,6 +12,8 @@ from course.kernels.host import files_below
 
 GRADING_PROFILE = "smoke"
 PARTIAL_CREDIT_TAG = "partial-credit"
+KERNEL = {"name": "python3", "display_name": "Python 3", "language": "python"}
+CELL_ID = re.compile(r"[a-zA-Z0-9_-]{1,64}")
 PICTURES = ("image/png", "image/jpeg")
 MAX_OUTPUT_BYTES = 4 * 2**20
 
@@ -66,12 +69,16 @@ def sanitize(nb, kit):
 
     Cells are known by their grade id alone. A known one gets the type, the rights and, where it is
     locked, the text that the gradebook has; one that comes twice counts where it comes last; a
-    missing one comes back. Outputs keep text and pictures.
+    missing one comes back. Outputs keep text and pictures; no other metadata is kept.
     """
-    seen = set()
+    nb.metadata = nbformat.from_dict({"kernelspec": KERNEL, "language_info": {"name": "python"}})
+    seen, ids = set(), set()
     for cell in reversed(nb.cells):
         name = _claimed_id(cell)
-        cell.metadata.pop("nbgrader", None)
+        cell.metadata = nbformat.NotebookNode()
+        if "id" in cell and (not CELL_ID.fullmatch(str(cell.id)) or cell.id in ids):
+            cell.id = new_code_cell().id
+        ids.add(cell.get("id"))
         if name in kit.cells and name not in seen:
             seen.add(name)
             _restore(cell, name, kit.cells[name])

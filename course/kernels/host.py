@@ -308,17 +308,37 @@ def files_below(folder, ignore=lambda name: False, max_bytes=64 * 2**20):
 
 _shared = {}
 _sharing = threading.Lock()
+_stopped = threading.Event()
 
 
 def shared_zygote(isolated=True, devices=()):
-    """Return this process's zygote, started at the first call and again after it has ended."""
+    """Return this process's zygote, started at the first call and again after it has ended.
+
+    Raises
+    ------
+    KernelGone
+        Between `stop_shared` and `allow_shared`.
+    """
     key = isolated, tuple(devices)
     with _sharing:
+        if _stopped.is_set():
+            raise KernelGone("grading was stopped")
         if key not in _shared or not _shared[key].alive:
             if key in _shared:
                 _shared[key].close()
             _shared[key] = Zygote(isolated, devices)
         return _shared[key]
+
+
+def stop_shared():
+    """End this process's zygotes and every kernel: who waits for one gets KernelGone at once."""
+    _stopped.set()
+    _close_shared()
+
+
+def allow_shared():
+    """Let zygotes be started again."""
+    _stopped.clear()
 
 
 @atexit.register

@@ -52,13 +52,15 @@ def start():
     return _shell.user_ns
 
 
-_running = False
+_running = _put_off = False
 
 
 def _interrupt(number, frame):
+    global _put_off
     # One that comes too late, when the cell has ended, must not end the kernel.
     if _running:
         raise KeyboardInterrupt
+    _put_off = True
 
 
 @contextlib.contextmanager
@@ -70,6 +72,19 @@ def interruptible():
         yield
     finally:
         _running = False
+
+
+@contextlib.contextmanager
+def in_one_piece():
+    """Put an interrupt of what runs off to the end of this block."""
+    global _running, _put_off
+    was_running, _running, _put_off = _running, False, False
+    try:
+        yield
+    finally:
+        _running = was_running
+    if was_running and _put_off:
+        raise KeyboardInterrupt
 
 
 def run_cell(source, name, printed):

@@ -55,11 +55,11 @@ def start_grading(root, *arguments, **options):
     )
 
 
-def scores(root):
+def scores(root, name=NAME):
     """Return each student's cells, as nbgrader reads them, and the penalty under the name ""."""
     found = {}
     with open_api(root).gradebook as gradebook:
-        for submission in gradebook.find_assignment(NAME).submissions:
+        for submission in gradebook.find_assignment(name).submissions:
             (notebook,) = submission.notebooks
             found[submission.student.id] = cells = {"": notebook.late_submission_penalty}
             for grade in notebook.grades:

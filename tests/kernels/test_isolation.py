@@ -3,6 +3,7 @@
 import errno
 import os
 import platform
+from pathlib import Path
 
 import pytest
 
@@ -29,6 +30,10 @@ def call(number, *arguments):
     libc.syscall(ctypes.c_long(number), *map(ctypes.c_long, arguments))
     return ctypes.get_errno()
 """
+
+
+def descriptors():
+    return len(list(Path("/proc/self/fd").iterdir()))
 
 
 def column():
@@ -93,7 +98,9 @@ result = sorted(set(result))
 
 
 def test_no_urgent_bytes_on_local_sockets(kernel):
-    source = TRY + """
+    source = (
+        TRY
+        + """
 import socket
 one, other = socket.socketpair()
 result = [
@@ -104,6 +111,7 @@ result = [
     attempt(one.send, b"x"),
 ]
 """
+    )
     assert result_of(kernel, source) == ["EPERM"] * 4 + ["done"]
 
 
@@ -119,7 +127,7 @@ def test_nothing_of_the_course_is_to_be_found(kernel):
 import os
 from pathlib import Path
 places = [{str(ROOT)!r}, {str(ROOT / "source")!r}, {str(ROOT / "tests")!r}, "/home", "/work",
-          {os.path.expanduser("~/.cache")!r}, "/etc/passwd", "/etc/shadow", "/var", "/run", "/sys"]
+          {str(Path.home() / ".cache")!r}, "/etc/passwd", "/etc/shadow", "/var", "/run", "/sys"]
 result = {{"there": [place for place in places if os.path.exists(place)], "named": []}}
 result["kit"] = sorted(os.listdir({KIT!r}))
 large = ("/usr", "/opt/environment", sys.base_prefix) if (sys := __import__("sys")) else ()
@@ -215,12 +223,14 @@ def test_a_later_kernel_finds_nothing_of_an_earlier_one(zygote):
         result_of(one, "import builtins, numpy\nbuiltins.mine = numpy.mine = 1\nresult = 1")
     with kernel_of(zygote) as other:
         assert result_of(other, LOOK) == []
-        source = "import builtins, numpy\nresult = hasattr(builtins, 'mine'), hasattr(numpy, 'mine')"
+        source = (
+            "import builtins, numpy\nresult = hasattr(builtins, 'mine'), hasattr(numpy, 'mine')"
+        )
         assert result_of(other, source) == (False, False)
 
 
 def test_passed_descriptors_are_dropped(zygote):
-    before = len(os.listdir("/proc/self/fd"))
+    before = descriptors()
     source = """
 import os, socket
 for descriptor in range(3, 256):
@@ -231,16 +241,18 @@ for descriptor in range(3, 256):
         pass
 """
     with kernel_of(zygote) as kernel:
-        inside = len(os.listdir("/proc/self/fd"))
+        inside = descriptors()
         with pytest.raises(Exception, match=r"\w"):
             run(kernel, source, seconds=1)
-        assert len(os.listdir("/proc/self/fd")) <= inside
-    assert len(os.listdir("/proc/self/fd")) <= before
+        assert descriptors() <= inside
+    assert descriptors() <= before
 
 
 @pytest.mark.parametrize("place", ["/scratch", "/tmp", "/dev/shm"])
 def test_files_have_a_limit_in_all(kernel, place):
-    source = TRY + f"""
+    source = (
+        TRY
+        + f"""
 written = 0
 for number in range(40):
     with open(f"{place}/{{number}}", "wb", buffering=0) as file:
@@ -250,6 +262,7 @@ for number in range(40):
     written += 1
 result = written, end
 """
+    )
     written, end = result_of(kernel, source)
     assert 10 <= written <= 16
     assert end in ("ENOSPC", "done")
@@ -261,10 +274,13 @@ def test_one_file_has_a_limit_too(kernel):
 
 
 def test_the_number_of_files_has_a_limit(kernel):
-    source = TRY + """
+    source = (
+        TRY
+        + """
 for number in range(30_000):
     if (end := attempt(os.mkdir, f"/tmp/{number}")) != "done":
         break
 result = end
 """
+    )
     assert result_of(kernel, source) == "ENOSPC"
