@@ -52,7 +52,7 @@ formgrader: $(VENV)/.instructor  ## grade by hand (as root: make formgrader JUPY
 	cd $(COURSE_DIR) && $(abspath $(BIN))/jupyter lab --LabApp.default_url=/formgrader $(JUPYTER_FLAGS)
 
 bench: $(VENV)/.instructor $(VENV)/.apt-bubblewrap  ## measure grading against stock nbgrader
-	$(BIN)/python tests/benchmarks/grading.py $(BENCH_FLAGS)
+	$(BIN)/python -m tests.benchmarks.grading $(BENCH_FLAGS)
 
 constraints:  ## pin anew: newest versions of everything, written to constraints.txt
 	rm -rf build/pins && $(PYTHON) -m venv build/pins

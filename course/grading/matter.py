@@ -22,19 +22,36 @@ def cells_that_matter(cells, kit):
     -------
     set of int
     """
-    imported = set().union(*(names_in(cell["source"]).imported for cell in cells))
-    live, found = set(), set()
-    for place in reversed(range(len(cells))):
-        name, used = cells[place]["grade_id"], names_in(cells[place]["source"])
-        if kit.is_test(name):
-            # Its own text, which a student has perhaps changed in this notebook.
-            live |= names_in(kit.cells[name]["source"]).mentioned
-        elif used.opaque or kit.is_locked_code(name) or (used.mentioned - imported) & live:
-            live |= used.mentioned
-            found.add(place)
-        elif used.imported:
-            found.add(place)  # costs nothing, and a module is used everywhere
-    return found
+    used = [names_in(cell["source"]) for cell in cells]
+    imported = frozenset().union(*(each.imported for each in used))
+    found = set()
+    for place, cell in enumerate(cells):
+        if kit.is_test(cell["grade_id"]):
+            # The test's own text, which a student has perhaps changed in this notebook.
+            roots = names_in(kit.cells[cell["grade_id"]]["source"]).needed
+            found |= _cells_behind(roots - imported, used[:place], imported)
+    return {
+        place
+        for place, cell in enumerate(cells)
+        if not kit.is_test(cell["grade_id"])
+        # An import costs nothing, and a module is used everywhere.
+        and (place in found or used[place].imported or kit.is_locked_code(cell["grade_id"]))
+    }
+
+
+def _cells_behind(roots, used, imported):
+    """Return the places of the cells that mention a name on which the roots may depend."""
+    live, waiting = set(), set(roots)
+    while waiting:
+        live |= waiting
+        # What a cell binds may depend on all that it mentions; a function reads when it is called.
+        binding = [each.mentioned for each in used if each.bound & waiting]
+        waiting = set().union(*binding) - imported - live
+    return {
+        place
+        for place, each in enumerate(used)
+        if each.opaque or (each.mentioned - imported) & live
+    }
 
 
 def is_used(names, cells, kit):

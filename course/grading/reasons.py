@@ -6,6 +6,8 @@ of an error for one. So from the first hidden test on a message stands only wher
 
 import re
 
+from course.kernels.shell import is_builtin_exception
+
 HIDDEN = re.compile(r"^[ \t]*### BEGIN HIDDEN TESTS.*?### END HIDDEN TESTS[^\n]*\n?", re.S | re.M)
 WITHHELD = "(its message is not shown: it could hold what a hidden test handed in)"
 UNDEFINED = re.compile(r"name '(\w+)' is not defined")
@@ -31,27 +33,32 @@ class Reasons:
 
     def of_cell(self, error):
         """Return the error of a student's cell as it may be shown."""
-        if not self.told or error["class"] in OWN_WORDS or self._is_harmless(error["message"]):
+        if not self.told or error["class"] in OWN_WORDS:
             return error
-        return error | {"class": _class(error["class"]), "message": WITHHELD, "text": ""}
+        return self._withheld(error)
 
     def of_test(self, error, test_source):
         """Return the error of a test as it may be shown."""
         hidden = HIDDEN.search(test_source)
         line = error["line"] or 0
         in_hidden = hidden and line > test_source.count("\n", 0, hidden.start())
-        if not error.get("from_student") or self._is_harmless(error["message"]):
-            return error
-        if not self.told and not in_hidden:
-            return error
-        return error | {"class": _class(error["class"]), "message": WITHHELD}
+        if error.get("from_student") and (self.told or in_hidden):
+            return self._withheld(error)
+        return error
+
+    def _withheld(self, error):
+        """Return an error without what could hold a secret; the name of a class could, too."""
+        known = is_builtin_exception(error["class"]) or error["class"] in self.sources
+        message = error["message"] if self._is_harmless(error["message"]) else WITHHELD
+        text = error["text"] if error["text"] in self.sources else ""
+        return error | {
+            "class": error["class"] if known else "Error",
+            "message": message,
+            "text": text,
+        }
 
     def _is_harmless(self, message):
         """Return whether a message stands in the submission, word for word, or names a name."""
         undefined = UNDEFINED.fullmatch(message)
         text = undefined[1] if undefined else message
         return text in self.sources
-
-
-def _class(name):
-    return name if re.fullmatch(r"\w{1,40}(Error|Exception|Interrupt|Exit)", name) else "an error"

@@ -1,4 +1,4 @@
-"""How fast `course grade` is beside stock nbgrader: `python tests/benchmarks/grading.py`.
+"""How fast `course grade` is beside stock nbgrader: `python -m tests.benchmarks.grading`.
 
 The same solved submissions of 02-mnist, in the smoke profile, go through `nbgrader autograde` with
 nbgrader's own configuration and through `course grade`. Every score must agree. Printed are:
@@ -22,12 +22,10 @@ import threading
 import time
 from pathlib import Path
 
-ROOT = Path(__file__).parents[2]
-sys.path.insert(0, str(ROOT))
+import psutil
 
-import psutil  # noqa: E402
-from course.training import results_table  # noqa: E402
-from tests.submissions import lay_out  # noqa: E402
+from course.training import results_table
+from tests.submissions import lay_out
 
 ASSIGNMENT = "02-mnist"
 SMALL = 2  # submissions that fill the cores of a small machine once
