@@ -15,7 +15,7 @@ from course.grading.jobs import Outcome
 from course.grading.journal import Journal
 from course.grading.preprocessors import TwoKernels
 from course.grading.releases import ensure_in_gradebook
-from course.grading.saving import Writer, read_timestamp
+from course.grading.saving import GradebookError, Writer, read_timestamp
 from course.grading.scores import Grade, fill_in, is_graded, students_of
 from course.kernels.shell import printable
 
@@ -216,6 +216,8 @@ class _Run:
         try:
             self.journal.write(student, outcome)
             self.writer.save(student, nb, job, outcome)
+        except GradebookError:
+            raise  # the outcome waits in the journal
         except (CourseError, OSError) as error:
             self.journal.done(student)
             if failed:  # not even the empty notebook: it is not the submission

@@ -17,6 +17,10 @@ TIMESTAMP = "timestamp.txt"
 RUNNING_STEP = "course.grading.preprocessors.TwoKernels"
 
 
+class GradebookError(CourseError):
+    """The gradebook's database does not answer or takes nothing: no fault of a submission."""
+
+
 class Writer:
     """Saves outcomes by nbgrader's own steps, so that a later reader finds the old or the new.
 
@@ -45,6 +49,8 @@ class Writer:
         ------
         CourseError
             If nbgrader refuses; what was there before stays.
+        GradebookError
+            If that is because no submission can be saved now.
         """
         shutil.rmtree(self.stage, ignore_errors=True)
         handed_in = self.stage / "submitted" / student / self.name
@@ -73,8 +79,14 @@ class Writer:
         if "KeyboardInterrupt" in result.get("error", ""):
             raise KeyboardInterrupt
         if not result["success"]:
-            reason = first_error(result.get("log") or result.get("error"))
-            raise CourseError(f"nbgrader refuses it ({printable(reason)})")
+            log = result.get("log") or result.get("error")
+            reason = printable(first_error(log))
+            if "sqlalchemy.exc.OperationalError" in log:
+                raise GradebookError(
+                    f"the gradebook cannot be written ({reason}): see that its disk or server is"
+                    " there and that nobody else holds it, and run the same command to go on."
+                )
+            raise CourseError(f"nbgrader refuses it ({reason})")
         self._swap(self.stage / "autograded" / student / self.name, student)
 
     def mend(self):

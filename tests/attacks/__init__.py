@@ -59,15 +59,14 @@ def source():
 def solved():
     """Return the cells that a perfect student hands in."""
     return [
-        _target_cell(described, _without_markers(described["source"]))
-        for described in TARGET["cell"]
+        _target_cell(described, _as_released(described["source"])) for described in TARGET["cell"]
     ]
 
 
 def wrong():
     """Return the cells of the wrong answer."""
     return [
-        _target_cell(described, described.get("wrong", _without_markers(described["source"])))
+        _target_cell(described, described.get("wrong", _as_released(described["source"])))
         for described in TARGET["cell"]
     ]
 
@@ -156,8 +155,10 @@ def _target_cell(described, text):
     return made
 
 
-def _without_markers(text):
-    lines = text.split("\n")
+def _as_released(text):
+    """Take out what no student gets: the markers of solutions, and hidden tests."""
+    text = re.sub(r"### BEGIN HIDDEN TESTS.*?### END HIDDEN TESTS", "", text, flags=re.DOTALL)
+    lines = text.strip("\n").split("\n")
     return "\n".join(line for line in lines if not re.match(r"\s*### (BEGIN|END) SOLUTION", line))
 
 

@@ -32,17 +32,32 @@ def test_pictures_and_tables_are_left_out_and_what_a_test_needs_is_not():
     "changes",
     [
         "answer += 1",
-        "answers = [answer]",
-        "print(double(1))",
+        "answer.append(3)",
+        "answer[0] = 3",
+        "answer.units = 3",
+        "double(answer)",
+        "history = double(numbers=answer)",
         "del factor",
         "exec('answer = 3')",
         "%run other.py",
-        "this is no Python and mentions the answer",
         "def change():\n    global answer\n    answer = 3",
     ],
 )
 def test_whatever_mentions_something_needed_is_run(changes):
     assert left_out("factor = 2\ndouble = lambda x: x * factor", "answer = 2", changes) == []
+
+
+@pytest.mark.parametrize(
+    "look",
+    ["print(answer)", "shown = [answer]", "len(answer)", "other = 3\nother.append(answer)"],
+)
+def test_whatever_only_looks_at_something_needed_is_left_out(look):
+    assert left_out("double = lambda x: x", "answer = 2", look) == [look]
+
+
+def test_what_is_made_anew_before_the_test_is_left_out():
+    first = "model = build()\nprint(model.summary())"
+    assert left_out("double = lambda x: x", first, "answer = model = 3") == [first]
 
 
 def test_what_comes_before_an_earlier_test_only_is_left_out_after_it():

@@ -251,7 +251,7 @@ def test_a_later_submission_is_graded_as_nbgrader_does(root, course_command):
     assert points(root)["bob"] == POINTS[2]
 
 
-def test_what_nbgrader_refuses_to_save_leaves_the_old_result_whole(root):
+def test_a_locked_gradebook_stops_the_command_and_loses_nothing(root, course_command):
     old, before = executions(root), points(root)
     hand_in_answers(root, {"ada": 3, "bob": 0}, seconds=2)
     for student in ANSWERS.keys() - {"ada", "bob"}:
@@ -260,14 +260,20 @@ def test_what_nbgrader_refuses_to_save_leaves_the_old_result_whole(root):
     assert "ada: graded" in grading.stdout.readline()
     with sqlite3.connect(root / "gradebook.db", isolation_level=None) as database:
         database.execute("BEGIN EXCLUSIVE")
-        line = grading.stdout.readline()
+        output, errors = grading.communicate(timeout=60)
         database.execute("ROLLBACK")
-    _, errors = grading.communicate(timeout=60)
-    assert grading.returncode == 1 and "Traceback" not in errors, errors
-    assert "bob: was not graded: nbgrader refuses it (" in line
+    assert grading.returncode == 1 and output == ""
+    (line,) = errors.splitlines()
+    assert line.startswith("course: the gradebook cannot be written (")
     assert "database is locked" in line
     assert points(root) == before | {"ada": POINTS[3]}
     assert executions(root)["bob"] == old["bob"] and executions(root)["ada"] != old["ada"]
+    waiting = journaled(root)
+    assert list(waiting) == ["bob"]
+    again = course_command("-C", root, "grade", "--force")
+    assert again.returncode == 0
+    assert points(root) == before | {"ada": POINTS[3], "bob": POINTS[0]}
+    assert executions(root)["bob"] == waiting["bob"], "graded twice"
 
 
 def test_a_step_that_fails_after_the_scores_takes_them_back(root, course_command, tmp_path):
@@ -288,7 +294,9 @@ def test_a_step_that_fails_after_the_scores_takes_them_back(root, course_command
     arguments = ["-C", root, "grade", "--force", "--student", "ada"]
     refused = course_command(*arguments, PYTHONPATH=str(tmp_path))
     assert refused.returncode == 1
-    assert "was not graded: nbgrader refuses it (ValueError: no lateness here" in refused.stdout
+    note = line_of("ada", refused.stdout)
+    assert "nbgrader refuses it (ValueError: no lateness here" in note
+    assert note.endswith("; the earlier result stays.")
     assert points(root) == before
     assert executions(root) == old
 
@@ -305,7 +313,9 @@ def test_a_disk_that_takes_no_more_stops_one_submission_alone(root):
     resource.prlimit(grading.pid, resource.RLIMIT_FSIZE, (2 * 2**20, 2 * 2**20))
     output, errors = grading.communicate(timeout=120)
     assert grading.returncode == 1 and "Traceback" not in errors, errors
-    assert line_of("ada", output).startswith("was not graded: [Errno 27]")
+    assert line_of("ada", output) == (
+        "what came of it cannot be saved: [Errno 27] File too large; the earlier result stays."
+    )
     assert line_of("bob", output) == "graded"
     assert points(root) == before | {"bob": POINTS[3]}
     assert executions(root)["ada"] == old["ada"] and executions(root)["bob"] != old["bob"]

@@ -712,6 +712,7 @@ def test_a_later_error_does_not_tell_what_hidden_tests_handed_in(grade):
         answer("seen = []\ndef double(x):\n    seen.append(x)\n    return x"),
         check("double(1)\n### BEGIN HIDDEN TESTS\ndouble(48271605)\n### END HIDDEN TESTS"),
         answer("wanted = 1\nraise ValueError(repr(seen))", "message"),
+        answer("wanted = 1\nclass Stopped(Exception): pass\nraise Stopped(repr(seen))", "stopped"),
         answer("wanted = 1\nraise type(f'E{max(seen)}Error', (ValueError,), {})('')", "class"),
         answer(f"wanted = 1\nnumbers = '{numbers}'\nraise ValueError(str(max(seen))[:4])", "list"),
         answer("wanted = 1\nraise NameError(f\"name 'x{max(seen)}' is not defined\")", "name"),
@@ -725,7 +726,7 @@ def test_a_later_error_does_not_tell_what_hidden_tests_handed_in(grade):
         answer("wanted = seen[5]", "honest"),
         check("assert wanted", "test_last"),
     )
-    for name in ("message", "class", "list", "name", "line"):
+    for name in ("message", "stopped", "class", "list", "name", "line"):
         assert graded.error(name), name
     assert "4827" not in str(graded.outcome.outputs)
 

@@ -107,8 +107,8 @@ if os.fork() == 0:  # a daemon: its parent is gone, and it writes on
 result = folder
 """
         folder = result_of(kernel, source)
+        assert until(lambda: len(descendants(open_zygote._process.pid) - before) == 4)
         during = descendants(open_zygote._process.pid) - before
-        assert len(during) == 4
     assert not living(during)
     assert until(lambda: not descendants(open_zygote._process.pid) & during)
     assert not Path(folder).exists()

@@ -1,5 +1,7 @@
 """Running cells: what they leave, what they print, how they fail, how they are stopped."""
 
+import time
+
 import pytest
 
 from course.kernels import shell
@@ -108,21 +110,22 @@ def test_an_endless_loop_is_interrupted_and_the_kernel_lives(kernel):
 def test_an_interrupt_that_comes_too_late_does_nothing(kernel):
     run(kernel, "x = 1")
     kernel.interrupt()
-    assert result_of(kernel, "import time\ntime.sleep(0.1)\nresult = x") == 1
+    time.sleep(0.5)  # the zygote passes it on
+    assert result_of(kernel, "result = x") == 1
 
 
 @pytest.mark.parametrize(
     "source",
     [
         "sum(range(10**13))",
-        "while True:\n    try:\n        while True: pass\n    except KeyboardInterrupt: pass",
+        "while True:\n    try:\n        while True: len()\n    except KeyboardInterrupt: pass",
         "import signal, time\nsignal.signal(2, signal.SIG_IGN)\ntime.sleep(100)",
     ],
 )
 def test_what_does_not_stop_ends_the_kernel_with_a_sentence(kernel, source):
     run(kernel, "1")
-    with pytest.raises(KernelGone, match=r"ran for more than 0\.3 s and did not stop"):
-        run(kernel, source, seconds=0.3)
+    with pytest.raises(KernelGone, match=r"ran for more than 0\.9 s and did not stop"):
+        run(kernel, source, seconds=0.9)
     with pytest.raises(KernelGone, match="did not stop"):
         run(kernel, "1")
 
