@@ -260,8 +260,8 @@ def test_a_lost_gradebook_is_made_again(odd_copy, course_command):
 
 
 def test_an_interrupted_grading_says_how_to_go_on(small_course, course_command):
-    wait = cell("code", "import time\nif slow: time.sleep(60)", "answer")
-    test = cell("code", "assert slow is not None", "test_answer", points=1)
+    wait = cell("code", "import time\nif slow: time.sleep(60)\nslept = slow", "answer")
+    test = cell("code", "assert slept is not None", "test_answer", points=1)
     root = small_course(wait, test)
     for student, slow in [("ada", False), ("bob", True)]:
         cells = [cell("code", f"slow = {slow}"), wait, test]

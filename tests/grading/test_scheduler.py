@@ -52,7 +52,10 @@ def cluster(tmp_path_factory):
         finally:
             for process in reversed(started):
                 process.terminate()
-                process.wait(30)
+                try:
+                    process.wait(30)
+                except subprocess.TimeoutExpired:
+                    process.kill()
 
 
 def wait_for(happened, seconds=60):

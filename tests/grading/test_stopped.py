@@ -199,11 +199,11 @@ def test_a_forced_regrading_that_is_killed_goes_on_and_the_next_begins_anew(root
 
 def test_without_isolation_too_nothing_outlives_the_command(tmp_path):
     root = lay_out(tmp_path / "course", ANSWER, *TESTS)
-    endless = cell("code", "import time\nwhile True: time.sleep(0.01)", "answer")
+    endless = cell("code", "import time\nwhile True: time.sleep(0.01)\nanswer = 1", "answer")
     hand_in(root, "ada", endless, *TESTS)
 
     def moment(grading):
-        # The command, the process that forks, one that does nothing else, and both kernels.
+        # The process that forks, and both kernels.
         while len(descendants(grading.pid)) < 3 and grading.poll() is None:
             time.sleep(0.01)
         after(1)(grading)
