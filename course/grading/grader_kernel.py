@@ -1,5 +1,6 @@
 """The grader's side of a grading, as the caller sees it."""
 
+import contextlib
 import time
 
 from course.errors import CourseError
@@ -32,6 +33,8 @@ class GraderKernel:
         self._kernel = None
         self._locked_names = set()  # modules, helpers, data: the grader's for ever
         self._test_names = set()  # made by tests: the grader's until a student's cell mentions them
+        self._made_by = {}  # name of a test -> what it added to these
+        self._lost = set()  # made by tests, and gone with the process
         self._forget = set()
         self.own_cells = set()  # grade ids of the locked cells that the grader runs itself
 
@@ -44,10 +47,14 @@ class GraderKernel:
             If one of them fails.
         """
         kit = self.job.kit
+        provided = set(self.job.provided)
+        files = {
+            own: [file for file in self.job.files if (file[0] in provided) is own]
+            for own in (True, False)
+        }
         self._kernel = self.zygote.kernel(
-            "course.grading.grader_side", self.job.limits, self.job.files
+            "course.grading.grader_side", self.job.limits, files[True]
         )
-        self._test_names = set()
         sources = {cell["grade_id"]: cell["source"] for cell in self.job.cells if cell["grade_id"]}
         locked = [("parameters", kit.parameters)]
         locked += [
@@ -65,6 +72,9 @@ class GraderKernel:
                     )
                 self._locked_names |= names.bound
                 self.own_cells.add(name)
+        # Only now: among a student's files could be one that makes a locked cell fail.
+        with contextlib.suppress(KernelGone):
+            self._kernel.put(files[False])
 
     def test(self, name, source):
         """Run a test cell.
@@ -78,6 +88,9 @@ class GraderKernel:
             limit = self.job.limits.notebook_seconds
             return _failure(f"the notebook ran for more than {limit:g} s before this test")
         used = names_in(source)
+        # One that is run again begins as it did before.
+        self._test_names -= self._made_by.pop(name, set())
+        self._made_by[name] = used.bound - self._locked_names - self._test_names
         try:
             if self._kernel is None:
                 self.start()
@@ -88,8 +101,12 @@ class GraderKernel:
             result = self._run(name, source, values, blocks, {"forget": sorted(forget)})
         except KernelGone as gone:
             self._kernel = None
-            return _failure(f"what this test was handed ended the grader's process: {gone}")
-        self._test_names |= used.bound - self._locked_names
+            result = _failure(f"what this test was handed ended the grader's process: {gone}")
+        # Also where the process has ended: a student's process may have ended it, to hand over
+        # values of its own for these names.
+        self._test_names |= self._made_by[name]
+        if self._kernel is None:
+            self._lost |= self._test_names
         return self._explained(result)
 
     def give_back(self, names):
@@ -127,10 +144,13 @@ class GraderKernel:
     def _interrupted(self, seconds):
         """Stop a test that takes too long and return its result."""
         self._kernel.interrupt()
-        try:
+        message = {}
+        with contextlib.suppress(Silence):
             message, _ = self._kernel.hear(GRACE_SECONDS)
-        except Silence:
-            message = {}
+            if message["op"] == "ask":
+                # The interrupt waits for the answer, so that none stays on the way.
+                self._kernel.tell({"gone": "the time of this test is up"})
+                message, _ = self._kernel.hear(GRACE_SECONDS)
         if message.get("op") != "done":
             self._kernel.close()
             self._kernel = None
@@ -144,6 +164,8 @@ class GraderKernel:
             for name in error["message"].split("'")[1::2]:
                 if why := self.student.why_missing(name):
                     error["message"] += f" (the cell {why})"
+                elif name in self._lost:
+                    error["message"] += " (the test that made it ended with its process)"
         return result
 
 

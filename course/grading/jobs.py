@@ -56,7 +56,9 @@ class Job:
     cells : list of dict
         Its code cells in order: "index" in the notebook, "grade_id" or None, "source".
     files : list of (str, bytes)
-        What was handed in beside the notebook.
+        What lies beside the notebook.
+    provided : list of str
+        Which of the files are the assignment's; the others were handed in.
     kit : Kit
         The assignment's.
     limits : Limits
@@ -73,6 +75,7 @@ class Job:
     cells: list
     files: list
     kit: Kit
+    provided: list = field(default_factory=list)
     limits: Limits = field(default_factory=Limits)
     isolated: bool = True
     devices: list = field(default_factory=list)
@@ -96,7 +99,8 @@ class Job:
         parts = [self.cells, asdict(self.kit)]
         summary = hashlib.sha256(json.dumps(parts, sort_keys=True).encode())
         for path, content in sorted(self.files):
-            summary.update(path.encode() + b"\0" + hashlib.sha256(content).digest())
+            name = path.encode("utf-8", "surrogatepass")  # a file's name may be no text
+            summary.update(name + b"\0" + hashlib.sha256(content).digest())
         return summary.hexdigest()
 
 

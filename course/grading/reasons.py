@@ -4,14 +4,15 @@ A function is handed the hidden tests' inputs, and may keep them and say them la
 of an error for one. So from the first hidden test on a message stands only where it can hold none.
 """
 
+import ast
 import re
 
+from course.grading.names import parse
 from course.kernels.shell import is_builtin_exception
 
 HIDDEN = re.compile(r"^[ \t]*### BEGIN HIDDEN TESTS.*?### END HIDDEN TESTS[^\n]*\n?", re.S | re.M)
 WITHHELD = "(its message is not shown: it could hold what a hidden test handed in)"
 UNDEFINED = re.compile(r"name '(\w+)' is not defined")
-OWN_WORDS = {"Stopped"}  # the grading's, not the student's
 
 
 class Reasons:
@@ -25,6 +26,7 @@ class Reasons:
 
     def __init__(self, job):
         self.sources = "\n".join(cell["source"] for cell in job.cells)
+        self.words = set().union(*(_own_words(cell["source"]) for cell in job.cells))
         self.told = False  # whether a hidden test has run
 
     def note(self, test_source):
@@ -33,7 +35,7 @@ class Reasons:
 
     def of_cell(self, error):
         """Return the error of a student's cell as it may be shown."""
-        if not self.told or error["class"] in OWN_WORDS:
+        if not self.told or not error.get("from_student"):
             return error
         return self._withheld(error)
 
@@ -48,7 +50,7 @@ class Reasons:
 
     def _withheld(self, error):
         """Return an error without what could hold a secret; the name of a class could, too."""
-        known = is_builtin_exception(error["class"]) or error["class"] in self.sources
+        known = is_builtin_exception(error["class"]) or error["class"] in self.words
         message = error["message"] if self._is_harmless(error["message"]) else WITHHELD
         text = error["text"] if error["text"] in self.sources else ""
         return error | {
@@ -60,5 +62,19 @@ class Reasons:
     def _is_harmless(self, message):
         """Return whether a message stands in the submission, word for word, or names a name."""
         undefined = UNDEFINED.fullmatch(message)
-        text = undefined[1] if undefined else message
-        return text in self.sources
+        return message == "" or (undefined[1] if undefined else message) in self.words
+
+
+def _own_words(source):
+    """Return a cell's names and the texts with which it raises errors.
+
+    Not any part of its text: a list of all numbers would hold every hidden one.
+    """
+    words = set()
+    for node in ast.walk(parse(source) or ast.Pass()):
+        match node:
+            case ast.Name(id=name) | ast.ClassDef(name=name):
+                words.add(name)
+            case ast.Raise(exc=ast.Call(args=[ast.Constant(value=str(text))])):
+                words.add(text)
+    return words

@@ -4,6 +4,7 @@ import time
 
 from course.grading.names import names_in
 from course.kernels.host import KernelGone
+from course.kernels.shell import printable
 
 MAX_RESTARTS = 2
 HANDLES_A_KERNEL = 1_000_000
@@ -94,7 +95,10 @@ class StudentKernel:
             self._kernel = None
             return {}, []
         values = answer.get("values")
-        return (values if isinstance(values, dict) else {}), blocks
+        if not isinstance(values, dict):
+            return {}, []
+        # Not one name more than was asked for: its process might send a function called abs.
+        return {name: values[name] for name in names if name in values}, blocks
 
     def answer(self, question, blocks, seconds):
         """Return the answer to a question of the grader's, with its blocks.
@@ -110,7 +114,7 @@ class StudentKernel:
             self._kernel = None
             return {"gone": f"this call ended the process: {gone}"}, []
         if answer.pop("late") and "raised" in answer:
-            return {"gone": f"this call was stopped after {seconds:g} s"}, []
+            return {"gone": f"this call was stopped after {seconds:.3g} s"}, []
         answer.pop("gone", None)
         return answer, blocks
 
@@ -157,7 +161,7 @@ class StudentKernel:
             return None
         if answer["late"]:
             return self._problem("Stopped", f"this cell ran for more than {seconds:.3g} s")
-        return {key: error.get(key) for key in ("class", "message", "line", "text")}
+        return _described(error, source)
 
     def _ask(self, question, blocks, seconds):
         start = time.perf_counter()
@@ -173,3 +177,21 @@ class StudentKernel:
     @staticmethod
     def _problem(kind, message):
         return {"class": kind, "message": message, "line": None, "text": ""}
+
+
+def _described(error, source):
+    """Return an error as a student's process describes it, who may send anything."""
+    error = error if isinstance(error, dict) else {}
+    line, lines = error.get("line"), source.splitlines()
+    line = line if type(line) is int and 0 < line <= len(lines) else None
+    return {
+        "class": _plain(error.get("class"), 100) or "an error",
+        "message": _plain(error.get("message"), 4000),
+        "line": line,
+        "text": printable(lines[line - 1].strip())[:200] if line else "",
+        "from_student": True,
+    }
+
+
+def _plain(text, length):
+    return printable(text[: 4 * length])[:length] if isinstance(text, str) else ""

@@ -125,8 +125,10 @@ def make_job(nb, folders, kit, identity, settings):
     """
     files = {}
     for folder in folders:
-        files |= dict(files_below(folder, lambda name: name.endswith(".ipynb")))
-    return Job(*identity, code_cells(nb), sorted(files.items()), kit, **settings)
+        own = list(files_below(folder, lambda name: name.endswith(".ipynb")))
+        files |= dict(own)
+    provided = [path for path, _ in own] if folders else []
+    return Job(*identity, code_cells(nb), sorted(files.items()), kit, provided, **settings)
 
 
 def safe_outputs(outputs):

@@ -63,5 +63,5 @@ def test_what_a_check_or_the_grading_says_stands():
     told.note(HIDDEN_TEST)
     check = error("f(4827): got 1, expected 9654.", line=3, kind="CheckFailed", from_student=False)
     assert told.of_test(check, HIDDEN_TEST) == check
-    stopped = error("this cell ran for more than 6 s", kind="Stopped")
+    stopped = error("this cell ran for more than 6 s", kind="Stopped", from_student=False)
     assert told.of_cell(stopped) == stopped
