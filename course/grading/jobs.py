@@ -57,8 +57,6 @@ class Job:
         Its code cells in order: "index" in the notebook, "grade_id" or None, "source".
     files : list of (str, bytes)
         What lies beside the notebook.
-    provided : list of str
-        Which of the files are the assignment's; the others were handed in.
     kit : Kit
         The assignment's.
     limits : Limits
@@ -67,6 +65,8 @@ class Job:
         Whether they run in the sandbox.
     devices : list of str
         What the sandbox lets in.
+    provided : list of str
+        Which of the files are the assignment's; the others were handed in.
     """
 
     assignment: str
@@ -75,10 +75,10 @@ class Job:
     cells: list
     files: list
     kit: Kit
-    provided: list = field(default_factory=list)
     limits: Limits = field(default_factory=Limits)
     isolated: bool = True
     devices: list = field(default_factory=list)
+    provided: list = field(default_factory=list)
 
     def to_json(self):
         """Return the job as text."""

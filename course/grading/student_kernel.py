@@ -8,7 +8,7 @@ from course.kernels.shell import printable
 
 MAX_RESTARTS = 2
 HANDLES_A_KERNEL = 1_000_000
-MESSAGE_SECONDS = 60
+STOPPED = "Stopped"
 
 
 class StudentKernel:
@@ -56,9 +56,11 @@ class StudentKernel:
             error = self._run(name, source)
         except KernelGone as gone:
             self._kernel = None
-            error = self._problem("Stopped", f"this cell ended its process: {gone}")
+            error = self._problem(STOPPED, f"this cell ended its process: {gone}")
         else:
-            self._done.append((name, source))
+            # One that was stopped is not run again in another process: it would be again.
+            if not error or error["class"] != STOPPED:
+                self._done.append((name, source))
         if error:
             for bound in names_in(source).bound:
                 self._failed[bound] = f"{name} ended with {error['class']}: {error['message']}"
@@ -154,13 +156,13 @@ class StudentKernel:
         seconds = min(self.job.limits.cell_seconds, self.deadline - time.monotonic())
         if seconds <= 0:
             self.reason = f"the notebook ran for more than {self.job.limits.notebook_seconds:g} s"
-            return self._problem("Stopped", f"this cell was not run: {self.reason}")
+            return self._problem(STOPPED, f"this cell was not run: {self.reason}")
         answer, _ = self._ask({"op": "run", "name": name, "source": source}, (), seconds)
         error = answer.get("error")
         if not error:
             return None
         if answer["late"]:
-            return self._problem("Stopped", f"this cell ran for more than {seconds:.3g} s")
+            return self._problem(STOPPED, f"this cell ran for more than {seconds:.3g} s")
         return _described(error, source)
 
     def _ask(self, question, blocks, seconds):
@@ -172,7 +174,7 @@ class StudentKernel:
             self.seconds += time.perf_counter() - start
 
     def _lost(self):
-        return self._problem("Stopped", f"this cell was not run: {self.reason}")
+        return self._problem(STOPPED, f"this cell was not run: {self.reason}")
 
     @staticmethod
     def _problem(kind, message):

@@ -128,7 +128,7 @@ def make_job(nb, folders, kit, identity, settings):
         own = list(files_below(folder, lambda name: name.endswith(".ipynb")))
         files |= dict(own)
     provided = [path for path, _ in own] if folders else []
-    return Job(*identity, code_cells(nb), sorted(files.items()), kit, provided, **settings)
+    return Job(*identity, code_cells(nb), sorted(files.items()), kit, provided=provided, **settings)
 
 
 def safe_outputs(outputs):
