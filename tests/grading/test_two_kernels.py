@@ -709,26 +709,22 @@ def test_a_forged_error_is_plain_and_short(grade, error):
 def test_a_later_error_does_not_tell_what_hidden_tests_handed_in(grade):
     numbers = " ".join(map(str, range(4000, 5000)))
     graded = grade(
-        answer("got, seen = [], []\ndef double(x):\n    seen.append(x)\n    return x"),
+        answer("w, seen = [], []\ndef double(x):\n    seen.append(x)\n    return x"),
         check("double(1)\n### BEGIN HIDDEN TESTS\ndouble(48271605)\n### END HIDDEN TESTS"),
-        answer("got.append(1)\nraise ValueError(repr(seen))", "message"),
-        answer(
-            "got.append(1)\nclass Stopped(Exception): pass\nraise Stopped(repr(seen))", "stopped"
-        ),
-        answer("got.append(1)\nraise type(f'E{max(seen)}Error', (ValueError,), {})('')", "class"),
-        answer(
-            f"got.append(1)\nnumbers = '{numbers}'\nraise ValueError(str(max(seen))[:4])", "list"
-        ),
-        answer("got.append(1)\nraise NameError(f\"name 'x{max(seen)}' is not defined\")", "name"),
+        answer("w.append(1)\nraise ValueError(repr(seen))", "message"),
+        answer("w.append(1)\nclass Stopped(Exception): pass\nraise Stopped(repr(seen))", "stopped"),
+        answer("w.append(1)\nraise type(f'E{max(seen)}Error', (ValueError,), {})('')", "class"),
+        answer(f"w.append(1)\nnumbers = '{numbers}'\nraise ValueError(str(max(seen))[:4])", "list"),
+        answer("w.append(1)\nraise NameError(f\"name 'x{max(seen)}' is not defined\")", "name"),
         answer(
             "import course.grading.student_side as s\n"
             "lie = dict(message='', text=repr(seen), line=max(seen))\n"
             "s.StudentSide._run = lambda *a: ({'error': lie | {'class': 'ValueError'}}, [])",
             "patched",
         ),
-        answer("got.append(2)", "line"),
-        answer("got.append(seen[5])", "honest"),
-        check("assert got", "test_last"),
+        answer("w.append(2)", "line"),
+        answer("w.append(seen[5])", "honest"),
+        check("assert w", "test_last"),
     )
     for name in ("message", "stopped", "class", "list", "name", "line"):
         assert graded.error(name), name
