@@ -69,6 +69,7 @@ c.TwoKernels.devices = []  # with a GPU: ["/dev/nvidia0", "/dev/nvidiactl", "/de
 
 # What students put into text cells and outputs reaches a browser with the rights of a grader.
 c.HTMLExporter.sanitize_html = True
+c.HTMLExporter.filters = {"markdown2html": "course.grading.pages.markdown_to_safe_html"}
 
 # Feedback shows what a check said, never a hidden test or a mark scheme.
 c.GenerateFeedback.preprocessors = [
