@@ -22,7 +22,9 @@ def main(arguments=None):
     # nbgrader starts `alembic`, Jupyter its kernels: find both without an activated environment.
     os.environ["PATH"] = os.pathsep.join([str(Path(sys.executable).parent), os.environ["PATH"]])
     try:
-        return parsed.command(parsed)
+        code = parsed.command(parsed)
+        sys.stdout.flush()
+        return code
     except CourseError as error:
         print(f"course: {error}", file=sys.stderr)
         return 1
@@ -44,6 +46,15 @@ def main(arguments=None):
             file=sys.stderr,
         )
         return 130
+    except BrokenPipeError:
+        # As in `course grade | head`. Python would write the rest at its end, and fail again.
+        os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())
+        print(
+            "course: stopped, as nobody reads the output any more; what is done is kept, so run"
+            " the same command to go on.",
+            file=sys.stderr,
+        )
+        return 1
     except Exception as error:
         if not _is_of_database(error):
             raise

@@ -1,6 +1,9 @@
+import os
+import subprocess
+
 import pytest
 
-from tests.conftest import cell
+from tests.conftest import BIN, cell
 
 # What a user gets wrong, and the sentence that must answer. None may need TensorFlow to find out.
 MISTAKES = {
@@ -42,6 +45,22 @@ def test_a_mistyped_command_exits_with_2_and_shows_the_usage(course_command, arg
     finished = course_command(*arguments)
     assert finished.returncode == 2
     assert finished.stderr.startswith("usage: course")
+
+
+def test_a_reader_that_has_gone_is_no_traceback():
+    reader, writer = os.pipe()
+    os.close(reader)
+    with os.fdopen(writer, "wb") as closed:
+        finished = subprocess.run(
+            [BIN / "course", "doctor", "versions"],
+            stdout=closed,
+            stderr=subprocess.PIPE,
+            text=True,
+            check=False,
+        )
+    assert finished.returncode == 1
+    assert finished.stderr.startswith("course: stopped, as nobody reads the output any more")
+    assert finished.stderr.count("\n") == 1
 
 
 def test_feedback_before_grading_says_what_comes_first(small_course, course_command):

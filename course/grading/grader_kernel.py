@@ -5,7 +5,7 @@ import time
 
 from course.errors import CourseError
 from course.grading.names import names_in
-from course.kernels.host import GRACE_SECONDS, KernelGone
+from course.kernels.kernel import GRACE_SECONDS, KernelGone
 from course.kernels.wire import Silence
 
 

@@ -9,6 +9,7 @@ from nbgrader import utils
 
 from course.errors import CourseError
 from course.grading import names
+from course.grading.evident import what_names_hold
 from course.grading.names import CellNames
 
 # Kinds of cells, and whose a name is: the grader's for ever, the grader's until a student's cell
@@ -24,12 +25,8 @@ REFUSED = {
     "an open file": "test what was read or written, or grade by hand",
     "an import": "import it in a locked cell",
 }
-FIGURE_MAKERS = ["add_subplot", "axes", "figure", "gca", "gcf", "subplot", "subplot_mosaic"]
-FIGURE_MAKERS += ["subplots"]
-GENERATOR_MAKERS = ["enumerate", "filter", "iter", "map", "reversed", "zip"]
 SOURCE_READERS = ["getfile", "getsource", "getsourcefile", "getsourcelines"]
 HISTORY = {"In", "Out", "_ih", "_oh", "get_ipython"}
-SCOPES = (ast.FunctionDef, ast.AsyncFunctionDef, ast.ClassDef, ast.Lambda)
 CELL_SOURCE = 'use course.cell_source("grade-id")'
 
 
@@ -37,6 +34,7 @@ CELL_SOURCE = 'use course.cell_source("grade-id")'
 class _Cell:
     grade_id: str
     kind: str
+    is_given: bool  # locked, and yet the student's: it needs what the student's cells make
     source: str
     tree: ast.Module | None
     names: CellNames
@@ -52,6 +50,7 @@ class _Ledger:
     functions: dict = field(default_factory=dict)  # each with the globals that it reads
     holds: dict = field(default_factory=dict)  # of what evidently does not cross: a key of REFUSED
     seen: set = field(default_factory=set)  # all that was bound so far
+    given: dict = field(default_factory=dict)  # of names that a given cell made: its grade id
     reset: set = field(default_factory=set)  # the grader's names that the student's cells set too
     has_unseen: bool = False  # whether a cell so far may bind names that its text does not show
 
@@ -61,13 +60,18 @@ class _Ledger:
         if cell.kind == STUDENT:
             self.owners |= dict.fromkeys(cell.names.mentioned & self.owners.keys(), STUDENT)
             self.reset |= (bound & self.locked) - cell.names.imported
+            for name in bound:
+                self.given.pop(name, None)
+            self.given |= dict.fromkeys(bound if cell.is_given else (), cell.grade_id)
         if cell.kind != LOCKED:
             bound = bound - self.locked
             self.owners |= dict.fromkeys(bound, cell.kind)
             self.setters |= dict.fromkeys(bound, cell.grade_id)
         self.seen |= cell.names.bound
         self.has_unseen |= cell.names.opaque
-        evident = _evident(cell.tree, self.holds) | dict.fromkeys(cell.names.imported, "an import")
+        evident = what_names_hold(cell.tree, self.holds) | dict.fromkeys(
+            cell.names.imported, "an import"
+        )
         for name in bound:
             self.holds[name] = evident.get(name)
             self.functions.pop(name, None)
@@ -132,15 +136,15 @@ def _code_cells(notebook):
             continue
         grade_id = cell.metadata.get("nbgrader", {}).get("grade_id", "")
         used = names.names_in(cell.source)
-        kind = STUDENT
-        is_given = utils.is_locked(cell) and used.needed <= own
+        kind, is_locked = STUDENT, utils.is_locked(cell)
         if utils.is_grade(cell) and not utils.is_solution(cell):
             kind = TEST
-        elif is_given or "parameters" in cell.metadata.get("tags", []):
+        elif "parameters" in cell.metadata.get("tags", []) or (is_locked and used.needed <= own):
             kind = LOCKED
         if kind == LOCKED:
             own |= used.bound
-        cells.append(_Cell(grade_id, kind, cell.source, names.parse(cell.source), used))
+        is_given = is_locked and kind == STUDENT
+        cells.append(_Cell(grade_id, kind, is_given, cell.source, names.parse(cell.source), used))
     return cells
 
 
@@ -201,6 +205,11 @@ def _problems_of_names(cell, ledger, foreign):
         if what:
             advice = REFUSED[what]
             yield f"{grade_id} uses {name}, but {what} cannot be handed to the tests: {advice}."
+        elif name in ledger.given:
+            yield (
+                f"{grade_id} uses {name}, which the locked {ledger.given[name]} makes of what the"
+                " student's cells made, so that a student can choose it: make it in the test."
+            )
     for name in sorted(used.needed & ledger.reset):
         yield (
             f"{grade_id} uses {name}, which a locked cell sets and a student's cell sets anew, but"
@@ -264,73 +273,3 @@ def _callable_kind(name, used, ledger):
         value = getattr(builtins, name, None)
         is_function, is_class = callable(value), isinstance(value, type)
     return "a class" if is_class else "a function" if is_function else None
-
-
-def _evident(tree, before):
-    """Return what the names that a cell binds evidently hold, by name; the last binding counts."""
-    found = {}
-    nodes = [tree] if tree else []
-    while nodes:
-        node = nodes.pop()
-        value, targets = None, []
-        match node:
-            case ast.Assign(targets=targets, value=value):
-                pass
-            case ast.NamedExpr(target=target) | ast.AnnAssign(target=target):
-                value, targets = node.value, [target]
-            case ast.withitem(context_expr=value, optional_vars=ast.expr() as target):
-                targets = [target]
-            case ast.ClassDef(name=name):
-                found[name] = "a class"
-            case ast.FunctionDef(name=name):
-                found[name] = "a generator" if _yields(node) else None
-        for target in targets:
-            what = _made_by(value, before | found)
-            if not isinstance(target, ast.Name) and what != "a figure":
-                what = None  # `x, y = zip(*pairs)` takes it apart
-            found |= {each.id: what for each in ast.walk(target) if _is_stored(each)}
-        if not isinstance(node, SCOPES):
-            nodes += reversed(list(ast.iter_child_nodes(node)))
-    return found
-
-
-def _made_by(value, holds):
-    """Return which key of REFUSED a value evidently is, or None."""
-    if isinstance(value, ast.GeneratorExp):
-        return "a generator"
-    if isinstance(value, ast.Name):
-        return holds.get(value.id)
-    path = []
-    node = value.func if isinstance(value, ast.Call) else None
-    while isinstance(node, ast.Attribute):
-        path.append(node.attr)
-        node = node.value
-    if isinstance(node, ast.Name):
-        path.append(node.id)
-    if not path:
-        return None
-    if path[0] in FIGURE_MAKERS or "plotting" in path[1:]:
-        return "a figure"
-    if path[0] == "open":
-        return "an open file"
-    if len(path) > 1:
-        return None
-    if holds.get(path[0]) == "a class":
-        return "an object of a class"
-    is_generator = path[0] in GENERATOR_MAKERS or holds.get(path[0]) == "a generator"
-    return "a generator" if is_generator else None
-
-
-def _is_stored(node):
-    return isinstance(node, ast.Name) and isinstance(node.ctx, ast.Store)
-
-
-def _yields(function):
-    """Tell whether a function makes a generator; what functions inside it yield is theirs."""
-    nodes = list(function.body)
-    for node in nodes:
-        if isinstance(node, ast.Yield | ast.YieldFrom):
-            return True
-        if not isinstance(node, SCOPES):
-            nodes += ast.iter_child_nodes(node)
-    return False

@@ -10,7 +10,7 @@ from nbgrader.utils import capture_log, parse_utc, temp_attrs
 from course.errors import CourseError
 from course.grading import submissions
 from course.grading.coursework import first_error
-from course.kernels.host import files_below
+from course.kernels.files import files_below
 from course.kernels.shell import printable
 
 TIMESTAMP = "timestamp.txt"

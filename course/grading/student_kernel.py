@@ -3,7 +3,7 @@
 import time
 
 from course.grading.names import names_in
-from course.kernels.host import KernelGone
+from course.kernels.kernel import KernelGone
 from course.kernels.shell import printable
 
 MAX_RESTARTS = 2

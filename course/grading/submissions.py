@@ -8,7 +8,7 @@ import nbformat
 from nbformat.v4 import new_code_cell, new_markdown_cell
 
 from course.grading.jobs import Job, Kit
-from course.kernels.host import files_below
+from course.kernels.files import files_below
 
 GRADING_PROFILE = "smoke"
 PARTIAL_CREDIT_TAG = "partial-credit"

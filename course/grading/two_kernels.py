@@ -12,7 +12,8 @@ from course.grading.matter import cells_that_matter, is_used
 from course.grading.names import names_in
 from course.grading.reasons import HIDDEN, Reasons
 from course.grading.student_kernel import StudentKernel
-from course.kernels.host import KernelGone, shared_zygote
+from course.kernels.host import shared_zygote
+from course.kernels.kernel import KernelGone
 
 SETUP_CELL = "setup"
 NOT_GRADED = "NotGraded"

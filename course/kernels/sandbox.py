@@ -119,6 +119,12 @@ def problem():
     )
     if probe.returncode:
         reason = (probe.stderr.strip().splitlines() or ["no reason given"])[-1]
+        if "execvp" in reason or "bind" in reason.lower():
+            return (
+                f"the interpreter {sys.executable} cannot be started in isolation ({reason}): let"
+                " every user read it, its packages and the folders above them, or make the virtual"
+                " environment with another one, such as the system's"
+            )
         return (
             f"bubblewrap cannot isolate here ({reason}): allow user namespaces (sysctl"
             " user.max_user_namespaces; on Ubuntu 24.04 an AppArmor profile for bwrap; in a"

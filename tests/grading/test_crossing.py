@@ -16,7 +16,7 @@ import numpy as np
 import pytest
 from keras import layers
 
-from course.grading import crossing, models
+from course.grading import crossing, models, vetting
 from course.grading.crossing import CrossingError, History, Packer, Stranger, Unpacker
 
 NAN = float("nan")
@@ -687,7 +687,7 @@ def test_a_forged_configuration_is_refused_before_keras_sees_it(config, monkeypa
 @pytest.mark.parametrize(
     "config",
     ["", "{", "[" * 100_000, '"text"', "5", "[]", "{}", json.dumps({"class_name": "Dense"}),
-     '{"a": ' * 50_000, "x" * (models.MAX_CONFIG + 1), json.dumps(config_with(config=None)),
+     '{"a": ' * 50_000, "x" * (vetting.MAX_CONFIG + 1), json.dumps(config_with(config=None)),
      json.dumps(dense(units=-1)), json.dumps(dense(units="many")), json.dumps(dense(nonsense=1))],
     ids=lambda text: text[:20],
 )  # fmt: skip

@@ -229,6 +229,17 @@ def test_a_locked_cell_that_needs_the_student_is_the_students():
     assert "Tall, but a class" in problem
 
 
+def test_what_a_locked_cell_makes_of_the_students_is_no_truth_for_a_test():
+    cells = [SETUP, "def double(x):\n    return 2 * x"]
+    cells += [given("expected = double(3)", "expectation"), "answer = 6"]
+    assert found(*cells, the_test("checks.equal('it', answer, expected)")) == [
+        "test_it uses expected, which the locked expectation makes of what the student's cells"
+        " made, so that a student can choose it: make it in the test."
+    ]
+    assert not found(*cells, "expected = 6", the_test("print(expected)"))
+    assert not found(*cells, the_test("expected = 6\nprint(answer == expected)"))
+
+
 def test_a_locked_name_that_a_student_sets_anew_is_refused():
     data = given("images = [1, 2]", "data")
     assert found(data, "images = [3]", the_test("print(images)")) == [

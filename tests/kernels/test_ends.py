@@ -5,7 +5,8 @@ import time
 
 import pytest
 
-from course.kernels.host import KernelGone, Zygote
+from course.kernels.host import Zygote
+from course.kernels.kernel import KernelGone
 from tests.kernels import descendants, kernel_of, living, result_of, run, until
 
 FILL = """

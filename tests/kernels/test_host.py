@@ -12,7 +12,9 @@ import pytest
 
 from course.errors import CourseError
 from course.kernels import host, sandbox
-from course.kernels.host import KernelGone, Zygote, files_below
+from course.kernels.files import files_below
+from course.kernels.host import Zygote
+from course.kernels.kernel import KernelGone
 from course.kernels.limits import Limits
 from tests.kernels import STUDENT, descendants, kernel_of, living, result_of, run, until
 from tests.submissions import ROOT

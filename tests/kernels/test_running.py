@@ -5,7 +5,7 @@ import time
 import pytest
 
 from course.kernels import shell
-from course.kernels.host import KernelGone
+from course.kernels.kernel import KernelGone
 from tests.kernels import GRADER, kernel_of, result_of, run
 
 

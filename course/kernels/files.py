@@ -1,0 +1,21 @@
+"""The files that a kernel finds in its scratch directory."""
+
+import os
+from pathlib import Path
+
+
+def files_below(folder, ignore=lambda name: False, max_bytes=64 * 2**20):
+    """Yield the plain files below a folder as (relative path, content).
+
+    Symbolic links are left out, wherever they point, and so is what goes beyond `max_bytes` in all.
+    """
+    taken = 0
+    for parent, folders, names in os.walk(folder):
+        folders[:] = [name for name in folders if not Path(parent, name).is_symlink()]
+        for name in sorted(names):
+            path = Path(parent, name)
+            if ignore(name) or path.is_symlink() or not path.is_file():
+                continue
+            taken += path.stat().st_size
+            if taken <= max_bytes:
+                yield str(path.relative_to(folder)), path.read_bytes()
