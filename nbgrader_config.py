@@ -67,6 +67,10 @@ c.TwoKernels.disk_mb = 256
 c.TwoKernels.output_kb = 256  # text a cell
 c.TwoKernels.devices = []  # with a GPU: ["/dev/nvidia0", "/dev/nvidiactl", "/dev/nvidia-uvm"]
 
+# True: each student's graded questions have numbers of their own, drawn from the name under which
+# the submission lies; the student types that name into the parameters cell.
+c.TwoKernels.own_numbers = False
+
 # What students put into text cells and outputs reaches a browser with the rights of a grader.
 c.HTMLExporter.sanitize_html = True
 c.HTMLExporter.filters = {"markdown2html": "course.grading.pages.markdown_to_safe_html"}

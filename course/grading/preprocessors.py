@@ -90,12 +90,19 @@ class TwoKernels(NbGraderPreprocessor):
     output_kb = Integer(256, help="Text that a cell may print.").tag(config=True)
     message_mb = Integer(256, help="What may cross between the kernels at once.").tag(config=True)
     devices = List(Unicode(), help="Devices to let in, such as /dev/nvidia0.").tag(config=True)
+    own_numbers = Bool(
+        False, help="Whether each student's graded questions have numbers of their own."
+    ).tag(config=True)
     isolation = Bool(True, help="Whether to isolate; to be turned off by hand.").tag(config=True)
 
     def settings(self):
-        """Return limits, isolated and devices, as `Job` has them."""
-        limits = Limits(**{name: getattr(self, name) for name in Limits().as_dict()})
-        return {"limits": limits, "isolated": self.isolation, "devices": list(self.devices)}
+        """Return what `submissions.make_job` takes as settings."""
+        return {
+            "limits": Limits(**{name: getattr(self, name) for name in Limits().as_dict()}),
+            "isolated": self.isolation,
+            "devices": list(self.devices),
+            "own_numbers": self.own_numbers,
+        }
 
     def preprocess(self, nb, resources):
         """Grade, unless that is done, and put the outputs into the notebook."""

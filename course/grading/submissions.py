@@ -2,6 +2,7 @@
 
 import ast
 import re
+from dataclasses import replace
 from pathlib import Path
 
 import nbformat
@@ -12,6 +13,7 @@ from course.kernels.files import files_below
 
 GRADING_PROFILE = "smoke"
 PARTIAL_CREDIT_TAG = "partial-credit"
+_HAS_STUDENT = re.compile(r"^student = ", re.MULTILINE)
 KERNEL = {"name": "python3", "display_name": "Python 3", "language": "python"}
 CELL_ID = re.compile(r"[a-zA-Z0-9_-]{1,64}")
 PICTURES = ("image/png", "image/jpeg")
@@ -121,8 +123,12 @@ def make_job(nb, folders, kit, identity, settings):
     identity : tuple of str
         Assignment, student, notebook.
     settings : dict
-        limits, isolated and devices, as `Job` has them.
+        limits, isolated and devices, as `Job` has them, and own_numbers: whether the notebook's
+        parameter `student`, if it has one, says whose submission it is.
     """
+    settings = dict(settings)
+    if settings.pop("own_numbers", False) and _HAS_STUDENT.search(kit.parameters):
+        kit = replace(kit, parameters=f"{kit.parameters}\nstudent = {identity[1]!r}")
     files = {}
     for folder in folders:
         own = list(files_below(folder, lambda name: name.endswith(".ipynb")))

@@ -1,0 +1,95 @@
+"""What becomes of an answer, whatever was typed."""
+
+import numpy as np
+import pytest
+
+from course.questions import Choice, Question, judge
+
+NUMBER = Question("How many?", "number", 12, "3 · 4.", [(7, "Multiply, do not add.")], "3 · 4.")
+FRACTION = Question("Which share?", "number", 0.25, "1/4.", [(4, "The other way round.")], "1/4.")
+SHAPE = Question(
+    "Which shape?", "shape", (2, 3), "As it is.", [((3, 2), "Rows come first.")], "it."
+)
+LETTERS = [Choice("one", True, "It is."), Choice("two", False, "It is not."),
+           Choice("three", True, "It too."), Choice("four", False, "Nor this.")]  # fmt: skip
+SINGLE = Question("Which?", "single", choices=tuple(LETTERS[:2]))
+SEVERAL = Question("Which ones?", "several", choices=tuple(LETTERS))
+
+
+@pytest.mark.parametrize(
+    ("question", "given", "credit"),
+    [
+        (NUMBER, 12, 1),
+        (NUMBER, 12.0, 1),
+        (NUMBER, np.int64(12), 1),
+        (NUMBER, np.array([12]), 1),
+        (NUMBER, 7, 0),
+        (NUMBER, True, 0),
+        (FRACTION, 0.25, 1),
+        (FRACTION, np.float32(0.25), 1),
+        (FRACTION, 0.26, 0),
+        (SHAPE, (2, 3), 1),
+        (SHAPE, [2, 3], 1),
+        (SHAPE, np.array([2, 3]), 1),
+        (SHAPE, (3, 2), 0),
+        (SHAPE, (2, 3, 1), 0),
+        (SINGLE, "a", 1),
+        (SINGLE, " A ", 1),
+        (SINGLE, "(a)", 1),
+        (SINGLE, "b", 0),
+        (SEVERAL, {"a", "c"}, 1),
+        (SEVERAL, ["c", "a"], 1),
+        (SEVERAL, "a, c", 1),
+        (SEVERAL, "ac", 1),
+        (SEVERAL, {"a"}, 0.5),
+        (SEVERAL, {"a", "b"}, 0),
+        (SEVERAL, {"a", "b", "c"}, 0.5),
+        (SEVERAL, {"a", "b", "c", "d"}, 0),
+    ],
+)
+def test_the_credit_of_an_answer(question, given, credit):
+    verdict = judge(question, given)
+    assert verdict.credit == credit
+    assert verdict.reason
+
+
+@pytest.mark.parametrize("given", [None, ..., "", (), [], set()])
+@pytest.mark.parametrize("question", [NUMBER, SHAPE, SINGLE, SEVERAL])
+def test_no_answer_is_said_to_be_none(question, given):
+    verdict = judge(question, given)
+    assert verdict.credit == 0
+    assert verdict.reason == "there is no answer yet."
+
+
+@pytest.mark.parametrize(
+    ("question", "given", "words"),
+    [
+        (NUMBER, "12", "'12' is not a whole number, such as 128."),
+        (NUMBER, (12,), "is not a whole number"),
+        (NUMBER, float("nan"), "Not one of the usual slips"),
+        (NUMBER, object, "is not a whole number"),
+        (FRACTION, "1/4", "is not a number, such as 0.25."),
+        (SHAPE, 2, "is not a tuple of whole numbers, such as (28, 28, 1)."),
+        (SHAPE, ((2, 3), 1), "is not a tuple"),
+        (SINGLE, 1, "1 is not one of the letters a and b."),
+        (SINGLE, "one", "is not one of the letters"),
+        (SEVERAL, {"a", "z"}, "is not a set of letters"),
+        (SEVERAL, 3, "is not a set of letters"),
+        (SEVERAL, {1, 2}, "is not a set of letters"),
+    ],
+)
+def test_an_answer_of_the_wrong_kind_is_told_which_kind_is_wanted(question, given, words):
+    verdict = judge(question, given)
+    assert verdict.credit == 0
+    assert words in verdict.reason
+
+
+def test_of_several_each_wrong_letter_has_its_reason():
+    reason = judge(SEVERAL, {"a", "b"}).reason
+    assert reason == "b does not belong to it: It is not. c belongs to it: It too."
+    assert judge(SEVERAL, {"b", "d"}).reason.endswith("And 1 more.")
+
+
+def test_a_slip_that_is_right_with_these_numbers_is_none():
+    question = Question("?", "number", 5, "So.", [(5, "No."), (6, "First."), (6, "Second.")], "it.")
+    assert question.slips == {6: "First."}
