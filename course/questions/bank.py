@@ -4,11 +4,11 @@ import difflib
 import random
 
 from course.errors import CourseError
-from course.questions import layers, networks
+from course.questions import networks, parameters, sizes
 
 # Name to a function that takes the numbers as keywords, the sources' own by default, and returns a
 # Question; its attribute `draw` takes a random.Random and returns other numbers.
-BANK = {**layers.BANK, **networks.BANK}
+BANK = {**sizes.BANK, **parameters.BANK, **networks.BANK}
 MOST_DRAWS = 1_000
 
 

@@ -2,11 +2,11 @@
 
 from functools import partial
 
-from course.questions import layers
+from course.questions import entry
 from course.questions.question import NUMBER, SHAPE, SINGLE, Choice, Question
 
 BANK = {}
-in_bank, preset = partial(layers.in_bank, bank=BANK), partial(layers.preset, bank=BANK)
+in_bank = partial(entry.in_bank, BANK)
 
 
 def _draw_maps(random):

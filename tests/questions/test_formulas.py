@@ -4,8 +4,7 @@ import keras
 import pytest
 from keras import layers
 
-from course.questions import BANK, NUMBER, SEVERAL, SHAPE, SINGLE, draw, judge
-from course.questions import layers as formulas
+from course.questions import BANK, NUMBER, SEVERAL, SHAPE, SINGLE, draw, judge, parameters, sizes
 
 SEEDS = [None, *range(150)]
 
@@ -74,15 +73,15 @@ def test_parameters_are_those_of_keras():
     for drawn in numbers("conv-parameters"):
         shape = (None, None, drawn["channels"])
         model = built(keras.Input(shape), layers.Conv2D(drawn["filters"], drawn["window"]))
-        assert formulas.conv_parameters(**drawn).answer == model.count_params()
+        assert parameters.conv_parameters(**drawn).answer == model.count_params()
     for drawn in numbers("dense-parameters"):
         shape = (drawn["side"], drawn["side"], drawn["channels"])
         model = built(keras.Input(shape), layers.Flatten(), layers.Dense(drawn["units"]))
-        assert formulas.dense_parameters(**drawn).answer == model.count_params()
+        assert parameters.dense_parameters(**drawn).answer == model.count_params()
     for drawn in numbers("shared-weights"):
         shape = (drawn["side"], drawn["side"], drawn["channels"])
         model = built(keras.Input(shape), layers.Conv2D(drawn["filters"], drawn["window"]))
-        assert formulas.shared_weights(**drawn).answer == model.count_params()
+        assert parameters.shared_weights(**drawn).answer == model.count_params()
 
 
 def test_dense_and_local_weights_are_those_of_keras():
@@ -90,22 +89,22 @@ def test_dense_and_local_weights_are_those_of_keras():
         side, channels, units = drawn["side"], drawn["channels"], drawn["units"]
         inputs = keras.Input((side * side * channels,))
         model = built(inputs, layers.Dense(units, use_bias=False))
-        assert formulas.dense_weights(**drawn).answer == model.count_params()
+        assert parameters.dense_weights(**drawn).answer == model.count_params()
         # A unit with a patch of its own is a dense layer of one unit on the patch.
         patch = keras.Input((drawn["window"] ** 2 * channels,))
         one = built(patch, layers.Dense(1, use_bias=False)).count_params()
-        assert formulas.local_weights(**drawn).answer == units * one
+        assert parameters.local_weights(**drawn).answer == units * one
 
 
 def test_the_words_for_padding_are_those_of_keras():
     for drawn in numbers("keras-size"):
         kind = layers.Conv2D(1, drawn["window"], drawn["stride"], drawn["padding"])
         model = built(keras.Input((drawn["size"], drawn["size"], 1)), kind)
-        assert formulas.keras_size(**drawn).answer == model.output_shape[1]
+        assert sizes.keras_size(**drawn).answer == model.output_shape[1]
     for drawn in numbers("pool-size"):
         pool = layers.MaxPooling2D(drawn["window"], strides=2)
         model = built(keras.Input((drawn["size"], drawn["size"], 1)), pool)
-        assert formulas.pool_size(**drawn).answer == model.output_shape[1]
+        assert sizes.pool_size(**drawn).answer == model.output_shape[1]
 
 
 def test_the_courses_own_numbers_are_those_of_the_sources():
