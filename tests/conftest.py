@@ -5,6 +5,7 @@ import os
 import shutil
 import subprocess
 import sys
+from functools import lru_cache
 from pathlib import Path
 
 import pytest
@@ -37,10 +38,21 @@ def run_command(*command, cwd=ROOT, **environment):
 
 
 @pytest.fixture(scope="session")
-def graded_class(tmp_path_factory, course_command):
+def graded_class_of(tmp_path_factory, course_command):
+    """Grade an assignment's fixture class once; returns its directory and the finished command."""
+
+    @lru_cache
+    def grade(assignment):
+        root = lay_out(tmp_path_factory.mktemp("class"), assignment)
+        return root, course_command("-C", root, "grade", assignment)
+
+    return grade
+
+
+@pytest.fixture(scope="session")
+def graded_class(graded_class_of):
     """Grade the fixture class of 02-mnist once; returns its directory and the finished command."""
-    root = lay_out(tmp_path_factory.mktemp("class"), "02-mnist")
-    return root, course_command("-C", root, "grade", "02-mnist")
+    return graded_class_of("02-mnist")
 
 
 def cell(kind, source, grade_id=None, points=None, tags=()):

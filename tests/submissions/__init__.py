@@ -4,7 +4,9 @@ A behaviour is a TOML file in the assignment's folder:
 
     about = "What the student did."
     score = 18            # what the automatic cells must give in all
-    lost = ["test_x"]     # the test cells that must give 0; every other gives full marks
+    lost = ["test_x"]     # the test cells that must give 0, or "all"; others give full marks
+    partial = { test_y = 2.5 }              # but these, which give so much
+    reasons = { test_x = "why" }            # what the feedback says, a text or a list of texts
     [[edit]]              # applied to the solved notebook
     cell = "grade_id"
     old = "text that must be there"
