@@ -13,6 +13,7 @@ ROOT = Path(__file__).parent.parent
 MOST_LINES_OF_A_CELL = 32
 # Ten pictures learned by heart show that a network can learn at all; there is nothing to validate.
 FITS_WITHOUT_VALIDATION = {"overfit-ten"}
+TRAINS_NOTHING = {"01-convolution", "03-vgg16"}
 
 SECRETS = [
     ("### BEGIN SOLUTION", "### END SOLUTION"),
@@ -155,7 +156,7 @@ def test_every_fit_has_validation_data(path):
         for node in ast.walk(tree(cell))
         if isinstance(node, ast.Call) and getattr(node.func, "attr", "") == "fit"
     ]
-    assert fits
+    assert fits or path.parent.name in TRAINS_NOTHING
     lacking = {name for name, keywords in fits if "validation_data" not in keywords}
     assert lacking <= FITS_WITHOUT_VALIDATION
 

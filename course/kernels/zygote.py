@@ -37,6 +37,7 @@ WARM = [
     "course.datasets",
     "course.plotting",
     "course.checks",
+    "course.questions",
     "course.training",
 ]
 CHECK_SECONDS = 0.2
