@@ -52,7 +52,7 @@ def test_a_reader_that_has_gone_is_no_traceback():
     os.close(reader)
     with os.fdopen(writer, "wb") as closed:
         finished = subprocess.run(
-            [BIN / "course", "doctor", "versions"],
+            [BIN / "course", "doctor", "python"],
             stdout=closed,
             stderr=subprocess.PIPE,
             text=True,
