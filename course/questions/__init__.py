@@ -5,7 +5,7 @@
     questions.check("conv-parameters", 36_864)   # the same question, answered in code
 
 What is asked, what is right and why each usual slip is wrong is computed from the numbers, by the
-formulas in `sizes`, `parameters` and `networks`. A graded `Sheet` asks the same kinds of questions with numbers
+formulas in `sizes`, `parameters` and `networks`. A graded `Sheet` asks the same kinds of questions
 of its own and says nothing to an answer; grading does.
 """
 

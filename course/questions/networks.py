@@ -3,6 +3,7 @@
 from functools import partial
 
 from course.questions import entry
+from course.questions.entry import counted
 from course.questions.question import NUMBER, SHAPE, SINGLE, Choice, Question
 
 BANK = {}
@@ -103,7 +104,9 @@ def shrinkage(window=3, padding=1, pools=True, order=(0, 1, 2, 3)):
         if not convs
         else f"Without padding a window of {window} takes {window - 1} pixels of the width."
     )
-    told += " Each pooling layer halves them." if pools else " There is no pooling layer."
+    told += (
+        " Each pooling layer halves height and width." if pools else " There is no pooling layer."
+    )
     claims = [
         ("the convolutions only", convs and not pools),
         ("the pooling layers only", pools and not convs),
@@ -135,12 +138,13 @@ def _draw_layer(random):
 @in_bank("layer-kind", _draw_layer)
 def layer_kind(kind="Flatten", side=128, channels=64, order=(0, 1, 2, 3)):
     """Ask what kind a layer T is, by what goes in and what comes out."""
-    volume, flat = f"{side} × {side} × {channels}", f"{side * side * channels:,}"
+    volume, flat = f"{side} × {side} × {channels}", side * side * channels
+    # The parameters tell a pooling from a convolution with a stride.
     shapes = {
-        "Convolution": (volume, f"{side} × {side} × {2 * channels}"),
-        "Pooling": (volume, f"{side // 2} × {side // 2} × {channels}"),
-        "Flatten": (volume, f"a row of {flat} numbers"),
-        "Dense": (f"a row of {flat} numbers", "a row of 100 numbers"),
+        "Convolution": (volume, f"{side} × {side} × {2 * channels}", 2 * channels * 9 * channels),
+        "Pooling": (volume, f"{side // 2} × {side // 2} × {channels}", 0),
+        "Flatten": (volume, f"a row of {flat:,} numbers", 0),
+        "Dense": (f"a row of {flat:,} numbers", "a row of 100 numbers", 100 * flat),
     }
     does = {
         "Convolution": "makes one map a filter, and so changes the depth",
@@ -148,7 +152,7 @@ def layer_kind(kind="Flatten", side=128, channels=64, order=(0, 1, 2, 3)):
         "Flatten": "lays all numbers of a volume in a row and loses none",
         "Dense": "turns a row of numbers into one number a unit",
     }
-    before, after = shapes[kind]
+    before, after, weights = shapes[kind]
     choices = [
         Choice(
             each,
@@ -159,14 +163,15 @@ def layer_kind(kind="Flatten", side=128, channels=64, order=(0, 1, 2, 3)):
         for each in KINDS
     ]
     return Question(
-        f"Layer T gets {before} and gives {after}. Of what kind is it?",
+        f"Layer T gets {before}, gives {after} and has"
+        f" {counted(weights, 'weight') if weights else 'no weights'}. Of what kind is it?",
         SINGLE,
         choices=tuple(choices[place] for place in order),
     )
 
 
 @in_bank("output-units", lambda random: {"classes": random.choice([2, 4, 5, 6, 7, 12, 20])})
-def output_units(classes=3, features=4096):
+def output_units(classes=3, features=100):
     """Ask how many units the last layer of a classifier has."""
     return Question(
         f"A network tells {classes} kinds of pictures apart. Its last layer is a softmax behind a"
@@ -216,4 +221,68 @@ def most_parameters(size=64, filters=(16, 32, 128), units=5, order=(0, 1, 2, 3))
         f" {units} units. Without calculating: which layer has the most parameters?",
         SINGLE,
         choices=tuple(choices[place] for place in order),
+    )
+
+
+@in_bank(
+    "stacked-weights",
+    lambda random: {
+        "layers": random.choice([2, 3]),
+        "channels": random.choice([16, 32, 48, 96, 128, 256]),
+    },
+)
+def stacked_weights(layers=2, channels=64):
+    """Ask for the weights of small convolutions that see as much as a large one."""
+    window = 2 * layers + 1
+    stack, one = layers * 9 * channels * channels, window * window * channels * channels
+    return Question(
+        f"A convolution of {window} × {window} is replaced by {layers} convolutions of 3 × 3 in a"
+        f" row, which see as much of the input. Each has {channels} channels in and {channels} out."
+        f" How many weights have the {layers} together, without biases?",
+        NUMBER,
+        stack,
+        f"{layers} · 3 · 3 · {channels} · {channels} = {stack:,}; the {window} × {window} has"
+        f" {one:,}.",
+        [
+            (one, f"That is the one convolution of {window} × {window}, which they replace."),
+            (stack // layers, f"That is one of the {layers} convolutions."),
+            (stack + layers * channels, "That is with biases; here weights are asked."),
+            (layers * 9 * channels, f"Each of the {channels} filters is {channels} channels deep."),
+            (layers * 9, "That is for one channel in and one out."),
+            (9**layers * channels * channels, "The weights of layers are added, not multiplied."),
+        ],
+        "layers · 3 · 3 · channels in · channels out.",
+    )
+
+
+@in_bank(
+    "weight-layers",
+    lambda random: {
+        "blocks": [random.choice([1, 2, 3, 4]) for _ in range(random.choice([3, 4, 5, 6]))],
+        "dense": random.choice([1, 2, 3]),
+    },
+)
+def weight_layers(blocks=(2, 2, 3, 3, 3), dense=3):
+    """Ask how many layers of a network have weights."""
+    convs = sum(blocks)
+    listed = ", ".join(str(count) for count in blocks[:-1]) + f" and {blocks[-1]}"
+    return Question(
+        f"A network has {len(blocks)} blocks of {listed} convolutions, each block with a pooling"
+        f" layer at its end. Then follow a flatten layer and {counted(dense, 'dense layer')}. How"
+        " many layers with weights does it have?",
+        NUMBER,
+        convs + dense,
+        f"{convs} convolutions and {dense} dense: {convs + dense}. Pooling and flatten have nothing"
+        " to learn.",
+        [
+            (convs + dense + len(blocks), "A pooling layer has no weights: it takes the largest."),
+            (
+                convs + dense + len(blocks) + 1,
+                "Pooling layers and flatten have no weights: there is nothing to learn in them.",
+            ),
+            (convs + dense + 1, "Flatten has no weights: it only lays the numbers in a row."),
+            (convs, "The dense layers have weights too."),
+            (len(blocks) + dense, "A block is several convolutions, each with its own weights."),
+        ],
+        "convolutions and dense layers, and nothing else.",
     )

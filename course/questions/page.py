@@ -34,8 +34,10 @@ def ask(*names, seed=None):
     # Here, since a notebook that asks nothing needs no quiz.
     from jupyterquiz import display_quiz
 
-    # It draws from Python's generator, which also seeds the layers that come next.
+    # It draws the name of its place in the page from Python's generator, from which layers take
+    # their seeds too. These must not change, and no two quizzes may get the same name.
     state = random.getstate()
+    random.seed()
     try:
         display_quiz(quiz, shuffle_answers=False, max_width=720, colors=COLORS)
     finally:
@@ -66,6 +68,8 @@ def check(name, answer, seed=None):
 def as_quiz(question):
     """Return a question as jupyterquiz has it."""
     quiz = {"question": question.text}
+    if question.kind == SEVERAL:
+        quiz["question"] += " Choose all that apply."
     if question.kind == NUMBER:
         answers = [{"value": question.answer, "correct": True, "feedback": question.because}]
         answers += [

@@ -48,6 +48,10 @@ def conv_parameters(window=3, channels=64, filters=64):
             ),
             (area * channels + 1, f"That is one filter; there are {filters}."),
             (
+                filters * (area * 3 + 1),
+                f"That is for an input with 3 channels, a picture; here it has {channels}.",
+            ),
+            (
                 weights + channels,
                 f"The biases belong to the {filters} filters, not to the"
                 f" {channels} input channels.",
@@ -127,7 +131,7 @@ def dense_weights(side=100, channels=3, units=1_000, window=5):
     pixels = side * side
     return Question(
         f"Every one of {units:,} units sees every number of a picture of {side} × {side} with"
-        f" {channels} channels. How many weights is that, without biases?",
+        f" {counted(channels, 'channel')}. How many weights is that, without biases?",
         NUMBER,
         pixels * channels * units,
         f"{side} · {side} · {channels} = {pixels * channels:,} inputs times {units:,} units:"
@@ -154,7 +158,8 @@ def local_weights(side=100, channels=3, units=1_000, window=5):
     patch = window * window
     return Question(
         f"Now each of the {units:,} units sees only a patch of {window} × {window} of that picture"
-        f" with {channels} channels, and has weights of its own. How many weights, without biases?",
+        f" with {counted(channels, 'channel')}, and has weights of its own. How many weights,"
+        " without biases?",
         NUMBER,
         patch * channels * units,
         f"{window} · {window} · {channels} = {patch * channels} a unit, times {units:,}:"

@@ -130,6 +130,7 @@ def test_the_courses_own_numbers_are_those_of_the_sources():
     ("name", "wrong", "words"),
     [
         ("conv-parameters", 36_864, "biases"),
+        ("conv-parameters", 1_792, "3 channels"),
         ("conv-parameters-512", 9_216, "biases"),
         ("conv-parameters-512", 320, "all 32 input channels"),
         ("conv-parameters-512", 10_272, "A bias for each slice"),

@@ -1,0 +1,116 @@
+"""Networks without weights: right counts, no memory, and nothing made of it later."""
+
+import json
+import subprocess
+import sys
+
+import keras
+import numpy as np
+import pytest
+from keras import layers
+
+from course import counting
+
+VGG_16 = [64, 64, "M", 128, 128, "M", *[256] * 3, "M", *[512] * 3, "M", *[512] * 3, "M"]
+BUILD = """
+import json, resource, sys, time
+import keras
+from keras import layers
+from course import counting
+
+def peak():
+    return resource.getrusage(resource.RUSAGE_SELF).ru_maxrss / 1024
+
+def vgg(configuration):
+    network = keras.Sequential([keras.Input((224, 224, 3))])
+    for entry in configuration:
+        network.add(
+            layers.MaxPooling2D(2) if entry == "M"
+            else layers.Conv2D(entry, 3, padding="same", activation="relu")
+        )
+    for layer in (layers.Flatten(), layers.Dense(4096), layers.Dense(4096), layers.Dense(1000)):
+        network.add(layer)
+    return network
+
+before, start = peak(), time.perf_counter()
+with counting.without_weights():
+    network = vgg(json.loads(sys.argv[1]))
+parameters = network.count_params()
+seconds, built = time.perf_counter() - start, peak()
+# What Keras makes up for at the end of such a scope; on JAX each fit has one.
+with keras.StatelessScope():
+    pass
+print(json.dumps([parameters, seconds, built - before, peak() - before]))
+"""
+
+
+@pytest.fixture
+def small():
+    with counting.without_weights():
+        return keras.Sequential(
+            [
+                keras.Input((8, 8, 3)),
+                layers.Conv2D(4, 3, padding="same"),
+                layers.Conv2D(5, 1),
+                layers.MaxPooling2D(2),
+                layers.Conv2D(6, 3),
+                layers.AveragePooling2D(2),
+                layers.Flatten(),
+                layers.Dense(7),
+                layers.Dropout(0.5),
+                layers.Dense(2),
+            ]
+        )
+
+
+def test_vgg_16_is_counted_within_a_second_and_200_mb():
+    command = [sys.executable, "-c", BUILD, json.dumps(VGG_16)]
+    finished = subprocess.run(command, capture_output=True, text=True, timeout=120)
+    assert finished.returncode == 0, finished.stderr
+    parameters, seconds, megabytes, later = json.loads(finished.stdout.splitlines()[-1])
+    assert parameters == 138_357_544
+    assert seconds < 1
+    assert megabytes < 200
+    assert later < 200, "the weights were made after all"
+
+
+def test_counts_and_shapes_are_those_of_the_same_network_with_weights(small):
+    real = keras.Sequential.from_config(small.get_config())
+    assert counting.layer_rows(real) == counting.layer_rows(small)
+    assert real.count_params() == small.count_params()
+
+
+def test_a_row_a_layer_with_its_name_shape_and_costs(small):
+    rows = counting.layer_rows(small)
+    assert [tuple(row.values()) for row in rows] == [
+        ("conv1_1", "convolution", (8, 8, 4), 112, 8 * 8 * 108),
+        ("conv1_2", "convolution", (8, 8, 5), 25, 8 * 8 * 20),
+        ("pool1", "pooling", (4, 4, 5), 0, 0),
+        ("conv2_1", "convolution", (2, 2, 6), 276, 2 * 2 * 270),
+        ("pool2", "pooling", (1, 1, 6), 0, 0),
+        ("flatten", "other", (6,), 0, 0),
+        ("dense1", "dense", (7,), 49, 42),
+        ("dropout", "other", (7,), 0, 0),
+        ("dense2", "dense", (2,), 16, 14),
+    ]
+
+
+def test_networks_made_before_and_after_keep_their_weights():
+    before = keras.Sequential([keras.Input((3,)), layers.Dense(2)])
+    weights = before.get_weights()
+    with counting.without_weights(), counting.without_weights():
+        keras.Sequential([keras.Input((3,)), layers.Dense(2)])
+    after = keras.Sequential([keras.Input((3,)), layers.Dense(2)])
+    np.testing.assert_array_equal(before.get_weights()[0], weights[0])
+    pictures = np.ones((1, 3), "float32")
+    np.testing.assert_array_equal(
+        after.predict(pictures, verbose=0), after.predict(pictures, verbose=0)
+    )
+
+
+def test_an_error_in_the_block_comes_out_and_leaves_keras_as_it_was():
+    with pytest.raises(ValueError, match="wrong"), counting.without_weights():
+        keras.Sequential([keras.Input((3,)), layers.Dense(2)])
+        raise ValueError("wrong")
+    weights = keras.Sequential([keras.Input((3,)), layers.Dense(2)]).get_weights()
+    assert np.ptp(weights[0]) > 0
