@@ -4,7 +4,17 @@ Every check prints a line where it holds and raises `CheckFailed` where it does 
 test cells are made of them; none of them knows a graded answer.
 """
 
+import ast
+
 import numpy as np
+
+# What computes a convolution for you, for `written_without`.
+READY_MADE = (
+    "keras", "layers", "ops", "tensorflow", "tf", "torch", "jax", "jnp",
+    "scipy", "skimage", "sklearn", "cv2", "PIL",
+    "numpy.convolve", "numpy.correlate", "numpy.fft",
+    "importlib", "__import__", "eval", "exec",
+)  # fmt: skip
 
 
 class CheckFailed(AssertionError):
@@ -162,6 +172,67 @@ def at_least(what, got, bound, hint=""):
     if type(got) not in (int, float) or not got >= bound:
         _fail(f"{what}: got {_short(got)}, expected at least {_short(bound)}.", hint)
     print(f"ok: {what}: {_short(got)} (at least {_short(bound)})")
+
+
+def written_without(what, source, names=READY_MADE, hint=""):
+    """Check that the text of a cell uses none of some names.
+
+    This is a rule about how something is written, not a lock: a name can be hidden from it.
+
+    Parameters
+    ----------
+    what : str
+        Whose text it is, such as "conv2d".
+    source : str
+        The text, as `course.cell_source` returns it.
+    names : sequence of str
+        Modules and functions, such as "scipy" or "numpy.convolve". A module stands for all that is
+        in it. Other names for them, as in `import numpy as np`, are seen through; what the text
+        sets itself under such a name is its own.
+    hint : str
+        What to do instead, shown where the check fails.
+    """
+    try:
+        tree = ast.parse(source)
+    except SyntaxError as error:
+        _fail(f"{what}: line {error.lineno} of the cell is not plain Python.", hint)
+    found = [used for used in _used_names(tree) if _is_part_of(used, names)]
+    if found:
+        _fail(f"{what}: the cell uses {found[0]}.", hint)
+    print(f"ok: {what} is written by hand")
+
+
+def _used_names(tree):
+    """Return the dotted names that a text uses, each from the module that it comes from."""
+    stands_for, own, used = {"np": "numpy"}, set(), []
+    for node in ast.walk(tree):
+        if isinstance(node, ast.Import):
+            for name in node.names:
+                used.append(name.name)
+                stands_for[name.asname or name.name.split(".")[0]] = (
+                    name.name if name.asname else name.name.split(".")[0]
+                )
+        elif isinstance(node, ast.ImportFrom):
+            for name in node.names:
+                full = f"{node.module}.{name.name}" if node.module else name.name
+                used.append(full)
+                stands_for[name.asname or name.name] = full
+        elif isinstance(node, ast.arg):
+            own.add(node.arg)
+        elif isinstance(node, ast.Name) and isinstance(node.ctx, ast.Store):
+            own.add(node.id)
+    for node in ast.walk(tree):
+        parts = []
+        while isinstance(node, ast.Attribute):
+            parts.insert(0, node.attr)
+            node = node.value
+        if isinstance(node, ast.Name) and (node.id not in own or node.id in stands_for):
+            used.append(".".join([stands_for.get(node.id, node.id), *parts]))
+    return used
+
+
+def _is_part_of(used, names):
+    return any(used == name or used.startswith(f"{name}.") for name in names)
 
 
 def _fail(sentence, hint):

@@ -220,3 +220,55 @@ def test_a_notebook_shows_one_line_and_no_traceback():
     (line,) = error.traceback
     assert line.startswith(f"{CourseError.__name__}: profile='huge' is not a profile")
     assert "\n" not in line
+
+
+@pytest.mark.parametrize(
+    "source",
+    [
+        "def conv2d(image, kernels):\n    return np.sum(image * kernels)",
+        "windows = np.lib.stride_tricks.sliding_window_view(image, (2, 2))",
+        "import numpy as np\nimport math\nsums = np.zeros(3)",
+        "def field(layers):\n    for layer in layers:\n        layer.window",
+        "# scipy would do it: keras.ops.conv",
+        'print("np.convolve")',
+        "convolve = my_own(image)\nconvolve(2)",
+    ],
+)
+def test_what_is_written_by_hand_passes(source, capsys):
+    checks.written_without("conv2d", source)
+    assert capsys.readouterr().out == "ok: conv2d is written by hand\n"
+
+
+@pytest.mark.parametrize(
+    ("source", "found"),
+    [
+        ("sums = np.convolve(signal, weights)", "numpy.convolve"),
+        ("import numpy\nsums = numpy.correlate(a, b)", "numpy.correlate"),
+        ("import numpy as n\nsums = n.convolve(a, b)", "numpy.convolve"),
+        ("from numpy import convolve as c\nc(a, b)", "numpy.convolve"),
+        ("f = np.fft.rfft2(image)", "numpy.fft.rfft2"),
+        ("maps = keras.ops.conv(image, kernels)", "keras.ops.conv"),
+        ("layer = layers.Conv2D(2, 3)", "layers.Conv2D"),
+        ("def f():\n    from scipy.signal import correlate2d", "scipy.signal.correlate2d"),
+        ("import scipy.signal as s", "scipy.signal"),
+        ("import torch.nn.functional", "torch.nn.functional"),
+        ("jax.lax.conv(a, b)", "jax.lax.conv"),
+        ('eval("np.con" + "volve")', "eval"),
+        ('importlib.import_module("scipy")', "importlib.import_module"),
+    ],
+)
+def test_what_computes_a_convolution_for_you_is_named(source, found):
+    with pytest.raises(CheckFailed) as failed:
+        checks.written_without("conv2d", source, hint="Write the loops.")
+    assert str(failed.value) == f"conv2d: the cell uses {found}. Write the loops."
+
+
+def test_names_of_ones_own_choice_are_refused():
+    with pytest.raises(CheckFailed, match=r"f: the cell uses numpy\.einsum\."):
+        checks.written_without("f", "np.einsum('i,i', a, b)", names=["numpy.einsum"])
+    checks.written_without("f", "np.einsum_path(a)", names=["numpy.einsum"])
+
+
+def test_a_text_that_is_no_python_is_a_sentence():
+    with pytest.raises(CheckFailed, match=r"f: line 2 of the cell is not plain Python\."):
+        checks.written_without("f", "x = 1\n%matplotlib inline")

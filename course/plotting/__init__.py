@@ -4,7 +4,8 @@ Each function returns a figure that pyplot does not know. JupyterLab shows such 
 the value of a cell's last line; a figure that pyplot knows *and* that is that value would be shown
 twice. So write `plotting.learning_curves(history)` as the last line, or `display(figure)` anywhere
 else; in a script, `figure.savefig("curves.png")`. A function that is given an Axes draws there and
-returns None.
+returns None. `sliding_kernel` alone returns pictures to play through, with a strip of them for
+pages without HTML.
 
 Colours are those of Okabe and Ito (2008), "Color Universal Design", with viridis, RdBu and Oranges
 for scales: all can be told apart by colour-blind readers. What a colour says is written out too.
@@ -13,6 +14,7 @@ For speed many pictures are tiled into one array and drawn by one imshow. Axes f
 and labels stick out of it: `Figure.savefig` and JupyterLab crop to what was drawn.
 """
 
+from course.plotting.architecture import layer_bars, volumes
 from course.plotting.charts import (
     accuracy_bars,
     class_probabilities,
@@ -21,6 +23,7 @@ from course.plotting.charts import (
 )
 from course.plotting.drawing import Figure
 from course.plotting.pictures import class_rows, feature_maps, filters, image_grid
+from course.plotting.sliding import receptive_field, sliding_kernel
 
 __all__ = [
     "Figure",
@@ -31,5 +34,9 @@ __all__ = [
     "feature_maps",
     "filters",
     "image_grid",
+    "layer_bars",
     "learning_curves",
+    "receptive_field",
+    "sliding_kernel",
+    "volumes",
 ]

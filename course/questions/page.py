@@ -32,6 +32,8 @@ def ask(*names, seed=None):
     """
     quiz = [as_quiz(draw(name, seed)) for name in names]
     # Here, since a notebook that asks nothing needs no quiz.
+    from IPython.display import display
+    from IPython.utils.capture import capture_output
     from jupyterquiz import display_quiz
 
     # It draws the name of its place in the page from Python's generator, from which layers take
@@ -39,9 +41,16 @@ def ask(*names, seed=None):
     state = random.getstate()
     random.seed()
     try:
-        display_quiz(quiz, shuffle_answers=False, max_width=720, colors=COLORS)
+        with capture_output() as shown:
+            display_quiz(quiz, shuffle_answers=False, max_width=720, colors=COLORS)
     finally:
         random.setstate(state)
+    for output in shown.outputs:
+        data = dict(output.data)
+        if "text/html" in data:
+            # It leaves its <div> open; on a static page everything below would stand inside it.
+            data["text/html"] += "</div>"
+        display(data, raw=True)
 
 
 def check(name, answer, seed=None):

@@ -157,9 +157,9 @@ def local_weights(side=100, channels=3, units=1_000, window=5):
     """Ask for the weights of units that see a patch each."""
     patch = window * window
     return Question(
-        f"Now each of the {units:,} units sees only a patch of {window} × {window} of that picture"
-        f" with {counted(channels, 'channel')}, and has weights of its own. How many weights,"
-        " without biases?",
+        f"Each of {units:,} units sees only a patch of {window} × {window} of a picture of"
+        f" {side} × {side} with {counted(channels, 'channel')}, and has weights of its own. How"
+        " many weights is that, without biases?",
         NUMBER,
         patch * channels * units,
         f"{window} · {window} · {channels} = {patch * channels} a unit, times {units:,}:"
@@ -170,7 +170,7 @@ def local_weights(side=100, channels=3, units=1_000, window=5):
             ((patch * channels + 1) * units, "That is with biases; here weights are asked."),
             (
                 side * side * channels * units,
-                "That is what it was before: each unit sees a patch now.",
+                "That is a dense layer: here each unit sees a patch only.",
             ),
         ],
         "numbers in a patch times units.",
@@ -189,8 +189,9 @@ def shared_weights(side=100, channels=3, units=1_000, window=5, filters=1):
     patch = window * window * channels
     each = "the same filter" if filters == 1 else f"one of the same {filters} filters"
     return Question(
-        f"Now all {units:,} units share: each applies {each} of {window} × {window} × {channels} at"
-        " its place. How many parameters, biases included?",
+        f"On a picture with {counted(channels, 'channel')}, {units:,} units share their weights:"
+        f" each applies {each} of {window} × {window} × {channels} at its place. How many"
+        " parameters is that, biases included?",
         NUMBER,
         (patch + 1) * filters,
         f"{patch} weights and 1 bias a filter: {(patch + 1) * filters:,}, however many places.",

@@ -2,7 +2,7 @@
 
 from functools import partial
 
-from course.questions import entry
+from course.questions import entry, rows
 from course.questions.entry import counted, output_size
 from course.questions.question import NUMBER, SHAPE, SINGLE, Choice, Question
 
@@ -25,6 +25,7 @@ def conv_output_size(size=100, window=5, stride=1, padding=2):
     """Ask for the width of a convolution's output."""
     reach = size - window + 2 * padding
     answer = reach // stride + 1
+    zeros = f"{counted(padding, 'zero')} of padding on each side" if padding else "no padding"
     slips = [
         (reach // stride, "The window also has a first place, before any step: + 1."),
         (
@@ -32,7 +33,7 @@ def conv_output_size(size=100, window=5, stride=1, padding=2):
             f"The padding of {padding} is on both sides: 2P.",
         ),
         ((size - window) // stride + 1, f"The padding of {padding} on each side is forgotten."),
-        (reach + 1, f"With stride {stride} the window takes only every {stride}th place."),
+        (reach + 1, f"With stride {stride} the window moves {stride} pixels at a time."),
         ((size - 1) // stride + 1, f"A window of {window} needs {window} pixels: W − F."),
         (size, "The size is kept only if the padding makes up for the window and the stride is 1."),
     ]
@@ -43,8 +44,7 @@ def conv_output_size(size=100, window=5, stride=1, padding=2):
         ]
     return Question(
         f"A convolution slides a window of {window} × {window} over an input of {size} × {size},"
-        f" with stride {stride} and {padding} zeros of padding on each side. How wide is its"
-        " output?",
+        f" with stride {stride} and {zeros}. How wide is its output?",
         NUMBER,
         answer,
         f"⌊(W − F + 2P)/S⌋ + 1 = ⌊({size} − {window} + {2 * padding})/{stride}⌋ + 1 = {answer}.",
@@ -224,7 +224,7 @@ def pool_size(size=64, window=3, stride=2):
     answer, same = (size - window) // stride + 1, -(-size // stride)
     return Question(
         f"Max pooling with a window of {window} × {window} and stride {stride}, padding 'valid', on"
-        f" input of {size} × {size}. How wide is the output?",
+        f" an input of {size} × {size}. How wide is the output?",
         NUMBER,
         answer,
         f"⌊({size} − {window})/{stride}⌋ + 1 = {answer}.",
@@ -265,3 +265,6 @@ def receptive_field(layers=3, window=3):
         ],
         "1 + layers · (window − 1).",
     )
+
+
+in_bank("convolve-row", rows.draw)(rows.convolve_row)

@@ -44,6 +44,7 @@ def test_asking_shows_a_quiz_and_draws_no_random_number():
         pages = "".join(str(output.data) for output in shown.outputs)
         assert "text/html" in pages and "application/javascript" in pages
         assert draw("keep-size", 2).choices[0].text in pages
+        assert pages.count("<div") == pages.count("</div>"), "what follows is not inside"
         places.add(re.search(r'<div id="(\w+)"', pages)[1])
     assert len(places) == 2, "two quizzes in a page need two places"
 
