@@ -1,19 +1,17 @@
-"""The command `course`: parses, calls one function, prints.
+"""The command `course`: its arguments, and what its errors say.
 
 Modules that take seconds to import are imported by the commands that need them, so that
 `course --help` and a mistyped name answer at once.
 """
 
 import argparse
-import ast
 import os
 import sys
 from pathlib import Path
 
-from course import __version__
+from course import __version__, commands
 from course.errors import CourseError
 from course.profiles import PROFILES
-from course.training import results_table
 
 
 def main(arguments=None):
@@ -91,10 +89,10 @@ def _parser():
         metavar="DIR",
         help="the course directory (default: here)",
     )
-    commands = parser.add_subparsers(required=True, metavar="COMMAND")
+    subparsers = parser.add_subparsers(required=True, metavar="COMMAND")
 
     def add(name, function, summary, names="*"):
-        command = commands.add_parser(name, help=summary, description=summary)
+        command = subparsers.add_parser(name, help=summary, description=summary)
         command.set_defaults(command=function)
         if names:
             command.add_argument(
@@ -102,12 +100,12 @@ def _parser():
             )
         return command
 
-    release = add("release", _release, "Compile source/ into release/.")
+    release = add("release", commands.release, "Compile source/ into release/.")
     release.add_argument(
         "--check", action="store_true", help="change nothing; fail if release/ is stale"
     )
 
-    grade = add("grade", _grade, "Grade what lies in submitted/.")
+    grade = add("grade", commands.grade, "Grade what lies in submitted/.")
     grade.add_argument("--student", metavar="S", help="only this student's submission")
     grade.add_argument("--force", action="store_true", help="grade again what is graded already")
     grade.add_argument(
@@ -125,10 +123,10 @@ def _parser():
         help="run submissions without a sandbox, with your rights; only for work that you trust",
     )
 
-    feedback = add("feedback", _feedback, "Write feedback pages for what is graded.")
+    feedback = add("feedback", commands.feedback, "Write feedback pages for what is graded.")
     feedback.add_argument("--student", metavar="S", help="only this student's page")
 
-    run = add("run", _run, "Run the solution notebooks headlessly.")
+    run = add("run", commands.run, "Run the solution notebooks headlessly.")
     run.add_argument(
         "--profile", default="smoke", help=f"one of {', '.join(PROFILES)} (default: smoke)"
     )
@@ -146,7 +144,7 @@ def _parser():
 
     add(
         "report",
-        _report,
+        commands.report,
         "Write build/report/index.html from the gradebook and the runs.",
         names=None,
     ).add_argument(
@@ -155,61 +153,11 @@ def _parser():
 
     add(
         "doctor",
-        _doctor,
+        commands.doctor,
         "Say what this machine can do, and how to mend what it cannot.",
         names=None,
     ).add_argument("subjects", nargs="*", metavar="SUBJECT", help="such as isolation, data, gpu")
     return parser
-
-
-def _release(arguments):
-    from course.grading import coursework, releases
-
-    names = coursework.assignment_names(arguments.root, arguments.names)
-    if arguments.check:
-        stale = [path for name in names for path in releases.stale_files(arguments.root, name)]
-        for path in stale:
-            print(
-                f"stale: {path} is not what source/ compiles to: run course release.",
-                file=sys.stderr,
-            )
-        if not stale:
-            print(f"fresh: {', '.join(names)}")
-        return 1 if stale else 0
-    for name in names:
-        releases.build(arguments.root, name)
-        print(f"compiled source/{name} into release/{name}")
-    return 0
-
-
-def _grade(arguments):
-    from course.kernels import early
-
-    # The kernels' imports take as long as nbgrader's; they run meanwhile.
-    if not arguments.scheduler:
-        early.start(arguments.root, isolated=not arguments.no_isolation)
-    from course.grading import coursework, grades, progress, scores
-
-    names = coursework.assignment_names(arguments.root, arguments.names)
-    how = grades.How(
-        arguments.workers, arguments.scheduler, not arguments.no_isolation, arguments.force
-    )
-    watch = progress.Progress()
-    missing = []
-    for name in names:
-        try:
-            waiting = scores.students_of(arguments.root, "submitted", name, arguments.student)
-        except CourseError as error:
-            missing.append(error)
-            continue
-        watch.expect(len(waiting))
-        for grade in grades.grade(arguments.root, name, arguments.student, how):
-            print(watch.line(grade), flush=True)
-    # Where every assignment is asked for, one that nobody has handed in yet is no mistake.
-    if missing and (arguments.names or not watch.done):
-        raise missing[0]
-    print(watch.summary())
-    return 1 if any(grade.failed for grade in watch.done) else 0
 
 
 def _at_least_one(text):
@@ -217,104 +165,3 @@ def _at_least_one(text):
     if number < 1:
         raise argparse.ArgumentTypeError("there must be at least 1")
     return number
-
-
-def _feedback(arguments):
-    from course.grading import coursework, scores
-
-    pages = 0
-    for name in coursework.assignment_names(arguments.root, arguments.names):
-        if arguments.names or any(Path(arguments.root, "autograded").glob(f"*/{name}")):
-            for page in scores.feedback(arguments.root, name, arguments.student):
-                print(page)
-                pages += 1
-    if not pages:
-        raise CourseError(
-            f"there is nothing graded in {arguments.root / 'autograded'}: run course grade first."
-        )
-    return 0
-
-
-def _run(arguments):
-    from course.grading.coursework import assignment_names, source_notebook
-    from course.profiles import check_profile
-
-    check_profile(arguments.profile)
-    names = assignment_names(arguments.root, arguments.names)
-    parameters = {"profile": arguments.profile, "seed": arguments.seed} | _parse(
-        arguments.parameters
-    )
-
-    from course.regression import runs
-
-    sources = {name: source_notebook(arguments.root, name).resolve() for name in names}
-    for source in sources.values():
-        runs.check_parameters(source, parameters)
-    kept = (arguments.root / "build" / "runs").resolve()
-    done = [runs.run_notebook(source, kept, name, parameters) for name, source in sources.items()]
-    for run in done:
-        print(_run_line(run))
-        for name, value in run.metrics.items():
-            print(f"    {name} = {value}")
-        print(f"    kept in {run.notebook}")
-        if run.error:
-            print(f"course: {run.assignment}: {run.error}", file=sys.stderr)
-    return 1 if any(run.error for run in done) else 0
-
-
-def _run_line(run):
-    verdict = "failed" if run.error else "passed"
-    return f"{run.assignment}  {run.profile}, {run.backend}  {run.seconds:.1f} s  {verdict}"
-
-
-def _parse(pairs):
-    """Return `NAME=VALUE` arguments as a dict; a value that is no Python literal is text."""
-    parameters = {}
-    for pair in pairs:
-        name, equals, value = pair.partition("=")
-        if not equals:
-            raise CourseError(f"-p {pair} sets nothing: write it as -p NAME=VALUE.")
-        try:
-            parameters[name] = ast.literal_eval(value)
-        except (ValueError, SyntaxError):
-            parameters[name] = value
-    return parameters
-
-
-def _report(arguments):
-    from course.grading import coursework, scores
-    from course.regression import report, runs
-
-    coursework.assignment_names(arguments.root)
-    grades = scores.scores(arguments.gradebook or arguments.root)
-    kept = runs.kept_runs(arguments.root / "build" / "runs")
-    page = report.write(arguments.root / "build" / "report" / "index.html", grades, kept)
-    if grades:
-        print(results_table([_score_row(grade) for grade in grades]))
-    for run in kept:
-        print(_run_line(run))
-    print(f"report: {page}")
-    return 0
-
-
-def _score_row(grade):
-    return {
-        "assignment": grade.assignment,
-        "student": grade.student,
-        "points": f"{grade.score:g}",
-        "of": f"{grade.max_score:g}",
-        "by hand": "to do" if grade.by_hand else "done",
-    }
-
-
-def _doctor(arguments):
-    from course import doctor
-
-    lacks = []
-    for finding in doctor.examine(arguments.root, arguments.subjects):
-        print(finding, flush=True)
-        if finding.state == doctor.LACK and finding.subject not in lacks:
-            lacks.append(finding.subject)
-    if lacks:
-        print(f"course: this machine cannot grade yet: mend {', '.join(lacks)}.", file=sys.stderr)
-    return 1 if lacks else 0

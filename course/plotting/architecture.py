@@ -7,13 +7,13 @@ from course.plotting.drawing import (
     BLUE,
     GREY,
     NO_TICKS,
+    ORANGE,
     PAGE_INCHES,
     TITLE,
     VERMILLION,
     Figure,
 )
 
-ORANGE = "#E69F00"  # Okabe-Ito, as are BLUE and VERMILLION
 COLORS = {"convolution": BLUE, "pooling": ORANGE, "dense": VERMILLION}
 HEIGHT = 2.8  # inches
 ROW_HEIGHT = 0.5  # of a dense layer, as a share of the largest volume's

@@ -7,7 +7,8 @@ import numpy as np
 from matplotlib.figure import Figure as _Figure
 from matplotlib.ticker import MaxNLocator, PercentFormatter
 
-BLUE, VERMILLION, GREY = "#0072B2", "#D55E00", "#B0B0B0"  # the first two are Okabe-Ito
+BLUE, VERMILLION, ORANGE = "#0072B2", "#D55E00", "#E69F00"  # Okabe-Ito
+GREY = "#B0B0B0"
 PAGE_INCHES = 8.5  # as wide as a notebook's output in a browser window of usual size
 DPI = 100  # matplotlib's default
 TITLE = {"loc": "left", "fontsize": 11, "y": 1}  # y: else matplotlib measures all ticks to place it

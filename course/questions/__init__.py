@@ -6,7 +6,7 @@
 
 What is asked, what is right and why each usual slip is wrong is computed from the numbers, by the
 formulas in `sizes`, `parameters` and `networks`. A graded `Sheet` asks the same kinds of questions
-of its own and says nothing to an answer; grading does.
+with numbers of its own and says nothing to an answer; grading does.
 """
 
 from course.questions.bank import BANK, draw

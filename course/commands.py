@@ -1,0 +1,168 @@
+"""What each command of `course` does: calls one function, prints, returns the exit code.
+
+Modules that take seconds to import are imported by the commands that need them.
+"""
+
+import ast
+import sys
+from pathlib import Path
+
+from course.errors import CourseError
+from course.training import results_table
+
+
+def release(arguments):
+    """Compile assignments, or say which releases are stale."""
+    from course.grading import coursework, releases
+
+    names = coursework.assignment_names(arguments.root, arguments.names)
+    if arguments.check:
+        stale = [path for name in names for path in releases.stale_files(arguments.root, name)]
+        for path in stale:
+            print(
+                f"stale: {path} is not what source/ compiles to: run course release.",
+                file=sys.stderr,
+            )
+        if not stale:
+            print(f"fresh: {', '.join(names)}")
+        return 1 if stale else 0
+    for name in names:
+        releases.build(arguments.root, name)
+        print(f"compiled source/{name} into release/{name}")
+    return 0
+
+
+def grade(arguments):
+    """Grade what was handed in, a line a submission and a table at the end."""
+    from course.kernels import early
+
+    # The kernels' imports take as long as nbgrader's; they run meanwhile.
+    if not arguments.scheduler:
+        early.start(arguments.root, isolated=not arguments.no_isolation)
+    from course.grading import coursework, grades, progress, scores
+
+    names = coursework.assignment_names(arguments.root, arguments.names)
+    how = grades.How(
+        arguments.workers, arguments.scheduler, not arguments.no_isolation, arguments.force
+    )
+    watch = progress.Progress()
+    missing = []
+    for name in names:
+        try:
+            waiting = scores.students_of(arguments.root, "submitted", name, arguments.student)
+        except CourseError as error:
+            missing.append(error)
+            continue
+        watch.expect(len(waiting))
+        for grade in grades.grade(arguments.root, name, arguments.student, how):
+            print(watch.line(grade), flush=True)
+    # Where every assignment is asked for, one that nobody has handed in yet is no mistake.
+    if missing and (arguments.names or not watch.done):
+        raise missing[0]
+    print(watch.summary())
+    return 1 if any(grade.failed for grade in watch.done) else 0
+
+
+def feedback(arguments):
+    """Write feedback pages and print their paths."""
+    from course.grading import coursework, scores
+
+    pages = 0
+    for name in coursework.assignment_names(arguments.root, arguments.names):
+        if arguments.names or any(Path(arguments.root, "autograded").glob(f"*/{name}")):
+            for page in scores.feedback(arguments.root, name, arguments.student):
+                print(page)
+                pages += 1
+    if not pages:
+        raise CourseError(
+            f"there is nothing graded in {arguments.root / 'autograded'}: run course grade first."
+        )
+    return 0
+
+
+def run(arguments):
+    """Run solution notebooks and print their metrics."""
+    from course.grading.coursework import assignment_names, source_notebook
+    from course.profiles import check_profile
+
+    check_profile(arguments.profile)
+    names = assignment_names(arguments.root, arguments.names)
+    parameters = {"profile": arguments.profile, "seed": arguments.seed} | _parse(
+        arguments.parameters
+    )
+
+    from course.regression import runs
+
+    sources = {name: source_notebook(arguments.root, name).resolve() for name in names}
+    for source in sources.values():
+        runs.check_parameters(source, parameters)
+    kept = (arguments.root / "build" / "runs").resolve()
+    done = [runs.run_notebook(source, kept, name, parameters) for name, source in sources.items()]
+    for run in done:
+        print(_run_line(run))
+        for name, value in run.metrics.items():
+            print(f"    {name} = {value}")
+        print(f"    kept in {run.notebook}")
+        if run.error:
+            print(f"course: {run.assignment}: {run.error}", file=sys.stderr)
+    return 1 if any(run.error for run in done) else 0
+
+
+def _run_line(run):
+    verdict = "failed" if run.error else "passed"
+    return f"{run.assignment}  {run.profile}, {run.backend}  {run.seconds:.1f} s  {verdict}"
+
+
+def _parse(pairs):
+    """Return `NAME=VALUE` arguments as a dict; a value that is no Python literal is text."""
+    parameters = {}
+    for pair in pairs:
+        name, equals, value = pair.partition("=")
+        if not equals:
+            raise CourseError(f"-p {pair} sets nothing: write it as -p NAME=VALUE.")
+        try:
+            parameters[name] = ast.literal_eval(value)
+        except (ValueError, SyntaxError):
+            parameters[name] = value
+    return parameters
+
+
+def report(arguments):
+    """Write the report page and print its path."""
+    from course.grading import coursework, scores
+    from course.regression import report, runs
+
+    coursework.assignment_names(arguments.root)
+    grades = scores.scores(arguments.gradebook or arguments.root)
+    kept = runs.kept_runs(arguments.root / "build" / "runs")
+    page = report.write(arguments.root / "build" / "report" / "index.html", grades, kept)
+    if grades:
+        print(results_table([_score_row(grade) for grade in grades]))
+    for run in kept:
+        print(_run_line(run))
+    print(f"report: {page}")
+    return 0
+
+
+def _score_row(grade):
+    return {
+        "assignment": grade.assignment,
+        "student": grade.student,
+        "points": f"{grade.score:g}",
+        "of": f"{grade.max_score:g}",
+        "by hand": "to do" if grade.by_hand else "done",
+    }
+
+
+def doctor(arguments):
+    """Print what this machine can do; 1 if it cannot grade."""
+    from course import doctor
+
+    lacks = []
+    for finding in doctor.examine(arguments.root, arguments.subjects):
+        print(finding, flush=True)
+        if finding.state == doctor.LACK and finding.subject not in lacks:
+            lacks.append(finding.subject)
+    if lacks:
+        print(f"course: this machine cannot grade yet: mend {', '.join(lacks)}.", file=sys.stderr)
+    return 1 if lacks else 0
