@@ -6,6 +6,7 @@ import tomllib
 from importlib import metadata
 from types import SimpleNamespace
 
+import numpy as np
 import pytest
 
 from course import address, doctor
@@ -107,16 +108,21 @@ def test_grading_without_bubblewrap_is_refused_unless_a_person_types_the_flag(
 
 def test_missing_data_is_a_note_with_the_command_that_fetches_it(findings, tmp_path, monkeypatch):
     monkeypatch.setenv("COURSE_DATA_DIR", str(tmp_path))
-    code, [(state, _, text)] = findings(ROOT, "data")
-    assert (code, state) == (0, "note")
+    code, [(state, _, text), (state_of_cifar10, _, text_of_cifar10)] = findings(ROOT, "data")
+    assert (code, state, state_of_cifar10) == (0, "note", "note")
     assert f"mnist.npz is not in {tmp_path}" in text and "datasets.load_mnist()" in text
+    assert f"cifar10.npz is not in {tmp_path}" in text_of_cifar10
+    assert "datasets.load_cifar10()" in text_of_cifar10
 
 
 def test_damaged_data_is_named(findings, tmp_path, monkeypatch):
     (tmp_path / "mnist.npz").write_bytes(b"half")
+    one = np.zeros((1, 32, 32, 3), "uint8")
+    whole = {"x_train": one, "x_test": one}
+    np.savez(tmp_path / "cifar10.npz", **whole, y_train=one[:, 0, 0, :1], y_test=one[:, 0, 0, :1])
     monkeypatch.setenv("COURSE_DATA_DIR", str(tmp_path))
-    code, [(state, _, text)] = findings(ROOT, "data")
-    assert (code, state) == (0, "note")
+    code, [(state, _, text), (state_of_cifar10, _, _)] = findings(ROOT, "data")
+    assert (code, state, state_of_cifar10) == (0, "note", "ok")
     assert "mnist.npz is damaged" in text and "delete it" in text
 
 

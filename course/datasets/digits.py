@@ -7,6 +7,7 @@ that a network which looks for shapes wherever they are does clearly better than
 
 import numpy as np
 
+from course.datasets.labels import draw_labels
 from course.datasets.strokes import WRITINGS
 from course.errors import CourseError
 
@@ -57,17 +58,7 @@ def synthetic_digits(count, seed=0, shift=SHIFT):
     CourseError
         If `count` is not a whole number of at least 1, or `seed` not one of at least 0.
     """
-    if isinstance(count, bool) or not isinstance(count, int | np.integer) or count < 1:
-        raise CourseError(f"count={count!r} is not a whole number of at least 1: choose one.")
-    try:
-        random = np.random.default_rng(np.atleast_1d(seed))  # None, in an array, is an error
-    except (TypeError, ValueError):
-        raise CourseError(
-            f"seed={seed!r} is not a whole number of at least 0: choose one."
-        ) from None
-    # Ten in a row hold each digit once, so that a small part of them is balanced too.
-    tens = np.tile(np.arange(10, dtype="uint8"), ((count + 9) // 10, 1))
-    labels = random.permuted(tens, axis=1).ravel()[:count]
+    labels, random = draw_labels(count, seed)
     pieces = _place(_choose_writings(labels, random), shift, random)
     width = random.uniform(1.8, 3.2, count)
     images = _render(pieces, width) * random.uniform(200, 255, (count, 1, 1)).astype("float32")

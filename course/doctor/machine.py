@@ -133,17 +133,20 @@ def data(_):
     """Look for the data sets; only students and `course run` need them."""
     from course.datasets import data_directory, files
 
-    # File to the function that fetches it, and the shape of its images.
-    known = {"mnist.npz": ("load_mnist", (28, 28))}
+    # File to the function that fetches it, the shape of its images and of its labels.
+    known = {
+        "mnist.npz": ("load_mnist", (28, 28), ()),
+        "cifar10.npz": ("load_cifar10", (32, 32, 3), (1,)),
+    }
     folder = data_directory()
-    for name, (loader, shape) in known.items():
+    for name, (loader, *shapes) in known.items():
         path = folder / name
         if not path.is_file():
             fetch = f'python -c "from course import datasets; datasets.{loader}()"'
             yield NOTE, f"{name} is not in {folder}, and grading needs none: {fetch} fetches it."
             continue
         try:
-            files.read_arrays(path, shape)
+            files.read_arrays(path, *shapes)
             yield OK, f"{path}, {path.stat().st_size / 1e6:.0f} MB"
         except CourseError as error:
             yield NOTE, str(error)

@@ -1,0 +1,35 @@
+"""What the tests of downloads share: a server on this machine, and an address without one."""
+
+import contextlib
+import hashlib
+import http.server
+import threading
+
+CLOSED_PORT = "http://127.0.0.1:9/data"  # nothing listens there: as good as no network
+
+
+@contextlib.contextmanager
+def serve_bytes():
+    """Yield a function that serves bytes and returns their address and SHA-256."""
+    servers = []
+
+    def start(body, announced=None):
+        class Handler(http.server.BaseHTTPRequestHandler):
+            def do_GET(self):
+                self.send_response(200)
+                self.send_header("Content-Length", str(announced or len(body)))
+                self.end_headers()
+                self.wfile.write(body)
+
+            def log_message(self, *arguments):
+                pass
+
+        server = http.server.ThreadingHTTPServer(("127.0.0.1", 0), Handler)
+        threading.Thread(target=server.serve_forever, args=(0.02,), daemon=True).start()
+        servers.append(server)
+        return f"http://127.0.0.1:{server.server_port}/data", hashlib.sha256(body).hexdigest()
+
+    yield start
+    for server in servers:
+        server.shutdown()
+        server.server_close()

@@ -1,8 +1,5 @@
-import hashlib
-import http.server
 import io
 import os
-import threading
 import time
 from pathlib import Path
 
@@ -12,8 +9,7 @@ import pytest
 from course import datasets
 from course.datasets import mnist
 from course.errors import CourseError
-
-CLOSED_PORT = "http://127.0.0.1:9/mnist.npz"  # nothing listens there: as good as no network
+from tests.datasets import CLOSED_PORT, serve_bytes
 
 
 def small_mnist(**changes):
@@ -46,29 +42,14 @@ def directory(tmp_path, monkeypatch):
 @pytest.fixture
 def serve(monkeypatch):
     """Let a server on this machine be where MNIST is downloaded from."""
-    servers = []
+    with serve_bytes() as start:
 
-    def start(body, announced=None):
-        class Handler(http.server.BaseHTTPRequestHandler):
-            def do_GET(self):
-                self.send_response(200)
-                self.send_header("Content-Length", str(announced or len(body)))
-                self.end_headers()
-                self.wfile.write(body)
+        def at_our_address(body, announced=None):
+            address, digest = start(body, announced)
+            monkeypatch.setattr(mnist, "ADDRESS", address)
+            monkeypatch.setattr(mnist, "SHA256", digest)
 
-            def log_message(self, *arguments):
-                pass
-
-        server = http.server.ThreadingHTTPServer(("127.0.0.1", 0), Handler)
-        threading.Thread(target=server.serve_forever, args=(0.02,), daemon=True).start()
-        servers.append(server)
-        monkeypatch.setattr(mnist, "ADDRESS", f"http://127.0.0.1:{server.server_port}/mnist.npz")
-        monkeypatch.setattr(mnist, "SHA256", hashlib.sha256(body).hexdigest())
-
-    yield start
-    for server in servers:
-        server.shutdown()
-        server.server_close()
+        yield at_our_address
 
 
 def message_of(profile="cpu"):
