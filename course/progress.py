@@ -40,7 +40,8 @@ class ProgressBar:
 
     def advance(self, work):
         """Count work as done."""
-        self._bar.update(work)
+        # Shares of a work that is no whole number add up to a little more than the whole.
+        self._bar.update(min(work, self._bar.total - self._bar.n))
 
     def end(self, text):
         """Put a sentence in the bar's place; nothing is shown after it."""

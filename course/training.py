@@ -95,4 +95,6 @@ def _cell(name, value):
         return value
     if name.endswith("accuracy"):
         return f"{100 * value:.1f} %"
+    if name.endswith("loss"):
+        return f"{value:.2f}"
     return f"{value:,}" if isinstance(value, int | np.integer) else f"{value:,.1f}"

@@ -150,13 +150,15 @@ def test_every_solution_has_an_instruction(path):
 
 @each("source")
 def test_every_fit_has_validation_data(path):
-    fits = [
-        (cell.id, {keyword.arg for keyword in node.keywords})
+    # `train_each` takes no call without them.
+    trainings = [
+        (cell.id, node.func.attr, {keyword.arg for keyword in node.keywords})
         for cell in code_cells(path)
         for node in ast.walk(tree(cell))
-        if isinstance(node, ast.Call) and getattr(node.func, "attr", "") == "fit"
+        if isinstance(node, ast.Call) and getattr(node.func, "attr", "") in ("fit", "train_each")
     ]
-    assert fits or path.parent.name in TRAINS_NOTHING
+    fits = [(name, keywords) for name, function, keywords in trainings if function == "fit"]
+    assert trainings or path.parent.name in TRAINS_NOTHING
     lacking = {name for name, keywords in fits if "validation_data" not in keywords}
     assert lacking <= FITS_WITHOUT_VALIDATION
 

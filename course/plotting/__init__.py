@@ -21,6 +21,7 @@ from course.plotting.charts import (
     confusion_matrix,
     learning_curves,
 )
+from course.plotting.comparison import compare_networks
 from course.plotting.drawing import Figure
 from course.plotting.pictures import class_rows, feature_maps, filters, image_grid
 from course.plotting.sliding import receptive_field, sliding_kernel
@@ -30,6 +31,7 @@ __all__ = [
     "accuracy_bars",
     "class_probabilities",
     "class_rows",
+    "compare_networks",
     "confusion_matrix",
     "feature_maps",
     "filters",
