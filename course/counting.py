@@ -1,4 +1,4 @@
-"""Counting networks that are too large to make: layers and shapes, without the weights."""
+"""What a network consists of and costs, also one that is too large to make."""
 
 import math
 from contextlib import contextmanager
@@ -35,12 +35,80 @@ def without_weights():
         global_state.set_global_attribute(name, waiting)
 
 
-def layer_rows(network):
-    """Return what each layer of a Sequential network costs, for tables and figures.
+# Layers that the words of `in_words` do not need.
+UNSAID = {"InputLayer", "Flatten", "Activation", "ReLU", "Softmax"}
+
+
+def in_words(network):
+    """Return the architecture of a network in words, for a table.
 
     Parameters
     ----------
-    network : keras.Sequential
+    network : keras.Model
+
+    Returns
+    -------
+    str
+        A word a layer, such as "conv(D=32,w=h=3,S=1,P=same)": D filters of w by h pixels, stride S,
+        padding P. Flattening and activations are left out.
+    """
+    words = []
+    for layer in network.layers:
+        kind = type(layer).__name__
+        if kind == "Conv2D":
+            filters = f"D={layer.filters},{_sides(layer.kernel_size)}"
+            words.append(f"conv({filters},S={_number(layer.strides)},P={layer.padding})")
+        elif kind in ("MaxPooling2D", "AveragePooling2D"):
+            name = kind.removesuffix("Pooling2D").lower() + "pool"
+            words.append(f"{name}({_sides(layer.pool_size)},S={_number(layer.strides)})")
+        elif kind == "Dropout":
+            words.append(f"dropout({layer.rate:g})")
+        elif kind == "Dense":
+            words.append(f"dense({layer.units})")
+        elif kind not in UNSAID:
+            words.append(kind.lower())
+    return " ".join(words)
+
+
+def activations(network):
+    """Return the activation of each convolution and dense layer, in their order.
+
+    Parameters
+    ----------
+    network : keras.Model
+
+    Returns
+    -------
+    list of str
+        "relu", "softmax", ..., "linear" where there is none. It makes no difference whether the
+        activation is an argument or a layer of its own; where it is both: "relu then softmax".
+    """
+    found = []
+    for layer in network.layers:
+        kind = type(layer).__name__
+        if kind in ("Conv2D", "Dense"):
+            found.append(layer.activation.__name__)
+        elif kind in ("Activation", "ReLU", "Softmax") and found:
+            name = layer.activation.__name__ if kind == "Activation" else kind.lower()
+            found[-1] = name if found[-1] == "linear" else f"{found[-1]} then {name}"
+    return found
+
+
+def _sides(pair):
+    height, width = pair
+    return f"w=h={width}" if width == height else f"w={width},h={height}"
+
+
+def _number(pair):
+    return f"{pair[0]}" if pair[0] == pair[1] else f"{pair[0]}×{pair[1]}"
+
+
+def layer_rows(network):
+    """Return what each layer of a network costs, for tables and figures.
+
+    Parameters
+    ----------
+    network : keras.Model
         Of convolutions, poolings, dense layers and others, its input known.
 
     Returns

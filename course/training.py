@@ -1,8 +1,12 @@
 """Small helpers around training: timing, accuracy in inference mode, a table of results."""
 
+import textwrap
 import time
+from itertools import zip_longest
 
 import numpy as np
+
+LONGEST_TEXT = 60  # letters of a text in a line of a table
 
 
 class Stopwatch:
@@ -72,18 +76,21 @@ def results_table(rows):
     Returns
     -------
     str
-        The table, numbers aligned to the right.
+        The table, numbers aligned to the right, long texts broken into several lines.
     """
     names = list(rows[0])
-    cells = [names] + [[_cell(name, row.get(name)) for name in names] for row in rows]
-    widths = [max(len(line[column]) for line in cells) for column in range(len(names))]
     left = [isinstance(rows[0][name], str) for name in names]
+    lines = [names]
+    for row in rows:
+        cells = [textwrap.wrap(_cell(name, row.get(name)), LONGEST_TEXT) or [""] for name in names]
+        lines += zip_longest(*cells, fillvalue="")
+    widths = [max(map(len, column)) for column in zip(*lines, strict=True)]
     lines = [
         "  ".join(
             cell.ljust(width) if is_text else cell.rjust(width)
             for cell, width, is_text in zip(line, widths, left, strict=True)
         ).rstrip()
-        for line in cells
+        for line in lines
     ]
     return "\n".join([lines[0], "-" * max(map(len, lines)), *lines[1:]])
 

@@ -72,3 +72,38 @@ def test_without_kinds_there_is_no_legend_and_what_is_none_has_no_bar():
 def test_what_cannot_be_drawn_is_refused_with_a_sentence(rows, reason):
     with pytest.raises(ValueError, match=reason):
         plotting.compare_networks(rows)
+
+
+HISTORIES = {"MLP": {"val_accuracy": [0.2, 0.3, 0.4]}, "CNN": {"val_accuracy": [0.3, 0.5]}}
+
+
+def test_curves_of_networks_share_a_panel_and_say_where_they_end():
+    figure = plotting.compare_curves(HISTORIES, title="T", chance=0.1)
+    (ax,) = figure.axes
+    mlp, cnn, chance = ax.lines
+    assert list(mlp.get_xdata()) == [1, 2, 3] and list(cnn.get_ydata()) == [0.3, 0.5]
+    named = [text.get_text() for text in ax.get_legend().get_texts()]
+    assert named == ["MLP: 40.0% after 3", "CNN: 50.0% after 2"]
+    assert mlp.get_color() != cnn.get_color() and mlp.get_linestyle() != cnn.get_linestyle()
+    assert list(chance.get_ydata()) == [0.1, 0.1] and texts(ax) == ["chance, 10%"]
+    assert (ax.get_title("left"), ax.get_xlabel()) == ("T", "epoch")
+    assert plt.get_fignums() == []
+
+
+def test_curves_of_a_single_epoch_are_drawn():
+    figure = plotting.compare_curves({"a": {"val_accuracy": [0.5]}})
+    figure.draw_without_rendering()
+    assert figure.axes[0].lines[0].get_marker() != "None"
+
+
+@pytest.mark.parametrize(
+    ("histories", "reason"),
+    [
+        ({}, "at least one network"),
+        ({"a": {"loss": [1.0]}}, "'a' must hold 'val_accuracy'"),
+        ({"a": {"val_accuracy": []}}, "'a' must hold 'val_accuracy'"),
+    ],
+)
+def test_curves_without_numbers_are_refused_with_a_sentence(histories, reason):
+    with pytest.raises(ValueError, match=reason):
+        plotting.compare_curves(histories)

@@ -114,3 +114,40 @@ def test_an_error_in_the_block_comes_out_and_leaves_keras_as_it_was():
         raise ValueError("wrong")
     weights = keras.Sequential([keras.Input((3,)), layers.Dense(2)]).get_weights()
     assert np.ptp(weights[0]) > 0
+
+
+def test_an_architecture_in_words_leaves_out_what_goes_without_saying():
+    network = keras.Sequential(
+        [
+            keras.Input((16, 16, 3)),
+            layers.Conv2D(4, 3, padding="same"),
+            layers.BatchNormalization(),
+            layers.ReLU(),
+            layers.Conv2D(5, (2, 4), strides=(1, 2), activation="relu"),
+            layers.MaxPooling2D(3, strides=2),
+            layers.AveragePooling2D(2),
+            layers.Dropout(0.25),
+            layers.Flatten(),
+            layers.Dense(7, activation="relu"),
+            layers.Dense(2),
+            layers.Softmax(),
+        ]
+    )
+    assert counting.in_words(network).split() == [
+        "conv(D=4,w=h=3,S=1,P=same)",
+        "batchnormalization",
+        "conv(D=5,w=4,h=2,S=1×2,P=valid)",
+        "maxpool(w=h=3,S=2)",
+        "averagepool(w=h=2,S=2)",
+        "dropout(0.25)",
+        "dense(7)",
+        "dense(2)",
+    ]
+    assert counting.activations(network) == ["relu", "relu", "relu", "softmax"]
+
+
+def test_an_activation_twice_is_told():
+    network = keras.Sequential(
+        [keras.Input((4,)), layers.Dense(3, activation="relu"), layers.Softmax(), layers.Dense(2)]
+    )
+    assert counting.activations(network) == ["relu then softmax", "linear"]

@@ -58,6 +58,7 @@ def every_figure(pictures):
     yield plotting.filters(kernel)
     yield plotting.filters(np.repeat(kernel, 3, axis=2))
     yield plotting.feature_maps(kernel[:, :, 0], image=pictures[0])
+    yield plotting.patch_blocks(np.zeros((3, 9, 5, 5, 3)))
     yield plotting.class_probabilities(np.full(10, 0.1), DIGITS, image=pictures[0], true_name=3)
 
 
@@ -331,3 +332,31 @@ def test_wrong_input_is_one_sentence(case):
     with pytest.raises(ValueError, match=message) as raised:
         draw()
     assert "\n" not in str(raised.value)
+
+
+def test_patches_stand_in_their_filters_block_the_strongest_first():
+    patches = np.zeros((1, 9, 4, 4, 3))
+    patches[0, 0], patches[0, 5] = 1, 0.5  # upper left; middle row, right
+    figure = plotting.patch_blocks(patches, ["a"], title="T")
+    (ax,) = figure.axes
+    assert texts(figure) == ["a"] and ax.get_title("left") == "T"
+    page = ax.images[0].get_array()
+    zoom = page.shape[1] // 14  # three patches of 4 pixels and two lines between them
+    block = page[-14 * zoom :: zoom, ::zoom, 0]
+    expected = np.zeros((14, 14))
+    expected[:4, :4], expected[5:9, 10:] = 255, 128
+    expected[[4, 9], :], expected[:, [4, 9]] = 255, 255
+    np.testing.assert_array_equal(block, expected)
+
+
+@pytest.mark.parametrize(
+    ("shape", "captions", "message"),
+    [
+        ((2, 9, 4, 4), None, "must have the shape"),
+        ((2, 9, 4, 4, 1), None, "must have the shape"),
+        ((2, 9, 4, 4, 3), ["a"], "captions must hold 2, one a filter; got 1"),
+    ],
+)
+def test_patches_of_another_shape_are_refused(shape, captions, message):
+    with pytest.raises(ValueError, match=message):
+        plotting.patch_blocks(np.zeros(shape), captions)

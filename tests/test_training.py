@@ -75,3 +75,12 @@ def test_a_results_table_aligns_names_to_the_left_and_numbers_to_the_right():
 
 def test_a_results_table_ignores_columns_that_the_first_row_lacks():
     assert "seconds" not in results_table([{"network": "a"}, {"network": "b", "seconds": 1.0}])
+
+
+def test_a_results_table_breaks_long_texts_between_words():
+    words = " ".join(f"layer({number})" for number in range(12))
+    table = results_table([{"network": "a", "seconds": 1.0, "words": words}, {"network": "b"}])
+    lines = table.splitlines()
+    assert lines[2] == "a            1.0  " + " ".join(words.split()[:6])
+    assert lines[3] == " " * 18 + " ".join(words.split()[6:])
+    assert lines[4] == "b              -  -"

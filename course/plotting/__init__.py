@@ -21,9 +21,9 @@ from course.plotting.charts import (
     confusion_matrix,
     learning_curves,
 )
-from course.plotting.comparison import compare_networks
+from course.plotting.comparison import compare_curves, compare_networks
 from course.plotting.drawing import Figure
-from course.plotting.pictures import class_rows, feature_maps, filters, image_grid
+from course.plotting.pictures import class_rows, feature_maps, filters, image_grid, patch_blocks
 from course.plotting.sliding import receptive_field, sliding_kernel
 
 __all__ = [
@@ -31,6 +31,7 @@ __all__ = [
     "accuracy_bars",
     "class_probabilities",
     "class_rows",
+    "compare_curves",
     "compare_networks",
     "confusion_matrix",
     "feature_maps",
@@ -38,6 +39,7 @@ __all__ = [
     "image_grid",
     "layer_bars",
     "learning_curves",
+    "patch_blocks",
     "receptive_field",
     "sliding_kernel",
     "volumes",

@@ -1,7 +1,8 @@
-"""Networks side by side: what each costs and what it reaches, a panel a quantity."""
+"""Networks side by side: what each costs, what it reaches, and how it got there."""
 
 import numpy as np
 from matplotlib.patches import Patch
+from matplotlib.ticker import MaxNLocator, PercentFormatter
 
 from course.plotting.drawing import (
     BLUE,
@@ -16,6 +17,7 @@ from course.plotting.drawing import (
 
 COLORS = (BLUE, VERMILLION, ORANGE, "#009E73", "#CC79A7", "#56B4E9")  # Okabe-Ito
 HATCHES = ("", "//", "..", "xx", "\\\\", "--")
+LINES = ("-o", "--s", "-.^", ":D", "-v", "--P")
 BETTER = {"accuracy": "longer is better", "loss": "shorter is better"}
 
 
@@ -86,6 +88,57 @@ def compare_networks(rows, title="", chance=None) -> Figure:
     if title:
         above = 0.6 if any(kinds) else 0.35
         figure.suptitle(title, x=0, y=1 + above / height, ha="left", va="bottom", fontsize=11)
+    return figure
+
+
+def compare_curves(histories, title="", chance=None) -> Figure:
+    """Draw the validation accuracy of several networks against the epoch, in one panel.
+
+    Parameters
+    ----------
+    histories : dict of (dict of lists)
+        Name to history, each with "val_accuracy", one share from 0 to 1 an epoch. The numbers of
+        epochs may differ.
+    title : str
+    chance : float, optional
+        The accuracy of guessing, a share: a dotted line.
+
+    Raises
+    ------
+    ValueError
+        Where there is no history, or one has no validation accuracy.
+    """
+    if not histories:
+        raise ValueError("histories must hold at least one network.")
+    for name, history in histories.items():
+        if not len(history.get("val_accuracy", ())):
+            raise ValueError(f"the history of {name!r} must hold 'val_accuracy', one an epoch.")
+    figure = Figure(figsize=(0.75 * PAGE_INCHES, 3.2))
+    ax = figure.add_axes((0, 0, 1, 1))
+    last = max(len(history["val_accuracy"]) for history in histories.values())
+    for number, (name, history) in enumerate(histories.items()):
+        shares = np.asarray(history["val_accuracy"])
+        looks = {"color": COLORS[number % len(COLORS)], "markersize": 4}
+        line = LINES[number % len(LINES)]
+        label = f"{name}: {shares[-1]:.1%} after {len(shares)}"
+        ax.plot(range(1, len(shares) + 1), shares, line, label=label, **looks)
+    if chance is not None:
+        ax.axhline(chance, color="black", linestyle=":", linewidth=1.2)
+        ax.annotate(
+            f"chance, {chance:.0%}", (1, chance), (0, 3), textcoords="offset points", size=9
+        )
+    ax.set_ylim(0, None)
+    ax.set_xlim(0.8, last + 0.2)
+    ax.xaxis.set_major_locator(MaxNLocator(8, integer=True, min_n_ticks=1))
+    ax.yaxis.set_major_formatter(PercentFormatter(1))
+    ax.set_xlabel("epoch")
+    ax.set_ylabel("validation accuracy (% of pictures)")
+    ax.grid(alpha=0.3)
+    ax.spines[["top", "right"]].set_visible(False)
+    ax.legend(
+        loc="upper left", bbox_to_anchor=(1.02, 1), frameon=False, fontsize=9, borderaxespad=0
+    )
+    ax.set_title(title or "The higher the better", **TITLE)
     return figure
 
 

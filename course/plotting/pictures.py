@@ -153,3 +153,45 @@ def feature_maps(maps, image=None, columns=8, title="") -> Figure:
     if image is not None:
         add_picture(figure, image, "input")
     return figure
+
+
+def patch_blocks(patches, captions=None, columns=8, title="") -> Figure:
+    """Show the patches that excite each filter most, those of a filter in one block.
+
+    After Zeiler and Fergus (2014), "Visualizing and Understanding Convolutional Networks".
+
+    Parameters
+    ----------
+    patches : array, (filters, patches, h, w, 3)
+        The strongest first. Floats from 0 to 1, or whole numbers from 0 to 255.
+    captions : sequence of str, optional
+        One for each filter; without them, their numbers.
+    columns : int
+        Blocks in a row.
+    title : str
+
+    Raises
+    ------
+    ValueError
+        Where the shape is wrong or there is not one caption for each filter.
+    """
+    patches = np.asarray(patches)
+    right = patches.ndim == 5 and patches.shape[4] == 3 and patches.size > 0
+    check_shape("patches", patches, "(filters, patches, h, w, 3)", right)
+    filters, number, height, width = patches.shape[:4]
+    if captions is not None and len(captions) != filters:
+        raise ValueError(f"captions must hold {filters}, one a filter; got {len(captions)}.")
+    pixels = as_rgb(patches.reshape(-1, height, width, 3)).reshape(patches.shape)
+    across = int(np.ceil(np.sqrt(number)))
+    down = -(-number // across)
+    # As many pixels as the patches, and a white line between two of them.
+    blocks = np.full((filters, down * (height + 1) - 1, across * (width + 1) - 1, 3), 255, np.uint8)
+    for place in range(number):
+        row, column = place // across * (height + 1), place % across * (width + 1)
+        blocks[:, row : row + height, column : column + width] = pixels[:, place]
+    names = list(range(filters)) if captions is None else captions
+    counted = f"{number} patch{'es' * (number > 1)} of {height} by {width} pixels"
+    title = title or f"For each of {filters} filters the {counted} that excite it most"
+    return draw_tiles(
+        blocks, columns, names, title, "In each block the strongest at the upper left"
+    )
