@@ -182,6 +182,9 @@ def _train(run, job, training_data, validation_data, bar, place):
             f"{place}, epoch {epoch + 1} of {job.epochs}, validation {logs['val_accuracy']:.1%}"
         ),
     )
+    # The few steps of a smoke run do not pay for being traced first.
+    eagerly = network.run_eagerly
+    network.run_eagerly = eagerly or run.profile == "smoke"
     keras.utils.set_random_seed(run.seed)
     start = time.perf_counter()
     history = network.fit(
@@ -198,6 +201,7 @@ def _train(run, job, training_data, validation_data, bar, place):
         float(network.evaluate(*part, batch_size=500, verbose=0, return_dict=True)["accuracy"])
         for part in (seen, validation_data)
     )
+    network.run_eagerly = eagerly
     return {
         "name": job.specification["name"],
         "specification": job.specification,

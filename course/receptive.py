@@ -97,6 +97,35 @@ def patches(pictures, places, field):
     return cut
 
 
+def only_inside(maps, field, pictures):
+    """Return maps without the responses whose field reaches out of the picture.
+
+    Parameters
+    ----------
+    maps : array, (n, h, w, filters)
+        A layer's maps.
+    field : Field
+        The layer's receptive field.
+    pictures : array, (n, height, width, c)
+        What the maps were made from.
+
+    Returns
+    -------
+    ndarray, (n, h, w, filters)
+        A copy with minus infinity in their place, so that none of them is the largest.
+    """
+    maps, sides = np.asarray(maps), np.shape(pictures)[1:3]
+    inside = [np.arange(len(maps))]
+    for places, side, size, step, start in zip(
+        maps.shape[1:3], sides, field.size, field.step, field.start, strict=True
+    ):
+        first = start + step * np.arange(places)
+        inside.append(np.flatnonzero((first >= 0) & (first + size <= side)))
+    kept = np.full_like(maps, -np.inf)
+    kept[np.ix_(*inside)] = maps[np.ix_(*inside)]
+    return kept
+
+
 def _chain(network, layer):
     """Return the layers from the input to this one, or raise a CourseError."""
     layers = list(network.layers)

@@ -6,7 +6,8 @@ from itertools import zip_longest
 
 import numpy as np
 
-LONGEST_TEXT = 60  # letters of a text in a line of a table
+# Letters: of a text in one line of a table, and of a whole line before headings are broken too.
+LONGEST_TEXT, LONGEST_LINE = 44, 100
 
 
 class Stopwatch:
@@ -80,19 +81,28 @@ def results_table(rows):
     """
     names = list(rows[0])
     left = [isinstance(rows[0][name], str) for name in names]
-    lines = [names]
+    body = []
     for row in rows:
         cells = [textwrap.wrap(_cell(name, row.get(name)), LONGEST_TEXT) or [""] for name in names]
-        lines += zip_longest(*cells, fillvalue="")
-    widths = [max(map(len, column)) for column in zip(*lines, strict=True)]
+        body += zip_longest(*cells, fillvalue="")
+    head = [names]
+    if sum(_widths(head + body)) + 2 * (len(names) - 1) > LONGEST_LINE:
+        broken = [name.split() for name in names]
+        height = max(map(len, broken))
+        head = list(zip(*[[""] * (height - len(each)) + each for each in broken], strict=True))
+    widths = _widths(head + body)
     lines = [
         "  ".join(
             cell.ljust(width) if is_text else cell.rjust(width)
             for cell, width, is_text in zip(line, widths, left, strict=True)
         ).rstrip()
-        for line in lines
+        for line in head + body
     ]
-    return "\n".join([lines[0], "-" * max(map(len, lines)), *lines[1:]])
+    return "\n".join([*lines[: len(head)], "-" * max(map(len, lines)), *lines[len(head) :]])
+
+
+def _widths(lines):
+    return [max(map(len, column)) for column in zip(*lines, strict=True)]
 
 
 def _cell(name, value):

@@ -258,6 +258,28 @@ def test_the_smoke_profile_keeps_in_memory_and_never_reads_a_file(build, picture
     assert "2 of them kept" in capsys.readouterr().out
 
 
+def test_a_smoke_run_traces_no_training_and_leaves_the_network_as_it_was(build, pictures):
+    import keras
+
+    trainings = []
+
+    def watched(specification):
+        network = build(specification)
+        network.run_eagerly = False
+        fit = network.fit
+        network.fit = lambda *data, **options: (
+            trainings.append(network.run_eagerly) or fit(*data, **options)
+        )
+        return network
+
+    for profile in ("smoke", "cpu"):
+        (result,) = train(
+            course.Run(profile, 5, keras.backend.backend(), "CPU"), watched, pictures, [MINE[0]]
+        )
+        assert result.network.run_eagerly is False
+    assert trainings == [True, False]
+
+
 @pytest.mark.parametrize(
     ("specifications", "sentence"),
     [

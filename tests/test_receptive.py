@@ -6,7 +6,7 @@ import pytest
 from keras import layers
 
 from course.errors import CourseError
-from course.receptive import Field, field_of, patches
+from course.receptive import Field, field_of, only_inside, patches
 
 CHAINS = {
     "one convolution": [layers.Conv2D(1, 3)],
@@ -106,3 +106,18 @@ def test_patches_are_what_a_padded_picture_shows():
             np.testing.assert_array_equal(patch, expected)
         else:
             assert (patch == 0.5).all()
+
+
+@pytest.mark.parametrize("name", ["same padding", "strides", "pooling between"])
+def test_responses_at_the_edge_are_left_out_where_the_field_reaches_out(name):
+    network = with_ones(CHAINS[name])
+    field = field_of(network, network.layers[-1])
+    pictures = np.ones((2, HEIGHT, WIDTH, 1), "float32")
+    maps = np.asarray(network.predict(pictures, verbose=0))
+    kept = only_inside(maps, field, pictures)
+    for row, column in np.ndindex(maps.shape[1:3]):
+        is_inside = touched(field, row, column).sum() == np.prod(field.size)
+        expected = maps[:, row, column] if is_inside else -np.inf
+        assert (kept[:, row, column] == expected).all()
+    assert np.isfinite(maps).all(), "the maps that were handed in stay as they were"
+    assert 0 < np.isfinite(kept).sum() < kept.size

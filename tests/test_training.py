@@ -81,6 +81,18 @@ def test_a_results_table_breaks_long_texts_between_words():
     words = " ".join(f"layer({number})" for number in range(12))
     table = results_table([{"network": "a", "seconds": 1.0, "words": words}, {"network": "b"}])
     lines = table.splitlines()
-    assert lines[2] == "a            1.0  " + " ".join(words.split()[:6])
-    assert lines[3] == " " * 18 + " ".join(words.split()[6:])
-    assert lines[4] == "b              -  -"
+    assert lines[2] == "a            1.0  " + " ".join(words.split()[:5])
+    assert lines[3] == " " * 18 + " ".join(words.split()[5:10])
+    assert lines[4] == " " * 18 + " ".join(words.split()[10:])
+    assert lines[5] == "b              -  -"
+
+
+def test_a_results_table_breaks_its_headings_where_it_is_too_wide():
+    row = {"network": "a", "validation accuracy": 0.5, "seconds": 1.0}
+    assert results_table([row]).splitlines()[0] == "network  validation accuracy  seconds"
+    lines = results_table([row | {f"loss number {n}": 0.25 for n in range(6)}]).splitlines()
+    assert lines[0].split() == ["loss"] * 6
+    assert lines[1].split() == ["validation"] + ["number"] * 6
+    assert lines[2].split() == ["network", "accuracy", "seconds", *"012345"]
+    assert lines[4].split()[:4] == ["a", "50.0", "%", "1.0"]
+    assert max(map(len, lines)) < 100

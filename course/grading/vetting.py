@@ -12,6 +12,8 @@ NEVER = {
     "TextVectorization", "StringLookup", "IntegerLookup", "Pipeline", "Model", "RNN",
     "MeanMetricWrapper", "LossFunctionWrapper", "Loss", "Metric", "Optimizer",
 }  # fmt: skip
+# What a sum, difference or product of two outputs is in a configuration, as in `x + before`.
+ARITHMETIC = {("keras.src.ops.numpy", name) for name in ("Add", "Subtract", "Multiply")}
 ROOMS = [
     "layers",
     "initializers",
@@ -84,7 +86,7 @@ def _classes():
             if isinstance(value, type) and name not in NEVER
         }
     found |= {("keras", name) for room, name in found if room == "keras.dtype_policies"}
-    return found
+    return found | ARITHMETIC
 
 
 @lru_cache

@@ -130,7 +130,7 @@ def compare_curves(histories, title="", chance=None) -> Figure:
     ax.set_ylim(0, None)
     ax.set_xlim(0.8, last + 0.2)
     ax.xaxis.set_major_locator(MaxNLocator(8, integer=True, min_n_ticks=1))
-    ax.yaxis.set_major_formatter(PercentFormatter(1))
+    ax.yaxis.set_major_formatter(PercentFormatter(1, decimals=0))
     ax.set_xlabel("epoch")
     ax.set_ylabel("validation accuracy (% of pictures)")
     ax.grid(alpha=0.3)

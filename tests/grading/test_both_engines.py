@@ -15,6 +15,9 @@ pytestmark = pytest.mark.slow
 ASSIGNMENTS = sorted(path.parent.name for path in (ROOT / "source").glob("*/*.ipynb"))
 # The steps of autograde as nbgrader comes with them; students get the same release.
 STOCK = "\ndel c['Autograde']\nc.Execute.timeout = 120\n"
+# Of every assignment but 02-mnist: what earns all, nothing and a part. The stock engine takes up
+# to half a minute for each, and where the engines differ, all fixtures of one assignment show it.
+SAMPLE = {"solved", "untouched", "typical-slips"}
 LATE = "\nc.LateSubmissionPlugin.penalty_method = 'zero'\n"
 
 
@@ -66,9 +69,11 @@ def test_there_is_an_assignment_to_grade_with_both():
 
 
 @pytest.mark.parametrize("name", ASSIGNMENTS)
-def test_both_engines_give_each_cell_of_each_fixture_the_same_score(name, tmp_path):
+def test_both_engines_give_each_cell_of_the_fixtures_the_same_score(name, tmp_path):
     readable = [key for key, one in behaviours(name).items() if not one.get("truncate")]
-    assert len(readable) >= 2, "an assignment needs fixtures: at least solved and untouched"
+    if name != "02-mnist":
+        readable = [key for key in readable if key in SAMPLE]
+        assert len(readable) == len(SAMPLE), f"an assignment needs the fixtures {SAMPLE}"
     ours = lay_out_fixtures(tmp_path / "ours", name, readable)
     stock = make_stock(ours, tmp_path / "stock", name)
     grade_with_both(ours, stock, name)

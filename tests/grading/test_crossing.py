@@ -424,6 +424,13 @@ def nested():
     return keras.Model(inputs, layers.Dense(2)(inner(inputs)))
 
 
+def arithmetic():
+    inputs = keras.Input(shape=(8, 8, 3))
+    x = layers.Conv2D(3, 3, padding="same")(inputs)
+    x = layers.ReLU()((x + inputs) * x - inputs)
+    return keras.Model(inputs, layers.Dense(5)(x))
+
+
 def inputs_of(model):
     draw = np.random.default_rng(0)
     arrays = [draw.random((6, *each.shape[1:]), dtype="float32") for each in model.inputs]
@@ -431,7 +438,7 @@ def inputs_of(model):
 
 
 @pytest.mark.slow
-@pytest.mark.parametrize("make", [sequential, residual, two_and_two, nested])
+@pytest.mark.parametrize("make", [sequential, residual, two_and_two, nested, arithmetic])
 def test_a_model_arrives_as_it_was(make):
     model, link = make(), Link()
     arrived = cross(model, link)
@@ -587,6 +594,11 @@ def with_layer(*parts):
     return keras.Sequential([keras.Input(shape=(4, 2)), *parts])
 
 
+def with_operation():
+    inputs = keras.Input(shape=(4,))
+    return keras.Model(inputs, layers.Dense(2)(keras.ops.exp(inputs)))
+
+
 REFUSED = {
     "lambda": lambda: with_layer(layers.Lambda(lambda x: x)),
     "custom layer": lambda: with_layer(_Layer()),
@@ -596,6 +608,7 @@ REFUSED = {
     "own initializer": lambda: with_layer(layers.Dense(2, kernel_initializer=lambda *a, **k: 0)),
     "time distributed": lambda: with_layer(layers.TimeDistributed(_Registered(2))),
     "nested": lambda: with_layer(with_layer(layers.Lambda(lambda x: x))),
+    "another operation": with_operation,
 }
 
 
@@ -663,6 +676,8 @@ EVIL = [
     config_with(module="keras.src.layers.core.dense"),
     config_with(module="keras.layers.Dense"),
     config_with(module="keras"),
+    config_with(module="keras.src.ops.numpy"),
+    config_with(module="keras.src.ops.numpy", class_name="Arange"),
     config_with(module=5),
     config_with(module={}),
     config_with(registered_name="Custom>_Registered"),
