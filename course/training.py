@@ -2,12 +2,10 @@
 
 import textwrap
 import time
-from itertools import zip_longest
 
 import numpy as np
 
-# Letters: of a text in one line of a table, and of a whole line before headings are broken too.
-LONGEST_TEXT, LONGEST_LINE = 44, 100
+LINE, TEXT, NARROW_TEXT = 100, 44, 28  # letters of a table's line and of a text in it
 
 
 class Stopwatch:
@@ -81,16 +79,14 @@ def results_table(rows):
     """
     names = list(rows[0])
     left = [isinstance(rows[0][name], str) for name in names]
-    body = []
-    for row in rows:
-        cells = [textwrap.wrap(_cell(name, row.get(name)), LONGEST_TEXT) or [""] for name in names]
-        body += zip_longest(*cells, fillvalue="")
-    head = [names]
-    if sum(_widths(head + body)) + 2 * (len(names) - 1) > LONGEST_LINE:
-        broken = [name.split() for name in names]
-        height = max(map(len, broken))
-        head = list(zip(*[[""] * (height - len(each)) + each for each in broken], strict=True))
-    widths = _widths(head + body)
+    # As it stands, with headings of several lines, and with narrow texts too: the first that fits.
+    for break_headings, letters in [(False, TEXT), (True, TEXT), (True, NARROW_TEXT)]:
+        head = [[name.split() if break_headings else [name] for name in names]]
+        body = [[_lines(_cell(name, row.get(name)), letters) for name in names] for row in rows]
+        head, body = _spread(head, at_bottom=True), _spread(body)
+        widths = [max(map(len, column)) for column in zip(*head, *body, strict=True)]
+        if sum(widths) + 2 * (len(widths) - 1) <= LINE:
+            break
     lines = [
         "  ".join(
             cell.ljust(width) if is_text else cell.rjust(width)
@@ -101,8 +97,20 @@ def results_table(rows):
     return "\n".join([*lines[: len(head)], "-" * max(map(len, lines)), *lines[len(head) :]])
 
 
-def _widths(lines):
-    return [max(map(len, column)) for column in zip(*lines, strict=True)]
+def _lines(text, letters):
+    return textwrap.wrap(text, letters, break_long_words=False) or [""]
+
+
+def _spread(rows, at_bottom=False):
+    """Return the lines of rows whose cells have several, the missing ones empty."""
+    lines = []
+    for cells in rows:
+        height = max(map(len, cells))
+        room = [[""] * (height - len(cell)) for cell in cells]
+        pairs = zip(room, cells, strict=True)
+        cells = [empty + cell if at_bottom else cell + empty for empty, cell in pairs]
+        lines += zip(*cells, strict=True)
+    return lines
 
 
 def _cell(name, value):
