@@ -1,4 +1,5 @@
 import json
+from concurrent.futures import ThreadPoolExecutor
 
 import numpy as np
 import pytest
@@ -82,6 +83,42 @@ def test_the_solved_notebook_runs_on_other_backends(tmp_path, course_command, ba
     folder = root / "build" / "runs" / "02-mnist" / f"smoke-seed0-{backend}"
     assert f" on {backend}, " in json.dumps(executed(folder)["cells"])
     assert json.loads((folder / "metrics.json").read_text())["metrics"]["parameters"] == 1_199_882
+
+
+# What must come out of the smoke runs of the assignments on CIFAR-10, whatever computes it.
+STRUCTURE = {
+    "04-mlp-vs-cnn": {
+        "one_layer_parameters": 30_730,
+        "hidden_parameters": 394_634,
+        "three_layers_parameters": 563_082,
+        "simple_cnn_parameters": 82_826,
+    },
+    "05-deeper-cnn": {
+        "model_1_parameters": 181_162,
+        "model_2_parameters": 252_378,
+        "deep_parameters": [7_658, 12_298, 12_298],
+        "receptive_fields": [5, 9, 14, 18],
+    },
+}
+
+
+@pytest.mark.slow
+@pytest.mark.jax
+def test_the_networks_on_cifar_10_run_on_jax(tmp_path, course_command):
+    # Most of the time is XLA's, which compiles each operation anew: the two run side by side.
+    pytest.importorskip("jax")
+    root = copy_of_course(tmp_path)
+
+    def run(name):
+        return course_command("run", name, "--profile", "smoke", cwd=root, KERAS_BACKEND="jax")
+
+    with ThreadPoolExecutor() as pool:
+        finished = dict(zip(STRUCTURE, pool.map(run, STRUCTURE), strict=True))
+    for name, expected in STRUCTURE.items():
+        assert finished[name].returncode == 0, finished[name].stderr
+        path = root / "build" / "runs" / name / "smoke-seed0-jax" / "metrics.json"
+        metrics = json.loads(path.read_text())["metrics"]
+        assert {key: metrics[key] for key in expected} == expected
 
 
 RECORD = f"""
