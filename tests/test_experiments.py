@@ -5,6 +5,7 @@ import subprocess
 import sys
 import threading
 import time
+from dataclasses import replace
 from pathlib import Path
 
 import numpy as np
@@ -258,7 +259,7 @@ def test_the_smoke_profile_keeps_in_memory_and_never_reads_a_file(build, picture
     assert "2 of them kept" in capsys.readouterr().out
 
 
-def test_a_smoke_run_traces_no_training_and_leaves_the_network_as_it_was(build, pictures):
+def test_a_smoke_run_traces_no_training_and_leaves_the_network_as_it_was(run, build, pictures):
     import keras
 
     trainings = []
@@ -273,9 +274,8 @@ def test_a_smoke_run_traces_no_training_and_leaves_the_network_as_it_was(build, 
         return network
 
     for profile in ("smoke", "cpu"):
-        (result,) = train(
-            course.Run(profile, 5, keras.backend.backend(), "CPU"), watched, pictures, [MINE[0]]
-        )
+        each = replace(run, profile=profile, backend=keras.backend.backend())
+        (result,) = train(each, watched, pictures, [MINE[0]])
         assert result.network.run_eagerly is False
     assert trainings == [True, False]
 
