@@ -1,6 +1,5 @@
 """Assignment 05: its parameter counts, shapes and figures, by Keras and by the solutions."""
 
-import json
 from itertools import groupby
 
 import keras
@@ -10,9 +9,8 @@ from keras import layers
 
 from course import counting, receptive
 from tests.benchmarks import recipes
-from tests.submissions import ROOT
+from tests.submissions import source_cells
 
-SOURCE = ROOT / "source" / "05-deeper-cnn" / "deeper_cnn.ipynb"
 DEFINED = ["doubled", "compiled", "build_model_1", "model-1-list", "build_network", "model_2"]
 DEFINED += ["what_changed", "my_networks", "build_deep", "strongest"]
 
@@ -20,8 +18,7 @@ DEFINED += ["what_changed", "my_networks", "build_deep", "strongest"]
 @pytest.fixture(scope="module")
 def cells():
     """Return the source notebook's cells by id."""
-    notebook = json.loads(SOURCE.read_text(encoding="utf-8"))
-    return {cell["id"]: "".join(cell["source"]) for cell in notebook["cells"]}
+    return source_cells("05-deeper-cnn")
 
 
 @pytest.fixture(scope="module")

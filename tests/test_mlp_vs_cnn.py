@@ -1,7 +1,5 @@
 """Assignment 04: its parameter counts, shapes and rules, by Keras and by the solutions."""
 
-import json
-
 import keras
 import numpy as np
 import pytest
@@ -9,9 +7,8 @@ from keras import layers
 
 from course.counting import layer_rows
 from tests.benchmarks import recipes
-from tests.submissions import ROOT
+from tests.submissions import source_cells
 
-SOURCE = ROOT / "source" / "04-mlp-vs-cnn" / "mlp_vs_cnn.ipynb"
 DEFINED = ["split_and_scale", "build_one_layer", "weight_pictures", "describe", "build_mlp"]
 DEFINED += ["my_mlps", "choose", "two-ways", "build_functional", "what_else_changed"]
 DEFINED += ["build_simple_cnn", "build_cnn", "examine", "shuffle-pixels", "move"]
@@ -20,8 +17,7 @@ DEFINED += ["build_simple_cnn", "build_cnn", "examine", "shuffle-pixels", "move"
 @pytest.fixture(scope="module")
 def cells():
     """Return the source notebook's cells by id."""
-    notebook = json.loads(SOURCE.read_text(encoding="utf-8"))
-    return {cell["id"]: "".join(cell["source"]) for cell in notebook["cells"]}
+    return source_cells("04-mlp-vs-cnn")
 
 
 @pytest.fixture(scope="module")

@@ -9,9 +9,8 @@ import pytest
 from keras import layers
 
 from course import counting, questions
-from tests.submissions import ROOT
+from tests.submissions import ROOT, source_cells
 
-SOURCE = ROOT / "source" / "03-vgg16" / "vgg16.ipynb"
 TOTALS = {
     "A": 132_863_336,
     "A-LRN": 132_863_336,
@@ -30,8 +29,7 @@ SOLUTIONS += ["weight_layers", "build_vgg", "count_parameters", "answers"]
 @pytest.fixture(scope="module")
 def cells():
     """Return the source notebook's cells by id."""
-    notebook = json.loads(SOURCE.read_text(encoding="utf-8"))
-    return {cell["id"]: "".join(cell["source"]) for cell in notebook["cells"]}
+    return source_cells("03-vgg16")
 
 
 @pytest.fixture(scope="module")

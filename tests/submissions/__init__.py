@@ -45,6 +45,12 @@ def solved(assignment, root=ROOT):
     return release
 
 
+def source_cells(assignment, root=ROOT):
+    """Return the text of each cell of an assignment's source notebook by cell id."""
+    cells = _read(root, "source", assignment)["cells"]
+    return {cell["id"]: "".join(cell["source"]) for cell in cells}
+
+
 def submission(assignment, behaviour, root=ROOT):
     """Return the text of a fixture's notebook file."""
     if behaviour.get("from") == "release":
