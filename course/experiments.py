@@ -12,10 +12,12 @@ person; seven copies of a cell are not. Whoever interrupts the cell runs it agai
 the network that was interrupted.
 """
 
+import itertools
 import time
-from dataclasses import dataclass, field
+from dataclasses import asdict, dataclass, field, fields
 
 from course.errors import CourseError
+from course.fitting import Recipe, Table, fit
 from course.progress import ProgressBar
 from course.results import fingerprint, open_results
 from course.specifications import check_names, prepare
@@ -65,16 +67,15 @@ class Interrupted(KeyboardInterrupt):
         return [f"Interrupted: {self}"]
 
 
-def train_each(
-    run, specifications, build, training_data, validation_data, epochs=10, batch_size=128
-):
+def train_each(run, specifications, build, training_data, validation_data, **recipe):
     """Train a network for each specification, and keep each as soon as it is done.
 
     Parameters
     ----------
     run : course.Run
         What `course.setup` returned: its seed starts every network. Results lie in the folder
-        `results` beside the notebook; in the smoke profile they stay in memory.
+        `results` beside the notebook, or on a mounted Google Drive; in the smoke profile they stay
+        in memory.
     specifications : list of dict
         Each with a "name" of its own and whatever `build` reads. "epochs" and "batch_size" count
         for that network alone.
@@ -83,7 +84,9 @@ def train_each(
         built before the first is trained, so that a slip in the last one shows at once.
     training_data, validation_data : (ndarray, ndarray)
         Pictures and labels.
-    epochs, batch_size : int
+    **recipe
+        Of `course.fitting.Recipe`: epochs (10 unless given) and batch_size (128); if wanted
+        learning_rate, warm_up, and the switches on_device, mixed_precision and steps_per_call.
 
     Returns
     -------
@@ -100,12 +103,13 @@ def train_each(
     Notes
     -----
     Kept results are used again where everything is the same: the network as built, its optimizer
-    and loss, pictures, labels, epochs, batch size, seed, profile, backend.
+    and loss, pictures, labels, recipe, seed, profile, backend.
     """
     check_names(specifications)
+    recipe = _recipe(recipe)
     data = fingerprint(*training_data, *validation_data)
     jobs = [
-        prepare(run, specification, build, data, len(training_data[0]), epochs, batch_size)
+        prepare(run, specification, build, data, len(training_data[0]), recipe)
         for specification in specifications
     ]
     shelf = open_results(run)
@@ -114,15 +118,17 @@ def train_each(
         for job in jobs
     ]
     bar = ProgressBar(sum(job.work for job, found in zip(jobs, kept, strict=True) if not found))
-    results = []
+    results, table = [], None
     try:
         for job, found in zip(jobs, kept, strict=True):
             if found:
                 record, weights = found
                 job.network.set_weights(weights)
             else:
+                if recipe.on_device and table is None:
+                    table = Table(training_data, validation_data)
                 place = f"{len(results) + 1} of {len(jobs)}, {job.specification['name']}"
-                record = _train(run, job, training_data, validation_data, bar, place)
+                record = _train(run, job, training_data, validation_data, table, bar, place)
                 shelf.keep(record, job.network.get_weights())
             results.append(_result(job, record))
     except KeyboardInterrupt:
@@ -170,46 +176,83 @@ def best(results):
     return max(results, key=lambda result: result.validation_accuracy)
 
 
-def _train(run, job, training_data, validation_data, bar, place):
+def speed(run, specification, build, training_data, **recipe):
+    """Measure how many pictures a second a network learns from; nothing of it is kept.
+
+    Parameters
+    ----------
+    run : course.Run
+    specification : dict
+    build : callable
+    training_data : (ndarray, ndarray)
+    **recipe
+        As in `train_each`. The first epoch, in which the backend compiles, is not counted; of the
+        others (one at least) the fastest is, since whatever else runs only makes them slower.
+
+    Returns
+    -------
+    float
+        Pictures a second.
+    """
+    import keras
+
+    check_names([specification])
+    recipe = _recipe({"epochs": 3} | recipe)
+    job = prepare(run, specification, build, "", len(training_data[0]), recipe)
+    moments = []
+    watch = keras.callbacks.LambdaCallback(
+        on_epoch_begin=lambda epoch, logs: moments.append(time.perf_counter()),
+        on_train_end=lambda logs: moments.append(time.perf_counter()),
+    )
+    table = Table(training_data) if recipe.on_device else None
+    fit(run, job.network, job.recipe, training_data, None, table, [watch])
+    seconds = [end - start for start, end in itertools.pairwise(moments)]
+    return len(training_data[0]) / min(seconds[1:] or seconds)
+
+
+def _recipe(given):
+    """Return a recipe of keywords."""
+    known = [each.name for each in fields(Recipe)]
+    unknown = [name for name in given if name not in known]
+    if unknown:
+        raise CourseError(f"a recipe has no {unknown[0]!r}: choose of {', '.join(known)}.")
+    return Recipe(**given)
+
+
+def _train(run, job, training_data, validation_data, table, bar, place):
     """Train a network and return what was measured, as plain data."""
     import keras
 
-    network, steps = job.network, -(-len(training_data[0]) // job.batch_size) * job.epochs
+    network, recipe = job.network, job.recipe
+    steps = recipe.steps_of_epoch(len(training_data[0])) * recipe.epochs
+    done = [0]  # steps that the bar has counted
     bar.say(place)
-    show = keras.callbacks.LambdaCallback(
-        on_train_batch_end=lambda batch, logs: bar.advance(job.work / steps),
-        on_epoch_end=lambda epoch, logs: bar.say(
-            f"{place}, epoch {epoch + 1} of {job.epochs}, validation {logs['val_accuracy']:.1%}"
-        ),
-    )
-    # The few steps of a smoke run do not pay for being traced first.
-    eagerly = network.run_eagerly
-    network.run_eagerly = eagerly or run.profile == "smoke"
-    keras.utils.set_random_seed(run.seed)
-    start = time.perf_counter()
-    history = network.fit(
-        *training_data,
-        batch_size=job.batch_size,
-        epochs=job.epochs,
-        validation_data=validation_data,
-        callbacks=[show],
-        verbose=0,
-    ).history
-    seconds = time.perf_counter() - start
+
+    def advance(batch, logs):
+        # `batch` is the last of a call, which may have done several steps.
+        bar.advance(job.work / steps * (batch + 1 - done[0]))
+        done[0] = batch + 1
+
+    def end_epoch(epoch, logs):
+        done[0] = 0
+        said = f"epoch {epoch + 1} of {recipe.epochs}, validation {logs['val_accuracy']:.1%}"
+        bar.say(f"{place}, {said}")
+
+    show = keras.callbacks.LambdaCallback(on_train_batch_end=advance, on_epoch_end=end_epoch)
+    history, seconds = fit(run, network, recipe, training_data, validation_data, table, [show])
     seen = tuple(part[:MEASURED] for part in training_data)
     training_accuracy, validation_accuracy = (
         float(network.evaluate(*part, batch_size=500, verbose=0, return_dict=True)["accuracy"])
         for part in (seen, validation_data)
     )
-    network.run_eagerly = eagerly
     return {
         "name": job.specification["name"],
         "specification": job.specification,
         "key": job.key,
         **{name: getattr(run, name) for name in ("profile", "seed", "backend", "device")},
         "parameters": network.count_params(),
-        "epochs": job.epochs,
-        "batch_size": job.batch_size,
+        "epochs": recipe.epochs,
+        "recipe": asdict(recipe),
         "seconds": seconds,
         "history": {name: list(map(float, values)) for name, values in history.items()},
         "training_accuracy": training_accuracy,

@@ -2,6 +2,7 @@
 
 import hashlib
 import json
+import os
 import re
 import zipfile
 from pathlib import Path
@@ -11,6 +12,8 @@ import numpy as np
 from course.errors import CourseError
 
 FOLDER = "results"  # beside the notebook
+# Where a student's Google Drive is, once it is mounted; Colab's own files go with the session.
+DRIVE = Path("/content/drive/MyDrive")
 # The smoke profile reads and writes no files: grading must not find what a student handed in.
 _in_memory = {}
 
@@ -33,6 +36,12 @@ def fingerprint(*parts):
     return digest.hexdigest()
 
 
+def folder():
+    """Return where results are kept: beside the notebook, on Colab in Google Drive if mounted."""
+    on_drive = "COLAB_RELEASE_TAG" in os.environ and DRIVE.is_dir()
+    return DRIVE / "cnn-course" / FOLDER if on_drive else Path(FOLDER)
+
+
 def open_results(run):
     """Return the shelf where a run keeps its results.
 
@@ -45,7 +54,7 @@ def open_results(run):
     ResultFiles or ResultsInMemory
         Both have `load(name, key, shapes)` and `keep(record, weights)`.
     """
-    return ResultsInMemory(_in_memory) if run.profile == "smoke" else ResultFiles(Path(FOLDER))
+    return ResultsInMemory(_in_memory) if run.profile == "smoke" else ResultFiles(folder())
 
 
 class ResultsInMemory:

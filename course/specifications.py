@@ -2,10 +2,11 @@
 
 import json
 import re
-from dataclasses import dataclass
+from dataclasses import astuple, dataclass, replace
 
 from course.counting import layer_rows
 from course.errors import CourseError
+from course.fitting import Recipe
 from course.results import fingerprint
 
 # What a picture costs beside its multiplications, as so many of them; for the time estimate.
@@ -18,8 +19,7 @@ class Job:
 
     specification: dict
     network: object
-    epochs: int
-    batch_size: int
+    recipe: Recipe
     key: str
     work: float
 
@@ -41,7 +41,7 @@ def check_names(specifications):
         raise CourseError("the list of specifications is empty: write at least one.")
 
 
-def prepare(run, specification, build, data, pictures, epochs, batch_size):
+def prepare(run, specification, build, data, pictures, recipe):
     """Build a specification's network and say what its training is.
 
     Parameters
@@ -54,8 +54,8 @@ def prepare(run, specification, build, data, pictures, epochs, batch_size):
         Fingerprint of the pictures and labels.
     pictures : int
         How many are trained on.
-    epochs, batch_size : int
-        What counts where the specification says nothing.
+    recipe : Recipe
+        Its epochs and batch size count where the specification says nothing.
 
     Returns
     -------
@@ -69,24 +69,23 @@ def prepare(run, specification, build, data, pictures, epochs, batch_size):
     # Keras takes seconds to import.
     import keras
 
-    epochs = _whole(specification, "epochs", epochs)
-    batch_size = _whole(specification, "batch_size", batch_size)
+    own = {key: specification[key] for key in ("epochs", "batch_size") if key in specification}
+    recipe = replace(recipe, **own)
+    recipe.check(specification["name"])
     keras.utils.set_random_seed(run.seed)
-    network = _built(build, specification, keras)
-    what = _described(network), data, epochs, batch_size, run.seed, run.profile, run.backend
+    usual = keras.config.dtype_policy()
+    if recipe.mixed_precision:
+        keras.config.set_dtype_policy("mixed_float16")
+    try:
+        network = _built(build, specification, keras)
+    finally:
+        keras.config.set_dtype_policy(usual)
+    if (rate := recipe.rate(pictures)) is not None:
+        network.optimizer.learning_rate = rate
+    what = _described(network), data, astuple(recipe), run.seed, run.profile, run.backend
     multiplications = sum(row["multiplications"] for row in layer_rows(network))
-    work = epochs * pictures * (OVERHEAD + multiplications)
-    return Job(specification, network, epochs, batch_size, fingerprint(*what), work)
-
-
-def _whole(specification, key, usual):
-    value = specification.get(key, usual)
-    if isinstance(value, bool) or not isinstance(value, int) or value < 1:
-        raise CourseError(
-            f"{key}={value!r} of {specification['name']!r} is not a whole number of at least 1:"
-            " choose one."
-        )
-    return value
+    work = recipe.epochs * pictures * (OVERHEAD + multiplications)
+    return Job(specification, network, recipe, fingerprint(*what), work)
 
 
 def _built(build, specification, keras):
@@ -101,6 +100,12 @@ def _built(build, specification, keras):
         raise CourseError(
             f"the network of {specification['name']!r} is not compiled with"
             ' metrics=["accuracy"]: compile it before it is returned.'
+        )
+    # A probability below 6e-8 is 0 in float16, and its logarithm no number.
+    if any(output.dtype == "float16" for output in network.outputs):
+        raise CourseError(
+            f"the last layer of {specification['name']!r} computes in float16, too coarse for"
+            ' probabilities: give it dtype="float32".'
         )
     return network
 

@@ -330,3 +330,26 @@ def test_arrays_that_differ_in_anything_have_other_fingerprints():
     assert len(set(prints)) == 5
     assert results.fingerprint(array.copy()) == prints[0]
     assert results.fingerprint("a", "b") != results.fingerprint("ab")
+
+
+@pytest.mark.parametrize(("colab", "mounted"), [(True, True), (True, False), (False, True)])
+def test_on_colab_results_lie_on_drive_once_it_is_mounted(
+    run, build, pictures, tmp_path, monkeypatch, colab, mounted
+):
+    drive = tmp_path / "drive" / "MyDrive"
+    if mounted:
+        drive.mkdir(parents=True)
+    monkeypatch.setattr(results, "DRIVE", drive)
+    monkeypatch.delenv("COLAB_RELEASE_TAG", raising=False)
+    if colab:
+        monkeypatch.setenv("COLAB_RELEASE_TAG", "release-colab-20260101")
+    first = measured(train(run, build, pictures))
+    there = drive / "cnn-course" / "results" if colab and mounted else tmp_path / "results"
+    assert len(list(there.glob("*.json"))) == len(list(there.glob("*.npz"))) == 2
+    assert results.folder().resolve() == there
+    # The next session has another working directory and the same Drive.
+    elsewhere = tmp_path / "next session"
+    elsewhere.mkdir()
+    monkeypatch.chdir(elsewhere)
+    assert measured(train(run, build, pictures)) == first
+    assert (elsewhere / "results").exists() is not (colab and mounted)
