@@ -123,6 +123,9 @@ def _parser():
         help="run submissions without a sandbox, with your rights; only for work that you trust",
     )
 
+    evidence = add("evidence", commands.evidence, "Measure the weights that students handed in.")
+    evidence.add_argument("--student", metavar="S", help="only this student's")
+
     feedback = add("feedback", commands.feedback, "Write feedback pages for what is graded.")
     feedback.add_argument("--student", metavar="S", help="only this student's page")
 
@@ -132,6 +135,13 @@ def _parser():
     )
     run.add_argument(
         "--seed", type=int, default=0, help="what every random number starts from (default: 0)"
+    )
+    run.add_argument(
+        "--seeds",
+        type=_at_least_one,
+        default=1,
+        metavar="N",
+        help="run N times, with --seed and the ones that follow, and print means and deviations",
     )
     run.add_argument(
         "-p",

@@ -63,6 +63,40 @@ def grade(arguments):
     return 1 if any(grade.failed for grade in watch.done) else 0
 
 
+def evidence(arguments):
+    """Print what the weights reach that students handed in, and what a person should look at."""
+    from course.grading import coursework, trainings
+
+    names = coursework.assignment_names(arguments.root, arguments.names)
+    if not arguments.names:
+        names = [name for name in names if trainings.asks_for_evidence(arguments.root, name)]
+    findings, alike = [], []
+    for name in names:
+        found = []
+        for finding in trainings.examine(arguments.root, name, arguments.student):
+            print(_evidence_line(name, finding), flush=True)
+            for problem in finding.problems:
+                print(f"    {problem}")
+            found.append(finding)
+        for group in trainings.same_weights(found):
+            alike.append(group)
+            print(f"{name}  the same weights: {', '.join(group)}")
+        findings += found
+    troubled = sum(bool(each.problems) for each in findings)
+    print(f"{len(findings)} looked at, {troubled} of them for a person to look at")
+    return 1 if troubled or alike else 0
+
+
+def _evidence_line(name, finding):
+    stated, measured = (
+        f"{value:.1%}" if isinstance(value, float) else "-"
+        for value in (finding.stated, finding.measured)
+    )
+    what = f"{finding.experiment or 'no weights'}  {finding.profile}".rstrip()
+    verdict = "look at it" if finding.problems else "agrees"
+    return f"{name}  {finding.student}  {what}  stated {stated}, measured {measured}  {verdict}"
+
+
 def feedback(arguments):
     """Write feedback pages and print their paths."""
     from course.grading import coursework, scores
@@ -87,25 +121,35 @@ def run(arguments):
 
     check_profile(arguments.profile)
     names = assignment_names(arguments.root, arguments.names)
-    parameters = {"profile": arguments.profile, "seed": arguments.seed} | _parse(
-        arguments.parameters
-    )
+    given = _parse(arguments.parameters)
 
-    from course.regression import runs
+    from course.regression import runs, seeds
 
+    first = given.pop("seed", arguments.seed)
+    each_seed = [first + number for number in range(arguments.seeds)]
     sources = {name: source_notebook(arguments.root, name).resolve() for name in names}
     for source in sources.values():
-        runs.check_parameters(source, parameters)
+        runs.check_parameters(source, {"profile": arguments.profile, "seed": first} | given)
     kept = (arguments.root / "build" / "runs").resolve()
-    done = [runs.run_notebook(source, kept, name, parameters) for name, source in sources.items()]
-    for run in done:
-        print(_run_line(run))
-        for name, value in run.metrics.items():
-            print(f"    {name} = {value}")
-        print(f"    kept in {run.notebook}")
-        if run.error:
-            print(f"course: {run.assignment}: {run.error}", file=sys.stderr)
-    return 1 if any(run.error for run in done) else 0
+    failed = False
+    for name, source in sources.items():
+        done = []
+        for seed in each_seed:
+            parameters = {"profile": arguments.profile, "seed": seed} | given
+            run = runs.run_notebook(source, kept, name, parameters)
+            print(_run_line(run), flush=True)
+            for metric, value in run.metrics.items():
+                print(f"    {metric} = {value}")
+            print(f"    kept in {run.notebook}")
+            if run.error:
+                print(f"course: {name}: {run.error}", file=sys.stderr)
+            done.append(run)
+        failed = failed or any(run.error for run in done)
+        if len(done) > 1:
+            print(f"{name}  {arguments.profile}, {len(done)} seeds, mean ± standard deviation")
+            for line in seeds.spread(done):
+                print(f"    {line}")
+    return 1 if failed else 0
 
 
 def _run_line(run):

@@ -29,8 +29,8 @@ def record(**metrics):
     from IPython.display import display
 
     plain = {name: _plain(name, value) for name, value in metrics.items()}
-    text = "\n".join(f"{name} = {_text(value)}" for name, value in plain.items())
-    display({MIME_TYPE: plain, "text/plain": text}, raw=True)
+    lines = "\n".join(f"{name} = {text(value)}" for name, value in plain.items())
+    display({MIME_TYPE: plain, "text/plain": lines}, raw=True)
 
 
 def _plain(name, value):
@@ -49,9 +49,10 @@ def _plain(name, value):
     return float(value) if math.isfinite(value) else None
 
 
-def _text(value):
+def text(value):
+    """Return a recorded value as a person reads it."""
     if value is None:
         return "not a finite number"
     if isinstance(value, list):
-        return "[" + ", ".join(map(_text, value)) + "]"
+        return "[" + ", ".join(map(text, value)) + "]"
     return f"{value:,}" if isinstance(value, int) else f"{value:.4g}"

@@ -56,6 +56,8 @@ def _plain(value):
 
 def _missing(record):
     """Return a sentence about what a record has not, or has of another type."""
+    if not record:
+        return ["no numbers of it were handed in"]
     curves = record.get("history")
     curves = curves if type(curves) is dict else {}
     missing = [name for name, kind in KINDS.items() if type(record.get(name)) is not kind]

@@ -67,6 +67,8 @@ class Job:
         What the sandbox lets in.
     provided : list of str
         Which of the files are the assignment's; the others were handed in.
+    left_out : list of str
+        Files that were too large, each with its size.
     """
 
     assignment: str
@@ -79,6 +81,7 @@ class Job:
     isolated: bool = True
     devices: list = field(default_factory=list)
     provided: list = field(default_factory=list)
+    left_out: list = field(default_factory=list)
 
     def to_json(self):
         """Return the job as text."""
@@ -96,7 +99,7 @@ class Job:
 
     def digest(self):
         """Return a number of this job's cells, files and kit: equal work has an equal one."""
-        parts = [self.cells, asdict(self.kit)]
+        parts = [self.cells, asdict(self.kit), self.left_out]
         summary = hashlib.sha256(json.dumps(parts, sort_keys=True).encode())
         for path, content in sorted(self.files):
             name = path.encode("utf-8", "surrogatepass")  # a file's name may be no text

@@ -129,12 +129,16 @@ def make_job(nb, folders, kit, identity, settings):
     settings = dict(settings)
     if settings.pop("own_numbers", False) and _HAS_STUDENT.search(kit.parameters):
         kit = replace(kit, parameters=f"{kit.parameters}\nstudent = {identity[1]!r}")
-    files = {}
+    files, too_large = {}, []
     for folder in folders:
-        own = list(files_below(folder, lambda name: name.endswith(".ipynb")))
+        found = files_below(folder, lambda name: name.endswith(".ipynb"), too_large=too_large)
+        own = list(found)
         files |= dict(own)
-    provided = [path for path, _ in own] if folders else []
-    return Job(*identity, code_cells(nb), sorted(files.items()), kit, provided=provided, **settings)
+    settings["provided"] = [path for path, _ in own] if folders else []
+    settings["left_out"] = [
+        f"{path} ({size / 2**20:,.0f} MB)" for path, size in too_large if path not in files
+    ]
+    return Job(*identity, code_cells(nb), sorted(files.items()), kit, **settings)
 
 
 def safe_outputs(outputs):

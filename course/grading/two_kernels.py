@@ -62,7 +62,7 @@ def grade(job, zygote):
         grading.student.close()
         grading.grader.close()
     outcome = grading.outcome
-    outcome.reason = grading.student.reason
+    outcome.reason = " ".join(filter(None, [_left_out(job), grading.student.reason])) or None
     outcome.seconds = time.perf_counter() - start
     outcome.cell_seconds = grading.student.seconds + grading.grader.seconds
     return outcome
@@ -116,6 +116,13 @@ class _Grading:
             result["error"] = self.reasons.of_test(result["error"], test["source"])
         self.reasons.note(test["source"])
         self.outcome.outputs[str(cell["index"])] = _test_outputs(result, test)
+
+
+def _left_out(job):
+    """Return a sentence about files that were too large to be looked at, or None."""
+    if not job.left_out:
+        return None
+    return f"of the files beside the notebook, {', '.join(job.left_out)} was too large to be read"
 
 
 def without_hidden(source):

@@ -4,10 +4,11 @@ import os
 from pathlib import Path
 
 
-def files_below(folder, ignore=lambda name: False, max_bytes=64 * 2**20):
+def files_below(folder, ignore=lambda name: False, max_bytes=64 * 2**20, too_large=None):
     """Yield the plain files below a folder as (relative path, content).
 
-    Symbolic links are left out, wherever they point, and so is what goes beyond `max_bytes` in all.
+    Symbolic links are left out, wherever they point, and so is each file that would take all that
+    came so far beyond `max_bytes`; the list `too_large` gets its (relative path, bytes).
     """
     taken = 0
     for parent, folders, names in os.walk(folder):
@@ -16,6 +17,9 @@ def files_below(folder, ignore=lambda name: False, max_bytes=64 * 2**20):
             path = Path(parent, name)
             if ignore(name) or path.is_symlink() or not path.is_file():
                 continue
-            taken += path.stat().st_size
-            if taken <= max_bytes:
+            size = path.stat().st_size
+            if taken + size <= max_bytes:
+                taken += size
                 yield str(path.relative_to(folder)), path.read_bytes()
+            elif too_large is not None:
+                too_large.append((str(path.relative_to(folder)), size))

@@ -176,5 +176,16 @@ def test_what_is_handed_in_is_limited(tmp_path):
     assert [path for path, _ in files_below(tmp_path, max_bytes=25)] == ["a", "b"]
 
 
+def test_a_file_that_is_too_large_is_named_and_hides_no_other(tmp_path):
+    (tmp_path / "a").write_bytes(bytes(10))
+    with (tmp_path / "b").open("wb") as file:
+        file.truncate(10 * 2**30)
+    (tmp_path / "c").write_bytes(bytes(10))
+    too_large = []
+    found = files_below(tmp_path, max_bytes=25, too_large=too_large)
+    assert [path for path, _ in found] == ["a", "c"]
+    assert too_large == [("b", 10 * 2**30)]
+
+
 def test_the_shared_zygote_is_one_as_long_as_it_lives(zygote):
     assert host.shared_zygote() is zygote
