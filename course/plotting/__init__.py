@@ -25,6 +25,7 @@ from course.plotting.comparison import compare_curves, compare_networks
 from course.plotting.drawing import Figure
 from course.plotting.pictures import class_rows, feature_maps, filters, image_grid, patch_blocks
 from course.plotting.sliding import receptive_field, sliding_kernel
+from course.plotting.trainings import gap_curves, seed_spread
 
 __all__ = [
     "Figure",
@@ -36,11 +37,13 @@ __all__ = [
     "confusion_matrix",
     "feature_maps",
     "filters",
+    "gap_curves",
     "image_grid",
     "layer_bars",
     "learning_curves",
     "patch_blocks",
     "receptive_field",
+    "seed_spread",
     "sliding_kernel",
     "volumes",
 ]
