@@ -32,6 +32,16 @@ def test_each_quantity_has_a_panel_and_each_bar_its_number():
     assert plt.get_fignums() == []
 
 
+def test_each_panel_says_which_way_is_better():
+    row = {"network": "CNN", "pictures a second": 414.0, "seconds": 9.0, "test accuracy": 0.6}
+    panels = plotting.compare_networks([row]).axes
+    assert [ax.get_xlabel() for ax in panels] == [
+        "longer is faster",
+        "shorter is cheaper",
+        "longer is better",
+    ]
+
+
 def test_kinds_are_told_apart_by_colour_and_by_hatching_and_are_named():
     figure = plotting.compare_networks(ROWS)
     mlp, cnn = figure.axes[0].patches

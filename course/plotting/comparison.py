@@ -18,7 +18,11 @@ from course.plotting.drawing import (
 COLORS = (BLUE, VERMILLION, ORANGE, "#009E73", "#CC79A7", "#56B4E9")  # Okabe-Ito
 HATCHES = ("", "//", "..", "xx", "\\\\", "--")
 LINES = ("-o", "--s", "-.^", ":D", "-v", "--P")
-BETTER = {"accuracy": "longer is better", "loss": "shorter is better"}
+BETTER = {
+    "accuracy": "longer is better",
+    "loss": "shorter is better",
+    "second": "longer is faster",  # so many of something a second
+}
 
 
 def compare_networks(rows, title="", chance=None) -> Figure:

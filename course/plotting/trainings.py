@@ -126,7 +126,8 @@ def seed_spread(measured, own=None, title="", label="accuracy", own_label="your 
         ax.plot([mean], [place], "|", color=BLUE, markersize=14, markeredgewidth=2)
         (shown["one seed"],) = ax.plot(values, [place] * len(values), "o", color=BLUE, markersize=4)
         if name in own:
-            looks = {"color": VERMILLION, "markersize": 6}
+            # Hollow, since it may lie on one of the seeds.
+            looks = {"color": VERMILLION, "markersize": 8, "markerfacecolor": "none"}
             (shown[own_label],) = ax.plot([own[name]], [place], "D", **looks)
         text = f"{mean:.1%} ± {100 * deviation:.1f}"
         ax.annotate(text, (1.01, place), xycoords=("axes fraction", "data"), va="center", size=9)

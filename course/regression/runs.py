@@ -2,6 +2,7 @@
 
 import json
 import os
+import re
 import time
 from dataclasses import asdict, dataclass, field
 from pathlib import Path
@@ -60,7 +61,8 @@ def run_notebook(source, output_root, assignment, parameters):
         The source notebook.
     output_root : Path
         Where runs are kept. The executed notebook and `metrics.json` go to
-        `ASSIGNMENT/PROFILE-seedSEED-BACKEND/` below it, also when a cell fails.
+        `ASSIGNMENT/PROFILE-seedSEED-BACKEND/` below it, also when a cell fails; further parameters
+        stand in the folder's name too.
     assignment : str
         The assignment's name.
     parameters : dict
@@ -80,7 +82,9 @@ def run_notebook(source, output_root, assignment, parameters):
     backend = os.environ.get("KERAS_BACKEND", "tensorflow")
     seed = parameters.get("seed", 0)
     run = NotebookRun(assignment, parameters["profile"], backend, seed)
-    folder = Path(output_root, assignment, f"{run.profile}-seed{seed}-{backend}")
+    others = {name: value for name, value in parameters.items() if name not in ("profile", "seed")}
+    words = [run.profile, f"seed{seed}", backend, *(f"{name}={others[name]}" for name in others)]
+    folder = Path(output_root, assignment, re.sub(r"[^\w.=-]+", "_", "-".join(words))[:120])
     folder.mkdir(parents=True, exist_ok=True)
     executed = folder / source.name
     run.notebook = str(executed)

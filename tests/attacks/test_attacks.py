@@ -94,7 +94,8 @@ def test_an_attack_earns_no_more_than_its_wrong_answer(attacked, name):
     for key, (score, _) in scores.items():
         assert (score or 0) <= EARNED_HONESTLY.get(key, 0), key
     unrecorded = [key for key in AUTOMATIC if scores[key][0] is None]
-    assert not unrecorded, "no score was recorded"
+    said = [line for line in attacked.terminal.splitlines() if f" {name}: " in line]
+    assert not unrecorded, f"no score was recorded: {said}"
 
 
 @pytest.mark.slow

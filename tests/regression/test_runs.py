@@ -93,6 +93,10 @@ STRUCTURE = {
         "three_layers_parameters": 563_082,
         "simple_cnn_parameters": 82_826,
     },
+    "06-dropout-batchnorm": {
+        "parameters": [1_250_858, *[1_251_626] * 4, 556_586, 2_626_634],
+        "trainable_parameters": [1_250_858, *[1_251_242] * 4, 555_690, 2_625_866],
+    },
     "05-deeper-cnn": {
         "model_1_parameters": 181_162,
         "model_2_parameters": 252_378,
@@ -162,7 +166,7 @@ def test_parameters_reach_the_notebook(small_course, course_command):
     finished = course_command("-C", root, "run", "--seed", "5", "-p", "length=4")
     assert finished.returncode == 0, finished.stderr
     assert (
-        root / "build" / "runs" / "01-small" / "smoke-seed5-tensorflow" / "small.ipynb"
+        root / "build" / "runs" / "01-small" / "smoke-seed5-tensorflow-length=4" / "small.ipynb"
     ).is_file()
 
 

@@ -12,8 +12,8 @@ A behaviour is a TOML file in the assignment's folder:
     old = "text that must be there"
     new = "what stands in its place"
 
-Two keys change how it starts: `from = "release"` begins with the untouched release, and
-`truncate = true` cuts the file in half.
+Three keys change what is handed in: `from = "release"` begins with the untouched release,
+`truncate = true` cuts the file in half, `evidence = "honest"` adds a folder of `trainings`.
 """
 
 import json
@@ -89,7 +89,21 @@ def lay_out(destination, assignment, names=None, root=ROOT):
         if names is None or name in names:
             path = destination / "submitted" / name / assignment / file_name
             _put(path, submission(assignment, behaviour, root))
+            if "evidence" in behaviour:
+                _put_evidence(path.with_name("evidence"), behaviour["evidence"])
     return destination
+
+
+def _put_evidence(folder, kind):
+    from tests.submissions import trainings
+
+    folder.mkdir(exist_ok=True)
+    for name, content in trainings.FOLDERS[kind]().items():
+        if isinstance(content, int):
+            with (folder / name).open("wb") as file:
+                file.truncate(content)
+        else:
+            (folder / name).write_bytes(content)
 
 
 def _put(path, text):

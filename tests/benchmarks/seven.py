@@ -1,0 +1,79 @@
+"""Compare the plain and the fast recipe of 06-dropout-batchnorm, from runs that are kept.
+
+    course run 06-dropout-batchnorm --profile gpu -p recipe=plain
+    course run 06-dropout-batchnorm --profile gpu -p recipe=fast --seeds 3
+    python -m tests.benchmarks.seven
+
+Prints accuracies and seconds of each experiment by each recipe, mean ± standard deviation where a
+recipe was run with several seeds, and how many times as fast the fast one is. Only runs of the same
+machine may be compared.
+"""
+
+import argparse
+import statistics
+from pathlib import Path
+
+from course.regression.runs import kept_runs
+from course.training import results_table
+
+NAMES = ("I", "II", "III", "IV", "V", "VI", "VII")
+QUANTITIES = {
+    "training accuracy": "training_accuracies",
+    "validation accuracy": "validation_accuracies",
+    "seconds": "seconds",
+}
+
+
+def table(plain, fast):
+    """Return the table as text.
+
+    Parameters
+    ----------
+    plain, fast : list of NotebookRun
+        Those of each recipe, one at least.
+    """
+    rows = []
+    for place, name in enumerate(NAMES):
+        row = {"experiment": name}
+        seconds = {}
+        for recipe, runs in {"plain": plain, "fast": fast}.items():
+            for quantity, metric in QUANTITIES.items():
+                values = [run.metrics[metric][place] for run in runs]
+                row[f"{recipe}: {quantity}"] = _written(values, quantity)
+            seconds[recipe] = statistics.mean(run.metrics["seconds"][place] for run in runs)
+        row["times as fast"] = seconds["plain"] / seconds["fast"]
+        rows.append(row)
+    return results_table(rows)
+
+
+def _written(values, quantity):
+    scale, unit = (100, " %") if quantity.endswith("accuracy") else (1, "")
+    text = f"{scale * statistics.mean(values):.1f}"
+    if len(values) > 1:
+        text += f" ± {scale * statistics.stdev(values):.1f}"
+    return text + unit
+
+
+def main(arguments=None):
+    """Print the table of the runs below a directory; 1 if one of the recipes was not run."""
+    parser = argparse.ArgumentParser(description=__doc__.splitlines()[0])
+    parser.add_argument("--runs", type=Path, default=Path("build/runs"), metavar="DIR")
+    parser.add_argument("--profile", default="gpu")
+    given = parser.parse_args(arguments)
+    found = {"plain": [], "fast": []}
+    for run in kept_runs(given.runs):
+        folder = Path(run.notebook).parent.name
+        if run.assignment == "06-dropout-batchnorm" and run.profile == given.profile:
+            for recipe, runs in found.items():
+                if folder.endswith(f"recipe={recipe}") and not run.error:
+                    runs.append(run)
+    missing = [recipe for recipe, runs in found.items() if not runs]
+    if missing:
+        print(f"no run of the {missing[0]} recipe that passed is in {given.runs}: see --help.")
+        return 1
+    print(table(found["plain"], found["fast"]))
+    return 0
+
+
+if __name__ == "__main__":
+    raise SystemExit(main())
