@@ -67,7 +67,9 @@ class Interrupted(KeyboardInterrupt):
         return [f"Interrupted: {self}"]
 
 
-def train_each(run, specifications, build, training_data, validation_data, **recipe):
+def train_each(
+    run, specifications, build, training_data, validation_data, epochs=10, batch_size=128, **recipe
+):
     """Train a network for each specification, and keep each as soon as it is done.
 
     Parameters
@@ -84,9 +86,10 @@ def train_each(run, specifications, build, training_data, validation_data, **rec
         built before the first is trained, so that a slip in the last one shows at once.
     training_data, validation_data : (ndarray, ndarray)
         Pictures and labels.
+    epochs, batch_size : int
     **recipe
-        Of `course.fitting.Recipe`: epochs (10 unless given) and batch_size (128); if wanted
-        learning_rate, warm_up, and the switches on_device, mixed_precision and steps_per_call.
+        What else `course.fitting.Recipe` has: learning_rate, warm_up, and the switches on_device,
+        mixed_precision and steps_per_call.
 
     Returns
     -------
@@ -106,7 +109,7 @@ def train_each(run, specifications, build, training_data, validation_data, **rec
     and loss, pictures, labels, recipe, seed, profile, backend.
     """
     check_names(specifications)
-    recipe = _recipe(recipe)
+    recipe = _recipe({"epochs": epochs, "batch_size": batch_size} | recipe)
     data = fingerprint(*training_data, *validation_data)
     jobs = [
         prepare(run, specification, build, data, len(training_data[0]), recipe)

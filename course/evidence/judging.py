@@ -40,6 +40,8 @@ def problems_of_metrics(record, specification, parameters, pictures=None):
     list of str
         A sentence each.
     """
+    if record is None:
+        return [f"{specification['name']}: no numbers of it were handed in."]
     record, asked = _plain(record), _plain(specification)
     sentences = _missing(record) or _wrong(record, asked, parameters) or _odd(record, pictures)
     return [f"{specification['name']}: {sentence}." for sentence in sentences]
@@ -56,8 +58,6 @@ def _plain(value):
 
 def _missing(record):
     """Return a sentence about what a record has not, or has of another type."""
-    if not record:
-        return ["no numbers of it were handed in"]
     curves = record.get("history")
     curves = curves if type(curves) is dict else {}
     missing = [name for name, kind in KINDS.items() if type(record.get(name)) is not kind]
