@@ -144,8 +144,8 @@ def fit(run, network, recipe, training_data, validation_data, table=None, callba
         training_data, validation_data = [*table.parts, None][:2]
     if run.backend != "torch":
         trained.steps_per_execution = recipe.steps_per_call
-    # The few steps of a smoke run do not pay for being traced first. (JAX compiles them in any case:
-    # one by one, operation for operation, takes it longer.)
+    # The few steps of a smoke run do not pay for being traced first. (JAX compiles in any case: one
+    # operation after the other takes it longer.)
     eagerly = network.run_eagerly
     trained.run_eagerly = eagerly or (run.profile == "smoke" and run.backend != "jax")
     keras.utils.set_random_seed(run.seed)
