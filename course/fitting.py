@@ -1,7 +1,6 @@
 """One training: by which recipe, and what of the hardware it uses.
 
-Nothing here asks which backend computes, and each switch of a `Recipe` can be thrown alone: only
-so can be measured what each of them buys.
+Each switch of a `Recipe` can be thrown alone: only so can be measured what it buys.
 """
 
 import time
