@@ -4,6 +4,8 @@ import json
 import re
 from dataclasses import astuple, dataclass, replace
 
+import numpy as np
+
 from course.counting import layer_rows
 from course.errors import CourseError
 from course.fitting import Recipe
@@ -82,7 +84,10 @@ def prepare(run, specification, build, data, pictures, recipe):
         keras.config.set_dtype_policy(usual)
     if (rate := recipe.rate(pictures)) is not None:
         network.optimizer.learning_rate = rate
-    what = _described(network), data, astuple(recipe), run.seed, run.profile, run.backend
+    # The weights too: those of a network that goes on from another's are not the seed's.
+    begins = fingerprint(*map(np.asarray, network.weights))
+    what = _described(network), begins, data, astuple(recipe)
+    what += run.seed, run.profile, run.backend
     multiplications = sum(row["multiplications"] for row in layer_rows(network))
     work = recipe.epochs * pictures * (OVERHEAD + multiplications)
     return Job(specification, network, recipe, fingerprint(*what), work)

@@ -4,14 +4,18 @@ Every loader takes a profile. Synthetic pictures come only where the profile is 
 silently in place of real ones. Nothing here imports Keras before something has to be downloaded.
 """
 
+from course.datasets.cats_and_dogs import cats_and_dogs
 from course.datasets.cifar10 import CIFAR10_NAMES, load_cifar10
 from course.datasets.digits import draw_digit, synthetic_digits
 from course.datasets.files import data_directory
+from course.datasets.folders import check_folder
 from course.datasets.mnist import load_mnist
 from course.datasets.scenes import synthetic_scenes
 
 __all__ = [
     "CIFAR10_NAMES",
+    "cats_and_dogs",
+    "check_folder",
     "data_directory",
     "draw_digit",
     "load_cifar10",

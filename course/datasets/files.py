@@ -38,23 +38,25 @@ def data_directory():
     return Path(os.environ.get(variable) or default).expanduser() / "cnn-course"
 
 
-def find_or_fetch(name, address, make):
-    """Return the path of a data set's file, which is fetched if it is not there yet.
+def find_or_fetch(name, address, make, instead=""):
+    """Return the path of a data set's file or folder, which is fetched if it is not there yet.
 
     Parameters
     ----------
     name : str
-        Name of the file in the data directory, such as "mnist.npz".
-    address : str
-        Where `make` downloads from; errors name it.
+        Its name in the data directory, such as "mnist.npz".
+    address : str or None
+        Where `make` downloads from; errors name it. None where it makes the file of another one.
     make : callable
         Called with an empty folder (a Path); downloads, and returns the path of the finished file
         in that folder. Where it fails or is interrupted, the data directory gets no file.
+    instead : str
+        What else there is to do where nothing can be downloaded: the end of a sentence.
 
     Returns
     -------
     pathlib.Path
-        The file.
+        The file or folder.
 
     Raises
     ------
@@ -74,16 +76,20 @@ def find_or_fetch(name, address, make):
         raise _cannot_write(name, directory, error) from None
     with folder:
         try:
-            _knock(address)
+            if address:
+                _knock(address)
             finished = _with_timeout(make, Path(folder.name))
+        except CourseError:
+            raise  # of the file that this one is made of
         except Exception as error:
             # Keras and urllib fail in many ways; only a full disk needs another mend.
-            if isinstance(error, OSError) and error.errno in _DISK_FULL:
+            local = address is None or getattr(error, "errno", None) in _DISK_FULL
+            if isinstance(error, OSError) and local:
                 raise _cannot_write(name, directory, error) from None
             raise CourseError(
                 f"{name} is not in {directory} and could not be downloaded from {address}: connect"
                 f" to the network and run this again, or put {name} from a machine that has it into"
-                " that folder, or set COURSE_DATA_DIR to the folder that holds it."
+                f" that folder, or set COURSE_DATA_DIR to the folder that holds it{instead}."
             ) from None
         try:
             finished.replace(path)

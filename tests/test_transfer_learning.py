@@ -1,0 +1,150 @@
+"""Assignment 07: its figures by Keras and by the solutions, and what its text says of them."""
+
+import re
+
+import keras
+import numpy as np
+import pytest
+from keras import layers
+
+from course import counting
+from tests.submissions import source_cells
+
+DEFINED = ["augmentation", "binary_crossentropy", "build_small_cnn", "vgg_style_base", "counted"]
+DEFINED += ["fine_tuning_network"]
+
+
+@pytest.fixture(scope="module")
+def cells():
+    """Return the source notebook's cells by id."""
+    return source_cells("07-transfer-learning")
+
+
+@pytest.fixture(scope="module")
+def solved(cells):
+    """Return the names that the solutions and the course's own helpers define."""
+
+    def compiled(network, optimizer):
+        network.compile(optimizer, "binary_crossentropy", metrics=["accuracy"])
+        return network
+
+    names = {"keras": keras, "layers": layers, "np": np, "compiled": compiled}
+    for name in DEFINED:
+        exec(compile(cells[name], name, "exec"), names)
+    return names
+
+
+@pytest.fixture(scope="module")
+def vgg():
+    with counting.without_weights():
+        return keras.applications.VGG16(include_top=False, weights=None, input_shape=(150, 150, 3))
+
+
+def learning(network):
+    return sum(int(np.prod(weight.shape)) for weight in network.trainable_weights)
+
+
+def test_the_small_network_is_that_of_the_sources(solved):
+    network = solved["build_small_cnn"](150)
+    shapes = [row["shape"] for row in counting.layer_rows(network)]
+    wanted = [(148, 148, 32), (74, 74, 32), (72, 72, 32), (36, 36, 32), (34, 34, 64), (17, 17, 64)]
+    assert [shape for shape in shapes if shape in wanted] == wanted
+    assert (18_496,) in shapes
+    assert network.count_params() == solved["counted"]["small_cnn"] == 1_212_513
+
+
+def test_what_is_counted_is_so(solved, vgg):
+    counted = solved["counted"]
+    assert vgg.count_params() == counted["base"] == 14_714_688
+    assert vgg.output_shape[1:] == counted["features"] == (4, 4, 512)
+    block = [layer for layer in vgg.layers if layer.name.startswith("block5")]
+    assert sum(layer.count_params() for layer in block) == counted["last_block"] == 7_079_424
+    assert 4 * 4 * 512 * 256 + 256 + 256 + 1 == counted["head"] == 2_097_665
+    assert counted["flat"] == 17 * 17 * 64 == 18_496
+
+
+def test_the_slips_that_have_a_reason_are_those_numbers(cells):
+    text = cells["test_counted"]
+    assert 864 + 9_216 + 18_432 + 18_496 * 64 + 64 == 1_212_320
+    assert 18 * 18 * 64 == 20_736 and 17 * 17 == 289
+    biases = 2 * 64 + 2 * 128 + 3 * 256 + 6 * 512
+    assert 14_714_688 - biases == 14_710_464
+    assert 9 * 512 * 512 + 512 == 2_359_808 and 3 * 9 * 512 * 512 == 7_077_888
+    assert 8_192 * 256 == 2_097_152 and 8_192 * 256 + 256 == 2_097_408
+    for number in ("1_212_320", "20_736", "14_710_464", "2_359_808", "7_077_888", "2_097_408"):
+        assert number in text
+
+
+def test_only_the_last_block_and_the_head_learn(solved, vgg):
+    with counting.without_weights():
+        head = keras.Sequential(
+            [
+                keras.Input((4, 4, 512)),
+                layers.Flatten(),
+                layers.Dense(256),
+                layers.Dropout(0.5),
+                layers.Dense(1),
+            ]
+        )
+    network = solved["fine_tuning_network"](vgg, head, "block5_conv1")
+    assert learning(network) == 7_079_424 + 2_097_665 == 9_177_089
+    assert [layer.name for layer in vgg.layers if layer.trainable] == [
+        "block5_conv1",
+        "block5_conv2",
+        "block5_conv3",
+        "block5_pool",
+    ]
+    optimizer = network.optimizer
+    assert float(np.asarray(optimizer.learning_rate)) == pytest.approx(1e-4)
+    assert (type(optimizer).__name__, optimizer.momentum) == ("SGD", 0.9)
+
+
+def test_the_slip_of_the_sources_freezes_all_of_the_base(vgg):
+    """`model.layers[:25]` of a network in which the base counts as one layer."""
+    with counting.without_weights():
+        head = keras.Sequential([keras.Input((4, 4, 512)), layers.Flatten(), layers.Dense(1)])
+        inputs = keras.Input((150, 150, 3))
+        nested = keras.Model(inputs, head(vgg(inputs)))
+    assert len(nested.layers) == 3
+    for layer in nested.layers[:25]:
+        layer.trainable = False
+    assert learning(nested) == 0
+
+
+def test_sigmoid_and_loss_are_those_of_keras(solved):
+    z = np.linspace(-8, 8, 33, dtype="float32")
+    assert np.allclose(solved["sigmoid"](z), np.asarray(keras.ops.sigmoid(z)), atol=1e-6)
+    labels, shares = np.tile([0, 1, 1], 11), solved["sigmoid"](z)
+    keras_says = keras.losses.BinaryCrossentropy()(labels[:, None], shares[:, None])
+    by_hand = solved["binary_crossentropy"](labels, shares)
+    assert by_hand == pytest.approx(float(np.asarray(keras_says)), abs=1e-5)
+    assert solved["binary_crossentropy"](np.array([0]), np.array([0.5])) == pytest.approx(np.log(2))
+
+
+def test_augmentation_moves_no_further_than_it_says(solved):
+    """A dot in the middle of a picture, many times: how far it goes and what the edges become."""
+    pictures = np.full((200, 61, 61, 3), 100, "float32")
+    pictures[:, 30, 50] = 255
+    moved = np.asarray(solved["augmentation"](0, 0.1, 0.0)(pictures, training=True))[..., 0]
+    places = np.array([np.unravel_index(each.argmax(), each.shape) for each in moved])
+    assert np.abs(places[:, 0] - 30).max() <= 7
+    columns = np.minimum(np.abs(places[:, 1] - 50), np.abs(places[:, 1] - 10))
+    assert columns.max() <= 7 and (places[:, 1] < 30).any() and (places[:, 1] > 30).any()
+    assert moved.min() > 99, "the edges are filled with what is there"
+
+
+def test_the_older_courses_settings_are_the_sources(cells):
+    text = cells["amounts"]
+    assert 'strong = {"degrees": 40, "shift": 0.2, "zoom": 0.2}' in text
+    assert "0.2 *degrees*" in cells["amounts-text"]
+
+
+def test_the_text_says_what_the_sources_say(cells):
+    assert "74 to 78 % on its photos after 50 epochs" in cells["scratch-read"]
+    last = cells["table-read"]
+    assert "74 to 78 % from scratch, about 90 %" in last and "about 95 % fine-tuned" in last
+    assert "1,000 photos of each class and validated on 200" in cells["piles-text"]
+
+
+def test_no_placeholder_is_left(cells):
+    assert not [name for name, text in cells.items() if re.search("[«»]", text)]
