@@ -100,10 +100,12 @@ def _chain(network):
     for layer in network.layers:
         if isinstance(layer, keras.Model):
             layers += _chain(layer)
+        elif type(layer).__name__ == "InputLayer":
+            continue
         elif isinstance(getattr(layer, "input", None), list):
             raise CourseError(
                 f"the network branches: {layer.name} has several inputs. Only a chain can be split."
             )
-        elif type(layer).__name__ != "InputLayer":
+        else:
             layers.append(layer)
     return layers

@@ -152,6 +152,20 @@ def test_whatever_changes_the_result_trains_anew(run, build, pictures, change, c
     assert len(list(Path("results").iterdir())) == 4, "what was kept stays"
 
 
+def test_a_network_that_begins_with_other_weights_is_trained_anew(run, build, pictures, capsys):
+    def begin_elsewhere(specification):
+        network = build(specification)
+        network.set_weights([weight + 0.01 for weight in network.get_weights()])
+        return network
+
+    train(run, build, pictures, MINE[:1])
+    first = train(run, begin_elsewhere, pictures, MINE[:1])
+    assert "kept" not in capsys.readouterr().out
+    again = train(run, begin_elsewhere, pictures, MINE[:1])
+    assert "1 of them kept" in capsys.readouterr().out
+    assert measured(again) == measured(first)
+
+
 def test_an_interrupt_keeps_what_is_done_and_the_same_call_goes_on(run, build, pictures, capsys):
     third = {"name": "long", "units": [4], "epochs": 100_000}
     when_kept(2, lambda: os.kill(os.getpid(), signal.SIGINT))

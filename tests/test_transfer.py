@@ -104,7 +104,7 @@ def test_a_network_that_branches_is_refused():
     joined = layers.Add(name="joined")([layers.Dense(3)(inputs), layers.Dense(3)(inputs)])
     whole = keras.Model(inputs, layers.Dense(1)(joined))
     whole.layers[1].trainable = False
-    with pytest.raises(CourseError, match="branches: joined has several inputs. Only a chain"):
+    with pytest.raises(CourseError, match=r"branches: joined has several inputs\. Only a chain"):
         transfer.split_frozen(whole)
 
 

@@ -4,7 +4,7 @@ Every loader takes a profile. Synthetic pictures come only where the profile is 
 silently in place of real ones. Nothing here imports Keras before something has to be downloaded.
 """
 
-from course.datasets.cats_and_dogs import cats_and_dogs
+from course.datasets.cats_dogs import cats_and_dogs
 from course.datasets.cifar10 import CIFAR10_NAMES, load_cifar10
 from course.datasets.digits import draw_digit, synthetic_digits
 from course.datasets.files import data_directory

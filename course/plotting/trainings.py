@@ -84,7 +84,7 @@ def gap_curves(histories, ends, title="", chance=None) -> Figure:
         if number + columns >= len(histories):
             panels[number].set_xlabel("epoch", size=9)
             panels[number].tick_params(labelbottom=True)
-    panels[0].legend(loc="upper left", frameon=False, fontsize=8, borderaxespad=0.1)
+    panels[0].legend(loc="best", frameon=False, fontsize=8, borderaxespad=0.1)
     note = "Curves: as fit measures, training with dropout on. Marks behind them: dropout off."
     if chance is not None:
         note += f" Dotted: chance, {chance:.0%}."

@@ -41,7 +41,7 @@ def test_a_sound_folder_is_counted(folder, capsys):
 
 def test_a_picture_that_breaks_off_is_named(folder):
     path = folder / "dogs" / "dog.2.jpg"
-    path.write_bytes(path.read_bytes()[:-200])
+    path.write_bytes(path.read_bytes()[:-30])
     with pytest.raises(CourseError) as caught:
         datasets.check_folder(folder)
     assert str(caught.value).startswith(f"{path} is not a whole picture (image file is truncated")
@@ -124,7 +124,8 @@ def test_pictures_in_the_colours_of_print_are_told_and_turned_into_rgb(folder, c
     said = capsys.readouterr().out
     assert "dog.1.jpg is in CMYK, the colours of print: they are turned into RGB.\n" in said
     images = read(folder)
-    assert np.abs(images[2] - images[3]).max() < 12  # but for what JPEG loses
+    left = images[2:, :, :6].mean(axis=(1, 2))  # away from the edge, where JPEG loses most
+    assert np.abs(left[0] - left[1]).max() < 4 and np.abs(left[0] - (220, 60, 60)).max() < 4
 
 
 def test_files_that_keras_passes_over_are_told(folder, capsys):

@@ -103,6 +103,10 @@ STRUCTURE = {
         "deep_parameters": [7_658, 12_298, 12_298],
         "receptive_fields": [5, 9, 14, 18],
     },
+    "07-transfer-learning": {
+        "base_parameters": 277_760,
+        "trained_parameters": [45_153, 45_153, 524_801, 746_241],
+    },
 }
 
 
@@ -126,6 +130,30 @@ def test_the_networks_on_cifar_10_run_on_jax(tmp_path, course_command):
         (path,) = (root / "build" / "runs" / name).glob("smoke-seed0-jax*/metrics.json")
         metrics = json.loads(path.read_text())["metrics"]
         assert {key: metrics[key] for key in expected} == expected
+
+
+@pytest.mark.slow
+@pytest.mark.parametrize(
+    ("data", "sentence"),
+    [
+        ("photos", 'or choose data = "cifar10" at the top of the notebook.'),
+        ("cifar10", "or set COURSE_DATA_DIR to the folder that holds it."),
+        ("kittens", "data='kittens' is not a source of cats and dogs: choose one of photos"),
+    ],
+)
+def test_nothing_takes_the_place_of_photos_that_cannot_be_had(
+    tmp_path, course_command, data, sentence
+):
+    (tmp_path / "data").mkdir()
+    nowhere = {"COURSE_DATA_DIR": str(tmp_path / "data"), "https_proxy": "http://127.0.0.1:9"}
+    root = copy_of_course(tmp_path)
+    words = ["run", "07-transfer-learning", "--profile", "cpu", "-p", f"data={data}"]
+    finished = course_command(*words, cwd=root, **nowhere)
+    assert finished.returncode == 1 and "Traceback" not in finished.stderr
+    last = finished.stderr.splitlines()[-1]
+    assert "07-transfer-learning: cell pictures (under '1 A small data set') failed" in last
+    assert sentence in last
+    assert not list((tmp_path / "data").iterdir())
 
 
 RECORD = f"""

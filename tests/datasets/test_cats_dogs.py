@@ -7,7 +7,7 @@ import pytest
 from PIL import Image
 
 from course import datasets
-from course.datasets import cats_and_dogs, cifar10
+from course.datasets import cats_dogs, cifar10
 from course.errors import CourseError
 from tests.datasets import CLOSED_PORT, serve_bytes
 
@@ -26,7 +26,7 @@ def files(folder):
 def directory(tmp_path, monkeypatch):
     """An empty data directory, and no way to any data set."""
     monkeypatch.setenv("COURSE_DATA_DIR", str(tmp_path))
-    monkeypatch.setattr(cats_and_dogs, "PHOTOS_ADDRESS", CLOSED_PORT)
+    monkeypatch.setattr(cats_dogs, "PHOTOS_ADDRESS", CLOSED_PORT)
     monkeypatch.setattr(cifar10, "ADDRESS", CLOSED_PORT)
     monkeypatch.delenv("http_proxy", raising=False)
     monkeypatch.delenv("HTTP_PROXY", raising=False)
@@ -106,9 +106,9 @@ def test_where_cifar10_is_missing_it_is_named_and_nothing_is_left(directory):
 def test_photos_are_downloaded_once(directory, monkeypatch):
     with serve_bytes() as start:
         address, _ = start(archive())
-        monkeypatch.setattr(cats_and_dogs, "PHOTOS_ADDRESS", address)
+        monkeypatch.setattr(cats_dogs, "PHOTOS_ADDRESS", address)
         folder = datasets.cats_and_dogs("photos")
-    monkeypatch.setattr(cats_and_dogs, "PHOTOS_ADDRESS", CLOSED_PORT)
+    monkeypatch.setattr(cats_dogs, "PHOTOS_ADDRESS", CLOSED_PORT)
     assert datasets.cats_and_dogs("photos") == folder == directory / "cats_and_dogs_filtered"
     assert [path.name for path in directory.iterdir()] == ["cats_and_dogs_filtered"]
     assert [len(names) for names in files(folder).values()] == [1_000, 1_000, 500, 500]
@@ -118,7 +118,7 @@ def test_photos_are_downloaded_once(directory, monkeypatch):
 def test_another_archive_than_the_known_one_is_not_kept(directory, monkeypatch, body):
     with serve_bytes() as start:
         address, _ = start(body)
-        monkeypatch.setattr(cats_and_dogs, "PHOTOS_ADDRESS", address)
+        monkeypatch.setattr(cats_dogs, "PHOTOS_ADDRESS", address)
         with pytest.raises(CourseError, match="could not be downloaded"):
             datasets.cats_and_dogs("photos")
     assert not list(directory.iterdir())
