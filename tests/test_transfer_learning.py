@@ -10,7 +10,14 @@ from keras import layers
 from course import counting
 from tests.submissions import source_cells
 
-DEFINED = ["augmentation", "binary_crossentropy", "build_small_cnn", "vgg_style_base", "counted"]
+DEFINED = [
+    "augmentation",
+    "sigmoid",
+    "binary_crossentropy",
+    "build_small_cnn",
+    "vgg_style_base",
+    "counted",
+]
 DEFINED += ["fine_tuning_network"]
 
 
@@ -66,6 +73,7 @@ def test_what_is_counted_is_so(solved, vgg):
 def test_the_slips_that_have_a_reason_are_those_numbers(cells):
     text = cells["test_counted"]
     assert 864 + 9_216 + 18_432 + 18_496 * 64 + 64 == 1_212_320
+    # With padding: 150, 75, 37, 18.
     assert 18 * 18 * 64 == 20_736 and 17 * 17 == 289
     biases = 2 * 64 + 2 * 128 + 3 * 256 + 6 * 512
     assert 14_714_688 - biases == 14_710_464
@@ -99,7 +107,7 @@ def test_only_the_last_block_and_the_head_learn(solved, vgg):
     assert (type(optimizer).__name__, optimizer.momentum) == ("SGD", 0.9)
 
 
-def test_the_slip_of_the_sources_freezes_all_of_the_base(vgg):
+def test_the_slip_of_the_sources_freezes_everything(vgg):
     """`model.layers[:25]` of a network in which the base counts as one layer."""
     with counting.without_weights():
         head = keras.Sequential([keras.Input((4, 4, 512)), layers.Flatten(), layers.Dense(1)])
@@ -118,6 +126,7 @@ def test_sigmoid_and_loss_are_those_of_keras(solved):
     keras_says = keras.losses.BinaryCrossentropy()(labels[:, None], shares[:, None])
     by_hand = solved["binary_crossentropy"](labels, shares)
     assert by_hand == pytest.approx(float(np.asarray(keras_says)), abs=1e-5)
+    assert np.log(100) / np.log(2) == pytest.approx(6.64, abs=0.01)
     assert solved["binary_crossentropy"](np.array([0]), np.array([0.5])) == pytest.approx(np.log(2))
 
 
