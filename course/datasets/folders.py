@@ -1,5 +1,6 @@
 """Folders of pictures, one subfolder a class, looked through before a network learns from them."""
 
+import importlib.util
 from pathlib import Path
 
 from course.errors import CourseError
@@ -63,6 +64,19 @@ def check_folder(folder, classes=2):
     for note in notes:
         print(f"  {note}")
     return counts
+
+
+def batch_format():
+    """Return what `keras.utils.image_dataset_from_directory` has to be told beside all else.
+
+    Returns
+    -------
+    dict
+        Empty where TensorFlow makes the batches, which is also so where Keras itself runs on JAX;
+        {"format": "grain"} where there is no TensorFlow. Keras releases before `format` came know
+        nothing but TensorFlow, and are not to be told.
+    """
+    return {} if importlib.util.find_spec("tensorflow") else {"format": "grain"}
 
 
 def _mode(path):

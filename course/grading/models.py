@@ -105,7 +105,7 @@ def build(config):
     parsed = vetted(config)
     if type(parsed) is not dict:
         raise CrossingError("its configuration cannot be read")
-    parsed.pop("compile_config", None)  # crosses by itself; it would make the optimizer's variables
+    _drop_compilation(parsed)
     pending = global_state.get_global_attribute("uninitialized_variables") or []
     try:
         # Keras puts off making the variables in such a scope; the end of it would make them.
@@ -120,6 +120,22 @@ def build(config):
         if variable._value is None:
             variable.__class__ = _lazy(type(variable))
     return model
+
+
+def _drop_compilation(parsed):
+    """Take the optimizers out of a parsed configuration, those of models in the model too.
+
+    That of the whole crosses by itself. Here each would make variables, which cannot be made yet.
+    """
+    waiting = [parsed]
+    while waiting:
+        each = waiting.pop()
+        if isinstance(each, dict):
+            if "class_name" in each:
+                each.pop("compile_config", None)
+            waiting += each.values()
+        elif isinstance(each, list):
+            waiting += each
 
 
 def make_lazy(model, fetch):

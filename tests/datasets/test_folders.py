@@ -148,3 +148,9 @@ def png():
     content = io.BytesIO()
     picture().save(content, format="PNG")
     return content.getvalue()
+
+
+def test_grain_makes_the_batches_only_where_there_is_no_tensorflow(monkeypatch):
+    assert datasets.batch_format() == {}
+    monkeypatch.setattr("importlib.util.find_spec", lambda name: None)
+    assert datasets.batch_format() == {"format": "grain"}

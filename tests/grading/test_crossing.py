@@ -430,6 +430,14 @@ def nested():
     return keras.Model(inputs, layers.Dense(2)(inner(inputs)))
 
 
+def nested_and_compiled():
+    """A head that was trained alone, and compiled for that, on a base."""
+    base = keras.Sequential([keras.Input(shape=(4,)), layers.Dense(3)])
+    head = keras.Sequential([keras.Input(shape=(3,)), layers.Dense(1, activation="sigmoid")])
+    head.compile(keras.optimizers.RMSprop(1e-4), "binary_crossentropy", metrics=["accuracy"])
+    return keras.Sequential([keras.Input(shape=(4,)), base, head])
+
+
 def arithmetic():
     inputs = keras.Input(shape=(8, 8, 3))
     x = layers.Conv2D(3, 3, padding="same")(inputs)
@@ -444,7 +452,9 @@ def inputs_of(model):
 
 
 @pytest.mark.slow
-@pytest.mark.parametrize("make", [sequential, residual, two_and_two, nested, arithmetic])
+@pytest.mark.parametrize(
+    "make", [sequential, residual, two_and_two, nested, nested_and_compiled, arithmetic]
+)
 def test_a_model_arrives_as_it_was(make):
     model, link = make(), Link()
     arrived = cross(model, link)
@@ -526,13 +536,13 @@ COMPILED = [
 ]
 
 
-@pytest.mark.slow
 def name_of_loss(settings):
     """Return a name that is the same in every process, unlike the text of a function."""
     loss = settings["loss"]
     return loss if isinstance(loss, str) else getattr(loss, "__name__", type(loss).__name__)
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("settings", COMPILED, ids=name_of_loss)
 def test_a_compiled_model_is_compiled_again_and_trains(settings):
     model = keras.Sequential([keras.Input(shape=(4,)), layers.Dense(1)])
