@@ -177,7 +177,9 @@ def test_a_source_that_cannot_measure_is_told(class_of, course_command, cells, s
     root = class_of({"ada": nothing}, cells)
     finished = course_command("-C", root, "evidence", "01-small")
     assert finished.returncode == 1 and sentence in finished.stderr
-    assert len(finished.stderr.strip().splitlines()) == 1
+    # On some processors TensorFlow says at its start, whatever it is told, what it makes use of.
+    ours = [line for line in finished.stderr.splitlines() if line.startswith("course: ")]
+    assert len(ours) == 1 and "Traceback" not in finished.stderr
 
 
 def test_a_class_that_handed_in_nothing_is_told(small_course, course_command):
