@@ -152,6 +152,28 @@ def _parser():
         help="set another parameter",
     )
 
+    run.add_argument(
+        "--workers",
+        type=_at_least_one,
+        metavar="N",
+        help="notebooks side by side (default: one a GPU, or one a core)",
+    )
+    run.add_argument(
+        "--scheduler", metavar="ADDRESS", help="run on the Dask cluster at this address"
+    )
+    run.add_argument(
+        "--share-gpu",
+        type=_at_least_one,
+        default=1,
+        metavar="N",
+        help="let N notebooks have the same GPU (default: 1)",
+    )
+    run.add_argument(
+        "--update-bands",
+        action="store_true",
+        help="take what these runs measure as the new bands, and say which have become wider",
+    )
+
     add(
         "report",
         commands.report,

@@ -8,6 +8,7 @@ import sys
 from pathlib import Path
 
 from course.errors import CourseError
+from course.metrics import text
 from course.training import results_table
 
 
@@ -115,46 +116,58 @@ def feedback(arguments):
 
 
 def run(arguments):
-    """Run solution notebooks and print their metrics."""
-    from course.grading.coursework import assignment_names, source_notebook
+    """Run solution notebooks side by side, compare what they measure with its bands, report."""
     from course.profiles import check_profile
 
     check_profile(arguments.profile)
-    names = assignment_names(arguments.root, arguments.names)
     given = _parse(arguments.parameters)
-
-    from course.regression import runs, seeds
-
     first = given.pop("seed", arguments.seed)
-    each_seed = [first + number for number in range(arguments.seeds)]
-    sources = {name: source_notebook(arguments.root, name).resolve() for name in names}
-    for source in sources.values():
-        runs.check_parameters(source, {"profile": arguments.profile, "seed": first} | given)
-    kept = (arguments.root / "build" / "runs").resolve()
-    failed = False
-    for name, source in sources.items():
-        done = []
-        for seed in each_seed:
-            parameters = {"profile": arguments.profile, "seed": seed} | given
-            run = runs.run_notebook(source, kept, name, parameters)
-            print(_run_line(run), flush=True)
-            for metric, value in run.metrics.items():
-                print(f"    {metric} = {value}")
-            print(f"    kept in {run.notebook}")
-            if run.error:
-                print(f"course: {name}: {run.error}", file=sys.stderr)
-            done.append(run)
-        failed = failed or any(run.error for run in done)
-        if len(done) > 1:
-            print(f"{name}  {arguments.profile}, {len(done)} seeds, mean ± standard deviation")
-            for line in seeds.spread(done):
-                print(f"    {line}")
-    return 1 if failed else 0
+    seeds = [first + number for number in range(arguments.seeds)]
+
+    from course.grading.coursework import assignment_names, source_notebook
+
+    names = assignment_names(arguments.root, arguments.names)
+    if len(names) * len(seeds) > 1 and not arguments.scheduler:
+        from course.kernels import early
+
+        early.start_for_notebooks()  # it imports meanwhile what notebooks need
+    from course.regression import plan, regression
+
+    sources = {name: source_notebook(arguments.root, name) for name in names}
+    kept = arguments.root / "build" / "runs"
+    wanted = plan.Plan(kept, sources, arguments.profile, seeds, given)
+    how = regression.How(arguments.workers, arguments.scheduler, arguments.share_gpu)
+    outcome = regression.Regression(arguments.root, wanted, how)
+    for checked in outcome.run():
+        print(_run_line(checked.run, checked), flush=True)
+        if len(wanted.jobs) == 1:
+            for metric, value in checked.run.metrics.items():
+                print(f"    {metric} = {text(value)}")
+        for problem in checked.problems:
+            print(f"course: {checked.run.assignment}: {problem}", file=sys.stderr)
+    for title, lines in outcome.spreads():
+        print(title, *lines, sep="\n    ")
+    if arguments.update_bands:
+        for title, lines in outcome.update_bands(_words(arguments)):
+            print(title, *lines, sep="\n    ")
+    page = outcome.report()
+    print(outcome.summary())
+    print(f"report: {page}")
+    return 1 if outcome.failed else 0
 
 
-def _run_line(run):
-    verdict = "failed" if run.error else "passed"
-    return f"{run.assignment}  {run.profile}, {run.backend}  {run.seconds:.1f} s  {verdict}"
+def _run_line(run, checked):
+    seed = f"seed {run.seed}, " if run.seed else ""
+    verdict = f"{run.seconds:.1f} s  {checked.verdict}"
+    return f"{run.assignment}  {run.setting}, {seed}{run.backend}  {verdict}"
+
+
+def _words(arguments):
+    """Return the command as a person would type it again, for a note of where bands come from."""
+    words = ["course run", *arguments.names, f"--profile {arguments.profile}"]
+    words += [f"--seed {arguments.seed}"] if arguments.seed else []
+    words += [f"--seeds {arguments.seeds}", *(f"-p {pair}" for pair in arguments.parameters)]
+    return " ".join([*words, "--update-bands"])
 
 
 def _parse(pairs):
@@ -174,16 +187,16 @@ def _parse(pairs):
 def report(arguments):
     """Write the report page and print its path."""
     from course.grading import coursework, scores
-    from course.regression import report, runs
+    from course.regression import regression, report
 
     coursework.assignment_names(arguments.root)
     grades = scores.scores(arguments.gradebook or arguments.root)
-    kept = runs.kept_runs(arguments.root / "build" / "runs")
-    page = report.write(arguments.root / "build" / "report" / "index.html", grades, kept)
+    checked = regression.kept(arguments.root)
+    page = report.write(arguments.root / "build" / "report", grades, checked)
     if grades:
         print(results_table([_score_row(grade) for grade in grades]))
-    for run in kept:
-        print(_run_line(run))
+    for each in checked:
+        print(_run_line(each.run, each))
     print(f"report: {page}")
     return 0
 

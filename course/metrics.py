@@ -1,22 +1,34 @@
-"""Metrics that a notebook records for whoever runs it headlessly."""
+"""Metrics that a notebook records for whoever runs it headlessly.
+
+What kind of figure a metric is shows in what it is and what it is called: whole numbers follow from
+the structure and are always the same; fractions are measured and scatter; seconds, and what is
+counted a second, also depend on the machine, ratios of seconds a little.
+"""
 
 import math
 import numbers
+from dataclasses import asdict
 
 import numpy as np
 
+from course import session
 from course.errors import CourseError
 
 # An executed notebook carries its metrics in its own outputs, under this type; a front-end that
 # does not know the type shows the plain text beside it.
 MIME_TYPE = "application/vnd.cnn-course.metrics+json"
+# The name under which learning curves stand among them.
+CURVES = "curves"
 
 
-def record(**metrics):
+def record(*, curves=None, **metrics):
     """Show metrics and keep them in the notebook's output.
 
     Parameters
     ----------
+    curves : dict, optional
+        Learning curves: name of a training to its history, which is a dict of one list a quantity
+        ("loss", "val_accuracy") with a number an epoch. The report draws them.
     **metrics : int, float, or list of them
         Names as in `record(parameters=1199882, test_accuracy=0.987)`. NumPy and backend scalars
         are turned into plain numbers, NaN and infinity into None.
@@ -29,8 +41,36 @@ def record(**metrics):
     from IPython.display import display
 
     plain = {name: _plain(name, value) for name, value in metrics.items()}
-    lines = "\n".join(f"{name} = {text(value)}" for name, value in plain.items())
-    display({MIME_TYPE: plain, "text/plain": lines}, raw=True)
+    lines = [f"{name} = {text(value)}" for name, value in plain.items()]
+    if curves:
+        plain[CURVES] = {
+            name: {key: _plain(CURVES, values) for key, values in history.items()}
+            for name, history in curves.items()
+        }
+        lines.append(f"curves of: {', '.join(curves)}")
+    where = {MIME_TYPE: asdict(session.opened)} if session.opened else {}
+    content = {MIME_TYPE: plain, "text/plain": "\n".join(lines)}
+    display(content, metadata=where, raw=True)
+
+
+def kind(name, value):
+    """Return what kind of figure a metric is.
+
+    Parameters
+    ----------
+    name : str
+        The metric's name.
+    value : int, float, None, or list of them
+        As it was recorded.
+
+    Returns
+    -------
+    {"timing", "timing ratio", "structural", "measured"}
+    """
+    numbers_ = value if isinstance(value, list) else [value]
+    if "second" in name:
+        return "timing ratio" if name.endswith(("ratio", "ratios")) else "timing"
+    return "structural" if all(isinstance(each, int) for each in numbers_) else "measured"
 
 
 def _plain(name, value):

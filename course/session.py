@@ -7,6 +7,9 @@ from dataclasses import dataclass
 from course.errors import CourseError
 from course.profiles import PROFILES, check_profile
 
+# The run that this process has opened last; what is recorded says where it was measured.
+opened = None
+
 
 @dataclass(frozen=True)
 class Run:
@@ -71,7 +74,8 @@ def setup(profile=None, seed=0):
 
     backend = keras.backend.backend()
     device = _device(backend)
-    run = Run(profile or device.lower(), seed, backend, device)
+    global opened
+    run = opened = Run(profile or device.lower(), seed, backend, device)
     keras.utils.set_random_seed(seed)
     # A notebook trains several networks, which TensorFlow takes for a mistake and warns about.
     logging.getLogger("tensorflow").setLevel(logging.ERROR)

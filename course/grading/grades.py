@@ -10,13 +10,13 @@ from nbgrader.api import Gradebook
 from course.errors import CourseError
 from course.grading import submissions, two_kernels
 from course.grading.coursework import open_api, source_notebook
-from course.grading.executors import open_executor
 from course.grading.jobs import Outcome
 from course.grading.journal import Journal
 from course.grading.preprocessors import TwoKernels
 from course.grading.releases import ensure_in_gradebook
 from course.grading.saving import GradebookError, Writer, read_timestamp
 from course.grading.scores import Grade, fill_in, is_graded, students_of
+from course.kernels.executors import open_executor
 from course.kernels.shell import printable
 
 

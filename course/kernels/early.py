@@ -1,5 +1,6 @@
 """Starting the zygote before the slow imports of the command that needs it."""
 
+import os
 from pathlib import Path
 
 CONFIG_NAME = "nbgrader_config.py"
@@ -25,6 +26,15 @@ def start(root, isolated=True):
     from course.kernels.host import shared_zygote
 
     shared_zygote(isolated, devices(root))
+
+
+def start_for_notebooks():
+    """Begin to start the zygote of notebooks of our own, where there can be one."""
+    from course.kernels import host, sandbox
+
+    if sandbox.is_linux():
+        backend = os.environ.get("KERAS_BACKEND", "tensorflow")
+        host.notebook_zygote(os.environ | {"KERAS_BACKEND": backend})
 
 
 def devices(root):

@@ -14,8 +14,18 @@ from pathlib import Path
 from course.errors import CourseError
 from course.kernels import sandbox
 from course.kernels.kernel import Kernel, KernelGone
+from course.kernels.limits import Limits
 
 START_SECONDS = 180
+# What of an environment decides what is imported for notebooks: another value, another zygote.
+DECIDES = ("KERAS_BACKEND", "PATH", "HOME", "LANG", "LD_LIBRARY_PATH", "KERAS_HOME")
+OF_NOTEBOOKS = {
+    # OpenBLAS starts its threads when it is loaded, and what has threads does not fork well. The
+    # backends start theirs when they are first used, which is in the kernel.
+    "OPENBLAS_NUM_THREADS": "1",
+    "TF_CPP_MIN_LOG_LEVEL": "3",
+    "PYTHONPATH": str(Path(__file__).parents[2]),
+}
 
 
 class Zygote:
@@ -29,6 +39,9 @@ class Zygote:
         Paths of devices to let in, such as "/dev/nvidia0".
     idle_seconds : float
         How long it lives while nobody asks for a kernel.
+    environment : dict, optional
+        For notebooks of our own: what its kernels find as their environment. They run without
+        sandbox and limits, and Keras is left as it is.
 
     Raises
     ------
@@ -36,22 +49,21 @@ class Zygote:
         If kernels cannot be isolated here.
     """
 
-    def __init__(self, isolated=True, devices=(), idle_seconds=900):
+    def __init__(self, isolated=True, devices=(), idle_seconds=900, environment=None):
         if not sandbox.is_linux():
             raise CourseError(
                 "grading needs Linux: use a virtual machine or a container that has it."
             )
+        isolated = isolated and environment is None
         if isolated and (problem := sandbox.problem()):
             raise CourseError(f"{problem}; or grade with --no-isolation, on your own risk.")
         self.isolated = isolated
         self._lock = threading.Lock()
         self._requests, inside = socket.socketpair(socket.AF_UNIX, socket.SOCK_SEQPACKET)
-        mode = "isolated" if isolated else "open"
+        mode = "isolated" if isolated else "open" if environment is None else "notebook"
         arguments = ["-m", "course.kernels.zygote", str(inside.fileno()), mode, str(idle_seconds)]
-        if isolated:
-            command, environment = sandbox.command(arguments, devices), None
-        else:
-            command = [sys.executable, *arguments]
+        command = sandbox.command(arguments, devices) if isolated else [sys.executable, *arguments]
+        if mode == "open":
             environment = sandbox.environment(
                 Path(sys.executable).parent, Path.home(), Path(__file__).parents[2]
             )
@@ -104,17 +116,21 @@ class Zygote:
                     " course doctor says what this machine lacks."
                 )
 
-    def kernel(self, module, limits, files=()):
+    def kernel(self, module, limits, files=(), folder=None, environment=None):
         """Start a kernel.
 
         Parameters
         ----------
         module : str
             Name of the module whose `serve` is to run in it.
-        limits : Limits
-            What it may use.
+        limits : Limits or None
+            What it may use; None, for a notebook of our own, sets no limit.
         files : iterable of (str, bytes)
             What lies in its scratch directory: relative path, content.
+        folder : str, optional
+            Where a notebook of our own runs, and leaves its files.
+        environment : dict, optional
+            What is added to the environment.
 
         Returns
         -------
@@ -123,9 +139,14 @@ class Zygote:
         self.wait_until_ready()
         ours, theirs = socket.socketpair()
         leash, held = socket.socketpair()
-        folder = None if self.isolated else tempfile.mkdtemp(prefix="kernel-")
-        request = {"module": module, "limits": limits.as_dict(), "folder": folder}
-        kernel = Kernel(ours, leash, limits, folder)
+        scratch = None if self.isolated or folder else tempfile.mkdtemp(prefix="kernel-")
+        request = {
+            "module": module,
+            "limits": limits and limits.as_dict(),
+            "folder": folder or scratch,
+            "environment": environment or {},
+        }
+        kernel = Kernel(ours, leash, limits or Limits(), scratch)
         with self._lock, theirs, held:
             try:
                 socket.send_fds(
@@ -172,23 +193,31 @@ _sharing = threading.Lock()
 _stopped = threading.Event()
 
 
-def shared_zygote(isolated=True, devices=()):
+def shared_zygote(isolated=True, devices=(), environment=None):
     """Return this process's zygote, started at the first call and again after it has ended.
+
+    The arguments are those of `Zygote`; other ones are another zygote.
 
     Raises
     ------
     KernelGone
         Between `stop_shared` and `allow_shared`.
     """
-    key = isolated, tuple(devices)
+    key = isolated, tuple(devices), environment and tuple(sorted(environment.items()))
     with _sharing:
         if _stopped.is_set():
-            raise KernelGone("grading was stopped")
+            raise KernelGone("this was stopped")
         if key not in _shared or not _shared[key].alive:
             if key in _shared:
                 _shared[key].close()
-            _shared[key] = Zygote(isolated, devices)
+            _shared[key] = Zygote(isolated, devices, environment=environment)
         return _shared[key]
+
+
+def notebook_zygote(environment):
+    """Return the zygote whose kernels run notebooks of our own in an environment."""
+    chosen = {name: environment[name] for name in DECIDES if name in environment}
+    return shared_zygote(isolated=False, environment=chosen | OF_NOTEBOOKS)
 
 
 def stop_shared():

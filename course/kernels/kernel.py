@@ -1,6 +1,7 @@
 """The caller's side of a kernel: what is asked of it, and how it ends."""
 
 import contextlib
+import select
 import shutil
 import socket
 import time
@@ -96,6 +97,12 @@ class Kernel:
         if not isinstance(answer, dict):
             raise self._end("it sent no message that can be read")
         return answer | {"late": late}, data
+
+    def has_ended(self):
+        """Return whether it has ended by itself; then `gone` says why."""
+        if not self.gone and select.select([self._leash], [], [], 0)[0]:
+            self._end(self._last_words() or "it ended")
+        return bool(self.gone)
 
     def interrupt(self):
         """Interrupt what it runs, as the stop button of a notebook does."""

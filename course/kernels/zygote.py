@@ -1,9 +1,11 @@
 """The process that imports once and forks a kernel at each request; holds no secret, runs no op.
 
-Started as `python -m course.kernels.zygote FD ISOLATED IDLE_SECONDS`. Over the sequenced-packet
-socket FD it gets a request a kernel: a JSON object, the name of the module whose `serve(socket,
-limits, folder)` is to run in it, and two sockets. One is the kernel's own; the other, the leash,
-stays here: a byte on it interrupts the kernel, its end kills it, and what ended comes back on it.
+Started as `python -m course.kernels.zygote FD MODE IDLE_SECONDS`. MODE is "isolated" or "open", for
+submissions, or "notebook", for notebooks of our own, which run as they would without this process:
+no sandbox, no limits, Keras as it is. Over the sequenced-packet socket FD it gets a request a
+kernel: a JSON object, the name of the module whose `serve(socket, limits)` is to run in it, and two
+sockets. One is the kernel's own; the other, the leash, stays here: a byte on it interrupts the
+kernel, its end kills it, and what ended comes back on it.
 """
 
 import contextlib
@@ -32,7 +34,6 @@ WARM = [
     "keras.applications",
     "keras.datasets",
     "h5py",
-    "tensorflow",
     "course",
     "course.datasets",
     "course.plotting",
@@ -40,28 +41,39 @@ WARM = [
     "course.questions",
     "course.training",
 ]
+# Beside these, what starts a Jupyter kernel and draws into its notebook.
+WARM_NOTEBOOK = [
+    "ipykernel.kernelapp",
+    "ipykernel.ipkernel",
+    "matplotlib.pyplot",
+    "matplotlib_inline.backend_inline",
+    "course.experiments",
+    "course.transfer",
+]
 CHECK_SECONDS = 0.2
 WARM_MB = 600  # what the imports take
 
 
-def main(descriptor, isolated, idle_seconds):
+def main(descriptor, mode, idle_seconds):
     """Import, say so, and serve until the other side is gone or nobody has asked for long."""
     requests = socket.socket(fileno=descriptor)
-    if isolated:
+    if mode == "isolated":
         confine.leave_root()
     confine.adopt_orphans()
-    for name in WARM:
+    backend = os.environ.get("KERAS_BACKEND", "tensorflow")
+    for name in [*WARM, backend, *(WARM_NOTEBOOK if mode == "notebook" else [])]:
         with contextlib.suppress(ImportError):
             importlib.import_module(name)
-    from course.kernels import fused_adam, shell, short_runs
+    if mode != "notebook":
+        from course.kernels import fused_adam, shell, short_runs
 
-    short_runs.run_short_ones_eagerly()
-    fused_adam.fuse_adam()
-    shell.prepare()
+        short_runs.run_short_ones_eagerly()
+        fused_adam.fuse_adam()
+        shell.prepare()
     gc.collect()
     gc.freeze()  # what was imported is never collected, so its pages stay shared
     requests.send(b"ready")
-    Nursery(requests, isolated, idle_seconds).serve()
+    Nursery(requests, mode == "isolated", idle_seconds).serve()
 
 
 class Nursery:
@@ -96,7 +108,7 @@ class Nursery:
             sys.exit(0)  # the other side is gone
         request = json.loads(message)
         data, leash = (socket.socket(fileno=each) for each in descriptors)
-        limits = Limits(**request["limits"])
+        limits = Limits(**request["limits"]) if request["limits"] else None
         importlib.import_module(request["module"])  # here, once, and not in each kernel
         # The kernel tells its number, since it is no child of this process but a grandchild.
         reader, writer = os.pipe()
@@ -153,11 +165,14 @@ class Nursery:
             confine.end_with_parent()
             os.write(writer, str(os.getpid()).encode())
             os.chdir(request["folder"])
-            confine.limit(limits, of_user=False)
+            if limits:
+                confine.limit(limits, of_user=False)
             _close_all_but(data.fileno())
-        # Not where a submission's files lie: a .cache or .keras among them is no data of the
-        # grader's.
-        os.environ["HOME"] = "/tmp" if self.isolated else request["folder"]
+        if limits:
+            # Not where a submission's files lie: a .cache or .keras among them is no data of the
+            # grader's.
+            os.environ["HOME"] = "/tmp" if self.isolated else request["folder"]
+        os.environ.update(request["environment"])
         importlib.import_module(request["module"]).serve(data, limits)
 
     def _pull(self, leash):
@@ -214,6 +229,8 @@ class Nursery:
         # The system limits the memory of a process; many processes together are counted here. So
         # are the processes, of which the system counts no more than their threads.
         for leash, (process, watched, limits) in list(self.kernels.items()):
+            if not limits:
+                continue
             most = max(2, limits.processes // 4)
             family = _family(process, most)
             if len(family) > most:
@@ -278,4 +295,4 @@ def _close_all_but(kept):
 
 
 if __name__ == "__main__":
-    main(int(sys.argv[1]), sys.argv[2] == "isolated", float(sys.argv[3]))
+    main(int(sys.argv[1]), sys.argv[2], float(sys.argv[3]))

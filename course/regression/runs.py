@@ -1,25 +1,29 @@
-"""Running a solution notebook headlessly with papermill and keeping what it measured."""
+"""Running a solution notebook headlessly with papermill, and what came of it."""
 
+import importlib.metadata
 import json
 import os
+import platform
 import re
+import tempfile
 import time
-from dataclasses import asdict, dataclass, field
+from dataclasses import asdict, dataclass, field, fields
+from datetime import datetime
 from pathlib import Path
 
 import papermill
 from nbclient.exceptions import CellTimeoutError, DeadKernelError
 from papermill.exceptions import PapermillExecutionError
-from traitlets.config import Config
 
 from course.errors import CourseError
-from course.metrics import MIME_TYPE
+from course.kernels.kernel import KernelGone
+from course.metrics import CURVES, MIME_TYPE
 from course.profiles import check_profile
+from course.regression import gpus
+from course.regression.managers import manager_class
 
 # Seconds a cell, for the notebook whose training hangs; the whole of a gpu profile takes less.
 CELL_TIMEOUT = 3600
-# ipykernel warns in the terminal, once a run, where its messages are not encrypted.
-KERNEL_CONFIG = Config(KernelManager={"transport_encryption": "auto"})
 
 
 @dataclass
@@ -32,12 +36,24 @@ class NotebookRun:
         What ran, on which data, on which Keras backend.
     seed : int
         The seed that was injected.
+    others : dict
+        Further parameters that were injected.
     seconds : float
         Wall time of the whole run, kernel start included.
     error : str or None
         One sentence that names the failed cell, or None.
     metrics : dict
-        What the notebook recorded, by name.
+        What the notebook recorded, by name, and peak_memory_mb.
+    curves : dict
+        Learning curves: name of a training to its history.
+    device : str
+        "CPU", "GPU", or "" where the notebook did not get as far as to say so.
+    versions : dict
+        Of Python, Keras and its backend.
+    digest : str
+        Tells whether notebook, course or parameters have changed since.
+    finished : str
+        When, as ISO 8601.
     notebook : str
         Path of the executed notebook.
     """
@@ -46,83 +62,162 @@ class NotebookRun:
     profile: str
     backend: str
     seed: int
+    others: dict = field(default_factory=dict)
     seconds: float = 0.0
     error: str | None = None
     metrics: dict = field(default_factory=dict)
+    curves: dict = field(default_factory=dict)
+    device: str = ""
+    versions: dict = field(default_factory=dict)
+    digest: str = ""
+    finished: str = ""
     notebook: str = ""
 
+    @property
+    def setting(self):
+        """What decides which bands count: the profile and parameters that are no seed."""
+        return " ".join([self.profile, *(f"{name}={self.others[name]}" for name in self.others)])
 
-def run_notebook(source, output_root, assignment, parameters):
-    """Execute a solution notebook in a directory of its own.
+    @property
+    def folder_name(self):
+        """Name of the folder that the run is kept in, below its assignment's."""
+        others = [f"{name}={value}" for name, value in self.others.items()]
+        words = [self.profile, f"seed{self.seed}", self.backend, *others]
+        return re.sub(r"[^\w.=-]+", "_", "-".join(words))[:120]
+
+
+@dataclass(frozen=True)
+class Job:
+    """A run that is to be done; plain data, so that it can be sent to another machine.
+
+    Attributes
+    ----------
+    run : dict
+        The `NotebookRun` as far as it is known.
+    source : str
+        Path of the source notebook.
+    text : str
+        Its content, for a machine that does not have the file.
+    folder : str or None
+        Where the run leaves its files; None: nowhere, the executed notebook is sent back.
+    threads : int or None
+        How many threads each of the backend's pools may have; None leaves it to the backend.
+    share_gpu : int
+        How many runs may have the same GPU.
+    warm : bool
+        Whether its kernel is forked from a warm process; a single run gains nothing by that.
+    """
+
+    run: dict
+    source: str
+    text: str
+    folder: str | None
+    threads: int | None = None
+    share_gpu: int = 1
+    warm: bool = True
+
+    @property
+    def parameters(self):
+        """What is injected into the notebook."""
+        chosen = {"profile": self.run["profile"], "seed": self.run["seed"]}
+        return chosen | self.run["others"]
+
+    @property
+    def code_cells(self):
+        """How many cells there are to execute, the injected one included."""
+        cells = json.loads(self.text)["cells"]
+        return 1 + sum(cell["cell_type"] == "code" for cell in cells)
+
+
+def execute(job, on_cell=None):
+    """Execute a job's notebook in a warm kernel.
 
     Parameters
     ----------
-    source : Path
-        The source notebook.
-    output_root : Path
-        Where runs are kept. The executed notebook and `metrics.json` go to
-        `ASSIGNMENT/PROFILE-seedSEED-BACKEND/` below it, also when a cell fails; further parameters
-        stand in the folder's name too.
-    assignment : str
-        The assignment's name.
-    parameters : dict
-        Parameter name to value; `profile` must be among them.
+    job : dict
+        A `Job` as a dict.
+    on_cell : callable, optional
+        Called after each cell that was executed.
 
     Returns
     -------
-    NotebookRun
-        What came of it; a failed cell is in `error`, not raised.
-
-    Raises
-    ------
-    CourseError
-        If a parameter is not one of the notebook's or the profile is unknown.
+    run : dict
+        The finished `NotebookRun`; a failed cell is in `error`, not raised.
+    executed : str
+        The executed notebook as text, as far as it got.
     """
-    check_parameters(source, parameters)
-    backend = os.environ.get("KERAS_BACKEND", "tensorflow")
-    seed = parameters.get("seed", 0)
-    run = NotebookRun(assignment, parameters["profile"], backend, seed)
-    others = {name: value for name, value in parameters.items() if name not in ("profile", "seed")}
-    words = [run.profile, f"seed{seed}", backend, *(f"{name}={others[name]}" for name in others)]
-    folder = Path(output_root, assignment, re.sub(r"[^\w.=-]+", "_", "-".join(words))[:120])
-    folder.mkdir(parents=True, exist_ok=True)
-    executed = folder / source.name
-    run.notebook = str(executed)
-    # A run that is killed must not leave the metrics of the one before beside its own notebook.
-    (folder / "metrics.json").unlink(missing_ok=True)
-    start = time.perf_counter()
-    try:
-        papermill.execute_notebook(
-            source,
-            executed,
-            parameters,
-            cwd=folder,
-            kernel_name="python3",
-            progress_bar={"desc": f"{assignment} ({run.profile})", "unit": "cell"},
-            execution_timeout=CELL_TIMEOUT,
-            config=KERNEL_CONFIG,
-        )
-    except PapermillExecutionError as error:
-        run.error = (
-            f"{_cell_name(executed, error.cell_index)} failed: {error.ename}: {error.evalue}"
-        )
-    except (CellTimeoutError, DeadKernelError) as error:
-        run.error = f"the kernel gave up: {str(error).strip().splitlines()[0]}"
-    run.seconds = round(time.perf_counter() - start, 2)
-    run.metrics = recorded_metrics(json.loads(executed.read_text(encoding="utf-8")))
-    _write_json(folder / "metrics.json", asdict(run))
-    return run
+    job = Job(**job)
+    run = NotebookRun(**job.run)
+    if job.folder:
+        return _execute(job, run, Path(job.source), Path(job.folder), on_cell)
+    with tempfile.TemporaryDirectory() as folder:
+        source = Path(folder, "source.ipynb")
+        source.write_text(job.text, encoding="utf-8")
+        return _execute(job, run, source, Path(folder), on_cell)
+
+
+def _execute(job, run, source, folder, on_cell):
+    executed = folder / Path(job.source).name
+    with gpus.one(job.share_gpu) as chosen:
+        environment = os.environ | chosen | _threads(job.threads) | {"KERAS_BACKEND": run.backend}
+        manager = manager_class(environment, job.warm)
+        start = time.perf_counter()
+        try:
+            papermill.execute_notebook(
+                source,
+                executed,
+                job.parameters,
+                kernel_name="python3",
+                progress_bar=False,
+                execution_timeout=CELL_TIMEOUT,
+                # Not papermill's cwd: that moves this whole process, with other runs under way.
+                resources={"metadata": {"path": str(folder)}},
+                kernel_manager_class=manager,
+                shutdown_kernel="immediate",
+                on_cell_executed=on_cell and (lambda **_: on_cell()),
+            )
+        except PapermillExecutionError as error:
+            run.error = (
+                f"{_cell_name(executed, error.cell_index)} failed: {error.ename}: {error.evalue}"
+            )
+        except (CellTimeoutError, DeadKernelError, KernelGone) as error:
+            reason = manager.ended or str(error).strip().splitlines()[0]
+            run.error = f"the kernel gave up: {reason}"
+        run.seconds = round(time.perf_counter() - start, 2)
+    text = executed.read_text(encoding="utf-8") if executed.is_file() else job.text
+    recorded, where = recorded_metrics(json.loads(text))
+    run.curves = recorded.pop(CURVES, {})
+    run.metrics = recorded
+    if manager.peak_megabytes:
+        run.metrics["peak_memory_mb"] = float(round(manager.peak_megabytes))
+    run.device = where.get("device", "")
+    run.versions = versions(run.backend)
+    run.finished = datetime.now().isoformat(timespec="seconds")
+    return asdict(run), text
+
+
+def _threads(count):
+    """Return what tells the backends how many threads to start, where several runs share cores."""
+    if not count:
+        return {}
+    names = ("TF_NUM_INTRAOP_THREADS", "TF_NUM_INTEROP_THREADS", "OMP_NUM_THREADS")
+    return {name: str(count) for name in names if name not in os.environ}
 
 
 def check_parameters(source, parameters):
     """Raise a CourseError that lists the known ones if a parameter or the profile is unknown."""
-    known = papermill.inspect_notebook(source)
+    check_profile(parameters["profile"])
+    known = parameter_names(source)
     for name in parameters:
         if name not in known:
             raise CourseError(
                 f"{source.name} has no parameter {name!r}: choose of {', '.join(known)}."
             )
-    check_profile(parameters["profile"])
+
+
+def parameter_names(source):
+    """Return the names that a notebook's `parameters` cell sets."""
+    return list(papermill.inspect_notebook(source))
 
 
 def recorded_metrics(notebook):
@@ -135,14 +230,48 @@ def recorded_metrics(notebook):
 
     Returns
     -------
-    dict
+    metrics : dict
         Metric name to number or list of numbers.
+    where : dict
+        What `course.setup` had settled when they were recorded.
     """
-    metrics = {}
+    metrics, where = {}, {}
     for cell in notebook["cells"]:
         for output in cell.get("outputs", []):
             metrics.update(output.get("data", {}).get(MIME_TYPE, {}))
-    return metrics
+            where.update(output.get("metadata", {}).get(MIME_TYPE, {}))
+    return metrics, where
+
+
+def versions(backend):
+    """Return the versions that a measurement depends on."""
+    found = {"Python": platform.python_version()}
+    for name in ("keras", backend):
+        for package in (name, f"{name}-cpu"):
+            try:
+                found[name] = importlib.metadata.version(package)
+                break
+            except importlib.metadata.PackageNotFoundError:
+                continue
+    return found
+
+
+def save(folder, run, executed):
+    """Keep a finished run: the executed notebook, and metrics.json, which comes last."""
+    folder.mkdir(parents=True, exist_ok=True)
+    notebook = Path(run.notebook)
+    _write(notebook, executed)
+    _write(folder / "metrics.json", json.dumps(asdict(run), indent=2) + "\n")
+
+
+def load(folder):
+    """Return the run that is kept in a folder, or None."""
+    try:
+        content = json.loads(Path(folder, "metrics.json").read_text(encoding="utf-8"))
+        known = {each.name for each in fields(NotebookRun)}
+        return NotebookRun(**{name: content[name] for name in content if name in known})
+    except (OSError, ValueError, TypeError):
+        return None
 
 
 def kept_runs(output_root):
@@ -150,7 +279,7 @@ def kept_runs(output_root):
     files = sorted(
         Path(output_root).glob("*/*/metrics.json"), key=lambda path: path.stat().st_mtime
     )
-    return [NotebookRun(**json.loads(path.read_text(encoding="utf-8"))) for path in files]
+    return [run for path in files if (run := load(path.parent))]
 
 
 def _cell_name(executed, index):
@@ -174,8 +303,8 @@ def _cell_name(executed, index):
     return f"cell {name}" + (f" (under {headings[-1]!r})" if headings else "")
 
 
-def _write_json(path, content):
+def _write(path, content):
     """Write a file so that it is never seen half-written."""
     unfinished = path.with_suffix(".part")
-    unfinished.write_text(json.dumps(content, indent=2) + "\n", encoding="utf-8")
+    unfinished.write_text(content, encoding="utf-8")
     unfinished.replace(path)

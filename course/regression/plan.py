@@ -1,0 +1,123 @@
+"""What a command is to run, and what of it a killed one has already done."""
+
+import json
+import os
+import shutil
+from dataclasses import asdict
+from datetime import datetime
+from functools import lru_cache
+from pathlib import Path
+
+from course.errors import CourseError
+from course.profiles import check_profile
+from course.regression.runs import Job, NotebookRun, load, parameter_names
+from course.results import fingerprint
+
+PACKAGE = Path(__file__).parents[1]
+
+
+class Plan:
+    """The runs of one command, in the order in which they are asked for.
+
+    Parameters
+    ----------
+    kept : Path
+        Where runs are kept, `build/runs`.
+    sources : dict of str to Path
+        Assignment to its source notebook.
+    profile : str
+    seeds : list of int
+    given : dict
+        Further parameters; a notebook gets those that it has.
+
+    Raises
+    ------
+    CourseError
+        If no notebook has one of the parameters, or there is no such profile.
+    """
+
+    def __init__(self, kept, sources, profile, seeds, given):
+        check_profile(profile)
+        backend = os.environ.get("KERAS_BACKEND", "tensorflow")
+        self.kept = Path(kept).resolve()
+        self.jobs = []
+        known = {name: parameter_names(source) for name, source in sources.items()}
+        for parameter in given:
+            if not any(parameter in names for names in known.values()):
+                all_names = dict.fromkeys(name for names in known.values() for name in names)
+                raise CourseError(
+                    f"no notebook that is to run has a parameter {parameter!r}: choose of"
+                    f" {', '.join(all_names)}."
+                )
+        code = _digest_of_code()
+        for name, source in sources.items():
+            others = {each: given[each] for each in given if each in known[name]}
+            text = source.read_text(encoding="utf-8")
+            for seed in seeds:
+                run = NotebookRun(name, profile, backend, seed, others)
+                folder = self.kept / name / run.folder_name
+                run.notebook = str(folder / source.name)
+                run.digest = _digest(run, text, code)
+                self.jobs.append(Job(asdict(run), str(source.resolve()), text, str(folder)))
+        what = fingerprint(sorted(job.folder for job in self.jobs))
+        self._mark = self.kept / "unfinished" / f"{what}.json"
+
+    def begin(self):
+        """Return the jobs that are to be done.
+
+        A command that was killed goes on: what has passed since it began, and has not been changed
+        since, is done, and what other runs had trained by then they find again. Any other command
+        begins anew, without a trace of earlier ones in its folders.
+        """
+        done = set()
+        if self._mark.is_file():
+            began = json.loads(self._mark.read_text(encoding="utf-8"))["began"]
+            done = {job.folder for job in self.jobs if self._has_passed(job, began)}
+        else:
+            for job in self.jobs:
+                shutil.rmtree(job.folder, ignore_errors=True)
+            self._mark.parent.mkdir(parents=True, exist_ok=True)
+            began = datetime.now().isoformat(timespec="seconds")
+            self._mark.write_text(json.dumps({"began": began}) + "\n", encoding="utf-8")
+        for job in self.jobs:
+            Path(job.folder).mkdir(parents=True, exist_ok=True)
+        return [job for job in self.jobs if job.folder not in done]
+
+    def done(self, jobs):
+        """Return the runs that need not be done, which are those without a job."""
+        to_do = {job.folder for job in jobs}
+        return [load(job.folder) for job in self.jobs if job.folder not in to_do]
+
+    def place(self, run):
+        """Return where a run stands among those of the command."""
+        return [job.run["notebook"] for job in self.jobs].index(run.notebook)
+
+    def finish(self):
+        """Note that everything was done: the next such command begins anew."""
+        self._mark.unlink(missing_ok=True)
+
+    def _has_passed(self, job, began):
+        run = load(job.folder)
+        same = run and run.digest == job.run["digest"]
+        return bool(same and run.error is None and run.finished >= began)
+
+
+def digest_of(root, run):
+    """Return the digest that a run would have in the present state of a course directory."""
+    sources = list(Path(root, "source", run.assignment).glob("*.ipynb"))
+    if len(sources) != 1:
+        return None
+    return _digest(run, sources[0].read_text(encoding="utf-8"), _digest_of_code())
+
+
+def _digest(run, text, code):
+    return fingerprint(text, code, run.profile, run.seed, run.backend, sorted(run.others.items()))
+
+
+@lru_cache
+def _digest_of_code():
+    """Return a text that tells whether the code that notebooks use has changed."""
+    code = sorted(PACKAGE.rglob("*.py"))
+    # What compares and shows does not change what is measured.
+    kept = [path for path in code if path.parent.name not in ("grading", "regression", "doctor")]
+    return fingerprint(*(path.read_text(encoding="utf-8") for path in kept))
