@@ -143,8 +143,9 @@ def run(arguments):
         if len(wanted.jobs) == 1:
             for metric, value in checked.run.metrics.items():
                 print(f"    {metric} = {text(value)}")
-        for problem in checked.problems:
-            print(f"course: {checked.run.assignment}: {problem}", file=sys.stderr)
+    # At the end, where they are seen: until now the progress bar had the last line.
+    for name, problem in outcome.problems():
+        print(f"course: {name}: {problem}", file=sys.stderr)
     for title, lines in outcome.spreads():
         print(title, *lines, sep="\n    ")
     if arguments.update_bands:

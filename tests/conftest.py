@@ -10,6 +10,7 @@ from pathlib import Path
 
 import pytest
 
+from tests.cluster import dask_cluster
 from tests.submissions import ROOT, lay_out
 
 BIN = Path(sys.executable).parent
@@ -53,6 +54,13 @@ def graded_class_of(tmp_path_factory, course_command):
 def graded_class(graded_class_of):
     """Grade the fixture class of 02-mnist once; returns its directory and the finished command."""
     return graded_class_of("02-mnist")
+
+
+@pytest.fixture
+def cluster(tmp_path_factory):
+    """Return the address of a Dask scheduler with two workers on loopback, and the workers."""
+    with dask_cluster(tmp_path_factory.mktemp("cluster")) as found:
+        yield found
 
 
 def cell(kind, source, grade_id=None, points=None, tags=()):

@@ -20,7 +20,7 @@ EXTRAS = PYPROJECT["project"]["optional-dependencies"]
 LISTED = PYPROJECT["project"]["dependencies"] + [
     line for extra in EXTRAS.values() for line in extra
 ]
-# `dev` takes in `instructor` under the project's own name.
+# `dev` takes in `instructor`, and that `tools`, under the project's own name.
 DIRECT = [line for line in LISTED if Requirement(line).name != PROJECT]
 (PIP_LINES,) = (entry["pip"] for entry in ENVIRONMENT["dependencies"] if isinstance(entry, dict))
 CONDA_LINES = [entry for entry in ENVIRONMENT["dependencies"] if isinstance(entry, str)]
@@ -54,7 +54,8 @@ def has_reason(text, written):
 
 
 def test_environment_and_pyproject_ask_for_the_same():
-    base_and_instructor = PYPROJECT["project"]["dependencies"] + EXTRAS["instructor"]
+    instructor = [line for line in EXTRAS["instructor"] if Requirement(line).name != PROJECT]
+    base_and_instructor = PYPROJECT["project"]["dependencies"] + EXTRAS["tools"] + instructor
     in_pyproject = sorted(map(str, map(comparable, base_and_instructor)))
     packages = [line for line in PIP_LINES if not line.startswith("--")]
     assert sorted(map(str, map(comparable, packages))) == in_pyproject

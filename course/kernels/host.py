@@ -23,6 +23,8 @@ OF_NOTEBOOKS = {
     # OpenBLAS starts its threads when it is loaded, and what has threads does not fork well. The
     # backends start theirs when they are first used, which is in the kernel.
     "OPENBLAS_NUM_THREADS": "1",
+    # matplotlib reads it while it is imported, and the kernel would come too late.
+    "MPLBACKEND": "module://matplotlib_inline.backend_inline",
     "TF_CPP_MIN_LOG_LEVEL": "3",
     "PYTHONPATH": str(Path(__file__).parents[2]),
 }

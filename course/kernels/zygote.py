@@ -41,12 +41,11 @@ WARM = [
     "course.questions",
     "course.training",
 ]
-# Beside these, what starts a Jupyter kernel and draws into its notebook.
+# Beside these, what a Jupyter kernel is made of. Not pyplot and its way into notebooks: they look
+# for the kernel when they are imported.
 WARM_NOTEBOOK = [
     "ipykernel.kernelapp",
     "ipykernel.ipkernel",
-    "matplotlib.pyplot",
-    "matplotlib_inline.backend_inline",
     "course.experiments",
     "course.transfer",
 ]

@@ -284,6 +284,10 @@ def _band(name, values, runs):
     columns = list(zip(*rows, strict=True))
     means = [statistics.mean(column) for column in columns]
     stds = [statistics.stdev(column) for column in columns]
+    if "accurac" in name:
+        count = _pictures([value for row in rows for value in row])
+        least = [_scatter_of_counting(mean, count) for mean in means]
+        stds = [max(pair) for pair in zip(stds, least, strict=True)]
     relative = MEMORY if name == "peak_memory_mb" else ROUNDING
     reaches = [
         max(_k(len(runs)) * std, relative * abs(mean), ROUNDING)
@@ -292,6 +296,25 @@ def _band(name, values, runs):
     band = {"mean": means, "std": stds, "plus_minus": reaches}
     rounded = {key: [_rounded(each) for each in numbers] for key, numbers in band.items()}
     return rounded if lists else {key: numbers[0] for key, numbers in rounded.items()}
+
+
+def _pictures(accuracies):
+    """Return on how many pictures accuracies may have been counted: the least number that fits."""
+    for count in range(1, 10_000):
+        if all(abs(each * count - round(each * count)) < 1e-3 for each in accuracies):
+            return count
+    return 10_000
+
+
+def _scatter_of_counting(accuracy, count):
+    """Return the standard deviation of an accuracy that is counted on so many other pictures.
+
+    That of a binomial distribution. Five seeds may by chance all come to the same accuracy; that is
+    no reason to believe that the next one will. (The rule of succession keeps it above 0 where all
+    pictures are right, or none.)
+    """
+    share = (accuracy * count + 1) / (count + 2)
+    return math.sqrt(share * (1 - share) / count)
 
 
 def _k(seeds):

@@ -72,7 +72,7 @@ def _alike(old, new, name):
     """Return whether two values are the same, but for rounding; memory is never quite."""
     if isinstance(old, list) and isinstance(new, list) and len(old) == len(new):
         return all(_alike(*pair, name) for pair in zip(old, new, strict=True))
-    if isinstance(old, int | float) and isinstance(new, int | float):
+    if isinstance(old, float) and isinstance(new, float):
         tolerance = 0.05 if name == "peak_memory_mb" else 1e-4
         return math.isclose(old, new, rel_tol=tolerance, abs_tol=1e-6)
     return old == new

@@ -40,6 +40,7 @@ class Plan:
         check_profile(profile)
         backend = os.environ.get("KERAS_BACKEND", "tensorflow")
         self.kept = Path(kept).resolve()
+        self.seeds = seeds
         self.jobs = []
         known = {name: parameter_names(source) for name, source in sources.items()}
         for parameter in given:

@@ -123,6 +123,15 @@ class Regression:
         """Whether anything failed."""
         return any(checked.failed for checked in self.done)
 
+    def problems(self):
+        """Return what failed, as pairs of an assignment and a sentence."""
+        found = [(each.run, problem) for each in self.done for problem in each.problems]
+        seeded = len(self.plan.seeds) > 1
+        return [
+            (f"{run.assignment}, seed {run.seed}" if seeded else run.assignment, problem)
+            for run, problem in found
+        ]
+
     def spreads(self):
         """Return what several seeds of a notebook measured: a title and lines for each notebook."""
         found = []

@@ -2,6 +2,7 @@
 
 import importlib.metadata
 import json
+import logging
 import os
 import platform
 import re
@@ -24,6 +25,8 @@ from course.regression.managers import manager_class
 
 # Seconds a cell, for the notebook whose training hangs; the whole of a gpu profile takes less.
 CELL_TIMEOUT = 3600
+# What papermill logs of a failed run stands in our sentence about it.
+logging.getLogger("papermill").setLevel(logging.CRITICAL)
 
 
 @dataclass

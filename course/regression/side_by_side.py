@@ -60,6 +60,7 @@ def run_all(jobs, workers=None, scheduler=None, share_gpu=1, seconds=None):
                 run = _outcome(future, job)
                 if scheduler:
                     bar.update(job.code_cells)
+                bar.clear()  # so that what is printed of the run has a line of its own
                 yield run
         bar.set_description_str("done")
         bar.update(bar.total - bar.n)  # what failed has cells that never ran

@@ -1,11 +1,8 @@
-import json
-import os
-import subprocess
 import time
 
 import pytest
 
-from tests.conftest import BIN
+from tests.cluster import wait_for
 from tests.grading.classes import (
     ANSWER,
     TESTS,
@@ -19,50 +16,6 @@ from tests.grading.classes import (
 
 pytestmark = pytest.mark.slow
 ANSWERS = {"ada": 1, "bob": 2, "cem": 3, "dan": 0, "eve": 2, "fay": 1, "gus": 3, "hal": 2}
-
-
-@pytest.fixture
-def cluster(tmp_path_factory):
-    """Start a Dask scheduler and two workers on loopback; returns the address and the workers."""
-    folder = tmp_path_factory.mktemp("cluster")
-    known = folder / "scheduler.json"
-    own_port = ["--host", "127.0.0.1", "--dashboard-address", "127.0.0.1:0"]
-    with (folder / "log").open("w") as log:
-
-        def start(*arguments):
-            return subprocess.Popen(
-                [str(BIN / "dask"), *arguments, *own_port],
-                cwd=folder,
-                env=os.environ | {"TF_CPP_MIN_LOG_LEVEL": "3"},
-                stdout=log,
-                stderr=log,
-            )
-
-        started = [start("scheduler", "--port", "0", "--scheduler-file", str(known))]
-        try:
-            wait_for(known.is_file)
-            wait_for(lambda: known.read_text().endswith("}"))
-            address = json.loads(known.read_text())["address"]
-            for name in ("one", "two"):
-                # Without a nanny: what is killed here is the worker itself, and none comes back.
-                options = ["--no-nanny", "--nthreads", "1", "--name", name]
-                where = ["--local-directory", str(folder)]
-                started.append(start("worker", address, *options, *where))
-            yield address, started[1:]
-        finally:
-            for process in reversed(started):
-                process.terminate()
-                try:
-                    process.wait(30)
-                except subprocess.TimeoutExpired:
-                    process.kill()
-
-
-def wait_for(happened, seconds=60):
-    end = time.monotonic() + seconds
-    while not happened():
-        assert time.monotonic() < end, "it did not happen"
-        time.sleep(0.05)
 
 
 def zygotes(process):

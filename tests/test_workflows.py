@@ -1,0 +1,100 @@
+"""The workflows of GitHub: that what they call exists. They cannot be run here."""
+
+import re
+import shlex
+from pathlib import Path
+
+import pytest
+import yaml
+
+from course.cli import _parser
+
+ROOT = Path(__file__).parent.parent
+WORKFLOWS = sorted((ROOT / ".github" / "workflows").glob("*.yml"))
+IMAGE = "cnn-course-gpu"
+
+
+def workflow(name):
+    return yaml.safe_load((ROOT / ".github" / "workflows" / name).read_text(encoding="utf-8"))
+
+
+def steps(content):
+    return [step for job in content["jobs"].values() for step in job["steps"]]
+
+
+def commands(content):
+    return [shlex.split(step["run"]) for step in steps(content) if "run" in step]
+
+
+def test_there_is_one_for_each_kind_of_runner():
+    assert [path.name for path in WORKFLOWS] == ["gpu.yml", "tests.yml"]
+
+
+@pytest.mark.parametrize("path", WORKFLOWS, ids=lambda path: path.name)
+def test_what_a_workflow_calls_exists(path):
+    targets = set(re.findall(r"^([a-z]+):", (ROOT / "Makefile").read_text(), re.MULTILINE))
+    called = commands(workflow(path.name))
+    assert called
+    for words in called:
+        if IMAGE in words and words[:2] == ["docker", "run"]:
+            words = words[words.index(IMAGE) + 1 :]
+        if words[0] == "make":
+            assert set(words[1:]) <= targets, words
+        elif words[0] in ("course", ".venv/bin/course"):
+            arguments = ["2" if word == "$SEEDS" else word for word in words[1:]]
+            assert callable(_parser().parse_args(arguments).command), words
+        elif words[0] == "docker":
+            assert (ROOT / words[words.index("--file") + 1]).is_file(), words
+        else:
+            assert words[:2] == ["sudo", "sysctl"], words
+
+
+def test_a_push_lints_tests_and_runs_the_smoke_regression():
+    content = workflow("tests.yml")
+    assert {"push", "pull_request"} <= content[True].keys()  # YAML reads `on` as true
+    called = commands(content)
+    assert ["make", "test"] in called
+    assert [".venv/bin/course", "run", "--profile", "smoke"] in called
+    makefile = (ROOT / "Makefile").read_text()
+    assert re.search(r"^test:.* lint\b", makefile, re.MULTILINE)
+    assert "release --check" in makefile.partition("\nlint:")[2].partition("\n\n")[0]
+
+
+def test_the_gpu_is_used_on_a_schedule_by_label_and_by_hand():
+    content = workflow("gpu.yml")
+    assert {"schedule", "workflow_dispatch", "pull_request"} == content[True].keys()
+    job = content["jobs"]["regression"]
+    assert job["runs-on"][0] == "self-hosted"
+    assert (
+        "labels.*.name, 'gpu'" in job["if"] and "labeled" in content[True]["pull_request"]["types"]
+    )
+    assert any(words[-4:-1] == ["--profile", "gpu", "--seeds"] for words in commands(content))
+
+
+@pytest.mark.parametrize("path", WORKFLOWS, ids=lambda path: path.name)
+def test_the_report_is_kept_also_of_what_failed(path):
+    kept = [
+        step for step in steps(workflow(path.name)) if "upload-artifact@" in step.get("uses", "")
+    ]
+    assert kept and all(step["if"] == "always()" for step in kept)
+    assert all("build/report/" in step["with"]["path"].split() for step in kept)
+
+
+@pytest.mark.parametrize("path", WORKFLOWS, ids=lambda path: path.name)
+def test_actions_have_a_version_and_jobs_a_limit(path):
+    content = workflow(path.name)
+    for step in steps(content):
+        if "uses" in step:
+            assert re.fullmatch(r"actions/[\w-]+@v\d+", step["uses"])
+    assert content["permissions"] == {"contents": "read"}
+    for name, job in content["jobs"].items():
+        assert name == "publish" or job["timeout-minutes"]
+
+
+def test_the_image_is_tensorflows_own_and_gets_what_the_package_needs():
+    text = (ROOT / "docker" / "gpu.Dockerfile").read_text(encoding="utf-8")
+    assert re.search(r"^FROM tensorflow/tensorflow:\$\{TENSORFLOW\}-gpu$", text, re.MULTILINE)
+    copied = [words.split()[1:-1] for words in re.findall(r"^COPY .*", text, re.MULTILINE)]
+    for name in (name for names in copied for name in names):
+        assert (ROOT / name).exists()
+    assert ".[tools]" in text and "instructor" not in text, "its TensorFlow is not replaced"
