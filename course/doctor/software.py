@@ -15,7 +15,6 @@ from course import __version__
 from course.doctor.findings import LACK, NOTE, OK
 
 DISTRIBUTION, EXTRA = "cnn-course", "instructor"
-TAKEN_IN = ("tools",)  # the extras that EXTRA takes in
 # The package of the course lies in its directory, unless it was installed without one.
 CONSTRAINTS = Path(__file__).parents[2] / "constraints.txt"
 SHOWN = ("keras", "tensorflow", "tensorflow-cpu", "nbgrader", "jupyterlab")
@@ -46,7 +45,7 @@ def packages(_):
     pins = _pins()
     shown, different = [], []
     for requirement in required:
-        if requirement.name == DISTRIBUTION or not _is_wanted(requirement.marker):
+        if requirement.marker and not requirement.marker.evaluate({"extra": EXTRA}):
             continue
         name, version = _installed(requirement.name)
         if version is None:
@@ -68,11 +67,6 @@ def packages(_):
             f"{', '.join(different)}, with which the course is tested: {_pip(EXTRA)} brings those"
             " versions.",
         )
-
-
-def _is_wanted(marker):
-    extras = EXTRA, *TAKEN_IN
-    return not marker or any(marker.evaluate({"extra": extra}) for extra in extras)
 
 
 def _installed(name):
