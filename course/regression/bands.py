@@ -220,7 +220,7 @@ def _judge(name, metrics, band):
             return [Verdict(name, "inside", None if lists else value)]
         reason = f"{name} is {text(value)}, and must be {text(band)}"
         return [Verdict(name, "outside", None if lists else value, reason=reason)]
-    lows, highs = _edges(band)
+    lows, highs = _edges(name, band)
     if len(lows) != len(values) or lists != isinstance(next(iter(band.values())), list):
         reason = f"{name} has {len(values)} numbers, and must have {len(lows)}"
         return [Verdict(name, "outside", reason=reason)]
@@ -235,13 +235,16 @@ def _judge(name, metrics, band):
     return found
 
 
-def _edges(band):
-    """Return the lows and highs of a band, as lists."""
+def _edges(name, band):
+    """Return the lows and highs of a band, as lists; an accuracy is a share."""
     listed = {key: each if isinstance(each, list) else [each] for key, each in band.items()}
     if "low" in listed:
         return listed["low"], listed["high"]
     pairs = list(zip(listed["mean"], listed["plus_minus"], strict=True))
-    return [mean - reach for mean, reach in pairs], [mean + reach for mean, reach in pairs]
+    lows, highs = [mean - reach for mean, reach in pairs], [mean + reach for mean, reach in pairs]
+    if "accurac" in name:
+        return [max(0.0, low) for low in lows], [min(1.0, high) for high in highs]
+    return lows, highs
 
 
 def _judge_lesson(lesson, metrics):
@@ -348,7 +351,7 @@ def _shown(value):
 
 
 def _change_of_band(name, old, new):
-    (old_lows, old_highs), (lows, highs) = _edges(old), _edges(new)
+    (old_lows, old_highs), (lows, highs) = _edges(name, old), _edges(name, new)
     if len(lows) != len(old_lows):
         return [f"{name}: had {len(old_lows)} numbers, has {len(lows)}"]
     lines = []
