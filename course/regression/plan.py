@@ -10,7 +10,8 @@ from pathlib import Path
 
 from course.errors import CourseError
 from course.profiles import check_profile
-from course.regression.runs import Job, NotebookRun, load, parameter_names
+from course.regression.kept import load
+from course.regression.runs import Job, NotebookRun, parameter_names
 from course.results import fingerprint
 
 PACKAGE = Path(__file__).parents[1]

@@ -12,8 +12,9 @@ from course import datasets
 from course.profiles import PROFILES
 from course.regression import report
 from course.regression.bands import FILE, Bands
+from course.regression.kept import kept_runs
 from course.regression.plan import digest_of
-from course.regression.runs import NotebookRun, kept_runs
+from course.regression.runs import NotebookRun
 from course.regression.seeds import spread
 from course.regression.side_by_side import run_all
 

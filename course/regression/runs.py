@@ -8,7 +8,7 @@ import platform
 import re
 import tempfile
 import time
-from dataclasses import asdict, dataclass, field, fields
+from dataclasses import asdict, dataclass, field
 from datetime import datetime
 from pathlib import Path
 
@@ -259,32 +259,6 @@ def versions(backend):
     return found
 
 
-def save(folder, run, executed):
-    """Keep a finished run: the executed notebook, and metrics.json, which comes last."""
-    folder.mkdir(parents=True, exist_ok=True)
-    notebook = Path(run.notebook)
-    _write(notebook, executed)
-    _write(folder / "metrics.json", json.dumps(asdict(run), indent=2) + "\n")
-
-
-def load(folder):
-    """Return the run that is kept in a folder, or None."""
-    try:
-        content = json.loads(Path(folder, "metrics.json").read_text(encoding="utf-8"))
-        known = {each.name for each in fields(NotebookRun)}
-        return NotebookRun(**{name: content[name] for name in content if name in known})
-    except (OSError, ValueError, TypeError):
-        return None
-
-
-def kept_runs(output_root):
-    """Return the runs that are kept below a directory, the newest last."""
-    files = sorted(
-        Path(output_root).glob("*/*/metrics.json"), key=lambda path: path.stat().st_mtime
-    )
-    return [run for path in files if (run := load(path.parent))]
-
-
 def _cell_name(executed, index):
     """Return how a person finds a cell: its grade id or cell id, and the heading above it."""
     cells = json.loads(executed.read_text(encoding="utf-8"))["cells"]
@@ -304,10 +278,3 @@ def _cell_name(executed, index):
         if line.startswith("#")
     ]
     return f"cell {name}" + (f" (under {headings[-1]!r})" if headings else "")
-
-
-def _write(path, content):
-    """Write a file so that it is never seen half-written."""
-    unfinished = path.with_suffix(".part")
-    unfinished.write_text(content, encoding="utf-8")
-    unfinished.replace(path)

@@ -11,7 +11,8 @@ from tqdm import tqdm
 
 from course.kernels.executors import open_executor
 from course.regression import gpus
-from course.regression.runs import NotebookRun, execute, save
+from course.regression.kept import save
+from course.regression.runs import NotebookRun, execute
 
 LOOKS = "{percentage:3.0f}% |{bar:24}| {n_fmt} of {total_fmt} cells, {elapsed}: {desc}"
 

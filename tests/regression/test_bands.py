@@ -5,7 +5,8 @@ import tomllib
 import pytest
 
 from course.errors import CourseError
-from course.regression.bands import Bands, K
+from course.regression.bands import Bands
+from course.regression.measuring import K
 from tests.regression import run_of
 
 WHERE = {"command": "course run --update-bands", "machine": "2 cores", "data": "synthetic"}

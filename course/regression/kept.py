@@ -1,0 +1,40 @@
+"""Runs that are kept, each in a folder of its own: the executed notebook and metrics.json."""
+
+import json
+from dataclasses import asdict, fields
+from pathlib import Path
+
+from course.regression.runs import NotebookRun
+
+
+def save(folder, run, executed):
+    """Keep a finished run: the executed notebook, and metrics.json, which comes last."""
+    folder.mkdir(parents=True, exist_ok=True)
+    notebook = Path(run.notebook)
+    _write(notebook, executed)
+    _write(folder / "metrics.json", json.dumps(asdict(run), indent=2) + "\n")
+
+
+def load(folder):
+    """Return the run that is kept in a folder, or None."""
+    try:
+        content = json.loads(Path(folder, "metrics.json").read_text(encoding="utf-8"))
+        known = {each.name for each in fields(NotebookRun)}
+        return NotebookRun(**{name: content[name] for name in content if name in known})
+    except (OSError, ValueError, TypeError):
+        return None
+
+
+def kept_runs(output_root):
+    """Return the runs that are kept below a directory, the newest last."""
+    files = sorted(
+        Path(output_root).glob("*/*/metrics.json"), key=lambda path: path.stat().st_mtime
+    )
+    return [run for path in files if (run := load(path.parent))]
+
+
+def _write(path, content):
+    """Write a file so that it is never seen half-written."""
+    unfinished = path.with_suffix(".part")
+    unfinished.write_text(content, encoding="utf-8")
+    unfinished.replace(path)
