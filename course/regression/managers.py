@@ -23,7 +23,8 @@ def manager_class(environment, warm=True):
     -------
     type
         An instance starts one kernel. Afterwards the class has `peak_megabytes` and `ended`, the
-        most memory and why it ended by itself, each None where that is not known.
+        most memory and why it ended by itself, each None where that is not known. Memory is told of
+        warm kernels only: an ordinary one has other things imported, and cannot be compared.
     """
     base = WarmKernelManager if warm and sandbox.is_linux() else AsyncKernelManager
 
@@ -40,7 +41,8 @@ def manager_class(environment, warm=True):
             return super().start_kernel(**options | {"env": dict(environment)})
 
         async def shutdown_kernel(self, *arguments, **options):
-            Manager.peak_megabytes = _peak_megabytes(self.provisioner.pid)
+            if warm:
+                Manager.peak_megabytes = _peak_megabytes(self.provisioner.pid)
             Manager.ended = getattr(self.provisioner, "ended", None)
             await super().shutdown_kernel(*arguments, **options)
 

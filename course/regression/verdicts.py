@@ -109,6 +109,8 @@ def with_ratios(metrics):
 
 def not_compared(name, run):
     """Return why a metric says nothing of the course in this run, or an empty text."""
+    if name == "peak_memory_mb" and name not in run.metrics:
+        return "it is measured of warm kernels only"
     what = kind(name, run.metrics.get(name))
     if what == "timing" and run.device != "GPU":
         return "seconds depend on the machine"

@@ -5,9 +5,10 @@ import tomllib
 import pytest
 
 from course.errors import CourseError
-from course.regression.bands import Bands
+from course.regression.bands import FILE, Bands
 from course.regression.measuring import K
-from tests.regression import run_of
+from tests.conftest import cell
+from tests.regression import PARAMETERS, run_of
 
 WHERE = {"command": "course run --update-bands", "machine": "2 cores", "data": "synthetic"}
 LOSSES = [0.5, 0.52, 0.48, 0.51, 0.49]
@@ -170,3 +171,26 @@ def test_k_is_that_of_students_t():
         inside = 0.99995 if seeds >= 10 else 0.9995
         exact = stats.t.ppf(inside, seeds - 1) * math.sqrt(1 + 1 / seeds)
         assert k == pytest.approx(exact, abs=0.006)
+
+
+@pytest.mark.slow
+def test_the_command_measures_bands_and_compares_with_them(small_course, course_command):
+    scatters = f"import course\ncourse.record(loss={[*LOSSES, 0.9]}[seed], parameters=7)"
+    root = small_course(PARAMETERS, cell("code", scatters))
+    arguments = ["-C", root, "run", "--seeds", "5"]
+    few = course_command("-C", root, "run", "--seeds", "2", "--update-bands")
+    assert few.returncode == 1
+    assert "course: bands need at least 5 seeds, 01-small has 2: give --seeds 5" in few.stderr
+    first = course_command(*arguments, "--update-bands")
+    assert first.returncode == 0, first.stderr
+    assert "01-small  bands measured anew with 5 seeds\n    parameters: new\n" in first.stdout
+    table = tomllib.loads((root / FILE).read_text())["01-small"]["smoke"]
+    assert table["measured"]["command"] == "course run --profile smoke --seeds 5 --update-bands"
+    assert table["measured"]["data"].startswith("synthetic")
+    again = course_command(*arguments)
+    assert again.returncode == 0
+    assert again.stdout.count("passed, 3 inside their bands") == 5
+    other = course_command("-C", root, "run", "--seed", "5")
+    assert other.returncode == 1 and "failed: 1 of 2 outside their bands" in other.stdout
+    (line,) = (line for line in other.stderr.splitlines() if line.startswith("course: "))
+    assert line == "course: 01-small: loss is 0.9, and must lie between 0.3509 and 0.6491."
