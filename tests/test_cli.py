@@ -16,7 +16,7 @@ MISTAKES = {
     ),
     "an unknown parameter": (
         ["run", "02-mnist", "-p", "epoch=3"],
-        "mnist.ipynb has no parameter 'epoch': choose of profile, seed, epochs.",
+        "no notebook that is to run has a parameter 'epoch': choose of profile, seed, epochs.",
     ),
     "a parameter without a value": (
         ["run", "02-mnist", "-p", "epochs"],

@@ -11,6 +11,7 @@ from markupsafe import Markup
 
 from course.metrics import text
 from course.regression import changes, drawing
+from course.regression.runs import headings_of
 
 
 def write(folder, scores, checked):
@@ -198,9 +199,7 @@ def pictures(notebook_path):
         return []
     found, heading = [], ""
     for cell in json.loads(path.read_text(encoding="utf-8"))["cells"]:
-        if cell["cell_type"] == "markdown":
-            lines = "".join(cell["source"]).splitlines()
-            heading = next((line.lstrip("# ") for line in lines if line.startswith("#")), heading)
+        heading = next(iter(headings_of(cell)), heading)
         for output in cell.get("outputs", []):
             if "image/png" in output.get("data", {}):
                 # JSON notebooks keep long strings as one string or as a list of lines.

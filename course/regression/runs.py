@@ -270,11 +270,17 @@ def _cell_name(executed, index):
     name = (
         cell["metadata"].get("nbgrader", {}).get("grade_id") or cell.get("id") or f"number {index}"
     )
-    headings = [
-        line.lstrip("# ")
-        for above in cells[:index]
-        if above["cell_type"] == "markdown"
-        for line in "".join(above["source"]).splitlines()
-        if line.startswith("#")
-    ]
+    headings = [line for above in cells[:index] for line in headings_of(above)]
     return f"cell {name}" + (f" (under {headings[-1]!r})" if headings else "")
+
+
+def headings_of(cell):
+    """Return the headings in a cell as text; nbgrader's markers look like some and are none."""
+    if cell["cell_type"] != "markdown":
+        return []
+    lines = "".join(cell["source"]).splitlines()
+    return [
+        line.lstrip("# ")
+        for line in lines
+        if line.startswith("#") and not line.startswith(("### BEGIN ", "### END "))
+    ]
