@@ -16,10 +16,8 @@ import papermill
 from nbclient.exceptions import CellTimeoutError, DeadKernelError
 from papermill.exceptions import PapermillExecutionError
 
-from course.errors import CourseError
 from course.kernels.kernel import KernelGone
 from course.metrics import CURVES, MIME_TYPE
-from course.profiles import check_profile
 from course.regression import gpus
 from course.regression.managers import manager_class
 
@@ -205,17 +203,6 @@ def _threads(count):
         return {}
     names = ("TF_NUM_INTRAOP_THREADS", "TF_NUM_INTEROP_THREADS", "OMP_NUM_THREADS")
     return {name: str(count) for name in names if name not in os.environ}
-
-
-def check_parameters(source, parameters):
-    """Raise a CourseError that lists the known ones if a parameter or the profile is unknown."""
-    check_profile(parameters["profile"])
-    known = parameter_names(source)
-    for name in parameters:
-        if name not in known:
-            raise CourseError(
-                f"{source.name} has no parameter {name!r}: choose of {', '.join(known)}."
-            )
 
 
 def parameter_names(source):

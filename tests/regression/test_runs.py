@@ -5,10 +5,8 @@ from xml.etree import ElementTree
 import numpy as np
 import pytest
 
-from course.errors import CourseError
 from course.metrics import MIME_TYPE
-from course.regression import runs
-from tests.conftest import cell, write_notebook
+from tests.conftest import cell
 from tests.regression import PARAMETERS
 from tests.submissions import ROOT
 
@@ -233,12 +231,6 @@ def test_parameters_reach_the_notebook(small_course, course_command):
     assert (
         root / "build" / "runs" / "01-small" / "smoke-seed5-tensorflow-length=4" / "small.ipynb"
     ).is_file()
-
-
-def test_an_unknown_parameter_lists_the_known_ones(tmp_path):
-    notebook = write_notebook(tmp_path / "small.ipynb", [PARAMETERS])
-    with pytest.raises(CourseError, match="no parameter 'lenght': choose of profile, seed, length"):
-        runs.check_parameters(notebook, {"profile": "smoke", "lenght": 4})
 
 
 @pytest.mark.slow
