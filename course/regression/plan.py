@@ -67,23 +67,31 @@ class Plan:
     def begin(self):
         """Return the jobs that are to be done.
 
-        A command that was killed goes on: what has passed since it began, and has not been changed
-        since, is done, and what other runs had trained by then they find again. Any other command
-        begins anew, without a trace of earlier ones in its folders.
+        A command that was killed goes on: what has passed since it began is done, and what others
+        had trained by then they find again. But not where notebook or course have changed since:
+        what they trained is not what would be trained now. Any other command begins anew, without
+        a trace of earlier ones in its folders.
         """
-        done = set()
-        if self._mark.is_file():
-            began = json.loads(self._mark.read_text(encoding="utf-8"))["began"]
-            done = {job.folder for job in self.jobs if self._has_passed(job, began)}
-        else:
-            for job in self.jobs:
-                shutil.rmtree(job.folder, ignore_errors=True)
-            self._mark.parent.mkdir(parents=True, exist_ok=True)
-            began = datetime.now().isoformat(timespec="seconds")
-            self._mark.write_text(json.dumps({"began": began}) + "\n", encoding="utf-8")
+        digests = {job.folder: job.run["digest"] for job in self.jobs}
+        began, before = self._read_mark()
         for job in self.jobs:
+            if before.get(job.folder) != digests[job.folder]:
+                shutil.rmtree(job.folder, ignore_errors=True)
             Path(job.folder).mkdir(parents=True, exist_ok=True)
-        return [job for job in self.jobs if job.folder not in done]
+        self._mark.parent.mkdir(parents=True, exist_ok=True)
+        content = json.dumps({"began": began, "digests": digests}, indent=1)
+        unfinished = self._mark.with_suffix(".part")
+        unfinished.write_text(content + "\n", encoding="utf-8")
+        unfinished.replace(self._mark)
+        return [job for job in self.jobs if not self._has_passed(job, began)]
+
+    def _read_mark(self):
+        """Return when the command began, and the digests that its runs had then, by folder."""
+        try:
+            mark = json.loads(self._mark.read_text(encoding="utf-8"))
+            return mark["began"], mark["digests"]
+        except (OSError, ValueError, KeyError):
+            return datetime.now().isoformat(timespec="seconds"), {}
 
     def done(self, jobs):
         """Return the runs that need not be done, which are those without a job."""
