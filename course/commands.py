@@ -4,6 +4,7 @@ Modules that take seconds to import are imported by the commands that need them.
 """
 
 import ast
+import json
 import sys
 from pathlib import Path
 
@@ -120,14 +121,22 @@ def run(arguments):
     from course.profiles import check_profile
 
     check_profile(arguments.profile)
+    from course.regression.measuring import MIN_SEEDS
+
     given = _parse(arguments.parameters)
-    first = given.pop("seed", arguments.seed)
-    seeds = [first + number for number in range(arguments.seeds)]
+    for name in ("profile", "seed"):
+        if name in given:
+            raise CourseError(f"-p {name}=... sets what has an option of its own: use --{name}.")
+    seeds = [arguments.seed + number for number in range(arguments.seeds)]
+    if arguments.update_bands and len(seeds) < MIN_SEEDS:
+        raise CourseError(
+            f"bands need at least {MIN_SEEDS} seeds: give --seeds {MIN_SEEDS} or more."
+        )
 
     from course.grading.coursework import assignment_names, source_notebook
 
     names = assignment_names(arguments.root, arguments.names)
-    if len(names) * len(seeds) > 1 and not arguments.scheduler:
+    if not arguments.scheduler:
         from course.kernels import early
 
         early.start_for_notebooks()  # it imports meanwhile what notebooks need
@@ -143,15 +152,16 @@ def run(arguments):
         if len(wanted.jobs) == 1:
             for metric, value in checked.run.metrics.items():
                 print(f"    {metric} = {text(value)}")
-    # At the end, where they are seen: until now the progress bar had the last line.
-    for name, problem in outcome.problems():
-        print(f"course: {name}: {problem}", file=sys.stderr)
-    for title, lines in outcome.spreads():
-        print(title, *lines, sep="\n    ")
     if arguments.update_bands:
         for title, lines in outcome.update_bands(_words(arguments)):
             print(title, *lines, sep="\n    ")
     page = outcome.report()
+    outcome.finish()
+    for title, lines in outcome.spreads():
+        print(title, *lines, sep="\n    ")
+    # At the end, where they are seen: until now the progress bar had the last line.
+    for name, problem in outcome.problems():
+        print(f"course: {name}: {problem}", file=sys.stderr)
     print(outcome.summary())
     print(f"report: {page}")
     return 1 if outcome.failed else 0
@@ -179,8 +189,9 @@ def _parse(pairs):
         if not equals:
             raise CourseError(f"-p {pair} sets nothing: write it as -p NAME=VALUE.")
         try:
-            parameters[name] = ast.literal_eval(value)
-        except (ValueError, SyntaxError):
+            # As JSON has it, in which it is kept: lists for tuples, and no sets.
+            parameters[name] = json.loads(json.dumps(ast.literal_eval(value)))
+        except (ValueError, SyntaxError, TypeError):
             parameters[name] = value
     return parameters
 

@@ -43,10 +43,7 @@ def record(*, curves=None, **metrics):
     plain = {name: _plain(name, value) for name, value in metrics.items()}
     lines = [f"{name} = {text(value)}" for name, value in plain.items()]
     if curves:
-        plain[CURVES] = {
-            name: {key: _plain(CURVES, values) for key, values in history.items()}
-            for name, history in curves.items()
-        }
+        plain[CURVES] = {name: _plain_history(name, history) for name, history in curves.items()}
         lines.append(f"curves of: {', '.join(curves)}")
     where = {MIME_TYPE: asdict(session.opened)} if session.opened else {}
     content = {MIME_TYPE: plain, "text/plain": "\n".join(lines)}
@@ -71,6 +68,17 @@ def kind(name, value):
     if "second" in name:
         return "timing ratio" if name.endswith(("ratio", "ratios")) else "timing"
     return "structural" if all(isinstance(each, int) for each in numbers_) else "measured"
+
+
+def _plain_history(name, history):
+    if not isinstance(history, dict) or not all(
+        isinstance(each, list) for each in history.values()
+    ):
+        raise CourseError(
+            f"the learning curves of {name!r} are no history: give a dict of one list a quantity,"
+            " as fit(...).history is."
+        )
+    return {key: _plain(CURVES, values) for key, values in history.items()}
 
 
 def _plain(name, value):

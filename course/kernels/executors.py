@@ -1,4 +1,4 @@
-"""Where submissions are graded: on this machine or on a Dask cluster, through one interface."""
+"""Where notebooks run: on this machine or on a Dask cluster, through one interface."""
 
 import contextlib
 import os
@@ -10,6 +10,13 @@ from course.kernels import host
 CONNECT_SECONDS = 20
 
 
+def cores():
+    """Return how many processor cores this process may use."""
+    if hasattr(os, "sched_getaffinity"):  # not on macOS
+        return len(os.sched_getaffinity(0))
+    return os.cpu_count() or 1
+
+
 @contextlib.contextmanager
 def open_executor(workers=None, scheduler=None):
     """Open a `concurrent.futures.Executor`; what is waiting is dropped at the end.
@@ -17,16 +24,17 @@ def open_executor(workers=None, scheduler=None):
     Parameters
     ----------
     workers : int, optional
-        How many submissions are graded side by side on this machine; None means one a core. A
-        thread each is enough: it only waits for its two kernels, which are processes.
+        How many run side by side on this machine; None means one a core. A thread each is enough:
+        it only waits for its kernels, which are processes.
     scheduler : str, optional
-        The address of a Dask scheduler, such as "tcp://10.0.0.1:8786", whose workers grade instead.
+        The address of a Dask scheduler, such as "tcp://10.0.0.1:8786", whose workers run them
+        instead.
 
     Yields
     ------
     executor : concurrent.futures.Executor
     workers : int
-        How many submissions it grades side by side.
+        How many it runs side by side.
 
     Raises
     ------
@@ -34,8 +42,8 @@ def open_executor(workers=None, scheduler=None):
         If there is no cluster at the address, or Dask is not installed.
     """
     if scheduler is None:
-        count = workers or len(os.sched_getaffinity(0))
-        executor = ThreadPoolExecutor(count, thread_name_prefix="grading")
+        count = workers or cores()
+        executor = ThreadPoolExecutor(count, thread_name_prefix="notebook")
         host.allow_shared()
         try:
             yield executor, count

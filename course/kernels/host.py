@@ -3,6 +3,7 @@
 import atexit
 import contextlib
 import json
+import re
 import socket
 import subprocess
 import sys
@@ -17,8 +18,9 @@ from course.kernels.kernel import Kernel, KernelGone
 from course.kernels.limits import Limits
 
 START_SECONDS = 180
-# What of an environment decides what is imported for notebooks: another value, another zygote.
-DECIDES = ("KERAS_BACKEND", "PATH", "HOME", "LANG", "LD_LIBRARY_PATH", "KERAS_HOME")
+# What of an environment decides what is imported for notebooks, and how: another value of one of
+# these is another zygote.
+DECIDES = re.compile(r"PATH|HOME|LANG|LD_LIBRARY_PATH|MPLCONFIGDIR|(JAX|KERAS)_\w+")
 OF_NOTEBOOKS = {
     # OpenBLAS starts its threads when it is loaded, and what has threads does not fork well. The
     # backends start theirs when they are first used, which is in the kernel.
@@ -218,7 +220,7 @@ def shared_zygote(isolated=True, devices=(), environment=None):
 
 def notebook_zygote(environment):
     """Return the zygote whose kernels run notebooks of our own in an environment."""
-    chosen = {name: environment[name] for name in DECIDES if name in environment}
+    chosen = {name: value for name, value in environment.items() if DECIDES.fullmatch(name)}
     return shared_zygote(isolated=False, environment=chosen | OF_NOTEBOOKS)
 
 
@@ -226,6 +228,11 @@ def stop_shared():
     """End this process's zygotes and every kernel: who waits for one gets KernelGone at once."""
     _stopped.set()
     _close_shared()
+
+
+def is_stopped():
+    """Return whether `stop_shared` was called."""
+    return _stopped.is_set()
 
 
 def allow_shared():

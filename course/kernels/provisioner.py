@@ -8,6 +8,7 @@ import asyncio
 import contextlib
 import os
 import signal
+import time
 from pathlib import Path
 
 from jupyter_client.kernelspec import KernelSpec
@@ -17,6 +18,7 @@ from jupyter_client.provisioning import LocalProvisioner
 from course.kernels.host import notebook_zygote
 
 NAME = "course-warm"
+GONE_SECONDS = 10
 
 
 class WarmProvisioner(LocalProvisioner):
@@ -72,12 +74,18 @@ class WarmProvisioner(LocalProvisioner):
                 os.killpg(self.pgid, signum)
 
     async def kill(self, restart=False):
-        """End the kernel and everything that it has started."""
+        """End the kernel and everything that it has started, and return when it is gone.
+
+        Who has its GPU next must not find it occupied.
+        """
         self._end()
+        end = time.monotonic() + GONE_SECONDS
+        while Path(f"/proc/{self.pid}").exists() and time.monotonic() < end:
+            await asyncio.sleep(0.01)
 
     async def terminate(self, restart=False):
-        """End the kernel and everything that it has started."""
-        self._end()
+        """End the kernel as `kill` does."""
+        await self.kill(restart)
 
     def _end(self):
         if self.ended is None:

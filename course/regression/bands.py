@@ -6,15 +6,19 @@ the bands. Two things in it a person writes and a measurement keeps: `lessons`, 
 metrics that must hold in each run, and `sources`, what the source documents say of a metric.
 """
 
+import json
 import re
 import statistics
 import tomllib
 from pathlib import Path
 
 from course.errors import CourseError
+from course.regression.kept import write_text
+from course.regression.lessons import parse
 from course.regression.measuring import changes, k_of, measure
 from course.regression.verdicts import (
     Verdict,
+    edges,
     judge,
     judge_lesson,
     not_compared,
@@ -24,7 +28,7 @@ from course.regression.verdicts import (
 FILE = Path("tests", "regression", "bands.toml")
 HEAD = """\
 # What the solution notebooks measure, and how far that may scatter. `course run --update-bands`
-# writes this file; `lessons` and `sources` are written by a person, and kept.
+# writes this file; `lessons` and `sources` are written by a person, and kept; comments are not.
 # A band is mean - plus_minus to mean + plus_minus; plus_minus is k standard deviations (std), or
 # what rounding makes where that is more. Of a list, each number has its own.
 """
@@ -46,14 +50,23 @@ class Bands:
 
     def __init__(self, path):
         self.path = Path(path)
+        self._tables = self._read()
+
+    def _read(self):
         try:
-            self._tables = tomllib.loads(self.path.read_text(encoding="utf-8"))
+            tables = tomllib.loads(self.path.read_text(encoding="utf-8"))
+            for table in (each for settings in tables.values() for each in settings.values()):
+                for lesson in table.get("lessons", []):
+                    parse(lesson)
+                for name, band in table.get("bands", {}).items():
+                    edges(name, band)
         except FileNotFoundError:
-            self._tables = {}
-        except (OSError, ValueError) as error:
+            return {}
+        except (OSError, ValueError, KeyError, TypeError, AttributeError) as error:
             raise CourseError(
-                f"{path} cannot be read ({error}): put it right, or take it from git again."
+                f"{self.path} cannot be read ({error}): put it right, or take it from git again."
             ) from None
+        return tables
 
     def of(self, run):
         """Return the table for a run's assignment and setting, {} where there is none."""
@@ -76,12 +89,15 @@ class Bands:
         metrics = with_ratios(run.metrics)
         found = []
         for name in dict.fromkeys([*metrics, *bands]):
-            why = not_compared(name, run)
+            why = not_compared(name, run, table.get("measured", {}))
             if why and name in metrics:
                 single = metrics[name] if isinstance(metrics[name], float) else None
                 found.append(Verdict(name, "not compared", single, reason=why))
             elif not why:
                 found += judge(name, metrics, bands.get(name))
+        if run.profile == "gpu" and run.device == "CPU":
+            reason = "the gpu profile ran without a GPU: course doctor gpu says what is missing"
+            found.append(Verdict("device", "outside", reason=reason))
         for name, history in run.curves.items():
             if any(value is None for values in history.values() for value in values):
                 reason = f"the learning curves of {name} hold what is no number"
@@ -90,15 +106,15 @@ class Bands:
             found.append(judge_lesson(lesson, run.metrics))
         return found
 
-    def update(self, runs, command, machine, data):
+    def update(self, runs, command):
         """Measure the bands of an assignment and setting anew, and write the file.
 
         Parameters
         ----------
         runs : list of NotebookRun
             With one seed each, all passed.
-        command, machine, data : str
-            What measured them, where, and on what.
+        command : str
+            What measured them.
 
         Returns
         -------
@@ -111,6 +127,8 @@ class Bands:
             If there are fewer than five seeds, or what must not scatter does.
         """
         first = runs[0]
+        # A person may have written a lesson while hours of measuring went by.
+        self._tables = self._read()
         before = self.of(first)
         exact, bands = measure(runs)
         measured = {
@@ -120,8 +138,8 @@ class Bands:
             "backend": first.backend,
             "device": first.device or "CPU",
             "seconds": round(statistics.mean(run.seconds for run in runs)),
-            "data": data,
-            "machine": machine,
+            "data": first.data,
+            "machine": first.machine,
             "versions": ", ".join(f"{name} {version}" for name, version in first.versions.items()),
             "command": command,
         }
@@ -136,24 +154,22 @@ class Bands:
         for name in sorted(self._tables):
             for setting in sorted(self._tables[name]):
                 lines += _table_lines(name, setting, self._tables[name][setting])
-        unfinished = self.path.with_suffix(".part")
+        content = "\n".join(lines).rstrip() + "\n"
+        tomllib.loads(content)  # what could not be read again must not take the file's place
         self.path.parent.mkdir(parents=True, exist_ok=True)
-        unfinished.write_text("\n".join(lines) + "\n", encoding="utf-8")
-        unfinished.replace(self.path)
+        write_text(self.path, content)
 
 
 def _table_lines(name, setting, table):
     """Return a table as lines of TOML."""
-    head = ".".join(
-        part if re.fullmatch(r"[\w-]+", part) else f'"{part}"' for part in (name, setting)
-    )
+    head = f"{_key(name)}.{_key(setting)}"
     lines = []
     if "lessons" in table:
         lessons = "".join(f"    {_toml(lesson)},\n" for lesson in table["lessons"])
         lines += [f"[{head}]", f"lessons = [\n{lessons}]", ""]
     for part in ("sources", "measured", "exact", "bands"):
         if part in table:
-            rows = [f"{key} = {_toml(value)}" for key, value in table[part].items()]
+            rows = [f"{_key(key)} = {_toml(value)}" for key, value in table[part].items()]
             lines += [f"[{head}.{part}]", *rows, ""]
     return lines
 
@@ -161,10 +177,16 @@ def _table_lines(name, setting, table):
 def _toml(value):
     """Return a value as TOML has it."""
     if isinstance(value, dict):
-        return "{ " + ", ".join(f"{key} = {_toml(each)}" for key, each in value.items()) + " }"
+        return (
+            "{ " + ", ".join(f"{_key(key)} = {_toml(each)}" for key, each in value.items()) + " }"
+        )
     if isinstance(value, list):
         return "[" + ", ".join(map(_toml, value)) + "]"
     if isinstance(value, str):
-        escaped = value.replace("\\", "\\\\").replace('"', '\\"')
-        return f'"{escaped}"'
+        return json.dumps(value, ensure_ascii=False)  # TOML's strings are those of JSON
     return repr(value)
+
+
+def _key(name):
+    """Return a key as TOML has it: bare, or quoted."""
+    return name if re.fullmatch(r"[\w-]+", name, re.ASCII) else json.dumps(name, ensure_ascii=False)

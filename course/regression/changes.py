@@ -5,6 +5,7 @@ import math
 from pathlib import Path
 
 from course.metrics import kind, text
+from course.regression.kept import write_text
 
 
 def since_last(path, checked):
@@ -29,7 +30,7 @@ def since_last(path, checked):
         before = stored["before"] if stored["now"] == now else stored["now"]
     except (OSError, ValueError, KeyError):
         before = None
-    Path(path).write_text(json.dumps({"now": now, "before": before}, indent=1), encoding="utf-8")
+    write_text(Path(path), json.dumps({"now": now, "before": before}, indent=1))
     return None if before is None else _changes(before, now)
 
 

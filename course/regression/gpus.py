@@ -9,6 +9,9 @@ import tempfile
 import time
 from pathlib import Path
 
+from course.kernels import host
+from course.kernels.kernel import KernelGone
+
 WAIT_SECONDS = 0.5
 
 
@@ -48,18 +51,42 @@ def one(share=1):
     if not numbers:
         yield {}
         return
-    places = [(number, place) for place in range(share) for number in numbers]
-    while True:
-        for number, place in places:
-            path = Path(tempfile.gettempdir(), f"cnn-course-gpu-{number}-{place}.lock")
-            with path.open("a") as lock:
-                try:
-                    fcntl.flock(lock, fcntl.LOCK_EX | fcntl.LOCK_NB)
-                except OSError:
-                    continue
-                yield _environment(number, share)
-                return
+    while not host.is_stopped():
+        for number in numbers:
+            for place in range(share):
+                with _lock(number, place if share > 1 else None) as ours:
+                    if ours:
+                        yield _environment(number, share)
+                        return
         time.sleep(WAIT_SECONDS)
+    raise KernelGone("this was stopped")
+
+
+@contextlib.contextmanager
+def _lock(number, place):
+    """Lock a GPU for one run alone, or a place on it for one of several; yields whether it could.
+
+    Whoever shares a GPU locks the whole of it against those who want it for themselves.
+    """
+    with contextlib.ExitStack() as stack:
+        try:
+            whole = stack.enter_context(_open(f"{number}"))
+            fcntl.flock(whole, (fcntl.LOCK_EX if place is None else fcntl.LOCK_SH) | fcntl.LOCK_NB)
+            if place is not None:
+                part = stack.enter_context(_open(f"{number}-{place}"))
+                fcntl.flock(part, fcntl.LOCK_EX | fcntl.LOCK_NB)
+        except BlockingIOError:
+            ours = False
+        else:
+            ours = True
+        yield ours
+
+
+def _open(name):
+    path = Path(tempfile.gettempdir(), f"cnn-course-gpu-{name}.lock")
+    with contextlib.suppress(OSError):
+        path.touch(0o666)
+    return path.open("rb")  # enough for a lock, also of a file that is another user's
 
 
 def _environment(number, share):

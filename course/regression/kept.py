@@ -11,8 +11,8 @@ def save(folder, run, executed):
     """Keep a finished run: the executed notebook, and metrics.json, which comes last."""
     folder.mkdir(parents=True, exist_ok=True)
     notebook = Path(run.notebook)
-    _write(notebook, executed)
-    _write(folder / "metrics.json", json.dumps(asdict(run), indent=2) + "\n")
+    write_text(notebook, executed)
+    write_text(folder / "metrics.json", json.dumps(asdict(run), indent=2) + "\n")
 
 
 def load(folder):
@@ -33,7 +33,7 @@ def kept_runs(output_root):
     return [run for path in files if (run := load(path.parent))]
 
 
-def _write(path, content):
+def write_text(path, content):
     """Write a file so that it is never seen half-written."""
     unfinished = path.with_suffix(".part")
     unfinished.write_text(content, encoding="utf-8")

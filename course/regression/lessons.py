@@ -1,6 +1,7 @@
 """Lessons as comparisons of metrics: `test_accuracy > linear_accuracy + 0.02`."""
 
 import ast
+import contextlib
 import operator
 
 from course.errors import CourseError
@@ -27,19 +28,34 @@ def holds(lesson, metrics):
     KeyError, IndexError
         If a metric or a place of it is not there.
     """
-    try:
-        comparison = ast.parse(lesson, mode="eval").body
-    except SyntaxError:
-        comparison = None
-    if not isinstance(comparison, ast.Compare):
-        raise _not_understood(lesson)
+    comparison = parse(lesson)
     sides = [_value(side, metrics, lesson) for side in (comparison.left, *comparison.comparators)]
     for left, sign, right in zip(sides, comparison.ops, sides[1:], strict=False):
-        if type(sign) not in COMPARE:
-            raise _not_understood(lesson)
         if not COMPARE[type(sign)](left, right):
             return False
     return True
+
+
+def parse(lesson):
+    """Return a lesson's comparison as Python's syntax tree.
+
+    Raises
+    ------
+    CourseError
+        If it is none.
+    """
+    try:
+        comparison = ast.parse(lesson, mode="eval").body
+    except (SyntaxError, TypeError):
+        comparison = None
+    signs = getattr(comparison, "ops", [])
+    if not isinstance(comparison, ast.Compare) or not all(type(sign) in COMPARE for sign in signs):
+        raise _not_understood(lesson)
+    for side in (comparison.left, *comparison.comparators):
+        # Whether it can be read shows without any metric: the first name is not there then.
+        with contextlib.suppress(KeyError):
+            _value(side, {}, lesson)
+    return comparison
 
 
 def _value(node, metrics, lesson):

@@ -8,16 +8,16 @@ from jupyter_client.manager import AsyncKernelManager
 from course.kernels import sandbox
 from course.kernels.provisioner import WarmKernelManager
 
+_ordinary = set()  # the managers of ordinary kernels that live
 
-def manager_class(environment, warm=True):
+
+def manager_class(environment):
     """Return the class of the kernel manager of one run.
 
     Parameters
     ----------
     environment : dict
         The kernel's environment variables.
-    warm : bool
-        Whether it is forked; where there is no zygote, it is an ordinary one all the same.
 
     Returns
     -------
@@ -26,7 +26,9 @@ def manager_class(environment, warm=True):
         most memory and why it ended by itself, each None where that is not known. Memory is told of
         warm kernels only: an ordinary one has other things imported, and cannot be compared.
     """
-    base = WarmKernelManager if warm and sandbox.is_linux() else AsyncKernelManager
+    # torch looks for GPUs when it is imported; what is forked afterwards cannot use them.
+    warm = sandbox.is_linux() and environment.get("KERAS_BACKEND") != "torch"
+    base = WarmKernelManager if warm else AsyncKernelManager
 
     class Manager(base):
         peak_megabytes = None
@@ -38,15 +40,30 @@ def manager_class(environment, warm=True):
             self.transport_encryption = "auto"
 
         def start_kernel(self, **options):
+            if not warm:
+                _ordinary.add(self)
             return super().start_kernel(**options | {"env": dict(environment)})
 
         async def shutdown_kernel(self, *arguments, **options):
             if warm:
                 Manager.peak_megabytes = _peak_megabytes(self.provisioner.pid)
-            Manager.ended = getattr(self.provisioner, "ended", None)
             await super().shutdown_kernel(*arguments, **options)
 
+        async def cleanup_resources(self, *arguments, **options):
+            # Also of a kernel that has died, which is not shut down any more.
+            Manager.ended = Manager.ended or getattr(self.provisioner, "ended", None)
+            _ordinary.discard(self)
+            await super().cleanup_resources(*arguments, **options)
+
     return Manager
+
+
+def end_ordinary():
+    """End every ordinary kernel; those that are forked end with their zygote."""
+    for manager in list(_ordinary):
+        process = getattr(manager.provisioner, "process", None)
+        if process:
+            process.kill()
 
 
 def _peak_megabytes(process):

@@ -46,9 +46,10 @@ def measure(runs):
         )
     exact, bands = {}, {}
     recorded = [with_ratios(run.metrics) for run in runs]
-    for name, first in recorded[0].items():
+    for name in dict.fromkeys(name for metrics in recorded for name in metrics):
         values = [metrics.get(name) for metrics in recorded]
-        if not_compared(name, runs[0]):
+        first = values[0]
+        if any(not_compared(name, run, {}) for run in runs):
             continue
         if kind(name, first) == "structural":
             if any(value != first for value in values):

@@ -1,16 +1,18 @@
 """What a command is to run, and what of it a killed one has already done."""
 
+import contextlib
+import fcntl
 import json
 import os
 import shutil
-from dataclasses import asdict
-from datetime import datetime
+from dataclasses import asdict, replace
 from functools import lru_cache
 from pathlib import Path
 
 from course.errors import CourseError
 from course.profiles import check_profile
-from course.regression.kept import load
+from course.regression.circumstances import versions
+from course.regression.kept import load, write_text
 from course.regression.runs import Job, NotebookRun, parameter_names
 from course.results import fingerprint
 
@@ -43,6 +45,7 @@ class Plan:
         self.kept = Path(kept).resolve()
         self.seeds = seeds
         self.jobs = []
+        given = dict(sorted(given.items()))
         known = {name: parameter_names(source) for name, source in sources.items()}
         for parameter in given:
             if not any(parameter in names for names in known.values()):
@@ -59,6 +62,7 @@ class Plan:
                 run = NotebookRun(name, profile, backend, seed, others)
                 folder = self.kept / name / run.folder_name
                 run.notebook = str(folder / source.name)
+                run.versions = versions(backend)
                 run.digest = _digest(run, text, code)
                 self.jobs.append(Job(asdict(run), str(source.resolve()), text, str(folder)))
         what = fingerprint(sorted(job.folder for job in self.jobs))
@@ -73,25 +77,45 @@ class Plan:
         a trace of earlier ones in its folders.
         """
         digests = {job.folder: job.run["digest"] for job in self.jobs}
-        began, before = self._read_mark()
+        before = self._read_mark()
         for job in self.jobs:
             if before.get(job.folder) != digests[job.folder]:
                 shutil.rmtree(job.folder, ignore_errors=True)
             Path(job.folder).mkdir(parents=True, exist_ok=True)
         self._mark.parent.mkdir(parents=True, exist_ok=True)
-        content = json.dumps({"began": began, "digests": digests}, indent=1)
-        unfinished = self._mark.with_suffix(".part")
-        unfinished.write_text(content + "\n", encoding="utf-8")
-        unfinished.replace(self._mark)
-        return [job for job in self.jobs if not self._has_passed(job, began)]
+        write_text(self._mark, json.dumps(digests, indent=1) + "\n")
+        to_do = [job for job in self.jobs if not self._has_passed(job)]
+        for job in to_do:
+            # A run that is killed must not leave the metrics of another beside its own notebook.
+            Path(job.folder, "metrics.json").unlink(missing_ok=True)
+        return to_do
 
     def _read_mark(self):
-        """Return when the command began, and the digests that its runs had then, by folder."""
+        """Return the digests that the runs of a command which was killed had, by folder."""
         try:
-            mark = json.loads(self._mark.read_text(encoding="utf-8"))
-            return mark["began"], mark["digests"]
-        except (OSError, ValueError, KeyError):
-            return datetime.now().isoformat(timespec="seconds"), {}
+            return json.loads(self._mark.read_text(encoding="utf-8"))
+        except (OSError, ValueError):
+            return {}
+
+    @contextlib.contextmanager
+    def alone(self):
+        """Keep other commands from the same folders while this one runs.
+
+        Raises
+        ------
+        CourseError
+            If another one is under way.
+        """
+        self.kept.mkdir(parents=True, exist_ok=True)
+        with (self.kept / "lock").open("a") as lock:
+            try:
+                fcntl.flock(lock, fcntl.LOCK_EX | fcntl.LOCK_NB)
+            except OSError:
+                raise CourseError(
+                    f"another course run is under way in {self.kept.parents[1]}: wait until it has"
+                    " ended, or give it more notebooks and --workers."
+                ) from None
+            yield
 
     def done(self, jobs):
         """Return the runs that need not be done, which are those without a job."""
@@ -106,10 +130,9 @@ class Plan:
         """Note that everything was done: the next such command begins anew."""
         self._mark.unlink(missing_ok=True)
 
-    def _has_passed(self, job, began):
+    def _has_passed(self, job):
         run = load(job.folder)
-        same = run and run.digest == job.run["digest"]
-        return bool(same and run.error is None and run.finished >= began)
+        return bool(run and run.digest == job.run["digest"] and run.error is None)
 
 
 def digest_of(root, run):
@@ -117,11 +140,13 @@ def digest_of(root, run):
     sources = list(Path(root, "source", run.assignment).glob("*.ipynb"))
     if len(sources) != 1:
         return None
-    return _digest(run, sources[0].read_text(encoding="utf-8"), _digest_of_code())
+    now = replace(run, versions=versions(run.backend))
+    return _digest(now, sources[0].read_text(encoding="utf-8"), _digest_of_code())
 
 
 def _digest(run, text, code):
-    return fingerprint(text, code, run.profile, run.seed, run.backend, sorted(run.others.items()))
+    parameters = run.profile, run.seed, sorted(run.others.items())
+    return fingerprint(text, code, run.backend, parameters, sorted(run.versions.items()))
 
 
 @lru_cache

@@ -1,22 +1,18 @@
 """A regression: the runs of one command, compared with their bands."""
 
-import hashlib
-import os
-import platform
 import time
 from dataclasses import dataclass, field
 from itertools import groupby
 from pathlib import Path
 
-from course import datasets
-from course.profiles import PROFILES
+from course.kernels.executors import open_executor
 from course.regression import report
 from course.regression.bands import FILE, Bands
 from course.regression.kept import kept_runs
 from course.regression.plan import digest_of
 from course.regression.runs import NotebookRun
 from course.regression.seeds import spread
-from course.regression.side_by_side import run_all
+from course.regression.side_by_side import places, run_all
 
 
 @dataclass(frozen=True)
@@ -104,20 +100,23 @@ class Regression:
         ------
         Checked
         """
-        self._start = time.perf_counter()
-        jobs = self.plan.begin()
-        for run in self.plan.done(jobs):
-            yield self._check(run)
-        seconds = {}
-        for job in jobs:
-            measured = self.bands.of(NotebookRun(**job.run)).get("measured", {})
-            seconds[job.run["assignment"]] = measured.get("seconds", 0)
+        start = time.perf_counter()
         how = self.how
-        for run in run_all(jobs, how.workers, how.scheduler, how.share_gpu, seconds):
-            yield self._check(run)
-        self.plan.finish()
-        self._seconds = time.perf_counter() - self._start
+        workers = how.workers if how.scheduler else places(how.workers, how.share_gpu)
+        with self.plan.alone(), open_executor(workers, how.scheduler) as (executor, count):
+            jobs = self.plan.begin()
+            for run in self.plan.done(jobs):
+                yield self._check(run)
+            seconds = {job.run["assignment"]: self._seconds_of(job) for job in jobs}
+            is_far = how.scheduler is not None
+            for run in run_all(jobs, executor, count, is_far, how.share_gpu, seconds):
+                yield self._check(run)
+        self._seconds = time.perf_counter() - start
         self.done.sort(key=lambda checked: self.plan.place(checked.run))
+
+    def finish(self):
+        """Note that all is done: until then, the same command goes on with what is there."""
+        self.plan.finish()
 
     @property
     def failed(self):
@@ -155,10 +154,7 @@ class Regression:
             if any(run.error for run in runs):
                 found.append((f"{name}  bands stay as they were: a run failed", []))
                 continue
-            data = PROFILES[runs[0].profile]
-            if runs[0].profile != "smoke":
-                data = _data()
-            changes = self.bands.update(runs, command, _machine(), data)
+            changes = self.bands.update(runs, command)
             title = f"{name}  bands measured anew with {len(runs)} seeds"
             found.append((title, changes or ["nothing has changed"]))
         self.done = [self._compare(checked.run) for checked in self.done]
@@ -174,6 +170,10 @@ class Regression:
         """Return the whole in one line."""
         passed = sum(not checked.failed for checked in self.done)
         return f"{passed} of {len(self.done)} passed in {self._seconds:.1f} s"
+
+    def _seconds_of(self, job):
+        """Return how long a job's assignment took when its bands were measured, 0 if unknown."""
+        return self.bands.of(NotebookRun(**job.run)).get("measured", {}).get("seconds", 0)
 
     def _check(self, run):
         self.done.append(self._compare(run))
@@ -212,24 +212,3 @@ def kept(root):
     ]
     runs.sort(key=lambda run: (run.assignment, run.setting, run.backend, run.seed))
     return [compare(run, bands) for run in runs]
-
-
-def _machine():
-    """Return what a measurement's seconds and roundings depend on: processor and cores."""
-    model = platform.processor() or platform.machine()
-    info = Path("/proc/cpuinfo")
-    if info.is_file():
-        for line in info.read_text(encoding="utf-8").splitlines():
-            if line.startswith("model name"):
-                model = line.partition(":")[2].strip()
-                break
-    return f"{len(os.sched_getaffinity(0))} cores of {model}"
-
-
-def _data():
-    """Return which data files there are, each with a digest: copies of a data set differ."""
-    found = []
-    for path in sorted(Path(datasets.data_directory()).glob("*.npz")):
-        with path.open("rb") as file:
-            found.append(f"{path.name} {hashlib.file_digest(file, 'sha256').hexdigest()[:12]}")
-    return ", ".join(found) or "none on this machine"

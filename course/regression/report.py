@@ -1,6 +1,7 @@
 """The report: one HTML page with runs, bands, curves, pictures and scores, that needs no server."""
 
 import json
+import re
 from datetime import datetime
 from itertools import groupby
 from pathlib import Path
@@ -9,8 +10,10 @@ from xml.etree import ElementTree
 import jinja2
 from markupsafe import Markup
 
+from course.kernels.shell import printable
 from course.metrics import text
 from course.regression import changes, drawing
+from course.regression.kept import write_text
 from course.regression.runs import headings_of
 
 
@@ -35,6 +38,7 @@ def write(folder, scores, checked):
         loader=jinja2.PackageLoader("course.regression", ""), autoescape=True, trim_blocks=True
     )
     environment.filters["text"] = text
+    environment.globals["id_of"] = _id
     folder = Path(folder)
     folder.mkdir(parents=True, exist_ok=True)
     page = environment.get_template("report.html").render(
@@ -51,9 +55,7 @@ def write(folder, scores, checked):
         ],
     )
     path = folder / "index.html"
-    unfinished = path.with_suffix(".part")
-    unfinished.write_text(page, encoding="utf-8")
-    unfinished.replace(path)
+    write_text(path, page)
     return path
 
 
@@ -79,22 +81,25 @@ def write_junit(path, checked):
         for label, reason, kind in cases:
             case = ElementTree.SubElement(suite, "testcase", classname=name, name=label, time="0")
             if reason:
-                ElementTree.SubElement(case, kind, message=reason)
+                ElementTree.SubElement(case, kind, message=printable(reason))
         suite.set("tests", str(len(cases)))
         for kind, key in (("failure", "failures"), ("skipped", "skipped")):
             suite.set(key, str(sum(bool(reason) and it == kind for _, reason, it in cases)))
     ElementTree.indent(suites)
     path.parent.mkdir(parents=True, exist_ok=True)
-    ElementTree.ElementTree(suites).write(path, encoding="utf-8", xml_declaration=True)
+    write_text(path, ElementTree.tostring(suites, encoding="unicode", xml_declaration=True))
 
 
 def _section(name, setting, group):
     """Return what the page shows of the runs of an assignment in one setting."""
     first = group[0]
-    shown = {each.run.backend: each for each in reversed(group)}  # the first seed of each backend
+    shown = {}  # of each backend the first that failed, else the first
+    for each in sorted(group, key=lambda each: not each.failed):
+        shown.setdefault(each.run.backend, each)
     return {
         "name": name,
         "setting": setting,
+        "id": _id(name, setting),
         "group": group,
         "measured": first.measured,
         "figures": _figures(group, first.sources),
@@ -103,9 +108,14 @@ def _section(name, setting, group):
             (label, Markup(drawing.curves(histories)))
             for label, histories in _histories(group).items()
         ],
-        "pictures": pictures(first.run.notebook),
+        "pictures": pictures(next(iter(shown.values())).run.notebook),
         "notebooks": [(each.run, Markup(_as_html(each.run.notebook))) for each in shown.values()],
     }
+
+
+def _id(name, setting):
+    """Return how a section is called in a link."""
+    return re.sub(r"[^\w-]+", "-", f"{name}-{setting}")
 
 
 def _figures(group, sources):
@@ -198,7 +208,7 @@ def pictures(notebook_path):
     if not path.is_file():
         return []
     found, heading = [], ""
-    for cell in json.loads(path.read_text(encoding="utf-8"))["cells"]:
+    for cell in _cells(path):
         heading = next(iter(headings_of(cell)), heading)
         for output in cell.get("outputs", []):
             if "image/png" in output.get("data", {}):
@@ -207,12 +217,20 @@ def pictures(notebook_path):
     return found
 
 
+def _cells(path):
+    """Return the cells of a notebook; one of which a kill left a part has none."""
+    try:
+        return json.loads(path.read_text(encoding="utf-8"))["cells"]
+    except ValueError:
+        return []
+
+
 def _as_html(notebook_path):
     """Return an executed notebook as HTML in which nothing runs; its pictures stand above it."""
     from nbconvert import HTMLExporter
 
     path = Path(notebook_path)
-    if not path.is_file():
+    if not path.is_file() or not _cells(path):
         return ""
     exporter = HTMLExporter(template_name="basic", sanitize_html=True, embed_images=True)
     body, _ = exporter.from_filename(str(path))

@@ -1,10 +1,8 @@
 """Running a solution notebook headlessly with papermill, and what came of it."""
 
-import importlib.metadata
 import json
 import logging
 import os
-import platform
 import re
 import tempfile
 import time
@@ -13,16 +11,26 @@ from datetime import datetime
 from pathlib import Path
 
 import papermill
+from jupyter_client.kernelspec import NoSuchKernel
 from nbclient.exceptions import CellTimeoutError, DeadKernelError
 from papermill.exceptions import PapermillExecutionError
 
 from course.kernels.kernel import KernelGone
+from course.kernels.shell import printable
+from course.kernels.wire import WireError
 from course.metrics import CURVES, MIME_TYPE
+from course.profiles import PROFILES
 from course.regression import gpus
+from course.regression.circumstances import data_files, machine
 from course.regression.managers import manager_class
+from course.results import FOLDER as RESULTS
 
 # Seconds a cell, for the notebook whose training hangs; the whole of a gpu profile takes less.
 CELL_TIMEOUT = 3600
+# What is raised where a kernel does not start, does not answer or dies, or the disk is full.
+GIVES_UP = (
+    CellTimeoutError, DeadKernelError, KernelGone, NoSuchKernel, OSError, RuntimeError, WireError,
+)  # fmt: skip
 # What papermill logs of a failed run stands in our sentence about it.
 logging.getLogger("papermill").setLevel(logging.CRITICAL)
 
@@ -51,8 +59,10 @@ class NotebookRun:
         "CPU", "GPU", or "" where the notebook did not get as far as to say so.
     versions : dict
         Of Python, Keras and its backend.
+    machine, data : str
+        Processor and cores; which data there was.
     digest : str
-        Tells whether notebook, course or parameters have changed since.
+        Tells whether notebook, course, versions or parameters have changed since.
     finished : str
         When, as ISO 8601.
     notebook : str
@@ -70,6 +80,8 @@ class NotebookRun:
     curves: dict = field(default_factory=dict)
     device: str = ""
     versions: dict = field(default_factory=dict)
+    machine: str = ""
+    data: str = ""
     digest: str = ""
     finished: str = ""
     notebook: str = ""
@@ -105,8 +117,6 @@ class Job:
         How many threads each of the backend's pools may have; None leaves it to the backend.
     share_gpu : int
         How many runs may have the same GPU.
-    warm : bool
-        Whether its kernel is forked from a warm process; a single run gains nothing by that.
     """
 
     run: dict
@@ -115,7 +125,6 @@ class Job:
     folder: str | None
     threads: int | None = None
     share_gpu: int = 1
-    warm: bool = True
 
     @property
     def parameters(self):
@@ -131,7 +140,7 @@ class Job:
 
 
 def execute(job, on_cell=None):
-    """Execute a job's notebook in a warm kernel.
+    """Execute a job's notebook.
 
     Parameters
     ----------
@@ -159,9 +168,14 @@ def execute(job, on_cell=None):
 
 def _execute(job, run, source, folder, on_cell):
     executed = folder / Path(job.source).name
+    if source.read_text(encoding="utf-8") != job.text:
+        run.error = f"{source.name} was changed while the command ran: run it again"
+        return asdict(run), job.text
+    # What an earlier run has trained takes no memory now.
+    trains_all = not (folder / RESULTS).exists()
     with gpus.one(job.share_gpu) as chosen:
         environment = os.environ | chosen | _threads(job.threads) | {"KERAS_BACKEND": run.backend}
-        manager = manager_class(environment, job.warm)
+        manager = manager_class(environment)
         start = time.perf_counter()
         try:
             papermill.execute_notebook(
@@ -178,21 +192,20 @@ def _execute(job, run, source, folder, on_cell):
                 on_cell_executed=on_cell and (lambda **_: on_cell()),
             )
         except PapermillExecutionError as error:
-            run.error = (
-                f"{_cell_name(executed, error.cell_index)} failed: {error.ename}: {error.evalue}"
-            )
-        except (CellTimeoutError, DeadKernelError, KernelGone) as error:
-            reason = manager.ended or str(error).strip().splitlines()[0]
-            run.error = f"the kernel gave up: {reason}"
+            cell = _cell_name(executed, error.cell_index)
+            run.error = f"{cell} failed: {error.ename}: {_one_line(error.evalue)}"
+        except GIVES_UP as error:
+            run.error = f"the kernel gave up: {manager.ended or _one_line(error)}"
         run.seconds = round(time.perf_counter() - start, 2)
     text = executed.read_text(encoding="utf-8") if executed.is_file() else job.text
     recorded, where = recorded_metrics(json.loads(text))
     run.curves = recorded.pop(CURVES, {})
     run.metrics = recorded
-    if manager.peak_megabytes:
+    if manager.peak_megabytes and trains_all:
         run.metrics["peak_memory_mb"] = float(round(manager.peak_megabytes))
     run.device = where.get("device", "")
-    run.versions = versions(run.backend)
+    run.machine = machine()
+    run.data = PROFILES["smoke"] if run.profile == "smoke" else data_files()
     run.finished = datetime.now().isoformat(timespec="seconds")
     return asdict(run), text
 
@@ -233,19 +246,6 @@ def recorded_metrics(notebook):
     return metrics, where
 
 
-def versions(backend):
-    """Return the versions that a measurement depends on."""
-    found = {"Python": platform.python_version()}
-    for name in ("keras", backend):
-        for package in (name, f"{name}-cpu"):
-            try:
-                found[name] = importlib.metadata.version(package)
-                break
-            except importlib.metadata.PackageNotFoundError:
-                continue
-    return found
-
-
 def _cell_name(executed, index):
     """Return how a person finds a cell: its grade id or cell id, and the heading above it."""
     cells = json.loads(executed.read_text(encoding="utf-8"))["cells"]
@@ -271,3 +271,8 @@ def headings_of(cell):
         for line in lines
         if line.startswith("#") and not line.startswith(("### BEGIN ", "### END "))
     ]
+
+
+def _one_line(text):
+    """Return the first line of a text, which says what an error is; colours are left out."""
+    return (printable(text).strip().splitlines() or ["no reason given"])[0]

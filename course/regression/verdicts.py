@@ -18,7 +18,7 @@ class Verdict:
         "inside", "outside", "missing", "not finite", "new" (no band yet) or "not compared".
     value : float or None
     low, high : float or None
-        The band; alike for what is exact.
+        The band; None for what is exact and what has none.
     reason : str
         A sentence, where the state is not "inside".
     """
@@ -92,7 +92,7 @@ def judge_lesson(lesson, metrics):
     """Return the verdict on a lesson."""
     try:
         true, reason = holds(lesson, metrics), f"the lesson {lesson} does not hold"
-    except (KeyError, IndexError, TypeError) as error:
+    except (KeyError, IndexError, TypeError, ZeroDivisionError) as error:
         true, reason = False, f"the lesson {lesson} cannot be looked at ({error!r})"
     return Verdict(lesson, "inside") if true else Verdict(lesson, "outside", reason=reason)
 
@@ -107,15 +107,28 @@ def with_ratios(metrics):
     return found
 
 
-def not_compared(name, run):
-    """Return why a metric says nothing of the course in this run, or an empty text."""
-    if name == "peak_memory_mb" and name not in run.metrics:
-        return "it is measured of warm kernels only"
+def not_compared(name, run, measured):
+    """Return why a metric says nothing of the course in this run, or an empty text.
+
+    Parameters
+    ----------
+    name : str
+    run : NotebookRun
+    measured : dict
+        Where its band was measured; empty where there is none.
+    """
     what = kind(name, run.metrics.get(name))
+    if name == "peak_memory_mb" and name not in run.metrics:
+        return "it is not measured of every run"
     if what == "timing" and run.device != "GPU":
         return "seconds depend on the machine"
     if what == "timing ratio" and run.profile == "smoke":
         return "these trainings are too short for their seconds to be compared"
+    if what.startswith("timing") or name == "peak_memory_mb":
+        here = [run.backend, run.device or "CPU"]
+        there = [measured.get("backend", here[0]), measured.get("device", here[1])]
+        if there != here:
+            return f"its band was measured with {there[0]} on a {there[1]}"
     return ""
 
 
