@@ -10,7 +10,7 @@ CHART_WIDTH, CHART_HEIGHT, LEFT, BOTTOM = 260, 150, 36, 18
 
 
 def band(verdicts, runs):
-    """Draw the values of a figure in its band.
+    """Draw the values of a figure in its band, with the mean that the band was measured with.
 
     Parameters
     ----------
@@ -37,9 +37,11 @@ def band(verdicts, runs):
         f'<line x1="0" y1="{middle}" x2="{WIDTH}" y2="{middle}" stroke="#ccc"/>',
         f'<rect x="{x(low):.1f}" y="4" width="{max(1, x(high) - x(low)):.1f}"'
         f' height="{HEIGHT - 8}" fill="{BAND}"/>',
-        f'<line x1="{x((low + high) / 2):.1f}" y1="4" x2="{x((low + high) / 2):.1f}"'
-        f' y2="{HEIGHT - 4}" stroke="#888"/>',
     ]
+    means = [each.mean for each in verdicts if each.mean is not None]
+    for at in map(x, means[:1]):
+        line = f'<line x1="{at:.1f}" y1="4" x2="{at:.1f}" y2="{HEIGHT - 4}" stroke="#888">'
+        parts.append(f"{line}<title>mean {means[0]:.4g}</title></line>")
     for verdict, run in zip(verdicts, runs, strict=True):
         if verdict.value is None:
             continue

@@ -16,6 +16,10 @@ from course.regression import changes, drawing
 from course.regression.kept import write_text
 from course.regression.runs import headings_of
 
+# How the page calls what has no band to be drawn in: what is exact, and lessons.
+STATES = {"inside": "as it must be"}
+MOST_VALUES = 6  # of a figure that are written out; all are drawn
+
 
 def write(folder, scores, checked):
     """Write the report page.
@@ -133,7 +137,7 @@ def _figures(group, sources):
         banded = next((each for each in verdicts if each.low is not None), None)
         found.append({
             "label": label,
-            "states": sorted({each.state for each in verdicts}),
+            "states": sorted({STATES.get(each.state, each.state) for each in verdicts}),
             "failed": any(each.failed for each in verdicts),
             "reasons": [each.reason for each in verdicts if each.failed],
             "shown": _values(label, verdicts, runs),
@@ -151,7 +155,8 @@ def _values(label, verdicts, runs):
         else text(run.metrics[label]) if label in run.metrics else ""
         for verdict, run in zip(verdicts, runs, strict=True)
     ]  # fmt: skip
-    return ", ".join(dict.fromkeys(value for value in values if value))
+    different = list(dict.fromkeys(value for value in values if value))
+    return ", ".join(different[:MOST_VALUES]) + (", ..." if len(different) > MOST_VALUES else "")
 
 
 def _backends(group):
@@ -226,12 +231,19 @@ def _cells(path):
 
 
 def _as_html(notebook_path):
-    """Return an executed notebook as HTML in which nothing runs; its pictures stand above it."""
+    """Return an executed notebook as HTML in which nothing runs."""
+    import nbformat
     from nbconvert import HTMLExporter
 
     path = Path(notebook_path)
     if not path.is_file() or not _cells(path):
         return ""
-    exporter = HTMLExporter(template_name="basic", sanitize_html=True, embed_images=True)
-    body, _ = exporter.from_filename(str(path))
+    notebook = nbformat.read(path, as_version=4)
+    for cell in notebook.cells:
+        for output in cell.get("outputs", []):
+            data = output.get("data", {})
+            for kind in [kind for kind in data if "script" in kind or "<script" in str(data[kind])]:
+                del data[kind]
+                data.setdefault("text/plain", "(an output that needs a running notebook)")
+    body, _ = HTMLExporter(template_name="basic").from_notebook_node(notebook)
     return body

@@ -21,6 +21,8 @@ class Verdict:
         The band; None for what is exact and what has none.
     reason : str
         A sentence, where the state is not "inside".
+    mean : float or None
+        Of the seeds that measured the band.
     """
 
     name: str
@@ -29,6 +31,7 @@ class Verdict:
     low: float | None = None
     high: float | None = None
     reason: str = ""
+    mean: float | None = None
 
     @property
     def failed(self):
@@ -66,13 +69,15 @@ def judge(name, metrics, band):
         reason = f"{name} has {len(values)} numbers, and must have {len(lows)}"
         return [Verdict(name, "outside", reason=reason)]
     found = []
+    means = band.get("mean") if lists else [band.get("mean")]
+    means = means or [None] * len(values)
     for place, (each, low, high) in enumerate(zip(values, lows, highs, strict=True)):
         label = f"{name}[{place}]" if lists else name
-        if low <= each <= high:
-            found.append(Verdict(label, "inside", each, low, high))
-        else:
+        state, reason = "inside", ""
+        if not low <= each <= high:
+            state = "outside"
             reason = f"{label} is {each:.4g}, and must lie between {low:.4g} and {high:.4g}"
-            found.append(Verdict(label, "outside", each, low, high, reason))
+        found.append(Verdict(label, state, each, low, high, reason, means[place]))
     return found
 
 

@@ -55,6 +55,8 @@ def test_the_report_holds_scores_metrics_bands_and_pictures(tmp_path, bands, not
         'aria-label="1 values, band' in page and "accuracy by epoch" in page and "the CNN" in page
     )
     assert f"base64,{PNG}" in page and "A picture" in page
+    assert "an output that needs a running notebook" in page
+    assert "<h2 id=" in page.partition("The executed notebook")[2], "Markdown is rendered"
     assert "to do" in page and ">17<" in page and ">20<" in page
     assert "&lt;script&gt;ada" in page and "<script" not in page, "nothing in it runs"
     assert "http" not in page.replace("http://www.w3.org", ""), "it needs no network"
