@@ -108,15 +108,7 @@ def _parser():
     grade = add("grade", commands.grade, "Grade what lies in submitted/.")
     grade.add_argument("--student", metavar="S", help="only this student's submission")
     grade.add_argument("--force", action="store_true", help="grade again what is graded already")
-    grade.add_argument(
-        "--workers",
-        type=_at_least_one,
-        metavar="N",
-        help="submissions side by side (default: one a core)",
-    )
-    grade.add_argument(
-        "--scheduler", metavar="ADDRESS", help="grade on the Dask cluster at this address"
-    )
+    _add_where(grade, "grade", "submissions side by side (default: one a core)")
     grade.add_argument(
         "--no-isolation",
         action="store_true",
@@ -151,16 +143,7 @@ def _parser():
         metavar="NAME=VALUE",
         help="set another parameter",
     )
-
-    run.add_argument(
-        "--workers",
-        type=_at_least_one,
-        metavar="N",
-        help="notebooks side by side (default: one a GPU, or one a core)",
-    )
-    run.add_argument(
-        "--scheduler", metavar="ADDRESS", help="run on the Dask cluster at this address"
-    )
+    _add_where(run, "run", "notebooks side by side (default: one a GPU, or one a core)")
     run.add_argument(
         "--share-gpu",
         type=_at_least_one,
@@ -190,6 +173,14 @@ def _parser():
         names=None,
     ).add_argument("subjects", nargs="*", metavar="SUBJECT", help="such as isolation, data, gpu")
     return parser
+
+
+def _add_where(command, verb, workers):
+    """Add the options that say where it is done, and how many at once."""
+    command.add_argument("--workers", type=_at_least_one, metavar="N", help=workers)
+    command.add_argument(
+        "--scheduler", metavar="ADDRESS", help=f"{verb} on the Dask cluster at this address"
+    )
 
 
 def _at_least_one(text):

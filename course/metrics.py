@@ -64,10 +64,10 @@ def kind(name, value):
     -------
     {"timing", "timing ratio", "structural", "measured"}
     """
-    numbers_ = value if isinstance(value, list) else [value]
+    values = value if isinstance(value, list) else [value]
     if "second" in name:
         return "timing ratio" if name.endswith(("ratio", "ratios")) else "timing"
-    return "structural" if all(isinstance(each, int) for each in numbers_) else "measured"
+    return "structural" if all(isinstance(each, int) for each in values) else "measured"
 
 
 def _plain_history(name, history):

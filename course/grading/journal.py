@@ -4,14 +4,12 @@ An outcome is written here, whole, before anything is saved to the gradebook or 
 removed when all is saved. A forced regrading notes here who is still to be graded again.
 """
 
-import contextlib
-import fcntl
 import json
 import os
 from pathlib import Path
 
-from course.errors import CourseError
 from course.grading.jobs import Outcome
+from course.kernels import lock
 
 
 class Journal:
@@ -29,18 +27,10 @@ class Journal:
         self.name = name
         self.folder = Path(root, "build", "grading", name)
 
-    @contextlib.contextmanager
     def alone(self):
         """Keep other gradings of the assignment away; a killed one keeps nobody away."""
-        self.folder.mkdir(parents=True, exist_ok=True)
-        with (self.folder / "lock").open("w") as file:
-            try:
-                fcntl.flock(file, fcntl.LOCK_EX | fcntl.LOCK_NB)
-            except BlockingIOError:
-                raise CourseError(
-                    f"{self.name} is being graded here already: wait for that, or stop it."
-                ) from None
-            yield
+        words = f"{self.name} is being graded here already: wait for that, or stop it."
+        return lock.alone(self.folder, words)
 
     def write(self, student, outcome):
         """Keep an outcome; it is there whole or not at all, also after a power cut."""

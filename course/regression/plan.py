@@ -1,7 +1,5 @@
 """What a command is to run, and what of it a killed one has already done."""
 
-import contextlib
-import fcntl
 import json
 import os
 import shutil
@@ -10,6 +8,7 @@ from functools import lru_cache
 from pathlib import Path
 
 from course.errors import CourseError
+from course.kernels import lock
 from course.profiles import check_profile
 from course.regression.circumstances import versions
 from course.regression.kept import load, write_text
@@ -97,25 +96,13 @@ class Plan:
         except (OSError, ValueError):
             return {}
 
-    @contextlib.contextmanager
     def alone(self):
-        """Keep other commands from the same folders while this one runs.
-
-        Raises
-        ------
-        CourseError
-            If another one is under way.
-        """
-        self.kept.mkdir(parents=True, exist_ok=True)
-        with (self.kept / "lock").open("a") as lock:
-            try:
-                fcntl.flock(lock, fcntl.LOCK_EX | fcntl.LOCK_NB)
-            except OSError:
-                raise CourseError(
-                    f"another course run is under way in {self.kept.parents[1]}: wait until it has"
-                    " ended, or give it more notebooks and --workers."
-                ) from None
-            yield
+        """Keep other commands from the same folders; a killed one keeps nobody away."""
+        words = (
+            f"another course run is under way in {self.kept.parents[1]}: wait until it has ended,"
+            " or give it more notebooks and --workers."
+        )
+        return lock.alone(self.kept, words)
 
     def done(self, jobs):
         """Return the runs that need not be done, which are those without a job."""

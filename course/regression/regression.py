@@ -157,7 +157,7 @@ class Regression:
             changes = self.bands.update(runs, command)
             title = f"{name}  bands measured anew with {len(runs)} seeds"
             found.append((title, changes or ["nothing has changed"]))
-        self.done = [self._compare(checked.run) for checked in self.done]
+        self.done = [compare(checked.run, self.bands) for checked in self.done]
         return found
 
     def report(self):
@@ -176,11 +176,8 @@ class Regression:
         return self.bands.of(NotebookRun(**job.run)).get("measured", {}).get("seconds", 0)
 
     def _check(self, run):
-        self.done.append(self._compare(run))
+        self.done.append(compare(run, self.bands))
         return self.done[-1]
-
-    def _compare(self, run):
-        return compare(run, self.bands)
 
     def _by_assignment(self):
         runs = [checked.run for checked in self.done]

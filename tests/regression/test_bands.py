@@ -105,7 +105,11 @@ def test_seconds_are_compared_as_shares_of_one_run(path):
     outside = [each.name for each in bands.judge(timed(9, [1.0, 30.0])) if each.failed]
     assert outside == ["seconds_ratios[0]", "seconds_ratios[1]"]
     # A smoke run is over too soon for its seconds to say anything.
-    assert not [each for each in Bands(path).judge(timed(9, [1.0, 9.0], "smoke")) if each.failed]
+    short = [timed(seed, [1.0, 1.0 + seed], "smoke") for seed in range(5)]
+    Bands(path).update(short, COMMAND)
+    assert Bands(path).of(short[0])["bands"] == {}
+    states = {each.state for each in Bands(path).judge(timed(9, [1.0, 99.0], "smoke"))}
+    assert states == {"not compared"}
 
 
 def test_learning_curves_must_be_numbers(bands):

@@ -46,6 +46,16 @@ def diary(small_course, tmp_path):
     return root, ["-p", f"folder={folder}"], folder, entries
 
 
+def on_one_gpu(found):
+    """Return the pairs of entries that had the same GPU."""
+    return [
+        (one, other)
+        for number, one in enumerate(found)
+        for other in found[:number]
+        if one["gpu"] == other["gpu"]
+    ]
+
+
 def overlap(one, other):
     return one["start"] < other["end"] and other["start"] < one["end"]
 
@@ -167,9 +177,8 @@ def test_a_gpu_is_not_shared(diary, course_command, two_gpus):
     assert finished.returncode == 0, finished.stderr
     found = list(entries().values())
     assert {entry["gpu"] for entry in found} == {"0", "1"}
-    for number, one in enumerate(found):
-        for other in found[:number]:
-            assert one["gpu"] != other["gpu"] or not overlap(one, other)
+    pairs = on_one_gpu(found)
+    assert pairs and not any(overlap(*pair) for pair in pairs)
 
 
 def test_a_gpu_is_shared_where_that_is_asked_for(diary, course_command, two_gpus):
@@ -180,13 +189,7 @@ def test_a_gpu_is_shared_where_that_is_asked_for(diary, course_command, two_gpus
     found = list(entries().values())
     assert sorted(entry["gpu"] for entry in found) == ["0", "0", "1", "1"]
     assert {entry["XLA_PYTHON_CLIENT_PREALLOCATE"] for entry in found} == {"false"}
-    same = [
-        overlap(one, other)
-        for number, one in enumerate(found)
-        for other in found[:number]
-        if one["gpu"] == other["gpu"]
-    ]
-    assert all(same)
+    assert all(overlap(*pair) for pair in on_one_gpu(found))
 
 
 def test_runs_are_done_on_a_cluster(diary, course_command, cluster):
