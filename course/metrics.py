@@ -44,7 +44,7 @@ def record(*, curves=None, **metrics):
     lines = [f"{name} = {text(value)}" for name, value in plain.items()]
     if curves:
         plain[CURVES] = {name: _plain_history(name, history) for name, history in curves.items()}
-        lines.append(f"curves of: {', '.join(curves)}")
+        lines.append(f"curves of: {'; '.join(curves)}")
     where = {MIME_TYPE: asdict(session.opened)} if session.opened else {}
     content = {MIME_TYPE: plain, "text/plain": "\n".join(lines)}
     display(content, metadata=where, raw=True)
