@@ -9,7 +9,8 @@ import os
 import sys
 from pathlib import Path
 
-from course import __version__, commands
+from course import __version__
+from course.commands import grading, handing_out, running
 from course.errors import CourseError
 from course.profiles import PROFILES
 
@@ -100,12 +101,12 @@ def _parser():
             )
         return command
 
-    release = add("release", commands.release, "Compile source/ into release/.")
+    release = add("release", handing_out.release, "Compile source/ into release/.")
     release.add_argument(
         "--check", action="store_true", help="change nothing; fail if release/ is stale"
     )
 
-    grade = add("grade", commands.grade, "Grade what lies in submitted/.")
+    grade = add("grade", grading.grade, "Grade what lies in submitted/.")
     grade.add_argument("--student", metavar="S", help="only this student's submission")
     grade.add_argument("--force", action="store_true", help="grade again what is graded already")
     _add_where(grade, "grade", "submissions side by side (default: one a core)")
@@ -115,13 +116,13 @@ def _parser():
         help="run submissions without a sandbox, with your rights; only for work that you trust",
     )
 
-    evidence = add("evidence", commands.evidence, "Measure the weights that students handed in.")
+    evidence = add("evidence", grading.evidence, "Measure the weights that students handed in.")
     evidence.add_argument("--student", metavar="S", help="only this student's")
 
-    feedback = add("feedback", commands.feedback, "Write feedback pages for what is graded.")
+    feedback = add("feedback", grading.feedback, "Write feedback pages for what is graded.")
     feedback.add_argument("--student", metavar="S", help="only this student's page")
 
-    run = add("run", commands.run, "Run the solution notebooks headlessly.")
+    run = add("run", running.run, "Run the solution notebooks headlessly.")
     run.add_argument(
         "--profile", default="smoke", help=f"one of {', '.join(PROFILES)} (default: smoke)"
     )
@@ -159,7 +160,7 @@ def _parser():
 
     add(
         "report",
-        commands.report,
+        running.report,
         "Write build/report/index.html from the gradebook and the runs.",
         names=None,
     ).add_argument(
@@ -168,7 +169,7 @@ def _parser():
 
     add(
         "doctor",
-        commands.doctor,
+        running.doctor,
         "Say what this machine can do, and how to mend what it cannot.",
         names=None,
     ).add_argument("subjects", nargs="*", metavar="SUBJECT", help="such as isolation, data, gpu")

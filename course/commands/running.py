@@ -1,119 +1,12 @@
-"""What each command of `course` does: calls one function, prints, returns the exit code.
-
-Modules that take seconds to import are imported by the commands that need them.
-"""
+"""The commands that run the solutions, report, and examine the machine."""
 
 import ast
 import json
 import sys
-from pathlib import Path
 
 from course.errors import CourseError
 from course.metrics import text
 from course.training import results_table
-
-
-def release(arguments):
-    """Compile assignments, or say which releases are stale."""
-    from course.grading import coursework, releases
-
-    names = coursework.assignment_names(arguments.root, arguments.names)
-    if arguments.check:
-        stale = [path for name in names for path in releases.stale_files(arguments.root, name)]
-        for path in stale:
-            print(
-                f"stale: {path} is not what source/ compiles to: run course release.",
-                file=sys.stderr,
-            )
-        if not stale:
-            print(f"fresh: {', '.join(names)}")
-        return 1 if stale else 0
-    for name in names:
-        releases.build(arguments.root, name)
-        print(f"compiled source/{name} into release/{name}")
-    return 0
-
-
-def grade(arguments):
-    """Grade what was handed in, a line a submission and a table at the end."""
-    from course.kernels import early
-
-    # The kernels' imports take as long as nbgrader's; they run meanwhile.
-    if not arguments.scheduler:
-        early.start(arguments.root, isolated=not arguments.no_isolation)
-    from course.grading import coursework, grades, progress, scores
-
-    names = coursework.assignment_names(arguments.root, arguments.names)
-    how = grades.How(
-        arguments.workers, arguments.scheduler, not arguments.no_isolation, arguments.force
-    )
-    watch = progress.Progress()
-    missing = []
-    for name in names:
-        try:
-            waiting = scores.students_of(arguments.root, "submitted", name, arguments.student)
-        except CourseError as error:
-            missing.append(error)
-            continue
-        watch.expect(len(waiting))
-        for grade in grades.grade(arguments.root, name, arguments.student, how):
-            print(watch.line(grade), flush=True)
-    # Where every assignment is asked for, one that nobody has handed in yet is no mistake.
-    if missing and (arguments.names or not watch.done):
-        raise missing[0]
-    print(watch.summary())
-    return 1 if any(grade.failed for grade in watch.done) else 0
-
-
-def evidence(arguments):
-    """Print what the weights reach that students handed in, and what a person should look at."""
-    from course.grading import coursework, trainings
-
-    names = coursework.assignment_names(arguments.root, arguments.names)
-    if not arguments.names:
-        names = [name for name in names if trainings.asks_for_evidence(arguments.root, name)]
-    findings, alike = [], []
-    for name in names:
-        found = []
-        for finding in trainings.examine(arguments.root, name, arguments.student):
-            print(_evidence_line(name, finding), flush=True)
-            for problem in finding.problems:
-                print(f"    {problem}")
-            found.append(finding)
-        for group in trainings.same_weights(found):
-            alike.append(group)
-            print(f"{name}  the same weights: {', '.join(group)}")
-        findings += found
-    troubled = sum(bool(each.problems) for each in findings)
-    print(f"{len(findings)} looked at, {troubled} of them for a person to look at")
-    return 1 if troubled or alike else 0
-
-
-def _evidence_line(name, finding):
-    stated, measured = (
-        f"{value:.1%}" if isinstance(value, float) else "-"
-        for value in (finding.stated, finding.measured)
-    )
-    what = f"{finding.experiment or 'no weights'}  {finding.profile}".rstrip()
-    verdict = "look at it" if finding.problems else "agrees"
-    return f"{name}  {finding.student}  {what}  stated {stated}, measured {measured}  {verdict}"
-
-
-def feedback(arguments):
-    """Write feedback pages and print their paths."""
-    from course.grading import coursework, scores
-
-    pages = 0
-    for name in coursework.assignment_names(arguments.root, arguments.names):
-        if arguments.names or any(Path(arguments.root, "autograded").glob(f"*/{name}")):
-            for page in scores.feedback(arguments.root, name, arguments.student):
-                print(page)
-                pages += 1
-    if not pages:
-        raise CourseError(
-            f"there is nothing graded in {arguments.root / 'autograded'}: run course grade first."
-        )
-    return 0
 
 
 def run(arguments):
