@@ -8,6 +8,11 @@ ADDRESS = "https://github.com/YOUR_ORGANISATION/building-cnns-with-keras"
 BRANCH = "main"
 
 
+def is_set():
+    """Return whether ADDRESS is an address, and no longer the placeholder."""
+    return "YOUR_ORGANISATION" not in ADDRESS
+
+
 def fill_in(text, notebook_path):
     """Replace the address placeholders of a source notebook.
 

@@ -106,6 +106,19 @@ def _parser():
         "--check", action="store_true", help="change nothing; fail if release/ is stale"
     )
 
+    publish = add("publish", handing_out.publish, "Write the public tree for students.", names=None)
+    publish.add_argument(
+        "directory",
+        type=Path,
+        metavar="DIR",
+        help="a new folder, or the checkout of the public repository",
+    )
+    publish.add_argument(
+        "--without-address",
+        action="store_true",
+        help="publish though ADDRESS is the placeholder: badges and install cells lead nowhere",
+    )
+
     grade = add("grade", grading.grade, "Grade what lies in submitted/.")
     grade.add_argument("--student", metavar="S", help="only this student's submission")
     grade.add_argument("--force", action="store_true", help="grade again what is graded already")

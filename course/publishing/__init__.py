@@ -1,0 +1,1 @@
+"""The public tree: what students get, and nothing else."""
