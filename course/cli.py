@@ -10,7 +10,7 @@ import sys
 from pathlib import Path
 
 from course import __version__
-from course.commands import grading, handing_out, running
+from course.commands import collecting, grading, handing_out, running
 from course.errors import CourseError
 from course.profiles import PROFILES
 
@@ -117,6 +117,21 @@ def _parser():
         "--without-address",
         action="store_true",
         help="publish though ADDRESS is the placeholder: badges and install cells lead nowhere",
+    )
+
+    collect = add("collect", collecting.collect, "Take in what students handed in.", names=None)
+    collect.add_argument(
+        "path", type=Path, metavar="PATH", help="a folder, a zip archive, or a notebook"
+    )
+    collect.add_argument(
+        "names", nargs="*", metavar="NAME", help="assignments that it may hold; none means all"
+    )
+    collect.add_argument(
+        "--roster", type=Path, metavar="FILE", help="the class as CSV (default: roster.csv)"
+    )
+    collect.add_argument("--student", metavar="S", help="whose all of it is")
+    collect.add_argument(
+        "--force", action="store_true", help="replace submissions that are there; they are kept"
     )
 
     grade = add("grade", grading.grade, "Grade what lies in submitted/.")

@@ -121,7 +121,7 @@ class _Run:
                 self.journal.forget(each)
             self.journal.set_again(self.journal.again() | again)
         self.graded = self._graded()
-        unfinished = again | self.journal.left()
+        unfinished = again | self.journal.left() | self.journal.anew()
         return [each for each in students if each in unfinished or self._is_to_do(each)]
 
     def recover(self, student):
@@ -169,6 +169,8 @@ class _Run:
         if problem is None:
             try:
                 nb = nbformat.read(path, as_version=4)
+                if not submissions.knows_any(nb, self.kit):
+                    raise ValueError("no cell has its metadata: let course collect mend it")
                 submissions.sanitize(nb, self.kit)
                 nbformat.validate(nb)
                 return (
@@ -267,7 +269,10 @@ def _unreadable(path, root):
     if not path.is_file():
         notebooks = sorted(each.name for each in path.parent.glob("*.ipynb"))
         there = ", ".join(notebooks) or "no notebook"
-        return f"{shown} is missing (there is {there}): rename what was handed in to {path.name}."
+        return (
+            f"{shown} is missing (there is {there}): rename what was handed in to {path.name}, or"
+            " let course collect do it."
+        )
     if path.stat().st_size > MAX_NOTEBOOK_BYTES:
         return (
             f"{shown} is larger than {MAX_NOTEBOOK_BYTES // 2**20} MB: ask for one without outputs."

@@ -1,7 +1,8 @@
 """What a killed grading goes on from.
 
 An outcome is written here, whole, before anything is saved to the gradebook or to autograded/, and
-removed when all is saved. A forced regrading notes here who is still to be graded again.
+removed when all is saved. A forced regrading notes here who is still to be graded again, and
+collecting who has handed in something else.
 """
 
 import json
@@ -54,10 +55,21 @@ class Journal:
     def done(self, student):
         """Note that a student's outcome is saved."""
         # In this order: a kill in between makes the next run save it again, not grade it again.
+        self._anew(student).unlink(missing_ok=True)
         waiting = self.again()
         if student in waiting:
             self.set_again(waiting - {student})
         self.forget(student)
+
+    def grade_anew(self, student):
+        """Note that a student's submission has been replaced, perhaps after it was graded."""
+        mark = self._anew(student)
+        mark.parent.mkdir(parents=True, exist_ok=True)
+        mark.touch()
+
+    def anew(self):
+        """Return the students who have handed in another submission since they were graded."""
+        return {path.name for path in self._anew("x").parent.glob("*")}
 
     def again(self):
         """Return the students whom a forced regrading has still to grade."""
@@ -76,6 +88,9 @@ class Journal:
     @property
     def _again(self):
         return self.folder / "again.json"
+
+    def _anew(self, student):
+        return self.folder / "anew" / student
 
     def _path(self, student):
         return self.folder / "outcomes" / f"{student}.json"

@@ -95,6 +95,11 @@ def sanitize(nb, kit):
                 cell.execution_count = None
 
 
+def knows_any(nb, kit):
+    """Return whether a submitted notebook has a single cell that the gradebook knows."""
+    return any(_claimed_id(cell) in kit.cells for cell in nb.cells)
+
+
 def code_cells(nb):
     """Return a sanitized notebook's code cells as a job has them."""
     return [
@@ -147,9 +152,10 @@ def safe_outputs(outputs):
     for output in outputs:
         kind = output.get("output_type")
         if kind in ("display_data", "execute_result"):
+            data = output.get("data")
             data = {
-                name: value
-                for name, value in output.get("data", {}).items()
+                name: _text(value)
+                for name, value in (data.items() if isinstance(data, dict) else ())
                 if name in ("text/plain", *PICTURES)
             }
             safe = {"output_type": "display_data", "data": data, "metadata": {}}
@@ -157,7 +163,8 @@ def safe_outputs(outputs):
             safe = {"output_type": kind, "name": "stdout", "text": _text(output.get("text"))}
         elif kind == "error":
             safe = {name: _text(output.get(name)) for name in ("ename", "evalue")}
-            lines = [_text(line) for line in output.get("traceback", [])][:100]
+            lines = output.get("traceback")
+            lines = [_text(line) for line in (lines if isinstance(lines, list) else [])[:100]]
             safe |= {"output_type": kind, "traceback": lines}
         else:
             continue

@@ -22,6 +22,7 @@ KIT = (
     "experiments",
     "fitting",
     "metrics",
+    "packing",
     "plotting",
     "profiles",
     "progress",
@@ -38,6 +39,7 @@ KIT = (
 BROUGHT_ALONG = (
     "IPython",  # every notebook runs in it
     "PIL",  # matplotlib brings it
+    "google",  # on Colab, which is asked for the notebook
     "jax",  # these three: only where Keras computes with it
     "tensorflow",
     "torch",

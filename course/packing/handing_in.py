@@ -1,0 +1,139 @@
+"""The call that stands in the last cell of a notebook."""
+
+import io
+import time
+import zipfile
+from pathlib import Path
+
+from course import evidence as evidences
+from course import session
+from course.errors import CourseError
+from course.packing import looking, own_notebook
+from course.packing.manifest import MANIFEST, make_manifest
+
+EVIDENCE = "evidence"
+MAX_EVIDENCE = 16 * 2**20  # bytes of a file
+
+
+def pack(assignment, notebook, *, evidence=False):
+    """Look through the notebook, pack what is handed in, and say what to upload.
+
+    Parameters
+    ----------
+    assignment : str
+        Its name, such as "02-mnist".
+    notebook : str
+        What the notebook's file is called, such as "mnist.ipynb", whatever it is called here.
+    evidence : bool
+        Whether the folder `evidence` is handed in as well.
+
+    Raises
+    ------
+    CourseError
+        If the archive cannot be written.
+    """
+    shell = _shell()
+    executed = list(shell.history_manager.input_hist_raw)[1:] if shell else []
+    own = own_notebook.read(executed)
+    if own:
+        for is_fine, line in looking.findings(own, executed):
+            _say(is_fine, line)
+    files = {notebook: own.content} if own else {}
+    if evidence:
+        files |= _evidence()
+    archive = None
+    if files:
+        archive = Path(f"{Path(notebook).stem}-hand-in.zip")
+        checksum = _write(archive, files, _describe(assignment, shell))
+    print()
+    if own:
+        print(f"Upload {archive.resolve()}. Its checksum is {checksum}.")
+        print("It can be handed in as it is; what is said after `look` is better mended before.")
+        _offer_download(archive)
+        return
+    print("This notebook cannot be read from here. Save it, download it (File > Download), and")
+    if archive:
+        print(f"upload it together with {archive.resolve()}. The checksum of that is {checksum}.")
+        _offer_download(archive)
+    else:
+        print(f"upload it as {notebook}.")
+
+
+def _shell():
+    from IPython import get_ipython
+
+    return get_ipython()
+
+
+def _say(is_fine, line):
+    print(f"{'ok' if is_fine else 'look'}: {line}")
+
+
+def _evidence():
+    """Return the files of evidence, and say whether they are of use."""
+    found = evidences.read()
+    profiles = {record.get("profile") for record in found["metrics"].values()}
+    for problem in found["problems"]:
+        _say(False, problem)
+    if not found["metrics"] and not found["problems"]:
+        _say(False, "there is no evidence: run the cell with hand_in in the cpu or gpu profile.")
+    elif not found["weights"]:
+        _say(False, "there are no weights in the evidence: run the cell with hand_in once more.")
+    elif not found["problems"]:
+        _say(
+            True, f"evidence of {len(found['metrics'])} trainings ({', '.join(map(str, profiles))})"
+        )
+    folder = Path(EVIDENCE)
+    return {
+        f"{EVIDENCE}/{path.name}": path.read_bytes()
+        for path in sorted(folder.glob("*"))
+        if path.suffix in (".json", ".npz") and _is_plain(path)
+    }
+
+
+def _is_plain(path):
+    return path.is_file() and not path.is_symlink() and path.stat().st_size <= MAX_EVIDENCE
+
+
+def _describe(assignment, shell):
+    from course import __version__
+
+    run = session.opened
+    student = shell.user_ns.get("student") if shell else None
+    described = {"assignment": assignment, "student": student if isinstance(student, str) else ""}
+    described |= {
+        "version": __version__,
+        "packed_at": time.strftime("%Y-%m-%d %H:%M:%S UTC", time.gmtime()),
+    }
+    if run:
+        described |= {name: getattr(run, name) for name in ("profile", "backend", "device", "seed")}
+    return described
+
+
+def _write(archive, files, described):
+    """Write the archive, whole or not at all, and return the checksum."""
+    content, checksum = make_manifest(described, files)
+    packed = io.BytesIO()
+    with zipfile.ZipFile(packed, "w", zipfile.ZIP_DEFLATED) as target:
+        for name, data in {**files, MANIFEST: content}.items():
+            target.writestr(name, data)
+    unfinished = archive.with_name(archive.name + ".part")
+    try:
+        unfinished.write_bytes(packed.getvalue())
+        unfinished.replace(archive)
+    except OSError as error:
+        raise CourseError(
+            f"{archive.resolve()} cannot be written ({error.strerror}): make room in its folder or"
+            " make it writable, then run this cell again."
+        ) from None
+    return checksum
+
+
+def _offer_download(archive):
+    """Let the browser download the archive, where a platform can."""
+    try:
+        from google.colab import files
+    except ImportError:
+        return
+    print("If no download begins, find the file in the list at the left.")
+    files.download(str(archive))
