@@ -35,20 +35,22 @@ def pack(assignment, notebook, *, evidence=False):
     shell = _shell()
     executed = list(shell.history_manager.input_hist_raw)[1:] if shell else []
     own = own_notebook.read(executed)
-    if own:
-        for is_fine, line in looking.findings(own, executed):
-            _say(is_fine, line)
+    found = looking.look(own, executed) if own else []
+    for is_fine, line in found:
+        _say(is_fine, line)
     files = {notebook: own.content} if own else {}
     if evidence:
         files |= _evidence()
     archive = None
+    if own or evidence:
+        print()
     if files:
         archive = Path(f"{Path(notebook).stem}-hand-in.zip")
         checksum = _write(archive, files, _describe(assignment, shell))
-    print()
     if own:
         print(f"Upload {archive.resolve()}. Its checksum is {checksum}.")
-        print("It can be handed in as it is; what is said after `look` is better mended before.")
+        if not all(is_fine for is_fine, _ in found):
+            print("You can hand it in as it is, or mend what stands behind `look` before.")
         _offer_download(archive)
         return
     print("This notebook cannot be read from here. Save it, download it (File > Download), and")

@@ -9,7 +9,7 @@ MAX_MB = 20
 RUN_ALL = "Restart the kernel and run all cells"
 
 
-def findings(notebook, executed, this="packing.pack("):
+def look(notebook, executed, this="packing.pack("):
     """Return what to say about a notebook.
 
     Parameters
@@ -85,7 +85,7 @@ def _look_at_answers(cells):
     found = empty_answers(cells)
     if not found:
         return True, "no answer is empty"
-    return False, f"not answered yet: {'; '.join(found)}."
+    return False, "\n  - ".join(["not answered yet:", *found])
 
 
 def _is_code(cell):

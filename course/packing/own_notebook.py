@@ -48,10 +48,10 @@ def read(executed):
         return _parse(content)
     for path in _named():
         found = _from_file(path)
-        if found and _holds(found, executed):
+        if found and _shared(found, executed) > 0:
             return found
     candidates = [_from_file(path) for path in sorted(Path().glob("*.ipynb"))]
-    candidates = [each for each in candidates if each and _holds(each, executed)]
+    candidates = [each for each in candidates if each and _shared(each, executed) > 0.5]
     return candidates[0] if len(candidates) == 1 else None
 
 
@@ -102,13 +102,13 @@ def _parse(content):
     return OwnNotebook(content, cells)
 
 
-def _holds(notebook, executed):
-    """Return whether most of what was run stands in a notebook, and papermill has not made it."""
+def _shared(notebook, executed):
+    """Return which share of what was run stands in a notebook; 0 for one that papermill makes."""
     if any("injected-parameters" in _tags(cell) for cell in notebook.cells):
-        return False
+        return 0.0
     texts = {cell["source"].strip() for cell in notebook.cells}
     run = {text.strip() for text in executed} - {""}
-    return bool(run) and 2 * len(run & texts) > len(run)
+    return len(run & texts) / max(len(run), 1)
 
 
 def _tags(cell):
