@@ -3,28 +3,36 @@
 A roster is a CSV file of our own, or what a platform exports as it is:
 
 own        student, name, and any of email, login, canvas, sis, section
-Canvas     Student, ID, SIS User ID, SIS Login ID, Section, then a column an assignment
-Moodle     First name, Last name (or Surname), ID number, Email address, Username
+Canvas     Student (or LastName, FirstName), ID, SIS User ID, SIS Login ID, Section, assignments
+Moodle     First name, Last name (or Surname), ID number, Email address, Username, grade items
 worksheet  Identifier ("Participant 4711"), Full name, Email address, ...: of one assignment
 
-Canvas: "How do I export grades in the Gradebook?" in its instructor guide. Moodle: "Grade export"
-and, for the worksheet, "Offline grading" in "Using Assignment" of its documentation.
+They are what lib/gradebook_exporter.rb of Canvas writes, grade/export/txt/grade_export_txt.php of
+Moodle, and mod/assign/gradingtable.php of Moodle as an assignment's grading worksheet.
+
+A student's id is the column student, if there is one; else it is made of the login name, of the
+part of the e-mail address before the @, of the ID number, or of the name: the first that is given.
 """
 
-import csv
-import io
 import re
 import unicodedata
 from dataclasses import dataclass
 
 from course.errors import CourseError
+from course.intake.tables import read_table
 
 MAX_STUDENT = 60  # letters of a folder's name
+POINTS_POSSIBLE = "Points Possible"
+TEST_STUDENT = "Student, Test"  # whom Canvas makes for an instructor to look through
+# What a student's id is made of: the first of these that a line has.
+IDENTIFYING = ("student", "login", "email", "sis", "name", "canvas", "moodle")
 # Heading of a column, in small letters, to what it says of a person.
 COLUMNS = {
     "student_id": "student", "id": "canvas", "sis user id": "sis", "sis login id": "login",
     "name": "name", "full name": "name", "first name": "first_name", "last name": "last_name",
-    "surname": "last_name", "email": "email", "email address": "email", "username": "login",
+    "firstname": "first_name", "lastname": "last_name", "first_name": "first_name",
+    "last_name": "last_name", "surname": "last_name", "email": "email", "e-mail": "email",
+    "email address": "email", "username": "login",
     "login": "login", "id number": "sis", "sis": "sis", "canvas": "canvas", "section": "section",
     "identifier": "moodle", "moodle": "moodle",
 }  # fmt: skip
@@ -38,7 +46,9 @@ class Person:
     ----------
     student : str
         Name of the folder in `submitted/`, and the student's id in the gradebook.
-    name, first_name, last_name, email : str
+    name : str
+        The whole name, as the file has it.
+    first_name, last_name, email : str
     login : str
         Canvas's "SIS Login ID", Moodle's "Username".
     canvas : str
@@ -75,11 +85,13 @@ class Roster:
         The row of each person.
     kind : str
         "own", "Canvas", "Moodle" or "worksheet".
+    points : list of str
+        Canvas's row "Points Possible", or empty.
     """
 
-    def __init__(self, people, header=(), rows=(), kind="own"):
+    def __init__(self, people, header=(), rows=(), kind="own", points=()):
         self.people, self.header, self.rows = list(people), list(header), list(rows)
-        self.kind = kind
+        self.kind, self.points = kind, list(points)
 
     def __iter__(self):
         return iter(self.people)
@@ -123,66 +135,65 @@ def read(path):
     CourseError
         If the file cannot be read, has no column that tells people apart, or two have one name.
     """
-    try:
-        content = path.read_bytes()
-    except OSError as error:
-        raise CourseError(f"the roster {path} cannot be read ({error.strerror}).") from None
-    rows = _rows(path, content)
+    rows = read_table(path)
     if not rows:
         raise CourseError(f"the roster {path} is empty: its first line names the columns.")
     header = [cell.strip() for cell in rows[0][1]]
     kind, columns = _kind_of(header)
-    if not {"student", "login", "email", "sis", "name", "last_name"} & set(columns.values()):
+    if not {*IDENTIFYING, "last_name"} & set(columns.values()):
         raise CourseError(
             f"the roster {path} has no column that tells who is in the class: name them"
             " student,name in its first line."
         )
-    people, kept, lines = [], [], {}
+    people, kept, lines, points = [], [], {}, []
     for line, row in rows[1:]:
-        values = {what: row[at].strip() for at, what in columns.items() if at < len(row)}
-        person = _person(values, kind)
-        if person is None:
+        row += [""] * (len(header) - len(row))
+        if kind == "Canvas" and row[0].strip() == POINTS_POSSIBLE:
+            points = row
+        person = _person({what: row[at].strip() for at, what in columns.items()}, kind)
+        if person is None and kind == "Canvas":
             continue
-        if person.student in lines:
+        if person is None:
             raise CourseError(
-                f"the roster {path} has {person.student!r} in the lines {lines[person.student]} and"
+                f"the roster {path} has nothing in line {line} that a folder could be called by:"
+                " give it a column student with a name for each."
+            )
+        same = _folded(person.student)
+        if same in lines:
+            raise CourseError(
+                f"the roster {path} has {person.student!r} in the lines {lines[same]} and"
                 f" {line}: give it a column student with a name of its own for each."
             )
-        lines[person.student] = line
+        lines[same] = line
         people.append(person)
         kept.append(row)
     if not people:
         raise CourseError(f"the roster {path} has no student in it: write one a line.")
-    return Roster(people, header, kept, kind)
+    return Roster(people, header, kept, kind, points)
 
 
 def student_id(text):
-    """Return a name for a student's folder: letters and digits of any script, the rest dashes."""
-    text = unicodedata.normalize("NFC", text).lower()
+    """Return a name for a student's folder, made of any name.
+
+    Parameters
+    ----------
+    text : str
+
+    Returns
+    -------
+    str
+        Letters and digits of any script in small letters, dashes for the rest, at most 60 long;
+        empty if nothing is left.
+    """
+    text = unicodedata.normalize("NFC", unicodedata.normalize("NFC", text).casefold())
     kept = "".join(each if _is_letter(each) else "-" for each in text)
-    return re.sub("-+", "-", kept)[:MAX_STUDENT].strip("-")
-
-
-def _rows(path, content):
-    """Return the lines of a CSV file that hold anything, each with its number."""
-    encoding = "utf-16" if content[:2] in (b"\xff\xfe", b"\xfe\xff") else "utf-8-sig"
-    try:
-        text = content.decode(encoding)
-        first = text.partition("\n")[0]
-        separator = max(",;\t", key=first.count)
-        reader = csv.reader(io.StringIO(text, newline=""), delimiter=separator, strict=True)
-        return [(reader.line_num, row) for row in reader if any(cell.strip() for cell in row)]
-    except (UnicodeDecodeError, csv.Error) as error:
-        reason = "it is not UTF-8" if isinstance(error, UnicodeDecodeError) else str(error)
-        raise CourseError(
-            f"the roster {path} is no CSV file ({reason}): export it again, as CSV in UTF-8."
-        ) from None
+    return re.sub("-+", "-", kept).strip("-")[:MAX_STUDENT].strip("-")
 
 
 def _kind_of(header):
     """Return what kind of file has such headings, and place to meaning of those that count."""
     small = [cell.lower() for cell in header]
-    if {"student", "id", "section"} <= set(small):
+    if {"id", "section"} <= set(small) and {"student", "lastname"} & set(small):
         kind = "Canvas"
     elif "identifier" in small:
         kind = "worksheet"
@@ -195,28 +206,29 @@ def _kind_of(header):
         what = COLUMNS.get(cell)
         if cell == "student":
             what = "name" if kind == "Canvas" else "student"
+        elif cell == "id" and kind == "own":
+            what = "student"  # as in the file that `nbgrader db student import` takes
         if what and what not in columns.values():
             columns[at] = what
     return kind, columns
 
 
 def _person(values, kind):
-    """Return who a line is about, or None: exports have lines that are about nobody."""
+    """Return who a line is about, or None."""
     name = values.get("name", "")
-    if kind == "Canvas" and (
-        name in ("Points Possible", "Student, Test") or not any(values.values())
-    ):
-        return None
-    if kind == "Canvas" and not values.get("canvas"):
-        return None  # "Manual Posting", and others between the headings and the class
+    if kind == "Canvas" and not values["canvas"]:
+        return None  # "Points Possible", "Manual Posting": lines that are about nobody
     if "moodle" in values:
-        values["moodle"] = values["moodle"].rpartition(" ")[2]
-    if kind == "Canvas" and "," in name:
+        values["moodle"] = re.sub(r"^.*?(\d*)$", r"\1", values["moodle"])
+    if "," in name and not values.get("last_name"):
         last, _, first = (part.strip() for part in name.partition(","))
         values |= {"last_name": last, "first_name": first}
     if not name:
         values["name"] = f"{values.get('first_name', '')} {values.get('last_name', '')}".strip()
-    for what in ("student", "login", "email", "sis", "name"):
+    sortable = f"{values.get('last_name')}, {values.get('first_name')}"
+    if kind == "Canvas" and sortable == TEST_STUDENT:
+        return None
+    for what in IDENTIFYING:
         value = values.get(what, "")
         # The part before the @ is unlike everybody else's; whole, an address is no good name.
         candidate = student_id(value.partition("@")[0])

@@ -1,0 +1,1 @@
+"""Taking in what students handed in."""
