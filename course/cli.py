@@ -150,6 +150,31 @@ def _parser():
     feedback = add("feedback", grading.feedback, "Write feedback pages for what is graded.")
     feedback.add_argument("--student", metavar="S", help="only this student's page")
 
+    export = add("export", grading.export, "Write the scores into a file.", names=None)
+    export.add_argument("path", type=Path, metavar="PATH", help="the CSV file to be written")
+    export.add_argument(
+        "--to",
+        choices=["csv", "canvas", "moodle"],
+        default="csv",
+        help="whose format (default: csv)",
+    )
+    export.add_argument(
+        "--roster", type=Path, metavar="FILE", help="the class as CSV (default: roster.csv)"
+    )
+    export.add_argument(
+        "--student", action="append", metavar="S", help="only this student's; may be repeated"
+    )
+    export.add_argument(
+        "--assignment", action="append", metavar="NAME", help="only this one's; may be repeated"
+    )
+    export.add_argument(
+        "--waiting", action="store_true", help="the score so far, where a part waits for a person"
+    )
+    export.add_argument(
+        "--zero", action="store_true", help="0 for who has handed in nothing where others have"
+    )
+    export.add_argument("--force", action="store_true", help="replace a file that is there")
+
     run = add("run", running.run, "Run the solution notebooks headlessly.")
     run.add_argument(
         "--profile", default="smoke", help=f"one of {', '.join(PROFILES)} (default: smoke)"

@@ -85,3 +85,28 @@ def feedback(arguments):
             f"there is nothing graded in {arguments.root / 'autograded'}: run course grade first."
         )
     return 0
+
+
+def export(arguments):
+    """Write scores into a file and print who has which and who none."""
+    from course.grading import coursework, exports, gradebook
+
+    coursework.assignment_names(arguments.root)
+    api = coursework.open_api(arguments.root)
+    # Opening a gradebook that is not there would make one.
+    state, words = gradebook.look(arguments.root, api.coursedir.db_url)
+    if state != gradebook.THERE:
+        raise CourseError(words)
+    plugin = exports.PLUGINS[arguments.to](
+        parent=api,
+        to=str(arguments.path),
+        roster=str(arguments.roster or ""),
+        student=arguments.student or [],
+        assignment=arguments.assignment or [],
+        waiting=arguments.waiting,
+        zero=arguments.zero,
+        force=arguments.force,
+    )
+    with api.gradebook as open_gradebook:
+        print(plugin.write(open_gradebook))
+    return 0
