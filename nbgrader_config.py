@@ -79,5 +79,10 @@ c.HTMLExporter.filters = {"markdown2html": "course.grading.pages.markdown_to_saf
 c.GenerateFeedback.preprocessors = [
     "nbgrader.preprocessors.GetGrades",
     "course.grading.preprocessors.HideFromStudents",
-    "nbconvert.preprocessors.CSSHTMLHeaderPreprocessor",
 ]
+
+# A page of our own, which a telephone shows well and which needs no network.
+c.GenerateFeedback.exporter_class = "course.grading.feedback_page.FeedbackExporter"
+
+# True: pages also say what a hidden check expected. Whoever has the page has the answer then.
+c.HideFromStudents.show_expected = False

@@ -8,17 +8,36 @@ import ast
 
 import numpy as np
 
-# What computes a convolution for you, for `written_without`.
-READY_MADE = (
-    "keras", "layers", "ops", "tensorflow", "tf", "torch", "jax", "jnp",
-    "scipy", "skimage", "sklearn", "cv2", "PIL",
-    "numpy.convolve", "numpy.correlate", "numpy.fft",
-    "importlib", "__import__", "eval", "exec",
-)  # fmt: skip
+from course.used_names import READY_MADE, is_part_of, used_names
+
+# Grading sets it, to hear what students may read of a hidden test.
+listener = None
 
 
 class CheckFailed(AssertionError):
-    """A check that does not hold; its text is all that a student needs to see."""
+    """A check that does not hold; its text is all that a student needs to see.
+
+    Parameters
+    ----------
+    what : str
+        What was tested; alone, it is the whole text.
+    came : str
+        What came, such as "got 4".
+    expected : str
+        What was expected, such as "expected at least 5"; empty where that is not to be told.
+    hint : str
+        The usual slip.
+
+    Attributes
+    ----------
+    parts : dict
+        The same, for pages that may not show all of it.
+    """
+
+    def __init__(self, what, came="", expected="", hint=""):
+        told = ", ".join(filter(None, [came, expected]))
+        super().__init__(f"{what}: {told}. {hint}".rstrip() if told else what)
+        self.parts = {"what": what, "came": came, "expected": expected, "hint": hint}
 
     def _render_traceback_(self):
         # IPython shows this in place of a traceback, which would bury the reason under the lines of
@@ -39,8 +58,8 @@ def that(what, holds, hint=""):
         The usual slip, shown where the check fails.
     """
     if not holds:
-        _fail(f"{what}: this does not hold.", hint)
-    print(f"ok: {what}")
+        raise CheckFailed(what, "this does not hold", hint=hint)
+    _pass(what)
 
 
 def equal(what, got, expected, hint="", slips=None):
@@ -62,12 +81,12 @@ def equal(what, got, expected, hint="", slips=None):
         for value, reason in (slips or {}).items():
             if _same(got, value):
                 # The reason is the answer; the expected value would spoil the next attempt.
-                _fail(f"{what}: got {_short(got)}.", reason)
+                raise CheckFailed(what, f"got {_short(got)}", hint=reason)
         pair = _short(got), _short(expected)
         if pair[0] == pair[1]:  # floats that differ in late digits
             pair = repr(got), repr(expected)
-        _fail(f"{what}: got {pair[0]}, expected {pair[1]}.", hint)
-    print(f"ok: {what}: {_short(got)}")
+        raise CheckFailed(what, f"got {pair[0]}", f"expected {pair[1]}", hint)
+    _pass(what, _short(got))
 
 
 def answer(what, got, expected, hint="", slips=None):
@@ -85,18 +104,19 @@ def answer(what, got, expected, hint="", slips=None):
         Wrong answers that are to be expected, each with the reason it is wrong.
     """
     if got is None or got is ...:
-        _fail(f"{what}: there is no answer yet.", "")
+        raise CheckFailed(what, "there is no answer yet")
     if not _same(got, expected):
         reasons = [reason for value, reason in (slips or {}).items() if _same(got, value)]
-        _fail(f"{what}: {_short(got)} is not right.", reasons[0] if reasons else hint)
-    print(f"ok: {what}: {_short(got)}")
+        raise CheckFailed(what, f"{_short(got)} is not right", hint=reasons[0] if reasons else hint)
+    _pass(what, _short(got))
 
 
 def one_of(what, got, options, hint=""):
     """Check that a value is one of several right ones."""
     if not any(_same(got, option) for option in options):
-        _fail(f"{what}: got {_short(got)}, expected {' or '.join(map(_short, options))}.", hint)
-    print(f"ok: {what}: {_short(got)}")
+        expected = f"expected {' or '.join(map(_short, options))}"
+        raise CheckFailed(what, f"got {_short(got)}", expected, hint)
+    _pass(what, _short(got))
 
 
 def array(what, got, *, shape=None, dtype=None, hint=""):
@@ -116,17 +136,19 @@ def array(what, got, *, shape=None, dtype=None, hint=""):
         The usual slip, shown where the check fails.
     """
     if not hasattr(got, "__array__"):
-        _fail(f"{what}: got {_kind(got)}, expected an array.", hint)
+        raise CheckFailed(what, f"got {_kind(got)}", "expected an array", hint)
     try:
         numbers = np.asarray(got)
     except (TypeError, ValueError):
-        _fail(f"{what}: got {_kind(got)}, which holds no numbers yet.", hint)
+        came = f"got {_kind(got)}, which holds no numbers yet"
+        raise CheckFailed(what, came, hint=hint) from None
     if shape is not None and numbers.shape != tuple(shape):
-        _fail(f"{what}: got shape {numbers.shape}, expected {tuple(shape)}.", hint)
+        raise CheckFailed(what, f"got shape {numbers.shape}", f"expected {tuple(shape)}", hint)
     if dtype is not None and numbers.dtype.name != dtype:
-        _fail(f"{what}: got numbers of type {numbers.dtype.name}, expected {dtype}.", hint)
+        came = f"got numbers of type {numbers.dtype.name}"
+        raise CheckFailed(what, came, f"expected {dtype}", hint)
     described = ", ".join(str(part) for part in (shape, dtype) if part is not None)
-    print(f"ok: {what}: {described or 'an array'}")
+    _pass(what, described or "an array")
 
 
 def close(what, got, expected, tolerance=1e-6, hint=""):
@@ -148,30 +170,30 @@ def close(what, got, expected, tolerance=1e-6, hint=""):
     except (TypeError, ValueError):  # rows of different lengths, for one
         got_numbers = np.asarray(None)
     if got_numbers.dtype.kind not in "biuf":
-        _fail(f"{what}: got {_kind(got)}, expected {_short(expected)}.", hint)
+        raise CheckFailed(what, f"got {_kind(got)}", f"expected {_short(expected)}", hint)
     got_numbers = got_numbers.astype("float64")
     expected_numbers = np.asarray(expected, dtype="float64")
     if got_numbers.shape != expected_numbers.shape:
-        _fail(f"{what}: got shape {got_numbers.shape}, expected {expected_numbers.shape}.", hint)
+        came = f"got shape {got_numbers.shape}"
+        raise CheckFailed(what, came, f"expected {expected_numbers.shape}", hint)
     # Written so that NaN fails: a comparison with NaN is never true.
     wrong = ~(np.abs(got_numbers - expected_numbers) <= tolerance)
     if wrong.any():
         place = tuple(int(index) for index in np.argwhere(wrong)[0])
         where = f" at index {place}" if place else ""
-        _fail(
-            f"{what}: got {got_numbers[place]:.6g}{where}, expected {expected_numbers[place]:.6g}"
-            + (f" ({wrong.sum()} of {wrong.size} numbers differ)." if place else "."),
-            hint,
-        )
-    print(f"ok: {what}")
+        expected = f"expected {expected_numbers[place]:.6g}"
+        if place:
+            expected += f" ({wrong.sum()} of {wrong.size} numbers differ)"
+        raise CheckFailed(what, f"got {got_numbers[place]:.6g}{where}", expected, hint)
+    _pass(what)
 
 
 def at_least(what, got, bound, hint=""):
     """Check that a number reaches a bound."""
     got = _plain(got)
     if type(got) not in (int, float) or not got >= bound:
-        _fail(f"{what}: got {_short(got)}, expected at least {_short(bound)}.", hint)
-    print(f"ok: {what}: {_short(got)} (at least {_short(bound)})")
+        raise CheckFailed(what, f"got {_short(got)}", f"expected at least {_short(bound)}", hint)
+    _pass(what, f"{_short(got)} (at least {_short(bound)})")
 
 
 def written_without(what, source, names=READY_MADE, hint=""):
@@ -195,48 +217,34 @@ def written_without(what, source, names=READY_MADE, hint=""):
     try:
         tree = ast.parse(source)
     except SyntaxError as error:
-        _fail(f"{what}: line {error.lineno} of the cell is not plain Python.", hint)
-    found = [used for used in _used_names(tree) if _is_part_of(used, names)]
+        came = f"line {error.lineno} of the cell is not plain Python"
+        raise CheckFailed(what, came, hint=hint) from None
+    found = [used for used in used_names(tree) if is_part_of(used, names)]
     if found:
-        _fail(f"{what}: the cell uses {found[0]}.", hint)
-    print(f"ok: {what} is written by hand")
+        raise CheckFailed(what, f"the cell uses {found[0]}", hint=hint)
+    _pass(f"{what} is written by hand")
 
 
-def _used_names(tree):
-    """Return the dotted names that a text uses, each from the module that it comes from."""
-    stands_for, own, used = {"np": "numpy"}, set(), []
-    for node in ast.walk(tree):
-        if isinstance(node, ast.Import):
-            for name in node.names:
-                used.append(name.name)
-                stands_for[name.asname or name.name.split(".")[0]] = (
-                    name.name if name.asname else name.name.split(".")[0]
-                )
-        elif isinstance(node, ast.ImportFrom):
-            for name in node.names:
-                full = f"{node.module}.{name.name}" if node.module else name.name
-                used.append(full)
-                stands_for[name.asname or name.name] = full
-        elif isinstance(node, ast.arg):
-            own.add(node.arg)
-        elif isinstance(node, ast.Name) and isinstance(node.ctx, ast.Store):
-            own.add(node.id)
-    for node in ast.walk(tree):
-        parts = []
-        while isinstance(node, ast.Attribute):
-            parts.insert(0, node.attr)
-            node = node.value
-        if isinstance(node, ast.Name) and (node.id not in own or node.id in stands_for):
-            used.append(".".join([stands_for.get(node.id, node.id), *parts]))
-    return used
+def tell(text, without_values=None):
+    """Print a text that students may read, also where the test is hidden.
+
+    What a hidden test prints by itself stays with the instructor.
+
+    Parameters
+    ----------
+    text : str
+        What is printed.
+    without_values : str, optional
+        What students read in its place of a hidden test.
+    """
+    print(text)
+    if listener:
+        listener(text if without_values is None else without_values)
 
 
-def _is_part_of(used, names):
-    return any(used == name or used.startswith(f"{name}.") for name in names)
-
-
-def _fail(sentence, hint):
-    raise CheckFailed(f"{sentence} {hint}".rstrip())
+def _pass(what, value=None):
+    # What came is what was expected.
+    tell(f"ok: {what}" if value is None else f"ok: {what}: {value}", f"ok: {what}")
 
 
 def _same(got, expected):

@@ -149,6 +149,12 @@ def _parser():
 
     feedback = add("feedback", grading.feedback, "Write feedback pages for what is graded.")
     feedback.add_argument("--student", metavar="S", help="only this student's page")
+    feedback.add_argument(
+        "--workers",
+        type=_at_least_one,
+        metavar="N",
+        help="pages side by side (default: one a core)",
+    )
 
     export = add("export", grading.export, "Write the scores into a file.", names=None)
     export.add_argument("path", type=Path, metavar="PATH", help="the CSV file to be written")

@@ -72,13 +72,16 @@ def _evidence_line(name, finding):
 
 def feedback(arguments):
     """Write feedback pages and print their paths."""
-    from course.grading import coursework, scores
+    from course.grading import coursework
+    from course.grading import feedback as feedback_pages
 
     pages = 0
     for name in coursework.assignment_names(arguments.root, arguments.names):
         if arguments.names or any(Path(arguments.root, "autograded").glob(f"*/{name}")):
-            for page in scores.feedback(arguments.root, name, arguments.student):
-                print(page)
+            for page in feedback_pages.write(
+                arguments.root, name, arguments.student, arguments.workers
+            ):
+                print(page, flush=True)
                 pages += 1
     if not pages:
         raise CourseError(

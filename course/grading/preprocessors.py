@@ -19,7 +19,7 @@ from nbgrader.preprocessors import (
 from traitlets import Bool, Float, Integer, List, Unicode
 
 from course import address
-from course.grading import submissions, two_kernels
+from course.grading import submissions, telling, two_kernels
 from course.kernels.limits import Limits
 
 MARK_SCHEME = re.compile(
@@ -165,17 +165,42 @@ def read_kit(resources):
 
 
 class HideFromStudents(NbGraderPreprocessor):
-    """Take hidden tests and mark schemes out of the instructor's cells, and lines of tracebacks.
+    """Leave in a graded notebook what its student may read.
 
-    nbgrader's ClearHiddenTests and ClearMarkScheme stop at a student's cell that holds their marks.
+    Hidden tests, mark schemes, lines of tracebacks and, of hidden checks, the expected values go.
+    What a student's cell raised in grading is no output that the student handed in: it is moved to
+    where the page says what happened in grading. nbgrader's ClearHiddenTests and ClearMarkScheme
+    stop at a student's cell that holds their marks.
     """
 
+    show_expected = Bool(
+        False, help="Whether pages say what a hidden check expected, where it does not hold."
+    ).tag(config=True)
+
+    def preprocess(self, nb, resources):
+        """Go through the cells, and note which of them wait for a person."""
+        ids = resources["nbgrader"]
+        ids["while_graded"] = []
+        with Gradebook(ids["db_url"]) as gradebook:
+            submission = gradebook.find_submission_notebook(
+                ids["notebook"], ids["assignment"], ids["student"]
+            )
+            ids["waiting"] = {each.name for each in submission.grades if each.needs_manual_grade}
+        return super().preprocess(nb, resources)
+
     def preprocess_cell(self, cell, resources, cell_index):
-        """Leave of a test its visible part, and of its error the reason alone."""
+        """Leave of a test its visible part, and of its outcome what may be told."""
+        hides = False
         if utils.is_locked(cell) or utils.is_grade(cell):
-            cell.source = MARK_SCHEME.sub("", two_kernels.without_hidden(cell.source))
-        if cell.cell_type == "code" and utils.is_grade(cell):
-            for output in cell.outputs:
-                if output.output_type == "error":
-                    output.traceback = [f"{output.ename}: {output.evalue}"]
+            shown = two_kernels.without_hidden(cell.source)
+            hides = shown != cell.source
+            cell.source = MARK_SCHEME.sub("", shown)
+        if cell.cell_type != "code":
+            return cell, resources
+        if utils.is_grade(cell) and not utils.is_solution(cell):
+            cell.outputs = telling.for_students(cell.outputs, hides, self.show_expected)
+        else:
+            own, raised = telling.own_outputs(cell.outputs)
+            cell.outputs = own
+            resources["nbgrader"]["while_graded"] += [(cell_index, each) for each in raised]
         return cell, resources

@@ -56,6 +56,7 @@ class Reasons:
         return error | {
             "class": error["class"] if known else "Error",
             "message": message,
+            "told": message,
             "text": text,
         }
 

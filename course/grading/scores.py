@@ -1,4 +1,4 @@
-"""What the gradebook has of a class, and the feedback pages that are made of it."""
+"""What the gradebook has of a class."""
 
 from dataclasses import dataclass
 from pathlib import Path
@@ -7,8 +7,7 @@ from nbgrader.api import GradeCell, MissingEntry
 from sqlalchemy.engine import make_url
 
 from course.errors import CourseError
-from course.grading.coursework import first_error, open_api
-from course.kernels.shell import printable
+from course.grading.coursework import open_api
 
 
 @dataclass
@@ -39,37 +38,6 @@ class Grade:
     seconds: float = 0.0
     note: str = "graded"
     failed: bool = False
-
-
-def feedback(root, name, student=None):
-    """Write the feedback pages of an assignment's graded submissions.
-
-    Parameters
-    ----------
-    root, name, student
-        As in `grade`.
-
-    Yields
-    ------
-    Path
-        The page of each student, as it is written.
-
-    Raises
-    ------
-    CourseError
-        At the end, if there are students whose page could not be written.
-    """
-    api = open_api(root)
-    problems = []
-    for each in students_of(root, "autograded", name, student):
-        outcome = api.generate_feedback(name, each, force=True)
-        if outcome["success"]:
-            yield from Path(root, "feedback", each, name).glob("*.html")
-        else:
-            reason = printable(first_error(outcome["log"]))
-            problems.append(f"no feedback for {each} in {name}: {reason}")
-    if problems:
-        raise CourseError("\n".join(problems))
 
 
 def scores(root):

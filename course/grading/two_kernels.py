@@ -6,6 +6,7 @@ What the student's process does can only choose which values it answers with.
 import math
 import time
 
+from course.grading import telling
 from course.grading.grader_kernel import GraderKernel
 from course.grading.jobs import Job, Outcome
 from course.grading.matter import cells_that_matter, is_used
@@ -100,7 +101,8 @@ class _Grading:
     def _run_students(self, cell):
         error = self.student.run(_name(cell), cell["source"])
         if error and cell["index"] is not None:
-            self.outcome.outputs[str(cell["index"])] = [_error_output(self.reasons.of_cell(error))]
+            output = _error_output(self.reasons.of_cell(error))
+            self.outcome.outputs[str(cell["index"])] = [telling.while_graded(output)]
         if cell["grade_id"] not in self.grader.own_cells:
             self.grader.give_back(names_in(cell["source"]).mentioned)
 
@@ -114,8 +116,9 @@ class _Grading:
             result = self.grader.test(name, test["source"])
         if result["error"]:
             result["error"] = self.reasons.of_test(result["error"], test["source"])
+        told = telling.told(result, test["source"])
         self.reasons.note(test["source"])
-        self.outcome.outputs[str(cell["index"])] = _test_outputs(result, test)
+        self.outcome.outputs[str(cell["index"])] = _test_outputs(result, test) + told
 
 
 def _left_out(job):

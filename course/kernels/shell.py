@@ -152,13 +152,16 @@ def describe(error, cell_name):
                 text = (linecache.getline(frame.filename, line) or "").strip()
     try:
         message = str(error.msg if isinstance(error, SyntaxError) else error)
+        told = str(getattr(error, "told", message))
     except Exception:  # a class of the notebook's own may fail even at this
-        message = ""
+        message = told = ""
     return {
         "class": kind.__name__
         if kind.__module__ in ("builtins", "course.checks")
         else f"{kind.__module__}.{kind.__name__}".removeprefix("__main__."),
         "message": printable(message)[:4000],
+        # The same without what a check expected, where the error knows that.
+        "told": printable(told)[:4000],
         "line": line,
         "text": printable(text)[:200],
         # Its words are a student's, who may have put there what a test handed in.

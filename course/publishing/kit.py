@@ -33,6 +33,7 @@ KIT = (
     "specifications",
     "training",
     "transfer",
+    "used_names",
 )
 
 # What the kit may import though it does not depend on it: it is there, or it is not asked for.

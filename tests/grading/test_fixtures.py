@@ -1,8 +1,11 @@
 """Every assignment's fixture submissions through the doors that instructors take."""
 
+import ast
 import html
 import json
 import re
+import shutil
+import textwrap
 
 import pytest
 
@@ -96,3 +99,88 @@ def test_the_feedback_has_each_reason_and_no_hidden_test(feedback_of, assignment
     assert sentences, "the test must look for what is really in the mark schemes"
     for sentence in sentences:
         assert sentence not in text, sentence
+
+
+HIDDEN = re.compile(r"### BEGIN HIDDEN TESTS(.*?)### END HIDDEN TESTS", re.DOTALL)
+
+
+def secrets_of(assignment, visible):
+    """Return what no page may hold: the lines of the hidden tests, and the values in them.
+
+    Left out is what stands in the release or in the submission anyway, and numbers too short to be
+    told from others.
+    """
+    (path,) = (ROOT / "source" / assignment).glob("*.ipynb")
+    cells = json.loads(path.read_text(encoding="utf-8"))["cells"]
+    sources = ["".join(cell["source"]) for cell in cells if cell["cell_type"] == "code"]
+    known = flat(visible)
+    lines, values = set(), set()
+    for region in (region for source in sources for region in HIDDEN.findall(source)):
+        lines |= {flat(line) for line in region.splitlines() if len(flat(line)) > 8}
+        for node in ast.walk(ast.parse(textwrap.dedent(region))):
+            if isinstance(node, ast.Constant) and type(node.value) in (int, float):
+                shown = {f"{node.value:,}", f"{node.value:.6g}", repr(node.value)}
+                values |= {each for each in shown if len(re.sub(r"\D", "", each)) >= 4}
+            elif isinstance(node, ast.Tuple | ast.List) and len(node.elts) > 1:
+                values.add(flat(ast.unparse(node)))
+    return (
+        {line for line in lines if line not in known},
+        {value for value in values if value not in known},
+    )
+
+
+def flat(text):
+    return re.sub(r"\s+", " ", text).strip()
+
+
+def text_of(page):
+    """Return what a reader sees of a page, and what stands in its tags."""
+    content = html.unescape(page.read_text(encoding="utf-8"))
+    content = re.sub(r"data:image/[^\"]*", "", content)
+    content = re.sub(r"<style>.*?</style>", "", content, flags=re.DOTALL)
+    return flat(re.sub(r"</?(span|a)\b[^>]*>", "", content))
+
+
+def leaks(assignment, page, visible):
+    lines, values = secrets_of(assignment, visible)
+    text = text_of(page)
+    found = {line for line in lines if line in text}
+    return found | {
+        v for v in values if re.search(rf"(?<![\w.,]){re.escape(v)}(?![\w,]|\.\d)", text)
+    }
+
+
+def visible_text(root, assignment, name):
+    """Return what a student has seen: the release and the own notebook."""
+    texts = []
+    for folder in (root / "release" / assignment, root / "submitted" / name / assignment):
+        (path,) = folder.glob("*.ipynb")
+        cells = json.loads(path.read_text(encoding="utf-8"))["cells"]
+        texts += ["".join(cell["source"]) for cell in cells]
+    return "\n".join(texts)
+
+
+@pytest.mark.slow
+@each_fixture
+def test_no_page_holds_a_hidden_line_or_what_it_expects(feedback_of, assignment, name):
+    root = feedback_of(assignment)
+    (page,) = (root / "feedback" / name / assignment).glob("*.html")
+    visible = visible_text(root, assignment, name)
+    assert sum(map(len, secrets_of(assignment, visible))) > 10
+    assert leaks(assignment, page, visible) == set()
+
+
+@pytest.mark.slow
+def test_the_search_finds_what_a_page_tells_that_may(graded_class_of, course_command, tmp_path):
+    # The same class, by an instructor who allows what was expected to be told.
+    root, _ = graded_class_of("01-convolution")
+    copy = tmp_path / "open"
+    shutil.copytree(root, copy, symlinks=True)
+    with (copy / "nbgrader_config.py").open("a") as file:
+        file.write("\nc.HideFromStudents.show_expected = True\n")
+    assert course_command("-C", copy, "feedback", "01-convolution").returncode == 0
+    found = set()
+    for page in copy.glob("feedback/*/01-convolution/*.html"):
+        name = page.parents[1].name
+        found |= leaks("01-convolution", page, visible_text(copy, "01-convolution", name))
+    assert found

@@ -8,6 +8,7 @@ import pytest
 from course.errors import CourseError
 from course.grading import two_kernels
 from course.grading.jobs import Job, Kit, Outcome
+from course.grading.telling import WHILE_GRADED
 from course.kernels import sandbox
 from course.kernels.host import shared_zygote
 from course.kernels.limits import Limits
@@ -77,7 +78,9 @@ class Graded:
     def error(self, name):
         """Return a cell's error as its class and message, or None."""
         for output in self.outputs[name]:
-            if output["output_type"] == "error":
+            # A student's own cell keeps the outputs that it came with, and this beside them.
+            output = output.get("data", {}).get(WHILE_GRADED, output)
+            if "ename" in output:
                 return f"{output['ename']}: {output['evalue']}"
         return None
 
