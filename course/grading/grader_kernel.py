@@ -170,5 +170,5 @@ class GraderKernel:
 
 
 def _failure(message):
-    error = {"class": "Stopped", "message": message, "line": None, "text": ""}
+    error = {"class": "Stopped", "message": message, "line": None, "lines": [], "text": ""}
     return {"printed": "", "error": error, "value": None}

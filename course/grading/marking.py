@@ -1,6 +1,6 @@
 """Marking a graded sheet of questions: item by item, with the reason of each lost point."""
 
-from course.checks import CheckFailed
+from course import checks
 from course.questions import judge
 
 
@@ -23,27 +23,31 @@ def mark(sheet, answers, points):
 
     Raises
     ------
-    CheckFailed
+    course.checks.CheckFailed
         If `answers` is no dict.
     """
     if not isinstance(answers, dict):
-        raise CheckFailed("answers is not a dict of answers. Write answers = {'q1': ..., ...}.")
+        raise checks.CheckFailed(
+            "answers is not a dict of answers. Write answers = {'q1': ..., ...}."
+        )
     others = sheet.everybodys().questions if sheet.student else {}
     earned = 0
     for key, question in sheet.questions.items():
         given = answers.get(key)
         verdict = judge(question, given)
-        reason = verdict.reason
+        reason, told = verdict.reason, verdict.told or verdict.reason
         if verdict.credit == 0 and key in others and judge(others[key], given).credit == 1:
-            reason = (
+            reason = told = (
                 "This is right for the numbers of a sheet without a name: type yours into the"
                 " parameters cell, and answer your own."
             )
         word = {0: "not right", 1: "right"}.get(verdict.credit, "partly right")
         if given is None or given is ...:
             word = "open"
-        print(f"{key}: {word}. {reason}")
+        # What is right is explained with what was expected.
+        told = f"{key}: {word}." if verdict.credit == 1 else f"{key}: {word}. {told}"
+        checks.tell(f"{key}: {word}. {reason}", told)
         earned += verdict.credit
     total = round(points * earned / len(sheet.questions), 2)
-    print(f"{total:g} of {points:g} points.")
+    checks.tell(f"{total:g} of {points:g} points.")
     return total

@@ -41,12 +41,14 @@ class Reasons:
 
     def of_test(self, error, test_source):
         """Return the error of a test as it may be shown."""
-        hidden = HIDDEN.search(test_source)
-        line = error["line"] or 0
-        in_hidden = hidden and line > test_source.count("\n", 0, hidden.start())
-        if error.get("from_student") and (self.told or in_hidden):
+        if error.get("from_student") and (self.told or self._reached_hidden(error, test_source)):
             return self._withheld(error)
         return error
+
+    def _reached_hidden(self, error, test_source):
+        """Return whether a hidden line may have run before; a visible one may call it, too."""
+        hidden = hidden_lines(test_source)
+        return bool(hidden) and max(error["lines"], default=min(hidden)) >= min(hidden)
 
     def _withheld(self, error):
         """Return an error without what could hold a secret; the name of a class could, too."""
@@ -56,7 +58,7 @@ class Reasons:
         return error | {
             "class": error["class"] if known else "Error",
             "message": message,
-            "told": message,
+            "parts": None,
             "text": text,
         }
 
@@ -64,6 +66,15 @@ class Reasons:
         """Return whether a message stands in the submission, word for word, or names a name."""
         undefined = UNDEFINED.fullmatch(message)
         return message == "" or (undefined[1] if undefined else message) in self.words
+
+
+def hidden_lines(source):
+    """Return the numbers of a test's lines that students do not get."""
+    lines = set()
+    for region in HIDDEN.finditer(source):
+        first = source.count("\n", 0, region.start()) + 1
+        lines |= set(range(first, first + len(region[0].splitlines())))
+    return lines
 
 
 def _own_words(source):

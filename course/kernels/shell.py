@@ -142,27 +142,31 @@ def _number(value):
 def describe(error, cell_name):
     """Return an exception as data: its class, its message, where in the cell, and that line."""
     kind = type(error)
-    line, text = None, ""
+    lines, text = [], ""
     if isinstance(error, SyntaxError):
-        line, text = error.lineno, (error.text or "").strip()
+        lines, text = [error.lineno], (error.text or "").strip()
     else:
         for frame in traceback.extract_tb(error.__traceback__):
             if frame.filename == f"<{cell_name}>":
-                line = frame.lineno
-                text = (linecache.getline(frame.filename, line) or "").strip()
+                lines.append(frame.lineno)
+                text = (linecache.getline(frame.filename, frame.lineno) or "").strip()
+    parts = None
     try:
         message = str(error.msg if isinstance(error, SyntaxError) else error)
-        told = str(getattr(error, "told", message))
+        if kind.__module__ == "course.checks":
+            parts = {name: printable(part)[:4000] for name, part in error.parts.items()}
     except Exception:  # a class of the notebook's own may fail even at this
-        message = told = ""
+        message = ""
     return {
         "class": kind.__name__
         if kind.__module__ in ("builtins", "course.checks")
         else f"{kind.__module__}.{kind.__name__}".removeprefix("__main__."),
         "message": printable(message)[:4000],
-        # The same without what a check expected, where the error knows that.
-        "told": printable(told)[:4000],
-        "line": line,
+        # The message of a check in its parts, of which students may not read all.
+        "parts": parts,
+        "line": lines[-1] if lines else None,
+        # From the outermost frame inwards: a line of the cell may have called another one.
+        "lines": lines,
         "text": printable(text)[:200],
         # Its words are a student's, who may have put there what a test handed in.
         "from_student": bool(getattr(error, "from_student", False)),

@@ -88,10 +88,13 @@ class Verdict:
         From 0 to 1.
     reason : str
         Why, in a sentence or more.
+    told : str or None
+        The same without what else would have been right, where the reason names that.
     """
 
     credit: float
     reason: str
+    told: str | None = None
 
 
 def judge(question, given):
@@ -159,9 +162,12 @@ def _several(question, given):
         f" {question.letters[letter].reason}"
         for letter in sorted(letters ^ right)
     ]
+    chosen = [reason for reason in reasons if reason[0] not in right]
+    if missing := len(right - letters):
+        chosen.append(f"{missing} more {'belongs' if missing == 1 else 'belong'} to it.")
     more = len(reasons) - MAX_REASONS
-    told = " ".join(reasons[:MAX_REASONS])
-    return Verdict(credit, f"{told} And {more} more." if more > 0 else told)
+    ending = f" And {more} more." if more > 0 else ""
+    return Verdict(credit, " ".join(reasons[:MAX_REASONS]) + ending, " ".join(chosen))
 
 
 def _one_of(question):

@@ -18,6 +18,7 @@ def error(message, line=1, kind="ValueError", from_student=True):
         "class": kind,
         "message": message,
         "line": line,
+        "lines": [line],
         "text": "f(1)",
         "from_student": from_student,
     }
