@@ -1,18 +1,21 @@
 """`course collect` on what platforms hand out."""
 
 import csv
+import itertools
 import json
 import shutil
+import time
 import unicodedata
 from dataclasses import dataclass
 
 import pytest
 
 from course import cli
+from tests.conftest import cell, write_notebook
 from tests.intake import archives
 from tests.intake.archives import zipped
 from tests.intake.damages import damage
-from tests.submissions import ROOT, solved
+from tests.submissions import ROOT, behaviours, solved, trainings
 
 NAME, FILE = "02-mnist", "mnist.ipynb"
 NOTEBOOK = solved(NAME)
@@ -386,3 +389,72 @@ def test_an_archive_made_without_the_utf8_flag_keeps_its_names(root, collect):
     done = collect(content)
     assert done.returncode == 0, done.stdout
     assert f"josé/{NAME}/{FILE}" in submitted(root)
+
+
+@pytest.mark.slow
+def test_a_class_of_200_is_collected_in_a_minute_and_every_file_accounted_for(root, course_command):
+    damaged = {archives.moodle("Cut Short", 9000, FILE): WHOLE[: len(WHOLE) // 2]}
+    packed, files = archives.class_of(199, NOTEBOOK, FILE, NAME, damaged=0.1)
+    packed["cut.zip"] = zipped(damaged)
+    start = time.perf_counter()
+    for name, content in packed.items():
+        (root.parent / name).write_bytes(content)
+        done = course_command("-C", root, "collect", root.parent / name)
+        assert done.returncode == (1 if name == "cut.zip" else 0), done.stdout + done.stderr
+    assert time.perf_counter() - start < 60
+    rows = []
+    for table in (root / "build" / "intake").rglob("table.csv"):
+        rows += csv.DictReader(table.read_text(encoding="utf-8").splitlines())
+    assert len(rows) == files + 1
+    assert len(list((root / "submitted").glob(f"*/{NAME}/{FILE}"))) == 199
+    mended = [row for row in rows if row["state"] == "mended"]
+    assert 10 <= len(mended) <= 30
+
+
+@pytest.mark.slow
+def test_what_was_mended_earns_what_the_whole_notebook_earns(root, collect, course_command):
+    kinds = itertools.cycle(
+        [
+            ["metadata and ids lost", "graded cells deleted", "Windows line ends"],
+            ["saved by Colab", "graded cells twice", "byte-order mark"],
+            ["metadata lost", "large outputs", "foreign kernel"],
+        ]
+    )
+    members, wanted = {}, {}
+    for path in sorted(ROOT.glob("release/*/*.ipynb")):
+        name, lost = path.parent.name, next(kinds)
+        untouched = json.loads(path.read_text(encoding="utf-8"))
+        members[f"solved/{name}/Copy of {path.name}"] = damage(solved(name), lost)[0]
+        members[f"untouched/{name}/{path.name}"] = damage(untouched, lost)[0]
+        wanted[name, "solved"] = behaviours(name)["solved"]["score"]
+        wanted[name, "untouched"] = 0
+        if "evidence" in behaviours(name)["solved"]:
+            for file, content in trainings.FOLDERS["honest"]().items():
+                members[f"solved/{name}/evidence/{file}"] = content
+    done = collect(members)
+    assert done.returncode == 0, done.stdout
+    done = course_command("-C", root, "grade")
+    assert done.returncode == 0, done.stdout + done.stderr
+    for (name, student), score in wanted.items():
+        (line,) = (x for x in done.stdout.splitlines() if f" {name} " in x and f" {student}: " in x)
+        assert f" {score:g}/" in line, line
+
+
+@pytest.mark.slow
+def test_another_submission_is_graded_anew(root, collect, course_command, small_course):
+    small_course(cell("code", "### BEGIN SOLUTION\nx = 3\n### END SOLUTION", "x"), TEST)
+    course = root.parent
+    assert course_command("-C", course, "release").returncode == 0
+    path = write_notebook(root.parent / "in" / "ada" / "small.ipynb", [answer("x = 1"), TEST])
+    assert course_command("-C", course, "collect", root.parent / "in").returncode == 0
+    assert " 0/1 " in course_command("-C", course, "grade").stdout
+    write_notebook(path, [answer("x = 3"), TEST])
+    assert course_command("-C", course, "collect", root.parent / "in", "--force").returncode == 0
+    assert " 1/1 " in course_command("-C", course, "grade").stdout
+
+
+TEST = cell("code", "assert x == 3", "test_x", points=1)
+
+
+def answer(source):
+    return cell("code", source, "x")
