@@ -5,6 +5,7 @@ Everything stays byte for byte in `build/intake/`, under names that nothing whic
 
 import csv
 import hashlib
+import json
 from dataclasses import dataclass
 from pathlib import Path
 
@@ -255,6 +256,8 @@ class Collection:
             row.state, row.words = FOR_A_PERSON, f"{error} (mend a copy of {where}, collect that)"
             return row
         notes = notes + more
+        if not notes and not mending.is_valid(json.loads(original)):
+            notes.append("what is no part of a notebook left out")
         content = {reference.file_name: mending.dump(mended) if notes else original}
         for name, place in attempt.evidence.items():
             content[f"evidence/{name}"] = place.read_bytes()

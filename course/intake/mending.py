@@ -1,6 +1,7 @@
 """Putting a submitted notebook right: the cells of the release, with what the student wrote."""
 
 import json
+import warnings
 from collections import Counter
 
 from course.intake import matching
@@ -91,26 +92,31 @@ def _put_back(mended, known):
     mended.insert(place, (known, _cell(known.cell_type, id_, known.metadata, known.source, {})))
 
 
-def _make_valid(content):
-    """Make sure that grading can read it; outputs that no reader takes are made plain."""
+def is_valid(notebook):
+    """Return whether a notebook is one to every reader as it stands."""
     import nbformat
 
+    try:
+        with warnings.catch_warnings():
+            warnings.simplefilter("error")  # a missing or doubled id, which would be made anew
+            nbformat.validate(notebook)
+    except Exception:  # in describing what is wrong, nbformat itself may fail
+        return False
+    return True
+
+
+def _make_valid(content):
+    """Make sure that grading can read it; outputs that no reader takes are made plain."""
     from course.grading.submissions import safe_outputs
 
-    try:
-        nbformat.validate(content)
+    if is_valid(content):
         return []
-    except nbformat.ValidationError:
-        pass
     for cell in content["cells"]:
         if cell["cell_type"] == "code":
             cell["outputs"] = json.loads(json.dumps(safe_outputs(cell["outputs"])))
         cell.pop("attachments", None)
-    try:
-        nbformat.validate(content)
-    except nbformat.ValidationError as error:
-        reason = str(error).splitlines()[0][:100]
-        raise CannotBeMended(f"it is no valid notebook ({reason})") from None
+    if not is_valid(content):
+        raise CannotBeMended("it is no valid notebook")
     return ["outputs that are none left out"]
 
 

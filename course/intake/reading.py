@@ -141,7 +141,8 @@ def _make_plain(cell):
 def _limit_outputs(cell):
     """Leave of a cell's outputs what grading would keep; return the bytes that are left out."""
     outputs = cell.get("outputs")
-    outputs = [each for each in outputs if isinstance(each, dict)] if outputs else []
+    outputs = outputs if isinstance(outputs, list) else []
+    outputs = [each for each in outputs if isinstance(each, dict)]
     cell["outputs"] = outputs
     # Text is measured as it stands: writing all of it down again would take longer.
     size = sum(map(_size, outputs))

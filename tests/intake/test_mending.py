@@ -199,6 +199,7 @@ def test_what_is_no_notebook_is_said(content, words):
         {"metadata": {"nbgrader": 7}},
         {"metadata": {"nbgrader": {"grade_id": ["x"]}}},
         {"outputs": "text"},
+        {"outputs": 7},
         {"outputs": [{"output_type": "stream"}, 3]},
         {"outputs": [{"output_type": "display_data", "data": 5}]},
         {"cell_type": 3},
