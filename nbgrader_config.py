@@ -11,7 +11,14 @@ os.environ["PATH"] = os.pathsep.join([str(Path(sys.executable).parent), os.envir
 c.CourseDirectory.course_id = "building-cnns-with-keras"
 
 # Backups that editors and JupyterLab leave must not reach students; nor must results of runs.
-c.CourseDirectory.ignore = [".ipynb_checkpoints", "*.pyc", "__pycache__", ".DS_Store", "results"]
+c.CourseDirectory.ignore = [
+    ".ipynb_checkpoints",
+    "*.pyc",
+    "__pycache__",
+    ".DS_Store",
+    "results",
+    "*-hand-in.zip",  # what the last cell of a notebook packs
+]
 
 # nbgrader's own list with two changes: the address is filled in, and each stub has its instruction.
 c.GenerateAssignment.preprocessors = [

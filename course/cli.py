@@ -147,6 +147,15 @@ def _parser():
     evidence = add("evidence", grading.evidence, "Measure the weights that students handed in.")
     evidence.add_argument("--student", metavar="S", help="only this student's")
 
+    similar = add("similar", grading.similar, "List submissions that are remarkably alike.")
+    similar.add_argument(
+        "--most",
+        type=_at_least_one,
+        default=20,
+        metavar="N",
+        help="list N pairs or groups at most (default: 20)",
+    )
+
     feedback = add("feedback", grading.feedback, "Write feedback pages for what is graded.")
     feedback.add_argument("--student", metavar="S", help="only this student's page")
     feedback.add_argument(

@@ -6,6 +6,7 @@ import socket
 import subprocess
 import time
 import urllib.request
+import zipfile
 
 import pytest
 
@@ -85,7 +86,7 @@ def test_the_formgrader_lists_the_class_and_shows_the_mark_scheme(lab, page):
     page.get_by_role("button", name="Full credit").first.wait_for()
 
 
-def test_a_student_runs_the_release_until_the_first_exercise(lab, page):
+def test_a_student_runs_the_release_until_the_first_exercise_and_packs_it(lab, graded_class, page):
     page.goto(f"{lab}/lab/tree/release/02-mnist/mnist.ipynb")
     page.get_by_role("heading", name="Your first convolutional network").wait_for()
     page.get_by_role("menuitem", name="Run", exact=True).click()
@@ -96,3 +97,18 @@ def test_a_student_runs_the_release_until_the_first_exercise(lab, page):
     error = page.locator(".jp-OutputArea-output", has_text="NotImplementedError").first
     error.wait_for()
     assert "Make them float32, divide by 255" in error.text_content()
+
+    # The last cell packs what was saved, and names what is missing.
+    page.keyboard.press("Control+s")
+    page.locator(".jp-WindowedPanel-outer").evaluate("each => each.scrollTo(0, each.scrollHeight)")
+    last = page.locator(".jp-CodeCell", has_text="packing.pack(")
+    last.locator(".cm-content").click()
+    page.keyboard.press("Control+Enter")
+    said = last.locator(".jp-OutputArea-output", has_text="Upload")
+    said.wait_for()
+    assert "does not hold" not in said.text_content()
+    assert "not answered yet:\n  - Exercise 1: images (2 points)" in said.text_content()
+    root, _ = graded_class
+    with zipfile.ZipFile(root / "release" / "02-mnist" / "mnist-hand-in.zip") as archive:
+        assert archive.namelist() == ["mnist.ipynb", "hand-in.json"]
+        assert b"Make them float32, divide by 255" in archive.read("mnist.ipynb")

@@ -113,6 +113,19 @@ def test_it_opens_with_badges_install_parameters_and_setup(path):
 
 
 @each("source")
+def test_the_last_cell_packs_what_is_handed_in(path):
+    cells = read(path).cells
+    assert cells[-2].source.startswith("## Hand in\n")
+    assert "nbgrader" not in cells[-1].metadata
+    hands_in = any("evidence.hand_in(" in cell.source for cell in cells)
+    assert cells[-1].source == (
+        "from course import packing\n\n"
+        f'packing.pack("{path.parent.name}", notebook="{path.name}"'
+        f"{', evidence=True' * hands_in})"
+    )
+
+
+@each("source")
 def test_no_code_cell_is_long(path):
     lines = {cell.id: len(cell.source.splitlines()) for cell in code_cells(path)}
     assert {name: n for name, n in lines.items() if n > MOST_LINES_OF_A_CELL} == {}

@@ -33,19 +33,33 @@ sys.modules |= {"google": google, "google.colab": colab}
 
 
 def notebook_of(*cells, pack=PACK):
-    heading = cell("markdown", "### Exercise 1: double (2 points)", "heading")
-    return [heading, *cells, cell("code", pack, "pack")]
+    heading = cell("markdown", "### Exercise 1: double (2 points)")
+    return [heading, *cells, cell("code", pack)]
+
+
+def saved_after_running(file, cells):
+    """Return a file's cells with the number that each was run as, as Jupyter saves them."""
+    texts = [each["source"] for each in cells if each["cell_type"] == "code"]
+    runs = {text: number for number, text in enumerate(texts, 1) if text != PACK}
+    return [
+        {**each, "execution_count": runs.get(each["source"])}
+        if each["cell_type"] == "code"
+        else each
+        for each in file
+    ]
 
 
 @pytest.fixture
 def run(tmp_path):
     """Return a function that runs cells in a kernel and gives what the last one printed.
 
-    The file that is packed may hold other cells, under another name, saved some time ago.
+    The file that is packed may hold other cells, under another name, saved some time ago. Jupyter
+    tells the kernel what the file was called when it started.
     """
 
-    def execute(cells, file=None, *, name="small.ipynb", saved_ago=0, said="JPY_SESSION_NAME"):
-        write_notebook(tmp_path / name, cells if file is None else file)
+    def execute(cells, file=None, *, name="small.ipynb", saved_ago=0, told="small.ipynb"):
+        file = cells if file is None else file
+        write_notebook(tmp_path / name, saved_after_running(file, cells))
         when = time.time() - saved_ago
         os.utime(tmp_path / name, (when, when))
         notebook = nbformat.from_dict(
@@ -55,7 +69,9 @@ def run(tmp_path):
             notebook, allow_errors=True, resources={"metadata": {"path": str(tmp_path)}}
         )
         environment = {k: v for k, v in os.environ.items() if k != "JPY_SESSION_NAME"}
-        with client.setup_kernel(env=environment | ({said: str(tmp_path / name)} if said else {})):
+        if told:
+            environment["JPY_SESSION_NAME"] = str(tmp_path / told)
+        with client.setup_kernel(env=environment):
             for number, each in enumerate(notebook.cells):
                 client.execute_cell(each, number)
         return "".join(
@@ -75,6 +91,7 @@ def packed(tmp_path):
 def test_what_is_whole_is_packed_under_its_own_name(run, tmp_path):
     said = run(notebook_of(ANSWER, WORDS), name="Copy of small (1).ipynb")
     assert "look" not in said
+    assert "ok: Copy of small (1).ipynb is packed as small.ipynb" in said
     assert "ok: all cells were run" in said
     assert "ok: no answer is empty" in said
     files = packed(tmp_path)
@@ -88,38 +105,93 @@ def test_what_is_whole_is_packed_under_its_own_name(run, tmp_path):
 
 
 def test_empty_answers_are_named_by_their_exercise_and_packed_all_the_same(run, tmp_path):
-    empty = cell("markdown", "*Write your answer here.*", "explain")
-    said = run(notebook_of(STUB, empty, cell("markdown", " ", "other")))
-    assert "not answered yet:\n  - Exercise 1: double (2 points)" in said
+    answers = [
+        STUB,
+        cell("code", "raise NotImplementedError('x')", "without-hint"),
+        cell("code", "# nothing but words", "words"),
+        cell("markdown", "*Write your answer here.*", "text"),
+        cell("markdown", " ", "empty-text"),
+        {**STUB, "metadata": {}},
+    ]
+    cells = [ANSWER]
+    for number, answer in enumerate(answers, 2):
+        cells += [cell("markdown", f"### Exercise {number}"), answer]
+    said = run(notebook_of(*cells))
+    assert [line for line in said.splitlines() if line.startswith("  - ")] == [
+        f"  - Exercise {number}" for number in range(2, 8)
+    ]
     assert "You can hand it in as it is" in said
     assert "small.ipynb" in packed(tmp_path)
 
 
-def test_an_answer_without_metadata_is_known_by_its_stub(run):
-    bare = {**STUB, "metadata": {}}
-    assert "not answered yet" in run(notebook_of(bare))
+def test_code_that_is_no_answer_may_raise_and_may_be_empty(run):
+    mine = cell("code", "def later():\n    raise NotImplementedError('x')")
+    locked = cell("code", "# nothing", "test", points=2)
+    assert "ok: no answer is empty" in run(notebook_of(ANSWER, mine, locked))
 
 
 def test_a_cell_that_was_not_run_as_it_stands_is_named(run):
     file = notebook_of({**ANSWER, "source": "def double(x):\n    return 3 * x"})
     said = run(notebook_of(ANSWER), file)
-    assert "begins with `def double(x):`" in said
-    assert "under 'Exercise 1: double (2 points)', was not run as it stands" in said
+    assert "look: not run as it stands in the file: the cell `def double(x):`\n" in said
+    assert (
+        "\n  under Exercise 1: double (2 points). Restart the kernel and run all cells.\n" in said
+    )
 
 
 def test_cells_that_were_run_out_of_order_are_named(run):
     first, second = cell("code", "a = 1", "a"), cell("code", "b = 2", "b")
     said = run(notebook_of(second, first), notebook_of(first, second))
-    assert "`b = 2`" in said
-    assert "was not run after those above it" in said
+    assert "look: not run after those above it: the cell `b = 2`\n" in said
 
 
 def test_a_cell_with_an_error_is_named(run):
     output = {"output_type": "error", "ename": "E", "evalue": "", "traceback": []}
-    broken = {**cell("code", "1 / 0", "broken"), "outputs": [output]}
-    assert "`1 / 0`, under 'Exercise 1: double (2 points)', ends with an error" in run(
+    broken = {**cell("code", "1 / 0"), "outputs": [output]}
+    emptied = {**cell("code", ""), "outputs": [output]}
+    assert "look: ends with an error: the cell ``" in run(notebook_of(ANSWER), notebook_of(emptied))
+    assert "look: ends with an error: the cell `1 / 0`\n  under Exercise 1" in run(
         notebook_of(broken)
     )
+
+
+OTHER = cell("code", "def double(x):\n    return x + x", "other")
+
+
+def test_what_was_run_and_not_saved_is_told(run):
+    # Both versions were run; the file holds the older one.
+    said = run(notebook_of(ANSWER, OTHER), notebook_of(ANSWER))
+    assert said.startswith("look: the file does not hold what you ran last. Save (Ctrl+S)")
+
+
+def test_an_answer_that_was_mended_run_and_saved_is_whole(run, tmp_path):
+    assert "look" not in run(notebook_of(ANSWER, OTHER), notebook_of(OTHER))
+    assert b"return x + x" in packed(tmp_path)["small.ipynb"]
+
+
+def test_what_was_saved_under_another_name_is_packed(run, tmp_path):
+    # The file that the kernel was told of is still there, with what it held before.
+    write_notebook(tmp_path / "small.ipynb", notebook_of(ANSWER))
+    os.utime(tmp_path / "small.ipynb", (0, 0))
+    said = run(notebook_of(ANSWER, OTHER), notebook_of(OTHER), name="mine.ipynb")
+    assert "look" not in said
+    assert "ok: mine.ipynb is packed as small.ipynb" in said
+    assert b"return x + x" in packed(tmp_path)["small.ipynb"]
+
+
+def test_a_copy_that_was_made_before_is_not_packed(run, tmp_path):
+    cells = notebook_of(ANSWER, OTHER)
+    write_notebook(tmp_path / "copy.ipynb", saved_after_running(cells, cells))
+    os.utime(tmp_path / "copy.ipynb", (0, 0))
+    assert "look: the file does not hold" in run(cells, notebook_of(ANSWER))
+    assert b"x + x" not in packed(tmp_path)["small.ipynb"]
+
+
+def test_of_a_large_notebook_the_largest_outputs_are_named(run):
+    output = {"output_type": "stream", "name": "stdout", "text": "x" * 22 * 2**20}
+    said = run(notebook_of(ANSWER), notebook_of({**ANSWER, "outputs": [output]}))
+    assert "look: the notebook has 22 MB" in said
+    assert "Clear the outputs of\n  - the cell `def double(x):` under Ex" in said
 
 
 def test_a_file_that_was_saved_long_ago_is_told(run):
@@ -130,25 +202,29 @@ def test_on_colab_the_page_itself_is_packed_and_downloaded(run, tmp_path):
     cells = [cell("code", COLAB, "colab"), *notebook_of(ANSWER)]
     page = {"cells": cells, "metadata": {}, "nbformat": 4, "nbformat_minor": 0}
     (tmp_path / "page.txt").write_text(json.dumps(page))
-    said = run(cells, name="other.ipynb", file=[], said="")
+    said = run(cells, name="other.ipynb", file=[], told="")
+    assert "look" not in said
     assert "downloading small-hand-in.zip" in said
     assert json.loads(packed(tmp_path)["small.ipynb"])["cells"] == cells
 
 
-@pytest.mark.parametrize("said", ["", "VSCODE"])
-def test_elsewhere_the_file_that_holds_what_was_run_is_packed(run, tmp_path, said):
-    cells = notebook_of(ANSWER)
-    if said:
-        path = str(tmp_path / "deep" / "small.ipynb")
-        write_notebook(tmp_path / "deep" / "small.ipynb", cells)
-        cells = [cell("code", f"__vsc_ipynb_file__ = {path!r}", "vs"), *cells]
+def test_in_vs_code_the_file_that_it_names_is_packed(run, tmp_path):
+    path = tmp_path / "deep" / "mine.ipynb"
+    cells = [cell("code", f"__vsc_ipynb_file__ = {str(path)!r}", "vs"), *notebook_of(ANSWER)]
+    write_notebook(path, saved_after_running(cells, cells))
+    assert "look" not in run(cells, file=[], told="")
+    assert packed(tmp_path)["small.ipynb"] == path.read_bytes()
+
+
+def test_elsewhere_the_file_that_holds_what_was_run_is_packed(run, tmp_path):
     write_notebook(tmp_path / "unrelated.ipynb", [cell("code", "other = 1", "other")])
-    run(cells, said="")
-    assert "small.ipynb" in packed(tmp_path)
+    write_notebook(tmp_path / "older.ipynb", notebook_of(ANSWER, WORDS))
+    assert "look" not in run(notebook_of(ANSWER), told="")
+    assert packed(tmp_path)["small.ipynb"] == (tmp_path / "small.ipynb").read_bytes()
 
 
 def test_where_nothing_can_be_read_it_says_what_to_upload(run, tmp_path):
-    said = run(notebook_of(ANSWER), file=[], said="")
+    said = run(notebook_of(ANSWER), file=[], told="")
     assert "cannot be read from here" in said
     assert "upload it as small.ipynb" in said
     assert not (tmp_path / "small-hand-in.zip").exists()
@@ -164,10 +240,34 @@ def test_missing_evidence_is_told_and_what_is_there_is_packed(run, tmp_path):
     assert packed(tmp_path).keys() == {"small.ipynb", "evidence/iii.json", "hand-in.json"}
 
 
-def test_what_papermill_runs_leaves_no_archive(run, tmp_path):
-    injected = cell("code", "seed = 1", "injected", tags=["injected-parameters"])
-    assert "cannot be read from here" in run([injected, *notebook_of(ANSWER)], said="")
+HIDDEN = cell(
+    "code", "### BEGIN HIDDEN TESTS\nassert double(4) == 8\n### END HIDDEN TESTS", "test", points=2
+)
+
+
+def test_hidden_tests_are_never_packed(run, tmp_path):
+    said = run(notebook_of(ANSWER, HIDDEN))
+    assert said == "This notebook holds hidden tests: nothing is packed.\n"
     assert not (tmp_path / "small-hand-in.zip").exists()
+
+
+def test_what_is_packed_reaches_the_instructor_and_never_a_release(
+    run, tmp_path, small_course, course_command
+):
+    answer = {**ANSWER, "source": f"### BEGIN SOLUTION\n{ANSWER['source']}\n### END SOLUTION"}
+    root = small_course(*notebook_of(answer, HIDDEN))
+    # An instructor who runs all cells of the source has packed before hidden tests were refused.
+    (root / "source" / "01-small" / "small-hand-in.zip").write_bytes(b"solutions")
+    assert course_command("release", cwd=root).returncode == 0
+    (released,) = (root / "release" / "01-small").iterdir()
+
+    cells = nbformat.read(released, as_version=4).cells
+    run([{**each, "source": ANSWER["source"]} if each.id == "double" else each for each in cells])
+    checksum = packing.read_manifest(packed(tmp_path))["checksum"]
+    done = course_command("collect", "small-hand-in.zip", "--student", "ada", cwd=root)
+    assert f"01-small  ada  taken: checksum {checksum}" in done.stdout
+    taken = root / "submitted" / "ada" / "01-small" / "small.ipynb"
+    assert taken.read_bytes() == packed(tmp_path)["small.ipynb"]
 
 
 FILES = {"small.ipynb": b"{}", "evidence/iii.json": b"[]"}
@@ -192,6 +292,7 @@ def test_a_manifest_tells_what_has_changed_since():
     [
         b"", b"[]", b"null", b"[" * 60_000, b"\xff\xfe", b"{" + b" " * 2**20 + b"}",
         b'{"files": 3}', b'{"files": {"a": {}}}', b'{"files": {"a": 1e999}, "student": {}}',
+        b'{"files": {"\\ud800\\u001b[31m": ""}}',
         '{"files": {}, "assignment": "\x1b[31m\u202e"}'.encode(),
     ],
 )  # fmt: skip
@@ -199,7 +300,15 @@ def test_a_hostile_manifest_is_believed_nothing(content):
     told = packing.read_manifest({packing.MANIFEST: content, "small.ipynb": b"{}"})
     assert told["problems"]
     assert told["checksum"] == ""
-    assert all(text.isprintable() for key, text in told.items() if isinstance(text, str))
+    texts = [*(text for text in told.values() if isinstance(text, str)), *told["problems"]]
+    assert all(text.isprintable() for text in texts)
+
+
+def test_names_that_cannot_be_encoded_are_read_all_the_same():
+    files = {"\udc80.ipynb": b"{}"}
+    content, checksum = packing.manifest.make_manifest({}, files)
+    told = packing.read_manifest(files | {packing.MANIFEST: content})
+    assert (told["checksum"], told["problems"]) == (checksum, [])
 
 
 def test_the_archive_is_a_plain_zip(run, tmp_path):

@@ -1,6 +1,6 @@
 """The commands that grade what students handed in and hand it back."""
 
-from pathlib import Path
+import sys
 
 from course.errors import CourseError
 
@@ -70,24 +70,63 @@ def _evidence_line(name, finding):
     return f"{name}  {finding.student}  {what}  stated {stated}, measured {measured}  {verdict}"
 
 
+def similar(arguments):
+    """Print which submissions are remarkably alike, and where the page lies that shows them."""
+    from course.grading import coursework
+    from course.grading.similarity import similarity
+
+    names = coursework.assignment_names(arguments.root, arguments.names)
+    missing, looked, problems = [], 0, 0
+    for name in names:
+        try:
+            found = similarity.look(arguments.root, name, arguments.most)
+        except CourseError as error:
+            missing.append(error)
+            continue
+        looked += 1
+        problems += len(found.problems)
+        print(f"{name}: {found.summary}")
+        for line in found.problems + found.same + found.evidence:
+            print(f"         {line}")
+        for row in found.rows:
+            print(f"  {row.points:5.1f}  {', '.join(row.students)}")
+            for reason in row.reasons:
+                print(f"         {reason}")
+        print(f"{similarity.CAUTION}\n{found.path}", flush=True)
+    # Where every assignment is asked for, one that nobody has handed in yet is no mistake.
+    if missing and (arguments.names or not looked):
+        raise missing[0]
+    return 1 if problems else 0
+
+
 def feedback(arguments):
     """Write feedback pages and print their paths."""
-    from course.grading import coursework
+    from course.grading import coursework, scores
     from course.grading import feedback as feedback_pages
 
-    pages = 0
+    wanted, missing = [], []
     for name in coursework.assignment_names(arguments.root, arguments.names):
-        if arguments.names or any(Path(arguments.root, "autograded").glob(f"*/{name}")):
-            for page in feedback_pages.write(
-                arguments.root, name, arguments.student, arguments.workers
-            ):
-                print(page, flush=True)
-                pages += 1
-    if not pages:
+        try:
+            students = scores.students_of(arguments.root, "autograded", name, arguments.student)
+        except CourseError as error:
+            missing.append(error)
+            continue
+        wanted += [(name, student) for student in students]
+    # Where every assignment is asked for, one that is not graded yet is no mistake.
+    if arguments.names and missing:
+        raise missing[0]
+    if not wanted:
         raise CourseError(
             f"there is nothing graded in {arguments.root / 'autograded'}: run course grade first."
         )
-    return 0
+    failed = False
+    for page in feedback_pages.write(arguments.root, wanted, arguments.workers):
+        if page.problem:
+            print(f"course: {page.problem}", file=sys.stderr, flush=True)
+            failed = True
+        else:
+            print(page.path, flush=True)
+    return 1 if failed else 0
 
 
 def export(arguments):

@@ -18,6 +18,7 @@ answer in sentences for a person; nothing here gives points or takes any.
 from course.evidence.handing_in import hand_in
 from course.evidence.judging import (
     claimed_and_measured,
+    fingerprint_of_weights,
     identical,
     problems_of_metrics,
     problems_of_weights,
@@ -26,6 +27,7 @@ from course.evidence.reading import read
 
 __all__ = [
     "claimed_and_measured",
+    "fingerprint_of_weights",
     "hand_in",
     "identical",
     "problems_of_metrics",

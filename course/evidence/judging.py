@@ -229,11 +229,19 @@ def identical(evidences):
     """
     groups = {}
     for student, arrays in evidences.items():
-        with np.errstate(over="ignore"):
-            # Plus 0, since -0 is the same number in other bytes.
-            halves = [
-                np.asarray(array).astype(np.float16) + np.float16(0) for array in arrays or ()
-            ]
-        if halves:
-            groups.setdefault(fingerprint(*halves), []).append(student)
+        if arrays:
+            groups.setdefault(fingerprint_of_weights(arrays), []).append(student)
     return [group for group in groups.values() if len(group) > 1]
+
+
+def fingerprint_of_weights(arrays):
+    """Return a short text that is the same for weights that are the same in float16.
+
+    Parameters
+    ----------
+    arrays : list of ndarray
+    """
+    with np.errstate(over="ignore"):
+        # Plus 0, since -0 is the same number in other bytes.
+        halves = [np.asarray(array).astype(np.float16) + np.float16(0) for array in arrays]
+    return fingerprint(*halves)

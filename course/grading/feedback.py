@@ -3,91 +3,130 @@
 import multiprocessing
 import os
 import shutil
-from concurrent.futures import ProcessPoolExecutor
+import signal
+from concurrent.futures import ProcessPoolExecutor, as_completed
+from concurrent.futures.process import BrokenProcessPool
+from dataclasses import dataclass
+from functools import cache
 from pathlib import Path
 
 from nbgrader.utils import temp_attrs
 
-from course.errors import CourseError
 from course.grading.coursework import first_error, open_api
-from course.grading.scores import students_of
+from course.kernels.lock import alone
 from course.kernels.shell import printable
 
-FEW = 4  # pages that are written sooner than another process has started
-_apis = {}
+
+@dataclass
+class Page:
+    """What became of a student's page.
+
+    Attributes
+    ----------
+    path : Path or None
+        Where it lies.
+    problem : str or None
+        Why there is none, in a sentence.
+    """
+
+    path: Path | None = None
+    problem: str | None = None
 
 
-def write(root, name, student=None, workers=None):
-    """Write the feedback pages of an assignment's graded submissions.
+def write(root, wanted, workers=None):
+    """Write the feedback pages of graded submissions.
+
+    A page is written beside its place and put there whole, so that a killed command leaves the old
+    page or the new one.
 
     Parameters
     ----------
     root : Path
         The course directory.
-    name : str
-        The assignment.
-    student : str, optional
-        Only this student's page.
+    wanted : list of tuple of str
+        Assignment and student of each page.
     workers : int, optional
         Pages side by side; one a core if none is given.
 
     Yields
     ------
-    Path
-        The page of each student, as it is written.
+    Page
+        As it is done.
 
     Raises
     ------
     CourseError
-        At the end, if there are students whose page could not be written.
+        If another process writes pages of this course.
     """
-    students = students_of(root, "autograded", name, student)
-    problems = []
-    for page, problem in _side_by_side(root, name, students, workers or os.cpu_count() or 1):
-        if problem:
-            problems.append(problem)
-        else:
-            yield page
-    if problems:
-        raise CourseError("\n".join(problems))
-
-
-def _side_by_side(root, name, students, workers):
-    workers = min(workers, -(-len(students) // FEW))
-    if workers <= 1:
-        yield from (_write_page(root, name, each) for each in students)
-        return
-    # Threads are not enough: nbgrader keeps the working directory and a log for the process.
-    context = multiprocessing.get_context("spawn")
-    with ProcessPoolExecutor(workers, mp_context=context) as pool:
+    root = Path(root)
+    folder = root / "build" / "feedback"
+    busy = f"another course feedback is writing pages of {root.resolve()}: wait until it has ended."
+    with alone(folder, busy):
+        stage = folder.resolve() / "stage"
+        shutil.rmtree(stage, ignore_errors=True)  # a killed one left it
         try:
-            count = len(students)
-            yield from pool.map(_write_page, [root] * count, [name] * count, students)
+            yield from _side_by_side(root, stage, wanted, workers or os.cpu_count() or 1)
+        finally:
+            shutil.rmtree(stage, ignore_errors=True)
+
+
+def _side_by_side(root, stage, wanted, workers):
+    if min(workers, len(wanted)) == 1:
+        for name, student in wanted:
+            yield _write_page(root, stage, name, student)
+        return
+    # Processes, since nbgrader keeps a working directory; forked, since its import takes seconds.
+    context = multiprocessing.get_context("fork")
+    with ProcessPoolExecutor(min(workers, len(wanted)), context, _leave_stopping) as pool:
+        jobs = {
+            pool.submit(_write_page, root, stage, name, student): (name, student)
+            for name, student in wanted
+        }
+        try:
+            for job in as_completed(jobs):
+                try:
+                    yield job.result()
+                except BrokenProcessPool:
+                    name, student = jobs[job]
+                    yield _failed(name, student, "its process was ended: run it again")
         finally:
             pool.shutdown(cancel_futures=True)
 
 
-def _write_page(root, name, student):
-    """Write a page beside its place and put it there; return it, and a sentence if that failed."""
-    root = Path(root).resolve()
-    # The gradebook's processes each keep an API of their own.
-    api = _apis.get(root)
-    if api is None:
-        api = _apis[root] = open_api(root)
-    stage = root / "build" / "feedback" / str(os.getpid())
+def _leave_stopping():
+    """Leave Ctrl-C to the command, which lets the pages end that are under way."""
+    signal.signal(signal.SIGINT, signal.SIG_IGN)
+
+
+def _write_page(root, stage, name, student):
+    """Write a page, in any process; return it."""
+    # Each process has a place of its own for pages that are not whole yet.
+    stage = stage / str(os.getpid())
+    graded = root / "autograded" / student / name
     try:
-        with temp_attrs(api.coursedir, feedback_directory=str(stage)):
+        api = _api(root)
+        # No other file goes along: what lies beside a notebook can be large, and is the student's.
+        with temp_attrs(api.coursedir, feedback_directory=str(stage), ignore=["*"]):
             outcome = api.generate_feedback(name, student, force=True)
         pages = list((stage / student / name).glob("*.html"))
         if not outcome["success"] or not pages:
-            reason = printable(first_error(outcome["log"]))
-            return None, f"no feedback for {student} in {name}: {reason}"
+            return _failed(name, student, printable(first_error(outcome["log"])))
         place = root / "feedback" / student / name
         place.mkdir(parents=True, exist_ok=True)
         for page in pages:
             page.replace(place / page.name)
-        return place / pages[0].name, None
+        return Page(place / pages[0].name)
     except OSError as error:
-        return None, f"no feedback for {student} in {name}: {error.strerror or error}"
+        where = error.filename or graded
+        return _failed(name, student, f"{where} cannot be read or written ({error.strerror})")
     finally:
         shutil.rmtree(stage, ignore_errors=True)
+
+
+@cache
+def _api(root):
+    return open_api(root)
+
+
+def _failed(name, student, reason):
+    return Page(problem=f"no feedback for {student} in {name}: {reason}")

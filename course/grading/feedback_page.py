@@ -2,32 +2,29 @@
 
 import re
 from dataclasses import dataclass, field
-from pathlib import Path
+from functools import lru_cache
 
 import jinja2
-from markupsafe import Markup
 from nbconvert.exporters import Exporter
 from nbgrader import utils
-from pygments import highlight
-from pygments.formatters import HtmlFormatter
-from pygments.lexers import PythonLexer
 
-from course.grading.pages import safe_html
+from course.grading import feedback_text, telling
+from course.grading.submissions import BEFALL
 
-TEMPLATE = Path(__file__).with_name("feedback.html")
 HEADING = re.compile(r"^#{1,6}\s+(.+?)\s*$", re.M)
 POINTS = re.compile(r"\s*\([^()]*\bpoints?\b[^()]*\)$")
-LOST = re.compile(r"[^:]+: (not right|partly right|open)\.")  # as `marking.mark` prints it
-ANSI = re.compile(r"\x1b\[[0-9;]*m")
-PICTURES = ("image/png", "image/jpeg")
-REASON = "**While this was graded:** "
+# What `checks.tell` says of what lost nothing, and of the points in all.
+NOT_LOST = re.compile(r"ok: |[^:]*: right\.|[\d.]+ of [\d.]+ points\.$")
 FULL, PART, NONE, WAITING = "full", "part", "none", "waiting"
 WORDS = {FULL: "right", PART: "partly right", NONE: "not yet", WAITING: "waits for a person"}
-CODE_STYLES = {"light": "vs", "dark": "github-dark"}
+SIGNS = {FULL: "✓", PART: "◐", NONE: "✗", WAITING: "…"}
 
 
 class FeedbackExporter(Exporter):
-    """Makes the page of a graded notebook; nbgrader_config.py names it."""
+    """Makes the page of a graded notebook; nbgrader_config.py names it.
+
+    nbconvert's own HTML comes with scripts from a network, and its templates do not escape.
+    """
 
     file_extension = ".html"
     output_mimetype = "text/html"
@@ -44,17 +41,20 @@ class Part:
 
     Attributes
     ----------
+    name : str
+        Its grade id, for people.
     anchor : str
         Of the cell below.
     score, points : float
     state : str
         FULL, PART, NONE or WAITING.
-    reasons : list of str
-        Why points were lost.
+    reasons : list of dict
+        Why points were lost: what was tested, what came, what was expected, the hint.
     comment : Markup
         A person's.
     """
 
+    name: str
     anchor: str
     score: float
     points: float
@@ -62,18 +62,14 @@ class Part:
     reasons: list = field(default_factory=list)
     comment: str = ""
 
-    @property
-    def words(self):
-        """The state in words."""
-        return WORDS[self.state]
-
 
 @dataclass
 class Exercise:
-    """An exercise and its parts."""
+    """An exercise, its parts, and what happened in grading that may explain lost points."""
 
     title: str
     parts: list = field(default_factory=list)
+    notes: list = field(default_factory=list)
 
     @property
     def score(self):
@@ -89,14 +85,9 @@ class Exercise:
     def state(self):
         """The state of the whole."""
         states = {part.state for part in self.parts}
-        if WAITING in states:
-            return WAITING
-        return states.pop() if len(states) == 1 else PART
-
-    @property
-    def words(self):
-        """The state in words."""
-        return WORDS[self.state]
+        if len(states) == 1:
+            return states.pop()
+        return WAITING if states == {FULL, WAITING} else PART
 
 
 def render(nb, known):
@@ -114,21 +105,19 @@ def render(nb, known):
     -------
     str
     """
-    cells, notes = list(nb.cells), []
-    if cells and cells[0].source.startswith(REASON):
-        notes.append(cells.pop(0).source.replace("*", ""))
-    shift = len(nb.cells) - len(cells)
-    titles = _titles(cells)
-    for index, error in known["while_graded"]:
-        title = titles[index - shift] if index >= shift else ""
-        where = f"A cell under “{title}”" if title else "A cell"
-        notes.append(f"{where} failed while this was graded: {error['ename']}: {error['evalue']}")
-    exercises = _exercises(cells, titles, known["waiting"])
-    environment = jinja2.Environment(autoescape=True, trim_blocks=True, lstrip_blocks=True)
-    environment.filters["points"] = lambda number: f"{round(float(number), 2):g}"
-    template = environment.from_string(TEMPLATE.read_text(encoding="utf-8"))
+    titles = _titles(nb.cells)
+    exercises = _exercises(nb.cells, titles, known["waiting"])
+    notes = _notes(exercises, titles, known["while_graded"])
     parts = {part.anchor: part for exercise in exercises for part in exercise.parts}
-    return template.render(
+    first = nb.cells[0].source if nb.cells else ""
+    if first.startswith(BEFALL):
+        notes.insert(0, (first.replace("*", "").replace("&lt;", "<"), None))
+    cells = [
+        _cell(cell, f"cell-{number}", parts)
+        for number, cell in enumerate(nb.cells)
+        if number or not first.startswith(BEFALL)
+    ]
+    return _template().render(
         assignment=known["assignment"],
         student=known["student"],
         title=next(iter(filter(None, titles)), known["assignment"]),
@@ -138,15 +127,28 @@ def render(nb, known):
         waiting=sum(part.state == WAITING for part in parts.values()),
         exercises=exercises,
         notes=notes,
-        cells=[_cell(cell, number, parts) for number, cell in enumerate(cells)],
-        styles={scheme: Markup(_code_style(name)) for scheme, name in CODE_STYLES.items()},
+        cells=cells,
     )
+
+
+@lru_cache
+def _template():
+    environment = jinja2.Environment(
+        loader=jinja2.PackageLoader("course.grading", ""),
+        autoescape=True,
+        trim_blocks=True,
+        lstrip_blocks=True,
+    )
+    environment.globals |= {"WORDS": WORDS, "SIGNS": SIGNS, "code_style": feedback_text.code_style}
+    environment.filters["points"] = lambda number: f"{round(float(number), 2):g}"
+    return environment.get_template("feedback.html")
 
 
 def _titles(cells):
     """Return for each cell the heading that it stands under, without its points."""
     titles, title = [], ""
     for cell in cells:
+        # A heading in an answer is the student's.
         if cell.cell_type == "markdown" and not utils.is_solution(cell):
             found = HEADING.findall(cell.source)
             title = POINTS.sub("", found[-1].strip("# ")) if found else title
@@ -166,8 +168,9 @@ def _exercises(cells, titles, waiting):
         state = FULL if score >= points else PART if score > 0 else NONE
         if described.grade_id in waiting:
             state = WAITING
-        part = Part(f"cell-{number}", score, points, state)
-        part.comment = Markup(safe_html(described.get("comment") or ""))
+        name = described.grade_id.removeprefix("test_")
+        part = Part(name, f"cell-{number}", score, points, state)
+        part.comment = feedback_text.markdown(described.get("comment") or "")
         if state in (PART, NONE):
             part.reasons = _reasons(cell)
         found[-1].parts.append(part)
@@ -177,57 +180,53 @@ def _exercises(cells, titles, waiting):
 def _reasons(cell):
     """Return why a cell did not give all of its points."""
     if cell.cell_type != "code" or utils.is_solution(cell):
-        return [] if cell.metadata.nbgrader.get("comment") else ["No answer, or none that counts."]
-    errors = [_sentence(each) for each in cell.outputs if each.output_type == "error"]
-    if errors:
-        return errors
-    # A cell that gives a part prints a line for each item.
-    printed = "".join(each.text for each in cell.outputs if each.output_type == "stream")
-    lines = [line for line in printed.splitlines() if line.strip()]
-    return [line for line in lines if LOST.match(line)] or lines
+        nothing = not cell.metadata.nbgrader.get("comment")
+        return [{"what": "There is no answer, or none that counts."}] if nothing else []
+    said = telling.said(cell.outputs)
+    if said.get("reason"):
+        return [said["reason"]]
+    items = [item for item in said.get("items", []) if not NOT_LOST.match(item)]
+    if not items:  # told in other words
+        printed = "".join(each.text for each in cell.outputs if each.output_type == "stream")
+        items = [line for line in printed.splitlines() if line.strip()]
+    return [{"what": item} for item in items]
 
 
-def _sentence(error):
-    if error.ename in ("CheckFailed", "Stopped", "NotGraded"):
-        return error.evalue
-    return f"{error.ename}: {error.evalue}" if error.evalue else error.ename
+def _notes(exercises, titles, while_graded):
+    """Put what failed in grading to the exercise that it may explain; return what is left.
+
+    A note is a text and the anchor of the cell.
+    """
+    left = []
+    lost = [each for each in exercises if each.state in (PART, NONE)]
+    for number, error in while_graded:
+        text = f"{error['ename']}: {error['evalue']}"
+        note = f"While this was graded, this cell failed: {text}", f"cell-{number}"
+        if text in str([part.reasons for each in lost for part in each.parts]):
+            continue  # its test says so itself
+        under = [each for each in exercises if each.title == titles[number]]
+        if not under and lost:
+            left.append(note)
+        for exercise in under:
+            if exercise in lost:
+                exercise.notes.append(note)
+    return left
 
 
-def _cell(cell, number, parts):
+def _cell(cell, anchor, parts):
     """Return what the template shows of a cell."""
-    anchor = f"cell-{number}"
-    shown = {"anchor": anchor, "kind": cell.cell_type, "part": parts.get(anchor)}
+    part = parts.get(anchor)
+    shown = {"anchor": anchor, "part": part, "kind": cell.cell_type, "outputs": []}
     shown["is_answer"] = utils.is_solution(cell)
-    if cell.cell_type == "code":
+    if cell.cell_type == "markdown":
+        shown["source"] = feedback_text.markdown(cell.source, cell.get("attachments"))
+    elif cell.cell_type == "raw":
+        shown["source"] = feedback_text.plain(cell.source, "Text")
+    else:
         outputs = cell.outputs
-        if anchor in parts and not shown["is_answer"]:
+        if part and not shown["is_answer"]:
             # The number that a test ends with is the score, which stands there already.
             outputs = [each for each in outputs if each.output_type in ("stream", "error")]
-        shown["source"] = Markup(
-            highlight(cell.source, PythonLexer(), HtmlFormatter(cssclass="code"))
-        )
-        shown["outputs"] = list(filter(None, map(_output, outputs)))
-    elif cell.cell_type == "markdown":
-        shown["source"] = Markup(safe_html(cell.source, cell.get("attachments")))
-    else:
-        shown["source"] = cell.source
+        shown["source"] = feedback_text.code(cell.source)
+        shown["outputs"] = list(filter(None, map(feedback_text.output, outputs)))
     return shown
-
-
-def _output(output):
-    """Return an output as (kind, content), or None."""
-    if output.output_type == "stream":
-        return ("text", ANSI.sub("", output.text).rstrip()) if output.text.strip() else None
-    if output.output_type == "error":
-        return "error", ANSI.sub("", "\n".join(output.traceback)) or output.ename
-    for kind in PICTURES:
-        if data := output.data.get(kind):
-            # Base64 alone: what else stands there is no picture.
-            clean = re.sub(r"[^A-Za-z0-9+/=]", "", data)
-            return "picture", f"data:{kind};base64,{clean}"
-    text = ANSI.sub("", output.data.get("text/plain", ""))
-    return ("text", text.rstrip()) if text.strip() else None
-
-
-def _code_style(name):
-    return HtmlFormatter(style=name, cssclass="code").get_style_defs(".code")

@@ -42,30 +42,29 @@ MATH_LINK = re.compile(r"\\href\b")
 def markdown_to_safe_html(context, source):
     r"""Return Markdown as HTML in which nothing runs; a Jinja filter.
 
-    See `safe_html`, which knows no attachments of a context.
+    `\href` in a formula shows its address and makes no link. What cannot be turned into HTML (a
+    picture that is not attached, ten thousand nested quotes) is shown as it was written.
     """
-    return safe_html(source, context.get("cell", {}).get("attachments", {}))
+    attachments = context.get("cell", {}).get("attachments", {})
+    return safe_html(source, IPythonRenderer(escape=False, attachments=attachments))
 
 
-def safe_html(source, attachments=()):
-    r"""Return Markdown as HTML in which nothing runs.
+def safe_html(source, renderer):
+    """Return Markdown as HTML in which nothing runs.
 
-    Tags and attributes that are not allowed stand in the page as text; `\href` in a formula shows
-    its address and makes no link. What cannot be turned into HTML (a picture that is not attached,
-    ten thousand nested quotes) is shown as it was written.
+    Tags and attributes that are not allowed stand in the page as text.
 
     Parameters
     ----------
     source : str
-    attachments : dict
-        Pictures of the cell, by their names.
+        What a student or a grader wrote.
+    renderer : IPythonRenderer
+        Makes HTML of it, which need not be safe.
 
     Returns
     -------
     str
     """
-    attachments = attachments or {}
-    renderer = IPythonRenderer(escape=False, attachments=attachments)
     try:
         html = MarkdownWithMath(renderer=renderer).render(MATH_LINK.sub(r"\\text", source))
     except (InvalidNotebook, RecursionError):

@@ -5,6 +5,7 @@ autograde: RestoreCells in the place of the steps that sanitize, TwoKernels in t
 generate_feedback: HideFromStudents.
 """
 
+import json
 import re
 from pathlib import Path
 
@@ -22,6 +23,7 @@ from course import address
 from course.grading import submissions, telling, two_kernels
 from course.kernels.limits import Limits
 
+SHOW_EXPECTED_TAG = "show-expected"
 MARK_SCHEME = re.compile(
     r"^=== BEGIN MARK SCHEME ===.*?^=== END MARK SCHEME ===[^\n]*\n?", re.S | re.M
 )
@@ -174,12 +176,17 @@ class HideFromStudents(NbGraderPreprocessor):
     """
 
     show_expected = Bool(
-        False, help="Whether pages say what a hidden check expected, where it does not hold."
+        False,
+        help="Whether pages say what hidden checks expected; the tag show-expected says it of one"
+        " test cell of the source.",
     ).tag(config=True)
 
     def preprocess(self, nb, resources):
         """Go through the cells, and note which of them wait for a person."""
         ids = resources["nbgrader"]
+        source = Path("source", ids["assignment"], f"{ids['notebook']}.ipynb")
+        source = json.loads(source.read_text(encoding="utf-8"))
+        self._shown = submissions.tagged(source, SHOW_EXPECTED_TAG)
         ids["while_graded"] = []
         with Gradebook(ids["db_url"]) as gradebook:
             submission = gradebook.find_submission_notebook(
@@ -198,9 +205,9 @@ class HideFromStudents(NbGraderPreprocessor):
         if cell.cell_type != "code":
             return cell, resources
         if utils.is_grade(cell) and not utils.is_solution(cell):
-            cell.outputs = telling.for_students(cell.outputs, hides, self.show_expected)
+            allowed = self.show_expected or cell.metadata.nbgrader.grade_id in self._shown
+            cell.outputs = telling.for_students(cell.outputs, hides, allowed)
         else:
-            own, raised = telling.own_outputs(cell.outputs)
-            cell.outputs = own
+            cell.outputs, raised = telling.own_outputs(cell.outputs)
             resources["nbgrader"]["while_graded"] += [(cell_index, each) for each in raised]
         return cell, resources

@@ -25,6 +25,8 @@ class StudentKernel:
         Forks the kernels.
     deadline : float
         When the notebook's time is up, in `time.monotonic` seconds.
+    reasons : Reasons
+        Decides which words of its errors may be shown.
 
     Attributes
     ----------
@@ -34,10 +36,11 @@ class StudentKernel:
         How long its cells and functions ran.
     """
 
-    def __init__(self, job, zygote, deadline):
+    def __init__(self, job, zygote, deadline, reasons):
         self.job = job
         self.zygote = zygote
         self.deadline = deadline
+        self.reasons = reasons
         self.reason = None
         self.seconds = 0.0
         self._kernel = None
@@ -49,7 +52,7 @@ class StudentKernel:
         self._failed = {}  # name that a failed cell would have bound -> what became of the cell
 
     def run(self, name, source):
-        """Run a cell and return its error as `shell.describe` has it, or None."""
+        """Run a cell and return its error as it may be shown, or None."""
         if not self._ensure():
             return self._lost()
         try:
@@ -62,6 +65,7 @@ class StudentKernel:
             if not error or error["class"] != STOPPED:
                 self._done.append((name, source))
         if error:
+            error = self.reasons.of_cell(error)
             for bound in names_in(source).bound:
                 self._failed[bound] = f"{name} ended with {error['class']}: {error['message']}"
         return error

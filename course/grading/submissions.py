@@ -17,6 +17,7 @@ _HAS_STUDENT = re.compile(r"^student = ", re.MULTILINE)
 KERNEL = {"name": "python3", "display_name": "Python 3", "language": "python"}
 CELL_ID = re.compile(r"[a-zA-Z0-9_-]{1,64}")
 PICTURES = ("image/png", "image/jpeg")
+BEFALL = "**While this was graded:**"  # so begins the cell that says what befell a submission
 MAX_OUTPUT_BYTES = 4 * 2**20
 
 
@@ -43,11 +44,7 @@ def read_kit(gradebook, source, assignment, notebook):
     tasks = {cell.name: cell.max_score for cell in record.task_cells}
     nb = nbformat.read(source, as_version=4)
     order = [cell.metadata.get("nbgrader", {}).get("grade_id") for cell in nb.cells]
-    partial = {
-        name
-        for name, cell in zip(order, nb.cells, strict=True)
-        if PARTIAL_CREDIT_TAG in cell.metadata.get("tags", [])
-    }
+    partial = tagged(nb, PARTIAL_CREDIT_TAG)
     cells = {
         cell.name: {
             "cell_type": cell.cell_type,
@@ -64,6 +61,15 @@ def read_kit(gradebook, source, assignment, notebook):
     }
     known = [name for name in order if name in cells]
     return Kit([*known, *sorted(cells.keys() - set(known))], cells, _pinned_parameters(nb))
+
+
+def tagged(nb, tag):
+    """Return the grade ids of a source notebook's cells that have a tag."""
+    return {
+        cell["metadata"].get("nbgrader", {}).get("grade_id")
+        for cell in nb["cells"]
+        if tag in cell["metadata"].get("tags", [])
+    }
 
 
 def sanitize(nb, kit):
@@ -185,7 +191,7 @@ def apply_outcome(nb, outcome):
             cell.outputs = []
         cell.outputs += [nbformat.from_dict(output) for output in outputs]
     if outcome.reason:
-        text = f"**While this was graded:** {_plain_markdown(outcome.reason)}"
+        text = f"{BEFALL} {_plain_markdown(outcome.reason)}"
         nb.cells.insert(0, new_markdown_cell(text))
 
 

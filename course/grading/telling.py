@@ -1,18 +1,18 @@
 """What of a test's outcome a student may read: of a hidden check not what it expected.
 
 The graded notebook keeps all of it, for the formgrader. Beside it stands, in an output of a kind of
-its own, what feedback pages show in its place.
+its own, what a feedback page shows in its place.
 """
 
-import re
+from nbformat import from_dict
 
-from course.grading.reasons import HIDDEN
+from course.checks import CheckFailed
+from course.grading.reasons import hidden_lines
 
 TOLD = "application/vnd.cnn-course.told+json"
 WHILE_GRADED = "application/vnd.cnn-course.while-graded+json"
 UNTOLD = "a check that is not shown does not hold"
-VALUE = re.compile(r"^(ok: .*): [^:\n]*$", re.M)  # of a check that holds
-EXPECTED = re.compile(r",? expected (?:[^.]|\.(?! |$))*")
+WITHHELD = "(its message is not shown: it could hold what a hidden test expects)"
 
 
 def told(result, source):
@@ -21,42 +21,40 @@ def told(result, source):
     Parameters
     ----------
     result : dict
-        From the grader kernel: "printed", "error", and "passed", for each check that holds its line
-        in the cell, what it printed, and that without the value.
+        From the grader kernel: "told", "items" and "error".
     source : str
         The test's whole text.
 
     Returns
     -------
-    list of dict
-        One output, or none where nothing in the test is hidden.
+    dict
+        An output that shows nothing. Its content: "printed", without what is not to be told, and
+        "items", what checks tell of it; "reason", the parts of what a check says where it fails;
+        whether that is "hidden"; and "secret", the class of an error whose message may not be told
+        then, or None.
     """
-    hidden = _hidden_lines(source)
-    if not hidden:
-        return []
-    lines = result["printed"].split("\n")
-    for number, line, short in result.get("passed", ()):
-        if number in hidden and line in lines:
-            lines[lines.index(line)] = short
-    error = result["error"]
-    content = {"printed": "\n".join(lines), "error": None}
+    hidden, error = hidden_lines(source), result["error"]
+    content = {"printed": result.get("told", ""), "items": result.get("items", [])}
+    content |= {"reason": None, "hidden": False, "secret": None}
     if error:
         # Of a line that cannot be told, the worse is taken.
-        is_hidden = error["line"] is None or error["line"] in hidden
-        content["error"] = _told_error(error) if is_hidden else error["message"]
-    return [_display({TOLD: content})]
+        lines = set(error["lines"]) or hidden
+        content["hidden"] = not lines.isdisjoint(hidden)
+        content["reason"] = error["parts"] or {"what": _sentence(error)}
+        content["secret"] = None if _may_be_told(error) else error["class"]
+    return _display({TOLD: content})
 
 
-def while_graded(output):
-    """Return the error that a student's cell raised in grading, as no output of the student's own.
+def while_graded(error):
+    """Return the output that holds an error of grading beside those that a student handed in.
 
     Parameters
     ----------
-    output : dict
-        An error output.
+    error : dict
+        An error output, of a student's cell.
     """
-    content = {"ename": output["ename"], "evalue": output["evalue"]}
-    text = "\n".join(["While this was graded:", *output["traceback"]])
+    content = {"ename": error["ename"], "evalue": error["evalue"]}
+    text = "\n".join(["While this was graded:", *error["traceback"]])
     return _display({"text/plain": text, WHILE_GRADED: content})
 
 
@@ -69,27 +67,33 @@ def for_students(outputs, hides, show_expected=False):
     hides : bool
         Whether part of the test is hidden.
     show_expected : bool
-        Whether all of the checks' words may be read.
+        Whether students may read all of a hidden check's words.
 
     Returns
     -------
     list of NotebookNode
-        What was printed, and an error without lines of code.
+        What was printed, errors without lines of code, the points, and what `said` returns; less
+        of a test that was graded before this was kept apart.
     """
-    said = next((each.data[TOLD] for each in outputs if TOLD in each.get("data", {})), None)
-    kept = []
+    known = said(outputs)
+    kept, content = [], {"items": known.get("items", []), "reason": None}
     for output in outputs:
         if TOLD in output.get("data", {}):
             continue
-        if output.output_type == "error":
-            if hides and not show_expected:
-                # One that was graded before this was kept apart is cut by its text.
-                output.evalue = said["error"] if said else EXPECTED.sub("", output.evalue)
-            output.traceback = [f"{output.ename}: {output.evalue}"]
-        elif output.output_type == "stream" and hides and not show_expected:
-            output.text = said["printed"] if said else VALUE.sub(r"\1", output.text)
+        if output.output_type == "stream" and hides and not show_expected:
+            output.text = known.get("printed", "")
+        elif output.output_type == "error":
+            content["reason"] = _reason(output, known, hides, show_expected)
+            output.evalue = str(CheckFailed(**content["reason"]))
+            not_yet = "Not yet: " if output.ename == "CheckFailed" else ""
+            output.traceback = [f"{not_yet}{output.evalue}"]
         kept.append(output)
-    return kept
+    return [*kept, from_dict(_display({TOLD: content}))]
+
+
+def said(outputs):
+    """Return what stands in a graded test's outputs for its student: "items" and the "reason"."""
+    return next((each.data[TOLD] for each in outputs if TOLD in each.get("data", {})), {})
 
 
 def own_outputs(outputs):
@@ -98,19 +102,35 @@ def own_outputs(outputs):
     return [each for each in outputs if WHILE_GRADED not in each.get("data", {})], raised
 
 
-def _told_error(error):
-    if error["class"] == "AssertionError" and not error["text"].startswith("assert"):
-        # A library's, which says what it desired; those of an assert are the instructor's words.
-        return UNTOLD
-    return error.get("told", error["message"]) or UNTOLD
+def _reason(output, known, hides, show_expected):
+    """Return the parts of a failed test's reason that may be read."""
+    if not known.get("reason"):
+        # NotGraded is said of a submission as a whole.
+        is_open = show_expected or not hides or output.ename == "NotGraded"
+        return {"what": output.evalue if is_open else UNTOLD}
+    reason = dict(known["reason"])
+    if known["hidden"] and not show_expected:
+        if known["secret"]:
+            return {"what": f"{known['secret']} {WITHHELD}"}
+        reason.pop("expected", None)
+    return reason
 
 
-def _hidden_lines(source):
-    lines = set()
-    for region in HIDDEN.finditer(source):
-        first = source.count("\n", 0, region.start()) + 1
-        lines |= set(range(first, first + region[0].count("\n") + 1))
-    return lines
+def _may_be_told(error):
+    """Return whether a hidden test's error says nothing of what the test expects."""
+    return bool(
+        error["parts"]
+        or error.get("from_student")  # `Reasons` has decided on it
+        or error["class"] in ("Stopped", "NameError")
+        # The words of an assert are the instructor's; a library's would say what it desired.
+        or (error["class"] == "AssertionError" and error["in_cell"])
+    )
+
+
+def _sentence(error):
+    if error["class"] == "Stopped":
+        return error["message"]
+    return ": ".join(filter(None, [error["class"], error["message"]]))
 
 
 def _display(data):

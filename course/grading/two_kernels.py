@@ -75,10 +75,10 @@ class _Grading:
     def __init__(self, job, zygote):
         deadline = time.monotonic() + job.limits.notebook_seconds
         self.job = job
-        self.student = StudentKernel(job, zygote, deadline)
+        self.reasons = Reasons(job)
+        self.student = StudentKernel(job, zygote, deadline, self.reasons)
         self.grader = GraderKernel(job, zygote, self.student, deadline)
         self.outcome = Outcome(job.digest())
-        self.reasons = Reasons(job)
 
     def run(self):
         """Run the cells that count, in their order."""
@@ -101,8 +101,7 @@ class _Grading:
     def _run_students(self, cell):
         error = self.student.run(_name(cell), cell["source"])
         if error and cell["index"] is not None:
-            output = _error_output(self.reasons.of_cell(error))
-            self.outcome.outputs[str(cell["index"])] = [telling.while_graded(output)]
+            self.outcome.outputs[str(cell["index"])] = [telling.while_graded(_error_output(error))]
         if cell["grade_id"] not in self.grader.own_cells:
             self.grader.give_back(names_in(cell["source"]).mentioned)
 
@@ -116,9 +115,9 @@ class _Grading:
             result = self.grader.test(name, test["source"])
         if result["error"]:
             result["error"] = self.reasons.of_test(result["error"], test["source"])
-        told = telling.told(result, test["source"])
         self.reasons.note(test["source"])
-        self.outcome.outputs[str(cell["index"])] = _test_outputs(result, test) + told
+        told = telling.told(result, test["source"])
+        self.outcome.outputs[str(cell["index"])] = [*_test_outputs(result, test), told]
 
 
 def _left_out(job):

@@ -142,12 +142,13 @@ def _number(value):
 def describe(error, cell_name):
     """Return an exception as data: its class, its message, where in the cell, and that line."""
     kind = type(error)
-    lines, text = [], ""
+    lines, text, in_cell = [], "", False
     if isinstance(error, SyntaxError):
         lines, text = [error.lineno], (error.text or "").strip()
     else:
         for frame in traceback.extract_tb(error.__traceback__):
-            if frame.filename == f"<{cell_name}>":
+            in_cell = frame.filename == f"<{cell_name}>"
+            if in_cell:
                 lines.append(frame.lineno)
                 text = (linecache.getline(frame.filename, frame.lineno) or "").strip()
     parts = None
@@ -167,6 +168,7 @@ def describe(error, cell_name):
         "line": lines[-1] if lines else None,
         # From the outermost frame inwards: a line of the cell may have called another one.
         "lines": lines,
+        "in_cell": in_cell,  # and not in what the cell calls
         "text": printable(text)[:200],
         # Its words are a student's, who may have put there what a test handed in.
         "from_student": bool(getattr(error, "from_student", False)),

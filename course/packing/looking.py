@@ -1,12 +1,15 @@
 """What a student should know before handing in, told from the notebook and what was run."""
 
 import itertools
+import json
 
 TEXT_STUB = "*Write your answer here.*"
 CODE_STUB = "raise NotImplementedError("
+CODE_HINT = "# Your code here"
 SAVED_AGO = 60  # seconds after which something may have been written that is not in the file
 MAX_MB = 20
 RUN_ALL = "Restart the kernel and run all cells"
+SAVE = "Save (Ctrl+S), then run this cell again"
 
 
 def look(notebook, executed, this="packing.pack("):
@@ -28,31 +31,38 @@ def look(notebook, executed, this="packing.pack("):
     cells = notebook.cells
     places = [n for n, cell in enumerate(cells) if _is_code(cell) and this in cell["source"]]
     before = cells[: places[-1]] if places else cells
-    found = [_look_at_order(before, executed), _look_at_errors(before), _look_at_answers(cells)]
-    if notebook.saved_ago is not None and notebook.saved_ago > SAVED_AGO:
-        minutes = max(1, round(notebook.saved_ago / 60))
-        found.append(
-            (
-                False,
-                f"the file was saved {minutes} minute{'s' * (minutes > 1)} ago: what you have"
-                " written since is not in it. Save (Ctrl+S), then run this cell again.",
-            )
-        )
-    size = len(notebook.content) / 2**20
-    if size > MAX_MB:
-        found.append(
-            (
-                False,
-                f"the notebook has {size:.0f} MB, most of it outputs, which some platforms refuse:"
-                " clear the largest outputs and save.",
-            )
-        )
-    return found
+    found = [
+        _look_at_saving(notebook, executed, this),
+        _look_at_order(before, executed),
+        _look_at_errors(before),
+        _look_at_answers(cells),
+        _look_at_size(notebook),
+    ]
+    return [each for each in found if each]
 
 
 def empty_answers(cells):
     """Return the headings of the exercises whose answer is still as it came, or empty."""
     return list(dict.fromkeys(_heading(cells, n) for n, cell in enumerate(cells) if _is_open(cell)))
+
+
+def _look_at_saving(notebook, executed, this):
+    """Tell what of the page is not in the file, as far as that can be told."""
+    if notebook.saved_ago is None:
+        return None
+    later = executed[notebook.newest_run(executed) :]
+    if any(text.strip() and this not in text for text in later):
+        return False, (
+            f"the file does not hold what you ran last. {SAVE}.\n"
+            "  If this line stays: restart the kernel, run all cells, and save."
+        )
+    if notebook.saved_ago <= SAVED_AGO:
+        return None
+    minutes = max(1, round(notebook.saved_ago / 60))
+    return False, (
+        f"the file was saved {minutes} minute{'s' * (minutes > 1)} ago: what you have written"
+        f" since is not in it. {SAVE}."
+    )
 
 
 def _look_at_order(cells, executed):
@@ -62,13 +72,13 @@ def _look_at_order(cells, executed):
     last = {text.strip(): number for number, text in enumerate(executed)}
     for place, text in code:
         if text not in last:
-            return False, f"{_named(cells, place)} was not run as it stands in the file. {RUN_ALL}."
+            return False, f"not run as it stands in the file: {_named(cells, place)}. {RUN_ALL}."
     texts = [text for _, text in code]
     # Of the same text twice, nothing says which was run last.
     single = [(place, text) for place, text in code if texts.count(text) == 1]
     for (_, one), (place, two) in itertools.pairwise(single):
         if last[one] > last[two]:
-            return False, f"{_named(cells, place)} was not run after those above it. {RUN_ALL}."
+            return False, f"not run after those above it: {_named(cells, place)}. {RUN_ALL}."
     return True, "all cells were run, from the top to the bottom"
 
 
@@ -77,7 +87,7 @@ def _look_at_errors(cells):
         outputs = cell.get("outputs") if _is_code(cell) else None
         for output in outputs if isinstance(outputs, list) else ():
             if isinstance(output, dict) and output.get("output_type") == "error":
-                return False, f"{_named(cells, place)} ends with an error."
+                return False, f"ends with an error: {_named(cells, place)}."
     return True, "no cell ends with an error"
 
 
@@ -88,17 +98,32 @@ def _look_at_answers(cells):
     return False, "\n  - ".join(["not answered yet:", *found])
 
 
+def _look_at_size(notebook):
+    size = len(notebook.content) / 2**20
+    if size <= MAX_MB:
+        return None
+    cells = notebook.cells
+    sizes = {n: len(json.dumps(cell)) for n, cell in enumerate(cells)}
+    largest = sorted(sizes, key=sizes.get, reverse=True)[:3]
+    named = [_named(cells, n).replace("\n ", "") for n in largest if sizes[n] > 2**20]
+    words = f"the notebook has {size:.0f} MB, which some platforms refuse. Clear the outputs of"
+    return False, "\n  - ".join([words, *named])
+
+
 def _is_code(cell):
     return cell.get("cell_type") == "code"
 
 
 def _is_open(cell):
     text = cell["source"].strip()
-    if _is_code(cell):
-        return CODE_STUB in text and "# Your code here" in text
     described = cell["metadata"].get("nbgrader") if isinstance(cell["metadata"], dict) else None
-    is_answer = isinstance(described, dict) and described.get("solution")
-    return text == TEXT_STUB or bool(is_answer and not text)
+    is_answer = isinstance(described, dict) and described.get("solution") is True
+    if not _is_code(cell):
+        return text == TEXT_STUB or (is_answer and not text)
+    # Where the metadata are lost, only the whole stub tells an answer from other code.
+    is_stub = CODE_STUB in text and (is_answer or CODE_HINT in text)
+    is_empty = all(line.lstrip().startswith("#") for line in text.splitlines() if line.strip())
+    return is_stub or (is_answer and is_empty)
 
 
 def _heading(cells, place):
@@ -112,5 +137,5 @@ def _heading(cells, place):
 
 
 def _named(cells, place):
-    first = cells[place]["source"].strip().splitlines()[0][:50]
-    return f"the cell that begins with `{first}`, under {_heading(cells, place)!r},"
+    first = next(iter(cells[place]["source"].strip().splitlines()), "")[:50]
+    return f"the cell `{first}`\n  under {_heading(cells, place)}"

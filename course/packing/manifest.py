@@ -3,6 +3,8 @@
 import hashlib
 import json
 
+from course.evidence.forms import shown
+
 MANIFEST = "hand-in.json"
 MAX_BYTES = 2**16
 TEXTS = ("assignment", "student", "version", "profile", "backend", "device", "packed_at")
@@ -56,11 +58,12 @@ def read_manifest(files):
     there = {name: files[name] for name in files if name != MANIFEST}
     real = {name: hashlib.sha256(there[name]).hexdigest() for name in sorted(there)}
     changed = sorted(name for name in real if name in sums and sums[name] != real[name])
-    gone = sorted(str(name)[:100] for name in sums if name not in real)
+    gone = sorted(name for name in sums if name not in real)
     added = sorted(name for name in real if name not in sums)
     for what, names in (("changed", changed), ("missing", gone), ("added", added)):
         if names:
-            found["problems"].append(f"{what} since it was packed: {', '.join(names[:5])}")
+            words = ", ".join(shown(name) for name in names[:5])
+            found["problems"].append(f"{what} since it was packed: {words}")
     if not found["problems"]:
         found["checksum"] = _short_sum(real)
     return found
@@ -82,5 +85,6 @@ def _text(value):
 
 def _short_sum(sums):
     lines = "".join(f"{name}\0{sums[name]}\n" for name in sorted(sums))
-    digits = hashlib.sha256(lines.encode()).hexdigest()[:8]
+    # The names in an archive need not be text that can be encoded.
+    digits = hashlib.sha256(lines.encode(errors="backslashreplace")).hexdigest()[:8]
     return f"{digits[:4]}-{digits[4:]}"

@@ -19,20 +19,44 @@ class OwnNotebook:
         Of its file.
     cells : list of dict
         Its cells, their texts joined.
+    name : str
+        What its file is called; "" where it is read from the page itself.
     saved_ago : float or None
         Seconds since it was saved; None where it is read from the page itself.
     """
 
     content: bytes
     cells: list
+    name: str = ""
     saved_ago: float | None = None
+
+    @property
+    def is_for_instructors(self):
+        """Whether hidden tests stand in it: they must not get into what is handed in."""
+        return any("### BEGIN HIDDEN TESTS" in cell["source"] for cell in self.cells)
+
+    def newest_run(self, executed):
+        """Return the number of the last run that the file holds; 0 if it holds none of `executed`.
+
+        A cell that is saved after it was run carries the number of its run.
+        """
+        return max(
+            (
+                number
+                for cell in self.cells
+                if isinstance(number := cell.get("execution_count"), int)
+                and 0 < number <= len(executed)
+                and executed[number - 1].strip() == cell["source"].strip()
+            ),
+            default=0,
+        )
 
 
 def read(executed):
     """Return the running notebook, or None where it cannot be read.
 
-    Colab is asked for it; Jupyter and VS Code say which file it is; elsewhere the one notebook in
-    this folder that holds what was run is taken.
+    Colab is asked for it; Jupyter and VS Code say which file it was when the kernel started;
+    elsewhere a notebook in this folder that holds what was run is taken.
 
     Parameters
     ----------
@@ -46,13 +70,18 @@ def read(executed):
     content = _from_colab()
     if content is not None:
         return _parse(content)
-    for path in _named():
-        found = _from_file(path)
-        if found and _shared(found, executed) > 0:
-            return found
-    candidates = [_from_file(path) for path in sorted(Path().glob("*.ipynb"))]
-    candidates = [each for each in candidates if each and _shared(each, executed) > 0.5]
-    return candidates[0] if len(candidates) == 1 else None
+    named = _fitting(_named(), executed, more_than=0)
+    here = _fitting(sorted(Path().glob("*.ipynb")), executed, more_than=0.5)
+    best = max(here, key=lambda each: (each.newest_run(executed), -each.saved_ago), default=None)
+    if not named:
+        return best
+    # "Save as" leaves the old file behind, and the kernel is still told of that one.
+    is_newer = (
+        best
+        and best.newest_run(executed) > named[0].newest_run(executed)
+        and best.saved_ago < named[0].saved_ago
+    )
+    return best if is_newer else named[0]
 
 
 def _from_colab():
@@ -85,6 +114,7 @@ def _from_file(path):
     try:
         found = _parse(path.read_bytes())
         if found:
+            found.name = path.name
             found.saved_ago = max(0.0, time.time() - path.stat().st_mtime)
         return found
     except OSError:
@@ -102,15 +132,12 @@ def _parse(content):
     return OwnNotebook(content, cells)
 
 
-def _shared(notebook, executed):
-    """Return which share of what was run stands in a notebook; 0 for one that papermill makes."""
-    if any("injected-parameters" in _tags(cell) for cell in notebook.cells):
-        return 0.0
-    texts = {cell["source"].strip() for cell in notebook.cells}
+def _fitting(paths, executed, *, more_than):
+    """Return the notebooks in which more than a share of what was run stands."""
     run = {text.strip() for text in executed} - {""}
-    return len(run & texts) / max(len(run), 1)
-
-
-def _tags(cell):
-    metadata = cell["metadata"]
-    return metadata.get("tags") or [] if isinstance(metadata, dict) else []
+    return [
+        found
+        for found in map(_from_file, paths)
+        if found
+        and len(run & {cell["source"].strip() for cell in found.cells}) > more_than * len(run)
+    ]

@@ -37,7 +37,10 @@ def test_an_error_is_data(kernel):
     assert error == {
         "class": "ZeroDivisionError",
         "message": "division by zero",
+        "parts": None,
         "line": 3,
+        "lines": [3],
+        "in_cell": True,
         "text": "x / 0",
         "from_student": False,
     }
@@ -57,7 +60,9 @@ def test_a_check_is_known_by_its_name(kernel):
     source = "from course import checks\nchecks.equal('x', 1, 2, 'Count again.')"
     error = run(kernel, source)["error"]
     assert error["class"] == "CheckFailed"
-    assert error["message"].endswith("Count again.")
+    assert error["message"] == "x: got 1, expected 2. Count again."
+    parts = {"what": "x", "came": "got 1", "expected": "expected 2", "hint": "Count again."}
+    assert error["parts"] == parts
 
 
 @pytest.mark.parametrize("leave", ["raise SystemExit(3)", "raise KeyboardInterrupt", "exit()"])

@@ -1,0 +1,1 @@
+"""Submissions that are remarkably alike, listed for a person to look at."""
