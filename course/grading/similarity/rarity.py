@@ -7,7 +7,7 @@ student:
 
 - code: answers whose tokens are nearly the same whatever names and layout are, all of them added,
   since one of them alone says little of a short exercise;
-- odd: the most unusual piece of code that both wrote, two tokens long, such as a wrong number;
+- odd: the most unusual token that both wrote in one place, such as a wrong number;
 - names: the most unusual name in each answer; variables are the student's own choice;
 - comments, words: passages of so many words, which nobody finds twice by chance.
 
@@ -25,9 +25,7 @@ from course.grading.similarity.pieces import grams
 COMMON = 2.0  # bits
 NEARLY = 0.8  # share of the grams of both
 STEPS = {"code": 3, "odd": 1, "names": 1, "comments": 2, "words": 5}  # pieces of a gram
-PASSAGE = (
-    0.25  # of the bits counts for each word, since a word is no choice where the last is known
-)
+PASSAGE = 0.25  # of the bits of each word: where one knows the last word, the next is half a choice
 # Bits of a passage that only two have, in however small a class: rare in any language. One less
 # for each time that twice as many have it.
 FLOOR = 4.0
@@ -45,8 +43,10 @@ class Place:
         By student.
     holders : dict of tuple to set of int
         Gram to those who wrote it; grams of the release are left out.
-    usual : set of tuple
-        Grams of the solution, which many find by themselves.
+    known, usual : set of tuple
+        Grams of the release, and of the solution, which many find by themselves.
+    others, finders : float
+        How many wrote here beside two of them, and for how many the solution counts.
     """
 
     def __init__(self, view, written, released=(), solution=()):
@@ -59,14 +59,13 @@ class Place:
                 if gram not in self.known:
                     self.holders[gram].add(student)
         self.others = max(len(written) - 2, 0)
+        # The solution counts as a tenth of the class, that is there even if nobody wrote it.
+        self.finders = max(1.0, self.others / 10)
         self._first = _first_of_same(written) if view == "words" else {}
 
-    def bits(self, also, gram=None):
+    def bits(self, also):
         """Return how rare it is, beside two students, if so many others wrote it."""
-        # The solution counts as a tenth of the class, that is there even if nobody wrote it.
-        finders = max(1.0, self.others / 10)
-        also += finders * (gram in self.usual)
-        return math.log2((self.others + finders + 1) / (also + 1))
+        return math.log2((self.others + self.finders + 1) / (also + 1))
 
     def also(self, gram):
         """Return how many wrote a gram beside two who did."""
@@ -82,22 +81,31 @@ class Place:
 
 def code_points(place, count):
     """Return the points of code that is nearly the same, and how alike it is: two tables."""
-    points, alike = np.zeros((count, count)), likeness(place, count)
+    points, alike, like_solution = np.zeros((count, count)), *likeness(place, count)
     for one, other in zip(*np.nonzero(np.triu(alike >= NEARLY, 1)), strict=True):
-        least = alike[one, other] - 1e-9
-        also = np.count_nonzero((alike[one] >= least) & (alike[other] >= least)) - 2
+        also = others_like(alike, one, other)
+        if min(like_solution[one], like_solution[other]) >= NEARLY:
+            also += place.finders
         # An answer that half of the class has says little, but many such answers say something.
-        points[one, other] = points[other, one] = max(0.0, place.bits(max(also, 0)) - 1)
+        points[one, other] = points[other, one] = max(0.0, place.bits(also) - 1)
     return points, alike
 
 
+def others_like(alike, one, other):
+    """Return how many are as like both as these two are like each other."""
+    least = alike[one, other] - 1e-9
+    return max(np.count_nonzero(np.minimum(alike[one], alike[other]) >= least) - 2, 0)
+
+
 def likeness(place, count):
-    """Return for each pair the share of the grams that both wrote, twice over both (Dice)."""
-    has = np.zeros((count, max(len(place.holders), 1)), dtype=np.float32)
-    for column, holders in enumerate(place.holders.values()):
+    """Return for each pair, and for each with the solution, the share of what both wrote (Dice)."""
+    has = np.zeros((count + 1, max(len(place.holders), 1)), dtype=np.float32)
+    for column, (gram, holders) in enumerate(place.holders.items()):
         has[sorted(holders), column] = 1
+        has[count, column] = gram in place.usual
     sizes = has.sum(axis=1)
-    return 2 * (has @ has.T) / np.maximum(sizes[:, None] + sizes, 1)
+    shares = 2 * (has @ has.T) / np.maximum(sizes[:, None] + sizes, 1)
+    return shares[:count, :count], shares[count, :count]
 
 
 def odd_points(place, count):
@@ -134,7 +142,7 @@ def passage_points(place, count):
 def worth(place, gram):
     """Return the bits of a gram that two have written."""
     also = place.also(gram)
-    bits = place.bits(also, gram)
+    bits = place.bits(also + place.finders * (gram in place.usual))
     if place.view in ("comments", "words"):
         bits = max(bits, FLOOR - math.log2(also + 1))
     return _beyond(bits)

@@ -6,6 +6,7 @@ from pathlib import Path
 
 import numpy as np
 
+from course.grading.scores import students_of
 from course.grading.similarity import comparing, own_work, page, trainings, wording
 from course.kernels.shell import printable
 
@@ -96,7 +97,7 @@ def look(root, name, most):
         )
         for group in comparing.groups(points, most)
     ]
-    students = sorted({work.student for work in works})
+    students = students_of(root, "submitted", name)
     evidence = [printable(line) for line in trainings.same(root, name, students)]
     summary = _summary(len(works), points)
     path = Path(root, "build", "similar", f"{name}.html")

@@ -2,11 +2,9 @@
 
 from difflib import SequenceMatcher
 
-import numpy as np
-
 from course.grading.similarity.own_work import ADDED
 from course.grading.similarity.pieces import grams
-from course.grading.similarity.rarity import worth
+from course.grading.similarity.rarity import others_like, worth
 from course.kernels.shell import printable
 
 MOST_NAMES = 4
@@ -44,10 +42,10 @@ def remarkable_places(found, view, one, other):
 def _code(found, one, other):
     kinds, counts = {SAME: [], BUT_NAMES: [], NEARLY_SAME: []}, []
     for name in remarkable_places(found, "code", one, other):
-        place, alike = found.places[name, "code"], found.alike[name]
         kinds[_kind(found, name, one, other)].append(name)
-        both = np.minimum(alike[one], alike[other]) >= alike[one, other] - 1e-9
-        counts.append((max(np.count_nonzero(both) - 2, 0), place.others))
+        counts.append(
+            (others_like(found.alike[name], one, other), found.places[name, "code"].others)
+        )
     told = "; ".join(f"that of {listed(names)} {kind}" for kind, names in kinds.items() if names)
     fewest, class_size = min(counts)
     most = max(counts)[0]
