@@ -23,10 +23,15 @@ COLAB = """
 import json, pathlib, sys, types
 def blocking_request(request_type, request="", timeout_sec=5, parent=None):
     assert request_type == "get_ipynb"
-    return {"ipynb": json.loads(pathlib.Path("page.txt").read_text())}
+    page = pathlib.Path("page.txt")
+    return {"ipynb": json.loads(page.read_text())} if page.exists() else None  # it timed out
+def download(filename):
+    if not pathlib.Path(filename).exists():
+        raise FileNotFoundError(filename)
+    print("downloading", filename)
 google, colab = types.ModuleType("google"), types.ModuleType("google.colab")
 colab._message = types.SimpleNamespace(blocking_request=blocking_request)
-colab.files = types.SimpleNamespace(download=lambda path: print("downloading", path))
+colab.files = types.SimpleNamespace(download=download)
 google.colab = colab
 sys.modules |= {"google": google, "google.colab": colab}
 """
@@ -206,6 +211,18 @@ def test_on_colab_the_page_itself_is_packed_and_downloaded(run, tmp_path):
     assert "look" not in said
     assert "downloading small-hand-in.zip" in said
     assert json.loads(packed(tmp_path)["small.ipynb"])["cells"] == cells
+
+
+def test_where_colab_does_not_answer_the_student_downloads_the_notebook(run):
+    cells = [cell("code", COLAB, "colab"), *notebook_of(ANSWER)]
+    assert "cannot be read from here. Save it, download it" in run(cells, file=[], told="")
+
+
+def test_an_archive_that_cannot_be_written_is_one_sentence_and_leaves_nothing(run, tmp_path):
+    (tmp_path / "small-hand-in.zip").mkdir()
+    assert "CourseError: " in (said := run(notebook_of(ANSWER)))
+    assert "small-hand-in.zip cannot be written" in said
+    assert not list(tmp_path.glob("*.part"))
 
 
 def test_in_vs_code_the_file_that_it_names_is_packed(run, tmp_path):

@@ -1,5 +1,6 @@
 """The call that stands in the last cell of a notebook."""
 
+import contextlib
 import io
 import itertools
 import os
@@ -126,6 +127,8 @@ def _write(archive, files, described):
         unfinished.write_bytes(packed.getvalue())
         unfinished.replace(archive)
     except OSError as error:
+        with contextlib.suppress(OSError):
+            unfinished.unlink()
         raise CourseError(
             f"{archive.resolve()} cannot be written ({error.strerror}): make room in its folder or"
             " make it writable, then run this cell again."
