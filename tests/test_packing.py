@@ -7,6 +7,7 @@ import time
 import zipfile
 
 import nbformat
+import numpy as np
 import pytest
 from nbclient import NotebookClient
 
@@ -255,6 +256,27 @@ def test_missing_evidence_is_told_and_what_is_there_is_packed(run, tmp_path):
     (tmp_path / "evidence" / "iii.npz").symlink_to("/etc/passwd")
     assert "look: " in run(cells)
     assert packed(tmp_path).keys() == {"small.ipynb", "evidence/iii.json", "hand-in.json"}
+
+
+@pytest.mark.parametrize(
+    ("profile", "words"),
+    [
+        ("gpu", "ok: evidence of 1 training (gpu profile)"),
+        ("smoke", "look: the evidence is not of a real training"),
+        (["gpu"], "look: the evidence is not of a real training"),
+    ],
+)
+def test_evidence_is_packed_and_its_profile_told(run, tmp_path, profile, words):
+    folder = tmp_path / "evidence"
+    folder.mkdir()
+    (folder / "iii.json").write_text(json.dumps({"name": "III", "profile": profile}))
+    np.savez(folder / "iii.npz", weight_0=np.ones(3, "<f2"))
+    (folder / "notes.txt").write_text("mine")
+    assert words in run(notebook_of(ANSWER, pack=PACK.replace(")", ", evidence=True)")))
+    files = packed(tmp_path)
+    assert files.keys() == {"small.ipynb", "evidence/iii.json", "evidence/iii.npz", "hand-in.json"}
+    assert files["evidence/iii.npz"] == (folder / "iii.npz").read_bytes()
+    assert packing.read_manifest(files)["checksum"]
 
 
 HIDDEN = cell(

@@ -90,7 +90,9 @@ def _evidence():
     if not profiles <= REAL:
         _say(False, "the evidence is not of a real training: train in the cpu or gpu profile.")
     elif not found["problems"]:
-        _say(True, f"evidence of {len(found['metrics'])} trainings ({', '.join(sorted(profiles))})")
+        count = len(found["metrics"])
+        trainings = f"{count} training{'s' * (count > 1)}"
+        _say(True, f"evidence of {trainings} ({', '.join(sorted(profiles))} profile)")
     paths = sorted(itertools.islice(Path(EVIDENCE).glob("*"), MAX_ENTRIES))
     return {f"{EVIDENCE}/{path.name}": path.read_bytes() for path in paths if _is_plain(path)}
 
