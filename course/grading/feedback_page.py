@@ -12,9 +12,10 @@ from course.grading import feedback_text, telling
 from course.grading.submissions import BEFALL
 
 HEADING = re.compile(r"^#{1,6}\s+(.+?)\s*$", re.M)
+TITLE = re.compile(r"^#\s+(.+?)\s*$", re.M)
 POINTS = re.compile(r"\s*\([^()]*\bpoints?\b[^()]*\)$")
 # What `checks.tell` says of what lost nothing, and of the points in all.
-NOT_LOST = re.compile(r"ok: |[^:]*: right\.|[\d.]+ of [\d.]+ points\.$")
+NOT_LOST = re.compile(r"ok: |[^:]*: right\.|.*: right\.$|[\d.]+ of [\d.]+ points\.$")
 FULL, PART, NONE, WAITING = "full", "part", "none", "waiting"
 WORDS = {FULL: "right", PART: "partly right", NONE: "not yet", WAITING: "waits for a person"}
 SIGNS = {FULL: "✓", PART: "◐", NONE: "✗", WAITING: "…"}
@@ -112,6 +113,7 @@ def render(nb, known):
     first = nb.cells[0].source if nb.cells else ""
     if first.startswith(BEFALL):
         notes.insert(0, (first.replace("*", "").replace("&lt;", "<"), None))
+    title = next((TITLE.search(each.source) for each in nb.cells if TITLE.match(each.source)), None)
     cells = [
         _cell(cell, f"cell-{number}", parts)
         for number, cell in enumerate(nb.cells)
@@ -120,7 +122,7 @@ def render(nb, known):
     return _template().render(
         assignment=known["assignment"],
         student=known["student"],
-        title=next(iter(filter(None, titles)), known["assignment"]),
+        title=title[1] if title else known["assignment"],
         score=max(0.0, known["score"]),
         points=known["max_score"],
         penalty=known["late_penalty"],
@@ -184,11 +186,13 @@ def _reasons(cell):
         return [{"what": "There is no answer, or none that counts."}] if nothing else []
     said = telling.said(cell.outputs)
     if said.get("reason"):
-        return [said["reason"]]
+        # Of a submission that was not graded, a note says it once.
+        is_said = any(each.get("ename") == "NotGraded" for each in cell.outputs)
+        return [] if is_said else [said["reason"]]
     items = [item for item in said.get("items", []) if not NOT_LOST.match(item)]
     if not items:  # told in other words
         printed = "".join(each.text for each in cell.outputs if each.output_type == "stream")
-        items = [line for line in printed.splitlines() if line.strip()]
+        items = [line for line in printed.splitlines() if line.strip()] or [telling.UNTOLD]
     return [{"what": item} for item in items]
 
 

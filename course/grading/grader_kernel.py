@@ -170,5 +170,6 @@ class GraderKernel:
 
 
 def _failure(message):
-    error = {"class": "Stopped", "message": message, "line": None, "lines": [], "text": ""}
+    where = {"line": None, "lines": [], "text": "", "in_cell": False}
+    error = {"class": "Stopped", "message": message, "parts": None, **where}
     return {"printed": "", "error": error, "value": None}

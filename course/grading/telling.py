@@ -11,7 +11,7 @@ from course.grading.reasons import hidden_lines
 
 TOLD = "application/vnd.cnn-course.told+json"
 WHILE_GRADED = "application/vnd.cnn-course.while-graded+json"
-UNTOLD = "a check that is not shown does not hold"
+UNTOLD = "A check that is not shown does not hold."
 WITHHELD = "(its message is not shown: it could hold what a hidden test expects)"
 
 
@@ -40,7 +40,7 @@ def told(result, source):
         # Of a line that cannot be told, the worse is taken.
         lines = set(error["lines"]) or hidden
         content["hidden"] = not lines.isdisjoint(hidden)
-        content["reason"] = error["parts"] or {"what": _sentence(error)}
+        content["reason"] = error["parts"] or {"what": _sentence(error, content["hidden"])}
         content["secret"] = None if _may_be_told(error) else error["class"]
     return _display({TOLD: content})
 
@@ -127,9 +127,11 @@ def _may_be_told(error):
     )
 
 
-def _sentence(error):
+def _sentence(error, is_hidden):
     if error["class"] == "Stopped":
         return error["message"]
+    if error["class"] == "AssertionError" and not error["message"]:
+        return UNTOLD if is_hidden else f"This does not hold: {error['text']}"
     return ": ".join(filter(None, [error["class"], error["message"]]))
 
 

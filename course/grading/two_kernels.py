@@ -135,7 +135,7 @@ def without_hidden(source):
 def not_graded(job, reason):
     """Return the outcome of a job that could not be run: each test fails with the reason."""
     outcome = Outcome(job.digest(), reason=reason)
-    error = {"class": NOT_GRADED, "message": reason, "line": None, "lines": [], "text": ""}
+    error = {"class": NOT_GRADED, "message": reason, "line": None, "text": ""}
     for cell in job.cells:
         if job.kit.is_test(cell["grade_id"]):
             outcome.outputs[str(cell["index"])] = [_error_output(error)]
