@@ -13,6 +13,7 @@ from pathlib import Path
 from nbgrader.utils import temp_attrs
 
 from course.grading.coursework import first_error, open_api
+from course.kernels import confine
 from course.kernels.lock import alone
 from course.kernels.shell import printable
 
@@ -75,27 +76,38 @@ def _side_by_side(root, stage, wanted, workers):
         for name, student in wanted:
             yield _write_page(root, stage, name, student)
         return
+    lost = []
+    for name, student, page in _in_processes(root, stage, wanted, workers):
+        if page:
+            yield page
+        else:
+            lost.append((name, student))
+    # A process that was ended takes those with it that wait. Each is tried again by itself.
+    for each in lost:
+        for name, student, page in _in_processes(root, stage, [each], 1):
+            yield page or _failed(
+                name, student, "its process was ended: see what is left of memory"
+            )
+
+
+def _in_processes(root, stage, wanted, workers):
+    """Yield assignment, student and page as each is done; no page where its process was ended."""
     # Processes, since nbgrader keeps a working directory; forked, since its import takes seconds.
     context = multiprocessing.get_context("fork")
-    with ProcessPoolExecutor(min(workers, len(wanted)), context, _leave_stopping) as pool:
-        jobs = {
-            pool.submit(_write_page, root, stage, name, student): (name, student)
-            for name, student in wanted
-        }
+    with ProcessPoolExecutor(min(workers, len(wanted)), context, _follow_command) as pool:
+        jobs = {pool.submit(_write_page, root, stage, *each): each for each in wanted}
         try:
             for job in as_completed(jobs):
-                try:
-                    yield job.result()
-                except BrokenProcessPool:
-                    name, student = jobs[job]
-                    yield _failed(name, student, "its process was ended: run it again")
+                broken = isinstance(job.exception(), BrokenProcessPool)
+                yield *jobs[job], None if broken else job.result()
         finally:
             pool.shutdown(cancel_futures=True)
 
 
-def _leave_stopping():
-    """Leave Ctrl-C to the command, which lets the pages end that are under way."""
+def _follow_command():
+    """Leave Ctrl-C to the command, which lets end what is under way, and end where it ends."""
     signal.signal(signal.SIGINT, signal.SIG_IGN)
+    confine.end_with_parent()
 
 
 def _write_page(root, stage, name, student):

@@ -11,6 +11,7 @@ import pytest
 from nbgrader.api import Gradebook
 
 from course.grading.telling import TOLD
+from course.kernels.lock import alone
 from tests.attacks.watching import scripts
 from tests.conftest import BIN, cell, write_notebook
 from tests.submissions import ROOT
@@ -239,6 +240,13 @@ def test_a_page_that_cannot_be_written_is_a_sentence_and_stops_no_other(
         str(page_of(copy, student)) for student in ("stops", "wrong")
     ]
     assert not (copy / "build" / "feedback" / "stage").exists()
+
+
+def test_two_commands_do_not_write_pages_at_once(graded, course_command):
+    with alone(graded / "build" / "feedback", "busy"):
+        second = course_command("-C", graded, "feedback", NAME)
+    assert second.returncode == 1 and not second.stdout
+    assert re.fullmatch(r"course: another course feedback is writing pages of .*\n", second.stderr)
 
 
 @pytest.mark.browser
