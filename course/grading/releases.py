@@ -33,7 +33,8 @@ def build(root, name):
         refuses the source notebook; the reason is in the message.
     """
     lint.check(source_notebook(root, name))
-    target = Path(root, "release", name)
+    # nbgrader takes a path that is not absolute for one below the course directory.
+    target = Path(root, "release", name).resolve()
     target.parent.mkdir(exist_ok=True)
     with tempfile.TemporaryDirectory(prefix=".building-", dir=target.parent) as workshop:
         fresh = _generate(root, name, Path(workshop, "new"))

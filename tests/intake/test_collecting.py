@@ -3,8 +3,8 @@
 import csv
 import itertools
 import json
+import resource
 import shutil
-import time
 import unicodedata
 from dataclasses import dataclass
 
@@ -396,12 +396,13 @@ def test_a_class_of_200_is_collected_in_a_minute_and_every_file_accounted_for(ro
     damaged = {archives.moodle("Cut Short", 9000, FILE): WHOLE[: len(WHOLE) // 2]}
     packed, files = archives.class_of(199, NOTEBOOK, FILE, NAME, damaged=0.1)
     packed["cut.zip"] = zipped(damaged)
-    start = time.perf_counter()
+    start = processor_seconds()
     for name, content in packed.items():
         (root.parent / name).write_bytes(content)
         done = course_command("-C", root, "collect", root.parent / name)
         assert done.returncode == (1 if name == "cut.zip" else 0), done.stdout + done.stderr
-    assert time.perf_counter() - start < 60
+    # What it takes alone: other tests may have the cores.
+    assert processor_seconds() - start < 60
     rows = []
     for table in (root / "build" / "intake").rglob("table.csv"):
         rows += csv.DictReader(table.read_text(encoding="utf-8").splitlines())
@@ -451,6 +452,12 @@ def test_another_submission_is_graded_anew(root, collect, course_command, small_
     write_notebook(path, [answer("x = 3"), TEST])
     assert course_command("-C", course, "collect", root.parent / "in", "--force").returncode == 0
     assert " 1/1 " in course_command("-C", course, "grade").stdout
+
+
+def processor_seconds():
+    """Return what the commands that have ended took of the processor."""
+    used = resource.getrusage(resource.RUSAGE_CHILDREN)
+    return used.ru_utime + used.ru_stime
 
 
 TEST = cell("code", "assert x == 3", "test_x", points=1)
