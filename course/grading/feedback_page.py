@@ -113,7 +113,8 @@ def render(nb, known):
     first = nb.cells[0].source if nb.cells else ""
     if first.startswith(BEFALL):
         notes.insert(0, (first.replace("*", "").replace("&lt;", "<"), None))
-    title = next((TITLE.search(each.source) for each in nb.cells if TITLE.match(each.source)), None)
+    texts = [each.source for each in nb.cells if each.cell_type == "markdown"]
+    title = next(filter(None, map(TITLE.search, texts)), None)
     cells = [
         _cell(cell, f"cell-{number}", parts)
         for number, cell in enumerate(nb.cells)
@@ -203,10 +204,11 @@ def _notes(exercises, titles, while_graded):
     """
     left = []
     lost = [each for each in exercises if each.state in (PART, NONE)]
+    reasons = [reason["what"] for each in lost for part in each.parts for reason in part.reasons]
     for number, error in while_graded:
         text = f"{error['ename']}: {error['evalue']}"
         note = f"While this was graded, this cell failed: {text}", f"cell-{number}"
-        if text in str([part.reasons for each in lost for part in each.parts]):
+        if any(text in reason for reason in reasons):
             continue  # its test says so itself
         under = [each for each in exercises if each.title == titles[number]]
         if not under and lost:
