@@ -1,11 +1,11 @@
 """The call that stands in the last cell of a notebook."""
 
-import contextlib
 import io
 import itertools
 import os
 import time
 import zipfile
+from contextlib import suppress
 from pathlib import Path
 
 from course import evidence as evidences
@@ -129,7 +129,7 @@ def _write(archive, files, described):
         unfinished.write_bytes(packed.getvalue())
         unfinished.replace(archive)
     except OSError as error:
-        with contextlib.suppress(OSError):
+        with suppress(OSError):
             unfinished.unlink()
         raise CourseError(
             f"{archive.resolve()} cannot be written ({error.strerror}): make room in its folder or"
