@@ -12,7 +12,9 @@ import pytest
 from nbclient import NotebookClient
 
 from course import packing
+from course.packing import looking
 from tests.conftest import cell, write_notebook
+from tests.submissions import ROOT
 
 PACK = 'from course import packing\npacking.pack("01-small", notebook="small.ipynb")'
 ANSWER = cell("code", "def double(x):\n    return 2 * x", "double")
@@ -354,3 +356,16 @@ def test_the_archive_is_a_plain_zip(run, tmp_path):
     run(notebook_of(ANSWER))
     content = (tmp_path / "small-hand-in.zip").read_bytes()
     assert zipfile.ZipFile(io.BytesIO(content)).testzip() is None
+
+
+@pytest.mark.parametrize("path", sorted(ROOT.glob("release/*/*.ipynb")), ids=lambda path: path.stem)
+def test_every_stub_of_a_release_counts_as_empty_with_its_metadata_and_without(path):
+    cells = json.loads(path.read_text(encoding="utf-8"))["cells"]
+    answers = [each for each in cells if each["metadata"].get("nbgrader", {}).get("solution")]
+    for each in cells:
+        each["source"] = "".join(each["source"])
+    bare = [{**each, "metadata": {}} for each in cells]
+    assert looking.empty_answers(cells) == looking.empty_answers(bare)
+    for each in answers:
+        for metadata in (each["metadata"], {}):
+            assert looking.empty_answers([{**each, "metadata": metadata}]), each["id"]

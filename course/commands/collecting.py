@@ -4,26 +4,25 @@ from collections import Counter
 
 from course.errors import CourseError
 
-ROSTER = "roster.csv"
 SHOWN = 12  # files of a kind that are listed; the others are counted
 
 
 def collect(arguments):
     """Take in submissions: a line each, then who is missing and how many files became what."""
     from course.grading.coursework import assignment_names
-    from course.intake import collecting, roster
-    from course.intake.roster import is_folder_name
+    from course.intake import collecting, finding
+    from course.roster import roster
 
     names = assignment_names(arguments.root, arguments.names)
-    if arguments.student is not None and not is_folder_name(arguments.student):
+    if arguments.student is not None and not roster.is_folder_name(arguments.student):
         raise CourseError(f"no folder can be called {arguments.student!r}: choose another name.")
-    place = arguments.roster or arguments.root / ROSTER
+    place = arguments.roster or arguments.root / roster.FILE
     class_ = roster.read(place) if arguments.roster or place.is_file() else None
     how = collecting.How(class_, arguments.student, arguments.force)
     collection = collecting.Collection(arguments.root, arguments.path, names, how)
     left = {}
     for row in collection.run():
-        if row.state in (collecting.LEFT_OUT, collecting.OLDER, collecting.FOR_A_PERSON):
+        if row.state in (finding.LEFT_OUT, finding.OLDER, finding.FOR_A_PERSON):
             left.setdefault((row.state, row.words), []).append(row)
         elif row.words != "evidence":
             print(_line(row), flush=True)
@@ -38,7 +37,7 @@ def collect(arguments):
     counts = Counter(row.state for row in collection.rows)
     print(f"{counts.total():,} files: {', '.join(f'{n:,} {state}' for state, n in counts.items())}")
     print(f"each of them: {collection.folder / 'table.csv'}")
-    return 1 if counts[collecting.FOR_A_PERSON] else 0
+    return 1 if counts[finding.FOR_A_PERSON] else 0
 
 
 def _line(row):

@@ -73,7 +73,7 @@ def _evidence_line(name, finding):
 def similar(arguments):
     """Print which submissions are remarkably alike, and where the page lies that shows them."""
     from course.grading import coursework
-    from course.grading.similarity import similarity
+    from course.similarity import similarity
 
     names = coursework.assignment_names(arguments.root, arguments.names)
     missing, looked, problems = [], 0, 0

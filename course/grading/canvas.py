@@ -7,7 +7,7 @@ Canvas takes an empty cell for a score to delete: what the export has stays wher
 """
 
 from course.grading.columns import Table, copied, place_of, same_points
-from course.grading.spreadsheets import harmless, identifier, number
+from course.roster.spreadsheets import harmless, identifier, number
 
 COLUMNS = ["Student", "ID", "SIS User ID", "SIS Login ID", "Section"]
 TITLE_WITH_ID = r"(.*) \(\d+\)"  # Canvas knows an assignment by the number

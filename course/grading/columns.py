@@ -4,7 +4,7 @@ import re
 from dataclasses import dataclass, field
 
 from course.errors import CourseError
-from course.grading.spreadsheets import harmless, identifier, number
+from course.roster.spreadsheets import harmless, identifier, number
 
 # Headings, in small letters, of what a platform knows a person by.
 _IDENTIFYING = {"id", "sis user id", "sis login id", "integration id", "identifier"}

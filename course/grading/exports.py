@@ -8,13 +8,13 @@ from nbgrader.plugins import ExportPlugin
 from traitlets import Bool, Unicode
 
 from course.errors import CourseError
-from course.grading import canvas, moodle, spreadsheets, standings
+from course.grading import canvas, moodle, standings
 from course.grading.columns import Table
 from course.grading.members import first_and_last, members_of
-from course.intake.roster import read as read_roster
+from course.roster import roster as rosters
+from course.roster import spreadsheets
 from course.training import results_table
 
-ROSTER = "roster.csv"
 # Those of nbgrader's CsvExportPlugin.
 COLUMNS = (
     "assignment", "duedate", "timestamp", "student_id", "last_name", "first_name", "email",
@@ -70,7 +70,7 @@ class ScoresExportPlugin(ExportPlugin):
             If there is nothing to export, or it cannot be written.
         """
         path, root = Path(self.to or "grades.csv"), Path(self.parent.coursedir.root)
-        if path.resolve() in (Path(self.roster).resolve(), (root / ROSTER).resolve()):
+        if path.resolve() in (Path(self.roster).resolve(), (root / rosters.FILE).resolve()):
             raise CourseError(f"{path} is the roster: name another file for the scores.")
         found = self._class(gradebook, root)
         strangers = [] if self.takes_strangers else found.strangers()
@@ -94,8 +94,10 @@ class ScoresExportPlugin(ExportPlugin):
         return _summary(path, found, table)
 
     def _class(self, gradebook, root):
-        collected_with = read_roster(root / ROSTER) if (root / ROSTER).is_file() else None
-        roster = read_roster(Path(self.roster)) if self.roster else collected_with
+        collected_with = (
+            rosters.read(root / rosters.FILE) if (root / rosters.FILE).is_file() else None
+        )
+        roster = rosters.read(Path(self.roster)) if self.roster else collected_with
         choice = standings.Choice(
             tuple(map(str, self.student)),
             tuple(map(str, self.assignment)),

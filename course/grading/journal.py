@@ -6,11 +6,11 @@ collecting who has handed in something else.
 """
 
 import json
-import os
 from pathlib import Path
 
 from course.grading.jobs import Outcome
 from course.kernels import lock
+from course.kernels.files import write_whole
 
 
 class Journal:
@@ -35,7 +35,7 @@ class Journal:
 
     def write(self, student, outcome):
         """Keep an outcome; it is there whole or not at all, also after a power cut."""
-        _write(self._path(student), outcome.to_json())
+        write_whole(self._path(student), outcome.to_json(), sync=True)
 
     def read(self, student):
         """Return the outcome that a killed grading left for a student, or None."""
@@ -81,7 +81,7 @@ class Journal:
     def set_again(self, students):
         """Note the students whom a forced regrading has still to grade."""
         if students:
-            _write(self._again, json.dumps(sorted(students)))
+            write_whole(self._again, json.dumps(sorted(students)), sync=True)
         else:
             self._again.unlink(missing_ok=True)
 
@@ -94,13 +94,3 @@ class Journal:
 
     def _path(self, student):
         return self.folder / "outcomes" / f"{student}.json"
-
-
-def _write(path, text):
-    path.parent.mkdir(parents=True, exist_ok=True)
-    fresh = path.with_suffix(".new")
-    with fresh.open("w", encoding="utf-8") as file:
-        file.write(text)
-        file.flush()
-        os.fsync(file.fileno())
-    fresh.replace(path)

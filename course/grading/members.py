@@ -3,7 +3,7 @@
 import re
 from dataclasses import dataclass
 
-from course.intake.roster import Person
+from course.roster.roster import Person
 
 
 @dataclass(frozen=True)

@@ -12,8 +12,8 @@ import html
 from course.errors import CourseError
 from course.grading.columns import Table, copied, place_of, same_points
 from course.grading.members import first_and_last
-from course.grading.spreadsheets import harmless, identifier
 from course.grading.standings import Standing
+from course.roster.spreadsheets import harmless, identifier
 
 # Heading to what Moodle can tell people by.
 IDENTIFYING = {"ID number": "sis", "Email address": "email", "Username": "login"}

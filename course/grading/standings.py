@@ -10,7 +10,7 @@ from sqlalchemy.orm import selectinload, undefer
 from course.errors import CourseError
 from course.grading.members import Member
 from course.grading.scores import Grade, fill_in, is_graded
-from course.intake.roster import Roster
+from course.roster.roster import Roster
 
 NOTHING, NOT_GRADED, WAITING = "nothing handed in", "not graded yet", "some by hand still"
 

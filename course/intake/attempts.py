@@ -28,8 +28,8 @@ class Attempt:
         Name to where the file is kept.
     notes : list of str
         What was noticed when it was found.
-    packed_at : str
-        When the notebook's last cell has packed it, or "".
+    packed_at : float
+        When the notebook's last cell has packed it, in seconds since 1970, or 0.
     timestamp : str
         When it was handed in, as nbgrader's exchange says it, or "".
     """
@@ -41,7 +41,7 @@ class Attempt:
     stored: Path
     digest: str
     checksum: str = ""
-    packed_at: str = ""
+    packed_at: float = 0.0
     timestamp: str = ""
     evidence: dict = field(default_factory=dict)
     notes: list = field(default_factory=list)
@@ -55,8 +55,8 @@ class Attempt:
     def order(self):
         """What grows from attempt to attempt."""
         number = naming.plain_stem(self.origin.file_name)[1]
-        # What the platform says counts before what a file says of itself.
-        return (self.origin.attempt, self.packed_at, self.file.modified or 0.0, number)
+        # What the platform says counts before the time that a file says.
+        return (self.origin.attempt, self.packed_at or self.file.modified or 0.0, number)
 
     def owns(self, file, origin):
         """Return whether another file was handed in together with this notebook."""
@@ -90,11 +90,9 @@ def choose(attempts):
     problem : str
         Why there is no newest, or "".
     """
-    if len({(each.origin.platform, each.origin.number) for each in attempts}) > 1:
-        names = {each.origin.name for each in attempts}
-        if len({each.origin.number for each in attempts}) > 1:
-            who = min(names)
-            return None, attempts, f"two people are called {who!r}: give a --roster that tells them"
+    if len({each.origin.number for each in attempts}) > 1:
+        who = attempts[0].origin.name
+        return None, attempts, f"two people are called {who!r}: give a --roster that tells them"
     ranked = sorted(attempts, key=lambda each: each.order)
     newest = ranked[-1]
     equal = [each for each in ranked if each.order == newest.order]

@@ -6,6 +6,7 @@ from pathlib import Path
 
 from course.intake.files import is_archive, safe_name, walk
 from course.intake.laying_out import TIMESTAMP
+from course.kernels.files import write_whole
 
 EVIDENCE = (".json", ".npz")
 
@@ -45,7 +46,9 @@ def keep(path, folder):
             yield file, None
             continue
         place = _free_place(folder / "files", file.parts, taken)
-        _write(place, content)
+        # The same archive is collected again and again: what is there stays.
+        if not place.is_file() or place.read_bytes() != content:
+            write_whole(place, content)
         file.reader = place.read_bytes
         yield file, place
 
@@ -83,14 +86,6 @@ def _copy(source, target):
         unfinished = target.with_name(target.name + ".part")
         shutil.copyfile(source, unfinished)
         unfinished.replace(target)
-
-
-def _write(place, content):
-    if not place.is_file() or place.read_bytes() != content:
-        place.parent.mkdir(parents=True, exist_ok=True)
-        unfinished = place.with_name(place.name + ".part")
-        unfinished.write_bytes(content)
-        unfinished.replace(place)
 
 
 def _free_place(folder, parts, taken):

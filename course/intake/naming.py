@@ -1,13 +1,12 @@
 """Whose a file is and which attempt, as the names that platforms make say it.
 
-Canvas      doejohn_LATE_4711_90210_mnist-1.ipynb     in one folder
-Moodle      Ada Lovelace_4711_assignsubmission_file_/mnist.ipynb, or _file_mnist.ipynb
+Canvas      doejohn_LATE_4711_90210_mnist.ipynb, or LATE_anon_x7Gq2_90210_mnist.ipynb, in one folder
+Moodle      Ada Lovelace_4711_assignsubmission_file/mnist.ipynb, or _file_mnist.ipynb
 nbgrader    ada+02-mnist+2026-03-01 12:00:00.000000 UTC/mnist.ipynb, or ada/02-mnist/mnist.ipynb
 Drive       Ada Lovelace - mnist.ipynb, Ada Lovelace/mnist.ipynb, Copy of mnist (1).ipynb
 
-Canvas: "How do I download all student submissions for an assignment?"; the parts are those of
-`lib/content_zipper.rb` in instructure/canvas-lms: name, LATE, user, attachment, file name.
-Moodle: `mod/assign/renderable.php` and `locallib.php`, `download_submissions`.
+Canvas: `lib/content_zipper.rb` of canvas-lms, which leaves letters, digits and `_` of a name, in
+small letters. Moodle: `mod/assign/classes/downloader.php`; older versions end the folder with `_`.
 nbgrader: `exchange/default/submit.py`. Drive: as Google Classroom names the copies it makes.
 """
 
@@ -16,8 +15,8 @@ from dataclasses import dataclass
 from datetime import UTC, datetime
 
 CANVAS = re.compile(
-    r"(?P<name>[^_]+)_(?:(?P<late>late)_)?(?:text_|link_)?(?P<user>\d+)_(?P<file>\d+)_(?P<rest>.+)",
-    re.I | re.S,
+    r"(?:(?P<name>(?!LATE_).+?)_)?(?:LATE_)?(?P<user>\d+|anon_[^\W_]+)_(?P<file>\d+)_(?P<rest>.+)",
+    re.S,
 )
 MOODLE = re.compile(
     r"(?P<name>.+?)_(?P<number>\d+)_assignsubmission_(?P<kind>file|onlinetext)(?:_(?P<rest>.*))?",
@@ -45,7 +44,8 @@ class Origin:
     name : str
         Of the student, as the platform has it.
     number : str
-        Canvas's user number, or Moodle's participant number.
+        Canvas's user number, or what stands for it where names are hidden; Moodle's participant
+        number.
     student : str
         The student's folder in submitted/, where nbgrader has made the names.
     attempt : int or float
@@ -83,7 +83,7 @@ def origin_of(parts, assignments):
     for place, part in enumerate(parts):
         is_file = place == len(parts) - 1
         if found := EXCHANGE.fullmatch(part):
-            when = _utc(found["time"])
+            when = utc(found["time"])
             return Origin(
                 "nbgrader",
                 student=found["student"],
@@ -96,7 +96,8 @@ def origin_of(parts, assignments):
             return Origin("Moodle", found["name"], found["number"], file_name=name)
         if found := CANVAS.fullmatch(part):
             name = found["rest"] if is_file else parts[-1]
-            return Origin("Canvas", found["name"], found["user"], "", int(found["file"]), "", name)
+            user, attempt = found["user"], int(found["file"])
+            return Origin("Canvas", found["name"] or user, user, "", attempt, file_name=name)
         if part in assignments and 0 < place < len(parts) - 1:
             return Origin("nbgrader", student=parts[place - 1], file_name=parts[-1])
     return Origin(file_name=parts[-1])
@@ -153,7 +154,8 @@ def beside(stem, known):
     return ""
 
 
-def _utc(text):
+def utc(text):
+    """Return a time such as "2026-03-01 12:00:00" in UTC as seconds since 1970, 0 if it is none."""
     form = "%Y-%m-%d %H:%M:%S.%f" if "." in text else "%Y-%m-%d %H:%M:%S"
     try:
         return datetime.strptime(text, form).replace(tzinfo=UTC).timestamp()

@@ -2,8 +2,9 @@
 
 import re
 
+from course.evidence.forms import FOLDER
 from course.intake import naming
-from course.intake.roster import is_folder_name, student_id
+from course.roster.roster import is_folder_name, student_id
 
 STUDENT = re.compile(r"^student\s*=\s*(['\"])(?P<name>[^'\"\n]{1,100})\1", re.M)
 
@@ -61,11 +62,13 @@ class Whose:
     def _of_platform(self, origin):
         if not self.roster:
             # Canvas's number is the user's own; Moodle's is another for each assignment.
-            number = f"-{origin.number}" if origin.platform == "Canvas" else ""
-            student = student_id(origin.name)
-            if not student and not number:
+            names = [origin.name]
+            if origin.platform == "Canvas" and origin.number != origin.name:
+                names.append(origin.number)
+            student = student_id("-".join(names))
+            if not student:
                 raise Unknown(f"{origin.name!r} makes no name of a folder: give a --roster")
-            return f"{student}{number}".strip("-")
+            return student
         field = origin.platform.lower()
         people = self.roster.by(**{field: origin.number}) or self.roster.named(origin.name)
         return self._only(people, origin.name)
@@ -117,6 +120,6 @@ def hints_of(file, reference, cells, manifest):
         hints.append(folder)
     said = [manifest.get("student")]
     said += [found["name"] for cell in cells if (found := STUDENT.search(cell.source))]
-    nobody = {"", reference.name, reference.stem, "evidence", f"{reference.stem}-hand-in"}
+    nobody = {"", reference.name, reference.stem, FOLDER, f"{reference.stem}-hand-in"}
     hints += [each for each in said if isinstance(each, str)]
     return list(dict.fromkeys(each for each in hints if each not in nobody))

@@ -1,4 +1,4 @@
-"""The files that a kernel finds in its scratch directory."""
+"""Files: those below a folder, and those that are seen whole or not at all."""
 
 import os
 from pathlib import Path
@@ -23,3 +23,24 @@ def files_below(folder, ignore=lambda name: False, max_bytes=64 * 2**20, too_lar
                 yield str(path.relative_to(folder)), path.read_bytes()
             elif too_large is not None:
                 too_large.append((str(path.relative_to(folder)), size))
+
+
+def write_whole(path, content, sync=False):
+    """Write a file beside its place and put it there; its folder is made.
+
+    Parameters
+    ----------
+    path : Path
+    content : bytes or str
+        Text becomes UTF-8.
+    sync : bool
+        Wait until the disk has it, so that it is whole after a power cut too.
+    """
+    path.parent.mkdir(parents=True, exist_ok=True)
+    unfinished = path.with_name(f".{path.name}.part")
+    with unfinished.open("wb") as file:
+        file.write(content.encode() if isinstance(content, str) else content)
+        if sync:
+            file.flush()
+            os.fsync(file.fileno())
+    unfinished.replace(path)

@@ -11,11 +11,10 @@ from pathlib import Path
 from course import evidence as evidences
 from course import session
 from course.errors import CourseError
-from course.evidence.forms import MAX_ENTRIES, MAX_NUMBERS, MAX_WEIGHTS
+from course.evidence.forms import FOLDER, MAX_ENTRIES, MAX_NUMBERS, MAX_WEIGHTS
 from course.packing import looking, own_notebook
 from course.packing.manifest import MANIFEST, make_manifest
 
-EVIDENCE = "evidence"
 LIMITS = {".json": MAX_NUMBERS, ".npz": MAX_WEIGHTS}  # bytes of a file
 REAL = {"cpu", "gpu"}  # profiles
 
@@ -93,8 +92,8 @@ def _evidence():
         count = len(found["metrics"])
         trainings = f"{count} training{'s' * (count > 1)}"
         _say(True, f"evidence of {trainings} ({', '.join(sorted(profiles))} profile)")
-    paths = sorted(itertools.islice(Path(EVIDENCE).glob("*"), MAX_ENTRIES))
-    return {f"{EVIDENCE}/{path.name}": path.read_bytes() for path in paths if _is_plain(path)}
+    paths = sorted(itertools.islice(Path(FOLDER).glob("*"), MAX_ENTRIES))
+    return {f"{FOLDER}/{path.name}": path.read_bytes() for path in paths if _is_plain(path)}
 
 
 def _is_plain(path):

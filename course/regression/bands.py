@@ -13,7 +13,7 @@ import tomllib
 from pathlib import Path
 
 from course.errors import CourseError
-from course.regression.kept import write_text
+from course.kernels.files import write_whole
 from course.regression.lessons import parse
 from course.regression.measuring import changes, k_of, measure
 from course.regression.verdicts import (
@@ -157,7 +157,7 @@ class Bands:
         content = "\n".join(lines).rstrip() + "\n"
         tomllib.loads(content)  # what could not be read again must not take the file's place
         self.path.parent.mkdir(parents=True, exist_ok=True)
-        write_text(self.path, content)
+        write_whole(self.path, content)
 
 
 def _table_lines(name, setting, table):

@@ -4,8 +4,8 @@ import json
 import math
 from pathlib import Path
 
+from course.kernels.files import write_whole
 from course.metrics import kind, text
-from course.regression.kept import write_text
 
 
 def since_last(path, checked):
@@ -30,7 +30,7 @@ def since_last(path, checked):
         before = stored["before"] if stored["now"] == now else stored["now"]
     except (OSError, ValueError, KeyError):
         before = None
-    write_text(Path(path), json.dumps({"now": now, "before": before}, indent=1))
+    write_whole(Path(path), json.dumps({"now": now, "before": before}, indent=1))
     return None if before is None else _changes(before, now)
 
 

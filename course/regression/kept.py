@@ -4,6 +4,7 @@ import json
 from dataclasses import asdict, fields
 from pathlib import Path
 
+from course.kernels.files import write_whole
 from course.regression.runs import NotebookRun
 
 
@@ -11,8 +12,8 @@ def save(folder, run, executed):
     """Keep a finished run: the executed notebook, and metrics.json, which comes last."""
     folder.mkdir(parents=True, exist_ok=True)
     notebook = Path(run.notebook)
-    write_text(notebook, executed)
-    write_text(folder / "metrics.json", json.dumps(asdict(run), indent=2) + "\n")
+    write_whole(notebook, executed)
+    write_whole(folder / "metrics.json", json.dumps(asdict(run), indent=2) + "\n")
 
 
 def load(folder):
@@ -31,10 +32,3 @@ def kept_runs(output_root):
         Path(output_root).glob("*/*/metrics.json"), key=lambda path: path.stat().st_mtime
     )
     return [run for path in files if (run := load(path.parent))]
-
-
-def write_text(path, content):
-    """Write a file so that it is never seen half-written."""
-    unfinished = path.with_suffix(".part")
-    unfinished.write_text(content, encoding="utf-8")
-    unfinished.replace(path)

@@ -9,9 +9,10 @@ from pathlib import Path
 
 from course.errors import CourseError
 from course.kernels import lock
+from course.kernels.files import write_whole
 from course.profiles import check_profile
 from course.regression.circumstances import versions
-from course.regression.kept import load, write_text
+from course.regression.kept import load
 from course.regression.runs import Job, NotebookRun, parameter_names
 from course.results import fingerprint
 
@@ -82,7 +83,7 @@ class Plan:
                 shutil.rmtree(job.folder, ignore_errors=True)
             Path(job.folder).mkdir(parents=True, exist_ok=True)
         self._mark.parent.mkdir(parents=True, exist_ok=True)
-        write_text(self._mark, json.dumps(digests, indent=1) + "\n")
+        write_whole(self._mark, json.dumps(digests, indent=1) + "\n")
         to_do = [job for job in self.jobs if not self._has_passed(job)]
         for job in to_do:
             # A run that is killed must not leave the metrics of another beside its own notebook.

@@ -10,10 +10,10 @@ from xml.etree import ElementTree
 import jinja2
 from markupsafe import Markup
 
+from course.kernels.files import write_whole
 from course.kernels.shell import printable
 from course.metrics import text
 from course.regression import changes, drawing
-from course.regression.kept import write_text
 from course.regression.runs import headings_of
 
 # How the page calls what has no band to be drawn in: what is exact, and lessons.
@@ -59,7 +59,7 @@ def write(folder, scores, checked):
         ],
     )
     path = folder / "index.html"
-    write_text(path, page)
+    write_whole(path, page)
     return path
 
 
@@ -91,7 +91,7 @@ def write_junit(path, checked):
             suite.set(key, str(sum(bool(reason) and it == kind for _, reason, it in cases)))
     ElementTree.indent(suites)
     path.parent.mkdir(parents=True, exist_ok=True)
-    write_text(path, ElementTree.tostring(suites, encoding="unicode", xml_declaration=True))
+    write_whole(path, ElementTree.tostring(suites, encoding="unicode", xml_declaration=True))
 
 
 def _section(name, setting, group):

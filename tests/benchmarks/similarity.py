@@ -13,7 +13,7 @@ import time
 from pathlib import Path
 
 from course import cli
-from tests.grading.copied import KINDS, NAME, make_class
+from tests.similarity.copied import KINDS, NAME, make_class
 
 ROW = re.compile(r"^ +[\d.]+  (\S.*)$", re.M)
 

@@ -7,8 +7,8 @@ import shutil
 import pytest
 
 from course import cli
-from course.grading import spreadsheets
 from course.grading.coursework import open_api
+from course.roster import spreadsheets
 from tests.conftest import BIN, run_command
 from tests.submissions import ROOT
 

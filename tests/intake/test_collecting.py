@@ -10,7 +10,8 @@ from dataclasses import dataclass
 
 import pytest
 
-from course import cli
+from course import cli, packing
+from course.packing.manifest import make_manifest
 from tests.conftest import cell, write_notebook
 from tests.intake import archives
 from tests.intake.archives import zipped
@@ -85,7 +86,9 @@ def other(text="another answer"):
 PLATFORMS = {
     "Canvas": {archives.canvas("Ada Lovelace", 4711, 90210, FILE): WHOLE},
     "Canvas, late": {archives.canvas("Ada Lovelace", 4711, 90210, FILE, late=True): WHOLE},
+    "Canvas, a name with a dash below": {"lovelace_byronada_4711_90210_mnist.ipynb": WHOLE},
     "Moodle": {archives.moodle("Ada Lovelace", 17, FILE): WHOLE},
+    "Moodle, newer": {f"Ada Lovelace_17_assignsubmission_file/{FILE}": WHOLE},
     "Moodle, flat": {f"Ada Lovelace_17_assignsubmission_file_{FILE}": WHOLE},
     "Drive": {archives.drive("Ada Lovelace", FILE): WHOLE},
     "Drive, copies": {archives.drive("Ada Lovelace", "Copy of mnist (1).ipynb"): WHOLE},
@@ -100,7 +103,9 @@ PLATFORMS = {
 
 @pytest.mark.parametrize("platform", PLATFORMS)
 def test_what_a_platform_hands_out_lands_where_grading_looks(root, collect, platform):
-    (root / "roster.csv").write_text("student,name\nada,Ada Lovelace\nbob,Bob Ross\n")
+    (root / "roster.csv").write_text(
+        "student,name,canvas\nada,Ada Lovelace,4711\nbob,Bob Ross,4712\n"
+    )
     done = collect(PLATFORMS[platform])
     assert done.returncode == 0, done.stdout + done.stderr
     found = submitted(root)
@@ -157,6 +162,38 @@ def test_the_newest_of_several_attempts_counts_and_the_others_are_kept(root, col
         assert "older attempt" in done.stdout
         kept = [path.read_bytes() for path in (root / "build" / "intake").rglob("*.ipynb")]
         assert old in kept
+
+
+def test_a_packed_attempt_is_no_newer_than_a_notebook_that_came_later(root, collect):
+    old, new = other("old"), other("new")
+    said = {"assignment": NAME, "packed_at": "2026-01-01 12:00:00 UTC"}
+    manifest, _ = make_manifest(said, {FILE: old})
+    packed = zipped({FILE: old, packing.MANIFEST: manifest})
+    members = {"ada/mnist-hand-in.zip": packed, f"ada/{FILE}": new}
+    times = dict.fromkeys(members, 1_772_000_000)  # in February
+    done = collect(members, "--student", "ada", times=times)
+    assert done.returncode == 0, done.stdout
+    assert submitted(root)[f"ada/{NAME}/{FILE}"] == new
+
+
+def test_where_canvas_hides_names_its_own_stand_for_them(root, collect):
+    done = collect({"LATE_anon_x7Gq2_90210_mnist.ipynb": WHOLE, "anon_k1_90211_mnist.ipynb": WHOLE})
+    assert done.returncode == 0, done.stdout
+    assert submitted(root).keys() == {f"anon-x7gq2/{NAME}/{FILE}", f"anon-k1/{NAME}/{FILE}"}
+
+
+def test_the_course_itself_is_not_taken_for_what_was_handed_in(root, collect_path):
+    for path in (root, root.parent):
+        done = collect_path(path)
+        assert done.returncode == 1
+        assert "holds the course itself" in done.stderr
+    assert submitted(root) == {}
+
+
+def test_a_table_that_a_spreadsheet_opens_holds_no_formula(root, collect):
+    collect({"=HYPERLINK(1).ipynb": b"{", **PLATFORMS["Moodle"]})
+    (table,) = (root / "build" / "intake").rglob("table.csv")
+    assert "'=HYPERLINK" in table.read_text(encoding="utf-8")
 
 
 def test_of_two_attempts_of_the_same_time_a_person_chooses(root, collect):

@@ -5,7 +5,7 @@ import unicodedata
 import pytest
 
 from course.errors import CourseError
-from course.intake.roster import read, student_id
+from course.roster.roster import read, student_id
 
 # A line of each kind, as the sources name the columns: Canvas, lib/gradebook_exporter.rb; Moodle,
 # the test of its grade/import/csv and, for the worksheet, mod/assign/gradingtable.php.

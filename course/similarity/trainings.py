@@ -6,8 +6,8 @@ from pathlib import Path
 
 from course import evidence
 from course.evidence import forms
-from course.grading.similarity.wording import listed
 from course.results import fingerprint
+from course.similarity.wording import listed
 
 STATED = ("profile", "seed", "backend", "device")
 

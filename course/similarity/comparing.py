@@ -4,7 +4,7 @@ from dataclasses import dataclass, field
 
 import numpy as np
 
-from course.grading.similarity import own_work, pieces, rarity
+from course.similarity import own_work, pieces, rarity
 
 POINTS = {
     "odd": rarity.odd_points,

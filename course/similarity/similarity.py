@@ -7,8 +7,8 @@ from pathlib import Path
 import numpy as np
 
 from course.grading.scores import students_of
-from course.grading.similarity import comparing, own_work, page, trainings, wording
 from course.kernels.shell import printable
+from course.similarity import comparing, own_work, page, trainings, wording
 
 CAUTION = (
     "Nothing here proves anything, and nothing is decided: read both texts, and ask the students."

@@ -8,7 +8,7 @@ import re
 from pathlib import Path
 from string import Template
 
-from tests.grading import ways
+from tests.similarity import ways
 from tests.submissions import ROOT, lay_out, solved
 
 NAME, FILE = "02-mnist", "mnist.ipynb"

@@ -2,10 +2,10 @@
 
 from difflib import SequenceMatcher
 
-from course.grading.similarity.own_work import ADDED
-from course.grading.similarity.pieces import grams
-from course.grading.similarity.rarity import others_like, worth
 from course.kernels.shell import printable
+from course.similarity.own_work import ADDED
+from course.similarity.pieces import grams
+from course.similarity.rarity import others_like, worth
 
 MOST_NAMES = 4
 MOST_WORDS = 1_000  # that are laid beside each other, which takes their square

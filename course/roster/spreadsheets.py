@@ -1,10 +1,12 @@
 """CSV files that spreadsheets may open: nothing in them is a formula, and none is half-written."""
 
 import csv
+import io
 import re
 import unicodedata
 
 from course.errors import CourseError
+from course.kernels.files import write_whole
 
 BYTE_ORDER_MARK = "\ufeff"
 # Numbers, and the dash that Moodle writes for nothing: no formula, though they may begin like one.
@@ -53,12 +55,11 @@ def write(path, rows, byte_order_mark=False, force=False):
     if path.exists() and not (force and path.is_file()):
         how = "add --force to replace it" if path.is_file() else "name a file"
         raise CourseError(f"{path} is there already: {how}.")
-    unfinished = path.with_name(f".{path.name}.part")
+    text = io.StringIO(BYTE_ORDER_MARK if byte_order_mark else "", newline="")
+    text.seek(0, io.SEEK_END)
+    csv.writer(text, lineterminator="\n").writerows(rows)
     try:
-        with unfinished.open("w", encoding="utf-8", newline="") as file:
-            file.write(BYTE_ORDER_MARK if byte_order_mark else "")
-            csv.writer(file, lineterminator="\n").writerows(rows)
-        unfinished.replace(path)
+        write_whole(path, text.getvalue())
     except OSError as error:
         raise CourseError(
             f"{path} cannot be written ({error.strerror}): name another file."

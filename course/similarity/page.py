@@ -5,10 +5,11 @@ from pathlib import Path
 
 import jinja2
 
-from course.grading.similarity.comparing import looked_at
-from course.grading.similarity.own_work import Part
-from course.grading.similarity.pieces import grams
-from course.grading.similarity.rarity import STEPS, worth
+from course.kernels.files import write_whole
+from course.similarity.comparing import looked_at
+from course.similarity.own_work import Part
+from course.similarity.pieces import grams
+from course.similarity.rarity import STEPS, worth
 
 TEMPLATE = Path(__file__).with_name("page.html")
 KINDS = ("", "shared", "rare")  # of a letter: nobody's in the group but the student's, ...
@@ -26,10 +27,7 @@ def write(path, **shown):
     """
     environment = jinja2.Environment(autoescape=True, trim_blocks=True, lstrip_blocks=True)
     page = environment.from_string(TEMPLATE.read_text(encoding="utf-8")).render(**shown)
-    path.parent.mkdir(parents=True, exist_ok=True)
-    unfinished = path.with_suffix(".part")
-    unfinished.write_text(page, encoding="utf-8")
-    unfinished.replace(path)
+    write_whole(path, page)
 
 
 def side_by_side(found, group):

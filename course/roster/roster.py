@@ -19,8 +19,9 @@ import unicodedata
 from dataclasses import dataclass
 
 from course.errors import CourseError
-from course.intake.tables import read_table
+from course.roster.tables import read_table
 
+FILE = "roster.csv"  # in the course directory, where no other is named
 MAX_STUDENT = 60  # letters of a folder's name
 POINTS_POSSIBLE = "Points Possible"
 TEST_STUDENT = "Student, Test"  # whom Canvas makes for an instructor to look through
