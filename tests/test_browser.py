@@ -100,6 +100,7 @@ def test_a_student_runs_the_release_until_the_first_exercise_and_packs_it(lab, g
 
     # The last cell packs what was saved, and names what is missing.
     page.keyboard.press("Control+s")
+    page.locator(".lm-TabBar-tab.jp-mod-dirty").wait_for(state="detached")
     page.locator(".jp-WindowedPanel-outer").evaluate("each => each.scrollTo(0, each.scrollHeight)")
     last = page.locator(".jp-CodeCell", has_text="packing.pack(")
     last.locator(".cm-content").click()

@@ -202,6 +202,20 @@ def test_of_a_large_notebook_the_largest_outputs_are_named(run):
     assert "Clear the outputs of\n  - the cell `def double(x):` under Ex" in said
 
 
+@pytest.mark.parametrize("until", ["the file is whole", "nobody saves any more"])
+def test_what_jupyter_is_saving_is_waited_for_and_its_old_copy_is_never_packed(
+    run, tmp_path, until
+):
+    old = write_notebook(tmp_path / ".~small.ipynb", notebook_of(ANSWER, cell("code", "a = 1")))
+    if until == "the file is whole":
+        remove = f"import os, threading; threading.Timer(1, os.remove, [{str(old)!r}]).start()"
+        cells = notebook_of(cell("code", remove), ANSWER)
+    else:
+        cells = notebook_of(ANSWER)
+    run(cells)
+    assert packed(tmp_path)["small.ipynb"] == (tmp_path / "small.ipynb").read_bytes()
+
+
 def test_a_file_that_was_saved_long_ago_is_told(run):
     assert "was saved 5 minutes ago" in run(notebook_of(ANSWER), saved_ago=300)
 

@@ -7,6 +7,7 @@ from dataclasses import dataclass
 from pathlib import Path
 
 COLAB_SECONDS = 60  # a large notebook takes a while to come over
+SAVING_SECONDS = 5
 # In two parts: no published file may hold the whole mark.
 HIDDEN = "### BEGIN " + "HIDDEN TESTS"
 
@@ -72,8 +73,11 @@ def read(executed):
     content = _from_colab()
     if content is not None:
         return _parse(content)
-    named = _fitting(_named(), executed, more_than=0)
-    here = _fitting(sorted(Path().glob("*.ipynb")), executed, more_than=0.5)
+    paths = list(_named())
+    _wait_until_saved(paths)
+    named = _fitting(paths, executed, more_than=0)
+    # Of what begins with a dot nobody is the author: editors keep there what they are saving.
+    here = _fitting(sorted(Path().glob("[!.]*.ipynb")), executed, more_than=0.5)
     best = max(here, key=lambda each: (each.newest_run(executed), -each.saved_ago), default=None)
     if not named:
         return best
@@ -84,6 +88,15 @@ def read(executed):
         and best.saved_ago < named[0].saved_ago
     )
     return best if is_newer else named[0]
+
+
+def _wait_until_saved(paths):
+    """Wait while Jupyter is saving: meanwhile it keeps the old file under a name of its own."""
+    end = time.monotonic() + SAVING_SECONDS
+    while any(path.with_name(f".~{path.name}").exists() for path in paths):
+        if time.monotonic() > end:
+            return  # left by a server that was killed
+        time.sleep(0.1)
 
 
 def _from_colab():

@@ -55,6 +55,8 @@ def write(path, rows, byte_order_mark=False, force=False):
     if path.exists() and not (force and path.is_file()):
         how = "add --force to replace it" if path.is_file() else "name a file"
         raise CourseError(f"{path} is there already: {how}.")
+    if not path.parent.is_dir():  # a folder with a slip in its name is not made
+        raise CourseError(f"{path} cannot be written (no such folder): name another file.")
     text = io.StringIO(BYTE_ORDER_MARK if byte_order_mark else "", newline="")
     text.seek(0, io.SEEK_END)
     csv.writer(text, lineterminator="\n").writerows(rows)

@@ -430,7 +430,8 @@ def test_a_file_that_is_there_stays_unless_forced(export, tmp_path):
     assert read(tmp_path / "scores.csv")[0] == NBGRADER
     assert [path.name for path in tmp_path.glob("*") if path.is_file()] == ["scores.csv"]
     assert "is the roster: name another file" in export("--force", to="roster/class.csv")[2]
-    assert "none/scores.csv cannot be written (No such file" in export(to="none/scores.csv")[2]
+    assert "none/scores.csv cannot be written (no such folder" in export(to="none/scores.csv")[2]
+    assert not (tmp_path / "none").exists()
 
 
 def test_a_writing_that_fails_leaves_the_old_file(tmp_path):
