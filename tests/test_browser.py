@@ -86,23 +86,40 @@ def test_the_formgrader_lists_the_class_and_shows_the_mark_scheme(lab, page):
     page.get_by_role("button", name="Full credit").first.wait_for()
 
 
+def scroll_to(page, wanted):
+    """Scroll the notebook until it is there: JupyterLab draws only the cells that are in view."""
+    panel = page.locator(".jp-WindowedPanel-outer")
+    end = time.monotonic() + 60
+    while time.monotonic() < end:
+        height = panel.evaluate("each => each.scrollHeight")
+        for top in range(0, height, 600):
+            panel.evaluate("(each, top) => each.scrollTo(0, top)", top)
+            page.wait_for_timeout(100)
+            if wanted.first.is_visible():
+                return
+    raise AssertionError(f"nowhere in the notebook: {wanted}")
+
+
 def test_a_student_runs_the_release_until_the_first_exercise_and_packs_it(lab, graded_class, page):
     page.goto(f"{lab}/lab/tree/release/02-mnist/mnist.ipynb")
     page.get_by_role("heading", name="Your first convolutional network").wait_for()
+    page.locator(
+        ".jp-Notebook-ExecutionIndicator[data-status=idle]"
+    ).wait_for()  # a kernel is there
     page.get_by_role("menuitem", name="Run", exact=True).click()
     page.get_by_role("menuitem", name="Run All Cells", exact=True).click()
     # The set-up ran on synthetic digits, the digits are shown, and the first stub says what to do.
-    page.locator(".jp-OutputArea-output", has_text="profile  smoke").first.wait_for()
-    page.locator(".jp-OutputArea-output img").first.wait_for()
-    error = page.locator(".jp-OutputArea-output", has_text="NotImplementedError").first
-    error.wait_for()
-    assert "Make them float32, divide by 255" in error.text_content()
+    scroll_to(page, page.locator(".jp-OutputArea-output", has_text="profile  smoke"))
+    scroll_to(page, page.locator(".jp-OutputArea-output img"))
+    error = page.locator(".jp-OutputArea-output", has_text="NotImplementedError")
+    scroll_to(page, error)
+    assert "Make them float32, divide by 255" in error.first.text_content()
 
     # The last cell packs what was saved, and names what is missing.
     page.keyboard.press("Control+s")
     page.locator(".lm-TabBar-tab.jp-mod-dirty").wait_for(state="detached")
-    page.locator(".jp-WindowedPanel-outer").evaluate("each => each.scrollTo(0, each.scrollHeight)")
     last = page.locator(".jp-CodeCell", has_text="packing.pack(")
+    scroll_to(page, last)
     last.locator(".cm-content").click()
     page.keyboard.press("Control+Enter")
     said = last.locator(".jp-OutputArea-output", has_text="Upload")
