@@ -33,8 +33,9 @@ demo: $(VENV)/.instructor $(VENV)/.apt-bubblewrap  ## set up, then take a small 
 test: $(VENV)/.dev $(VENV)/.apt-bubblewrap $(VENV)/.apt-postgresql lint  ## set up, then lint and run every test that this machine can
 	@# Without isolation the tests that grade fail; here stands what to do about it.
 	@$(COURSE) doctor isolation || true
-	@# A file's tests stay together: they share what took long to make.
-	$(BIN)/python -m pytest --numprocesses auto --dist loadfile $(PYTEST_ARGS)
+	@# A file's tests stay together: they share what took long to make. Many wait for a process that
+	@# they started, so one more goes on than there are cores.
+	$(BIN)/python -m pytest --numprocesses $$(($$(nproc) + 1)) --dist loadfile --no-loadscope-reorder $(PYTEST_ARGS)
 
 lint: $(VENV)/.dev
 	$(BIN)/ruff check .

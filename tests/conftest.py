@@ -16,6 +16,12 @@ from tests.submissions import ROOT, lay_out
 BIN = Path(sys.executable).parent
 
 
+def pytest_collection_modifyitems(items):
+    """Put files with slow tests first, so that no process goes on long after the others."""
+    slow = {item.path for item in items if item.get_closest_marker("slow")}
+    items.sort(key=lambda item: item.path not in slow)
+
+
 @pytest.fixture(scope="session")
 def course_command():
     """Run `course` as a user does; returns the finished process with its text output."""

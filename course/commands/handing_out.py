@@ -13,7 +13,8 @@ def release(arguments):
 
     names = coursework.assignment_names(arguments.root, arguments.names)
     if arguments.check:
-        stale = [path for name in names for path in releases.stale_files(arguments.root, name)]
+        with releases.comparison(arguments.root) as stale_files:
+            stale = [path for name in names for path in stale_files(name)]
         for path in stale:
             print(
                 f"stale: {path} is not what source/ compiles to: run course release.",
@@ -44,12 +45,15 @@ def publish(arguments):
         )
     try:
         writing.check_folder(directory, root)
-        from course.publishing import tree  # takes seconds, which a slip should not cost
+        # These take seconds, which a slip should not cost.
+        from course.grading import releases
+        from course.publishing import tree
 
         files = tree.public_files(root)
-        for name in names:
-            print(f"comparing release/{name} with what source/{name} compiles to", flush=True)
-            tree.check_fresh(root, name)
+        with releases.comparison(root) as stale_files:
+            for name in names:
+                print(f"comparing release/{name} with what source/{name} compiles to", flush=True)
+                tree.check_fresh(name, stale_files(name))
         version_before = writing.published_version(directory)
         outcome = writing.write(directory, files)
     except OSError as error:

@@ -1,5 +1,6 @@
 """Compiling `source/` into `release/`."""
 
+import contextlib
 import filecmp
 import shutil
 import tempfile
@@ -43,27 +44,31 @@ def build(root, name):
         fresh.rename(target)
 
 
-def stale_files(root, name):
-    """Return the files in which a release differs from what its source compiles to.
+@contextlib.contextmanager
+def comparison(root):
+    """Compare releases with what their sources compile to.
 
     Parameters
     ----------
     root : Path
         The course directory; nothing in it changes, the gradebook neither.
-    name : str
-        The assignment.
 
-    Returns
-    -------
-    list of str
-        Paths below the course directory; empty where the release is fresh.
+    Yields
+    ------
+    function
+        Takes an assignment's name and returns the files that differ, as a list of paths below the
+        course directory; empty where the release is fresh.
     """
     with tempfile.TemporaryDirectory(prefix="release-") as workshop:
+        # One for all assignments: nbgrader takes seconds to make a gradebook.
         database = f"sqlite:///{workshop}/gradebook.db"
-        fresh = _generate(root, name, Path(workshop, "new"), database)
-        return [
-            f"release/{name}/{path}" for path in _differences(fresh, Path(root, "release", name))
-        ]
+
+        def stale_files(name):
+            fresh = _generate(root, name, Path(workshop, "new"), database)
+            committed = Path(root, "release", name)
+            return [f"release/{name}/{path}" for path in _differences(fresh, committed)]
+
+        yield stale_files
 
 
 def ensure_in_gradebook(root, name):

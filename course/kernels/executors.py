@@ -7,7 +7,7 @@ from concurrent.futures import ThreadPoolExecutor
 from course.errors import CourseError
 from course.kernels import host
 
-CONNECT_SECONDS = 20
+CONNECT_SECONDS = 10
 
 
 def cores():

@@ -14,7 +14,6 @@ import course
 from course import address
 from course.errors import CourseError
 from course.grading.coursework import assignment_names
-from course.grading.releases import stale_files
 from course.publishing import kit
 from course.publishing.environment import Requirements
 
@@ -28,9 +27,9 @@ MARKERS = re.compile(r"(BEGIN|END) (SOLUTION|HIDDEN TESTS|MARK SCHEME)")
 BADGE = re.compile(r"\[!\[.+\]\(.+\)\]\(.+\)")
 
 
-def check_fresh(root, name):
-    """Refuse a release that is not what its source compiles to; this takes seconds."""
-    for path in stale_files(root, name):
+def check_fresh(name, stale):
+    """Refuse a release that is not what its source compiles to, by the files that differ."""
+    for path in stale:
         if not _is_leftover(path):
             raise CourseError(
                 f"{path} is not what source/ compiles to: run course release {name}, look at what"

@@ -43,23 +43,25 @@ def test_nbgrader_and_course_compile_the_same(course_copy, course_command):
 
 
 @pytest.mark.parametrize("change", ["edited", "added", "removed"])
-def test_a_stale_release_is_named_and_fails(course_copy, course_command, change):
-    release = course_copy / "release" / "02-mnist"
+def test_a_stale_release_is_named_and_fails(small_course, course_command, change):
+    root = small_course(cell("code", SOLUTION, "one"), cell("code", TEST, "test_one", points=1))
+    assert course_command("-C", root, "release").returncode == 0
+    assert course_command("-C", root, "release", "--check").returncode == 0
+    release = root / "release" / "01-small"
+    named = "release/01-small/small.ipynb"
     if change == "edited":
-        path = course_copy / "source" / "02-mnist" / "mnist.ipynb"
-        path.write_text(path.read_text().replace("## Recap", "## Summary"))
-        named = "release/02-mnist/mnist.ipynb"
+        path = root / "source" / "01-small" / "small.ipynb"
+        path.write_text(path.read_text().replace("the number one", "number one"))
     elif change == "added":
         (release / "left-over.txt").write_text("an old file")
-        named = "release/02-mnist/left-over.txt"
+        named = "release/01-small/left-over.txt"
     else:
         shutil.rmtree(release)
-        named = "release/02-mnist/mnist.ipynb"
-    before = contents(course_copy)
-    checked = course_command("release", "--check", cwd=course_copy)
+    before = contents(root)
+    checked = course_command("-C", root, "release", "--check")
     assert checked.returncode == 1
     assert f"stale: {named} is not what source/ compiles to: run course release." in checked.stderr
-    assert contents(course_copy) == before, "--check must change nothing, the gradebook neither"
+    assert contents(root) == before, "--check must change nothing, the gradebook neither"
 
 
 def test_a_stub_raises_with_its_own_instruction(small_course, course_command):
