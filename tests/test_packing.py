@@ -147,6 +147,13 @@ def test_a_cell_that_was_not_run_as_it_stands_is_named(run):
     )
 
 
+def test_of_many_cells_that_were_not_run_the_first_is_named_and_the_rest_counted(run):
+    long = cell("code", f"numbers = [{', '.join(map(str, range(30)))}]")
+    said = run(notebook_of(ANSWER), notebook_of(ANSWER, long, cell("code", "a = 1")))
+    assert "the cell `numbers = [0, 1, 2, 3, 4, 5, 6, 7, 8, 9, 10, 11...`\n" in said
+    assert "(2 points), and 1 more. Restart" in said
+
+
 def test_cells_that_were_run_out_of_order_are_named(run):
     first, second = cell("code", "a = 1", "a"), cell("code", "b = 2", "b")
     said = run(notebook_of(second, first), notebook_of(first, second))

@@ -70,9 +70,11 @@ def _look_at_order(cells, executed):
     code = [(n, cell["source"].strip()) for n, cell in enumerate(cells) if _is_code(cell)]
     code = [(n, text) for n, text in code if text]
     last = {text.strip(): number for number, text in enumerate(executed)}
-    for place, text in code:
-        if text not in last:
-            return False, f"not run as it stands in the file: {_named(cells, place)}. {RUN_ALL}."
+    missing = [place for place, text in code if text not in last]
+    if missing:
+        more = f", and {len(missing) - 1} more" if len(missing) > 1 else ""
+        named = _named(cells, missing[0])
+        return False, f"not run as it stands in the file: {named}{more}. {RUN_ALL}."
     texts = [text for _, text in code]
     # Of the same text twice, nothing says which was run last.
     single = [(place, text) for place, text in code if texts.count(text) == 1]
@@ -137,5 +139,6 @@ def _heading(cells, place):
 
 
 def _named(cells, place):
-    first = next(iter(cells[place]["source"].strip().splitlines()), "")[:50]
-    return f"the cell `{first}`\n  under {_heading(cells, place)}"
+    first = next(iter(cells[place]["source"].strip().splitlines()), "")
+    short = f"{first[:47]}..." if len(first) > 50 else first
+    return f"the cell `{short}`\n  under {_heading(cells, place)}"

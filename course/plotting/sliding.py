@@ -74,7 +74,7 @@ class Slides:
 
     def _repr_png_(self):
         """Return a strip: a few steps, one below the other."""
-        from PIL import Image  # matplotlib brings it; only this and _encode need it
+        from PIL import Image  # only this and _encode need it
 
         number = min(STRIP_STEPS, len(self.steps))
         chosen = np.unique(np.linspace(0, len(self.steps) - 1, number).round().astype(int))
