@@ -1,6 +1,7 @@
 """Opens what instructors and students see, in a real JupyterLab in Chromium."""
 
 import os
+import re
 import shutil
 import socket
 import subprocess
@@ -103,9 +104,8 @@ def scroll_to(page, wanted):
 def test_a_student_runs_the_release_until_the_first_exercise_and_packs_it(lab, graded_class, page):
     page.goto(f"{lab}/lab/tree/release/02-mnist/mnist.ipynb")
     page.get_by_role("heading", name="Your first convolutional network").wait_for()
-    page.locator(
-        ".jp-Notebook-ExecutionIndicator[data-status=idle]"
-    ).wait_for()  # a kernel is there
+    idle = page.locator(".jp-Notebook-ExecutionIndicator[data-status=idle]")
+    idle.wait_for()  # a kernel is there
     page.get_by_role("menuitem", name="Run", exact=True).click()
     page.get_by_role("menuitem", name="Run All Cells", exact=True).click()
     # The set-up ran on synthetic digits, the digits are shown, and the first stub says what to do.
@@ -115,7 +115,11 @@ def test_a_student_runs_the_release_until_the_first_exercise_and_packs_it(lab, g
     scroll_to(page, error)
     assert "Make them float32, divide by 255" in error.first.text_content()
 
-    # The last cell packs what was saved, and names what is missing.
+    # The last cell packs what was saved, and names what is missing. JupyterLab shows an error
+    # before the number of the cell's run, by which the last cell knows that it is in the file.
+    number = page.locator(".jp-CodeCell", has=error).locator(".jp-InputPrompt")
+    number.get_by_text(re.compile(r"^\[\d+\]:$")).wait_for()
+    idle.wait_for()
     page.keyboard.press("Control+s")
     page.locator(".lm-TabBar-tab.jp-mod-dirty").wait_for(state="detached")
     last = page.locator(".jp-CodeCell", has_text="packing.pack(")
