@@ -1,6 +1,7 @@
 """Notebooks and runs for the tests of the regression."""
 
 import os
+import signal
 import subprocess
 
 from course.regression.regression import Checked
@@ -35,4 +36,6 @@ def start_run(root, *arguments, **environment):
         env=os.environ | {"TF_CPP_MIN_LOG_LEVEL": "3"} | environment,
         text=True,
         start_new_session=True,
+        # Where the tests run in the background, shells make them, and so this, ignore SIGINT.
+        preexec_fn=lambda: signal.signal(signal.SIGINT, signal.SIG_DFL),
     )
