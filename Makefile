@@ -34,7 +34,7 @@ test: $(VENV)/.dev $(VENV)/.apt-bubblewrap $(VENV)/.apt-postgresql lint  ## set 
 	@# Without isolation the tests that grade fail; here stands what to do about it.
 	@$(COURSE) doctor isolation || true
 	@# A file's tests stay together: they share what took long to make. Many wait for a process that
-	@# they started, so one more goes on than there are cores.
+	@# they started, so one more goes on than there are cores; tests/conftest.py has their order.
 	$(BIN)/python -m pytest --numprocesses $$(($$(nproc) + 1)) --dist loadfile --no-loadscope-reorder $(PYTEST_ARGS)
 
 lint: $(VENV)/.dev

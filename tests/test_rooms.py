@@ -26,7 +26,10 @@ def imported(room):
     found = set()
     for path in (PACKAGE / room).rglob("*.py"):
         for node in ast.walk(ast.parse(path.read_text(encoding="utf-8"))):
-            if isinstance(node, ast.ImportFrom) and (node.module or "").split(".")[0] == "course":
+            if isinstance(node, ast.Import):
+                names = [each.name.split(".") for each in node.names]
+                found |= {name[1] for name in names if name[0] == "course" and name[1:]}
+            elif isinstance(node, ast.ImportFrom) and (node.module or "").split(".")[0] == "course":
                 _, *inner = node.module.split(".")
                 found |= {inner[0]} if inner else {each.name for each in node.names}
     return (found & set(ROOMS)) - {room}

@@ -16,8 +16,8 @@ def collect(arguments):
     names = assignment_names(arguments.root, arguments.names)
     if arguments.student is not None and not roster.is_folder_name(arguments.student):
         raise CourseError(f"no folder can be called {arguments.student!r}: choose another name.")
-    place = arguments.roster or arguments.root / roster.FILE
-    class_ = roster.read(place) if arguments.roster or place.is_file() else None
+    own = arguments.roster
+    class_ = roster.read(own) if own else roster.of_course(arguments.root)
     how = collecting.How(class_, arguments.student, arguments.force)
     collection = collecting.Collection(arguments.root, arguments.path, names, how)
     left = {}

@@ -94,9 +94,7 @@ class ScoresExportPlugin(ExportPlugin):
         return _summary(path, found, table)
 
     def _class(self, gradebook, root):
-        collected_with = (
-            rosters.read(root / rosters.FILE) if (root / rosters.FILE).is_file() else None
-        )
+        collected_with = rosters.of_course(root)
         roster = rosters.read(Path(self.roster)) if self.roster else collected_with
         choice = standings.Choice(
             tuple(map(str, self.student)),

@@ -26,7 +26,9 @@ def files_below(folder, ignore=lambda name: False, max_bytes=64 * 2**20, too_lar
 
 
 def write_whole(path, content, sync=False):
-    """Write a file beside its place and put it there; its folder is made.
+    """Write a file beside its place and put it there; where that fails, nothing has changed.
+
+    Its folder is made.
 
     Parameters
     ----------
@@ -36,11 +38,16 @@ def write_whole(path, content, sync=False):
     sync : bool
         Wait until the disk has it, so that it is whole after a power cut too.
     """
+    data = content.encode() if isinstance(content, str) else content
     path.parent.mkdir(parents=True, exist_ok=True)
     unfinished = path.with_name(f".{path.name}.part")
-    with unfinished.open("wb") as file:
-        file.write(content.encode() if isinstance(content, str) else content)
-        if sync:
-            file.flush()
-            os.fsync(file.fileno())
-    unfinished.replace(path)
+    try:
+        with unfinished.open("wb") as file:
+            file.write(data)
+            if sync:
+                file.flush()
+                os.fsync(file.fileno())
+        unfinished.replace(path)
+    except BaseException:
+        unfinished.unlink(missing_ok=True)
+        raise

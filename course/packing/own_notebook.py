@@ -7,7 +7,7 @@ from dataclasses import dataclass
 from pathlib import Path
 
 COLAB_SECONDS = 60  # a large notebook takes a while to come over
-SAVING_SECONDS = 5
+SAVING_SECONDS = 5  # more than a save takes
 # In two parts: no published file may hold the whole mark.
 HIDDEN = "### BEGIN " + "HIDDEN TESTS"
 
@@ -76,7 +76,7 @@ def read(executed):
     paths = list(_named())
     _wait_until_saved(paths)
     named = _fitting(paths, executed, more_than=0)
-    # Of what begins with a dot nobody is the author: editors keep there what they are saving.
+    # What begins with a dot is not the student's: Jupyter and editors keep such files for a while.
     here = _fitting(sorted(Path().glob("[!.]*.ipynb")), executed, more_than=0.5)
     best = max(here, key=lambda each: (each.newest_run(executed), -each.saved_ago), default=None)
     if not named:
@@ -91,7 +91,7 @@ def read(executed):
 
 
 def _wait_until_saved(paths):
-    """Wait while Jupyter is saving: meanwhile it keeps the old file under a name of its own."""
+    """Wait while Jupyter is saving: meanwhile it keeps the old file as `.~name`."""
     end = time.monotonic() + SAVING_SECONDS
     while any(path.with_name(f".~{path.name}").exists() for path in paths):
         if time.monotonic() > end:

@@ -156,7 +156,6 @@ class Bands:
                 lines += _table_lines(name, setting, self._tables[name][setting])
         content = "\n".join(lines).rstrip() + "\n"
         tomllib.loads(content)  # what could not be read again must not take the file's place
-        self.path.parent.mkdir(parents=True, exist_ok=True)
         write_whole(self.path, content)
 
 

@@ -10,9 +10,7 @@ from course.regression.runs import NotebookRun
 
 def save(folder, run, executed):
     """Keep a finished run: the executed notebook, and metrics.json, which comes last."""
-    folder.mkdir(parents=True, exist_ok=True)
-    notebook = Path(run.notebook)
-    write_whole(notebook, executed)
+    write_whole(Path(run.notebook), executed)
     write_whole(folder / "metrics.json", json.dumps(asdict(run), indent=2) + "\n")
 
 

@@ -82,7 +82,6 @@ class Plan:
             if before.get(job.folder) != digests[job.folder]:
                 shutil.rmtree(job.folder, ignore_errors=True)
             Path(job.folder).mkdir(parents=True, exist_ok=True)
-        self._mark.parent.mkdir(parents=True, exist_ok=True)
         write_whole(self._mark, json.dumps(digests, indent=1) + "\n")
         to_do = [job for job in self.jobs if not self._has_passed(job)]
         for job in to_do:

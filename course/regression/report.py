@@ -44,7 +44,6 @@ def write(folder, scores, checked):
     environment.filters["text"] = text
     environment.globals["id_of"] = _id
     folder = Path(folder)
-    folder.mkdir(parents=True, exist_ok=True)
     page = environment.get_template("report.html").render(
         made=datetime.now().strftime("%Y-%m-%d %H:%M"),
         scores=scores,
@@ -90,7 +89,6 @@ def write_junit(path, checked):
         for kind, key in (("failure", "failures"), ("skipped", "skipped")):
             suite.set(key, str(sum(bool(reason) and it == kind for _, reason, it in cases)))
     ElementTree.indent(suites)
-    path.parent.mkdir(parents=True, exist_ok=True)
     write_whole(path, ElementTree.tostring(suites, encoding="unicode", xml_declaration=True))
 
 

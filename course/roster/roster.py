@@ -17,6 +17,7 @@ part of the e-mail address before the @, of the ID number, or of the name: the f
 import re
 import unicodedata
 from dataclasses import dataclass
+from pathlib import Path
 
 from course.errors import CourseError
 from course.roster.tables import read_table
@@ -118,6 +119,12 @@ class Roster:
         """
         wanted = _letters(text)
         return [person for person in self.people if wanted and wanted in _names_of(person)]
+
+
+def of_course(root):
+    """Return the roster that lies in a course directory, or None where none does."""
+    path = Path(root, FILE)
+    return read(path) if path.is_file() else None
 
 
 def read(path):

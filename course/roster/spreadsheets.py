@@ -57,11 +57,10 @@ def write(path, rows, byte_order_mark=False, force=False):
         raise CourseError(f"{path} is there already: {how}.")
     if not path.parent.is_dir():  # a folder with a slip in its name is not made
         raise CourseError(f"{path} cannot be written (no such folder): name another file.")
-    text = io.StringIO(BYTE_ORDER_MARK if byte_order_mark else "", newline="")
-    text.seek(0, io.SEEK_END)
+    text = io.StringIO(newline="")
     csv.writer(text, lineterminator="\n").writerows(rows)
     try:
-        write_whole(path, text.getvalue())
+        write_whole(path, BYTE_ORDER_MARK * byte_order_mark + text.getvalue())
     except OSError as error:
         raise CourseError(
             f"{path} cannot be written ({error.strerror}): name another file."

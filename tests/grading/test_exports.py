@@ -2,11 +2,13 @@
 
 import csv
 import io
+import resource
 import shutil
 
 import pytest
 
 from course import cli
+from course.errors import CourseError
 from course.grading.coursework import open_api
 from course.roster import spreadsheets
 from tests.conftest import BIN, run_command
@@ -434,14 +436,16 @@ def test_a_file_that_is_there_stays_unless_forced(export, tmp_path):
     assert not (tmp_path / "none").exists()
 
 
-def test_a_writing_that_fails_leaves_the_old_file(tmp_path):
-    def rows():
-        yield ["half"]
-        raise KeyboardInterrupt
-
+def test_a_writing_that_fails_leaves_the_old_file_and_nothing_else(tmp_path):
     (tmp_path / "scores.csv").write_text("mine")
-    with pytest.raises(KeyboardInterrupt):
-        spreadsheets.write(tmp_path / "scores.csv", rows(), force=True)
+    soft, hard = resource.getrlimit(resource.RLIMIT_FSIZE)
+    resource.setrlimit(resource.RLIMIT_FSIZE, (1_000, hard))  # in the place of a full disk
+    try:
+        with pytest.raises(CourseError, match=r"scores\.csv cannot be written \(File too large\)"):
+            spreadsheets.write(tmp_path / "scores.csv", [["much"] * 1_000], force=True)
+    finally:
+        resource.setrlimit(resource.RLIMIT_FSIZE, (soft, hard))
+    assert [path.name for path in tmp_path.iterdir()] == ["scores.csv"]
     assert (tmp_path / "scores.csv").read_text() == "mine"
 
 
