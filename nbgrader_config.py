@@ -10,6 +10,12 @@ os.environ["PATH"] = os.pathsep.join([str(Path(sys.executable).parent), os.envir
 # The name under which the gradebook and the formgrader keep this course.
 c.CourseDirectory.course_id = "building-cnns-with-keras"
 
+# The public repository in which release/ is published: badges and install cells lead there. Replace
+# it before the first release. No account name on GitHub may hold an underscore, so nobody can
+# register the placeholder.
+c.PublicAddress.url = "https://github.com/YOUR_ORGANISATION/building-cnns-with-keras"
+c.PublicAddress.branch = "main"  # the branch that badges open
+
 # Backups that editors and JupyterLab leave must not reach students; nor must results of runs.
 c.CourseDirectory.ignore = [
     ".ipynb_checkpoints",
@@ -22,11 +28,11 @@ c.CourseDirectory.ignore = [
 
 # nbgrader's own list with two changes: the address is filled in, and each stub has its instruction.
 c.GenerateAssignment.preprocessors = [
-    "course.grading.preprocessors.FillAddress",
+    "course.instructor.grading.preprocessors.FillAddress",
     "nbgrader.preprocessors.IncludeHeaderFooter",
     "nbgrader.preprocessors.InstantiateTests",
     "nbgrader.preprocessors.LockCells",
-    "course.grading.preprocessors.ClearSolutionsWithInstruction",
+    "course.instructor.grading.preprocessors.ClearSolutionsWithInstruction",
     "nbgrader.preprocessors.ClearOutput",
     "nbgrader.preprocessors.CheckCellMetadata",
     "nbgrader.preprocessors.ComputeChecksums",
@@ -50,18 +56,18 @@ c.ClearSolutions.text_stub = "*Write your answer here.*"
 
 # What a student's metadata claims is not believed; the gradebook says which cell is which.
 c.Autograde.sanitize_preprocessors = [
-    "course.grading.preprocessors.RestoreCells",
+    "course.instructor.grading.preprocessors.RestoreCells",
     "nbgrader.preprocessors.OverwriteKernelspec",
 ]
 
 # nbgrader's own list: submissions run in two isolated kernels, scores are saved at once, and cell
 # metadata is not checked again, since all of it comes from the gradebook.
 c.Autograde.autograde_preprocessors = [
-    "course.grading.preprocessors.TwoKernels",
+    "course.instructor.grading.preprocessors.TwoKernels",
     "nbgrader.preprocessors.IgnorePattern",
     "nbconvert.preprocessors.ClearMetadataPreprocessor",
     "nbgrader.preprocessors.LimitOutput",
-    "course.grading.preprocessors.SaveScoresAtOnce",
+    "course.instructor.grading.preprocessors.SaveScoresAtOnce",
 ]
 
 # What a submission may use, in each of its two kernels. A whole solved notebook takes seconds.
@@ -80,16 +86,18 @@ c.TwoKernels.own_numbers = False
 
 # What students put into text cells and outputs reaches a browser with the rights of a grader.
 c.HTMLExporter.sanitize_html = True
-c.HTMLExporter.filters = {"markdown2html": "course.grading.pages.markdown_to_safe_html"}
+c.HTMLExporter.filters = {
+    "markdown2html": "course.instructor.feedback.sanitize.markdown_to_safe_html"
+}
 
 # Feedback shows what a check said, never a hidden test or a mark scheme.
 c.GenerateFeedback.preprocessors = [
     "nbgrader.preprocessors.GetGrades",
-    "course.grading.preprocessors.HideFromStudents",
+    "course.instructor.grading.preprocessors.HideFromStudents",
 ]
 
 # A page of our own, which a telephone shows well and which needs no network.
-c.GenerateFeedback.exporter_class = "course.grading.feedback_page.FeedbackExporter"
+c.GenerateFeedback.exporter_class = "course.instructor.feedback.page.FeedbackExporter"
 
 # True: pages also say what a hidden check expected. Whoever has the page has the answer then.
 c.HideFromStudents.show_expected = False

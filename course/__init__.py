@@ -5,8 +5,8 @@ its lesson stands on with `course.record(test_accuracy=0.987)`. Nothing here imp
 it is needed, so that the command `course` starts at once.
 """
 
-from course.cells import cell_source
 from course.metrics import record
+from course.notebook_cells import cell_source
 from course.profiles import PROFILES
 from course.session import Run, setup
 

@@ -2,7 +2,7 @@
 
 import hashlib
 
-from course.datasets.files import find_or_fetch
+from course.datasets.download import find_or_fetch
 from course.errors import CourseError
 
 # The weights that keras.applications.VGG16 loads by itself, without the three dense layers; 59 MB.

@@ -7,7 +7,7 @@ from pathlib import Path
 import pytest
 import yaml
 
-from course.cli import _parser
+from course.instructor.cli.main import _parser
 
 ROOT = Path(__file__).parent.parent
 WORKFLOWS = sorted((ROOT / ".github" / "workflows").glob("*.yml"))

@@ -6,11 +6,11 @@ silently in place of real ones. Nothing here imports Keras before something has 
 
 from course.datasets.cats_dogs import cats_and_dogs
 from course.datasets.cifar10 import CIFAR10_NAMES, load_cifar10
-from course.datasets.digits import draw_digit, synthetic_digits
-from course.datasets.files import data_directory
-from course.datasets.folders import batch_format, check_folder
+from course.datasets.download import data_directory
+from course.datasets.image_folders import batch_format, check_folder
 from course.datasets.mnist import load_mnist
-from course.datasets.scenes import synthetic_scenes
+from course.datasets.synthetic.digits import draw_digit, synthetic_digits
+from course.datasets.synthetic.scenes import synthetic_scenes
 
 __all__ = [
     "CIFAR10_NAMES",

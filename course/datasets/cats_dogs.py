@@ -14,8 +14,8 @@ from pathlib import Path
 import numpy as np
 
 from course.datasets.cifar10 import CIFAR10_NAMES, load_cifar10
-from course.datasets.files import find_or_fetch
-from course.datasets.scenes import synthetic_scenes
+from course.datasets.download import find_or_fetch
+from course.datasets.synthetic.scenes import synthetic_scenes
 from course.errors import CourseError
 
 SOURCES = ("photos", "cifar10", "synthetic")

@@ -9,8 +9,8 @@ from pathlib import Path
 
 import numpy as np
 
-from course.datasets.files import find_or_fetch, read_arrays
-from course.datasets.scenes import synthetic_scenes
+from course.datasets.download import find_or_fetch, read_arrays
+from course.datasets.synthetic.scenes import synthetic_scenes
 from course.profiles import check_profile
 
 CIFAR10_NAMES = (

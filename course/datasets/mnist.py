@@ -6,8 +6,8 @@ Recognition", Proceedings of the IEEE 86 (1998); the file is the one that Keras 
 
 from pathlib import Path
 
-from course.datasets.digits import synthetic_digits
-from course.datasets.files import find_or_fetch, read_arrays
+from course.datasets.download import find_or_fetch, read_arrays
+from course.datasets.synthetic.digits import synthetic_digits
 from course.profiles import check_profile
 
 # Enough for a CNN to learn from within half a second: few digits, near the middle as MNIST's are.

@@ -15,15 +15,15 @@ What `read` finds comes from anybody: it believes no file and raises nothing. It
 answer in sentences for a person; nothing here gives points or takes any.
 """
 
-from course.evidence.handing_in import hand_in
-from course.evidence.judging import (
+from course.evidence.checks import (
     claimed_and_measured,
     fingerprint_of_weights,
     identical,
     problems_of_metrics,
     problems_of_weights,
 )
-from course.evidence.reading import read
+from course.evidence.reader import read
+from course.evidence.writer import hand_in
 
 __all__ = [
     "claimed_and_measured",

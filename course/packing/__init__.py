@@ -9,7 +9,7 @@ there, says so, and writes `mnist-hand-in.zip` beside the notebook: the notebook
 the folder `evidence`, and a list with checksums. What it finds never keeps anybody from handing in.
 """
 
-from course.packing.handing_in import pack
+from course.packing.archive import pack
 from course.packing.manifest import MANIFEST, read_manifest
 
 __all__ = ["MANIFEST", "pack", "read_manifest"]

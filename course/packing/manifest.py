@@ -3,7 +3,7 @@
 import hashlib
 import json
 
-from course.evidence.forms import shown
+from course.evidence.format import shown
 
 MANIFEST = "hand-in.json"
 MAX_BYTES = 2**16

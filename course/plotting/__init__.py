@@ -22,10 +22,10 @@ from course.plotting.charts import (
     learning_curves,
 )
 from course.plotting.comparison import compare_curves, compare_networks
-from course.plotting.drawing import Figure
-from course.plotting.pictures import class_rows, feature_maps, filters, image_grid, patch_blocks
-from course.plotting.sliding import receptive_field, sliding_kernel
-from course.plotting.trainings import gap_curves, seed_spread
+from course.plotting.convolution import receptive_field, sliding_kernel
+from course.plotting.images import class_rows, feature_maps, filters, image_grid, patch_blocks
+from course.plotting.primitives import Figure
+from course.plotting.training_runs import gap_curves, seed_spread
 
 __all__ = [
     "Figure",

@@ -3,7 +3,7 @@
 import numpy as np
 from matplotlib.patches import Rectangle
 
-from course.plotting.drawing import (
+from course.plotting.primitives import (
     BLUE,
     GREY,
     NO_TICKS,

@@ -4,7 +4,7 @@ import numpy as np
 from matplotlib import colormaps
 from matplotlib.ticker import PercentFormatter
 
-from course.plotting.drawing import (
+from course.plotting.primitives import (
     BLUE,
     GREY,
     NO_TICKS,

@@ -4,7 +4,7 @@ import numpy as np
 from matplotlib.patches import Patch
 from matplotlib.ticker import MaxNLocator, PercentFormatter
 
-from course.plotting.drawing import (
+from course.plotting.primitives import (
     BLUE,
     NO_TICKS,
     ORANGE,

@@ -10,7 +10,7 @@ with numbers of its own and says nothing to an answer; grading does.
 """
 
 from course.questions.bank import BANK, draw
-from course.questions.page import ask, check
+from course.questions.jupyter_quiz import ask, check
 from course.questions.question import (
     NUMBER,
     SEVERAL,
@@ -21,7 +21,7 @@ from course.questions.question import (
     Verdict,
     judge,
 )
-from course.questions.sheet import Sheet
+from course.questions.quiz import Sheet
 
 __all__ = [
     "BANK",

@@ -2,12 +2,12 @@
 
 from functools import partial
 
-from course.questions import entry
-from course.questions.entry import counted
+from course.questions import registry
 from course.questions.question import NUMBER, SHAPE, SINGLE, Choice, Question
+from course.questions.registry import counted
 
 BANK = {}
-in_bank = partial(entry.in_bank, BANK)
+in_bank = partial(registry.in_bank, BANK)
 
 
 def _draw_maps(random):

@@ -2,12 +2,12 @@
 
 from functools import partial
 
-from course.questions import entry
-from course.questions.entry import counted
+from course.questions import registry
 from course.questions.question import NUMBER, SEVERAL, Choice, Question
+from course.questions.registry import counted
 
 BANK = {}
-in_bank, preset = partial(entry.in_bank, BANK), partial(entry.preset, BANK)
+in_bank, preset = partial(registry.in_bank, BANK), partial(registry.preset, BANK)
 
 
 def _draw_conv(random):

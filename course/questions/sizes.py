@@ -2,12 +2,12 @@
 
 from functools import partial
 
-from course.questions import entry, rows
-from course.questions.entry import counted, output_size
+from course.questions import convolution_1d, registry
 from course.questions.question import NUMBER, SHAPE, SINGLE, Choice, Question
+from course.questions.registry import counted, output_size
 
 BANK = {}
-in_bank, preset = partial(entry.in_bank, BANK), partial(entry.preset, BANK)
+in_bank, preset = partial(registry.in_bank, BANK), partial(registry.preset, BANK)
 
 
 def _draw_window(random):
@@ -267,4 +267,4 @@ def receptive_field(layers=3, window=3):
     )
 
 
-in_bank("convolve-row", rows.draw)(rows.convolve_row)
+in_bank("convolve-row", convolution_1d.draw)(convolution_1d.convolve_row)

@@ -10,7 +10,7 @@ import pytest
 from tests import attacks
 from tests.attacks import watching
 from tests.conftest import BIN, run_command
-from tests.grading.test_grades import cell_scores
+from tests.instructor.grading.test_class_grader import cell_scores
 
 ATTACKS = attacks.attacks()
 POINTS = {each["grade_id"]: each["points"] for each in attacks.TARGET["cell"] if "points" in each}

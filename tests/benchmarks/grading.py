@@ -131,13 +131,13 @@ def ours(root):
 
 def floor(root):
     """Return how long a submission's cells take in warm kernels, run alone, over the cores."""
-    from course.grading import grades, two_kernels
-    from course.kernels.host import Zygote
+    from course.instructor.grading import class_grader, notebook_grader
+    from course.instructor.sandbox.forkserver_client import Zygote
 
     make_class(root, 1, stock=False)
-    job = grades.job_of(root, ASSIGNMENT, "student-000")
+    job = class_grader.job_of(root, ASSIGNMENT, "student-000")
     with Zygote() as zygote:
-        runs = [two_kernels.grade(job, zygote).cell_seconds for _ in range(4)]
+        runs = [notebook_grader.grade(job, zygote).cell_seconds for _ in range(4)]
     return [seconds / cores() for seconds in runs[1:]]
 
 

@@ -13,7 +13,7 @@ import argparse
 import statistics
 from pathlib import Path
 
-from course.regression.kept import kept_runs
+from course.instructor.regression.run_store import kept_runs
 from course.training import results_table
 
 NAMES = ("I", "II", "III", "IV", "V", "VI", "VII")

@@ -12,8 +12,8 @@ import tempfile
 import time
 from pathlib import Path
 
-from course import cli
-from tests.similarity.copied import KINDS, NAME, make_class
+from course.instructor.cli import main as cli
+from tests.instructor.similarity.copied import KINDS, NAME, make_class
 
 ROW = re.compile(r"^ +[\d.]+  (\S.*)$", re.M)
 

@@ -1,0 +1,1 @@
+"""Exporting scores as CSV for spreadsheets, Canvas and Moodle."""

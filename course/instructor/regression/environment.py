@@ -1,0 +1,50 @@
+"""Under which circumstances something is measured: versions, machine, data."""
+
+import hashlib
+import importlib.metadata
+import platform
+from functools import lru_cache
+from pathlib import Path
+
+from course import datasets
+from course.instructor.sandbox.executor import cores
+
+DATA_FILES = ("*.npz", "*.h5", "*.zip")
+
+
+@lru_cache
+def versions(backend):
+    """Return the versions that a measurement depends on, by name."""
+    found = {"Python": platform.python_version()}
+    for name in ("keras", backend):
+        for package in (name, f"{name}-cpu"):
+            try:
+                found[name] = importlib.metadata.version(package)
+                break
+            except importlib.metadata.PackageNotFoundError:
+                continue
+    return found
+
+
+@lru_cache
+def machine():
+    """Return what seconds and roundings depend on: processor and cores."""
+    model = platform.processor() or platform.machine()
+    info = Path("/proc/cpuinfo")
+    if info.is_file():
+        for line in info.read_text(encoding="utf-8").splitlines():
+            if line.startswith("model name"):
+                model = line.partition(":")[2].strip()
+                break
+    return f"{cores()} cores of {model}"
+
+
+@lru_cache
+def data_files():
+    """Return which data files there are, each with a digest: copies of a data set differ."""
+    folder = Path(datasets.data_directory())
+    found = []
+    for path in sorted(path for pattern in DATA_FILES for path in folder.glob(pattern)):
+        with path.open("rb") as file:
+            found.append(f"{path.name} {hashlib.file_digest(file, 'sha256').hexdigest()[:12]}")
+    return ", ".join(found) or "none"

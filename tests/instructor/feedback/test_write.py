@@ -1,0 +1,280 @@
+"""What a feedback page tells and what it does not: a small class, graded once, by the commands."""
+
+import html
+import json
+import re
+import shutil
+import subprocess
+from itertools import pairwise
+
+import pytest
+from nbgrader.api import Gradebook
+
+from course.instructor.file_lock import alone
+from course.instructor.grading.telling import TOLD
+from tests.attacks.watching import scripts
+from tests.conftest import BIN, cell, write_notebook
+from tests.notebooks.test_browser import CHROMIUM
+from tests.submissions import ROOT
+
+pytestmark = pytest.mark.slow
+NAME = "01-small"
+PIXEL = (  # PNG, 1 by 1
+    "iVBORw0KGgoAAAANSUhEUgAAAAEAAAABCAYAAAAfFcSJ"
+    "AAAADUlEQVR42mP8z8BQDwAEhQGAhKmMIQAAAABJRU5ErkJggg=="
+)
+HIDDEN = "### BEGIN HIDDEN TESTS\n{}\n### END HIDDEN TESTS"
+
+
+def test_cell(name, visible, hidden, points=1, **more):
+    return cell("code", f"{visible}\n{HIDDEN.format(hidden)}", f"test_{name}", points, **more)
+
+
+test_cell.__test__ = False
+CELLS = [
+    cell("markdown", "# Small sums\n\nA mean is $\\frac{a + b}{2}$."),
+    cell("code", "profile = None\nseed = 0", tags=["parameters"]),
+    cell("code", "import numpy as np\nfrom course import checks", "setup"),
+    cell("markdown", "## Exercise 1: twice (8 points)"),
+    cell("code", "def twice(n):\n    return 2 * n\n\nnumber = 7", "twice"),
+    test_cell(
+        "visible",
+        "checks.equal('twice 3', twice(3), 6, 'Add it to itself.')",
+        "checks.equal('twice 50', twice(50), 100)",
+    ),
+    test_cell("hidden", "", "checks.equal('twice 4321', twice(4321), 8642, 'Add it to itself.')"),
+    test_cell("open", "", "checks.equal('twice 5', twice(5), 10)", tags=["show-expected"]),
+    # A helper that students see, and what the hidden part has it test.
+    test_cell(
+        "helper",
+        "def look(n, right):\n    checks.equal(f'twice {n}', twice(n), right)\nlook(1, 2)",
+        "look(1234, 2468)",
+    ),
+    test_cell("library", "", "np.testing.assert_allclose(twice(np.ones(2)), [2.0, 2.0])"),
+    test_cell("assert", "", "assert twice(9) == 18, 'Nine is no exception.'"),
+    test_cell("lookup", "", "{8: 1, 8888: 2}[twice(4)]"),
+    test_cell("printed", "print('you see', twice(2))", "print('the answer is 40404')\nnumber == 1"),
+    cell("markdown", "## Exercise 2: parts (2 points)"),
+    test_cell(
+        "parts",
+        "",
+        "checks.tell('a: right. Of 31313.', 'a: right.')\nchecks.tell('b: not right. Look.')\n1.0",
+        points=2,
+        tags=["partial-credit"],
+    ),
+    cell("markdown", "## Exercise 3: words (2 points)"),
+    {**cell("markdown", "Because **so**.", "explain", 2)},
+]
+CELLS[2]["metadata"]["nbgrader"]["locked"] = True
+CELLS[2]["metadata"]["nbgrader"]["solution"] = False
+CELLS[-1]["metadata"]["nbgrader"] |= {"solution": True, "locked": False}
+WRONG = "def twice(n):\n    return n + 3\n\nnumber = 7"
+
+
+@pytest.fixture(scope="module")
+def graded(tmp_path_factory, course_command):
+    """Grade the class; returns its directory."""
+    root = tmp_path_factory.mktemp("feedback")
+    shutil.copy(ROOT / "nbgrader_config.py", root)
+    write_notebook(root / "source" / NAME / "small.ipynb", CELLS)
+    released = course_command("-C", root, "release")
+    assert released.returncode == 0, released.stderr
+    release = json.loads((root / "release" / NAME / "small.ipynb").read_text())
+    for student in ("right", "wrong", "stops"):
+        notebook = json.loads(json.dumps(release))
+        cells = {each["id"]: each for each in notebook["cells"]}
+        cells["explain"]["source"] = "It is <script>alert(1)</script> *so*. ![far](https://x.org/y)"
+        answer = cells["twice"]
+        answer["source"] = CELLS[4]["source"] if student == "right" else WRONG
+        answer["outputs"] = [
+            {"output_type": "stream", "name": "stdout", "text": "handed in so\n"},
+            {
+                "output_type": "display_data",
+                "data": {"image/png": PIXEL, "text/plain": "<Figure>"},
+                "metadata": {},
+            },
+        ]
+        if student == "stops":
+            answer["source"] += "\nraise ValueError('only in grading')"
+        write_notebook(root / "submitted" / student / NAME / "small.ipynb", notebook["cells"])
+    finished = course_command("-C", root, "grade", NAME)
+    assert finished.returncode == 0, finished.stdout + finished.stderr
+    with Gradebook(f"sqlite:///{root / 'gradebook.db'}") as gradebook:
+        grade = gradebook.find_grade("explain", "small", NAME, "right")
+        grade.manual_score, grade.needs_manual_grade = 1.5, False
+        comment = gradebook.find_comment("explain", "small", NAME, "right")
+        comment.manual_comment = "Say *why* $x^2$."
+        gradebook.db.commit()
+    return root
+
+
+@pytest.fixture(scope="module")
+def pages(graded, course_command):
+    """Write the pages; returns a function that reads one."""
+    written = course_command("-C", graded, "feedback", NAME, "--workers", "2")
+    assert written.returncode == 0, written.stderr
+    assert sorted(written.stdout.split()) == [
+        str(page_of(graded, student)) for student in ("right", "stops", "wrong")
+    ]
+    return lambda student: page_of(graded, student).read_text(encoding="utf-8")
+
+
+def page_of(root, student):
+    return root / "feedback" / student / NAME / "small.html"
+
+
+def text_of(page):
+    page = re.sub(r"<style>.*?</style>", "", page, flags=re.DOTALL)
+    return re.sub(r"\s+", " ", html.unescape(re.sub(r"<[^>]*>", " ", page)))
+
+
+def copy_of(root, place):
+    shutil.copytree(root, place)
+    return place
+
+
+def test_a_hidden_check_says_what_was_tested_what_came_and_the_hint(pages):
+    text = text_of(pages("wrong"))
+    assert "twice 4321 got 4,324 Add it to itself." in text
+    assert "Not yet: twice 4321: got 4,324. Add it to itself." in text
+
+
+def test_a_hidden_check_does_not_say_what_it_expected(pages):
+    for student in ("right", "wrong", "stops"):
+        text = text_of(pages(student))
+        for secret in ("8,642", "8642", "2,468", "2468", "8888", "40404", "31313", "100"):
+            assert secret not in text, secret
+        assert "HIDDEN" not in text
+        assert "assert_allclose" not in text
+
+
+def test_a_visible_check_says_it(pages):
+    assert "twice 3: 6" in text_of(pages("right"))
+    assert "twice 1: got 4, expected 2." in text_of(pages("wrong"))
+
+
+def test_a_check_says_it_where_its_tag_allows_that(pages):
+    assert "twice 5: got 8, expected 10." in text_of(pages("wrong"))
+
+
+def test_words_of_a_library_are_withheld_and_those_of_an_assert_are_not(pages):
+    text = text_of(pages("wrong"))
+    assert "AssertionError (its message is not shown" in text
+    assert "KeyError (its message is not shown" in text
+    assert "Desired" not in text
+    assert "AssertionError: Nine is no exception." in text
+
+
+def test_a_part_of_the_points_comes_with_the_items_that_lost_some(pages):
+    text = text_of(pages("right"))
+    above = text.partition("Your notebook")[0]
+    assert "partly right parts b: not right. Look." in above
+    assert "a: right. b: not right. Look." in text
+
+
+def test_points_comments_and_what_waits_stand_above(pages):
+    right, wrong = (
+        text_of(pages(student)).partition("Your notebook")[0] for student in ("right", "wrong")
+    )
+    assert re.search(r"Small sums 10\.5 of 12 points", right), right
+    assert "Exercise 3: words 1.5 of 2 points ◐ partly right explain Comment Say why" in right
+    assert "1 answer still waits for a person" in wrong
+    assert "Exercise 3: words up to 2 points … waits for a person explain" in wrong
+
+
+def test_cells_show_what_was_handed_in_and_nothing_of_the_grading(pages):
+    page = pages("stops")
+    above, below = page.split("Your notebook, as you handed it in")
+    answer = below[below.index("Your answer") : below.index('aria-label="Check')]
+    assert "handed in so" in answer and PIXEL in answer
+    assert "only in grading" not in re.sub(r"<pre class=.*?</pre>", "", answer, flags=re.DOTALL)
+    assert "While this was graded, this cell failed: ValueError: only in grading" in text_of(above)
+
+
+def test_a_page_runs_nothing_and_asks_no_network(pages):
+    page = pages("wrong")
+    assert not scripts(page)
+    assert not re.search(r"<(script|link|iframe)|src=\"(?!data:)|url\(", page)
+    assert "default-src 'none'" in page
+    assert page.count('<svg class="math"') == 1
+
+
+def test_nbgrader_writes_the_same_page(graded, pages, tmp_path):
+    copy = copy_of(graded, tmp_path / "copy")
+    page_of(copy, "wrong").unlink()
+    command = [BIN / "nbgrader", "generate_feedback", NAME, "--student", "wrong", "--force"]
+    finished = subprocess.run(command, cwd=copy, capture_output=True, text=True)
+    assert finished.returncode == 0, finished.stderr
+    assert page_of(copy, "wrong").read_text(encoding="utf-8") == pages("wrong")
+
+
+def test_what_was_graded_before_tells_less(graded, course_command, tmp_path):
+    copy = copy_of(graded, tmp_path / "copy")
+    path = copy / "autograded" / "wrong" / NAME / "small.ipynb"
+    path.chmod(0o644)
+    notebook = json.loads(path.read_text(encoding="utf-8"))
+    for each in notebook["cells"]:
+        if "outputs" in each:
+            each["outputs"] = [o for o in each["outputs"] if TOLD not in o.get("data", {})]
+    path.write_text(json.dumps(notebook), encoding="utf-8")
+    assert course_command("-C", copy, "feedback", NAME, "--student", "wrong").returncode == 0
+    text = text_of(page_of(copy, "wrong").read_text(encoding="utf-8"))
+    assert "A check that is not shown does not hold." in text
+    assert "4,324" not in text and "8,642" not in text
+
+
+def test_a_page_that_cannot_be_written_is_a_sentence_and_stops_no_other(
+    graded, course_command, tmp_path
+):
+    copy = copy_of(graded, tmp_path / "copy")
+    shutil.rmtree(copy / "feedback", ignore_errors=True)
+    path = copy / "autograded" / "right" / NAME / "small.ipynb"
+    path.chmod(0o644)
+    path.write_text("{")
+    shutil.rmtree(copy / "build", ignore_errors=True)
+    (copy / "build" / "feedback" / "stage" / "4711").mkdir(parents=True)  # as a kill leaves it
+    finished = course_command("-C", copy, "feedback", NAME)
+    assert finished.returncode == 1
+    assert re.fullmatch(rf"course: no feedback for right in {NAME}: .*\n", finished.stderr)
+    assert sorted(finished.stdout.split()) == [
+        str(page_of(copy, student)) for student in ("stops", "wrong")
+    ]
+    assert not (copy / "build" / "feedback" / "stage").exists()
+
+
+def test_two_commands_do_not_write_pages_at_once(graded, course_command):
+    with alone(graded / "build" / "feedback", "busy"):
+        second = course_command("-C", graded, "feedback", NAME)
+    assert second.returncode == 1 and not second.stdout
+    assert re.fullmatch(r"course: another course feedback is writing pages of .*\n", second.stderr)
+
+
+@pytest.mark.browser
+@pytest.mark.skipif(CHROMIUM is None, reason="needs Chromium: apt-get install chromium")
+@pytest.mark.parametrize("scheme", ["light", "dark"])
+def test_a_telephone_shows_all_of_a_page_in_its_width(graded, pages, scheme):
+    from playwright.sync_api import sync_playwright
+
+    with sync_playwright() as playwright:
+        browser = playwright.chromium.launch(
+            executable_path=CHROMIUM, args=["--no-sandbox", "--disable-gpu"]
+        )
+        context = browser.new_context(
+            viewport={"width": 360, "height": 740}, color_scheme=scheme, offline=True
+        )
+        page = context.new_page()
+        said = []
+        page.on("console", lambda message: said.append(message.text))
+        page.goto(page_of(graded, "wrong").as_uri())
+        assert page.evaluate("document.documentElement.scrollWidth") == 360
+        light = page.evaluate("getComputedStyle(document.body).backgroundColor")
+        assert (light == "rgb(255, 255, 255)") == (scheme == "light")
+        levels = page.evaluate(
+            "[...document.querySelectorAll('h1,h2,h3,h4,h5,h6')].map(h => +h.tagName[1])"
+        )
+        assert levels[0] == 1 and levels.count(1) == 1
+        assert all(after - before <= 1 for before, after in pairwise(levels))
+        page.get_by_role("link", name="hidden", exact=True).click()
+        assert page.locator(":target").is_visible()
+        assert not said
+        browser.close()

@@ -1,0 +1,158 @@
+import os
+import shutil
+import subprocess
+
+import nbformat
+import pytest
+
+from course.instructor.course_dir import open_api
+from tests.conftest import BIN, cell
+from tests.instructor.grading.classes import ANSWER, NAME, hand_in, lay_out, scores
+from tests.submissions import ROOT, behaviours
+from tests.submissions import lay_out as lay_out_fixtures
+
+pytestmark = pytest.mark.slow
+ASSIGNMENTS = sorted(path.parent.name for path in (ROOT / "source").glob("*/*.ipynb"))
+# The steps of autograde as nbgrader comes with them; students get the same release.
+STOCK = "\ndel c['Autograde']\nc.Execute.timeout = 120\n"
+# Of every assignment but 02-mnist: what earns all, nothing and a part. The stock engine takes up
+# to half a minute for each, and where the engines differ, all fixtures of one assignment show it.
+SAMPLE = {"solved", "untouched", "typical-slips"}
+LATE = "\nc.LateSubmissionPlugin.penalty_method = 'zero'\n"
+
+
+def grade_with_both(ours, stock, name, *arguments):
+    """Grade an assignment in two directories, side by side, each with its own engine."""
+    environment = os.environ | {"TF_CPP_MIN_LOG_LEVEL": "3", "COURSE_PROFILE": "smoke"}
+    words = [BIN / "course", "-C", ours, "grade", name, "--workers", "1", *arguments]
+    commands = {ours: words, stock: [BIN / "nbgrader", "autograde", name, *arguments]}
+    started = [
+        subprocess.Popen(
+            [str(word) for word in words],
+            cwd=cwd,
+            env=environment,
+            stdout=subprocess.PIPE,
+            stderr=subprocess.STDOUT,
+            text=True,
+        )
+        for cwd, words in commands.items()
+    ]
+    for process in started:
+        output, _ = process.communicate(timeout=600)
+        assert process.returncode == 0, output
+
+
+def was_run_by_nbgrader(root, student):
+    """Return whether nbgrader's own step ran a submission: it numbers the cells that it runs."""
+    path = root / "autograded" / student / NAME / "small.ipynb"
+    cells = nbformat.read(path, as_version=4).cells
+    return any(each.get("execution_count") for each in cells)
+
+
+def make_stock(ours, stock, name):
+    """Make of a course directory another that nbgrader's own engine grades."""
+    shutil.copytree(ours, stock)
+    with (stock / "nbgrader_config.py").open("a") as config:
+        config.write(STOCK)
+    subprocess.run(
+        [str(BIN / "nbgrader"), "generate_assignment", name, "--force"],
+        cwd=stock,
+        check=True,
+        capture_output=True,
+        timeout=120,
+    )
+    return stock
+
+
+def test_there_is_an_assignment_to_grade_with_both():
+    assert "02-mnist" in ASSIGNMENTS
+
+
+@pytest.mark.parametrize("name", ASSIGNMENTS)
+def test_both_engines_give_each_cell_of_the_fixtures_the_same_score(name, tmp_path):
+    readable = [key for key, one in behaviours(name).items() if not one.get("truncate")]
+    if name != "02-mnist":
+        readable = [key for key in readable if key in SAMPLE]
+        assert len(readable) == len(SAMPLE), f"an assignment needs the fixtures {SAMPLE}"
+    ours = lay_out_fixtures(tmp_path / "ours", name, readable)
+    stock = make_stock(ours, tmp_path / "stock", name)
+    grade_with_both(ours, stock, name)
+    found = scores(ours, name)
+    assert found.keys() == set(readable)
+    assert found == scores(stock, name)
+
+
+PARTLY = cell("code", "min(answer, 3) / 2", "test_partly", points=2, tags=["partial-credit"])
+WHOLE = cell("code", "assert answer > 1, answer", "test_whole", points=3)
+WRITTEN = cell("markdown", "*Write your answer here.*", "explain", points=4)
+DRAWN = cell("code", "### BEGIN SOLUTION\nshape = 'square'\n### END SOLUTION", "draw", points=5)
+TASK = cell("markdown", "Change what you like above.", "task", points=6)
+for each in (WRITTEN, DRAWN):
+    each["metadata"]["nbgrader"] |= {"solution": True, "locked": False}
+TASK["metadata"]["nbgrader"] |= {"task": True, "grade": False}
+STUB = "# Your code here, in place of the next line.\nraise NotImplementedError('Your answer.')"
+
+
+def comments(root):
+    """Return each student's automatic comments: nbgrader writes one where nothing was answered."""
+    with open_api(root).gradebook as gradebook:
+        return {
+            (submission.student.id, comment.name): comment.auto_comment
+            for submission in gradebook.find_assignment(NAME).submissions
+            for notebook in submission.notebooks
+            for comment in notebook.comments
+        }
+
+
+def test_both_engines_agree_on_all_that_nbgrader_can_do(tmp_path):
+    ours = lay_out(tmp_path / "ours", ANSWER, PARTLY, WHOLE, WRITTEN, DRAWN, TASK)
+    with (ours / "nbgrader_config.py").open("a") as config:
+        config.write(LATE)
+
+    def hand_in_all(student, answer, written, drawn, day):
+        cells = [
+            cell("code", answer, "answer"),
+            PARTLY,
+            WHOLE,
+            WRITTEN | {"source": written},
+            DRAWN | {"source": drawn},
+            TASK,
+        ]
+        folder = hand_in(ours, student, *cells).parent
+        (folder / "timestamp.txt").write_text(f"2026-03-{day:02} 12:00:00 UTC\n")
+
+    hand_in_all("ada", "answer = 1", "Because.", "shape = 'circle'", day=1)
+    hand_in_all("bob", "answer = 3", WRITTEN["source"], STUB, day=1)
+    hand_in_all("cem", "answer = 3", "It is so.", "shape = 'square'", day=3)
+    hand_in_all("dan", "answer = 9", "It is so.", "shape = 'square'", day=1)
+    hand_in_all("eve", STUB, WRITTEN["source"], STUB, day=3)
+    hand_in_all("fay", "answer = 'many'", "So.", "1 / 0", day=1)
+    stock = make_stock(ours, tmp_path / "stock", NAME)
+    for root in (ours, stock):
+        with open_api(root).gradebook as gradebook:
+            gradebook.update_or_create_assignment(NAME, duedate="2026-03-02 12:00:00 UTC")
+    grade_with_both(ours, stock, NAME)
+    found = scores(ours)
+    assert found == scores(stock)
+    assert comments(ours) == comments(stock)
+    assert was_run_by_nbgrader(stock, "ada") and not was_run_by_nbgrader(ours, "ada")
+    assert found["ada"]["test_partly"][0] == 0.5 and found["ada"]["test_whole"][0] == 0
+    assert found["cem"][""] == 4.5, "all that the tests gave"
+    assert found["bob"]["explain"][0] == 0 and found["ada"]["explain"][0] is None
+
+    for root in (ours, stock):
+        with open_api(root).gradebook as gradebook:
+            for key, student, points in [
+                ("explain", "ada", 3),
+                ("task", "ada", 5.5),
+                ("test_whole", "fay", 1),  # a person overrides a test
+                ("draw", "cem", 5),
+            ]:
+                grade = gradebook.find_grade(key, "small", NAME, student)
+                grade.manual_score, grade.needs_manual_grade = points, False
+            gradebook.db.commit()
+    grade_with_both(ours, stock, NAME, "--force")
+    found = scores(ours)
+    assert found == scores(stock)
+    assert found["ada"]["explain"][1] == 3 and found["fay"]["test_whole"][1] == 1
+    assert found["cem"][""] == 9.5, "what is late counts nothing, nor what a person gives"

@@ -1,0 +1,253 @@
+import os
+import re
+import shutil
+import signal
+import sqlite3
+import subprocess
+import time
+
+import pytest
+
+from tests.conftest import BIN, cell, run_command, write_notebook
+from tests.submissions import ROOT, behaviours, lay_out
+
+FIXTURES = {
+    name: behaviour
+    for name, behaviour in behaviours("02-mnist").items()
+    if not behaviour.get("truncate")
+}
+UNREADABLE = "mnist.ipynb is not a readable notebook"
+SCORES = """
+    SELECT base_cell.name, grade.auto_score, grade_cells.max_score
+    FROM grade JOIN grade_cells ON grade.cell_id = grade_cells.id
+    JOIN base_cell ON base_cell.id = grade_cells.id
+    JOIN submitted_notebook ON submitted_notebook.id = grade.notebook_id
+    JOIN submitted_assignment ON submitted_assignment.id = submitted_notebook.assignment_id
+    WHERE submitted_assignment.student_id = ?
+"""
+
+
+def cell_scores(root, student):
+    """Return test cell to (score, points) as the gradebook has them, without asking nbgrader."""
+    with sqlite3.connect(root / "gradebook.db") as database:
+        return {
+            name: (score, points) for name, score, points in database.execute(SCORES, [student])
+        }
+
+
+@pytest.mark.slow
+def test_a_damaged_submission_is_a_zero_with_one_sentence_and_stops_nobody(graded_class):
+    root, graded = graded_class
+    assert graded.returncode == 1
+    assert "Traceback" not in graded.stdout + graded.stderr
+    (line,) = [line for line in graded.stdout.splitlines() if "not-json" in line]
+    count = len(FIXTURES) + 1
+    assert re.match(rf" +\d/{count} .*  02-mnist +0/20 .* not-json: ", line)
+    assert UNREADABLE in line
+    assert line.endswith("ask for it to be handed in again.")
+    with sqlite3.connect(root / "gradebook.db") as database:
+        assert database.execute("PRAGMA integrity_check").fetchone() == ("ok",)
+        students = {
+            row[0] for row in database.execute("SELECT student_id FROM submitted_assignment")
+        }
+    assert students == {*FIXTURES, "not-json"}
+    assert {score for score, _ in cell_scores(root, "not-json").values()} == {0}
+    *_, head, _, row, total = graded.stdout.splitlines()
+    table = dict(zip(re.split("  +", head), re.split("  +", row), strict=True))
+    assert (table["graded"], table["not"]) == (str(len(FIXTURES)), "1")
+    assert re.fullmatch(rf"{count} graded now in \d+\.\d s, \d+ a minute", total)
+
+
+@pytest.mark.slow
+def test_graded_once_is_not_graded_again(graded_class, course_command):
+    root, _ = graded_class
+    again = course_command("-C", root, "grade", "02-mnist", "--student", "solved")
+    assert again.returncode == 0
+    assert "solved: graded before" in again.stdout
+
+
+@pytest.mark.slow
+def test_feedback_on_what_could_not_be_read_says_so(graded_class, course_command):
+    root, _ = graded_class
+    written = course_command("-C", root, "feedback", "02-mnist")
+    assert written.returncode == 0, written.stderr
+    damaged = (root / "feedback" / "not-json" / "02-mnist" / "mnist.html").read_text()
+    assert "While this was graded:" in damaged
+    assert damaged.count(UNREADABLE) > 5, "above, and in the place of each test's verdict"
+    autograded = (root / "autograded" / "not-json" / "02-mnist" / "mnist.ipynb").read_text()
+    assert UNREADABLE in autograded, "the formgrader shows this one"
+
+
+@pytest.mark.slow
+def test_plain_nbgrader_gives_the_same_scores(graded_class, tmp_path):
+    graded, _ = graded_class
+    root = lay_out(tmp_path, "02-mnist", names=["relu-missing", "not-json"])
+    assert (
+        run_command(
+            BIN / "nbgrader", "generate_assignment", "02-mnist", "--force", cwd=root
+        ).returncode
+        == 0
+    )
+    # The damaged one makes nbgrader exit with 1; the other must be graded all the same.
+    assert run_command(BIN / "nbgrader", "autograde", "02-mnist", cwd=root).returncode == 1
+    assert cell_scores(root, "relu-missing") == cell_scores(graded, "relu-missing")
+
+
+ANSWER = cell("code", "### BEGIN SOLUTION\nanswer = 1\n### END SOLUTION", "answer")
+TRAPS = {
+    "a warning": ("import warnings\nwarnings.warn('careful')", 3),
+    "writing to stderr": ("import sys\nprint('hm', file=sys.stderr)", 3),
+    "a displayed number": ("1", 3),
+    "a displayed zero": ("0", 3),
+    "a displayed number above the points": ("99", 3),
+    "a shown object": ("from IPython.display import display\ndisplay(0.5)", 3),
+    "an error": ("raise ValueError('no')", 0),
+    "a failed check after a displayed number": ("display(3)\nassert answer == 2", 0),
+}
+
+
+TAGGED = cell("code", "assert answer == 1\n2", "test_tagged", points=3, tags=["partial-credit"])
+ONE_TEST = cell("code", "assert answer == 1", "test_answer", points=1)
+TRAPPED = [ANSWER]
+for number, (source, _) in enumerate(TRAPS.values()):
+    TRAPPED.append(cell("code", f"assert answer == 1\n{source}", f"test_{number}", points=3))
+SETUP = cell("code", "settled = (profile, epochs)", "setup")
+SETUP["metadata"]["nbgrader"] |= {"locked": True, "solution": False}
+SETTLED = cell("code", "assert settled == ('smoke', 3), settled", "test_settled", points=1)
+LOOK = cell(
+    "code",
+    "from pathlib import Path\nseen = sorted(map(str, Path().iterdir()))\nPath('left').touch()",
+    "answer",
+)
+SEEN = cell(
+    "code", "assert seen == ['strokes.txt'], seen\nopen('left', 'w')", "test_seen", points=1
+)
+WRITTEN = cell(
+    "markdown", "### BEGIN SOLUTION\nmodel answer\n### END SOLUTION", "explain", points=2
+)
+WRITTEN["metadata"]["nbgrader"] |= {"solution": True, "locked": False}
+TWICE = [cell("code", f"assert answer == {n}", f"test_{n}", points=n) for n in (1, 2)]
+
+
+def parameters(profile, epochs):
+    return cell("code", f"profile = {profile!r}\nepochs = {epochs}", tags=["parameters"])
+
+
+# Student, whose assignment is alone: the source's cells and those that are handed in.
+ODDS = {
+    "trapped": ([*TRAPPED, TAGGED], [*TRAPPED, TAGGED]),
+    "typed": ([parameters(None, 3), SETUP, SETTLED], [parameters("gpu", 500), SETUP, SETTLED]),
+    "looked": ([LOOK, SEEN], [LOOK, SEEN]),
+    "deleted": ([ANSWER, *TWICE], [ANSWER, TWICE[0]]),
+    "renamed": ([ANSWER, ONE_TEST], [ANSWER, ONE_TEST]),
+    "written": ([WRITTEN], [WRITTEN | {"source": "my words"}]),
+}
+
+
+@pytest.fixture(scope="module")
+def odd_class(tmp_path_factory, course_command):
+    """Grade a course of small assignments, from a directory that is another course's."""
+    root = tmp_path_factory.mktemp("odd")
+    shutil.copy(ROOT / "nbgrader_config.py", root)
+    for student, (source, handed_in) in ODDS.items():
+        write_notebook(root / "source" / f"01-{student}" / "small.ipynb", source)
+        write_notebook(root / "submitted" / student / f"01-{student}" / "small.ipynb", handed_in)
+    (root / "submitted" / "looked" / "01-looked" / "strokes.txt").write_text("1 2")
+    misnamed = root / "submitted" / "renamed" / "01-renamed" / "small.ipynb"
+    misnamed.rename(misnamed.with_name("Copy of small.ipynb"))
+    elsewhere = tmp_path_factory.mktemp("elsewhere")
+    (elsewhere / "nbgrader_config.py").write_text(
+        "c = get_config()\n"
+        f"c.CourseDirectory.db_url = 'sqlite:///{elsewhere}/other.db'\n"
+        "c.TwoKernels.cell_seconds = 0.001\n"
+    )
+    graded = course_command("-C", root, "grade", cwd=elsewhere)
+    assert not (elsewhere / "other.db").exists(), "a course is graded by its own configuration"
+    return root, graded
+
+
+@pytest.fixture
+def odd_copy(odd_class, tmp_path):
+    return shutil.copytree(odd_class[0], tmp_path / "copy")
+
+
+def test_neither_stderr_nor_displayed_values_change_a_score(odd_class):
+    scores = cell_scores(odd_class[0], "trapped")
+    for index, (what, (_, expected)) in enumerate(TRAPS.items()):
+        assert scores[f"test_{index}"] == (expected, 3), what
+    assert scores["test_tagged"] == (2, 3), (
+        "partial credit, as nbgrader documents it, has to be asked for"
+    )
+
+
+def test_a_students_parameters_do_not_reach_grading(odd_class):
+    assert cell_scores(odd_class[0], "typed") == {"test_settled": (1, 1)}
+
+
+def test_a_submission_runs_without_any_notebook_beside_it_and_leaves_nothing(odd_class):
+    root, _ = odd_class
+    assert cell_scores(root, "looked") == {"test_seen": (1, 1)}
+    assert not list(root.rglob("left"))
+
+
+def test_a_deleted_test_cell_costs_its_points(odd_class):
+    assert cell_scores(odd_class[0], "deleted") == {"test_1": (1, 1), "test_2": (0, 2)}
+
+
+def test_a_renamed_submission_is_named_with_what_to_do(odd_class):
+    _, graded = odd_class
+    assert graded.returncode == 1
+    assert graded.stderr == ""
+    assert (
+        "small.ipynb is missing (there is Copy of small.ipynb): rename what was handed in"
+        in graded.stdout
+    )
+
+
+def test_a_manual_score_survives_a_regrade(odd_copy, course_command):
+    from course.instructor.course_dir import open_api
+
+    with open_api(odd_copy).gradebook as gradebook:
+        grade = gradebook.find_grade("explain", "small", "01-written", "written")
+        assert grade.needs_manual_grade
+        grade.manual_score, grade.needs_manual_grade = 1.5, False
+        gradebook.db.commit()
+    regraded = course_command("-C", odd_copy, "grade", "01-written", "--force")
+    assert regraded.returncode == 0
+    assert "1.5/2" in regraded.stdout
+
+
+def test_a_lost_gradebook_is_made_again(odd_copy, course_command):
+    (odd_copy / "gradebook.db").unlink()
+    no_feedback = course_command("-C", odd_copy, "feedback", "01-deleted")
+    assert no_feedback.returncode == 1 and "Traceback" not in no_feedback.stderr
+    again = course_command("-C", odd_copy, "grade", "01-deleted")
+    assert again.returncode == 0, again.stderr
+    assert cell_scores(odd_copy, "deleted") == {"test_1": (1, 1), "test_2": (0, 2)}
+
+
+def test_an_interrupted_grading_says_how_to_go_on(small_course, course_command):
+    wait = cell("code", "import time\nif slow: time.sleep(60)\nslept = slow", "answer")
+    test = cell("code", "assert slept is not None", "test_answer", points=1)
+    root = small_course(wait, test)
+    for student, slow in [("ada", False), ("bob", True)]:
+        cells = [cell("code", f"slow = {slow}"), wait, test]
+        write_notebook(root / "submitted" / student / "01-small" / "small.ipynb", cells)
+    grading = subprocess.Popen(
+        [BIN / "course", "-C", root, "grade", "--workers", "1"],
+        stdout=subprocess.PIPE,
+        stderr=subprocess.PIPE,
+        text=True,
+        start_new_session=True,
+        # Where the tests run in the background, shells make them, and so this, ignore SIGINT.
+        preexec_fn=lambda: signal.signal(signal.SIGINT, signal.SIG_DFL),
+    )
+    assert "ada: graded" in grading.stdout.readline()
+    time.sleep(1)  # bob's kernels sleep by then
+    os.killpg(grading.pid, signal.SIGINT)
+    _, errors = grading.communicate(timeout=10)  # not when bob's cell is done
+    assert grading.returncode == 130, errors
+    (line,) = errors.splitlines()
+    assert line.startswith("course: stopped; what is done is kept")
+    again = course_command("-C", root, "grade", "--student", "ada")
+    assert "ada: graded before" in again.stdout

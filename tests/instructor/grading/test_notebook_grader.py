@@ -1,0 +1,749 @@
+"""One submission in two kernels: real ones, small notebooks, and what becomes of each test."""
+
+import re
+import time
+
+import pytest
+
+from course.errors import CourseError
+from course.instructor.grading import notebook_grader
+from course.instructor.grading.job import Job, Kit, Outcome
+from course.instructor.grading.telling import WHILE_GRADED
+from course.instructor.sandbox import bubblewrap
+from course.instructor.sandbox.forkserver_client import shared_zygote
+from course.instructor.sandbox.limits import Limits
+
+pytestmark = pytest.mark.slow
+
+LIMITS = {"cell_seconds": 6, "call_seconds": 1, "notebook_seconds": 60, "memory_mb": 1500}
+SETUP = """
+import contextlib, io
+import keras
+import numpy as np
+from keras import layers
+from course import checks
+"""
+
+
+@pytest.fixture(scope="module")
+def grade():
+    """Return a function that grades a notebook of cells and tells what became of it."""
+    if problem := bubblewrap.problem():
+        pytest.skip(problem)
+    zygote = shared_zygote()
+
+    def run(*cells, files=(), **limits):
+        cells = [{"grade_id": "setup", "kind": "locked", "source": SETUP}, *cells]
+        known = {
+            each["grade_id"]: {
+                "cell_type": "code",
+                "source": each.get("original", each["source"]),
+                "locked": each["kind"] != "answer",
+                "checksum": "",
+                "grade": each["kind"] == "test",
+                "solution": each["kind"] == "answer",
+                "task": False,
+                "points": each.get("points"),
+                "partial": each.get("partial", False),
+            }
+            for each in cells
+            if each["grade_id"]
+        }
+        handed_in = [
+            {"index": index, "grade_id": each["grade_id"], "source": each["source"]}
+            for index, each in enumerate(cells)
+        ]
+        kit = Kit(list(known), known, "profile = 'smoke'")
+        job = Job(
+            "01-small", "ada", "small", handed_in, list(files), kit, Limits(**LIMITS | limits)
+        )
+        outcome = notebook_grader.grade(Job.from_json(job.to_json()), zygote)
+        assert Outcome.from_json(outcome.to_json()) == outcome
+        return Graded(cells, outcome)
+
+    return run
+
+
+class Graded:
+    """What became of the cells of a small notebook."""
+
+    def __init__(self, cells, outcome):
+        self.outcome = outcome
+        self.reason = outcome.reason
+        self.outputs = {
+            each["grade_id"]: outcome.outputs.get(str(index), [])
+            for index, each in enumerate(cells)
+        }
+
+    def error(self, name):
+        """Return a cell's error as its class and message, or None."""
+        for output in self.outputs[name]:
+            # A student's own cell keeps the outputs that it came with, and this beside them.
+            output = output.get("data", {}).get(WHILE_GRADED, output)
+            if "ename" in output:
+                return f"{output['ename']}: {output['evalue']}"
+        return None
+
+    def printed(self, name):
+        """Return what a cell printed."""
+        return "".join(
+            each["text"] for each in self.outputs[name] if each["output_type"] == "stream"
+        )
+
+    def credit(self, name):
+        """Return a test's partial credit, or None."""
+        for output in self.outputs[name]:
+            if output["output_type"] == "execute_result":
+                return float(output["data"]["text/plain"])
+        return None
+
+
+def answer(source, name="answer"):
+    return {"grade_id": name, "kind": "answer", "source": source}
+
+
+def own(source):
+    """Return a cell that a student has added."""
+    return {"grade_id": None, "kind": "answer", "source": source}
+
+
+def locked(source, name, **more):
+    return {"grade_id": name, "kind": "locked", "source": source} | more
+
+
+def check(source, name="test", **more):
+    return {"grade_id": name, "kind": "test", "source": source, "points": 1} | more
+
+
+# What is handed over and back, each in a test cell of one notebook.
+
+FUNCTIONS = """
+import numpy as np
+import keras
+
+def add(a, b=10, *, c=100):
+    return a + b + c
+
+def same(x):
+    return x
+
+def spoil(x):
+    x[...] = 0
+
+def grow(x):
+    x.append(4)
+
+def enter(x):
+    x["b"] = 2
+    del x["a"]
+
+def spoil_within(x):
+    x["deep"][0][...] = -1
+
+def untouched(x):
+    return [np.sum(each) for each in x]
+
+def train(model):
+    model.compile(optimizer="sgd", loss="mse")
+    model.set_weights([np.ones_like(w) for w in model.get_weights()])
+
+def build(units):
+    return keras.Sequential([keras.Input(shape=(2,)), keras.layers.Dense(units)])
+
+def adder(by):
+    return lambda x: x + by
+
+def fails(kind):
+    raise {"value": ValueError, "key": KeyError, "own": Own, "sub": Sub}[kind]("secret 4711")
+
+class Own(Exception):
+    pass
+
+class Sub(IndexError):
+    pass
+
+class Thing:
+    size = 3
+
+def thing():
+    return Thing()
+
+def lines():
+    print("one\\ntwo")
+    return 1
+
+def count():
+    global calls
+    calls = globals().get("calls", 0) + 1
+    return calls
+
+square = lambda x: x**2
+value, table = 4.5, {"a": [1, 2]}
+dataset = __import__("tensorflow").data.Dataset.range(100).shuffle(100).batch(7)
+model = build(3)
+model.compile(optimizer="sgd", loss="mse")
+history = model.fit(np.ones((4, 2)), np.ones((4, 3)), epochs=2, verbose=0)
+seven = build
+"""
+
+PASSES = {
+    "position": "assert add(1) == 111 and add(1, 2) == 103",
+    "keyword": "assert add(b=1, a=2, c=3) == 6",
+    "lambda": "assert square(3) == 9",
+    "signature": """
+import inspect
+parameters = inspect.signature(add).parameters
+assert list(parameters) == ["a", "b", "c"]
+assert parameters["a"].default is inspect.Parameter.empty
+assert parameters["b"].default is not inspect.Parameter.empty
+assert parameters["c"].kind is inspect.Parameter.KEYWORD_ONLY
+assert add.__name__ == "add" and callable(add)
+""",
+    "arrays": """
+x = np.arange(4.0)
+y = same(x * 2)
+assert type(y) is np.ndarray and y.tolist() == [0, 2, 4, 6]
+""",
+    "very object": """
+x, y = np.ones(3), [1]
+assert same(x) is x and same(y) is y
+""",
+    "array changed": """
+x = np.ones(3)
+view = x[1:]
+assert spoil(view) is None
+assert x.tolist() == [1, 0, 0]
+""",
+    "list changed": """
+x = [1]
+grow(x)
+assert x == [1, 4]
+""",
+    "dict changed": """
+x = {"a": 1}
+enter(x)
+assert x == {"b": 2}
+""",
+    "changed within": """
+inner = np.ones(5000)
+outer = {"deep": [inner, 1]}
+spoil_within(outer)
+assert outer["deep"][0] is inner and inner.tolist() == [-1] * 5000
+""",
+    "not changed": """
+x = [np.ones(3), np.zeros(2)]
+first = x[0]
+assert untouched(x) == [3, 0]
+assert x[0] is first
+""",
+    "model changed": """
+m = keras.Sequential([keras.Input(shape=(2,)), layers.Dense(1)])
+kernel = m.layers[0].kernel
+train(m)
+assert m.compiled and np.all(kernel.numpy() == 1)
+""",
+    "model returned": """
+m = build(5)
+assert isinstance(m, keras.Sequential) and m.count_params() == 15
+assert m.predict(np.ones((2, 2)), verbose=0).shape == (2, 5)
+""",
+    "model handed and returned": "m = build(2)\nassert same(m) is m",
+    "function returned": "assert adder(3)(4) == 7",
+    "values": "assert value == 4.5 and type(table) is dict and table == {'a': [1, 2]}",
+    "dataset": """
+batches = list(dataset)
+assert sorted(np.concatenate(batches).tolist()) == list(range(100))
+assert len(dataset) == 15 and len(dataset.take(2)) == 2
+assert [len(batch) for batch, _ in zip(dataset, range(3))] == [7, 7, 7]
+""",
+    "history": """
+assert list(history.history) == ["loss"] and len(history.history["loss"]) == 2
+assert history.epoch == [0, 1]
+""",
+    "trained model": """
+assert np.isfinite(model.evaluate(np.ones((4, 2)), np.ones((4, 3)), verbose=0))
+""",
+    "stdout": """
+with contextlib.redirect_stdout(io.StringIO()) as out:
+    lines()
+assert out.getvalue() == "one\\ntwo\\n"
+""",
+    "builtin error": """
+try:
+    fails("value")
+except ValueError as error:
+    assert str(error) == "secret 4711"
+else:
+    assert False
+""",
+    "derived error": """
+try:
+    fails("sub")
+except IndexError:
+    pass
+""",
+    "own error": """
+try:
+    fails("own")
+except Exception as error:
+    assert type(error).__name__ == "StudentError" and "Own" in str(error)
+""",
+    "own object": """
+assert not isinstance(thing(), dict) and thing() != 3
+try:
+    thing().size
+except AttributeError as error:
+    assert "Thing" in str(error)
+else:
+    assert False
+""",
+    "function refused": """
+try:
+    same(lambda x: x)
+except TypeError as error:
+    assert "hand it what the function returns" in str(error)
+else:
+    assert False
+""",
+    "called once": "assert [count(), count()] == [1, 2]",
+    "threads": """
+import concurrent.futures
+assert add(1) == 111
+""",
+}
+
+
+@pytest.fixture(scope="module")
+def handed_over(grade):
+    tests = [check(source, name) for name, source in PASSES.items()]
+    return grade(answer(FUNCTIONS), *tests, cell_seconds=30)
+
+
+@pytest.mark.parametrize("name", PASSES)
+def test_a_test_works_as_in_the_students_own_notebook(handed_over, name):
+    assert handed_over.error(name) is None
+    assert handed_over.reason is None
+
+
+def test_what_a_function_prints_is_not_shown(grade):
+    graded = grade(answer(FUNCTIONS), check("print('mine')\nlines()"))
+    assert graded.printed("test") == "mine\n"
+
+
+def test_a_students_message_is_shown_but_not_where_hidden_inputs_may_be_in_it(grade):
+    hidden = "{visible}\n### BEGIN HIDDEN TESTS\n{hidden}\n### END HIDDEN TESTS\n{after}"
+    graded = grade(
+        answer(
+            FUNCTIONS
+            + """
+def shape_of(x):
+    return type(repr(x), (), {})()
+
+def tell(x):
+    raise ValueError(f"it was {x}")
+"""
+        ),
+        check("tell(4711)", "visible"),
+        check(hidden.format(visible="tell(4711)", hidden="x = 1", after=""), "before"),
+        check(hidden.format(visible="x = 1", hidden="tell(4711)", after=""), "hidden"),
+        check(hidden.format(visible="", hidden="x = 1", after="fails('own')"), "after"),
+        check(hidden.format(visible="", hidden="fails('own')", after=""), "own"),
+        check(hidden.format(visible="", hidden="shape_of(815).shape", after=""), "stranger"),
+        check(hidden.format(visible="", hidden="assert add(1) == 4, 'Add up.'", after=""), "mine"),
+    )
+    assert graded.error("visible") == graded.error("before") == "ValueError: it was 4711"
+    assert graded.error("hidden").startswith("ValueError: (its message is not shown")
+    assert graded.error("stranger").startswith("AttributeError: (its message is not shown")
+    for name in ("after", "own"):
+        assert "4711" not in graded.error(name)
+    assert graded.error("mine") == "AssertionError: Add up."
+
+
+# Names: whose are they?
+
+
+def test_what_a_test_defines_is_there_for_later_cells_of_the_student(grade):
+    graded = grade(
+        answer("def build():\n    return [1]", "first"),
+        check("m = build()\nassert m == [1]", "test_first"),
+        answer("m.append(2)\nlength = len(m)", "second"),
+        check("assert length == 2 and m == [1, 2]", "test_second"),
+    )
+    assert graded.error("test_first") is None
+    assert graded.error("second") is None
+    assert graded.error("test_second") is None
+
+
+def test_what_a_test_defines_stays_the_graders_where_no_answer_mentions_it(grade):
+    graded = grade(
+        answer("right = 2", "first"),
+        check("### BEGIN HIDDEN TESTS\nexpected = 4\n### END HIDDEN TESTS\nx = 0", "test_first"),
+        own("globals()['expec' + 'ted'] = 5"),
+        answer("result = 5", "second"),
+        check("assert result == expected", "test_second"),
+    )
+    assert graded.error("test_first") is None
+    assert graded.error("test_second").startswith("AssertionError")
+
+
+def test_imports_and_helpers_are_the_graders_whatever_the_student_binds(grade):
+    graded = grade(
+        locked("def close(a, b):\n    return abs(a - b) < 1e-6", "helper"),
+        answer(
+            "import builtins\n"
+            "class np:\n    pass\n"
+            "close = checks = keras = lambda *a, **k: True\n"
+            "abs = len = isinstance = lambda *a: 0\n"
+            "result = 5.0"
+        ),
+        check("assert close(result, 6.0)", "helped"),
+        check("np.testing.assert_allclose(result, 6.0)", "numpy"),
+        check("checks.equal('x', result, 6.0)", "checked"),
+        check("assert abs(result - 6.0) < 1e-6", "builtin"),
+        check("assert isinstance(result, float) and abs(result - 5.0) == 0", "right"),
+    )
+    for name in ("helped", "numpy", "checked", "builtin"):
+        assert graded.error(name), name
+    assert graded.error("right") is None
+
+
+def test_a_helper_that_needs_the_students_names_comes_from_the_student(grade):
+    graded = grade(
+        answer("def half(x):\n    return x / 2"),
+        locked("quarter = half(half(8))", "helper"),
+        check("assert quarter == 2"),
+    )
+    assert graded.error("test") is None
+
+
+def test_a_later_cell_may_define_a_name_anew(grade):
+    graded = grade(
+        answer("x = 1", "first"),
+        check("assert x == 1", "test_first"),
+        answer("x = 2\ny = 5", "second"),
+        check("assert x == 2", "test_second"),
+        answer("del y", "third"),
+        check("y", "test_third"),
+    )
+    assert graded.error("test_first") is graded.error("test_second") is None
+    assert graded.error("test_third").startswith("NameError")
+
+
+def test_a_missing_name_is_explained(grade):
+    graded = grade(
+        answer("raise NotImplementedError('Your answer.')\ncount = 3"),
+        check("assert count == 3"),
+        check("assert nowhere == 3", "other"),
+    )
+    assert graded.error("answer") == "NotImplementedError: Your answer."
+    assert "'count' is not defined (the cell answer ended with NotImplementedError: Your" in (
+        graded.error("test")
+    )
+    assert graded.error("other").endswith("'nowhere' is not defined")
+
+
+def test_a_test_reads_the_text_of_a_submitted_cell(grade):
+    source = (
+        "from course import cell_source\n"
+        "assert 'for' in cell_source('answer')\n"
+        "assert 'np.sum' not in cell_source('answer')\n"
+        "try:\n    cell_source('nowhere')\nexcept Exception as error:\n"
+        "    assert 'no cell that defines nowhere' in str(error)\n"
+    )
+    graded = grade(answer("total = 0\nfor x in (1, 2):\n    total += x"), check(source))
+    assert graded.error("test") is None
+
+
+def test_files_beside_the_notebook_are_there_for_both(grade):
+    graded = grade(
+        answer("text = open('data/a.txt').read()"),
+        check("assert text == open('data/a.txt').read() == 'abc'"),
+        files=[("data/a.txt", b"abc")],
+    )
+    assert graded.error("test") is None
+
+
+# What goes wrong costs itself.
+
+
+def test_a_call_that_hangs_costs_its_test(grade):
+    graded = grade(
+        answer("def slow(x):\n    while x:\n        pass\n    return 7\nother = 3"),
+        check("slow(1)", "hangs"),
+        check("assert slow(0) == 7", "works"),
+        check("assert other == 3", "other"),
+    )
+    assert "this call was stopped after 1 s" in graded.error("hangs")
+    assert graded.error("works") is graded.error("other") is None
+
+
+@pytest.mark.parametrize(
+    ("body", "said"),
+    [
+        ("sum(range(10**13))", "did not stop"),
+        ("import os; os._exit(0)", "exit code 0"),
+        ("import ctypes; ctypes.string_at(0)", "SIGSEGV"),
+    ],
+)
+def test_a_call_that_ends_the_process_costs_its_test(grade, body, said):
+    graded = grade(
+        answer("state = []\ndef bad(x):\n    if x:\n        " + body + "\n    return len(state)"),
+        answer("state.append(1)", "more"),
+        check("bad(1)", "dies"),
+        check("assert bad(0) == 1", "works"),
+    )
+    assert "this call ended the process" in graded.error("dies") and said in graded.error("dies")
+    assert graded.error("works") is None
+
+
+def test_a_cell_that_ends_its_process_costs_itself(grade):
+    graded = grade(
+        answer("import os\nx = 1", "first"),
+        check("assert x == 1", "test_first"),
+        answer("y = 2\nos._exit(5)", "second"),
+        check("assert y == 2", "test_second"),
+        answer("z = x + 2", "third"),
+        check("assert z == 3", "test_third"),
+    )
+    assert "exit code 5" in graded.error("second")
+    assert "'y' is not defined (the cell second ended with" in graded.error("test_second")
+    assert graded.error("test_first") is graded.error("test_third") is None
+    assert graded.reason is None
+
+
+def test_a_process_that_ends_again_and_again_is_given_up_with_a_reason(grade):
+    cells = []
+    for number in range(5):
+        cells += [
+            answer(f"x{number} = 1\nimport os\nos._exit(1)", f"a{number}"),
+            check(f"assert x{number} == 1", f"t{number}"),
+        ]
+    graded = grade(*cells)
+    assert "ended too often" in graded.reason
+    assert "was not run" in graded.error("a4")
+    assert all(graded.error(f"t{number}") for number in range(5))
+
+
+def test_a_cell_that_takes_too_long_costs_itself(grade):
+    graded = grade(
+        answer("x = 1\nwhile x: pass\nz = 3", "slow"),
+        answer("y = 2", "quick"),
+        check("assert y == 2"),
+        check("assert x == 1 and z == 3", "other"),
+        cell_seconds=1,
+    )
+    assert graded.error("slow") == "Stopped: this cell ran for more than 1 s"
+    assert graded.error("test") is None
+    assert "the cell slow ended with Stopped" in graded.error("other")
+
+
+def test_a_test_that_takes_too_long_costs_itself(grade):
+    graded = grade(
+        answer("x = 1"),
+        check("while x: pass", "slow"),
+        check("assert x == 1", "quick"),
+        cell_seconds=1,
+    )
+    assert graded.error("slow") == "Stopped: this test ran for more than 1 s"
+    assert graded.error("quick") is None
+
+
+def test_many_calls_are_counted_together(grade):
+    start = time.monotonic()
+    graded = grade(
+        answer("import time\ndef f():\n    time.sleep(0.5)"),
+        check("for _ in range(100): f()", "slow"),
+        check("f()", "quick"),
+        cell_seconds=1.2,
+    )
+    assert time.monotonic() - start < 10
+    assert re.search(r"ran for more than|was stopped after", graded.error("slow"))
+    assert graded.error("quick") is None
+
+
+def test_a_notebook_has_a_limit_in_all(grade):
+    start = time.monotonic()
+    slow = [own(f"import time\ntime.sleep(0.8)\nx = {n}") for n in range(10)]
+    graded = grade(
+        check("assert True", "early"), *slow, answer("x = 1"), check("x"), notebook_seconds=2
+    )
+    assert time.monotonic() - start < 8
+    assert graded.error("early") is None
+    assert "the notebook ran for more than 2 s" in graded.error("test")
+    assert "the notebook ran for more than 2 s" in graded.reason
+
+
+def test_a_locked_cell_that_fails_is_the_courses_own_fault(grade):
+    with pytest.raises(CourseError, match="the locked cell helper of 01-small fails in grading"):
+        grade(locked("1 / 0", "helper"), answer("x = 1"), check("x"))
+
+
+@pytest.mark.parametrize(
+    ("points", "last_line", "credit"),
+    [
+        (4, "2.5", 2.5), (4, "99", 4), (4, "-3", 0), (4, "float('nan')", 0), (4, "True", 1),
+        (4, "np.float32(1.5)", 1.5), (4, "3 * (count == 5)", 0), (4, "3 * (array == 5)", 0),
+        (4, "array", 0), (4, "text", 0), (4, "10**400", 0), (4, "None", None), (4, "x = 3", None),
+    ],
+)  # fmt: skip
+def test_partial_credit_is_a_number_from_0_to_the_points(grade, points, last_line, credit):
+    graded = grade(
+        answer("import numpy as np\ncount, array, text = np.int64(4), np.array([5, 5]), '4'"),
+        check(f"count, array, text\n{last_line}", partial=True, points=points),
+        check(f"count, array, text\n{last_line}", "whole", points=points),
+    )
+    assert graded.error("test") is graded.error("whole") is None
+    assert graded.credit("test") == credit
+    assert graded.credit("whole") is None
+
+
+# What a student's process may answer instead of the truth.
+
+FORGE = """
+import course.instructor.grading.student_worker as s
+real = {name: getattr(s.StudentSide, name) for name in ("_fetch", "_call", "_weights", "_run")}
+def double(x):
+    return 0
+result = 0
+"""
+FORGED_ANSWERS = {
+    "nothing": "{}",
+    "raised nothing": "{'raised': 5}",
+    "raised lists": "{'raised': [['a'], {}]}",
+    "value of a wrong kind": "{'value': 5, 'printed': 5, 'changed': 5}",
+    "changed out of range": "{'value': ['int', '0x0'], 'changed': [[9, 5], [-1, ['none']]]}",
+    "changed no pairs": "{'value': ['int', '0x0'], 'changed': [5, [], None, [1, 2, 3]]}",
+    "values of a wrong kind": "{'values': 5}",
+    "gone": "{'gone': 'the end', 'late': 5, 'op': 'done', 'error': None, 'value': '9.0'}",
+    "a list": "[1, 2]",
+    "none": "None",
+    "deep": "{'value': __import__('json').loads('[' * 900 + ']' * 900)}",
+}
+
+
+@pytest.mark.parametrize("name", FORGED_ANSWERS)
+def test_a_forged_answer_costs_its_own_tests(grade, name):
+    graded = grade(
+        answer(FORGE + f"s.StudentSide._call = lambda *a: ({FORGED_ANSWERS[name]}, [])"),
+        check("assert double(4) == 8", "call"),
+        check("assert result == 8", "value"),
+        check("assert 1 + 1 == 2", "free"),
+    )
+    assert graded.error("call") and graded.error("value")
+    assert graded.error("free") is None
+
+
+@pytest.mark.parametrize("name", FORGED_ANSWERS)
+def test_forged_values_cost_their_own_tests(grade, name):
+    graded = grade(
+        answer(FORGE + f"s.StudentSide._fetch = lambda *a: ({FORGED_ANSWERS[name]}, [])"),
+        check("assert double(4) == 8", "call"),
+        check("assert result == 8", "value"),
+        check("assert 1 + 1 == 2", "free"),
+    )
+    assert graded.error("call") and graded.error("value")
+    assert graded.error("free") is None
+
+
+def test_values_that_nobody_asked_for_are_not_taken(grade):
+    graded = grade(
+        answer(
+            FORGE
+            + """
+def fetch(self, header, blocks):
+    answer, blocks = real["_fetch"](self, header, blocks)
+    for name in ("abs", "np", "checks", "close", "expected", "isinstance", "print"):
+        answer["values"][name] = ["function", self.keep(lambda *a: 0), name, None]
+    answer["values"]["expected"] = ["int", "0x0"]
+    return answer, blocks
+s.StudentSide._fetch = fetch
+"""
+        ),
+        check("expected = 8\nassert result == 0", "sets"),
+        check("assert abs(result - 8) < 1e-6", "builtin"),
+        check("np.testing.assert_equal(result, 8)", "module"),
+        check("assert result == expected", "kept"),
+    )
+    assert graded.error("sets") is None
+    for name in ("builtin", "module", "kept"):
+        assert graded.error(name), name
+
+
+def test_a_lost_grader_does_not_make_its_names_the_students(grade):
+    graded = grade(
+        answer(
+            FORGE
+            + "\nimport time\ndef slow():\n    time.sleep(0.1)\nglobals()['expec' + 'ted'] = 0\n"
+        ),
+        check("expected = 8\nassert result == 0", "sets"),
+        check("while True: slow()", "lost"),
+        check("import os\nresult\nos._exit(1)", "dies"),
+        check("assert result == expected", "kept"),
+        cell_seconds=1.5,
+    )
+    assert graded.error("sets") is None
+    for name in ("lost", "dies", "kept"):
+        assert graded.error(name), name
+
+
+@pytest.mark.parametrize(
+    "error",
+    [
+        "{'class': ['a'], 'message': {}, 'line': 'x', 'text': 5}",
+        "{'class': '<b>', 'message': '\\x1b[31m' + 'x' * 10**6, 'line': 3, 'text': 'y' * 10**6}",
+        "'no description'",
+        "['class']",
+        "{}",
+    ],
+)
+def test_a_forged_error_is_plain_and_short(grade, error):
+    graded = grade(
+        answer(FORGE + f"s.StudentSide._run = lambda *a: ({{'error': {error}}}, [])", "first"),
+        answer("y = 2", "second"),
+        check("assert result == 8"),
+    )
+    for output in graded.outputs["second"]:
+        assert type(output["ename"]) is type(output["evalue"]) is str
+        assert all(type(line) is str for line in output["traceback"])
+        assert len(str(output)) < 10_000 and "\x1b" not in str(output)
+    assert graded.error("test")
+
+
+def test_a_later_error_does_not_tell_what_hidden_tests_handed_in(grade):
+    numbers = " ".join(map(str, range(4000, 5000)))
+    graded = grade(
+        answer("w, seen = [], []\ndef double(x):\n    seen.append(x)\n    return x"),
+        check("double(1)\n### BEGIN HIDDEN TESTS\ndouble(48271605)\n### END HIDDEN TESTS"),
+        answer("w.append(1)\nraise ValueError(repr(seen))", "message"),
+        answer("w.append(1)\nclass Stopped(Exception): pass\nraise Stopped(repr(seen))", "stopped"),
+        answer("w.append(1)\nraise type(f'E{max(seen)}Error', (ValueError,), {})('')", "class"),
+        answer(f"w.append(1)\nnumbers = '{numbers}'\nraise ValueError(str(max(seen))[:4])", "list"),
+        answer("w.append(1)\nraise NameError(f\"name 'x{max(seen)}' is not defined\")", "name"),
+        answer(
+            "import course.instructor.grading.student_worker as s\n"
+            "lie = dict(message='', text=repr(seen), line=max(seen))\n"
+            "s.StudentSide._run = lambda *a: ({'error': lie | {'class': 'ValueError'}}, [])",
+            "patched",
+        ),
+        answer("w.append(2)", "line"),
+        answer("w.append(seen[5])", "honest"),
+        check("assert w", "test_last"),
+    )
+    for name in ("message", "stopped", "class", "list", "name", "line"):
+        assert graded.error(name), name
+    assert "4827" not in str(graded.outcome.outputs)
+
+
+def test_a_test_that_is_run_again_begins_as_it_did_before(grade):
+    graded = grade(
+        answer("x = 1\ndef late():\n    return globals().get('secretly', 0)"),
+        own("globals()['secretly'] = 5"),
+        check("x = x + 1\nassert x == 2\nassert late() == 5"),
+        check("assert x == 2", "after"),
+    )
+    assert graded.error("test") is graded.error("after") is None
+
+
+def test_a_job_with_a_file_of_an_odd_name_has_a_number():
+    job = Job("a", "b", "c", [], [("\udcff.txt", b"")], Kit([], {}, ""))
+    assert Job.from_json(job.to_json()).digest() == job.digest()

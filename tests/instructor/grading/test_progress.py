@@ -1,0 +1,77 @@
+from course.instructor.grading.class_grader import Grade
+from course.instructor.grading.progress import Progress
+
+
+def grade(student, score=1.0, seconds=1.5, note="graded", failed=False, name="02-mnist", **more):
+    return Grade(name, student, score, 20.0, False, seconds, note, failed, **more)
+
+
+class Clock:
+    def __init__(self):
+        self.now = 100.0
+
+    def __call__(self):
+        return self.now
+
+
+def test_a_line_says_how_far_it_is_and_how_long_the_rest_takes():
+    clock = Clock()
+    watch = Progress(clock)
+    watch.expect(12)
+    before = watch.line(grade("ada", 17, 0.0, "graded before"))
+    assert before.split() == ["1/12", "02-mnist", "17/20", "0.0", "s", "ada:", "graded", "before"]
+    # Starting up takes long, and is over when the first is graded: the rest are reckoned without.
+    clock.now += 30
+    assert "left" not in watch.line(grade("bob"))
+    clock.now += 2
+    assert watch.line(grade("cem", 12.5)).split()[:6] == [
+        "3/12",
+        "18",
+        "s",
+        "left",
+        "02-mnist",
+        "12.5/20",
+    ]
+    clock.now += 4
+    assert "  24 s left  " in watch.line(grade("dan"))
+    watch.expect(100)
+    clock.now += 6
+    # Four minutes a hundred and seven, at 4 seconds each.
+    assert "  7 min left  " in watch.line(grade("eve"))
+
+
+def test_the_last_line_and_one_without_points_keep_the_columns():
+    watch = Progress(Clock())
+    watch.expect(3)
+    lines = [
+        watch.line(grade("ada")),
+        watch.line(grade("bob", None, 0.0, "was not graded (x): run it again.", failed=True)),
+        watch.line(Grade("02-mnist", "cem", 3.5, 20, True, 100.0)),
+    ]
+    assert [line.index("02-mnist") for line in lines] == [lines[0].index("02-mnist")] * 3
+    assert [line.index(" s  ") for line in lines] == [lines[0].index(" s  ")] * 3
+    assert lines[1].endswith("bob: was not graded (x): run it again.")
+    assert "left" not in lines[2] and lines[2].endswith("cem: graded, some by hand still")
+
+
+def test_the_summary_counts_each_assignment():
+    clock = Clock()
+    watch = Progress(clock)
+    watch.expect(5)
+    for each in [
+        grade("ada", 17),
+        grade("bob", 4, note="graded before"),
+        grade("cem", 0, note="cem.ipynb is missing: ask.", failed=True),
+        grade("dan", None, note="was not graded (x): run it again.", failed=True),
+        Grade("03-cifar", "ada", 2.5, 10, True),
+    ]:
+        watch.line(each)
+    clock.now += 30
+    head, rule, mnist, cifar, total = watch.summary().splitlines()
+    assert (
+        " ".join(head.split()) == "assignment graded not by hand still mean points lowest highest"
+    )
+    assert set(rule) == {"-"}
+    assert mnist.split() == ["02-mnist", "2", "2", "0", "7.0", "0", "17"]
+    assert cifar.split() == ["03-cifar", "1", "0", "1", "2.5", "2.5", "2.5"]
+    assert total == "4 graded now in 30.0 s, 8 a minute"

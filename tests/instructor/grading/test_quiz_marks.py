@@ -1,0 +1,97 @@
+"""Graded sheets through `course grade`: item by item, and with numbers of one's own."""
+
+import json
+
+import pytest
+
+from course.questions import Sheet
+from tests.conftest import cell, write_notebook
+from tests.instructor.grading.test_class_grader import cell_scores
+
+NAMES = ["conv-parameters", "output-size", "keep-size", "conv-facts"]
+PARAMETERS = cell("code", "profile = None\nstudent = None", tags=["parameters"])
+SHEET = cell(
+    "code",
+    "from course import questions\n"
+    f"sheet = questions.Sheet(*{NAMES}, seed=8, student=student)\nsheet",
+    "sheet",
+)
+SHEET["metadata"]["nbgrader"] |= {"locked": True, "solution": False}
+TEST = cell(
+    "code",
+    "sheet.look_through(answers)\n### BEGIN HIDDEN TESTS\n"
+    "from course.instructor.grading import quiz_marks\nquiz_marks.mark(sheet, answers, points=8)\n"
+    "### END HIDDEN TESTS",
+    "test_sheet",
+    points=8,
+    tags=["partial-credit"],
+)
+
+
+def right(student=None):
+    questions = Sheet(*NAMES, seed=8, student=student).questions
+    return {key: question.solution for key, question in questions.items()}
+
+
+def answered(answers):
+    return [PARAMETERS, SHEET, cell("code", f"answers = {answers!r}", "answers"), TEST]
+
+
+@pytest.fixture
+def graded(small_course, course_command):
+    """Return a function that grades what students answered; returns scores and pages."""
+
+    def grade(submissions, settings=""):
+        root = small_course(*answered({}), name="01-small")
+        with (root / "nbgrader_config.py").open("a", encoding="utf-8") as config:
+            config.write(settings)
+        for student, answers in submissions.items():
+            path = root / "submitted" / student / "01-small" / "small.ipynb"
+            cells = answered(answers)
+            cells[0] = PARAMETERS | {"source": f"profile = None\nstudent = {student!r}"}
+            write_notebook(path, cells)
+        done = course_command("-C", root, "grade")
+        assert done.returncode == 0, done.stdout + done.stderr
+        found, told = {}, {}
+        for student in submissions:
+            found[student] = cell_scores(root, student)["test_sheet"][0]
+            path = root / "autograded" / student / "01-small" / "small.ipynb"
+            *_, test = json.loads(path.read_text(encoding="utf-8"))["cells"]
+            told[student] = "".join("".join(each.get("text", "")) for each in test["outputs"])
+        return found, told
+
+    return grade
+
+
+@pytest.mark.slow
+def test_a_sheet_is_scored_item_by_item_and_every_lost_point_has_its_reason(graded):
+    slip, reason = next(iter(Sheet(*NAMES, seed=8).questions["q1"].slips.items()))
+    found, told = graded(
+        {
+            "ada": right(),
+            "bob": right() | {"q1": slip},
+            "cem": right() | {"q2": None, "q4": {"z"}},
+            "dan": {},
+            "eve": [1, 2],
+        }
+    )
+    assert found == {"ada": 8, "bob": 6, "cem": 4, "dan": 0, "eve": 0}
+    assert f"q1: not right. {reason}" in told["bob"]
+    assert "q2: open." in told["cem"] and "is not a set of letters" in told["cem"]
+
+
+@pytest.mark.slow
+def test_with_own_numbers_everybodys_answers_are_right_for_their_own_sheet_alone(graded):
+    found, told = graded(
+        {"ada": right("ada"), "bob": right("ada"), "cem": right()},
+        settings="\nc.TwoKernels.own_numbers = True\n",
+    )
+    assert found["ada"] == 8
+    assert found["bob"] < 8 and found["cem"] < 8
+    assert "type yours into the parameters cell" in told["cem"]
+
+
+@pytest.mark.slow
+def test_without_it_a_name_that_a_student_typed_counts_for_nothing(graded):
+    found, _ = graded({"ada": right()})
+    assert found == {"ada": 8}

@@ -1,0 +1,68 @@
+import time
+
+import pytest
+
+from tests.cluster import wait_for
+from tests.instructor.grading.classes import (
+    ANSWER,
+    TESTS,
+    command_lines,
+    descendants,
+    hand_in_answers,
+    scores,
+    start_grading,
+    wait_until_gone,
+)
+
+pytestmark = pytest.mark.slow
+ANSWERS = {"ada": 1, "bob": 2, "cem": 3, "dan": 0, "eve": 2, "fay": 1, "gus": 3, "hal": 2}
+
+
+def zygotes(process):
+    lines = command_lines(descendants(process.pid))
+    return [line for line in lines if "course.instructor.sandbox.forkserver" in line]
+
+
+def test_a_class_is_graded_on_a_cluster_though_a_worker_is_killed(
+    small_course, course_command, cluster
+):
+    address, (victim, other) = cluster
+    root = small_course(ANSWER, *TESTS)
+    hand_in_answers(root, ANSWERS, seconds=2.5)
+    grading = start_grading(root, "--scheduler", address)
+    lines = [grading.stdout.readline() for _ in range(3)]
+    assert all(line.rstrip().endswith(": graded") for line in lines), lines
+    wait_for(lambda: zygotes(victim) and zygotes(other))
+    # Both workers run a submission now, or will in a moment.
+    time.sleep(1)
+    assert not zygotes(grading), "with --scheduler, nothing runs where the command was typed"
+    children = descendants(victim.pid)
+    victim.kill()
+    assert not wait_until_gone(children), "a submission outlives the worker that it ran on"
+    output, errors = grading.communicate(timeout=120)
+    assert grading.returncode == 0, output + errors
+    assert "8/8" in output and "8 graded now" in output
+    on_cluster = scores(root)
+    assert on_cluster.keys() == ANSWERS.keys()
+
+    again = course_command("-C", root, "grade", "--force", "--workers", "2")
+    assert again.returncode == 0, again.stderr
+    assert "8 graded now" in again.stdout
+    assert scores(root) == on_cluster
+    points = {
+        name: sum(cells[test][0] for test in ("test_1", "test_2"))
+        for name, cells in on_cluster.items()
+    }
+    assert points == {name: [0, 1, 3, 3][answer] for name, answer in ANSWERS.items()}
+
+
+@pytest.mark.parametrize("address", ["localhost", "tcp://127.0.0.1:1"])
+def test_a_wrong_address_is_one_sentence(small_course, course_command, address):
+    root = small_course(ANSWER, *TESTS)
+    hand_in_answers(root, {"ada": 3}, seconds=0)
+    graded = course_command("-C", root, "grade", "--scheduler", address)
+    assert graded.returncode == 1
+    (line,) = graded.stderr.splitlines()
+    assert line.startswith(f"course: no Dask scheduler answers at {address} (")
+    assert line.endswith("or leave --scheduler out.")
+    assert graded.stdout == ""

@@ -1,0 +1,768 @@
+"""What crosses between the two kernels arrives as it was; all else arrives as nothing."""
+
+import collections
+import contextlib
+import json
+import math
+import operator
+import random
+import resource
+import time
+import tracemalloc
+from pathlib import Path
+
+import keras
+import numpy as np
+import pytest
+from keras import layers
+
+from course.instructor.grading import keras_allowlist, serialize, serialize_keras
+from course.instructor.grading.serialize import CrossingError, History, Packer, Stranger, Unpacker
+
+NAN = float("nan")
+
+
+class Link:
+    """Stands for the student's process: what stays there is kept here."""
+
+    def __init__(self):
+        self.kept = []
+        self.fetched = 0
+
+    def keep(self, value):
+        self.kept.append(value)
+        return len(self.kept) - 1
+
+    def function(self, handle, name, signature):
+        return "function", self.kept[handle], name, signature
+
+    def dataset(self, handle, length):
+        return "dataset", self.kept[handle], length
+
+    def weights(self, handle):
+        import tensorflow
+
+        self.fetched += 1
+        with tensorflow.init_scope():  # as in a process of its own, which traces nothing
+            return self.kept[handle].get_weights()
+
+
+def cross(value, link=None):
+    """Hand a value over, by way of what the wire carries."""
+    packer = Packer(link.keep if link else None)
+    node = json.loads(json.dumps(packer.pack(value)))
+    return Unpacker([bytearray(block) for block in packer.blocks], link).unpack(node)
+
+
+def same(one, other):
+    """Tell whether two values are equal, and so are the types of all that is in them."""
+    if type(one) is not type(other):
+        return False
+    if isinstance(one, np.ndarray | np.generic):
+        return (
+            one.dtype == other.dtype
+            and one.shape == other.shape
+            and one.tobytes() == (other.tobytes())
+        )
+    if isinstance(one, list | tuple):
+        return len(one) == len(other) and all(map(same, one, other))
+    if isinstance(one, dict):
+        return same(list(one.items()), list(other.items()))
+    if isinstance(one, set | frozenset):
+        return one == other and set(map(type, one)) == set(map(type, other))
+    if isinstance(one, float):
+        return one.hex() == other.hex()
+    return one == other
+
+
+PLAIN = [
+    None, ..., True, False, 0, 1, -1, 2**63, -(10**1000), 0.0, -0.0, 0.1, 5e-324, 1.8e308,
+    math.inf, -math.inf, NAN, "", "é\n\0", "\ud800", "\U0001f989", "x" * 10_000,
+    [], (), {}, set(), frozenset(), [1, [2.0, ("3", None)]], (1, True, 1.0), {1: "a", "1": 2},
+    {(1, "a"): [1], None: 0, True: 1, 2.5: {}}, {1, 2.5, "a"}, frozenset({(1, 2)}),
+]  # fmt: skip
+
+
+def name_of_value(value):
+    """Return a value's text, of a set the same in every process."""
+    is_set = isinstance(value, set | frozenset)
+    return repr(sorted(value, key=str) if is_set else value)[:30]
+
+
+@pytest.mark.parametrize("value", PLAIN, ids=name_of_value)
+def test_plain_values_arrive_by_exact_type(value):
+    assert same(cross(value), value)
+
+
+ARRAYS = [
+    np.arange(12, dtype="float32").reshape(3, 4),
+    np.asfortranarray(np.arange(12).reshape(3, 4)),
+    np.arange(12).reshape(3, 4)[::-1, ::2],
+    np.zeros((0, 3), "int8"),
+    np.zeros((2, 0, 5)),
+    np.array(5.0),
+    np.array([True, False]),
+    np.array([NAN, np.inf, -0.0], "float16"),
+    np.array([1 + 2j], "complex64"),
+    np.array([1], "longdouble"),
+    np.array([2**64 - 1], "uint64"),
+    np.broadcast_to(np.float32(1), (2, 3)),
+]
+
+
+@pytest.mark.parametrize("array", ARRAYS, ids=lambda array: f"{array.dtype}{array.shape}")
+def test_arrays_arrive_equal_and_writable(array):
+    arrived = cross(array)
+    assert same(arrived, np.ascontiguousarray(array).reshape(array.shape))
+    assert arrived.flags.writeable and arrived.flags.owndata
+
+
+def test_arrays_of_the_other_byte_order_arrive_in_this_machines():
+    arrived = cross(np.array([1, 2], ">i4"))
+    assert arrived.dtype == np.dtype("int32") and arrived.tolist() == [1, 2]
+
+
+@pytest.mark.parametrize("kind", ["bool", "int8", "uint16", "int64", "float16", "float64", "c16"])
+def test_numpys_numbers_arrive_as_such(kind):
+    value = np.dtype(kind).type(1)
+    assert same(cross(value), value)
+
+
+def test_tensors_and_variables_arrive_as_arrays():
+    import tensorflow
+
+    for value in (
+        tensorflow.constant([[1.0, 2.0]]),
+        tensorflow.Variable([[1.0, 2.0]]),
+        keras.Variable(np.array([[1.0, 2.0]], "float32")),
+    ):
+        assert same(cross(value), np.array([[1, 2]], "float32"))
+    assert same(cross(tensorflow.constant(3)), np.array(3, "int32"))
+    assert type(cross(keras.Input(shape=(2,)))) is Stranger
+
+
+def test_random_values_arrive_as_they_were():
+    draw = random.Random(7)
+
+    def value(depth=0):
+        kinds = 9 if depth < 4 else 6
+        match draw.randrange(kinds):
+            case 0:
+                return draw.choice([None, True, False])
+            case 1:
+                return draw.randint(-(10 ** draw.randrange(1, 40)), 10**20)
+            case 2:
+                return draw.uniform(-1, 1) * 10.0 ** draw.randint(-300, 300)
+            case 3:
+                return "".join(chr(draw.randrange(0x3000)) for _ in range(draw.randrange(8)))
+            case 4:
+                shape = [draw.randrange(4) for _ in range(draw.randrange(4))]
+                kind = draw.choice(["bool", "int16", "float32", "complex128"])
+                numbers = np.random.default_rng(draw.randrange(2**32)).random(shape)
+                return np.asarray(numbers * 9).astype(kind)
+            case 5:
+                return draw.choice([np.float32, np.int64, np.bool_])(draw.randrange(2))
+            case 6:
+                return [value(depth + 1) for _ in range(draw.randrange(5))]
+            case 7:
+                return tuple(value(depth + 1) for _ in range(draw.randrange(5)))
+            case 8:
+                return {draw.choice([draw.randrange(99), str(draw.random())]): value(depth + 1)
+                        for _ in range(draw.randrange(5))}  # fmt: skip
+
+    for _ in range(300):
+        sent = value()
+        assert same(cross(sent), sent)
+
+
+class _Int(int):
+    pass
+
+
+class _Str(str):
+    pass
+
+
+class _List(list):
+    pass
+
+
+class _Dict(dict):
+    pass
+
+
+class _Array(np.ndarray):
+    def __eq__(self, other):
+        return True
+
+
+class _Equal:
+    """Equals all, is larger and smaller than all, and has every attribute."""
+
+    __hash__ = None
+
+    def __eq__(self, other):
+        return True
+
+    __lt__ = __gt__ = __le__ = __ge__ = __eq__
+
+    def __ne__(self, other):
+        return False
+
+    def __array__(self, *arguments, **named):
+        return np.ones(3)
+
+    def __getattr__(self, name):
+        return self
+
+
+class _BadRepr:
+    def __repr__(self):
+        raise SystemError
+
+
+STRANGE = [
+    _Int(3), _Str("a"), _List([1]), _Dict(a=1), np.ones(3).view(_Array), _Equal(), _BadRepr(),
+    collections.OrderedDict(a=1), collections.Counter("a"), int, _Int, NotImplemented, math, b"a",
+    np.ma.array([1]), np.array(["a"]), np.array([None]), np.array([object()]), np.str_("a"),
+    np.array(["2020-01-01"], "M8[D]"), np.zeros(2, "i4,f4"), np.void(b"a"), 2j, range(3),
+    np.longdouble(1).astype("clongdouble"), layers.Dense(3).__class__, slice(1),
+]  # fmt: skip
+
+
+@pytest.mark.parametrize("value", STRANGE, ids=lambda value: type(value).__name__)
+def test_anything_else_arrives_as_a_stranger_that_equals_nothing(value):
+    arrived = cross(value)
+    assert type(arrived) is Stranger
+    for other in (3, "a", [1], {"a": 1}, True, None, 1.0):
+        assert not operator.eq(arrived, other)
+        assert arrived != other
+    assert not isinstance(arrived, int | str | list | dict | np.ndarray)
+    for use in (
+        lambda: arrived + 1, lambda: arrived < 1, lambda: len(arrived), lambda: list(arrived),
+        lambda: arrived[0], lambda: arrived(), lambda: float(arrived), lambda: bool(arrived),
+        lambda: arrived.shape, lambda: np.testing.assert_array_equal(arrived, [1.0]),
+    ):  # fmt: skip
+        with pytest.raises((TypeError, AttributeError, AssertionError)):
+            use()
+
+
+def test_a_stranger_is_named_in_a_few_plain_words():
+    assert repr(cross(_Int(3))) == "3 (a _Int)"
+    assert repr(cross([int])[0]) == "<class 'int'> (a class int)"
+    assert len(repr(cross(_Str("x" * 10_000)))) < 120
+
+
+def test_what_a_stranger_says_counts_as_the_students_words():
+    for use in (lambda: cross(_Int(3)).shape, lambda: bool(cross(_Int(0)))):
+        with pytest.raises((AttributeError, TypeError)) as raised:
+            use()
+        assert raised.value.from_student
+
+
+def test_a_stranger_in_a_container_leaves_the_rest_as_it_is():
+    arrived = cross([1, _Int(2), {"a": b""}])
+    assert arrived[0] == 1
+    assert type(arrived[1]) is Stranger and type(arrived[2]["a"]) is Stranger
+
+
+def test_a_key_that_is_no_plain_value_is_refused():
+    with pytest.raises(CrossingError, match="keys"):
+        cross({frozenset({1}): 1})
+
+
+def test_what_is_too_deep_or_too_large_is_refused(monkeypatch):
+    nested = []
+    for _ in range(500):
+        nested = [nested]
+    endless = []
+    endless.append(endless)
+    for value in (nested, endless):
+        with pytest.raises(CrossingError, match="too large or too deeply nested"):
+            cross(value)
+    monkeypatch.setattr(serialize, "MAX_NODES", 1000)
+    with pytest.raises(CrossingError, match="too large"):
+        cross([0] * 1000)
+    with pytest.raises(CrossingError, match="too large"):
+        Unpacker().unpack(["list", [["none"]] * 1000])
+
+
+def test_functions_datasets_and_histories():
+    import tensorflow
+
+    def double(numbers, /, by=2, *rest, key, **more):
+        return numbers * by
+
+    link = Link()
+    kind, function, name, signature = cross(double, link)
+    assert (kind, function, name) == ("function", double, "double")
+    assert [tuple(each) for each in signature] == [
+        ("numbers", 0, False), ("by", 1, True), ("rest", 2, False), ("key", 3, False),
+        ("more", 4, False),
+    ]  # fmt: skip
+    with pytest.raises(CrossingError, match="a function cannot be handed to"):
+        cross(double)
+    dataset = tensorflow.data.Dataset.range(5).batch(2)
+    assert cross(dataset, link)[2] == 3
+    assert cross(dataset.repeat(), link)[2] is None
+    assert type(cross(dataset)) is Stranger
+    history = keras.callbacks.History()
+    history.history, history.epoch = {"loss": [2.0, 1.0]}, [0, 1]
+    arrived = cross(history)
+    assert type(arrived) is History
+    assert (arrived.history, arrived.epoch) == ({"loss": [2.0, 1.0]}, [0, 1])
+    assert type(cross(history.__class__)) is Stranger
+
+
+def test_an_argument_that_comes_back_is_the_very_object():
+    arguments = [[1, 2], np.ones(3)]
+    packer = Packer(arguments=arguments)
+    node = packer.pack((arguments[1], [arguments[0], [1, 2]]))
+    arrived = Unpacker(packer.blocks, arguments=arguments).unpack(node)
+    assert arrived[0] is arguments[1] and arrived[1][0] is arguments[0]
+    assert arrived[1][1] == [1, 2] and arrived[1][1] is not arguments[0]
+
+
+FORGED = [
+    None, 5, "none", [], {}, ["unknown"], [["none"]], [None], [{}], ["int"], ["int", 5],
+    ["int", "0xz"], ["int", "9" * 5 + "z"], ["int", None], ["float", 1.5], ["float", "1q"],
+    ["float", "0x1p99999"], ["str", 5], ["str"], ["list"], ["list", 5], ["list", [5]],
+    ["list", "ab"], ["set", [["list", []]]], ["frozenset", [["dict", []]]], ["dict", [[]]],
+    ["dict", [[["none"]]]], ["dict", [[["list", []], ["none"]]]], ["dict", 5],
+    ["dict", [[["stranger", "a"], ["none"]]]], ["array"], ["array", "float32", [1], 0],
+    ["array", "float32", [3], 0], ["array", "float32", [-1, -2], 0], ["array", "uint8", [8.0], 0],
+    ["array", "uint8", [True] * 3, 0], ["array", "uint8", "8", 0], ["array", "uint8", [8], -1],
+    ["array", "uint8", [8], 1], ["array", "uint8", [8], "0"], ["array", "uint8", [8], None],
+    ["array", "object", [1], 0], ["array", "O", [1], 0], ["array", "S8", [1], 0],
+    ["array", "V8", [1], 0], ["array", "M8[s]", [1], 0], ["array", "i4,i4", [1], 0],
+    ["array", "(2,)i4", [1], 0], ["array", "nonsense", [1], 0], ["array", None, [1], 0],
+    ["array", "i4," * 100_000, [1], 0], ["array", "bool", [8], 0],
+    ["array", "uint8", [8] + [1] * 100, 0], ["array", "uint8", [0, 10**30], 1],
+    ["array", "uint8", [10**4000] * 10_000, 0], ["scalar", "uint8", 0], ["scalar", "float64"],
+    ["scalar", "object", 0], ["argument", 0], ["argument", -1], ["argument", "0"],
+    ["function", 0, "f", None], ["dataset", 0, 3], ["model", "{}", None, 0, None],
+    ["history", ["none"]], ["stranger"], ["stranger", 5], ["model"], ["model", 5, 5, 5, 5],
+]  # fmt: skip
+
+
+@pytest.mark.parametrize("node", FORGED, ids=lambda node: json.dumps(node)[:40])
+def test_a_forged_node_is_refused_and_nothing_else_happens(node):
+    start = time.perf_counter()
+    with pytest.raises(CrossingError):
+        Unpacker([bytearray(b"\x07" * 8)]).unpack(node)
+    assert time.perf_counter() - start < 0.5
+
+
+@pytest.mark.parametrize(
+    "node",
+    [["function", -1, "f", None], ["function", "0", "f", None], ["function", 0, 5, None],
+     ["function", 0], ["dataset", -1, 3], ["dataset", None, 3], ["dataset", 0]],
+)  # fmt: skip
+def test_a_forged_handle_is_refused(node):
+    link = Link()
+    link.keep(print)
+    with pytest.raises(CrossingError):
+        Unpacker(link=link).unpack(node)
+
+
+def test_one_block_makes_no_more_than_one_array():
+    node = ["list", [["array", "uint8", [2**20], 0]] * 1000]
+    tracemalloc.start()
+    with pytest.raises(CrossingError):
+        Unpacker([bytearray(2**20)]).unpack(node)
+    peak = tracemalloc.get_traced_memory()[1]
+    tracemalloc.stop()
+    assert peak < 10 * 2**20
+
+
+def test_random_nodes_are_read_or_refused():
+    draw = random.Random(3)
+    kinds = ["none", "bool", "int", "float", "str", "list", "tuple", "set", "dict", "array"]
+    kinds += ["scalar", "function", "dataset", "history", "model", "stranger", "argument"]
+
+    def node(depth=0):
+        if depth > 3 or draw.random() < 0.3:
+            return draw.choice([None, True, -1, 0, 8, 1.5, "", "uint8", "0x1", [8], [], {}, "{}"])
+        parts = [node(depth + 1) for _ in range(draw.randrange(5))]
+        return draw.choice([[draw.choice(kinds), *parts], parts])
+
+    for _ in range(5000):
+        with contextlib.suppress(CrossingError, IndexError):  # the latter is of the link above
+            Unpacker([bytearray(8)], Link()).unpack(node())
+
+
+# Models
+
+
+def sequential():
+    return keras.Sequential(
+        [
+            keras.Input(shape=(8, 8, 3)),
+            layers.Conv2D(4, 3, activation="relu", padding="same"),
+            layers.BatchNormalization(),
+            layers.MaxPooling2D(),
+            layers.Dropout(0.2),
+            layers.Flatten(),
+            layers.Dense(5, activation="softmax", kernel_regularizer=keras.regularizers.L2(0.01)),
+        ]
+    )
+
+
+def residual():
+    inputs = keras.Input(shape=(8, 8, 3))
+    x = layers.Conv2D(3, 3, padding="same")(inputs)
+    x = layers.Add()([inputs, x])
+    x = layers.GlobalAveragePooling2D()(layers.ReLU()(x))
+    return keras.Model(inputs, layers.Dense(5)(x))
+
+
+def two_and_two():
+    left, right = keras.Input(shape=(4,), name="left"), keras.Input(shape=(4,), name="right")
+    shared = layers.Dense(3, name="shared")
+    both = layers.Concatenate()([shared(left), shared(right)])
+    outputs = {"sum": layers.Dense(1, name="sum")(both), "kind": layers.Dense(2, name="kind")(both)}
+    return keras.Model([left, right], outputs)
+
+
+def nested():
+    inner = keras.Sequential([keras.Input(shape=(4,)), layers.Dense(3)])
+    inputs = keras.Input(shape=(4,))
+    return keras.Model(inputs, layers.Dense(2)(inner(inputs)))
+
+
+def nested_and_compiled():
+    """A head that was trained alone, and compiled for that, on a base."""
+    base = keras.Sequential([keras.Input(shape=(4,)), layers.Dense(3)])
+    head = keras.Sequential([keras.Input(shape=(3,)), layers.Dense(1, activation="sigmoid")])
+    head.compile(keras.optimizers.RMSprop(1e-4), "binary_crossentropy", metrics=["accuracy"])
+    return keras.Sequential([keras.Input(shape=(4,)), base, head])
+
+
+def arithmetic():
+    inputs = keras.Input(shape=(8, 8, 3))
+    x = layers.Conv2D(3, 3, padding="same")(inputs)
+    x = layers.ReLU()((x + inputs) * x - inputs)
+    return keras.Model(inputs, layers.Dense(5)(x))
+
+
+def inputs_of(model):
+    draw = np.random.default_rng(0)
+    arrays = [draw.random((6, *each.shape[1:]), dtype="float32") for each in model.inputs]
+    return arrays if len(arrays) > 1 else arrays[0]
+
+
+@pytest.mark.slow
+@pytest.mark.parametrize(
+    "make", [sequential, residual, two_and_two, nested, nested_and_compiled, arithmetic]
+)
+def test_a_model_arrives_as_it_was(make):
+    model, link = make(), Link()
+    arrived = cross(model, link)
+    assert type(arrived) is type(model)
+    assert arrived.count_params() == model.count_params()
+    assert [each.name for each in arrived.layers] == [each.name for each in model.layers]
+    assert arrived.output_shape == model.output_shape
+    assert link.fetched == 0  # all this costs no weights
+    for one, other in zip(arrived.get_weights(), model.get_weights(), strict=True):
+        np.testing.assert_array_equal(one, other)
+    x = inputs_of(model)
+    for one, other in zip(
+        keras.tree.flatten(arrived.predict(x, verbose=0)),
+        keras.tree.flatten(model.predict(x, verbose=0)),
+        strict=True,
+    ):
+        np.testing.assert_allclose(one, other, rtol=1e-5, atol=1e-6)
+    assert link.fetched == 1
+
+
+def test_shared_layers_stay_shared():
+    arrived = cross(two_and_two(), Link())
+    assert len(arrived.get_layer("shared")._inbound_nodes) == 2
+    assert len(arrived.weights) == len(two_and_two().weights)
+
+
+@pytest.mark.parametrize(
+    "use",
+    [
+        lambda model: model.layers[0].get_weights()[0],
+        lambda model: np.asarray(model.layers[0].kernel),
+        lambda model: model.layers[0](np.ones((1, 8, 8, 3), "float32")),
+        lambda model: keras.Model(model.inputs, model.layers[0].output)(
+            np.ones((1, 8, 8, 3), "float32")
+        ),
+        lambda model: model.weights[-1].numpy(),
+        lambda model: model(np.ones((1, 8, 8, 3), "float32"), training=True),
+    ],
+)
+def test_whatever_uses_a_weight_first_fetches_all(use):
+    model, link = sequential(), Link()
+    model.layers[3].rate = 0.0
+    arrived = cross(model, link)
+    np.testing.assert_allclose(np.asarray(use(arrived)), np.asarray(use(model)), rtol=1e-5)
+    assert link.fetched == 1
+
+
+def test_an_unbuilt_model_arrives_unbuilt():
+    model = keras.Sequential([layers.Dense(3), layers.Dense(2)])
+    arrived = cross(model, Link())
+    assert not arrived.built
+    assert [layer.units for layer in arrived.layers] == [3, 2]
+    assert arrived(np.ones((2, 4), "float32")).shape == (2, 2)
+
+
+def test_a_model_with_its_weights_in_the_message():
+    model = sequential()
+    packer = Packer()
+    node = json.loads(json.dumps(packer.pack(model)))
+    arrived = Unpacker([bytearray(block) for block in packer.blocks]).unpack(node)
+    for one, other in zip(arrived.get_weights(), model.get_weights(), strict=True):
+        np.testing.assert_array_equal(one, other)
+
+
+COMPILED = [
+    {"optimizer": "adam", "loss": "mse", "metrics": ["mae"]},
+    {
+        "optimizer": keras.optimizers.SGD(0.1, momentum=0.9, nesterov=True),
+        "loss": keras.losses.MeanSquaredError(),
+        "metrics": [keras.metrics.RootMeanSquaredError(name="rmse")],
+    },
+    {"optimizer": keras.optimizers.AdamW(weight_decay=0.1), "loss": keras.losses.huber},
+    {
+        "optimizer": keras.optimizers.Adam(
+            keras.optimizers.schedules.CosineDecay(0.1, decay_steps=10)
+        ),
+        "loss": "mean_absolute_error",
+    },
+]
+
+
+def name_of_loss(settings):
+    """Return a name that is the same in every process, unlike the text of a function."""
+    loss = settings["loss"]
+    return loss if isinstance(loss, str) else getattr(loss, "__name__", type(loss).__name__)
+
+
+@pytest.mark.slow
+@pytest.mark.parametrize("settings", COMPILED, ids=name_of_loss)
+def test_a_compiled_model_is_compiled_again_and_trains(settings):
+    model = keras.Sequential([keras.Input(shape=(4,)), layers.Dense(1)])
+    model.compile(**settings)
+    arrived = cross(model, Link())
+    assert type(arrived.optimizer) is type(model.optimizer)
+    assert json.dumps(arrived.optimizer.get_config()) == json.dumps(model.optimizer.get_config())
+    draw = np.random.default_rng(0)
+    x, y = draw.random((8, 4), dtype="float32"), draw.random((8, 1), dtype="float32")
+    for one, other in zip(
+        np.atleast_1d(arrived.evaluate(x, y, verbose=0)),
+        np.atleast_1d(model.evaluate(x, y, verbose=0)),
+        strict=True,
+    ):
+        assert one == pytest.approx(other, rel=1e-5)
+    histories = [
+        each.fit(x, y, epochs=2, verbose=0, shuffle=False).history for each in (arrived, model)
+    ]
+    assert histories[0].keys() == histories[1].keys()
+    for key, values in histories[1].items():
+        assert histories[0][key] == pytest.approx(values, rel=1e-4)
+
+
+@pytest.mark.slow
+def test_a_large_model_is_counted_without_its_weights():
+    config = json.dumps(keras.saving.serialize_keras_object(vgg16()))
+    serialize_keras.build(
+        json.dumps(keras.saving.serialize_keras_object(sequential()))
+    )  # first use
+    memory, start = resident(), time.process_time()
+    arrived = Unpacker(link=Link()).unpack(["model", config, None, 0, None])
+    assert arrived.count_params() == 138_357_544
+    assert [layer.count_params() for layer in arrived.layers][-1] == 4_097_000
+    assert time.process_time() - start < 1
+    assert resident() - memory < 50 * 2**20
+
+
+def resident():
+    return int(Path("/proc/self/statm").read_text().split()[1]) * resource.getpagesize()
+
+
+def vgg16():
+    with keras.StatelessScope():  # no variable is made
+        parts = [keras.Input(shape=(224, 224, 3))]
+        for filters, repeats in ((64, 2), (128, 2), (256, 3), (512, 3), (512, 3)):
+            parts += [layers.Conv2D(filters, 3, padding="same") for _ in range(repeats)]
+            parts.append(layers.MaxPooling2D())
+        parts += [layers.Flatten(), *map(layers.Dense, (4096, 4096, 1000))]
+        return keras.Sequential(parts)
+
+
+class _Layer(layers.Layer):
+    def call(self, x):
+        return x
+
+
+class _Model(keras.Model):
+    def call(self, x):
+        return x
+
+
+@keras.saving.register_keras_serializable("Custom")
+class _Registered(layers.Dense):
+    pass
+
+
+@keras.saving.register_keras_serializable("Custom")
+def _registered(x):
+    return x
+
+
+def with_layer(*parts):
+    return keras.Sequential([keras.Input(shape=(4, 2)), *parts])
+
+
+def with_operation():
+    inputs = keras.Input(shape=(4,))
+    return keras.Model(inputs, layers.Dense(2)(keras.ops.exp(inputs)))
+
+
+REFUSED = {
+    "lambda": lambda: with_layer(layers.Lambda(lambda x: x)),
+    "custom layer": lambda: with_layer(_Layer()),
+    "registered layer": lambda: with_layer(_Registered(2)),
+    "registered activation": lambda: with_layer(layers.Dense(2, activation=_registered)),
+    "own activation": lambda: with_layer(layers.Dense(2, activation=lambda x: x)),
+    "own initializer": lambda: with_layer(layers.Dense(2, kernel_initializer=lambda *a, **k: 0)),
+    "time distributed": lambda: with_layer(layers.TimeDistributed(_Registered(2))),
+    "nested": lambda: with_layer(with_layer(layers.Lambda(lambda x: x))),
+    "another operation": with_operation,
+}
+
+
+@pytest.mark.parametrize("name", REFUSED)
+def test_a_model_with_something_of_its_own_does_not_cross(name):
+    link = Link()
+    try:
+        arrived = cross(REFUSED[name](), link)
+    except CrossingError as error:
+        assert "not one of Keras's own" in str(error) or "cannot build" in str(error)
+        assert len(str(error)) < 300
+    else:
+        assert type(arrived) is Stranger
+
+
+def test_a_class_derived_from_model_crosses_only_as_a_function():
+    link = Link()
+    assert cross(_Model(), link)[0] == "function"
+
+    class Mine(keras.Sequential):
+        pass
+
+    assert cross(Mine([layers.Dense(1)]), link)[0] == "function"
+
+
+def config_with(**layer):
+    config = json.loads(
+        json.dumps(keras.saving.serialize_keras_object(with_layer(layers.Dense(2))))
+    )
+    config["config"]["layers"][-1] |= layer
+    return config
+
+
+def dense(**more):
+    config = config_with()
+    config["config"]["layers"][-1]["config"] |= more
+    return config
+
+
+FUNCTION = {"class_name": "function", "module": "builtins", "registered_name": "function"}
+EVIL = [
+    dense(activation=FUNCTION | {"config": "os.system"}),
+    dense(activation=FUNCTION | {"config": "system", "module": "os"}),
+    dense(activation=FUNCTION | {"config": "eval"}),
+    dense(activation=FUNCTION | {"config": "relu", "registered_name": "Custom>_registered"}),
+    dense(activation=FUNCTION | {"config": ["relu"]}),
+    dense(activation={"class_name": "__lambda__", "config": {"value": ["", None, None]}}),
+    dense(activation={"class_name": "__numpy__", "config": {"value": [0], "dtype": "O"}}),
+    dense(activation={"class_name": "__bytes__", "config": {"value": "a"}}),
+    dense(activation={"class_name": "__typespec__", "spec_name": "a", "module": "b", "config": 0}),
+    dense(bias_initializer={"module": "os", "class_name": "system", "config": "true"}),
+    dense(bias_initializer={"module": "builtins", "class_name": "eval", "config": "1"}),
+    dense(bias_initializer={"class_name": "Zeros", "config": {}}),
+    dense(
+        bias_initializer={"module": "keras.src.initializers", "class_name": "Zeros", "config": {}}
+    ),
+    dense(bias_initializer={"module": "keras.utils", "class_name": "get_file", "config": {}}),
+    dense(dtype={"module": "keras", "class_name": "Model", "config": {}, "registered_name": None}),
+    config_with(class_name="Lambda"),
+    config_with(class_name="Lambda", module=None),
+    config_with(class_name="TFSMLayer"),
+    config_with(class_name="StringLookup"),
+    config_with(class_name="Layer"),
+    config_with(class_name=["Dense"]),
+    config_with(module="keras.src.layers.core.dense"),
+    config_with(module="keras.layers.Dense"),
+    config_with(module="keras"),
+    config_with(module="keras.src.ops.numpy"),
+    config_with(module="keras.src.ops.numpy", class_name="Arange"),
+    config_with(module=5),
+    config_with(module={}),
+    config_with(registered_name="Custom>_Registered"),
+    config_with(registered_name="os.system"),
+    config_with(build_config={"class_name": "Lambda"}),
+    config_with(compile_config={"loss": {"class_name": "function", "config": "exec"}}),
+]
+
+
+@pytest.mark.parametrize("config", EVIL, ids=range(len(EVIL)))
+def test_a_forged_configuration_is_refused_before_keras_sees_it(config, monkeypatch):
+    monkeypatch.setattr(keras.saving, "deserialize_keras_object", lambda *a, **k: pytest.fail())
+    for text in (json.dumps(config), json.dumps({"config": [config]})):
+        with pytest.raises(CrossingError, match=r"not one of Keras's own|cannot be read"):
+            Unpacker(link=Link()).unpack(["model", text, None, 0, None])
+        plain = json.dumps(keras.saving.serialize_keras_object(with_layer()))
+        monkeypatch.undo()
+        with pytest.raises(CrossingError, match=r"not one of Keras's own|cannot be read"):
+            Unpacker(link=Link()).unpack(["model", plain, text, 0, None])
+
+
+@pytest.mark.parametrize(
+    "config",
+    ["", "{", "[" * 100_000, '"text"', "5", "[]", "{}", json.dumps({"class_name": "Dense"}),
+     '{"a": ' * 50_000, "x" * (keras_allowlist.MAX_CONFIG + 1), json.dumps(config_with(config=None)),
+     json.dumps(dense(units=-1)), json.dumps(dense(units="many")), json.dumps(dense(nonsense=1))],
+    ids=lambda text: text[:20],
+)  # fmt: skip
+def test_a_configuration_that_makes_no_model_is_refused(config):
+    with pytest.raises(CrossingError):
+        Unpacker(link=Link()).unpack(["model", config, None, 0, None])
+
+
+def test_an_object_that_is_no_model_is_refused():
+    for each in (layers.Dense(3), keras.optimizers.Adam(), keras.losses.MeanSquaredError()):
+        config = json.dumps(keras.saving.serialize_keras_object(each))
+        with pytest.raises(CrossingError):
+            Unpacker(link=Link()).unpack(["model", config, None, 0, None])
+
+
+def test_weights_that_do_not_fit_are_refused():
+    model = with_layer(layers.Dense(2))
+    config = json.dumps(keras.saving.serialize_keras_object(model))
+    for weights in ([], [np.zeros(2)], [np.zeros((3, 3)), np.zeros(3)], model.get_weights() * 2):
+        link = Link()
+        link.weights = lambda handle, weights=weights: weights
+        arrived = Unpacker(link=link).unpack(["model", config, None, 0, None])
+        with pytest.raises(CrossingError, match="do not fit"):
+            arrived.get_weights()
+        packer = Packer()
+        nodes = [packer.pack(each) for each in weights]
+        with pytest.raises(CrossingError):
+            Unpacker(packer.blocks).unpack(["model", config, None, None, nodes])
+    with pytest.raises(CrossingError, match="without weights"):
+        Unpacker().unpack(["model", config, None, 0, None])
+
+
+def test_what_the_other_side_did_to_a_model_is_done_to_it():
+    model, after = with_layer(layers.Dense(2)), with_layer(layers.Dense(2))
+    after.compile(optimizer="sgd", loss="mse")
+    serialize_keras.change(model, after)
+    assert model.compiled and type(model.optimizer) is keras.optimizers.SGD
+    for one, other in zip(model.get_weights(), after.get_weights(), strict=True):
+        np.testing.assert_array_equal(one, other)

@@ -1,0 +1,268 @@
+import json
+from pathlib import Path
+from xml.etree import ElementTree
+
+import numpy as np
+import pytest
+
+from course.metrics import MIME_TYPE
+from tests.conftest import cell
+from tests.instructor.regression import PARAMETERS
+from tests.submissions import ROOT
+
+
+def executed(folder):
+    (notebook,) = folder.glob("*.ipynb")
+    return json.loads(notebook.read_text())
+
+
+@pytest.fixture(scope="module")
+def smoke_run(tmp_path_factory, course_command):
+    """Run the smoke regression with a seed of which no band was made; returns it and its runs."""
+    root = copy_of_course(tmp_path_factory.mktemp("course"))
+    finished = course_command("run", "--profile", "smoke", "--seed", "77", cwd=root)
+    return finished, root / "build" / "runs"
+
+
+def copy_of_course(root):
+    for name in ("nbgrader_config.py", "source"):
+        (root / name).symlink_to(ROOT / name)
+    (root / "tests" / "regression").mkdir(parents=True)
+    bands = Path("tests", "regression", "bands.toml")
+    (root / bands).symlink_to(ROOT / bands)
+    return root
+
+
+def folder_of(runs):
+    return runs / "02-mnist" / "smoke-seed77-tensorflow"
+
+
+@pytest.mark.slow
+def test_the_smoke_regression_passes(smoke_run):
+    finished, runs = smoke_run
+    assert finished.returncode == 0, finished.stdout + finished.stderr
+    assert "100%" in finished.stderr, "progress is shown"
+    names = sorted(path.parent.name for path in ROOT.glob("source/*/*.ipynb"))
+    lines = finished.stdout.splitlines()
+    assert f"{len(names)} of {len(names)} passed in " in lines[-2]
+    for name in names:
+        (line,) = (line for line in lines if line.startswith(name))
+        assert " inside their bands" in line
+        (kept,) = (runs / name).glob("*/metrics.json")
+        kept = json.loads(kept.read_text())
+        assert kept["error"] is None and kept["device"] == "CPU"
+        assert kept["versions"].keys() == {"Python", "keras", "tensorflow"}
+
+
+@pytest.mark.slow
+def test_the_report_shows_every_notebook(smoke_run):
+    _, runs = smoke_run
+    report = runs.parent / "report"
+    page = (report / "index.html").read_text()
+    assert "All 7 runs passed." in page and "<script" not in page
+    for name in sorted(path.parents[1].name for path in runs.glob("*/*/metrics.json")):
+        assert f'id="{name}-smoke"' in page
+    assert page.count("The executed notebook, seed 77") == 7
+    suites = ElementTree.parse(report / "junit.xml").getroot()
+    assert len(suites) == 7 and not suites.findall("testsuite/testcase/failure")
+
+
+@pytest.mark.slow
+def test_metrics_and_pictures_are_kept(smoke_run):
+    folder = folder_of(smoke_run[1])
+    kept = json.loads((folder / "metrics.json").read_text())
+    metrics = kept["metrics"]
+    assert metrics["parameters"] == 1_199_882
+    # On synthetic digits too, the order of the three is the lesson.
+    assert metrics["majority_accuracy"] < metrics["linear_accuracy"] < metrics["test_accuracy"]
+    assert abs(metrics["first_loss"] - 2.3026) < 0.1
+    assert 300 < metrics["peak_memory_mb"] < 3_000
+    assert set(kept["curves"]) == {"linear", "CNN"} and len(kept["curves"]["CNN"]["loss"]) == 3
+    assert any(
+        "image/png" in o.get("data", {})
+        for c in executed(folder)["cells"]
+        for o in c.get("outputs", [])
+    )
+
+
+@pytest.mark.slow
+def test_every_figure_is_shown_once_and_nothing_is_written_to_stderr(smoke_run):
+    folder = folder_of(smoke_run[1])
+    for each in executed(folder)["cells"]:
+        outputs = each.get("outputs", [])
+        assert sum("image/png" in output.get("data", {}) for output in outputs) <= 1, each["id"]
+        assert not [output for output in outputs if output.get("name") == "stderr"], each["id"]
+
+
+def seconds_of_tests(folder):
+    """Return how long each test cell of an executed notebook took."""
+    return {
+        each["id"]: each["metadata"]["papermill"]["duration"]
+        for each in executed(folder)["cells"]
+        if each["metadata"].get("nbgrader", {}).get("grade") and each["cell_type"] == "code"
+    }
+
+
+@pytest.mark.slow
+def test_the_test_cells_take_at_most_two_seconds(smoke_run, course_command):
+    # What else the machine does can only add to it, so the least of a few runs is the nearest.
+    runs = smoke_run[1]
+    for seed in (77, 78, 79):
+        if seed != 77:
+            words = ["run", "02-mnist", "--profile", "smoke", "--seed", str(seed)]
+            assert course_command(*words, cwd=runs.parents[1]).returncode == 0
+        seconds = seconds_of_tests(runs / "02-mnist" / f"smoke-seed{seed}-tensorflow")
+        assert len(seconds) == 10
+        if sum(seconds.values()) <= 2:
+            return
+    raise AssertionError(seconds)
+
+
+@pytest.mark.slow
+def test_the_solved_notebook_runs_on_torch(tmp_path, course_command):
+    pytest.importorskip("torch")  # optional, so this is skipped in most environments
+    root = copy_of_course(tmp_path)
+    run = ["run", "02-mnist", "--profile", "smoke"]
+    finished = course_command(*run, cwd=root, KERAS_BACKEND="torch")
+    assert finished.returncode == 0, finished.stderr
+    folder = root / "build" / "runs" / "02-mnist" / "smoke-seed0-torch"
+    assert json.loads((folder / "metrics.json").read_text())["metrics"]["parameters"] == 1_199_882
+
+
+# What must come out of the smoke runs of the notebooks that train, whatever computes it.
+STRUCTURE = {
+    "02-mnist": {"parameters": 1_199_882},
+    "04-mlp-vs-cnn": {
+        "one_layer_parameters": 30_730,
+        "hidden_parameters": 394_634,
+        "three_layers_parameters": 563_082,
+        "simple_cnn_parameters": 82_826,
+    },
+    "06-dropout-batchnorm": {
+        "parameters": [1_250_858, *[1_251_626] * 4, 556_586, 2_626_634],
+        "trainable_parameters": [1_250_858, *[1_251_242] * 4, 555_690, 2_625_866],
+    },
+    "05-deeper-cnn": {
+        "model_1_parameters": 181_162,
+        "model_2_parameters": 252_378,
+        "deep_parameters": [7_658, 12_298, 12_298],
+        "receptive_fields": [5, 9, 14, 18],
+    },
+    "07-transfer-learning": {
+        "base_parameters": 277_760,
+        "trained_parameters": [45_153, 45_153, 524_801, 746_241],
+    },
+}
+
+
+@pytest.mark.slow
+@pytest.mark.jax
+def test_the_regression_passes_on_jax(tmp_path, course_command):
+    # Most of the time is XLA's, which compiles each network; what it compiles is run so few times
+    # that it need not be fast.
+    pytest.importorskip("jax")
+    lazily = {"KERAS_BACKEND": "jax", "JAX_DISABLE_MOST_OPTIMIZATIONS": "1"}
+    root = copy_of_course(tmp_path)
+    # The recipe is that of a GPU; only 06-dropout-batchnorm has the parameter.
+    arguments = ["run", *STRUCTURE, "--profile", "smoke", "-p", "recipe=fast"]
+    finished = course_command(*arguments, cwd=root, **lazily)
+    assert finished.returncode == 0, finished.stdout + finished.stderr
+    for name, expected in STRUCTURE.items():
+        (path,) = (root / "build" / "runs" / name).glob("smoke-seed0-jax*/metrics.json")
+        kept = json.loads(path.read_text())
+        assert {key: kept["metrics"][key] for key in expected} == expected
+        assert f" on jax, {kept['device']}" in json.dumps(executed(path.parent)["cells"])
+    # Its bands were measured on TensorFlow, and hold here too.
+    assert "02-mnist  smoke, jax" in finished.stdout and " inside their bands" in finished.stdout
+
+
+@pytest.mark.slow
+@pytest.mark.parametrize(
+    ("data", "sentence"),
+    [
+        ("photos", 'or choose data = "cifar10" at the top of the notebook.'),
+        ("cifar10", "or set COURSE_DATA_DIR to the folder that holds it."),
+        ("kittens", "data='kittens' is not a source of cats and dogs: choose one of photos"),
+    ],
+)
+def test_nothing_takes_the_place_of_photos_that_cannot_be_had(
+    tmp_path, course_command, data, sentence
+):
+    (tmp_path / "data").mkdir()
+    nowhere = {"COURSE_DATA_DIR": str(tmp_path / "data"), "https_proxy": "http://127.0.0.1:9"}
+    root = copy_of_course(tmp_path)
+    words = ["run", "07-transfer-learning", "--profile", "cpu", "-p", f"data={data}"]
+    finished = course_command(*words, cwd=root, **nowhere)
+    assert finished.returncode == 1 and "Traceback" not in finished.stderr
+    last = finished.stderr.splitlines()[-1]
+    assert "07-transfer-learning: cell pictures (under '1 A small data set') failed" in last
+    assert sentence in last
+    assert not list((tmp_path / "data").iterdir())
+
+
+RECORD = f"""
+from IPython.display import display
+display({{"{MIME_TYPE}": {{"first": 1}}}}, raw=True)
+"""
+
+
+def test_a_failing_cell_is_named_and_what_was_run_is_kept(small_course, course_command):
+    root = small_course(
+        PARAMETERS,
+        cell("markdown", "## 1 Fine\n\nText."),
+        cell("code", RECORD),
+        cell("markdown", "## 2 Broken"),
+        cell("code", "assert length == 4, f'length is {length}'", "test_length", points=1),
+        cell("code", "print('never reached')"),
+    )
+    finished = course_command("-C", root, "run")
+    assert finished.returncode == 1
+    assert "Traceback" not in finished.stderr
+    named = "course: 01-small: cell test_length (under '2 Broken') failed: "
+    assert named + "AssertionError: length is 3" in finished.stderr
+    folder = root / "build" / "runs" / "01-small" / "smoke-seed0-tensorflow"
+    kept = json.loads((folder / "metrics.json").read_text())
+    assert kept["metrics"]["first"] == 1 and "test_length" in kept["error"]
+    assert "length is 3" in (folder / "small.ipynb").read_text()
+
+
+def test_a_dead_kernel_is_a_failed_run(small_course, course_command):
+    root = small_course(PARAMETERS, cell("code", "import os\nos._exit(3)"))
+    finished = course_command("-C", root, "run")
+    assert finished.returncode == 1
+    assert "course: 01-small: the kernel gave up" in finished.stderr
+    assert "Traceback" not in finished.stderr
+
+
+def test_parameters_reach_the_notebook(small_course, course_command):
+    root = small_course(
+        PARAMETERS, cell("code", "assert (profile, seed, length) == ('smoke', 5, 4)")
+    )
+    finished = course_command("-C", root, "run", "--seed", "5", "-p", "length=4")
+    assert finished.returncode == 0, finished.stderr
+    assert (
+        root / "build" / "runs" / "01-small" / "smoke-seed5-tensorflow-length=4" / "small.ipynb"
+    ).is_file()
+
+
+@pytest.mark.slow
+@pytest.mark.parametrize("trouble", ["a truncated file", "neither file nor network"])
+def test_real_data_that_cannot_be_had_is_one_sentence(tmp_path, course_command, trouble):
+    data = tmp_path / "data"
+    data.mkdir()
+    # A proxy where nobody listens: no network, also on a machine that has one.
+    nowhere = {"COURSE_DATA_DIR": str(data), "https_proxy": "http://127.0.0.1:9"}
+    if trouble == "a truncated file":
+        np.savez(data / "mnist.npz", x_train=np.zeros((100, 28, 28), "uint8"))
+        whole = (data / "mnist.npz").read_bytes()
+        (data / "mnist.npz").write_bytes(whole[: len(whole) // 2])
+        sentence = f"{data / 'mnist.npz'} is damaged (it is not a whole .npz file): delete it"
+    else:
+        sentence = f"mnist.npz is not in {data} and could not be downloaded from "
+    root = copy_of_course(tmp_path)
+    finished = course_command("run", "02-mnist", "--profile", "cpu", cwd=root, **nowhere)
+    assert finished.returncode == 1
+    assert "Traceback" not in finished.stderr
+    last = finished.stderr.splitlines()[-1]
+    assert last.startswith("course: 02-mnist: cell load-data (under '1 Look at the data first')")
+    assert sentence in last and last.endswith(".")

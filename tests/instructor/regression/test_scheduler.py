@@ -1,0 +1,233 @@
+"""Several runs at once: here, on GPUs, on a cluster; and what a kill leaves."""
+
+import json
+import os
+import signal
+
+import pytest
+
+from tests.cluster import wait_for
+from tests.conftest import cell
+from tests.instructor.grading.classes import descendants, wait_until_gone
+from tests.instructor.regression import PARAMETERS, record, start_run
+
+pytestmark = pytest.mark.slow
+
+OWN_PARAMETERS = "profile = None\nseed = 0\nfolder = ''\npause = 0.0"
+# Each run writes down what it sees, and when; its folder is a parameter.
+DIARY = """
+import json, os, pathlib, time
+start = time.time()
+pathlib.Path(folder, f"begun-{seed}").touch()
+while pathlib.Path(folder, f"hold-{seed}").exists():
+    time.sleep(0.02)
+time.sleep(pause)
+entry = {"gpu": os.environ.get("CUDA_VISIBLE_DEVICES"), "start": start, "end": time.time()}
+entry["XLA_PYTHON_CLIENT_PREALLOCATE"] = os.environ.get("XLA_PYTHON_CLIENT_PREALLOCATE")
+number = len(list(pathlib.Path(folder).glob(f"diary-{seed}-*")))
+pathlib.Path(folder, f"diary-{seed}-{number}").write_text(json.dumps(entry))
+"""
+
+
+@pytest.fixture
+def diary(small_course, tmp_path):
+    """Return a course whose notebook keeps a diary, the arguments of a run, and the diary."""
+    parameters = cell("code", OWN_PARAMETERS, tags=["parameters"])
+    root = small_course(parameters, cell("code", DIARY), record("accuracy=0.5"))
+    folder = tmp_path / "diary"
+    folder.mkdir()
+
+    def entries():
+        return {
+            path.name.removeprefix("diary-"): json.loads(path.read_text())
+            for path in sorted(folder.glob("diary-*"))
+        }
+
+    return root, ["-p", f"folder={folder}"], folder, entries
+
+
+def on_one_gpu(found):
+    """Return the pairs of entries that had the same GPU."""
+    return [
+        (one, other)
+        for number, one in enumerate(found)
+        for other in found[:number]
+        if one["gpu"] == other["gpu"]
+    ]
+
+
+def overlap(one, other):
+    return one["start"] < other["end"] and other["start"] < one["end"]
+
+
+def test_runs_go_side_by_side_in_warm_kernels(diary, course_command):
+    root, arguments, _, entries = diary
+    how = ["--seeds", "4", "--workers", "2", "-p", "pause=1.0"]
+    finished = course_command("-C", root, "run", *how, *arguments)
+    assert finished.returncode == 0, finished.stderr
+    assert "4 of 4 passed" in finished.stdout
+    found = list(entries().values())
+    pairs = [overlap(one, other) for i, one in enumerate(found) for other in found[:i]]
+    assert len(found) == 4 and 1 <= sum(pairs) <= 5, "two at once, and not all four"
+    runs = sorted((root / "build" / "runs" / "01-small").iterdir())
+    kept = [json.loads((run / "metrics.json").read_text()) for run in runs]
+    # Of an ordinary kernel no memory is told. A warm one has Keras, though nothing imports it here.
+    assert all(run["metrics"]["peak_memory_mb"] > 200 for run in kept)
+    assert min(run["seconds"] for run in kept) < 2.2, "an ordinary kernel takes a second to start"
+
+
+def test_a_killed_command_goes_on_with_what_is_missing(diary, course_command):
+    root, arguments, folder, entries = diary
+    (folder / "hold-1").touch()
+    how = ["--seeds", "3", "--workers", "1"]
+    killed = start_run(root, *how, *arguments)
+    try:
+        assert "seed" not in killed.stdout.readline()  # seed 0 is done
+        wait_for((folder / "begun-1").exists)
+        children = descendants(killed.pid)
+    finally:
+        killed.send_signal(signal.SIGKILL)
+        killed.communicate()
+    assert not wait_until_gone(children), "a kernel outlives the command"
+    (folder / "hold-1").unlink()
+    finished = course_command("-C", root, "run", *how, *arguments)
+    assert finished.returncode == 0, finished.stderr
+    assert "3 of 3 passed" in finished.stdout
+    assert sorted(entries()) == ["0-0", "1-0", "2-0"], "what was done is not done again"
+    # The next one is a command of its own.
+    assert course_command("-C", root, "run", *how, *arguments).returncode == 0
+    assert sorted(entries()) == ["0-0", "0-1", "1-0", "1-1", "2-0", "2-1"]
+
+
+@pytest.mark.parametrize("seeds", [1, 2])
+def test_an_interrupted_command_says_that_it_goes_on(diary, seeds):
+    root, arguments, folder, _ = diary
+    (folder / f"hold-{seeds - 1}").touch()
+    stopped = start_run(root, "--seeds", str(seeds), "--workers", "1", *arguments)
+    wait_for((folder / f"begun-{seeds - 1}").exists)
+    children = descendants(stopped.pid)
+    stopped.send_signal(signal.SIGINT)
+    _, errors = stopped.communicate(timeout=30)
+    assert stopped.returncode == 130
+    assert errors.splitlines()[-1].startswith("course: stopped; what is done is kept")
+    assert "Traceback" not in errors
+    assert not wait_until_gone(children)
+
+
+def test_what_has_changed_since_the_kill_is_run_again(diary, course_command):
+    root, arguments, folder, entries = diary
+    (folder / "hold-1").touch()
+    how = ["--seeds", "2", "--workers", "1"]
+    killed = start_run(root, *how, *arguments)
+    wait_for((folder / "begun-1").exists)
+    killed.send_signal(signal.SIGKILL)
+    killed.communicate()
+    (folder / "hold-1").unlink()
+    source = root / "source" / "01-small" / "small.ipynb"
+    source.write_text(source.read_text().replace("accuracy=0.5", "accuracy=0.6"))
+    assert course_command("-C", root, "run", *how, *arguments).returncode == 0
+    assert sorted(entries()) == ["0-0", "0-1", "1-0"]
+
+
+def test_two_commands_at_once_are_refused(diary, course_command):
+    root, arguments, folder, _ = diary
+    (folder / "hold-0").touch()
+    first = start_run(root, *arguments)
+    wait_for((folder / "begun-0").exists)
+    second = course_command("-C", root, "run", *arguments)
+    (folder / "hold-0").unlink()
+    output, errors = first.communicate(timeout=60)
+    assert first.returncode == 0, errors
+    assert "1 of 1 passed" in output
+    assert second.returncode == 1
+    assert second.stderr.splitlines()[-1].startswith("course: another course run is under way in ")
+
+
+def test_a_kernel_that_dies_is_named_with_its_cause(diary, course_command):
+    root, arguments, _, _ = diary
+    source = root / "source" / "01-small" / "small.ipynb"
+    text = source.read_text().replace("course.record", "import os; os.kill(os.getpid(), 9) #")
+    source.write_text(text)
+    finished = course_command("-C", root, "run", "--seeds", "2", *arguments)
+    assert finished.returncode == 1 and "Traceback" not in finished.stderr
+    lines = finished.stderr.splitlines()[-2:]
+    cause = "the kernel gave up: it was ended by SIGKILL (memory?)"
+    assert lines == [f"course: 01-small, seed {seed}: {cause}" for seed in (0, 1)]
+
+
+@pytest.fixture
+def two_gpus(tmp_path, monkeypatch):
+    """Let this machine say that it has two GPUs, and keep their locks apart from real ones."""
+    programs, temporary = tmp_path / "programs", tmp_path / "tmp"
+    programs.mkdir()
+    temporary.mkdir()
+    program = programs / "nvidia-smi"
+    program.write_text("#!/bin/sh\necho 'GPU 0: One'\necho 'GPU 1: Other'\n")
+    program.chmod(0o755)
+    monkeypatch.setenv("PATH", os.pathsep.join([str(programs), os.environ["PATH"]]))
+    monkeypatch.setenv("TMPDIR", str(temporary))
+    monkeypatch.delenv("CUDA_VISIBLE_DEVICES", raising=False)
+
+
+def test_a_gpu_is_not_shared(diary, course_command, two_gpus):
+    root, arguments, _, entries = diary
+    # More workers than GPUs: two of them wait.
+    how = ["--seeds", "4", "--workers", "4", "-p", "pause=0.5"]
+    finished = course_command("-C", root, "run", *how, *arguments)
+    assert finished.returncode == 0, finished.stderr
+    found = list(entries().values())
+    assert {entry["gpu"] for entry in found} == {"0", "1"}
+    pairs = on_one_gpu(found)
+    assert pairs and not any(overlap(*pair) for pair in pairs)
+
+
+def test_a_gpu_is_shared_where_that_is_asked_for(diary, course_command, two_gpus):
+    root, arguments, _, entries = diary
+    how = ["--seeds", "4", "--share-gpu", "2", "-p", "pause=2.0"]
+    finished = course_command("-C", root, "run", *how, *arguments)
+    assert finished.returncode == 0, finished.stderr
+    found = list(entries().values())
+    assert sorted(entry["gpu"] for entry in found) == ["0", "0", "1", "1"]
+    assert {entry["XLA_PYTHON_CLIENT_PREALLOCATE"] for entry in found} == {"false"}
+    assert all(overlap(*pair) for pair in on_one_gpu(found))
+
+
+def test_runs_are_done_on_a_cluster(diary, course_command, cluster):
+    address, _ = cluster
+    root, arguments, _, entries = diary
+    finished = course_command("-C", root, "run", "--seeds", "3", "--scheduler", address, *arguments)
+    assert finished.returncode == 0, finished.stderr
+    assert "3 of 3 passed" in finished.stdout and len(entries()) == 3
+    kept = root / "build" / "runs" / "01-small"
+    for folder in kept.iterdir():
+        assert json.loads((folder / "metrics.json").read_text())["metrics"]["accuracy"] == 0.5
+        assert '"execution_count": 2' in (folder / "small.ipynb").read_text()
+
+
+@pytest.mark.parametrize(
+    ("arguments", "words"),
+    [
+        (["--scheduler", "tcp://127.0.0.1:1"], "no Dask scheduler answers at tcp://127.0.0.1:1"),
+        (
+            ["-p", "profile=cpu"],
+            "sets what has an option of its own: use --profile.",
+        ),
+    ],
+)
+def test_a_mistake_costs_no_earlier_run(small_course, course_command, arguments, words):
+    root = small_course(PARAMETERS, record("accuracy=0.5"))
+    assert course_command("-C", root, "run").returncode == 0
+    finished = course_command("-C", root, "run", *arguments)
+    assert finished.returncode == 1 and words in finished.stderr.splitlines()[-1]
+    assert list((root / "build" / "runs" / "01-small").glob("*/metrics.json"))
+
+
+def test_no_notebook_knows_a_parameter(small_course, course_command):
+    root = small_course(PARAMETERS)
+    finished = course_command("-C", root, "run", "-p", "lenght=4")
+    assert finished.returncode == 1
+    (line,) = finished.stderr.splitlines()
+    assert line == (
+        "course: no notebook that is to run has a parameter 'lenght': choose of profile, seed,"
+        " length."
+    )

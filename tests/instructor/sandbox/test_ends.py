@@ -1,0 +1,130 @@
+"""How a kernel ends: its cause is told, and nothing of it stays."""
+
+import threading
+import time
+
+import pytest
+
+from course.instructor.sandbox.forkserver_client import Zygote
+from course.instructor.sandbox.kernel_client import KernelGone
+from tests.instructor.sandbox import descendants, kernel_of, living, result_of, run, until
+
+FILL = """
+import time
+block = bytearray(600 * 2**20)
+block[::4096] = b"x" * len(block[::4096])
+time.sleep(20)
+"""
+
+
+@pytest.mark.parametrize(
+    ("source", "cause"),
+    [
+        ("import os\nos._exit(3)", "exit code 3"),
+        ("import ctypes\nctypes.string_at(0)", "SIGSEGV"),
+        ("import os\nos.abort()", "it was ended by SIG"),
+    ],
+)
+def test_the_cause_is_told(kernel, source, cause):
+    with pytest.raises(KernelGone, match=cause):
+        run(kernel, source)
+    assert cause in kernel.gone
+
+
+def test_a_process_that_takes_too_much_memory_gets_an_error(kernel):
+    assert run(kernel, "x = bytearray(3 * 2**30)")["error"]["class"] == "MemoryError"
+    assert result_of(kernel, "result = 1") == 1
+
+
+@pytest.mark.parametrize("hide", ["", "import ctypes\nctypes.CDLL(None).prctl(4, 0, 0, 0, 0)\n"])
+def test_many_processes_that_take_too_much_memory_together_are_ended(zygote, hide):
+    source = f"import os\n{hide}for _ in range(6):\n    if os.fork() == 0:\n        break\n{FILL}"
+    with kernel_of(zygote, processes=128) as kernel, pytest.raises(KernelGone, match="memory"):
+        run(kernel, source)
+
+
+def test_a_fork_bomb_is_ended_and_the_zygote_goes_on(zygote, kernel):
+    source = "import os\nwhile True:\n    try: os.fork()\n    except OSError: pass"
+    with pytest.raises(KernelGone, match=r"too many processes|did not stop"):
+        run(kernel, source, seconds=10)
+    start = time.monotonic()
+    with kernel_of(zygote) as other:
+        assert result_of(other, "result = 1") == 1
+    assert time.monotonic() - start < 3
+
+
+def test_a_thread_bomb_meets_a_limit(kernel):
+    source = """
+import threading, time
+count = 0
+try:
+    while True:
+        threading.Thread(target=time.sleep, args=(5,), daemon=True).start()
+        count += 1
+except RuntimeError:
+    result = count
+"""
+    assert 0 < result_of(kernel, source) < 48
+
+
+def test_the_children_of_a_kernel_end_with_it(zygote):
+    before = descendants(zygote._process.pid)
+    with kernel_of(zygote) as kernel:
+        run(kernel, "import subprocess\nfor _ in range(3): subprocess.Popen(['sleep', '100'])")
+        run(kernel, "subprocess.Popen(['sleep', '100'], start_new_session=True)")
+        during = descendants(zygote._process.pid) - before
+        assert len(during) >= 5
+    assert until(lambda: not living(during))
+    # Not even as zombies: nothing builds up in a zygote that serves a whole class.
+    assert until(lambda: not descendants(zygote._process.pid) & during)
+
+
+GARBAGE = """
+import os
+for descriptor in range(3, 256):
+    try:
+        os.set_blocking(descriptor, False)
+        os.write(descriptor, {data})
+    except OSError:
+        pass
+{after}
+"""
+
+
+@pytest.mark.parametrize("after", ["", "import time\ntime.sleep(50)", "os._exit(0)"])
+@pytest.mark.parametrize(
+    "data", ["b'garbage' * 1000", "bytes(16)", "b'\\x00' * 7 + b'\\x05' + bytes(8) + b'12345'"]
+)
+def test_garbage_on_the_line_costs_the_kernel_alone(zygote, data, after):
+    with kernel_of(zygote) as kernel:
+        start = time.monotonic()
+        with pytest.raises(KernelGone) as gone:
+            for _ in range(3):  # what comes after a number that was sent in place of an answer
+                run(kernel, GARBAGE.format(data=data, after=after), seconds=1)
+        assert str(gone.value)
+        assert time.monotonic() - start < 15
+
+
+def test_closed_descriptors_cost_the_kernel_alone(kernel):
+    with pytest.raises(KernelGone):
+        run(kernel, "import os\nos.closerange(3, 256)", seconds=2)
+
+
+def test_a_kernel_that_does_not_read_holds_nobody_up(zygote):
+    with kernel_of(zygote) as kernel:
+        with pytest.raises(KernelGone):
+            run(kernel, "import time\nwhile True:\n try: time.sleep(9)\n except: pass", seconds=0.2)
+        start = time.monotonic()
+        with pytest.raises(KernelGone):
+            kernel.tell({"op": "run"}, [bytes(2**22)])
+        assert time.monotonic() - start < 1
+
+
+def test_a_zygote_outlives_the_thread_that_started_it(zygote):
+    started = []
+    thread = threading.Thread(target=lambda: started.append(Zygote()))
+    thread.start()
+    thread.join()
+    with started[0] as other:
+        assert not until(lambda: not other.alive, seconds=1)
+    assert not other.alive

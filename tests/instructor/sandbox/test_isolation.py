@@ -1,0 +1,287 @@
+"""What a kernel cannot reach: the course, the machine, the network, its siblings."""
+
+import errno
+import os
+import platform
+from pathlib import Path
+
+import pytest
+
+from course.instructor.sandbox import seccomp
+from course.instructor.sandbox.bubblewrap import KIT
+from tests.instructor.sandbox import kernel_of, result_of, run
+from tests.instructor.sandbox.conftest import SECRET
+from tests.submissions import ROOT
+
+TRY = """
+import os, errno
+def attempt(action, *arguments):
+    try:
+        action(*arguments)
+    except OSError as error:
+        return errno.errorcode.get(error.errno, str(error))
+    return "done"
+"""
+CALL = """
+import ctypes
+libc = ctypes.CDLL(None, use_errno=True)
+def call(number, *arguments):
+    ctypes.set_errno(0)
+    libc.syscall(ctypes.c_long(number), *map(ctypes.c_long, arguments))
+    return ctypes.get_errno()
+"""
+
+
+def descriptors():
+    return len(list(Path("/proc/self/fd").iterdir()))
+
+
+def column():
+    return seccomp.ARCHITECTURES[platform.machine()][0]
+
+
+def test_a_kernel_is_nobody_and_has_no_rights(kernel):
+    source = """
+import ctypes, os
+libc = ctypes.CDLL(None)
+rights = (ctypes.c_uint32 * 6)()
+assert libc.capget((ctypes.c_uint32 * 2)(0x20080522, 0), rights) == 0
+result = {
+    "root": 0 in (*os.getresuid(), *os.getresgid(), *os.getgroups()),
+    "capabilities": list(rights),
+    "bounding": [c for c in range(41) if libc.prctl(23, c, 0, 0, 0) == 1],
+    "no_new_privs": libc.prctl(39, 0, 0, 0, 0),
+    "filtered": libc.prctl(21, 0, 0, 0, 0),
+    "dumps": os.sysconf("SC_PAGE_SIZE") and __import__("resource").getrlimit(4),
+}
+"""
+    found = result_of(kernel, source)
+    expected = {"capabilities": [0] * 6, "bounding": [], "no_new_privs": 1, "filtered": 2}
+    assert found == {"root": os.geteuid() != 0 and os.getegid() == 0, "dumps": (0, 0)} | expected
+
+
+def test_nobody_cannot_become_root_again(kernel):
+    source = TRY + "result = attempt(os.setuid, 0), attempt(os.setgroups, [0])"
+    assert result_of(kernel, source) in [("EPERM", "EPERM"), ("EINVAL", "EPERM")]
+
+
+def test_dangerous_system_calls_are_refused(kernel):
+    numbers = {name: numbers[column()] for name, numbers in seccomp.DENIED.items()}
+    source = CALL + f"result = {{n: call(m, 0, 0, 0, 0, 0) for n, m in {numbers!r}.items()}}"
+    assert result_of(kernel, source) == dict.fromkeys(numbers, errno.EPERM)
+
+
+def test_no_namespace_is_entered_by_clone(kernel):
+    clone, clone3 = seccomp.CLONE[column()], seccomp.CLONE3[column()]
+    flags = [1 << bit for bit in (17, *range(25, 31))]
+    source = CALL + (
+        f"result = [call({clone}, flag | 17, 0, 0, 0, 0) for flag in {flags}], call({clone3}, 0, 0)"
+    )
+    assert result_of(kernel, source) == ([errno.EPERM] * len(flags), errno.ENOSYS)
+
+
+def test_no_network_of_any_family(kernel):
+    source = """
+import socket
+result = []
+for make in (socket.socket, socket.socketpair):
+    for family in range(64):
+        for kind in (socket.SOCK_STREAM, socket.SOCK_DGRAM, socket.SOCK_RAW, socket.SOCK_SEQPACKET):
+            try:
+                make(family, kind)
+                result.append(family)
+            except (OSError, ValueError):
+                pass
+result = sorted(set(result))
+"""
+    assert result_of(kernel, source) == [1]
+
+
+def test_no_urgent_bytes_on_local_sockets(kernel):
+    source = (
+        TRY
+        + """
+import socket
+one, other = socket.socketpair()
+result = [
+    attempt(one.send, b"x", socket.MSG_OOB),
+    attempt(one.sendmsg, [b"x"], [], socket.MSG_OOB),
+    attempt(other.recv, 1, socket.MSG_OOB),
+    attempt(other.recvmsg, 1, 0, socket.MSG_OOB),
+    attempt(one.send, b"x"),
+]
+"""
+    )
+    assert result_of(kernel, source) == ["EPERM"] * 4 + ["done"]
+
+
+def test_the_environment_holds_nothing_of_the_callers(kernel):
+    found = result_of(kernel, "import os\nresult = dict(os.environ)")
+    assert SECRET not in found
+    assert found["HOME"] == "/tmp"  # not where a submission's files lie
+    assert "PYTEST_CURRENT_TEST" not in found
+    assert "hunter2" not in str(found)
+
+
+def test_nothing_of_the_course_is_to_be_found(kernel):
+    source = f"""
+import os
+from pathlib import Path
+places = [{str(ROOT)!r}, {str(ROOT / "source")!r}, {str(ROOT / "tests")!r}, "/home", "/work",
+          {str(Path.home() / ".cache")!r}, "/etc/passwd", "/etc/shadow", "/var", "/run", "/sys"]
+result = {{"there": [place for place in places if os.path.exists(place)], "named": []}}
+result["kit"] = sorted(os.listdir({KIT!r}))
+large = ("/usr", "/opt/environment", sys.base_prefix) if (sys := __import__("sys")) else ()
+for folder, folders, names in os.walk("/"):
+    folders[:] = [each for each in folders if not os.path.join(folder, each).startswith(large)]
+    result["named"] += [n for n in names if n.endswith((".ipynb", ".db", "_config.py"))]
+"""
+    found = result_of(kernel, source)
+    assert found == {"there": [], "named": [], "kit": ["course"]}
+
+
+def test_proc_tells_of_no_process(kernel):
+    source = """
+import os
+result = sorted(n for n in os.listdir("/proc") if n.isdigit()), sorted(os.listdir("/proc/self"))
+"""
+    assert result_of(kernel, source) == ([], ["cmdline", "cpuset", "exe"])
+
+
+@pytest.mark.parametrize(
+    "place", ["/", "/usr", "/opt", f"{KIT}/course", "/dev", "/dev/pts", "/proc", "/proc/self"]
+)
+def test_what_is_not_its_own_is_read_only(kernel, place):
+    source = TRY + f"result = attempt(open, {place!r} + '/mine', 'w')"
+    assert result_of(kernel, source) in ("EROFS", "EACCES")
+
+
+def test_only_harmless_devices_are_there(kernel):
+    harmless = {"null", "zero", "full", "random", "urandom", "tty", "pts", "shm", "ptmx", "console"}
+    harmless |= {"core", "fd", "stdin", "stdout", "stderr"}
+    assert set(result_of(kernel, "import os\nresult = os.listdir('/dev')")) <= harmless
+
+
+def test_no_descriptor_but_its_own_line(kernel):
+    source = """
+import os, stat
+result = []
+for descriptor in range(3, 256):
+    try:
+        result.append(stat.S_ISSOCK(os.fstat(descriptor).st_mode))
+    except OSError:
+        pass
+"""
+    assert result_of(kernel, source) == [True]
+
+
+LEAVE = """
+import ctypes, os, socket, subprocess
+for place in ("/scratch", "/tmp", "/dev/shm"):
+    open(f"{place}/mine", "w").write("mine")
+abstract, named = socket.socket(socket.AF_UNIX), socket.socket(socket.AF_UNIX)
+abstract.bind("\\0course-test")
+abstract.listen()
+named.bind("/tmp/socket")
+named.listen()
+child = subprocess.Popen(["sleep", "100"])
+result = os.getpid(), child.pid
+"""
+LOOK = """
+import os, socket
+found = [f"{place}/{n}" for place in ("/scratch", "/tmp", "/dev/shm") for n in os.listdir(place)]
+for address in ("\\0course-test", "/tmp/socket"):
+    try:
+        socket.socket(socket.AF_UNIX).connect(address)
+        found.append(address)
+    except OSError:
+        pass
+for process in range(2, 70_000):
+    try:
+        os.kill(process, 0)
+        found.append(process)
+    except OSError:
+        pass
+result = found
+"""
+
+
+def test_two_kernels_side_by_side_see_nothing_of_each_other(zygote):
+    with kernel_of(zygote) as one, kernel_of(zygote) as other:
+        own, child = result_of(one, LEAVE)
+        assert own == 1  # of its own process namespace
+        assert result_of(other, LOOK) == []
+        # What is not found by another is found by its owner.
+        found = result_of(one, LOOK)
+        assert {"/tmp/mine", "/dev/shm/mine", "/scratch/mine", "\0course-test", child} <= {*found}
+        run(other, "import os\nos.kill(-1, 9)")
+        assert result_of(one, "result = child.poll()") is None
+
+
+def test_a_later_kernel_finds_nothing_of_an_earlier_one(zygote):
+    with kernel_of(zygote, [("table.csv", b"1")]) as one:
+        result_of(one, LEAVE)
+        result_of(one, "import builtins, numpy\nbuiltins.mine = numpy.mine = 1\nresult = 1")
+    with kernel_of(zygote) as other:
+        assert result_of(other, LOOK) == []
+        source = (
+            "import builtins, numpy\nresult = hasattr(builtins, 'mine'), hasattr(numpy, 'mine')"
+        )
+        assert result_of(other, source) == (False, False)
+
+
+def test_passed_descriptors_are_dropped(zygote):
+    before = descriptors()
+    source = """
+import os, socket
+for descriptor in range(3, 256):
+    try:
+        sock = socket.socket(fileno=os.dup(descriptor))
+        socket.send_fds(sock, [b"\\0"], [os.open("/dev/null", os.O_RDONLY)] * 3)
+    except OSError:
+        pass
+"""
+    with kernel_of(zygote) as kernel:
+        inside = descriptors()
+        with pytest.raises(Exception, match=r"\w"):
+            run(kernel, source, seconds=1)
+        assert descriptors() <= inside
+    assert descriptors() <= before
+
+
+@pytest.mark.parametrize("place", ["/scratch", "/tmp", "/dev/shm"])
+def test_files_have_a_limit_in_all(kernel, place):
+    source = (
+        TRY
+        + f"""
+written = 0
+for number in range(40):
+    with open(f"{place}/{{number}}", "wb", buffering=0) as file:
+        end = attempt(file.write, bytes(2**20))
+    if end != "done":
+        break
+    written += 1
+result = written, end
+"""
+    )
+    written, end = result_of(kernel, source)
+    assert 10 <= written <= 16
+    assert end in ("ENOSPC", "done")
+
+
+def test_one_file_has_a_limit_too(kernel):
+    source = TRY + "file = open('/tmp/x', 'wb')\nresult = attempt(file.truncate, 2**40)"
+    assert result_of(kernel, source) == "EFBIG"
+
+
+def test_the_number_of_files_has_a_limit(kernel):
+    source = (
+        TRY
+        + """
+for number in range(30_000):
+    if (end := attempt(os.mkdir, f"/tmp/{number}")) != "done":
+        break
+result = end
+"""
+    )
+    assert result_of(kernel, source) == "ENOSPC"

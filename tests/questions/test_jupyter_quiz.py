@@ -1,0 +1,94 @@
+"""Questions in the page and in code."""
+
+import random
+import re
+import shutil
+
+import pytest
+from IPython.core.interactiveshell import InteractiveShell
+from IPython.utils.capture import capture_output
+
+from course.questions import BANK, ask, check, draw
+from course.questions.jupyter_quiz import as_quiz
+
+CHROMIUM = shutil.which("chromium") or shutil.which("chromium-browser")
+KINDS = {"number": "numeric", "shape": "multiple_choice", "single": "multiple_choice",
+         "several": "many_choice"}  # fmt: skip
+
+
+@pytest.mark.parametrize("name", BANK)
+def test_the_page_has_the_answer_every_slip_and_every_reason(name):
+    for seed in (None, 1, 2):
+        question = draw(name, seed)
+        quiz = as_quiz(question)
+        assert quiz["type"] == KINDS[question.kind]
+        assert quiz["question"].startswith(question.text)
+        told = [answer["feedback"] for answer in quiz["answers"]]
+        wanted = [choice.reason for choice in question.choices]
+        wanted += [*question.slips.values(), question.because] if not question.choices else []
+        assert set(wanted) <= set(told)
+        right = [answer for answer in quiz["answers"] if answer.get("correct")]
+        assert len(right) == 1 or quiz["type"] == "many_choice"
+        if question.kind == "number":
+            assert quiz["answers"][-1]["type"] == "default"
+
+
+def test_asking_shows_a_quiz_and_draws_no_random_number():
+    InteractiveShell.instance()
+    random.seed(5)
+    before, places = random.getstate(), set()
+    for _ in range(2):
+        with capture_output() as shown:
+            ask("conv-parameters", "keep-size", seed=2)
+        assert random.getstate() == before
+        pages = "".join(str(output.data) for output in shown.outputs)
+        assert "text/html" in pages and "application/javascript" in pages
+        assert draw("keep-size", 2).choices[0].text in pages
+        assert pages.count("<div") == pages.count("</div>"), "what follows is not inside"
+        places.add(re.search(r'<div id="(\w+)"', pages)[1])
+    assert len(places) == 2, "two quizzes in a page need two places"
+
+
+def test_checking_says_right_or_why_not(capsys):
+    check("conv-parameters", 36_928)
+    assert capsys.readouterr().out.startswith("Right. 64 · 3 · 3 · 64 = 36,864 weights")
+    check("conv-parameters", 36_864)
+    assert capsys.readouterr().out.startswith("Not yet. Don't forget the biases")
+    check("conv-parameters", 36_928, seed=1)
+    assert capsys.readouterr().out.startswith("Not yet.")
+
+
+@pytest.mark.browser
+@pytest.mark.skipif(CHROMIUM is None, reason="needs Chromium: apt-get install chromium")
+def test_in_the_page_a_slip_is_answered_with_its_reason(tmp_path):
+    sync_api = pytest.importorskip("playwright.sync_api")
+    InteractiveShell.instance()
+    parts = ["<!doctype html><body>"]
+    for names in (["conv-parameters", "conv-facts"], ["dense-parameters"]):
+        with capture_output() as shown:
+            ask(*names)
+        for output in shown.outputs:
+            parts.append(output.data.get("text/html", ""))
+            parts.append(f"<script>{output.data.get('application/javascript', '')}</script>")
+    path = tmp_path / "quiz.html"
+    path.write_text("\n".join(parts), encoding="utf-8")
+    with sync_api.sync_playwright() as playwright:
+        browser = playwright.chromium.launch(
+            executable_path=CHROMIUM,
+            args=["--no-sandbox", "--disable-gpu", "--disable-background-networking"],
+        )
+        page = browser.new_page()
+        page.goto(path.as_uri())
+        typed = page.locator("input.Input-text")
+        assert typed.count() == 2, "both quizzes are in the page"
+        for answer, reason in [
+            ("36864", "Don't forget the biases"),
+            ("12345", "Not one of the usual slips"),
+            ("36928", "64 · 3 · 3 · 64 = 36,864 weights"),
+        ]:
+            typed.first.fill(answer)
+            typed.first.press("Enter")
+            page.get_by_text(reason).wait_for(timeout=10_000)
+        page.get_by_text("Each of its filters holds 27 weights.").click()
+        page.get_by_text("3 · 3 places through all 3 channels.").wait_for(timeout=10_000)
+        browser.close()
