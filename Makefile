@@ -40,6 +40,7 @@ test: $(VENV)/.dev $(VENV)/.apt-bubblewrap $(VENV)/.apt-postgresql lint  ## set 
 lint: $(VENV)/.dev
 	$(BIN)/ruff check .
 	$(BIN)/ruff format --check .
+	$(BIN)/mypy
 	$(COURSE) release --check
 
 format: $(VENV)/.dev  ## format code and notebooks, strip outputs

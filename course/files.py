@@ -1,14 +1,39 @@
-"""Files: those below a folder, and those that are seen whole or not at all."""
+"""Writing files and replacing folders so that readers see the old or the new content, whole."""
 
+import contextlib
+import ctypes
 import os
+import shutil
+import sys
+from collections.abc import Callable, Iterator
 from pathlib import Path
 
+_AT_FDCWD, _RENAME_EXCHANGE = -100, 2  # linux/fcntl.h, linux/fs.h
 
-def files_below(folder, ignore=lambda name: False, max_bytes=64 * 2**20, too_large=None):
-    """Yield the plain files below a folder as (relative path, content).
 
-    Symbolic links are left out, wherever they point, and so is each file that would take all that
-    came so far beyond `max_bytes`; the list `too_large` gets its (relative path, bytes).
+def files_below(
+    folder: Path,
+    ignore: Callable[[str], bool] = lambda name: False,
+    max_bytes: int = 64 * 2**20,
+    too_large: list | None = None,
+) -> Iterator[tuple[str, bytes]]:
+    """Yield the regular files under a folder as (relative path, content).
+
+    Parameters
+    ----------
+    folder : Path
+    ignore : callable
+        Takes a file name; files for which it returns True are skipped.
+    max_bytes : int
+        A file that would take the total size past this limit is skipped.
+    too_large : list, optional
+        Receives (relative path, bytes) of each file skipped for its size.
+
+    Yields
+    ------
+    path : str
+        Relative to the folder. Symbolic links are never followed.
+    content : bytes
     """
     taken = 0
     for parent, folders, names in os.walk(folder):
@@ -25,18 +50,20 @@ def files_below(folder, ignore=lambda name: False, max_bytes=64 * 2**20, too_lar
                 too_large.append((str(path.relative_to(folder)), size))
 
 
-def write_whole(path, content, sync=False):
-    """Write a file beside its place and put it there; where that fails, nothing has changed.
-
-    Its folder is made.
+def write_atomically(path: Path, content: bytes | str) -> None:
+    """Write a file so that a reader, also after a crash, sees all of it or the previous one.
 
     Parameters
     ----------
     path : Path
+        Its folder is created if necessary.
     content : bytes or str
-        Text becomes UTF-8.
-    sync : bool
-        Wait until the disk has it, so that it is whole after a power cut too.
+        Text is written as UTF-8.
+
+    Raises
+    ------
+    OSError
+        If the file cannot be written; the previous one is then unchanged.
     """
     data = content.encode() if isinstance(content, str) else content
     path.parent.mkdir(parents=True, exist_ok=True)
@@ -44,10 +71,77 @@ def write_whole(path, content, sync=False):
     try:
         with unfinished.open("wb") as file:
             file.write(data)
-            if sync:
-                file.flush()
-                os.fsync(file.fileno())
+            file.flush()
+            os.fsync(file.fileno())
         unfinished.replace(path)
     except BaseException:
         unfinished.unlink(missing_ok=True)
         raise
+
+
+@contextlib.contextmanager
+def replacing_folder(folder: Path) -> Iterator[Path]:
+    """Fill an empty folder that takes the place of `folder` once the block ends without an error.
+
+    If the block raises, `folder` is unchanged. If the process is killed, `folder` is the old one or
+    the new one, whole; where the system cannot exchange two folders in one step, it can be missing
+    until `restore_folder` is called, which this function does first.
+
+    Parameters
+    ----------
+    folder : Path
+        The folder to replace or create; its parents are created if necessary.
+
+    Yields
+    ------
+    staging : Path
+        An empty folder on the same file system. A killed process can leave it behind; the next
+        call removes it.
+    """
+    restore_folder(folder)
+    staging = _sibling(folder, "new")
+    shutil.rmtree(staging, ignore_errors=True)
+    staging.mkdir(parents=True)
+    try:
+        yield staging
+        if not folder.exists():
+            staging.rename(folder)
+        elif not _exchange(staging, folder):
+            old = _sibling(folder, "old")
+            folder.rename(old)
+            try:
+                staging.rename(folder)
+            except BaseException:
+                old.rename(folder)
+                raise
+            shutil.rmtree(old, ignore_errors=True)
+    finally:
+        # After an exchange this is the old content.
+        shutil.rmtree(staging, ignore_errors=True)
+
+
+def restore_folder(folder: Path) -> None:
+    """Put back, or remove, what a killed `replacing_folder` moved aside."""
+    old = _sibling(folder, "old")
+    if old.is_dir():
+        if folder.exists():
+            shutil.rmtree(old, ignore_errors=True)
+        else:
+            old.rename(folder)
+
+
+def _sibling(folder: Path, kind: str) -> Path:
+    """Return the hidden path beside a folder for its new or old content."""
+    return folder.with_name(f".{folder.name}.{kind}")
+
+
+def _exchange(first: Path, second: Path) -> bool:
+    """Exchange two folders in one step; return False where the system cannot."""
+    if not sys.platform.startswith("linux"):
+        return False
+    try:
+        rename = ctypes.CDLL(None, use_errno=True).renameat2
+    except AttributeError:  # a C library before 2018
+        return False
+    paths = os.fsencode(first), os.fsencode(second)
+    return rename(_AT_FDCWD, paths[0], _AT_FDCWD, paths[1], _RENAME_EXCHANGE) == 0

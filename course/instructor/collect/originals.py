@@ -4,7 +4,7 @@ import hashlib
 import shutil
 from pathlib import Path
 
-from course.files import write_whole
+from course.files import write_atomically
 from course.instructor.collect.archives import is_archive, safe_name, walk
 from course.instructor.collect.submitted_folder import TIMESTAMP
 
@@ -48,7 +48,7 @@ def keep(path, folder):
         place = _free_place(folder / "files", file.parts, taken)
         # The same archive is collected again and again: what is there stays.
         if not place.is_file() or place.read_bytes() != content:
-            write_whole(place, content)
+            write_atomically(place, content)
         file.reader = place.read_bytes
         yield file, place
 

@@ -8,7 +8,7 @@ collecting who has handed in something else.
 import json
 from pathlib import Path
 
-from course.files import write_whole
+from course.files import write_atomically
 from course.instructor import file_lock
 from course.instructor.grading.job import Outcome
 
@@ -35,7 +35,7 @@ class Journal:
 
     def write(self, student, outcome):
         """Keep an outcome; it is there whole or not at all, also after a power cut."""
-        write_whole(self._path(student), outcome.to_json(), sync=True)
+        write_atomically(self._path(student), outcome.to_json())
 
     def read(self, student):
         """Return the outcome that a killed grading left for a student, or None."""
@@ -81,7 +81,7 @@ class Journal:
     def set_again(self, students):
         """Note the students whom a forced regrading has still to grade."""
         if students:
-            write_whole(self._again, json.dumps(sorted(students)), sync=True)
+            write_atomically(self._again, json.dumps(sorted(students)))
         else:
             self._again.unlink(missing_ok=True)
 

@@ -13,7 +13,7 @@ import tomllib
 from pathlib import Path
 
 from course.errors import CourseError
-from course.files import write_whole
+from course.files import write_atomically
 from course.instructor.regression.claims import parse
 from course.instructor.regression.compare import (
     Verdict,
@@ -156,7 +156,7 @@ class Bands:
                 lines += _table_lines(name, setting, self._tables[name][setting])
         content = "\n".join(lines).rstrip() + "\n"
         tomllib.loads(content)  # what could not be read again must not take the file's place
-        write_whole(self.path, content)
+        write_atomically(self.path, content)
 
 
 def _table_lines(name, setting, table):

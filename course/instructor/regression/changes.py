@@ -4,7 +4,7 @@ import json
 import math
 from pathlib import Path
 
-from course.files import write_whole
+from course.files import write_atomically
 from course.metrics import kind, text
 
 
@@ -30,7 +30,7 @@ def since_last(path, checked):
         before = stored["before"] if stored["now"] == now else stored["now"]
     except (OSError, ValueError, KeyError):
         before = None
-    write_whole(Path(path), json.dumps({"now": now, "before": before}, indent=1))
+    write_atomically(Path(path), json.dumps({"now": now, "before": before}, indent=1))
     return None if before is None else _changes(before, now)
 
 

@@ -9,7 +9,7 @@ from pathlib import Path
 
 from course.errors import CourseError
 from course.experiments.store import fingerprint
-from course.files import write_whole
+from course.files import write_atomically
 from course.instructor import file_lock
 from course.instructor.regression.environment import versions
 from course.instructor.regression.notebook_run import Job, NotebookRun, parameter_names
@@ -82,7 +82,7 @@ class Plan:
             if before.get(job.folder) != digests[job.folder]:
                 shutil.rmtree(job.folder, ignore_errors=True)
             Path(job.folder).mkdir(parents=True, exist_ok=True)
-        write_whole(self._mark, json.dumps(digests, indent=1) + "\n")
+        write_atomically(self._mark, json.dumps(digests, indent=1) + "\n")
         to_do = [job for job in self.jobs if not self._has_passed(job)]
         for job in to_do:
             # A run that is killed must not leave the metrics of another beside its own notebook.

@@ -10,7 +10,7 @@ from xml.etree import ElementTree
 import jinja2
 from markupsafe import Markup
 
-from course.files import write_whole
+from course.files import write_atomically
 from course.instructor.regression import changes, charts
 from course.instructor.regression.notebook_run import headings_of
 from course.instructor.sandbox.execute import printable
@@ -60,7 +60,7 @@ def write(folder, scores, checked):
         ],
     )
     path = folder / "index.html"
-    write_whole(path, page)
+    write_atomically(path, page)
     return path
 
 
@@ -91,7 +91,7 @@ def write_junit(path, checked):
         for kind, key in (("failure", "failures"), ("skipped", "skipped")):
             suite.set(key, str(sum(bool(reason) and it == kind for _, reason, it in cases)))
     ElementTree.indent(suites)
-    write_whole(path, ElementTree.tostring(suites, encoding="unicode", xml_declaration=True))
+    write_atomically(path, ElementTree.tostring(suites, encoding="unicode", xml_declaration=True))
 
 
 def _section(name, setting, group):

@@ -4,14 +4,14 @@ import json
 from dataclasses import asdict, fields
 from pathlib import Path
 
-from course.files import write_whole
+from course.files import write_atomically
 from course.instructor.regression.notebook_run import NotebookRun
 
 
 def save(folder, run, executed):
     """Keep a finished run: the executed notebook, and metrics.json, which comes last."""
-    write_whole(Path(run.notebook), executed)
-    write_whole(folder / "metrics.json", json.dumps(asdict(run), indent=2) + "\n")
+    write_atomically(Path(run.notebook), executed)
+    write_atomically(folder / "metrics.json", json.dumps(asdict(run), indent=2) + "\n")
 
 
 def load(folder):

@@ -6,7 +6,7 @@ import re
 import unicodedata
 
 from course.errors import CourseError
-from course.files import write_whole
+from course.files import write_atomically
 
 BYTE_ORDER_MARK = "\ufeff"
 # Numbers, and the dash that Moodle writes for nothing: no formula, though they may begin like one.
@@ -60,7 +60,7 @@ def write(path, rows, byte_order_mark=False, force=False):
     text = io.StringIO(newline="")
     csv.writer(text, lineterminator="\n").writerows(rows)
     try:
-        write_whole(path, BYTE_ORDER_MARK * byte_order_mark + text.getvalue())
+        write_atomically(path, BYTE_ORDER_MARK * byte_order_mark + text.getvalue())
     except OSError as error:
         raise CourseError(
             f"{path} cannot be written ({error.strerror}): name another file."

@@ -5,7 +5,7 @@ from pathlib import Path
 
 import jinja2
 
-from course.files import write_whole
+from course.files import write_atomically
 from course.instructor.similarity.answers import Part
 from course.instructor.similarity.compare import looked_at
 from course.instructor.similarity.scoring import STEPS, worth
@@ -27,7 +27,7 @@ def write(path, **shown):
     """
     environment = jinja2.Environment(autoescape=True, trim_blocks=True, lstrip_blocks=True)
     page = environment.from_string(TEMPLATE.read_text(encoding="utf-8")).render(**shown)
-    write_whole(path, page)
+    write_atomically(path, page)
 
 
 def side_by_side(found, group):
