@@ -9,7 +9,7 @@ COURSE_DIR ?= .
 # TensorFlow's start-up messages would drown what the commands say.
 export TF_CPP_MIN_LOG_LEVEL ?= 3
 
-.PHONY: help demo test lint format release formgrader bench constraints clean
+.PHONY: help demo test check lint format tree release formgrader bench constraints clean
 .DEFAULT_GOAL := help
 
 help:  ## list the targets
@@ -37,6 +37,11 @@ test: $(VENV)/.dev $(VENV)/.apt-bubblewrap $(VENV)/.apt-postgresql lint  ## set 
 	@# they started, so one more goes on than there are cores; tests/conftest.py has their order.
 	$(BIN)/python -m pytest --numprocesses $$(($$(nproc) + 1)) --dist loadfile --no-loadscope-reorder $(PYTEST_ARGS)
 
+check: $(VENV)/.dev  ## the tests to run after each edit, in about a minute
+	$(BIN)/ruff check .
+	$(BIN)/mypy
+	$(BIN)/python -m pytest -q --numprocesses $$(nproc) -m "not slow and not browser and not jax" $(CHECK_ARGS)
+
 lint: $(VENV)/.dev
 	$(BIN)/ruff check .
 	$(BIN)/ruff format --check .
@@ -47,6 +52,9 @@ format: $(VENV)/.dev  ## format code and notebooks, strip outputs
 	$(BIN)/ruff check --fix .
 	$(BIN)/ruff format .
 	$(BIN)/nbstripout --keep-id source/*/*.ipynb
+
+tree: $(VENV)/.dev  ## write the tree of course/ into CONTRIBUTING.md
+	$(BIN)/python -m tests.architecture --write
 
 release: $(VENV)/.instructor  ## compile source/ into release/
 	$(COURSE) release

@@ -3,6 +3,7 @@
 import json
 import os
 import shutil
+import signal
 import subprocess
 import sys
 from functools import lru_cache
@@ -14,6 +15,15 @@ from tests.cluster import dask_cluster
 from tests.submissions import ROOT, lay_out
 
 BIN = Path(sys.executable).parent
+
+
+def pytest_configure(config):
+    """Let this process and those that it starts take SIGINT, however the tests were started.
+
+    A shell without job control starts `make test &` with SIGINT ignored, children inherit that, and
+    a test that interrupts a command would wait for ever.
+    """
+    signal.signal(signal.SIGINT, signal.default_int_handler)
 
 
 def pytest_collection_modifyitems(items):
