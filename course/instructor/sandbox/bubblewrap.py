@@ -136,14 +136,14 @@ def problem():
 # What a kernel will do to itself, tried once.
 _PROBE = """
 import os
-from course.instructor.sandbox import confine
+from course.instructor.sandbox import hardening
 from course.instructor.sandbox.limits import Limits
-confine.leave_root()
-confine.enter_namespaces()
+hardening.leave_root()
+hardening.enter_namespaces()
 if os.fork() == 0:
-    confine.limit(Limits())
-    confine.mount_own(Limits())
-    confine.drop_rights()
+    hardening.limit(Limits())
+    hardening.mount_own(Limits())
+    hardening.drop_rights()
     os._exit(0)
 os._exit(os.waitstatus_to_exitcode(os.wait()[1]) and 1)
 """
