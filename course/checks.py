@@ -1,255 +1,321 @@
-"""Checks that answer a student: what was tested, what came, what was expected, the usual slip.
+"""Checks whose messages help a student: what was tested, what was found, what was expected, a hint.
 
-Every check prints a line where it holds and raises `CheckFailed` where it does not. The notebooks'
-test cells are made of them; none of them knows a graded answer.
+Every check prints one line if it passes and raises `CheckFailed` if it fails. The test cells of the
+notebooks consist of them; none of them contains a graded answer.
 """
 
 import ast
+from collections.abc import Callable
+from typing import Any
 
 import numpy as np
 
-from course.used_names import READY_MADE, is_part_of, used_names
+from course.used_names import CONVOLUTION_LIBRARIES, is_part_of, used_names
 
-# Grading sets it, to hear what students may read of a hidden test.
-listener = None
+# Grading sets this function, which receives the text that students may read of a hidden test.
+on_show: Callable[[str], None] | None = None
 
 
 class CheckFailed(AssertionError):
-    """A check that does not hold; its text is all that a student needs to see.
+    """A check that failed; its message is all that a student needs to see.
 
     Parameters
     ----------
-    what : str
-        What was tested; alone, it is the whole text.
-    came : str
-        What came, such as "got 4".
+    subject : str
+        What was tested; without `got` and `expected` it is the whole message.
+    got : str
+        What was found, such as "got 4".
     expected : str
-        What was expected, such as "expected at least 5"; empty where that is not to be told.
+        What was expected, such as "expected at least 5"; empty if the student must not see it.
     hint : str
-        The usual slip.
+        The common mistake.
 
     Attributes
     ----------
     parts : dict
-        The same, for pages that may not show all of it.
+        The four arguments by name, for pages that may not show all of them.
     """
 
-    def __init__(self, what, came="", expected="", hint=""):
-        told = ", ".join(filter(None, [came, expected]))
-        super().__init__(f"{what}: {told}. {hint}".rstrip() if told else what)
-        self.parts = {"what": what, "came": came, "expected": expected, "hint": hint}
+    def __init__(self, subject, got="", expected="", hint=""):
+        finding = ", ".join(filter(None, [got, expected]))
+        super().__init__(f"{subject}: {finding}. {hint}".rstrip() if finding else subject)
+        self.parts = {"subject": subject, "got": got, "expected": expected, "hint": hint}
 
-    def _render_traceback_(self):
-        # IPython shows this in place of a traceback, which would bury the reason under the lines of
+    def _render_traceback_(self) -> list[str]:
+        # IPython shows this instead of a traceback, which would bury the reason under the code of
         # the check itself.
         return [f"Not yet: {self}"]
 
 
-def that(what, holds, hint=""):
-    """Check that something holds.
+def that(claim, condition, hint=""):
+    """Check that a claim is true.
 
     Parameters
     ----------
-    what : str
-        The claim, such as "every weight is trainable".
-    holds : bool
-        Whether it does.
+    claim : str
+        Such as "every weight is trainable".
+    condition : bool
+        True if the claim is true.
     hint : str
-        The usual slip, shown where the check fails.
+        The common mistake, shown if the check fails.
+
+    Raises
+    ------
+    CheckFailed
+        If the condition is false.
     """
-    if not holds:
-        raise CheckFailed(what, "this does not hold", hint=hint)
-    _pass(what)
+    if not condition:
+        raise CheckFailed(claim, "this does not hold", hint=hint)
+    _pass(claim)
 
 
-def equal(what, got, expected, hint="", slips=None):
+def equal(subject, got, expected, hint="", mistakes=None):
     """Check that a value equals the expected one.
 
     Parameters
     ----------
-    what : str
+    subject : str
         What is tested, such as "parameters of conv_1".
     got, expected
-        Numbers, strings, tuples, lists or dicts, compared with `==` and by type: True is not 1, and
-        (2, 3) is not [2, 3], but 3 equals 3.0 and NumPy's numbers equal Python's.
+        Numbers, strings, tuples, lists or dicts, compared by value and type: True is not 1, and
+        (2, 3) is not [2, 3], but 3 equals 3.0, and NumPy scalars equal Python numbers.
     hint : str
-        The usual slip, shown where the check fails.
-    slips : dict, optional
-        Wrong values that are to be expected, each with the reason it is wrong.
+        The common mistake, shown if the check fails.
+    mistakes : dict, optional
+        Wrong values to expect, each mapped to the reason why it is wrong.
+
+    Raises
+    ------
+    CheckFailed
+        If the values differ. For a value in `mistakes` the message gives the reason instead of the
+        expected value.
     """
     if not _same(got, expected):
-        for value, reason in (slips or {}).items():
+        for value, reason in (mistakes or {}).items():
             if _same(got, value):
-                # The reason is the answer; the expected value would spoil the next attempt.
-                raise CheckFailed(what, f"got {_short(got)}", hint=reason)
+                # The reason is enough; the expected value would spoil the next attempt.
+                raise CheckFailed(subject, f"got {_short(got)}", hint=reason)
         pair = _short(got), _short(expected)
         if pair[0] == pair[1]:  # floats that differ in late digits
             pair = repr(got), repr(expected)
-        raise CheckFailed(what, f"got {pair[0]}", f"expected {pair[1]}", hint)
-    _pass(what, _short(got))
+        raise CheckFailed(subject, f"got {pair[0]}", f"expected {pair[1]}", hint)
+    _pass(subject, _short(got))
 
 
-def answer(what, got, expected, hint="", slips=None):
-    """Check an answer without telling the right one: like `equal`, but a miss shows only reasons.
+def answer(subject, got, expected, hint="", mistakes=None):
+    """Check an answer as `equal` does, but never show the expected value.
 
     Parameters
     ----------
-    what : str
+    subject : str
         The question in a few words.
     got, expected
-        As in `equal`. A value of None or Ellipsis counts as unanswered.
+        As in `equal`. None or Ellipsis counts as unanswered.
     hint : str
-        Where to look again, shown where no slip fits.
-    slips : dict, optional
-        Wrong answers that are to be expected, each with the reason it is wrong.
+        What to review, shown if no entry of `mistakes` matches.
+    mistakes : dict, optional
+        Wrong answers to expect, each mapped to the reason why it is wrong.
+
+    Raises
+    ------
+    CheckFailed
+        If there is no answer or it is wrong.
     """
     if got is None or got is ...:
-        raise CheckFailed(what, "there is no answer yet")
+        raise CheckFailed(subject, "there is no answer yet")
     if not _same(got, expected):
-        reasons = [reason for value, reason in (slips or {}).items() if _same(got, value)]
-        raise CheckFailed(what, f"{_short(got)} is not right", hint=reasons[0] if reasons else hint)
-    _pass(what, _short(got))
+        reasons = [reason for value, reason in (mistakes or {}).items() if _same(got, value)]
+        hint = reasons[0] if reasons else hint
+        raise CheckFailed(subject, f"{_short(got)} is not right", hint=hint)
+    _pass(subject, _short(got))
 
 
-def one_of(what, got, options, hint=""):
-    """Check that a value is one of several right ones."""
-    if not any(_same(got, option) for option in options):
-        expected = f"expected {' or '.join(map(_short, options))}"
-        raise CheckFailed(what, f"got {_short(got)}", expected, hint)
-    _pass(what, _short(got))
-
-
-def array(what, got, *, shape=None, dtype=None, hint=""):
-    """Check that something is an array of the expected shape and type.
+def one_of(subject, got, options, hint=""):
+    """Check that a value equals one of several options.
 
     Parameters
     ----------
-    what : str
+    subject : str
+        What is tested.
+    got
+        The value, compared as in `equal`.
+    options : list
+        The accepted values.
+    hint : str
+        The common mistake, shown if the check fails.
+
+    Raises
+    ------
+    CheckFailed
+        If the value equals none of the options.
+    """
+    if not any(_same(got, option) for option in options):
+        expected = f"expected {' or '.join(map(_short, options))}"
+        raise CheckFailed(subject, f"got {_short(got)}", expected, hint)
+    _pass(subject, _short(got))
+
+
+def array(subject, got, *, shape=None, dtype=None, hint=""):
+    """Check that a value is an array of the expected shape and type.
+
+    Parameters
+    ----------
+    subject : str
         What is tested, such as "prepare_images(images)".
     got : array_like
         A NumPy array or a tensor of the backend.
     shape : tuple of int, optional
         The expected shape.
     dtype : str, optional
-        The expected type of its numbers, such as "float32".
+        The expected type of the entries, such as "float32".
     hint : str
-        The usual slip, shown where the check fails.
+        The common mistake, shown if the check fails.
+
+    Raises
+    ------
+    CheckFailed
+        If the value is not an array, or has another shape or type.
     """
     if not hasattr(got, "__array__"):
-        raise CheckFailed(what, f"got {_kind(got)}", "expected an array", hint)
+        raise CheckFailed(subject, f"got {_describe(got)}", "expected an array", hint)
     try:
-        numbers = np.asarray(got)
+        values = np.asarray(got)
     except (TypeError, ValueError):
-        came = f"got {_kind(got)}, which holds no numbers yet"
-        raise CheckFailed(what, came, hint=hint) from None
-    if shape is not None and numbers.shape != tuple(shape):
-        raise CheckFailed(what, f"got shape {numbers.shape}", f"expected {tuple(shape)}", hint)
-    if dtype is not None and numbers.dtype.name != dtype:
-        came = f"got numbers of type {numbers.dtype.name}"
-        raise CheckFailed(what, came, f"expected {dtype}", hint)
-    described = ", ".join(str(part) for part in (shape, dtype) if part is not None)
-    _pass(what, described or "an array")
+        found = f"got {_describe(got)}, which has no values yet"
+        raise CheckFailed(subject, found, hint=hint) from None
+    if shape is not None and values.shape != tuple(shape):
+        raise CheckFailed(subject, f"got shape {values.shape}", f"expected {tuple(shape)}", hint)
+    if dtype is not None and values.dtype.name != dtype:
+        found = f"got values of type {values.dtype.name}"
+        raise CheckFailed(subject, found, f"expected {dtype}", hint)
+    description = ", ".join(str(part) for part in (shape, dtype) if part is not None)
+    _pass(subject, description or "an array")
 
 
-def close(what, got, expected, tolerance=1e-6, hint=""):
-    """Check that numbers equal the expected ones but for rounding.
+def close(subject, got, expected, tolerance=1e-6, hint=""):
+    """Check that values equal the expected ones, apart from rounding.
 
     Parameters
     ----------
-    what : str
+    subject : str
         What is tested.
     got, expected : float or array_like
-        Compared by shape and by value; NaN equals nothing.
+        Compared by shape and value; NaN equals nothing.
     tolerance : float
         The largest absolute difference that passes.
     hint : str
-        The usual slip, shown where the check fails.
+        The common mistake, shown if the check fails.
+
+    Raises
+    ------
+    CheckFailed
+        If the shapes differ or an entry differs by more than the tolerance.
     """
     try:
-        got_numbers = np.asarray(got)
-    except (TypeError, ValueError):  # rows of different lengths, for one
-        got_numbers = np.asarray(None)
-    if got_numbers.dtype.kind not in "biuf":
-        raise CheckFailed(what, f"got {_kind(got)}", f"expected {_short(expected)}", hint)
-    got_numbers = got_numbers.astype("float64")
-    expected_numbers = np.asarray(expected, dtype="float64")
-    if got_numbers.shape != expected_numbers.shape:
-        came = f"got shape {got_numbers.shape}"
-        raise CheckFailed(what, came, f"expected {expected_numbers.shape}", hint)
+        got_values = np.asarray(got)
+    except (TypeError, ValueError):  # such as rows of different lengths
+        got_values = np.asarray(None)
+    if got_values.dtype.kind not in "biuf":
+        raise CheckFailed(subject, f"got {_describe(got)}", f"expected {_short(expected)}", hint)
+    got_values = got_values.astype("float64")
+    expected_values = np.asarray(expected, dtype="float64")
+    if got_values.shape != expected_values.shape:
+        found = f"got shape {got_values.shape}"
+        raise CheckFailed(subject, found, f"expected {expected_values.shape}", hint)
     # Written so that NaN fails: a comparison with NaN is never true.
-    wrong = ~(np.abs(got_numbers - expected_numbers) <= tolerance)
+    wrong = ~(np.abs(got_values - expected_values) <= tolerance)
     if wrong.any():
-        place = tuple(int(index) for index in np.argwhere(wrong)[0])
-        where = f" at index {place}" if place else ""
-        expected = f"expected {expected_numbers[place]:.6g}"
-        if place:
-            expected += f" ({wrong.sum()} of {wrong.size} numbers differ)"
-        raise CheckFailed(what, f"got {got_numbers[place]:.6g}{where}", expected, hint)
-    _pass(what)
+        index = tuple(int(each) for each in np.argwhere(wrong)[0])
+        position = f" at index {index}" if index else ""
+        expected = f"expected {expected_values[index]:.6g}"
+        if index:
+            expected += f" ({wrong.sum()} of {wrong.size} values differ)"
+        raise CheckFailed(subject, f"got {got_values[index]:.6g}{position}", expected, hint)
+    _pass(subject)
 
 
-def at_least(what, got, bound, hint=""):
-    """Check that a number reaches a bound."""
-    got = _plain(got)
-    if type(got) not in (int, float) or not got >= bound:
-        raise CheckFailed(what, f"got {_short(got)}", f"expected at least {_short(bound)}", hint)
-    _pass(what, f"{_short(got)} (at least {_short(bound)})")
-
-
-def written_without(what, source, names=READY_MADE, hint=""):
-    """Check that the text of a cell uses none of some names.
-
-    This is a rule about how something is written, not a lock: a name can be hidden from it.
+def at_least(subject, got, bound, hint=""):
+    """Check that a number is not below a bound.
 
     Parameters
     ----------
-    what : str
-        Whose text it is, such as "conv2d".
-    source : str
-        The text, as `course.cell_source` returns it.
-    names : sequence of str
-        Modules and functions, such as "scipy" or "numpy.convolve". A module stands for all that is
-        in it. Other names for them, as in `import numpy as np`, are seen through; what the text
-        sets itself under such a name is its own.
+    subject : str
+        What is tested.
+    got, bound : int or float
+        NaN is below every bound.
     hint : str
-        What to do instead, shown where the check fails.
+        The common mistake, shown if the check fails.
+
+    Raises
+    ------
+    CheckFailed
+        If `got` is not a number or is below the bound.
+    """
+    got = _to_python_number(got)
+    if type(got) not in (int, float) or not got >= bound:
+        raise CheckFailed(subject, f"got {_short(got)}", f"expected at least {_short(bound)}", hint)
+    _pass(subject, f"{_short(got)} (at least {_short(bound)})")
+
+
+def written_without(subject, source, names=CONVOLUTION_LIBRARIES, hint=""):
+    """Check that the code of a cell does not use certain names.
+
+    This is a rule about style, not a safeguard: code can hide a name from it.
+
+    Parameters
+    ----------
+    subject : str
+        What the cell defines, such as "conv2d".
+    source : str
+        The cell's code, as `course.cell_source` returns it.
+    names : sequence of str
+        Modules and functions, such as "scipy" or "numpy.convolve". A module includes everything in
+        it. Import aliases, as in `import numpy as np`, are resolved; a name that the code assigns
+        itself is its own.
+    hint : str
+        What to do instead, shown if the check fails.
+
+    Raises
+    ------
+    CheckFailed
+        If the code uses one of the names, or is not valid Python.
     """
     try:
         tree = ast.parse(source)
     except SyntaxError as error:
-        came = f"line {error.lineno} of the cell is not plain Python"
-        raise CheckFailed(what, came, hint=hint) from None
-    found = [used for used in used_names(tree) if is_part_of(used, names)]
-    if found:
-        raise CheckFailed(what, f"the cell uses {found[0]}", hint=hint)
-    _pass(f"{what} is written by hand")
+        found = f"line {error.lineno} of the cell is not valid Python"
+        raise CheckFailed(subject, found, hint=hint) from None
+    forbidden = [used for used in used_names(tree) if is_part_of(used, names)]
+    if forbidden:
+        raise CheckFailed(subject, f"the cell uses {forbidden[0]}", hint=hint)
+    _pass(f"{subject} is written by hand")
 
 
-def tell(text, without_values=None):
-    """Print a text that students may read, also where the test is hidden.
+def show(text, without_values=None):
+    """Print text that students may read even if the test is hidden.
 
-    What a hidden test prints by itself stays with the instructor.
+    Other output of a hidden test is shown to instructors only.
 
     Parameters
     ----------
     text : str
-        What is printed.
+        The text to print.
     without_values : str, optional
-        What students read in its place of a hidden test.
+        What students read instead if the test is hidden.
     """
     print(text)
-    if listener:
-        listener(text if without_values is None else without_values)
+    if on_show:
+        on_show(text if without_values is None else without_values)
 
 
-def _pass(what, value=None):
-    # What came is what was expected.
-    tell(f"ok: {what}" if value is None else f"ok: {what}: {value}", f"ok: {what}")
+def _pass(subject: str, value: str | None = None) -> None:
+    """Print that a check passed; of a hidden test students do not see the value."""
+    show(f"ok: {subject}" if value is None else f"ok: {subject}: {value}", f"ok: {subject}")
 
 
-def _same(got, expected):
-    """Compare by value and by kind, without trusting the `__eq__` of a foreign class."""
-    got, expected = _plain(got), _plain(expected)
+def _same(got: Any, expected: Any) -> bool:
+    """Compare by value and type, without trusting the `__eq__` of unknown classes."""
+    got, expected = _to_python_number(got), _to_python_number(expected)
     if isinstance(expected, tuple | list):
         return (
             type(got) is type(expected)
@@ -270,22 +336,24 @@ def _same(got, expected):
     return type(got) is type(expected) and got == expected
 
 
-def _plain(value):
-    """Turn a scalar of NumPy or the backend into Python's own number."""
+def _to_python_number(value: Any) -> Any:
+    """Convert a scalar of NumPy or the backend to a Python number."""
     if type(value) not in (int, float, bool) and hasattr(value, "__array__"):
-        numbers = np.asarray(value)
-        return numbers.item() if numbers.shape == () else value
+        array = np.asarray(value)
+        return array.item() if array.shape == () else value
     return value
 
 
-def _kind(value):
+def _describe(value: Any) -> str:
+    """Return a value and its type as text."""
     if value is None or value is ...:
         return "no answer"
     name = type(value).__name__
     return f"{_short(value)} ({'an' if name[0] in 'aeiou' else 'a'} {name})"
 
 
-def _short(value, limit=120):
+def _short(value: Any, limit: int = 120) -> str:
+    """Return a value as one line of limited length."""
     if isinstance(value, np.generic):
         value = value.item()
     if type(value) is int:

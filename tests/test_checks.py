@@ -7,7 +7,7 @@ from course import checks
 from course.checks import CheckFailed
 from course.errors import CourseError
 
-SLIPS = {64: "Biases alone."}
+MISTAKES = {64: "Biases alone."}
 
 
 class AlwaysEqual:
@@ -94,9 +94,9 @@ def test_a_right_array_prints_one_line(expected, line, capsys):
         (checks.close, ("x", float("nan"), 3), "x: got nan, expected 3."),
         (checks.close, ("x", float("inf"), 3), "x: got inf, expected 3."),
         (checks.close, ("x", [1, 5, 6], [1, 2, 3]),
-         "x: got 5 at index (1,), expected 2 (2 of 3 numbers differ)."),
+         "x: got 5 at index (1,), expected 2 (2 of 3 values differ)."),
         (checks.close, ("x", [[1, np.nan]], [[1, np.nan]]),
-         "x: got nan at index (0, 1), expected nan (1 of 2 numbers differ)."),
+         "x: got nan at index (0, 1), expected nan (1 of 2 values differ)."),
         (checks.close, ("x", [1, 2], [[1, 2]]), "x: got shape (2,), expected (1, 2)."),
         (checks.close, ("x", [1], 1), "x: got shape (1,), expected ()."),
         (checks.close, ("x", {"a": 1}, 3), "x: got {'a': 1} (a dict), expected 3."),
@@ -123,7 +123,7 @@ def test_what_is_wrong_says_what_came_what_was_expected_and_the_hint(check, argu
     ("expected", "sentence"),
     [
         ({"shape": (2, 3, 1)}, "x: got shape (2, 3), expected (2, 3, 1). Add an axis."),
-        ({"dtype": "float32"}, "x: got numbers of type uint8, expected float32. Add an axis."),
+        ({"dtype": "float32"}, "x: got values of type uint8, expected float32. Add an axis."),
     ],
 )
 def test_an_array_of_the_wrong_shape_or_type_is_told(expected, sentence):
@@ -134,10 +134,10 @@ def test_an_array_of_the_wrong_shape_or_type_is_told(expected, sentence):
 
 def test_equal_gives_the_reason_of_a_slip_in_place_of_the_expected_value():
     with pytest.raises(CheckFailed) as failure:
-        checks.equal("total", np.int64(64), 18_496, hint="Unused.", slips=SLIPS)
+        checks.equal("total", np.int64(64), 18_496, hint="Unused.", mistakes=MISTAKES)
     assert str(failure.value) == "total: got 64. Biases alone."
     with pytest.raises(CheckFailed, match=r"^total: got 65, expected 18,496\. Look again\.$"):
-        checks.equal("total", 65, 18_496, hint="Look again.", slips=SLIPS)
+        checks.equal("total", 65, 18_496, hint="Look again.", mistakes=MISTAKES)
 
 
 @pytest.mark.parametrize(
@@ -156,7 +156,7 @@ def test_equal_gives_the_reason_of_a_slip_in_place_of_the_expected_value():
 )
 def test_answer_never_reveals_the_expected_value(got, sentence):
     with pytest.raises(CheckFailed) as failure:
-        checks.answer("total", got, 18_496, hint="Look again.", slips=SLIPS)
+        checks.answer("total", got, 18_496, hint="Look again.", mistakes=MISTAKES)
     assert str(failure.value) == sentence  # and so without 18,496
 
 
@@ -270,5 +270,5 @@ def test_names_of_ones_own_choice_are_refused():
 
 
 def test_a_text_that_is_no_python_is_a_sentence():
-    with pytest.raises(CheckFailed, match=r"f: line 2 of the cell is not plain Python\."):
+    with pytest.raises(CheckFailed, match=r"f: line 2 of the cell is not valid Python\."):
         checks.written_without("f", "x = 1\n%matplotlib inline")

@@ -10,12 +10,12 @@ from nbgrader import utils
 
 from course.instructor.feedback import render as feedback_text
 from course.instructor.grading import telling
-from course.instructor.grading.submission import BEFALL
+from course.instructor.grading.submission import GRADING_NOTE
+from course.notebook_headings import section_headings
 
-HEADING = re.compile(r"^#{1,6}\s+(.+?)\s*$", re.M)
 TITLE = re.compile(r"^#\s+(.+?)\s*$", re.M)
 POINTS = re.compile(r"\s*\([^()]*\bpoints?\b[^()]*\)$")
-# What `checks.tell` says of what lost nothing, and of the points in all.
+# What `checks.show` says of what lost nothing, and of the points in all.
 NOT_LOST = re.compile(r"ok: |[^:]*: right\.|.*: right\.$|[\d.]+ of [\d.]+ points\.$")
 FULL, PART, NONE, WAITING = "full", "part", "none", "waiting"
 WORDS = {FULL: "right", PART: "partly right", NONE: "not yet", WAITING: "waits for a person"}
@@ -108,18 +108,18 @@ def render(nb, known):
     str
     """
     titles = _titles(nb.cells)
-    exercises = _exercises(nb.cells, titles, known["waiting"])
-    notes = _notes(exercises, titles, known["while_graded"])
+    exercises = _exercises(nb.cells, titles, known["pending_manual_grading"])
+    notes = _notes(exercises, titles, known["grading_errors"])
     parts = {part.anchor: part for exercise in exercises for part in exercise.parts}
     first = nb.cells[0].source if nb.cells else ""
-    if first.startswith(BEFALL):
+    if first.startswith(GRADING_NOTE):
         notes.insert(0, (first.replace("*", "").replace("&lt;", "<"), None))
     texts = [each.source for each in nb.cells if each.cell_type == "markdown"]
     title = next(filter(None, map(TITLE.search, texts)), None)
     cells = [
         _cell(cell, f"cell-{number}", parts)
         for number, cell in enumerate(nb.cells)
-        if number or not first.startswith(BEFALL)
+        if number or not first.startswith(GRADING_NOTE)
     ]
     return _template().render(
         assignment=known["assignment"],
@@ -149,15 +149,8 @@ def _template():
 
 
 def _titles(cells):
-    """Return for each cell the heading that it stands under, without its points."""
-    titles, title = [], ""
-    for cell in cells:
-        # A heading in an answer is the student's.
-        if cell.cell_type == "markdown" and not utils.is_solution(cell):
-            found = HEADING.findall(cell.source)
-            title = POINTS.sub("", found[-1].strip("# ")) if found else title
-        titles.append(title)
-    return titles
+    """Return the heading that each cell is under, without its points."""
+    return [POINTS.sub("", heading) for heading in section_headings(cells)]
 
 
 def _exercises(cells, titles, waiting):
@@ -185,7 +178,7 @@ def _reasons(cell):
     """Return why a cell did not give all of its points."""
     if cell.cell_type != "code" or utils.is_solution(cell):
         nothing = not cell.metadata.nbgrader.get("comment")
-        return [{"what": "There is no answer, or none that counts."}] if nothing else []
+        return [{"subject": "There is no answer, or none that counts."}] if nothing else []
     said = telling.said(cell.outputs)
     if said.get("reason"):
         # Of a submission that was not graded, a note says it once.
@@ -195,7 +188,7 @@ def _reasons(cell):
     if not items:  # told in other words
         printed = "".join(each.text for each in cell.outputs if each.output_type == "stream")
         items = [line for line in printed.splitlines() if line.strip()] or [telling.UNTOLD]
-    return [{"what": item} for item in items]
+    return [{"subject": item} for item in items]
 
 
 def _notes(exercises, titles, while_graded):
@@ -205,7 +198,7 @@ def _notes(exercises, titles, while_graded):
     """
     left = []
     lost = [each for each in exercises if each.state in (PART, NONE)]
-    reasons = [reason["what"] for each in lost for part in each.parts for reason in part.reasons]
+    reasons = [reason["subject"] for each in lost for part in each.parts for reason in part.reasons]
     for number, error in while_graded:
         text = f"{error['ename']}: {error['evalue']}"
         note = f"While this was graded, this cell failed: {text}", f"cell-{number}"

@@ -63,7 +63,7 @@ class GraderSide:
         printed = self.cell_stream = Heard(
             header["name"], header["source"], self.limits.output_kb * 1024
         )
-        checks.listener = printed.hear
+        checks.on_show = printed.hear
         unpacker = serialize.Unpacker(blocks, self)
         for name, node in header.get("values", {}).items():
             try:

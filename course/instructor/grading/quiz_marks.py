@@ -46,8 +46,8 @@ def mark(sheet, answers, points):
             word = "open"
         # What is right is explained with what was expected.
         told = f"{key}: {word}." if verdict.credit == 1 else f"{key}: {word}. {told}"
-        checks.tell(f"{key}: {word}. {reason}", told)
+        checks.show(f"{key}: {word}. {reason}", told)
         earned += verdict.credit
     total = round(points * earned / len(sheet.questions), 2)
-    checks.tell(f"{total:g} of {points:g} points.")
+    checks.show(f"{total:g} of {points:g} points.")
     return total

@@ -40,7 +40,7 @@ def told(result, source):
         # Of a line that cannot be told, the worse is taken.
         lines = set(error["lines"]) or hidden
         content["hidden"] = not lines.isdisjoint(hidden)
-        content["reason"] = error["parts"] or {"what": _sentence(error, content["hidden"])}
+        content["reason"] = error["parts"] or {"subject": _sentence(error, content["hidden"])}
         content["secret"] = None if _may_be_told(error) else error["class"]
     return _display({TOLD: content})
 
@@ -107,11 +107,11 @@ def _reason(output, known, hides, show_expected):
     if not known.get("reason"):
         # NotGraded is said of a submission as a whole.
         is_open = show_expected or not hides or output.ename == "NotGraded"
-        return {"what": output.evalue if is_open else UNTOLD}
+        return {"subject": output.evalue if is_open else UNTOLD}
     reason = dict(known["reason"])
     if known["hidden"] and not show_expected:
         if known["secret"]:
-            return {"what": f"{known['secret']} {WITHHELD}"}
+            return {"subject": f"{known['secret']} {WITHHELD}"}
         reason.pop("expected", None)
     return reason
 

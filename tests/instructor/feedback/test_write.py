@@ -58,7 +58,7 @@ CELLS = [
     test_cell(
         "parts",
         "",
-        "checks.tell('a: right. Of 31313.', 'a: right.')\nchecks.tell('b: not right. Look.')\n1.0",
+        "checks.show('a: right. Of 31313.', 'a: right.')\nchecks.show('b: not right. Look.')\n1.0",
         points=2,
         tags=["partial-credit"],
     ),

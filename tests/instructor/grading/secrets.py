@@ -127,14 +127,14 @@ def _came(graded):
     """Yield what the visible part of a test prints of the student's values, and what came."""
     for _, told in _told(graded):
         yield from set(told["printed"].splitlines()) - set(told["items"])
-        yield (told["reason"] or {}).get("came", "")
+        yield (told["reason"] or {}).get("got", "")
 
 
 def _printed_values(graded):
     """Yield what hidden checks have printed of values that are right, and what they expected."""
     for cell, told in _told(graded):
         if told["hidden"] and told["reason"].get("expected"):
-            yield flat(f"{told['reason']['came']}, {told['reason']['expected']}")
+            yield flat(f"{told['reason']['got']}, {told['reason']['expected']}")
         shown = told["printed"].splitlines()
         for line in _outputs_of(cell).splitlines():
             if line not in shown and any(line.startswith(f"{each}: ") for each in shown):

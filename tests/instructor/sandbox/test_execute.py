@@ -61,7 +61,7 @@ def test_a_check_is_known_by_its_name(kernel):
     error = run(kernel, source)["error"]
     assert error["class"] == "CheckFailed"
     assert error["message"] == "x: got 1, expected 2. Count again."
-    parts = {"what": "x", "came": "got 1", "expected": "expected 2", "hint": "Count again."}
+    parts = {"subject": "x", "got": "got 1", "expected": "expected 2", "hint": "Count again."}
     assert error["parts"] == parts
 
 
