@@ -10,6 +10,7 @@ from dataclasses import dataclass, field
 from functools import lru_cache
 
 from course.instructor.analysis.scope_visitor import Reader, known
+from course.instructor.python_parser import parse_python
 
 # Whoever calls one of these reaches names that the text does not show.
 _OPAQUE = {"__import__", "eval", "exec", "get_ipython", "globals", "locals"}
@@ -74,7 +75,7 @@ def parse(source):
         warnings.simplefilter("ignore")  # such as for "\d": who runs the cell sees them
         for text_of in (str, _without_magics):
             try:
-                tree = ast.parse(text_of(source))
+                tree = parse_python(text_of(source))
                 # Not every tree is a program, such as one with a return outside of a function.
                 flags = ast.PyCF_ALLOW_TOP_LEVEL_AWAIT
                 compile(tree, "<cell>", "exec", flags, dont_inherit=True)

@@ -9,7 +9,8 @@ import nbformat
 from nbformat.v4 import new_code_cell, new_markdown_cell
 
 from course.files import files_below
-from course.instructor.grading.job import Job, Kit
+from course.instructor.grading.job import Job, ReferenceNotebook
+from course.instructor.python_parser import parse_python
 
 GRADING_PROFILE = "smoke"
 PARTIAL_CREDIT_TAG = "partial-credit"
@@ -17,11 +18,11 @@ _HAS_STUDENT = re.compile(r"^student = ", re.MULTILINE)
 KERNEL = {"name": "python3", "display_name": "Python 3", "language": "python"}
 CELL_ID = re.compile(r"[a-zA-Z0-9_-]{1,64}")
 PICTURES = ("image/png", "image/jpeg")
-BEFALL = "**While this was graded:**"  # so begins the cell that says what befell a submission
+GRADING_NOTE = "**While this was graded:**"  # so begins the cell that says what befell a submission
 MAX_OUTPUT_BYTES = 4 * 2**20
 
 
-def read_kit(gradebook, source, assignment, notebook):
+def read_reference(gradebook, source, assignment, notebook):
     """Return what grading an assignment needs beside a submission.
 
     Parameters
@@ -60,7 +61,7 @@ def read_kit(gradebook, source, assignment, notebook):
         for cell in record.source_cells
     }
     known = [name for name in order if name in cells]
-    return Kit([*known, *sorted(cells.keys() - set(known))], cells, _pinned_parameters(nb))
+    return ReferenceNotebook([*known, *sorted(cells.keys() - set(known))], cells, _pinned_parameters(nb))
 
 
 def tagged(nb, tag):
@@ -72,7 +73,7 @@ def tagged(nb, tag):
     }
 
 
-def sanitize(nb, kit):
+def sanitize(nb, reference):
     """Put a submitted notebook right, in place: no cell is what its metadata merely claims.
 
     Cells are known by their grade id alone. A known one gets the type, the rights and, where it is
@@ -87,23 +88,23 @@ def sanitize(nb, kit):
         if "id" in cell and (not CELL_ID.fullmatch(str(cell.id)) or cell.id in ids):
             cell.id = new_code_cell().id
         ids.add(cell.get("id"))
-        if name in kit.cells and name not in seen:
+        if name in reference.cells and name not in seen:
             seen.add(name)
-            _restore(cell, name, kit.cells[name])
-    missing = [name for name in kit.order if name not in seen]
+            _restore(cell, name, reference.cells[name])
+    missing = [name for name in reference.order if name not in seen]
     for name in missing:
-        _put_back(nb, name, kit)
+        _put_back(nb, name, reference)
     for cell in nb.cells:
-        is_test = kit.is_test(_claimed_id(cell))
+        is_test = reference.is_test(_claimed_id(cell))
         if cell.cell_type == "code":
             cell.outputs = [] if is_test else safe_outputs(cell.get("outputs", []))
             if is_test:
                 cell.execution_count = None
 
 
-def knows_any(nb, kit):
+def knows_any(nb, reference):
     """Return whether a submitted notebook has a single cell that the gradebook knows."""
-    return any(_claimed_id(cell) in kit.cells for cell in nb.cells)
+    return any(_claimed_id(cell) in reference.cells for cell in nb.cells)
 
 
 def code_cells(nb):
@@ -120,7 +121,7 @@ def folders(root, submitted, assignment):
     return [Path(submitted), Path(root, "source", assignment)]
 
 
-def make_job(nb, folders, kit, identity, settings):
+def make_job(nb, folders, reference, identity, settings):
     """Return the job of a sanitized notebook.
 
     Parameters
@@ -129,7 +130,7 @@ def make_job(nb, folders, kit, identity, settings):
         From `sanitize`.
     folders : sequence of Path
         Where files beside it lie; those of a later folder win.
-    kit : Kit
+    reference : Kit
         The assignment's.
     identity : tuple of str
         Assignment, student, notebook.
@@ -138,8 +139,8 @@ def make_job(nb, folders, kit, identity, settings):
         parameter `student`, if it has one, says whose submission it is.
     """
     settings = dict(settings)
-    if settings.pop("own_numbers", False) and _HAS_STUDENT.search(kit.parameters):
-        kit = replace(kit, parameters=f"{kit.parameters}\nstudent = {identity[1]!r}")
+    if settings.pop("own_numbers", False) and _HAS_STUDENT.search(reference.parameters):
+        reference = replace(reference, parameters=f"{reference.parameters}\nstudent = {identity[1]!r}")
     files, too_large = {}, []
     for folder in folders:
         found = files_below(folder, lambda name: name.endswith(".ipynb"), too_large=too_large)
@@ -149,7 +150,7 @@ def make_job(nb, folders, kit, identity, settings):
     settings["left_out"] = [
         f"{path} ({size / 2**20:,.0f} MB)" for path, size in too_large if path not in files
     ]
-    return Job(*identity, code_cells(nb), sorted(files.items()), kit, **settings)
+    return Job(*identity, code_cells(nb), sorted(files.items()), reference, **settings)
 
 
 def safe_outputs(outputs):
@@ -191,7 +192,7 @@ def apply_outcome(nb, outcome):
             cell.outputs = []
         cell.outputs += [nbformat.from_dict(output) for output in outputs]
     if outcome.reason:
-        text = f"{BEFALL} {_plain_markdown(outcome.reason)}"
+        text = f"{GRADING_NOTE} {_plain_markdown(outcome.reason)}"
         nb.cells.insert(0, new_markdown_cell(text))
 
 
@@ -217,14 +218,14 @@ def _metadata(name, known):
     return nbformat.from_dict(content)
 
 
-def _put_back(nb, name, kit):
+def _put_back(nb, name, reference):
     """Insert a missing cell behind the nearest known one that comes before it in the source."""
-    known = kit.cells[name]
+    known = reference.cells[name]
     make = new_code_cell if known["cell_type"] == "code" else new_markdown_cell
     cell = make(known["source"], metadata={"nbgrader": _metadata(name, known)})
     if nb.nbformat_minor < 5:
         cell.pop("id", None)
-    before = set(kit.order[: kit.order.index(name)])
+    before = set(reference.order[: reference.order.index(name)])
     places = [place for place, each in enumerate(nb.cells) if _claimed_id(each) in before]
     nb.cells.insert(places[-1] + 1 if places else 0, cell)
 
@@ -240,7 +241,7 @@ def _pinned_parameters(nb):
     lines = []
     for cell in nb.cells:
         if "parameters" in cell.metadata.get("tags", []):
-            for statement in ast.parse(cell.source).body:
+            for statement in parse_python(cell.source).body:
                 if isinstance(statement, ast.Assign):
                     name = ast.unparse(statement.targets[0])
                     value = ast.unparse(statement.value)

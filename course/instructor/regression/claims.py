@@ -5,6 +5,7 @@ import contextlib
 import operator
 
 from course.errors import CourseError
+from course.instructor.python_parser import parse_python
 
 COMPARE = {ast.Gt: operator.gt, ast.GtE: operator.ge, ast.Lt: operator.lt, ast.LtE: operator.le}
 COMPUTE = {ast.Add: operator.add, ast.Sub: operator.sub, ast.Mult: operator.mul}
@@ -45,7 +46,7 @@ def parse(lesson):
         If it is none.
     """
     try:
-        comparison = ast.parse(lesson, mode="eval").body
+        comparison = parse_python(lesson, "eval").body
     except (SyntaxError, TypeError):
         comparison = None
     signs = getattr(comparison, "ops", [])

@@ -1,6 +1,5 @@
 """What stands in the public tree: every file with its content."""
 
-import ast
 import re
 from fnmatch import fnmatch
 from importlib.resources import files as resources
@@ -11,9 +10,10 @@ import nbformat
 from IPython.core.inputtransformer2 import TransformerManager
 
 import course
-from course.instructor.release.address import PublicAddress
+from course.instructor.release.public_address import PublicAddress
 from course.errors import CourseError
 from course.instructor.course_dir import assignment_names
+from course.instructor.python_parser import parse_python
 from course.instructor.release import student_package
 from course.instructor.release.student_environment import Requirements
 
@@ -117,7 +117,7 @@ def _notebook(place, content):
     for cell in notebook.cells:
         if cell.cell_type == "code":
             try:
-                tree = ast.parse(TransformerManager().transform_cell(cell.source))
+                tree = parse_python(TransformerManager().transform_cell(cell.source))
             except SyntaxError:
                 continue  # it cannot import anything either
             student_package.check_imports(place, tree)

@@ -7,6 +7,7 @@ from pathlib import Path
 
 import course
 from course.errors import CourseError
+from course.instructor.python_parser import parse_python
 
 # The one folder of `course/` that is never published; everything else in it is.
 INSTRUCTOR = "instructor"
@@ -61,7 +62,7 @@ def check_module(path, text, packages):
     CourseError
         If it imports another part of the course, or a package that nobody installs for students.
     """
-    tree, package = ast.parse(text), ".".join(Path(path).parent.parts)
+    tree, package = parse_python(text), ".".join(Path(path).parent.parts)
     check_imports(path, tree, package)
     known = {"course", *sys.stdlib_module_names, *packages, *BROUGHT_ALONG}
     for name in _imported(tree, package):

@@ -7,6 +7,8 @@ import tokenize
 import warnings
 from typing import NamedTuple
 
+from course.instructor.python_parser import parse_literal, parse_python
+
 START = ""  # stands before the first piece
 LOCAL = "□"  # stands for every name that the code itself binds
 DROPPED = {
@@ -116,7 +118,7 @@ def _tokens(source):
 def _bound(source):
     """Return the names that code binds: variables, arguments, functions, imports as others."""
     try:
-        tree = ast.parse(MAGIC.sub("", source))
+        tree = parse_python(MAGIC.sub("", source))
     except (SyntaxError, ValueError, RecursionError, MemoryError):
         return frozenset()
     found = set()
@@ -135,6 +137,6 @@ def _bound(source):
 def _value(text):
     """Return a literal so that 1_000 and 1000, 'a' and "a" are the same."""
     try:
-        return repr(ast.literal_eval(text))
+        return repr(parse_literal(text))
     except (SyntaxError, ValueError, MemoryError, RecursionError):
         return text
