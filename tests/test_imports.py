@@ -15,7 +15,7 @@ ROWS = [
     {"grading"},
     {"gradebook", "release"},
     {"analysis", "roster", "sandbox"},
-    {"course_dir", "file_lock", "python_parser"},
+    {"course_dir", "file_lock", "pages", "python_parser"},
 ]
 ROW_OF = {name: number for number, names in enumerate(ROWS) for name in names}
 NAMES = sorted(path.stem for path in INSTRUCTOR.iterdir() if not path.name.startswith("__"))

@@ -2,12 +2,11 @@
 
 import re
 from dataclasses import dataclass, field
-from functools import lru_cache
 
-import jinja2
 from nbconvert.exporters import Exporter
 from nbgrader import utils
 
+from course.instructor import pages
 from course.instructor.feedback import render as feedback_text
 from course.instructor.grading import telling
 from course.instructor.grading.submission import GRADING_NOTE
@@ -121,7 +120,11 @@ def render(nb, known):
         for number, cell in enumerate(nb.cells)
         if number or not first.startswith(GRADING_NOTE)
     ]
-    return _template().render(
+    return pages.render(
+        "feedback.html",
+        WORDS=WORDS,
+        SIGNS=SIGNS,
+        code_style=feedback_text.code_style,
         assignment=known["assignment"],
         student=known["student"],
         title=title[1] if title else known["assignment"],
@@ -133,19 +136,6 @@ def render(nb, known):
         notes=notes,
         cells=cells,
     )
-
-
-@lru_cache
-def _template():
-    environment = jinja2.Environment(
-        loader=jinja2.PackageLoader("course.instructor.feedback", ""),
-        autoescape=True,
-        trim_blocks=True,
-        lstrip_blocks=True,
-    )
-    environment.globals |= {"WORDS": WORDS, "SIGNS": SIGNS, "code_style": feedback_text.code_style}
-    environment.filters["points"] = lambda number: f"{round(float(number), 2):g}"
-    return environment.get_template("page.html")
 
 
 def _titles(cells):

@@ -7,11 +7,12 @@ from itertools import groupby
 from pathlib import Path
 from xml.etree import ElementTree
 
-import jinja2
 from markupsafe import Markup
 
 from course.files import write_atomically
-from course.instructor.regression import changes, charts
+from course.instructor import pages
+from course.instructor.regression import report_changes
+from course.instructor.regression import svg_charts
 from course.instructor.regression.notebook_run import headings_of
 from course.instructor.sandbox.execute import printable
 from course.metrics import text
@@ -30,7 +31,7 @@ def write(folder, scores, checked):
         Where to; it is made. `last.json` in it is what the next report is compared with.
     scores : list of course.instructor.gradebook.scores.Grade
         What the gradebook holds.
-    checked : list of course.instructor.regression.suite.Checked
+    checked : list of course.instructor.regression.suite.CheckedRun
         The headless runs to show; pictures are taken from their executed notebooks.
 
     Returns
@@ -38,20 +39,15 @@ def write(folder, scores, checked):
     Path
         The page.
     """
-    environment = jinja2.Environment(
-        loader=jinja2.PackageLoader("course.instructor.regression", ""),
-        autoescape=True,
-        trim_blocks=True,
-    )
-    environment.filters["text"] = text
-    environment.globals["id_of"] = _id
     folder = Path(folder)
-    page = environment.get_template("report.html").render(
+    page = pages.render(
+        "regression.html",
+        id_of=_id,
         made=datetime.now().strftime("%Y-%m-%d %H:%M"),
         scores=scores,
         checked=checked,
         failed=sum(each.failed for each in checked),
-        changes=changes.since_last(folder / "last.json", checked),
+        changes=report_changes.changes_since_last_report(folder / "last.json", checked),
         sections=[
             _section(name, setting, list(group))
             for (name, setting), group in groupby(
@@ -109,10 +105,10 @@ def _section(name, setting, group):
         "figures": _figures(group, first.sources),
         "backends": _backends(group),
         "curves": [
-            (label, Markup(charts.curves(histories)))
+            (label, Markup(svg_charts.learning_curve_chart(histories)))
             for label, histories in _histories(group).items()
         ],
-        "pictures": pictures(next(iter(shown.values())).run.notebook),
+        "pictures": figures(next(iter(shown.values())).run.notebook),
         "notebooks": [(each.run, Markup(_as_html(each.run.notebook))) for each in shown.values()],
     }
 
@@ -142,7 +138,7 @@ def _figures(group, sources):
             "reasons": [each.reason for each in verdicts if each.failed],
             "shown": _values(label, verdicts, runs),
             "band": f"{banded.low:.4g} to {banded.high:.4g}" if banded else "",
-            "drawn": Markup(charts.band(verdicts, runs)) if banded else "",
+            "drawn": Markup(svg_charts.band_chart(verdicts, runs)) if banded else "",
             "source": sources.get(label) or sources.get(name, ""),
         })  # fmt: skip
     return found
@@ -196,7 +192,7 @@ def _histories(group):
     return found
 
 
-def pictures(notebook_path):
+def figures(notebook_path):
     """Return the pictures of an executed notebook.
 
     Parameters

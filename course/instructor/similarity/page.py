@@ -1,17 +1,14 @@
 """The page that shows texts side by side, with what is alike marked."""
 
 from itertools import groupby
-from pathlib import Path
-
-import jinja2
 
 from course.files import write_atomically
+from course.instructor import pages
 from course.instructor.similarity.answers import Part
 from course.instructor.similarity.compare import looked_at
 from course.instructor.similarity.scoring import STEPS, worth
 from course.instructor.similarity.tokens import grams
 
-TEMPLATE = Path(__file__).with_name("page.html")
 KINDS = ("", "shared", "rare")  # of a letter: nobody's in the group but the student's, ...
 MOST_COLUMNS = 8  # side by side; more nobody compares
 
@@ -25,9 +22,7 @@ def write(path, **shown):
     **shown
         What `page.html` names.
     """
-    environment = jinja2.Environment(autoescape=True, trim_blocks=True, lstrip_blocks=True)
-    page = environment.from_string(TEMPLATE.read_text(encoding="utf-8")).render(**shown)
-    write_atomically(path, page)
+    write_atomically(path, pages.render("similarity.html", **shown))
 
 
 def side_by_side(found, group):
