@@ -3,7 +3,7 @@
 from dataclasses import dataclass, field
 from pathlib import Path
 
-from course.instructor.collect import platform_names
+from course.instructor.collect import platform_file_names
 
 
 @dataclass
@@ -54,7 +54,7 @@ class Attempt:
     @property
     def order(self):
         """What grows from attempt to attempt."""
-        number = platform_names.plain_stem(self.origin.file_name)[1]
+        number = platform_file_names.plain_stem(self.origin.file_name)[1]
         # What the platform says counts before the time that a file says.
         return (self.origin.attempt, self.packed_at or self.file.modified or 0.0, number)
 

@@ -10,23 +10,18 @@ from pathlib import Path
 from course.errors import CourseError
 from course.evidence.format import FOLDER
 from course.instructor import file_lock
-from course.instructor.collect import (
-    attempts,
-    notebook_reader,
-    originals,
-    platform_names,
-    repair,
-    submitted_folder,
-)
-from course.instructor.collect.archives import printable
-from course.instructor.collect.released import read_references
-from course.instructor.collect.search import FOR_A_PERSON, MENDED, OLDER, SAME, TAKEN, Findings, Row
+from course.instructor.collect import attempts, notebook_reader, originals, submitted_folder
+from course.instructor.collect import platform_file_names
+from course.instructor.collect import notebook_repair
+from course.instructor.collect.archive_reader import printable
+from course.instructor.collect.released_assignment import read_releases
+from course.instructor.collect.submission_finder import FOR_A_PERSON, MENDED, OLDER, SAME, TAKEN, SubmissionFinder, FileResult
 from course.instructor.grading.journal import Journal
 from course.instructor.roster import csv_writer
 
 
 @dataclass(frozen=True)
-class How:
+class CollectOptions:
     """How submissions are taken in.
 
     Attributes
@@ -58,9 +53,9 @@ class Collection:
     how : How
     """
 
-    def __init__(self, root, path, names, how=How()):
+    def __init__(self, root, path, names, how=CollectOptions()):
         self.root, self.path, self.how = Path(root), Path(path), how
-        self.references = read_references(root, names)
+        self.references = read_releases(root, names)
         self.rows = []
 
     def run(self):
@@ -75,9 +70,9 @@ class Collection:
         if self.root.resolve().is_relative_to(self.path.resolve()):
             raise CourseError(f"{self.path} holds the course itself: name what you downloaded.")
         words = "submissions are being collected here already: wait for that, or stop it."
-        with file_lock.alone(intake, words):
+        with file_lock.exclusive_lock(intake, words):
             self.folder = originals.folder_of(self.path, intake)
-            found = Findings(
+            found = SubmissionFinder(
                 self.path, self.folder, self.references, self.how.roster, self.how.student
             )
             self.rows += found.rows
@@ -116,7 +111,7 @@ class Collection:
                 state = FOR_A_PERSON if problem else OLDER
                 if newest and each.digest == newest.digest:
                     state, words = SAME, "the same notebook twice"
-                yield Row(state, each.file.shown, student, name, words)
+                yield FileResult(state, each.file.shown, student, name, words)
             if newest:
                 yield self._take(newest)
 
@@ -125,25 +120,25 @@ class Collection:
 
         It was read before, and is read again: all notebooks of a class would fill the memory.
         """
-        row = Row(TAKEN, attempt.file.shown, *attempt.key)
+        row = FileResult(TAKEN, attempt.file.shown, *attempt.key)
         reference, original = attempt.reference, attempt.stored.read_bytes()
         try:
             notebook, notes = notebook_reader.parse(original)
-            mended, more = repair.mend(notebook, reference)
-        except notebook_reader.CannotBeMended as error:
+            mended, more = notebook_repair.repair_notebook(notebook, reference)
+        except notebook_reader.RepairError as error:
             where = attempt.stored.relative_to(self.root)
             row.state, row.words = FOR_A_PERSON, f"{error} (mend a copy of {where}, collect that)"
             return row
         notes = notes + more
-        if not notes and not repair.is_valid(json.loads(original)):
+        if not notes and not notebook_repair.is_valid(json.loads(original)):
             notes.append("what is no part of a notebook left out")
-        content = {reference.file_name: repair.dump(mended) if notes else original}
+        content = {reference.file_name: notebook_repair.encode_notebook(mended) if notes else original}
         for name, place in attempt.evidence.items():
             content[f"{FOLDER}/{name}"] = place.read_bytes()
         if attempt.timestamp:
             content[submitted_folder.TIMESTAMP] = f"{attempt.timestamp}\n".encode()
         called = attempt.origin.file_name
-        if platform_names.is_renamed(called, reference.stem):
+        if platform_file_names.is_renamed(called, reference.stem):
             notes.append(f"called {printable(called)!r}")
         if reference.asks_for_evidence and not attempt.evidence:
             notes.append("no evidence beside it")
@@ -167,5 +162,5 @@ class Collection:
         rows = [["file", "state", "student", "assignment", "how or why"]]
         for row in self.rows:
             cells = row.file, row.state, row.student, row.assignment, row.words
-            rows.append([csv_writer.harmless(cell) for cell in cells])
-        csv_writer.write(self.folder / "table.csv", rows, force=True)
+            rows.append([csv_writer.escape_formula(cell) for cell in cells])
+        csv_writer.write_table(self.folder / "table.csv", rows, force=True)

@@ -7,10 +7,10 @@ import re
 from course.instructor.grading.submission import CELL_ID, MAX_OUTPUT_BYTES, safe_outputs
 
 CELL_TYPES = ("code", "markdown", "raw")
-MAX_NOTEBOOK = 512 * 2**20  # bytes; outputs of 100 MB come, and are left out
+MAX_NOTEBOOK_BYTES = 512 * 2**20  # bytes; outputs of 100 MB come, and are left out
 
 
-class CannotBeMended(Exception):
+class RepairError(Exception):
     """A notebook that is left for a person; the message is the reason."""
 
 
@@ -37,17 +37,17 @@ def parse(content):
     CannotBeMended
         If it is no whole notebook.
     """
-    if len(content) > MAX_NOTEBOOK:
-        raise CannotBeMended(f"it is larger than {MAX_NOTEBOOK // 2**20} MB")
+    if len(content) > MAX_NOTEBOOK_BYTES:
+        raise RepairError(f"it is larger than {MAX_NOTEBOOK_BYTES // 2**20} MB")
     text, notes = _decode(content)
     try:
         notebook = json.loads(text)
     except RecursionError:
-        raise CannotBeMended("it is too deeply nested") from None
+        raise RepairError("it is too deeply nested") from None
     except ValueError as error:
         if not text.strip():
-            raise CannotBeMended("the file is empty") from None
-        raise CannotBeMended(f"it is no whole notebook file ({_reason(error)})") from None
+            raise RepairError("the file is empty") from None
+        raise RepairError(f"it is no whole notebook file ({_reason(error)})") from None
     notebook = _as_format_4(notebook, notes)
     if notebook.get("nbformat_minor") != 5:
         notes.append(f"format 4.{_short(notebook.get('nbformat_minor'))}")
@@ -79,23 +79,23 @@ def _decode(content):
         return content.decode(encoding), notes
     except UnicodeDecodeError:
         what = "a zip archive under another name" if content[:2] == b"PK" else "not text in UTF-8"
-        raise CannotBeMended(f"it is {what}") from None
+        raise RepairError(f"it is {what}") from None
 
 
 def _as_format_4(notebook, notes):
     if not isinstance(notebook, dict):
-        raise CannotBeMended("it is no notebook")
+        raise RepairError("it is no notebook")
     if notebook.get("nbformat") == 3 and isinstance(notebook.get("worksheets"), list):
         import nbformat
 
         try:
             notebook = json.loads(json.dumps(nbformat.convert(nbformat.from_dict(notebook), 4)))
         except Exception:  # what it raises on broken input is not to be listed
-            raise CannotBeMended("it is of format 3, and broken") from None
+            raise RepairError("it is of format 3, and broken") from None
         notes.append("format 3")
     cells = notebook.get("cells")
     if not isinstance(cells, list) or not all(isinstance(cell, dict) for cell in cells):
-        raise CannotBeMended("it has no list of cells")
+        raise RepairError("it has no list of cells")
     return notebook
 
 

@@ -5,7 +5,7 @@ import shutil
 from pathlib import Path
 
 from course.files import write_atomically
-from course.instructor.collect.archives import is_archive, safe_name, walk
+from course.instructor.collect.archive_reader import is_archive, safe_name, walk
 from course.instructor.collect.submitted_folder import TIMESTAMP
 
 EVIDENCE = (".json", ".npz")

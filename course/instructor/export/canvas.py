@@ -7,7 +7,7 @@ Canvas takes an empty cell for a score to delete: what the export has stays wher
 """
 
 from course.instructor.export.columns import Table, copied, place_of, same_points
-from course.instructor.roster.csv_writer import harmless, identifier, number
+from course.instructor.roster.csv_writer import escape_formula, escape_identifier, format_points
 
 COLUMNS = ["Student", "ID", "SIS User ID", "SIS Login ID", "Section"]
 TITLE_WITH_ID = r"(.*) \(\d+\)"  # Canvas knows an assignment by the number
@@ -45,11 +45,11 @@ def table_of(standings):
         full = standings.assignments[name][0]
         at = place_of(name, roster, TITLE_WITH_ID) if roster else None
         if at is not None:
-            same_points(name, full, roster.points[at] if roster.points else "", "Canvas")
+            same_points(name, full, roster.points_possible[at] if roster.points_possible else "", "Canvas")
         elif roster:
             table.notes.append(f"{name} is no assignment in Canvas's export: Canvas makes it anew")
         head.append(name if at is None else roster.header[at])
-        points.append(number(full))
+        points.append(format_points(full))
         table.columns[name] = head[-1]
         for member, row in zip(members, rows, strict=True):
             there = "" if at is None else member.row[at].strip()
@@ -64,7 +64,7 @@ def table_of(standings):
 
 def _about(person):
     # Without any other name, the folder's may be a login; Canvas asks if it is nobody's.
-    nameless = not (person.name or person.canvas or person.sis or person.login)
+    nameless = not (person.name or person.canvas_id or person.sis_id or person.login)
     login = person.student if nameless else person.login
-    cells = [identifier(each) for each in (person.canvas, person.sis, login)]
-    return [harmless(person.name), *cells, harmless(person.section)]
+    cells = [escape_identifier(each) for each in (person.canvas_id, person.sis_id, login)]
+    return [escape_formula(person.name), *cells, escape_formula(person.section)]

@@ -4,7 +4,7 @@ import re
 from dataclasses import dataclass, field
 
 from course.errors import CourseError
-from course.instructor.roster.csv_writer import harmless, identifier, number
+from course.instructor.roster.csv_writer import escape_formula, escape_identifier, format_points
 
 # Headings, in small letters, of what a platform knows a person by.
 _IDENTIFYING = {"id", "sis user id", "sis login id", "integration id", "identifier"}
@@ -36,8 +36,8 @@ class Table:
         """Return a cell: the score, else what the platform has; say why there is no score."""
         if standing.score is None:
             self.blank(member, name, standing.reason)
-            return harmless(there)
-        return number(standing.score)
+            return escape_formula(there)
+        return format_points(standing.score)
 
     def blank(self, member, name, reason):
         """Note that a student gets no score from here."""
@@ -47,7 +47,7 @@ class Table:
 def copied(head, row):
     """Return the cells of a line that a platform wrote, as they are but for formulas."""
     return [
-        identifier(cell) if heading.lower() in _IDENTIFYING else harmless(cell)
+        escape_identifier(cell) if heading.lower() in _IDENTIFYING else escape_formula(cell)
         for heading, cell in zip(head, row, strict=False)
     ]
 
@@ -107,8 +107,8 @@ def same_points(name, full, there, platform):
         return
     if points and abs(points - full) > 0.005:
         raise CourseError(
-            f"{name} has {number(full)} points here and {number(points)} in {platform}: set"
-            f" {number(full)} there, and export the roster again."
+            f"{name} has {format_points(full)} points here and {format_points(points)} in {platform}: set"
+            f" {format_points(full)} there, and export the roster again."
         )
 
 

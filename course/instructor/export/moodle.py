@@ -13,10 +13,10 @@ from course.errors import CourseError
 from course.instructor.export.columns import Table, copied, place_of, same_points
 from course.instructor.gradebook.members import first_and_last
 from course.instructor.gradebook.standings import Standing
-from course.instructor.roster.csv_writer import harmless, identifier
+from course.instructor.roster.csv_writer import escape_formula, escape_identifier
 
 # Heading to what Moodle can tell people by.
-IDENTIFYING = {"ID number": "sis", "Email address": "email", "Username": "login"}
+IDENTIFYING = {"ID number": "sis_id", "Email address": "email", "Username": "login"}
 NO_GRADE = "-"  # as Moodle writes it itself; it reads it too
 REAL, FEEDBACK = " (Real)", " (Feedback)"
 GRADE_ITEM = r"(?:[^:]+: )?(.*?)(?: \(Real\)|(?<!\)))"  # no percentage, letter or feedback
@@ -66,7 +66,7 @@ def table_of(standings):
             at = roster.header.index(heading) if roster and heading in roster.header else None
             head.append(heading)
             for member, row, standing in zip(members, rows, found, strict=True):
-                there = "" if at is None else harmless(member.row[at])
+                there = "" if at is None else escape_formula(member.row[at])
                 row.append(_as_html(standing.comment) or there)
     table.rows = [head, *rows]
     return table
@@ -88,8 +88,8 @@ def _about(members):
         )
     rows = []
     for member in members:
-        names = [harmless(each) for each in first_and_last(member.person)]
-        rows.append(names + [identifier(getattr(member.person, each)) for each in telling.values()])
+        names = [escape_formula(each) for each in first_and_last(member.person)]
+        rows.append(names + [escape_identifier(getattr(member.person, each)) for each in telling.values()])
     return ["First name", "Last name", *telling], rows
 
 
@@ -131,4 +131,4 @@ def _worksheet(standings):
 
 def _as_html(comment):
     """Return a comment as what Moodle takes a text for."""
-    return harmless(html.escape(comment, quote=False).replace("\n", "<br>"))
+    return escape_formula(html.escape(comment, quote=False).replace("\n", "<br>"))

@@ -71,7 +71,7 @@ class ScoresExportPlugin(ExportPlugin):
             If there is nothing to export, or it cannot be written.
         """
         path, root = Path(self.to or "grades.csv"), Path(self.parent.coursedir.root)
-        if path.resolve() in (Path(self.roster).resolve(), (root / rosters.FILE).resolve()):
+        if path.resolve() in (Path(self.roster).resolve(), (root / rosters.ROSTER_FILE_NAME).resolve()):
             raise CourseError(f"{path} is the roster: name another file for the scores.")
         found = self._class(gradebook, root)
         strangers = [] if self.takes_strangers else found.strangers()
@@ -91,12 +91,12 @@ class ScoresExportPlugin(ExportPlugin):
         if strangers:
             words = f"left out, since the roster does not know them: {_some(strangers)}"
             table.notes.append(words)
-        csv_writer.write(path, table.rows, force=self.force)
+        csv_writer.write_table(path, table.rows, force=self.force)
         return _summary(path, found, table)
 
     def _class(self, gradebook, root):
-        collected_with = rosters.of_course(root)
-        roster = rosters.read(Path(self.roster)) if self.roster else collected_with
+        collected_with = rosters.read_course_roster(root)
+        roster = rosters.read_roster(Path(self.roster)) if self.roster else collected_with
         choice = standings.Choice(
             tuple(map(str, self.student)),
             tuple(map(str, self.assignment)),
@@ -153,12 +153,12 @@ def _nbgraders_columns(found):
                     name,
                     due,
                     each.timestamp,
-                    csv_writer.identifier(member.student),
-                    csv_writer.harmless(last),
-                    csv_writer.harmless(first),
-                    csv_writer.identifier(member.person.email),
-                    *("" if value is None else csv_writer.number(value) for value in points),
-                    csv_writer.number(full),
+                    csv_writer.escape_identifier(member.student),
+                    csv_writer.escape_formula(last),
+                    csv_writer.escape_formula(first),
+                    csv_writer.escape_identifier(member.person.email),
+                    *("" if value is None else csv_writer.format_points(value) for value in points),
+                    csv_writer.format_points(full),
                 ]
             )
     return table
@@ -178,7 +178,7 @@ def _summary(path, found, table):
     rows = [
         {
             "assignment": name,
-            "points": csv_writer.number(found.assignments[name][0]),
+            "points": csv_writer.format_points(found.assignments[name][0]),
             "column": column,
             "students": len(found.members),
             "scores": len(found.members) - blanks[name],

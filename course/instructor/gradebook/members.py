@@ -78,7 +78,7 @@ def _known(student, bridge):
         first_name=first,
         last_name=last,
         email=student.email or "",
-        canvas=student.lms_user_id or "",
+        canvas_id=student.lms_user_id or "",
     )
 
 
@@ -87,17 +87,17 @@ def _exactly(roster, student, _):
 
 
 def _by_what_platforms_know(roster, student, person):
-    known = [(what, getattr(person, what)) for what in ("canvas", "sis", "login", "email")]
-    known += [(what, student) for what in ("student", "login", "email", "sis", "canvas")]
+    known = [(what, getattr(person, what)) for what in ("canvas_id", "sis_id", "login", "email")]
+    known += [(what, student) for what in ("student", "login", "email", "sis_id", "canvas_id")]
     for what, value in known:
-        people = roster.by(**{what: value})
+        people = roster.find(**{what: value})
         if people:
             return people
     # What is collected from Canvas without a roster is called lovelaceada-4711.
     name, _, number = student.rpartition("-")
-    people = roster.by(canvas=number) if re.fullmatch(r"\d+", number) else []
-    return [each for each in people if each in roster.named(name)]
+    people = roster.find(canvas_id=number) if re.fullmatch(r"\d+", number) else []
+    return [each for each in people if each in roster.find_by_name(name)]
 
 
 def _by_name(roster, student, person):
-    return roster.named(person.name) or roster.named(student)
+    return roster.find_by_name(person.name) or roster.find_by_name(student)

@@ -1,1 +1,1 @@
-"""Who is in the class; CSV files as platforms write them and as spreadsheets may open them."""
+"""The class roster, and reading and writing CSV files."""

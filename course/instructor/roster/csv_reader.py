@@ -1,57 +1,51 @@
-"""CSV files as platforms and spreadsheets write them."""
+"""Reading the CSV files that learning platforms and spreadsheets write."""
 
 import contextlib
 import csv
 import io
+from pathlib import Path
+from typing import TYPE_CHECKING
 
 from course.errors import CourseError
+
+if TYPE_CHECKING:
+    import _csv
 
 SEPARATORS = ",;\t"
 
 
-def read_table(path):
-    """Return the lines of a CSV file that hold anything.
+def read_table(path: Path) -> list[tuple[int, list[str]]]:
+    """Return the non-empty rows of a CSV file, each with the number of the line at which it ends.
 
-    UTF-8 with or without a byte-order mark, or UTF-16 with one; separated by commas, semicolons or
-    tabs, whichever makes the most columns of the headings.
-
-    Parameters
-    ----------
-    path : Path
-
-    Returns
-    -------
-    list of tuple of (int, list of str)
-        The number of the line at which a row ends, and its cells.
-
-    Raises
-    ------
-    CourseError
-        If there is no such file, or it is no CSV file.
+    The encoding is UTF-8 with or without a byte-order mark, or UTF-16 with one. The separator is
+    the comma, semicolon or tab, whichever splits the header into the most columns. Raises
+    CourseError if the file cannot be read or is not a CSV file.
     """
     try:
         content = path.read_bytes()
     except OSError as error:
         raise CourseError(
-            f"{path} cannot be read ({error.strerror}): see that it is there and may be read."
+            f"Cannot read {path} ({error.strerror}): check the path and the file's permissions."
         ) from None
     encoding = "utf-16" if content[:2] in (b"\xff\xfe", b"\xfe\xff") else "utf-8-sig"
     try:
         text = content.decode(encoding)
-        reader = _reader(text, max(SEPARATORS, key=lambda each: _columns(text, each)))
+        reader = _make_reader(text, max(SEPARATORS, key=lambda each: _count_columns(text, each)))
         return [(reader.line_num, row) for row in reader if any(cell.strip() for cell in row)]
     except (UnicodeDecodeError, csv.Error) as error:
         reason = "it is not UTF-8" if isinstance(error, UnicodeDecodeError) else str(error)
         raise CourseError(
-            f"{path} is no CSV file ({reason}): export it again, as CSV in UTF-8."
+            f"{path} is not a valid CSV file ({reason}): export it again, as CSV in UTF-8."
         ) from None
 
 
-def _reader(text, separator):
+def _make_reader(text: str, separator: str) -> "_csv.Reader":
+    """Return a strict CSV reader of a text."""
     return csv.reader(io.StringIO(text, newline=""), delimiter=separator, strict=True)
 
 
-def _columns(text, separator):
+def _count_columns(text: str, separator: str) -> int:
+    """Return the number of columns in the first row, or 0 if it cannot be parsed."""
     with contextlib.suppress(csv.Error):
-        return len(next(_reader(text, separator), ()))
+        return len(next(_make_reader(text, separator), ()))
     return 0

@@ -1,253 +1,175 @@
-"""The class: who is in it, by which names platforms know them.
+"""The class roster: its students, and the names and ids by which platforms know them.
 
-A roster is a CSV file of our own, or what a platform exports as it is:
+A roster is a CSV file in the course's own format, or an unchanged export of a platform:
 
-own        student, name, and any of email, login, canvas, sis, section
+own        student, name, and optionally email, login, canvas, sis, section
 Canvas     Student (or LastName, FirstName), ID, SIS User ID, SIS Login ID, Section, assignments
 Moodle     First name, Last name (or Surname), ID number, Email address, Username, grade items
-worksheet  Identifier ("Participant 4711"), Full name, Email address, ...: of one assignment
+worksheet  Identifier ("Participant 4711"), Full name, Email address, ...: for one assignment
 
-They are what lib/gradebook_exporter.rb of Canvas writes, grade/export/txt/grade_export_txt.php of
-Moodle, and mod/assign/gradingtable.php of Moodle as an assignment's grading worksheet.
+Sources: lib/gradebook_exporter.rb of Canvas, grade/export/txt/grade_export_txt.php of Moodle, and
+mod/assign/gradingtable.php of Moodle for an assignment's grading worksheet.
 
-A student's id is the column student, if there is one; else it is made of the login name, of the
-part of the e-mail address before the @, of the ID number, or of the name: the first that is given.
+A student's id is the value of the column `student`. Without one it is derived from the first of
+these that is present: login, the part of the email address before the @, ID number, name.
 """
 
 import re
 import unicodedata
+from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 
 from course.errors import CourseError
 from course.instructor.roster.csv_reader import read_table
 
-FILE = "roster.csv"  # in the course directory, where no other is named
-MAX_STUDENT = 60  # letters of a folder's name
+ROSTER_FILE_NAME = "roster.csv"  # the default, in the course directory
+MAX_STUDENT_ID = 60  # characters
 POINTS_POSSIBLE = "Points Possible"
-TEST_STUDENT = "Student, Test"  # whom Canvas makes for an instructor to look through
-# What a student's id is made of: the first of these that a line has.
-IDENTIFYING = ("student", "login", "email", "sis", "name", "canvas", "moodle")
-# Heading of a column, in small letters, to what it says of a person.
-COLUMNS = {
-    "student_id": "student", "id": "canvas", "sis user id": "sis", "sis login id": "login",
+TEST_STUDENT = "Student, Test"  # Canvas's account for an instructor's student view
+# The fields from which a student's id is derived: the first that a row has.
+ID_FIELDS = ("student", "login", "email", "sis_id", "name", "canvas_id", "participant_id")
+# A column's header in lower case -> the field of `Person`.
+FIELDS = {
+    "student_id": "student", "id": "canvas_id", "sis user id": "sis_id", "sis login id": "login",
     "name": "name", "full name": "name", "first name": "first_name", "last name": "last_name",
     "firstname": "first_name", "lastname": "last_name", "first_name": "first_name",
     "last_name": "last_name", "surname": "last_name", "email": "email", "e-mail": "email",
-    "email address": "email", "username": "login",
-    "login": "login", "id number": "sis", "sis": "sis", "canvas": "canvas", "section": "section",
-    "identifier": "moodle", "moodle": "moodle",
+    "email address": "email", "username": "login", "login": "login", "id number": "sis_id",
+    "sis": "sis_id", "canvas": "canvas_id", "section": "section",
+    "identifier": "participant_id", "moodle": "participant_id",
 }  # fmt: skip
 
 
 @dataclass(frozen=True)
 class Person:
-    """A student.
+    """A student; a field that the roster does not give is empty."""
 
-    Attributes
-    ----------
-    student : str
-        Name of the folder in `submitted/`, and the student's id in the gradebook.
-    name : str
-        The whole name, as the file has it.
-    first_name, last_name, email : str
-    login : str
-        Canvas's "SIS Login ID", Moodle's "Username".
-    canvas : str
-        Canvas's own number of the user, "ID".
-    sis : str
-        Canvas's "SIS User ID", Moodle's "ID number".
-    section : str
-        Canvas's.
-    moodle : str
-        The participant's number in Moodle's grading worksheet, another in each assignment.
-    """
-
-    student: str
-    name: str = ""
+    student: str  # the id in the gradebook, and the name of the folder in submitted/
+    name: str = ""  # the full name as the file has it
     first_name: str = ""
     last_name: str = ""
     email: str = ""
-    login: str = ""
-    canvas: str = ""
-    sis: str = ""
-    section: str = ""
-    moodle: str = ""
+    login: str = ""  # Canvas's "SIS Login ID", Moodle's "Username"
+    canvas_id: str = ""  # Canvas's own user id, "ID"
+    sis_id: str = ""  # Canvas's "SIS User ID", Moodle's "ID number"
+    section: str = ""  # in Canvas
+    participant_id: str = ""  # in Moodle's grading worksheet; different for each assignment
 
 
 class Roster:
-    """People, in the order of their file.
+    """The students of a class in the order of their file, with the file's header and rows.
 
-    Parameters
-    ----------
-    people : list of Person
-    header : list of str
-        The file's headings as they stand there.
-    rows : list of list of str
-        The row of each person.
-    kind : str
-        "own", "Canvas", "Moodle" or "worksheet".
-    points : list of str
-        Canvas's row "Points Possible", or empty.
+    `kind` is "own", "Canvas", "Moodle" or "worksheet"; `points_possible` is Canvas's row of that
+    name, or empty.
     """
 
-    def __init__(self, people, header=(), rows=(), kind="own", points=()):
+    def __init__(
+        self,
+        people: Sequence[Person],
+        header: Sequence[str] = (),
+        rows: Sequence[list[str]] = (),
+        kind: str = "own",
+        points_possible: Sequence[str] = (),
+    ) -> None:
+        """Copy the sequences."""
         self.people, self.header, self.rows = list(people), list(header), list(rows)
-        self.kind, self.points = kind, list(points)
+        self.kind, self.points_possible = kind, list(points_possible)
 
-    def __iter__(self):
+    def __iter__(self) -> Iterator[Person]:
+        """Iterate over the students."""
         return iter(self.people)
 
-    def __len__(self):
+    def __len__(self) -> int:
+        """Return the number of students."""
         return len(self.people)
 
-    def by(self, **fields):
-        """Return who has these values, compared without capitals; an empty one is nobody's."""
-        wanted = {name: _folded(value) for name, value in fields.items()}
+    def find(self, **fields: str) -> list[Person]:
+        """Return the students with these field values, ignoring case; empty values never match."""
+        wanted = {name: _normalize(value) for name, value in fields.items()}
         return [
             person
             for person in self.people
             if all(
-                value and _folded(getattr(person, name)) == value for name, value in wanted.items()
+                value and _normalize(getattr(person, name)) == value
+                for name, value in wanted.items()
             )
         ]
 
-    def named(self, text):
-        """Return who may be called so: first and last name in any order, login, address, folder.
+    def find_by_name(self, text: str) -> list[Person]:
+        """Return the students with this name in any word order, login, email address or id.
 
-        Canvas writes "lovelaceada" for "Lovelace, Ada", Moodle "Ada Lovelace".
+        Canvas writes "lovelaceada" for "Lovelace, Ada"; Moodle writes "Ada Lovelace".
         """
         wanted = _letters(text)
-        return [person for person in self.people if wanted and wanted in _names_of(person)]
+        return [person for person in self.people if wanted and wanted in _name_variants(person)]
 
 
-def of_course(root):
-    """Return the roster that lies in a course directory, or None where none does."""
-    path = Path(root, FILE)
-    return read(path) if path.is_file() else None
+def read_course_roster(root: Path) -> Roster | None:
+    """Return the roster in a course directory, or None if it has none."""
+    path = Path(root, ROSTER_FILE_NAME)
+    return read_roster(path) if path.is_file() else None
 
 
-def read(path):
-    """Return the roster in a CSV file.
+def read_roster(path: Path) -> Roster:
+    """Read a roster from a CSV file.
 
-    Parameters
-    ----------
-    path : Path
-
-    Returns
-    -------
-    Roster
-
-    Raises
-    ------
-    CourseError
-        If the file cannot be read, has no column that tells people apart, or two have one name.
+    Raises CourseError if the file cannot be read, does not identify its students, or has two
+    students with one id.
     """
-    rows = read_table(path)
-    if not rows:
-        raise CourseError(f"the roster {path} is empty: its first line names the columns.")
-    header = [cell.strip() for cell in rows[0][1]]
-    kind, columns = _kind_of(header)
-    if not {*IDENTIFYING, "last_name"} & set(columns.values()):
+    table = read_table(path)
+    if not table:
+        raise CourseError(f"The roster {path} is empty: write the column names in its first line.")
+    header = [cell.strip() for cell in table[0][1]]
+    kind, fields = _read_header(header)
+    if not {*ID_FIELDS, "last_name"} & set(fields.values()):
         raise CourseError(
-            f"the roster {path} has no column that tells who is in the class: name them"
-            " student,name in its first line."
+            f"The roster {path} has no column that identifies students: write student,name in its"
+            " first line."
         )
-    people, kept, lines, points = [], [], {}, []
-    for line, row in rows[1:]:
+    people: list[Person] = []
+    rows: list[list[str]] = []
+    lines: dict[str, int] = {}
+    points_possible: list[str] = []
+    for line, row in table[1:]:
         row += [""] * (len(header) - len(row))
         if kind == "Canvas" and row[0].strip() == POINTS_POSSIBLE:
-            points = row
-        person = _person({what: row[at].strip() for at, what in columns.items()}, kind)
+            points_possible = row
+        person = _make_person({field: row[at].strip() for at, field in fields.items()}, kind)
         if person is None and kind == "Canvas":
             continue
         if person is None:
             raise CourseError(
-                f"the roster {path} has nothing in line {line} that a folder could be called by:"
-                " give it a column student with a name for each."
+                f"The roster {path} has no value in line {line} that can serve as a student id:"
+                " add a column student with an id for each student."
             )
-        same = _folded(person.student)
-        if same in lines:
+        key = _normalize(person.student)
+        if key in lines:
             raise CourseError(
-                f"the roster {path} has {person.student!r} in the lines {lines[same]} and"
-                f" {line}: give it a column student with a name of its own for each."
+                f"The roster {path} has {person.student!r} in lines {lines[key]} and {line}: add a"
+                " column student with a unique id for each student."
             )
-        lines[same] = line
+        lines[key] = line
         people.append(person)
-        kept.append(row)
+        rows.append(row)
     if not people:
-        raise CourseError(f"the roster {path} has no student in it: write one a line.")
-    return Roster(people, header, kept, kind, points)
+        raise CourseError(f"The roster {path} has no students: write one per line.")
+    return Roster(people, header, rows, kind, points_possible)
 
 
-def student_id(text):
-    """Return a name for a student's folder, made of any name.
+def make_student_id(text: str) -> str:
+    """Return a student id made from any text: lower-case letters, digits and hyphens.
 
-    Parameters
-    ----------
-    text : str
-
-    Returns
-    -------
-    str
-        Letters and digits of any script in small letters, dashes for the rest, at most 60 long;
-        empty if nothing is left.
+    Letters and digits of any script are allowed. The id has at most `MAX_STUDENT_ID` characters,
+    and is empty if the text has no letter or digit.
     """
     text = unicodedata.normalize("NFC", unicodedata.normalize("NFC", text).casefold())
-    kept = "".join(each if _is_letter(each) else "-" for each in text)
-    return re.sub("-+", "-", kept).strip("-")[:MAX_STUDENT].strip("-")
+    text = "".join(char if _is_letter(char) else "-" for char in text)
+    return re.sub("-+", "-", text).strip("-")[:MAX_STUDENT_ID].strip("-")
 
 
-def _kind_of(header):
-    """Return what kind of file has such headings, and place to meaning of those that count."""
-    small = [cell.lower() for cell in header]
-    if {"id", "section"} <= set(small) and {"student", "lastname"} & set(small):
-        kind = "Canvas"
-    elif "identifier" in small:
-        kind = "worksheet"
-    elif {"first name", "username"} & set(small):
-        kind = "Moodle"
-    else:
-        kind = "own"
-    columns = {}
-    for at, cell in enumerate(small):
-        what = COLUMNS.get(cell)
-        if cell == "student":
-            what = "name" if kind == "Canvas" else "student"
-        elif cell == "id" and kind == "own":
-            what = "student"  # as in the file that `nbgrader db student import` takes
-        if what and what not in columns.values():
-            columns[at] = what
-    return kind, columns
-
-
-def _person(values, kind):
-    """Return who a line is about, or None."""
-    name = values.get("name", "")
-    if kind == "Canvas" and not values["canvas"]:
-        return None  # "Points Possible", "Manual Posting": lines that are about nobody
-    if "moodle" in values:
-        values["moodle"] = re.sub(r"^.*?(\d*)$", r"\1", values["moodle"])
-    if "," in name and not values.get("last_name"):
-        last, _, first = (part.strip() for part in name.partition(","))
-        values |= {"last_name": last, "first_name": first}
-    if not name:
-        values["name"] = f"{values.get('first_name', '')} {values.get('last_name', '')}".strip()
-    sortable = f"{values.get('last_name')}, {values.get('first_name')}"
-    if kind == "Canvas" and sortable == TEST_STUDENT:
-        return None
-    for what in IDENTIFYING:
-        value = values.get(what, "")
-        # The part before the @ is unlike everybody else's; whole, an address is no good name.
-        candidate = student_id(value.partition("@")[0])
-        if candidate:
-            own = what == "student" and is_folder_name(value)
-            return Person(**(values | {"student": value if own else candidate}))
-    return None
-
-
-def is_folder_name(text):
-    """Return whether a name can be that of a student's folder as it stands."""
+def is_valid_student_id(text: str) -> bool:
+    """Return True if a text can be used, unchanged, as a student id and a folder name."""
     return (
         0 < len(text) <= 100
         and text.isprintable()
@@ -257,24 +179,74 @@ def is_folder_name(text):
     )
 
 
-def _names_of(person):
-    words = _folded(person.name).replace(",", " ").split()
+def _read_header(header: list[str]) -> tuple[str, dict[int, str]]:
+    """Return the kind of roster that has this header, and the field of each column it uses."""
+    lower = [cell.lower() for cell in header]
+    if {"id", "section"} <= set(lower) and {"student", "lastname"} & set(lower):
+        kind = "Canvas"
+    elif "identifier" in lower:
+        kind = "worksheet"
+    elif {"first name", "username"} & set(lower):
+        kind = "Moodle"
+    else:
+        kind = "own"
+    fields: dict[int, str] = {}
+    for at, cell in enumerate(lower):
+        field = FIELDS.get(cell)
+        if cell == "student":
+            field = "name" if kind == "Canvas" else "student"
+        elif cell == "id" and kind == "own":
+            field = "student"  # as in the file that `nbgrader db student import` reads
+        if field and field not in fields.values():
+            fields[at] = field
+    return kind, fields
+
+
+def _make_person(values: dict[str, str], kind: str) -> Person | None:
+    """Return the student in a row's values, or None if the row is not about a student."""
+    name = values.get("name", "")
+    if kind == "Canvas" and not values["canvas_id"]:
+        return None  # rows such as "Points Possible" and "Manual Posting"
+    if "participant_id" in values:
+        values["participant_id"] = re.sub(r"^.*?(\d*)$", r"\1", values["participant_id"])
+    if "," in name and not values.get("last_name"):
+        last, _, first = (part.strip() for part in name.partition(","))
+        values |= {"last_name": last, "first_name": first}
+    if not name:
+        values["name"] = f"{values.get('first_name', '')} {values.get('last_name', '')}".strip()
+    sortable_name = f"{values.get('last_name')}, {values.get('first_name')}"
+    if kind == "Canvas" and sortable_name == TEST_STUDENT:
+        return None
+    for field in ID_FIELDS:
+        value = values.get(field, "")
+        # The part before the @ is enough to tell students apart, and shorter in a folder name.
+        student = make_student_id(value.partition("@")[0])
+        if student:
+            is_given = field == "student" and is_valid_student_id(value)
+            return Person(**(values | {"student": value if is_given else student}))
+    return None
+
+
+def _name_variants(person: Person) -> set[str]:
+    """Return the forms in which a person's name may be written, as letters and digits only."""
+    words = _normalize(person.name).replace(",", " ").split()
     names = {person.student, person.login, person.email, person.email.partition("@")[0]}
     names |= {"".join(words), "".join(words[::-1]), "".join([*words[1:], *words[:1]])}
     names |= {"".join([*words[-1:], *words[:-1]])}
     names |= {person.first_name + person.last_name, person.last_name + person.first_name}
-    return {_letters(each) for each in names} - {""}
+    return {_letters(name) for name in names} - {""}
 
 
-def _folded(text):
+def _normalize(text: str) -> str:
+    """Return a text with case, Unicode compatibility forms and white space normalized."""
     return " ".join(unicodedata.normalize("NFKC", text).casefold().split())
 
 
-def _letters(text):
-    """Return what is left of a name without capitals, spaces and punctuation."""
-    return "".join(each for each in _folded(text) if _is_letter(each))
+def _letters(text: str) -> str:
+    """Return the letters and digits of a normalized text."""
+    return "".join(char for char in _normalize(text) if _is_letter(char))
 
 
-def _is_letter(each):
-    # Marks belong to the letters of many scripts.
-    return each.isalnum() or unicodedata.category(each).startswith("M")
+def _is_letter(char: str) -> bool:
+    """Return True for a letter, a digit, or a combining mark, which is part of a letter."""
+    return char.isalnum() or unicodedata.category(char).startswith("M")

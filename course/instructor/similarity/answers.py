@@ -7,7 +7,7 @@ from dataclasses import dataclass, field
 from pathlib import Path
 
 from course.instructor.collect import notebook_reader
-from course.instructor.collect import released as reference
+from course.instructor.collect import released_assignment as reference
 from course.instructor.course_dir import source_notebook
 from course.instructor.gradebook.scores import students_of
 
@@ -90,13 +90,13 @@ def read(root, name):
         If nobody has handed in or the assignment is not released.
     """
     students = students_of(root, "submitted", name)
-    (released,) = reference.read_references(root, [name])
+    (released,) = reference.read_releases(root, [name])
     works, problems = [], []
     for student in students:
         path = Path(root, "submitted", student, name, released.file_name)
         try:
             work = _work(student, path, released)
-        except (notebook_reader.CannotBeMended, OSError) as error:
+        except (notebook_reader.RepairError, OSError) as error:
             reason = getattr(error, "strerror", None) or error
             problems.append(f"{path} is left out, since {reason}: mend it, or ask for it anew.")
         else:
@@ -107,15 +107,15 @@ def read(root, name):
 def _work(student, path, released):
     status = path.lstat()
     if not stat.S_ISREG(status.st_mode):
-        raise notebook_reader.CannotBeMended("it is no plain file")
-    if status.st_size > notebook_reader.MAX_NOTEBOOK:
-        raise notebook_reader.CannotBeMended("it is too large")
+        raise notebook_reader.RepairError("it is no plain file")
+    if status.st_size > notebook_reader.MAX_NOTEBOOK_BYTES:
+        raise notebook_reader.RepairError("it is too large")
     content = path.read_bytes()
     notebook, _ = notebook_reader.parse(content)
     for cell in notebook["cells"]:
         # JSON may hold halves of characters, which no terminal and no page can show.
         cell["source"] = cell["source"][:LONGEST].encode(errors="replace").decode()
-    cells = reference.cells_of(notebook)
+    cells = reference.read_cells(notebook)
     texts = [(cell.cell_type, cell.text) for cell in cells]
     return Work(
         student, _parts(cells, released), _digest(content), _digest(json.dumps(texts).encode())

@@ -6,13 +6,14 @@ import json
 
 import pytest
 
-from course.instructor.collect import notebook_reader, repair
-from course.instructor.collect import released as reference
+from course.instructor.collect import notebook_reader
+from course.instructor.collect import notebook_repair
+from course.instructor.collect import released_assignment as reference
 from tests.instructor.collect.damages import KINDS, damage
 from tests.submissions import ROOT, solved
 
 ASSIGNMENTS = sorted(path.parent.name for path in ROOT.glob("source/*/*.ipynb"))
-REFERENCES = reference.read_references(ROOT, ASSIGNMENTS)
+REFERENCES = reference.read_releases(ROOT, ASSIGNMENTS)
 OF = {each.name: each for each in REFERENCES}
 ONE_OR_TWO = [*((kind,) for kind in KINDS), *itertools.combinations(KINDS, 2)]
 
@@ -31,8 +32,8 @@ def cells(notebook):
 def mended(content):
     """Return a file's notebook as `course collect` mends it, its assignment, and the notes."""
     notebook, notes = notebook_reader.parse(content)
-    found = reference.recognise(REFERENCES, reference.cells_of(notebook))
-    notebook, more = repair.mend(notebook, found)
+    found = reference.identify_assignment(REFERENCES, reference.read_cells(notebook))
+    notebook, more = notebook_repair.repair_notebook(notebook, found)
     return notebook, found.name, notes + more
 
 
@@ -83,7 +84,7 @@ def test_outputs_of_100_mb_are_left_out_and_everything_else_stays():
     content, _ = damage(whole, ())
     notebook, _, notes = mended(content)
     assert notes == ["100 MB of outputs left out"]
-    assert len(repair.dump(notebook)) < 2**20
+    assert len(notebook_repair.encode_notebook(notebook)) < 2**20
     assert cells(notebook) == cells(whole)
     code = [cell for cell in notebook["cells"] if cell["cell_type"] == "code"]
     assert "100 MB of outputs" in code[0]["outputs"][-1]["text"]
@@ -136,7 +137,7 @@ def test_two_different_answers_are_left_for_a_person(lost):
     twin["source"] = "".join(twin["source"]).replace("255", "256")
     whole["cells"].insert(place + 1, twin | {"id": "twin"})
     content, _ = damage(whole, lost)
-    with pytest.raises(notebook_reader.CannotBeMended) as caught:
+    with pytest.raises(notebook_reader.RepairError) as caught:
         mended(content)
     assert f"{place + 1}" in str(caught.value)
     assert "prepare_images" in str(caught.value)
@@ -169,7 +170,7 @@ def test_written_answers_among_added_text_are_not_guessed():
         "source": "Another text of the student's own.",
     }
     whole["cells"].insert(place, extra | {"id": "extra"})
-    with pytest.raises(notebook_reader.CannotBeMended, match="explain_cnn cannot be told"):
+    with pytest.raises(notebook_reader.RepairError, match="explain_cnn cannot be told"):
         mended(stripped(whole))
 
 
@@ -187,7 +188,7 @@ def test_written_answers_among_added_text_are_not_guessed():
     ],
 )
 def test_what_is_no_notebook_is_said(content, words):
-    with pytest.raises(notebook_reader.CannotBeMended, match=words):
+    with pytest.raises(notebook_reader.RepairError, match=words):
         notebook_reader.parse(content)
 
 

@@ -1,14 +1,14 @@
-"""The roster: files as platforms write them, and what is wrong with some."""
+"""Rosters as platforms and spreadsheets write them, and the errors in some of them."""
 
 import unicodedata
 
 import pytest
 
 from course.errors import CourseError
-from course.instructor.roster.roster import read, student_id
+from course.instructor.roster.roster import make_student_id, read_roster
 
-# A line of each kind, as the sources name the columns: Canvas, lib/gradebook_exporter.rb; Moodle,
-# the test of its grade/import/csv and, for the worksheet, mod/assign/gradingtable.php.
+# The column names come from the platforms' sources: lib/gradebook_exporter.rb of Canvas; the tests
+# of grade/import/csv of Moodle and, for the worksheet, its mod/assign/gradingtable.php.
 CANVAS = """\
 Student,ID,SIS User ID,SIS Login ID,Section,02-mnist (4711),Current Score
 ,,,,,Manual Posting,
@@ -17,7 +17,7 @@ Student,ID,SIS User ID,SIS Login ID,Section,02-mnist (4711),Current Score
 "Ross, Bob",102,S2,bob,Monday,,
 "Student, Test",999,,5f2c,Monday,,
 """
-NAMES_APART = """\
+CANVAS_SEPARATE_NAMES = """\
 LastName,FirstName,ID,SIS Login ID,Section,02-mnist (4711)
 Points Possible,,,,,20
 Lovelace,Ada,101,ada,Monday,
@@ -42,7 +42,7 @@ def roster(tmp_path):
     def make(content):
         path = tmp_path / "roster.csv"
         path.write_bytes(content.encode() if isinstance(content, str) else content)
-        return read(path)
+        return read_roster(path)
 
     return make
 
@@ -51,36 +51,36 @@ def roster(tmp_path):
     ("content", "kind", "students"),
     [
         (CANVAS, "Canvas", ["ada", "bob"]),
-        (NAMES_APART, "Canvas", ["ada"]),
+        (CANVAS_SEPARATE_NAMES, "Canvas", ["ada"]),
         (MOODLE, "Moodle", ["ada", "bob"]),
         (WORKSHEET, "worksheet", ["ada"]),
         (OWN, "own", ["ada", "bob"]),
-        ("id,last_name,first_name,email\nada,Lovelace,Ada,\n", "own", ["ada"]),  # nbgrader's
-        ("Identifier,Grade\nParticipant 7,\n", "worksheet", ["7"]),  # of an anonymous assignment
+        ("id,last_name,first_name,email\nada,Lovelace,Ada,\n", "own", ["ada"]),  # nbgrader's export
+        ("Identifier,Grade\nParticipant 7,\n", "worksheet", ["7"]),  # an anonymous assignment
     ],
 )
-def test_what_platforms_write_is_read_as_it_is(roster, content, kind, students):
+def test_exports_of_platforms_are_read_unchanged(roster, content, kind, students):
     found = roster(content)
     assert found.kind == kind
     assert [person.student for person in found] == students
     assert len(found) == len(found.rows) == len(students)
 
 
-def test_each_column_says_what_it_says(roster):
+def test_each_column_fills_its_field(roster):
     ada = next(iter(roster(CANVAS)))
     assert (ada.name, ada.first_name, ada.last_name) == ("Lovelace, Ada", "Ada", "Lovelace")
-    assert (ada.canvas, ada.sis, ada.login) == ("101", "S1", "ada")
+    assert (ada.canvas_id, ada.sis_id, ada.login) == ("101", "S1", "ada")
     assert ada.section == "Monday and Tuesday"
     ada = next(iter(roster(MOODLE)))
-    assert (ada.name, ada.sis, ada.email) == ("Ada Lovelace", "S1", "ada@example.org")
-    assert next(iter(roster(WORKSHEET))).moodle == "4711"
-    assert roster(CANVAS).points[5] == "20.00"
+    assert (ada.name, ada.sis_id, ada.email) == ("Ada Lovelace", "S1", "ada@example.org")
+    assert next(iter(roster(WORKSHEET))).participant_id == "4711"
+    assert roster(CANVAS).points_possible[5] == "20.00"
 
 
 @pytest.mark.parametrize("separator", [",", ";", "\t"])
 @pytest.mark.parametrize("encoding", ["utf-8", "utf-8-sig", "utf-16"])
 @pytest.mark.parametrize("end", ["\n", "\r\n"])
-def test_spreadsheets_may_write_it_anew(roster, separator, encoding, end):
+def test_a_roster_saved_by_a_spreadsheet_is_read(roster, separator, encoding, end):
     lines = [
         '"Points, if any";STUDENT;Name',
         '1;müller;"Müller; ""Mü"", Änne"',
@@ -99,17 +99,20 @@ def test_spreadsheets_may_write_it_anew(roster, separator, encoding, end):
 @pytest.mark.parametrize(
     ("content", "words"),
     [
-        ("", "is empty: its first line names the columns"),
-        ("colour,size\nred,1\n", "has no column that tells who is in the class"),
-        ("student,name\n", "has no student in it"),
-        ("student,name\nada,A\nbob,B\nADA,C\n", "has 'ADA' in the lines 2 and 4: give it a column"),
-        ("name,email\nA,x@a.org\nB,x@b.org\n", "has 'x' in the lines 2 and 3: give it a column"),
-        ("name\n***\n", "has nothing in line 2 that a folder could be called by"),
-        ("student,name\nj\xfcrgen,J\n".encode("latin-1"), "is no CSV file (it is not UTF-8)"),
-        ('student,name\nada,"Ada\n', "is no CSV file (unexpected end of data)"),
+        ("", "is empty: write the column names in its first line"),
+        ("color,size\nred,1\n", "has no column that identifies students"),
+        ("student,name\n", "has no students"),
+        ("student,name\nada,A\nbob,B\nADA,C\n", "has 'ADA' in lines 2 and 4: add a column"),
+        ("name,email\nA,x@a.org\nB,x@b.org\n", "has 'x' in lines 2 and 3: add a column"),
+        ("name\n***\n", "has no value in line 2 that can serve as a student id"),
+        (
+            "student,name\nj\xfcrgen,J\n".encode("latin-1"),
+            "is not a valid CSV file (it is not UTF-8)",
+        ),
+        ('student,name\nada,"Ada\n', "is not a valid CSV file (unexpected end of data)"),
     ],
 )
-def test_one_sentence_says_which_line_and_what_to_do(roster, content, words):
+def test_an_invalid_roster_is_one_sentence_with_the_line_and_the_remedy(roster, content, words):
     with pytest.raises(CourseError) as caught:
         roster(content)
     assert words in str(caught.value)
@@ -117,13 +120,13 @@ def test_one_sentence_says_which_line_and_what_to_do(roster, content, words):
     assert "\n" not in str(caught.value)
 
 
-def test_a_roster_that_is_not_there(tmp_path):
-    with pytest.raises(CourseError, match=r"class\.csv cannot be read \(No such file"):
-        read(tmp_path / "class.csv")
+def test_a_missing_roster_is_an_error(tmp_path):
+    with pytest.raises(CourseError, match=r"class\.csv \(No such file"):
+        read_roster(tmp_path / "class.csv")
 
 
 @pytest.mark.parametrize(
-    ("name", "said"),
+    ("name", "forms"),
     [
         ("Ada Lovelace", ["lovelaceada", "Lovelace, Ada", "ADA  lovelace", "lovelace ada"]),
         ("van der Berg, Ada", ["vanderbergada", "Ada van der Berg"]),
@@ -134,24 +137,24 @@ def test_a_roster_that_is_not_there(tmp_path):
         ("Straße, Ina", ["STRASSE INA"]),
     ],
 )
-def test_a_person_is_known_by_each_form_of_a_name(roster, name, said):
+def test_a_student_is_found_by_every_form_of_a_name(roster, name, forms):
     found = roster(f'student,name\ns1,"{name}"\ns2,Somebody Else\n')
-    for each in said:
-        assert [person.student for person in found.named(each)] == ["s1"], each
-    assert found.named("") == found.named("...") == []
+    for form in forms:
+        assert [person.student for person in found.find_by_name(form)] == ["s1"], form
+    assert found.find_by_name("") == found.find_by_name("...") == []
 
 
-def test_login_address_and_folder_are_names_too(roster):
+def test_a_student_is_found_by_login_email_address_and_id(roster):
     found = roster("student,name,login,email\ns1,Ada Lovelace,al99,countess@example.org\n")
     for each in ("s1", "AL99", "countess", "Countess@Example.org"):
-        assert [person.student for person in found.named(each)] == ["s1"]
-    assert [person.student for person in found.by(login=" AL99 ", student="S1")] == ["s1"]
-    assert found.by(login="al99", student="s2") == found.by(sis="") == []
+        assert [person.student for person in found.find_by_name(each)] == ["s1"]
+    assert [person.student for person in found.find(login=" AL99 ", student="S1")] == ["s1"]
+    assert found.find(login="al99", student="s2") == found.find(sis_id="") == []
 
 
-def test_two_of_one_name_are_both_found(roster):
+def test_two_students_with_the_same_name_are_both_found(roster):
     found = roster("student,name\nada1,Ada Lovelace\nada2,Ada Lovelace\n")
-    assert [person.student for person in found.named("Lovelace, Ada")] == ["ada1", "ada2"]
+    assert [person.student for person in found.find_by_name("Lovelace, Ada")] == ["ada1", "ada2"]
 
 
 @pytest.mark.parametrize(
@@ -168,6 +171,6 @@ def test_two_of_one_name_are_both_found(roster):
         ("--- // ", ""),
     ],
 )
-def test_any_name_makes_a_safe_folder(text, student):
-    assert student_id(text) == student
-    assert student_id(student) == student
+def test_every_name_gives_a_safe_student_id(text, student):
+    assert make_student_id(text) == student
+    assert make_student_id(student) == student

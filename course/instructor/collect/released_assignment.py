@@ -13,7 +13,7 @@ BINDS = re.compile(r"^(?:(?:def|class)[ \t]+(\w+)|(\w+)[ \t]*=(?!=))", re.M)
 
 
 @dataclass(frozen=True)
-class Cell:
+class NotebookCell:
     """A cell of a notebook, with what it can be known by.
 
     Attributes
@@ -50,7 +50,7 @@ class Cell:
 
 
 @dataclass(frozen=True)
-class Known(Cell):
+class ReleasedCell(NotebookCell):
     """A cell of the release.
 
     Attributes
@@ -69,7 +69,7 @@ class Known(Cell):
 
 
 @dataclass(frozen=True)
-class Reference:
+class ReleasedAssignment:
     """A release.
 
     Attributes
@@ -101,7 +101,7 @@ class Reference:
         return any(HANDS_IN_EVIDENCE in cell.source for cell in self.cells)
 
 
-def read_references(root, names):
+def read_releases(root, names):
     """Return the releases of assignments.
 
     Parameters
@@ -130,19 +130,19 @@ def read_references(root, names):
             )
         content = json.loads(notebooks[0].read_text(encoding="utf-8"))
         cells = [_known(place, cell) for place, cell in enumerate(content["cells"])]
-        found.append(Reference(name, notebooks[0].name, content["metadata"], cells))
+        found.append(ReleasedAssignment(name, notebooks[0].name, content["metadata"], cells))
     return found
 
 
-def cells_of(notebook):
+def read_cells(notebook):
     """Return the cells of a submitted notebook, which `reading.parse` has made plain."""
     return [
-        Cell(place, cell["cell_type"], cell["source"], _ids(cell), grade_id_of(cell))
+        NotebookCell(place, cell["cell_type"], cell["source"], _ids(cell), grade_id_of(cell))
         for place, cell in enumerate(notebook["cells"])
     ]
 
 
-def recognise(references, cells):
+def identify_assignment(references, cells):
     """Return the reference that a notebook's cells come from, or None if that cannot be told.
 
     Only what stands in a single release counts: all of them have a cell called `setup`.
@@ -176,7 +176,7 @@ def grade_id_of(cell):
 
 def _known(place, cell):
     described = cell["metadata"].get("nbgrader", {})
-    return Known(
+    return ReleasedCell(
         place,
         cell["cell_type"],
         "".join(cell["source"]),

@@ -5,16 +5,11 @@ from dataclasses import dataclass
 from pathlib import Path
 
 from course import packing
-from course.instructor.collect import (
-    attempts,
-    notebook_reader,
-    originals,
-    platform_names,
-    submitted_folder,
-)
-from course.instructor.collect.archives import printable, safe_name
-from course.instructor.collect.owner import Unknown, Whose, hints_of
-from course.instructor.collect.released import cells_of, recognise
+from course.instructor.collect import attempts, notebook_reader, originals, submitted_folder
+from course.instructor.collect import platform_file_names
+from course.instructor.collect.archive_reader import printable, safe_name
+from course.instructor.collect.submission_owner import UnknownOwnerError, OwnerResolver, hints_of
+from course.instructor.collect.released_assignment import read_cells, identify_assignment
 
 TAKEN, MENDED, SAME = "taken", "mended", "there already"
 OLDER, LEFT_OUT, FOR_A_PERSON = "older attempt", "left out", "for a person"
@@ -23,7 +18,7 @@ OTHER_ARCHIVES = {".rar", ".7z", ".tar", ".gz", ".tgz", ".xz", ".bz2"}
 
 
 @dataclass
-class Row:
+class FileResult:
     """What became of a file.
 
     Attributes
@@ -45,7 +40,7 @@ class Row:
     words: str = ""
 
 
-class Findings:
+class SubmissionFinder:
     """What was found; making it reads every file once.
 
     Parameters
@@ -76,7 +71,7 @@ class Findings:
         files = list(self._readable(originals.keep(path, folder)))
         tops = {file.parts[0] if len(file.parts) > 1 else "" for file, _ in files}
         common = tops.pop() if len(tops) == 1 and path.is_file() else ""
-        self.whose = Whose(roster, student, common)
+        self.whose = OwnerResolver(roster, student, common)
         self._sort(files)
         self._attach()
 
@@ -125,13 +120,13 @@ class Findings:
         return packing.read_manifest(inside)
 
     def _find_attempt(self, file, place, manifest):
-        origin = platform_names.origin_of(file.parts, self.names)
+        origin = platform_file_names.origin_of(file.parts, self.names)
         content = place.read_bytes()
         student = assignment = ""
         try:
             notebook, _ = notebook_reader.parse(content)
-            cells = cells_of(notebook)
-            reference = recognise(self.references, cells)
+            cells = read_cells(notebook)
+            reference = identify_assignment(self.references, cells)
             if reference is None:
                 words = "it is no notebook of " + (
                     self.references[0].name if len(self.references) == 1 else "this course"
@@ -140,7 +135,7 @@ class Findings:
                 return
             assignment = reference.name
             student = self.whose.of(origin, hints_of(file, reference, cells, manifest))
-        except (notebook_reader.CannotBeMended, Unknown) as error:
+        except (notebook_reader.RepairError, UnknownOwnerError) as error:
             self._leave(file, FOR_A_PERSON, str(error), student, assignment)
             return
         found = attempts.Attempt(
@@ -148,14 +143,14 @@ class Findings:
         )
         found.timestamp = origin.timestamp
         found.checksum = manifest.get("checksum") or ""
-        found.packed_at = platform_names.utc(manifest.get("packed_at", "").removesuffix(" UTC"))
+        found.packed_at = platform_file_names.utc(manifest.get("packed_at", "").removesuffix(" UTC"))
         found.notes = [printable(each)[:200] for each in manifest.get("problems", ())]
         self.attempts.append(found)
 
     def _attach(self):
         """Give evidence and times of handing in to the notebooks that they came with."""
         for file, place in self.beside:
-            origin = platform_names.origin_of(file.parts, self.names)
+            origin = platform_file_names.origin_of(file.parts, self.names)
             owners = [each for each in self.attempts if each.owns(file, origin)]
             if file.name == submitted_folder.TIMESTAMP:
                 self._attach_time(file, place, owners)
@@ -185,4 +180,4 @@ class Findings:
             self._leave(file, TAKEN, "evidence", *owners[0].key)
 
     def _leave(self, file, state, words, student="", assignment=""):
-        self.rows.append(Row(state, file.shown, student, assignment, words))
+        self.rows.append(FileResult(state, file.shown, student, assignment, words))

@@ -3,17 +3,17 @@
 import re
 
 from course.evidence.format import FOLDER
-from course.instructor.collect import platform_names
-from course.instructor.roster.roster import is_folder_name, student_id
+from course.instructor.collect import platform_file_names
+from course.instructor.roster.roster import is_valid_student_id, make_student_id
 
 STUDENT = re.compile(r"^student\s*=\s*(['\"])(?P<name>[^'\"\n]{1,100})\1", re.M)
 
 
-class Unknown(Exception):
+class UnknownOwnerError(Exception):
     """It cannot be told; the message is the reason."""
 
 
-class Whose:
+class OwnerResolver:
     """Says whose a file is.
 
     Parameters
@@ -55,8 +55,8 @@ class Whose:
     def _of_nbgrader(self, origin):
         people = self.roster.by(student=origin.student) if self.roster else []
         student = people[0].student if people else origin.student
-        if not is_folder_name(student):
-            raise Unknown(f"no folder can be called {student!r}: say whose it is by --student")
+        if not is_valid_student_id(student):
+            raise UnknownOwnerError(f"no folder can be called {student!r}: say whose it is by --student")
         return student
 
     def _of_platform(self, origin):
@@ -65,9 +65,9 @@ class Whose:
             names = [origin.name]
             if origin.platform == "Canvas" and origin.number != origin.name:
                 names.append(origin.number)
-            student = student_id("-".join(names))
+            student = make_student_id("-".join(names))
             if not student:
-                raise Unknown(f"{origin.name!r} makes no name of a folder: give a --roster")
+                raise UnknownOwnerError(f"{origin.name!r} makes no name of a folder: give a --roster")
             return student
         field = origin.platform.lower()
         people = self.roster.by(**{field: origin.number}) or self.roster.named(origin.name)
@@ -80,19 +80,19 @@ class Whose:
                 if people:
                     return self._only(people, hint)
             tried = f" ({', '.join(map(repr, hints[:3]))} is nobody's name)" if hints else ""
-            raise Unknown(f"whose it is cannot be told from the roster{tried}: say it by --student")
+            raise UnknownOwnerError(f"whose it is cannot be told from the roster{tried}: say it by --student")
         for hint in hints:
-            if hint != self.common and student_id(hint):
-                return student_id(hint)
-        raise Unknown("whose it is cannot be told: give a --roster, or say it by --student")
+            if hint != self.common and make_student_id(hint):
+                return make_student_id(hint)
+        raise UnknownOwnerError("whose it is cannot be told: give a --roster, or say it by --student")
 
     def _only(self, people, name):
         if len({each.student for each in people}) == 1:
             return people[0].student
         if people:
             who = " and ".join(each.student for each in people)
-            raise Unknown(f"{name!r} may be {who}: say whose it is by --student")
-        raise Unknown(f"nobody in the roster is called {name!r}: add a row, or use --student")
+            raise UnknownOwnerError(f"{name!r} may be {who}: say whose it is by --student")
+        raise UnknownOwnerError(f"nobody in the roster is called {name!r}: add a row, or use --student")
 
 
 def hints_of(file, reference, cells, manifest):
@@ -109,17 +109,17 @@ def hints_of(file, reference, cells, manifest):
     manifest : dict
         What the notebook's last cell has written, or empty.
     """
-    stem, _ = platform_names.plain_stem(file.name)
+    stem, _ = platform_file_names.plain_stem(file.name)
     hints = [
-        platform_names.beside(stem, reference.stem),
-        platform_names.beside(stem, reference.name),
+        platform_file_names.beside(stem, reference.stem),
+        platform_file_names.beside(stem, reference.name),
     ]
-    if platform_names.plain_stem(reference.file_name)[0].casefold() not in stem.casefold():
+    if platform_file_names.plain_stem(reference.file_name)[0].casefold() not in stem.casefold():
         hints.append(stem)
     for part in reversed(file.parts[:-1]):
-        folder = platform_names.plain_stem(part)[0] if part.lower().endswith(".zip") else part
+        folder = platform_file_names.plain_stem(part)[0] if part.lower().endswith(".zip") else part
         for known in (reference.name, reference.stem):
-            folder = platform_names.beside(folder, known) or folder
+            folder = platform_file_names.beside(folder, known) or folder
         hints.append(folder)
     said = [manifest.get("student")]
     said += [found["name"] for cell in cells if (found := STUDENT.search(cell.source))]

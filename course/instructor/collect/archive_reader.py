@@ -16,7 +16,7 @@ from dataclasses import dataclass, field
 from pathlib import Path, PurePosixPath
 
 from course.errors import CourseError
-from course.instructor.collect.notebook_reader import MAX_NOTEBOOK
+from course.instructor.collect.notebook_reader import MAX_NOTEBOOK_BYTES
 
 MAX_FILES = 50_000  # in what a platform hands out for a class
 MAX_FILES_OF_ONE = 500  # in an archive that a student has made
@@ -32,7 +32,7 @@ JUNK_FILES = {".DS_Store", "Thumbs.db", "desktop.ini", "Icon\r"}
 
 
 @dataclass
-class File:
+class SubmittedFile:
     """A file that was handed in.
 
     Attributes
@@ -122,7 +122,7 @@ def walk(path):
     else:
         when = path.stat().st_mtime
         name = unicodedata.normalize("NFC", path.name)
-        yield File((name,), (), modified=when, reader=lambda: _read_path(path))
+        yield SubmittedFile((name,), (), modified=when, reader=lambda: _read_path(path))
 
 
 def is_archive(name):
@@ -149,17 +149,17 @@ def _walk_folder(root):
     for path in sorted(root.rglob("*")):
         parts = tuple(unicodedata.normalize("NFC", p) for p in path.relative_to(root).parts)
         if path.is_symlink():
-            yield File(parts, parts[:-1], problem="it is a link to another file")
+            yield SubmittedFile(parts, parts[:-1], problem="it is a link to another file")
         elif path.is_dir():
             continue
         elif not path.is_file():
-            yield File(parts, parts[:-1], problem="it is no file")
+            yield SubmittedFile(parts, parts[:-1], problem="it is no file")
         elif is_archive(path.name):
             yield from _open_inner(
                 path, path.stat().st_size, parts, MAX_DEPTH, path.stat().st_mtime
             )
         else:
-            yield File(
+            yield SubmittedFile(
                 parts,
                 parts[:-1],
                 modified=path.stat().st_mtime,
@@ -168,8 +168,8 @@ def _walk_folder(root):
 
 
 def _read_path(path):
-    if path.stat().st_size > MAX_NOTEBOOK:
-        raise _Refused(f"it is larger than {MAX_NOTEBOOK // 2**20} MB")
+    if path.stat().st_size > MAX_NOTEBOOK_BYTES:
+        raise _Refused(f"it is larger than {MAX_NOTEBOOK_BYTES // 2**20} MB")
     return path.read_bytes()
 
 
@@ -178,7 +178,7 @@ def _open_inner(file, size, parts, depth, modified, total=MAX_TOTAL_OF_ONE):
     try:
         yield from _walk_archive(file, size, parts, MAX_FILES_OF_ONE, total, depth - 1, modified)
     except CourseError as error:
-        yield File(parts, parts[:-1], problem=str(error))
+        yield SubmittedFile(parts, parts[:-1], problem=str(error))
 
 
 def _walk_archive(file, size, outer, max_files, max_total, depth=MAX_DEPTH, modified=None):
@@ -207,7 +207,7 @@ def _member(archive, member, outer, depth, modified):
     parts = (*outer, *inner)
     container = outer or parts[:-1]
     # Two files of one archive in the same folder belong together; the folder says whose they are.
-    file = File(parts, container, bool(outer), _time_of(member) or modified, problem)
+    file = SubmittedFile(parts, container, bool(outer), _time_of(member) or modified, problem)
     file.reader = lambda: _read_member(archive, member)
     if problem or not is_archive(file.name) or file.is_junk:
         yield file
@@ -242,16 +242,16 @@ def _path_in(member):
         problem = "it is a link to another file" if stat.S_ISLNK(kind) else "it is no file"
     elif member.flag_bits & 1:
         problem = "it is encrypted: ask for it without a password"
-    elif member.file_size > MAX_NOTEBOOK:
-        problem = f"it would unpack to more than {MAX_NOTEBOOK // 2**20} MB"
+    elif member.file_size > MAX_NOTEBOOK_BYTES:
+        problem = f"it would unpack to more than {MAX_NOTEBOOK_BYTES // 2**20} MB"
     return parts or ("?",), problem
 
 
 def _read_member(archive, member):
     with archive.open(member) as stream:
-        content = stream.read(MAX_NOTEBOOK + 1)
-    if len(content) > MAX_NOTEBOOK:
-        raise _Refused(f"it unpacks to more than {MAX_NOTEBOOK // 2**20} MB")
+        content = stream.read(MAX_NOTEBOOK_BYTES + 1)
+    if len(content) > MAX_NOTEBOOK_BYTES:
+        raise _Refused(f"it unpacks to more than {MAX_NOTEBOOK_BYTES // 2**20} MB")
     return content
 
 

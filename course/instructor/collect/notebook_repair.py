@@ -4,14 +4,14 @@ import json
 import warnings
 from collections import Counter
 
-from course.instructor.collect import match_cells
-from course.instructor.collect.notebook_reader import CannotBeMended, valid_id
-from course.instructor.collect.released import cells_of
+from course.instructor.collect import cell_matching
+from course.instructor.collect.notebook_reader import RepairError, valid_id
+from course.instructor.collect.released_assignment import read_cells
 
 FORMAT = {"nbformat": 4, "nbformat_minor": 5}
 
 
-def mend(notebook, reference):
+def repair_notebook(notebook, reference):
     """Return a notebook that grading knows every cell of, and what was done to it.
 
     Parameters
@@ -33,10 +33,10 @@ def mend(notebook, reference):
     CannotBeMended
         If two cells may be the same answer.
     """
-    cells = cells_of(notebook)
-    found = match_cells.match(reference, cells)
+    cells = read_cells(notebook)
+    found = cell_matching.match(reference, cells)
     if found.problems:
-        raise CannotBeMended("; ".join(found.problems))
+        raise RepairError("; ".join(found.problems))
     known_at = {place: reference.cells[known] for known, place in found.pairs.items()}
     own_ids = {each for known in reference.cells for each in known.ids}
     mended, used = [], set()
@@ -51,7 +51,7 @@ def mend(notebook, reference):
     return content, _notes(found, reference) + _make_valid(content)
 
 
-def dump(notebook):
+def encode_notebook(notebook):
     """Return a notebook as the bytes of its file."""
     return (json.dumps(notebook, indent=1, ensure_ascii=False, sort_keys=True) + "\n").encode()
 
@@ -116,7 +116,7 @@ def _make_valid(content):
             cell["outputs"] = json.loads(json.dumps(safe_outputs(cell["outputs"])))
         cell.pop("attachments", None)
     if not is_valid(content):
-        raise CannotBeMended("it is no valid notebook")
+        raise RepairError("it is no valid notebook")
     return ["outputs that are none left out"]
 
 
@@ -124,7 +124,7 @@ def _notes(found, reference):
     needed = {known.place for known in reference.cells if known.is_needed}
     how = Counter(how for place, how in found.how.items() if place in needed)
     notes = []
-    lost = how.total() - how[match_cells.BY_GRADE_ID]
+    lost = how.total() - how[cell_matching.BY_GRADE_ID]
     if lost:
         ways = [f"{how[way]} by {way}" for way in WAYS if how[way]]
         notes.append(f"metadata of {lost} cells lost, found {', '.join(ways)}")
@@ -139,4 +139,4 @@ def _notes(found, reference):
     return notes
 
 
-WAYS = (match_cells.BY_ID, match_cells.BY_TEXT, match_cells.BY_NAME, match_cells.BY_POSITION)
+WAYS = (cell_matching.BY_ID, cell_matching.BY_TEXT, cell_matching.BY_NAME, cell_matching.BY_POSITION)
