@@ -1,8 +1,8 @@
-"""Building CNNs with Keras: what a notebook imports.
+"""Building CNNs with Keras: the package that notebooks import.
 
-A notebook opens with `run = course.setup(profile=profile, seed=seed)` and keeps the numbers that
-its lesson stands on with `course.record(test_accuracy=0.987)`. Nothing here imports Keras before
-it is needed, so that the command `course` starts at once.
+A notebook starts with `run = course.setup(profile=profile, seed=seed)` and records its results with
+`course.record`. Keras is imported only when it is needed, so that the command `course` starts at
+once.
 """
 
 from course.metrics import record

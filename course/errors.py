@@ -1,12 +1,12 @@
-"""The one exception that the course raises at its users."""
+"""The exception that the course raises for errors that its users can fix."""
 
 
 class CourseError(Exception):
-    """What a user can mend, in one sentence: what is wrong, where, and what to do.
+    """An error that a user can fix; one sentence says what is wrong, where, and what to do.
 
     Commands print the sentence and exit with 1. In a notebook, IPython calls
     `_render_traceback_` and shows the same sentence instead of a traceback.
     """
 
-    def _render_traceback_(self):
+    def _render_traceback_(self) -> list[str]:
         return [f"{type(self).__name__}: {self}"]

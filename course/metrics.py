@@ -1,9 +1,4 @@
-"""Metrics that a notebook records for whoever runs it headlessly.
-
-What kind of figure a metric is shows in what it is and what it is called: whole numbers follow from
-the structure and are always the same; fractions are measured and scatter; seconds, and what is
-counted a second, also depend on the machine, ratios of seconds a little.
-"""
+"""Metrics that a notebook records for headless runs, each with its kind."""
 
 import math
 import numbers
@@ -14,24 +9,41 @@ import numpy as np
 from course import session
 from course.errors import CourseError
 
-# An executed notebook carries its metrics in its own outputs, under this type; a front-end that
-# does not know the type shows the plain text beside it.
+# An executed notebook carries its metrics in its own outputs, under this media type; a front end
+# that does not know the type shows the plain text beside it.
 MIME_TYPE = "application/vnd.cnn-course.metrics+json"
-# The name under which learning curves stand among them.
-CURVES = "curves"
+# The kinds of metrics; a regression compares each kind differently.
+COUNT = "count"  # whole numbers that follow from the architecture: the same in every run
+MEASUREMENT = "measurement"  # varies with the seed
+ACCURACY = "accuracy"  # a fraction of a number of images; varies with the seed
+SECONDS = "seconds"  # also depends on the machine
+RATE = "rate"  # so much per second; also depends on the machine
+TIME_RATIO = "time ratio"  # of two times on one machine; depends little on which machine
 
 
-def record(*, curves=None, **metrics):
-    """Show metrics and keep them in the notebook's output.
+def record(*, accuracies=None, seconds=None, rates=None, time_ratios=None, curves=None, **metrics):
+    """Show metrics and save them, each with its kind, in the notebook's output.
+
+    Of accuracies, seconds, rates and time ratios, each argument is a dict of metric name to value;
+    a single value or a list is recorded under the name of the argument. A value is a number or a
+    list of numbers. NumPy and backend scalars become plain numbers, NaN and infinity become None.
 
     Parameters
     ----------
+    accuracies : dict, optional
+        Fractions of a number of images, as in `accuracies={"test_accuracy": 0.987}`.
+    seconds : dict, float, or list of float, optional
+        Durations.
+    rates : dict, optional
+        Values per second, such as images per second.
+    time_ratios : dict, optional
+        One duration divided by another.
     curves : dict, optional
-        Learning curves: name of a training to its history, which is a dict of one list a quantity
-        ("loss", "val_accuracy") with a number an epoch. The report draws them.
+        Learning curves: the name of a training run to its history, which is a dict with one list
+        per quantity ("loss", "val_accuracy") and one value per epoch. The report draws them.
     **metrics : int, float, or list of them
-        Names as in `record(parameters=1199882, test_accuracy=0.987)`. NumPy and backend scalars
-        are turned into plain numbers, NaN and infinity into None.
+        All others, as in `record(parameters=1199882, first_loss=2.3)`. Whole numbers are counts,
+        which must be the same in every run; other numbers are measurements.
 
     Raises
     ------
@@ -40,48 +52,58 @@ def record(*, curves=None, **metrics):
     """
     from IPython.display import display
 
-    plain = {name: _plain(name, value) for name, value in metrics.items()}
-    lines = [f"{name} = {text(value)}" for name, value in plain.items()]
-    if curves:
-        plain[CURVES] = {name: _plain_history(name, history) for name, history in curves.items()}
-        lines.append(f"curves of: {'; '.join(curves)}")
-    where = {MIME_TYPE: asdict(session.opened)} if session.opened else {}
-    content = {MIME_TYPE: plain, "text/plain": "\n".join(lines)}
+    values = {name: _plain(name, value) for name, value in metrics.items()}
+    kinds = {name: kind_of_value(value) for name, value in values.items()}
+    groups = {
+        ACCURACY: ("accuracies", accuracies),
+        SECONDS: ("seconds", seconds),
+        RATE: ("rates", rates),
+        TIME_RATIO: ("time_ratios", time_ratios),
+    }
+    for kind, (argument, group) in groups.items():
+        if group is not None:
+            named = group if isinstance(group, dict) else {argument: group}
+            values |= {name: _plain(name, value) for name, value in named.items()}
+            kinds |= dict.fromkeys(named, kind)
+    histories = {name: _plain_history(name, history) for name, history in (curves or {}).items()}
+    lines = [f"{name} = {text(value)}" for name, value in values.items()]
+    if histories:
+        lines.append(f"learning curves of: {'; '.join(histories)}")
+    recorded = {"values": values, "kinds": kinds, "curves": histories}
+    where = {MIME_TYPE: asdict(session.current_run)} if session.current_run else {}
+    content = {MIME_TYPE: recorded, "text/plain": "\n".join(lines)}
     display(content, metadata=where, raw=True)
 
 
-def kind(name, value):
-    """Return what kind of figure a metric is.
+def kind_of_value(value):
+    """Return the kind of a metric that is recorded by its own name.
 
     Parameters
     ----------
-    name : str
-        The metric's name.
     value : int, float, None, or list of them
-        As it was recorded.
 
     Returns
     -------
-    {"timing", "timing ratio", "structural", "measured"}
+    {"count", "measurement"}
     """
     values = value if isinstance(value, list) else [value]
-    if "second" in name:
-        return "timing ratio" if name.endswith(("ratio", "ratios")) else "timing"
-    return "structural" if all(isinstance(each, int) for each in values) else "measured"
+    return COUNT if all(isinstance(each, int) for each in values) else MEASUREMENT
 
 
-def _plain_history(name, history):
+def _plain_history(name: str, history: object) -> dict[str, list]:
+    """Return a training history as plain numbers."""
     if not isinstance(history, dict) or not all(
         isinstance(each, list) for each in history.values()
     ):
         raise CourseError(
-            f"the learning curves of {name!r} are no history: give a dict of one list a quantity,"
-            " as fit(...).history is."
+            f"the learning curves of {name!r} are not a history: give a dict with one list per"
+            " quantity, like fit(...).history."
         )
-    return {key: _plain(CURVES, values) for key, values in history.items()}
+    return {key: _plain("curves", values) for key, values in history.items()}
 
 
-def _plain(name, value):
+def _plain(name: str, value: object) -> "int | float | list | None":
+    """Return a value as JSON can hold it."""
     if isinstance(value, list | tuple):
         return [_plain(name, item) for item in value]
     if hasattr(value, "__array__") and tuple(getattr(value, "shape", ())) == ():
@@ -93,12 +115,22 @@ def _plain(name, value):
         )
     if isinstance(value, numbers.Integral):
         return int(value)
-    # JSON has no NaN and no infinity; None is what a regression reports as no number.
+    # JSON has no NaN and no infinity; a regression reports None as not a finite number.
     return float(value) if math.isfinite(value) else None
 
 
 def text(value):
-    """Return a recorded value as a person reads it."""
+    """Format a recorded value for people.
+
+    Parameters
+    ----------
+    value : int, float, None, or list of them
+
+    Returns
+    -------
+    str
+        Whole numbers with thousands separators, other numbers with four significant digits.
+    """
     if value is None:
         return "not a finite number"
     if isinstance(value, list):

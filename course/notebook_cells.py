@@ -1,57 +1,69 @@
-"""The text of a notebook's own cells, for tests that have a rule about how something is written."""
+"""The source code of a notebook's cells, for tests that check how code is written."""
 
 import ast
+from collections.abc import Callable
 
 from course.errors import CourseError
 
-_provided = None
+_lookup: Callable[[str], str | None] | None = None
 
 
-def provide(source_of):
-    """Take the texts of cells from a function of the grade id; grading does so."""
-    global _provided
-    _provided = source_of
+def set_source_lookup(lookup):
+    """Look up cells with a function instead of the notebook's history; grading calls this.
+
+    Parameters
+    ----------
+    lookup : callable
+        Takes a grade id and returns the cell's source code, or None.
+    """
+    global _lookup
+    _lookup = lookup
 
 
 def cell_source(grade_id):
-    """Return the text of a submitted cell.
+    """Return the source code of a cell.
 
     Parameters
     ----------
     grade_id : str
-        The cell's id in nbgrader, such as "conv2d". In the student's own notebook, where cells do
-        not know their ids, the cell run last that defines this name stands for it.
+        The cell's id in nbgrader, such as "conv2d". In a student's notebook, whose kernel does not
+        know these ids, it is the latest executed cell that defines a name equal to the id.
 
     Returns
     -------
     str
+        The cell's source code.
 
     Raises
     ------
     CourseError
         If there is no such cell.
     """
-    if _provided is not None:
-        source = _provided(grade_id)
+    if _lookup is not None:
+        source = _lookup(grade_id)
     else:
-        source = next(filter(lambda text: _defines(text, grade_id), reversed(_executed())), None)
+        sources = reversed(_executed_sources())
+        source = next((each for each in sources if _defines(each, grade_id)), None)
     if source is None:
-        raise CourseError(f"no cell that defines {grade_id} was run: run it, then this one again.")
+        raise CourseError(
+            f"no cell that defines {grade_id} has been run: run that cell, then run this one again."
+        )
     return source
 
 
-def _executed():
-    """Return the inputs of the running notebook, in the order in which they were run."""
+def _executed_sources() -> list[str]:
+    """Return the source code of the executed cells of the running notebook, in order."""
     from IPython import get_ipython
 
     shell = get_ipython()
     return list(shell.user_ns.get("In", ())) if shell else []
 
 
-def _defines(text, name):
+def _defines(source: str, name: str) -> bool:
+    """Return True if code assigns a name or defines a function or class of that name."""
     try:
-        tree = ast.parse(text)
-    except SyntaxError:  # a magic, for one
+        tree = ast.parse(source)
+    except SyntaxError:  # such as a magic command
         return False
     return any(
         (isinstance(node, ast.FunctionDef | ast.ClassDef) and node.name == name)

@@ -1,17 +1,35 @@
-"""Profiles: which data a notebook uses and how long it may train."""
+"""Profiles: the data that a notebook uses and the time that it may train."""
 
 from course.errors import CourseError
 
-# What each profile stands for, as `setup` prints it and as errors list it.
+# The description of each profile, as `setup` prints it.
 PROFILES = {
-    "smoke": "synthetic data, made from the seed; seconds",
-    "cpu": "real data, a part of it; minutes on a laptop",
-    "gpu": "real data, all of it; for a GPU",
+    "smoke": "synthetic data generated from the seed; takes seconds",
+    "cpu": "real data, or a subset of it; takes minutes on a laptop",
+    "gpu": "all of the real data; for a GPU",
 }
 
 
 def check_profile(name, origin="profile"):
-    """Return the name of a profile, or raise a CourseError that lists the known ones."""
+    """Return the name of a profile if it exists.
+
+    Parameters
+    ----------
+    name : str
+        Such as "cpu".
+    origin : str
+        The parameter or environment variable that holds the name; the error names it.
+
+    Returns
+    -------
+    str
+        The same name.
+
+    Raises
+    ------
+    CourseError
+        If there is no such profile.
+    """
     if name not in PROFILES:
         raise CourseError(
             f"{origin}={name!r} is not a profile: choose one of {', '.join(PROFILES)}."

@@ -1,4 +1,4 @@
-"""Opening a notebook: what `course.setup` settles, and the `Run` it returns."""
+"""The setup of a notebook: profile, seed, backend and device."""
 
 import logging
 import os
@@ -7,22 +7,22 @@ from dataclasses import dataclass
 from course.errors import CourseError
 from course.profiles import PROFILES, check_profile
 
-# The run that this process has opened last; what is recorded says where it was measured.
-opened = None
+# The latest run of this process; recorded metrics say where they were measured.
+current_run = None
 
 
 @dataclass(frozen=True)
 class Run:
-    """One run of a notebook, as `setup` settled it.
+    """The settings of one run of a notebook, as `setup` returns them.
 
     Attributes
     ----------
     profile : str
         One of `PROFILES`.
     seed : int
-        What every random number of the run starts from.
+        The seed of all random numbers.
     backend : str
-        The library that computes for Keras: "tensorflow", "jax" or "torch".
+        The library that Keras computes with: "tensorflow", "jax" or "torch".
     device : str
         "GPU" or "CPU".
     """
@@ -33,30 +33,41 @@ class Run:
     device: str
 
     def choose(self, *, smoke, cpu, gpu):
-        """Return the value for this run's profile."""
+        """Return the argument named after this run's profile.
+
+        Parameters
+        ----------
+        smoke, cpu, gpu
+            The value for each profile.
+
+        Returns
+        -------
+        object
+            One of the three.
+        """
         return {"smoke": smoke, "cpu": cpu, "gpu": gpu}[self.profile]
 
 
 def setup(profile=None, seed=0):
-    """Open a notebook: settle the profile, seed every random number, print where we are.
+    """Set up a notebook: choose the profile, seed all random numbers, print the settings.
 
     Parameters
     ----------
     profile : {"smoke", "cpu", "gpu"}, optional
-        None means the environment variable COURSE_PROFILE where it is set, else "gpu" where Keras
-        sees a GPU, else "cpu".
+        If None: the environment variable COURSE_PROFILE if it is set, else "gpu" if Keras finds a
+        GPU, else "cpu".
     seed : int
         Seeds Python, NumPy and the Keras backend.
 
     Returns
     -------
     Run
-        What was settled.
+        The settings.
 
     Raises
     ------
     CourseError
-        If there is no such profile or the seed is not a whole number of at least 0.
+        If there is no such profile, or the seed is not a whole number from 0 to 2**32 - 1.
     """
     if profile is not None:
         check_profile(profile)
@@ -67,17 +78,17 @@ def setup(profile=None, seed=0):
             f"seed={seed!r} is not a whole number from 0 to 4294967295: choose one, such as 0."
         )
 
-    # Keras takes seconds to import; a wrong argument should not cost them.
+    # Keras takes seconds to import: check the arguments first.
     import keras
 
     from course import datasets
 
     backend = keras.backend.backend()
-    device = _device(backend)
-    global opened
-    run = opened = Run(profile or device.lower(), seed, backend, device)
+    device = _detect_device(backend)
+    global current_run
+    run = current_run = Run(profile or device.lower(), seed, backend, device)
     keras.utils.set_random_seed(seed)
-    # A notebook trains several networks, which TensorFlow takes for a mistake and warns about.
+    # TensorFlow warns when a notebook trains several networks.
     logging.getLogger("tensorflow").setLevel(logging.ERROR)
     data = "synthetic" if run.profile == "smoke" else datasets.data_directory()
     print(f"Keras {keras.__version__} on {run.backend}, {device}")
@@ -87,9 +98,9 @@ def setup(profile=None, seed=0):
     return run
 
 
-def _device(backend):
-    """Return "GPU" where the backend computes on one, else "CPU"."""
-    # Each backend is asked itself: keras.distribution knows no torch.
+def _detect_device(backend: str) -> str:
+    """Return "GPU" if the backend computes on one, else "CPU"."""
+    # keras.distribution does not support torch, so ask each backend.
     if backend == "tensorflow":
         import tensorflow
 

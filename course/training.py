@@ -1,11 +1,12 @@
-"""Small helpers around training: timing, accuracy in inference mode, a table of results."""
+"""Helpers for training: a stopwatch, the accuracy of predictions, a table of results."""
 
 import textwrap
 import time
+from typing import Any
 
 import numpy as np
 
-LINE, TEXT, NARROW_TEXT = 100, 44, 28  # letters of a table's line and of a text in it
+MAX_WIDTH, TEXT_WIDTH, NARROW_TEXT_WIDTH = 100, 44, 28  # characters: of a table, of its texts
 
 
 class Stopwatch:
@@ -18,9 +19,9 @@ class Stopwatch:
 
     Examples
     --------
-    >>> with Stopwatch() as watch:
+    >>> with Stopwatch() as stopwatch:
     ...     pass
-    >>> watch.seconds < 1
+    >>> stopwatch.seconds < 1
     True
     """
 
@@ -35,12 +36,12 @@ class Stopwatch:
 
 
 def accuracy(probabilities, labels):
-    """Return the share of pictures whose most probable class is the right one.
+    """Return the fraction of images whose most probable class is the true class.
 
     Parameters
     ----------
     probabilities : array_like, shape (n, num_classes)
-        What `model.predict` returns.
+        The output of `model.predict`.
     labels : array_like of int, shape (n,)
         The true classes.
 
@@ -52,68 +53,72 @@ def accuracy(probabilities, labels):
     Raises
     ------
     ValueError
-        If the two do not belong together.
+        If the shapes do not match.
     """
     probabilities, labels = np.asarray(probabilities), np.asarray(labels)
     if probabilities.ndim != 2 or labels.shape != probabilities.shape[:1]:
         raise ValueError(
-            f"expected probabilities (n, num_classes) and labels (n,), got {probabilities.shape}"
-            f" and {labels.shape}: pass whole-number labels, not one-hot rows."
+            "expected probabilities of shape (n, num_classes) and labels of shape (n,), got"
+            f" {probabilities.shape} and {labels.shape}: pass integer labels, not one-hot vectors."
         )
     return float(np.mean(probabilities.argmax(axis=1) == labels))
 
 
 def results_table(rows):
-    """Return a text table of networks, one row each, for `print`.
+    """Format results as a text table for `print`, one row per network.
 
     Parameters
     ----------
     rows : list of dict
-        Column name to value; the columns are those of the first row. Names that end in "accuracy"
-        hold shares from 0 to 1 and are shown in percent.
+        Each maps column names to values; the columns are those of the first row. Values of columns
+        whose names end in "accuracy" are fractions and are shown as percentages.
 
     Returns
     -------
     str
-        The table, numbers aligned to the right, long texts broken into several lines.
+        The table. Numbers are aligned right, long texts are wrapped.
     """
     names = list(rows[0])
-    left = [isinstance(rows[0][name], str) for name in names]
-    # As it stands, with headings of several lines, and with narrow texts too: the first that fits.
-    for break_headings, letters in [(False, TEXT), (True, TEXT), (True, NARROW_TEXT)]:
-        head = [[name.split() if break_headings else [name] for name in names]]
-        body = [[_lines(_cell(name, row.get(name)), letters) for name in names] for row in rows]
-        head, body = _spread(head, at_bottom=True), _spread(body)
+    is_text = [isinstance(rows[0][name], str) for name in names]
+    # Use the first layout that fits: plain, with wrapped headings, with narrow texts too.
+    layouts = [(False, TEXT_WIDTH), (True, TEXT_WIDTH), (True, NARROW_TEXT_WIDTH)]
+    for wrap_headings, text_width in layouts:
+        head = _to_lines([[name.split() if wrap_headings else [name] for name in names]], True)
+        body = _to_lines(
+            [[_wrap(_format(name, row.get(name)), text_width) for name in names] for row in rows]
+        )
         widths = [max(map(len, column)) for column in zip(*head, *body, strict=True)]
-        if sum(widths) + 2 * (len(widths) - 1) <= LINE:
+        if sum(widths) + 2 * (len(widths) - 1) <= MAX_WIDTH:
             break
     lines = [
         "  ".join(
-            cell.ljust(width) if is_text else cell.rjust(width)
-            for cell, width, is_text in zip(line, widths, left, strict=True)
+            cell.ljust(width) if left else cell.rjust(width)
+            for cell, width, left in zip(line, widths, is_text, strict=True)
         ).rstrip()
         for line in head + body
     ]
     return "\n".join([*lines[: len(head)], "-" * max(map(len, lines)), *lines[len(head) :]])
 
 
-def _lines(text, letters):
-    return textwrap.wrap(text, letters, break_long_words=False) or [""]
+def _wrap(text: str, width: int) -> list[str]:
+    """Break a text into lines."""
+    return textwrap.wrap(text, width, break_long_words=False) or [""]
 
 
-def _spread(rows, at_bottom=False):
-    """Return the lines of rows whose cells have several, the missing ones empty."""
-    lines = []
+def _to_lines(rows: list[list[list[str]]], align_bottom: bool = False) -> list[tuple[str, ...]]:
+    """Split rows of multi-line cells into lines; cells with fewer lines are padded."""
+    lines: list[tuple[str, ...]] = []
     for cells in rows:
         height = max(map(len, cells))
-        room = [[""] * (height - len(cell)) for cell in cells]
-        pairs = zip(room, cells, strict=True)
-        cells = [empty + cell if at_bottom else cell + empty for empty, cell in pairs]
+        padding = [[""] * (height - len(cell)) for cell in cells]
+        pairs = zip(padding, cells, strict=True)
+        cells = [empty + cell if align_bottom else cell + empty for empty, cell in pairs]
         lines += zip(*cells, strict=True)
     return lines
 
 
-def _cell(name, value):
+def _format(name: str, value: Any) -> str:
+    """Format the value of a column."""
     if value is None:
         return "-"
     if isinstance(value, str):

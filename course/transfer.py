@@ -1,11 +1,13 @@
-"""Networks that begin with what another network has learned."""
+"""Transfer learning: pretrained weights, and splitting a network at its frozen layers."""
 
 import hashlib
+from pathlib import Path
+from typing import Any
 
-from course.datasets.download import find_or_fetch
+from course.datasets.download import find_or_download
 from course.errors import CourseError
 
-# The weights that keras.applications.VGG16 loads by itself, without the three dense layers; 59 MB.
+# The weights that keras.applications.VGG16 loads, without the three dense layers; 59 MB.
 # Source: K. Simonyan, A. Zisserman, "Very Deep Convolutional Networks for Large-Scale Image
 # Recognition" (2014), CC BY 4.0, ported by F. Chollet.
 VGG16_FILE = "vgg16_weights_tf_dim_ordering_tf_kernels_notop.h5"
@@ -16,29 +18,32 @@ VGG16_MD5 = "6d6bbae143d832006294945121d1f1fc"
 def vgg16_weights():
     """Return the path of VGG-16's ImageNet weights for `keras.applications.VGG16(weights=...)`.
 
+    The weights leave out the three dense layers (`include_top=False`).
+
     Returns
     -------
     str
-        A file in the data directory, downloaded (59 MB) if it is not there.
+        An HDF5 file in the data directory, downloaded (59 MB) if it is missing.
 
     Raises
     ------
     CourseError
-        If it is neither there nor to be had, or damaged.
+        If the file is missing and cannot be downloaded, or is damaged.
     """
-    instead = ', or choose data = "cifar10" at the top of the notebook'
-    path = find_or_fetch(VGG16_FILE, VGG16_ADDRESS, _download, instead)
-    # Keras would load what fits of a wrong file, or say something about HDF5.
+    alternative = ', or choose data = "cifar10" at the top of the notebook'
+    path = find_or_download(VGG16_FILE, VGG16_ADDRESS, _download, alternative)
+    # Of a wrong file Keras loads whatever fits, or raises an error about HDF5.
     if hashlib.md5(path.read_bytes()).hexdigest() != VGG16_MD5:
         raise CourseError(
-            f"{path} is damaged (it is not the file that Keras's makers published): delete it and"
-            " run this again, so that it is fetched anew."
+            f"{path} is damaged (it differs from the file that Keras publishes): delete it and run"
+            " this cell again to download it."
         )
     return str(path)
 
 
-def _download(folder):
-    import keras  # takes seconds, which only a download should cost
+def _download(folder: Path) -> Path:
+    """Download the weights into a folder and return the path of the file."""
+    import keras  # takes seconds to import
 
     path = keras.utils.get_file(
         VGG16_FILE, VGG16_ADDRESS, file_hash=VGG16_MD5, cache_dir=str(folder), cache_subdir=""
@@ -47,56 +52,56 @@ def _download(folder):
 
 
 def split_frozen(network):
-    """Split a network in front of the first layer that learns.
+    """Split a network before its first trainable layer.
 
-    What the layers before it give for a picture never changes; so it need be computed only once,
-    and the rest be trained on that.
+    The output of the frozen layers for an image never changes. It can be computed once, and the
+    other layers trained on it.
 
     Parameters
     ----------
     network : keras.Model
-        A chain of layers; a layer may itself be such a chain.
+        A chain of layers; a layer can itself be such a chain.
 
     Returns
     -------
-    frozen, learning : keras.Sequential
-        Both made of the network's own layers: what `learning` learns, `network` has learned too.
-        `learning` is compiled as the network is. Dropout and augmentation, which change from one
-        time to the next, count as the beginning of `learning`.
+    frozen, trainable : keras.Sequential
+        Both share their layers with the network, so training `trainable` also trains `network`.
+        `trainable` is compiled like the network. Layers that are random in training, such as
+        dropout and augmentation, count as trainable.
 
     Raises
     ------
     CourseError
-        If the network branches, or nothing of it is frozen, or everything.
+        If the network branches, or if none or all of its layers are frozen.
     """
     import keras
 
     chain = _chain(network)
-    first = next((place for place, layer in enumerate(chain) if _changes(layer)), len(chain))
+    first = next((index for index, layer in enumerate(chain) if _changes(layer)), len(chain))
     if first in (0, len(chain)):
         raise CourseError(
-            f"{'every' if first else 'not even the first'} layer is frozen: set trainable of the"
-            " first layers to False, and leave that of the last ones True."
+            f"{'every' if first else 'not even the first'} layer is frozen: set trainable to False"
+            " for the first layers only."
         )
     frozen = keras.Sequential([keras.Input(network.input_shape[1:]), *chain[:first]])
-    learning = keras.Sequential([keras.Input(frozen.output_shape[1:]), *chain[first:]])
+    trainable = keras.Sequential([keras.Input(frozen.output_shape[1:]), *chain[first:]])
     if network.compiled:
-        learning.compile(network.optimizer, network.loss, metrics=["accuracy"])
-    return frozen, learning
+        trainable.compile(network.optimizer, network.loss, metrics=["accuracy"])
+    return frozen, trainable
 
 
-def _changes(layer):
-    """Return whether what a layer gives for the same input may change in a training."""
-    # Dropout and augmentation draw random numbers, under one of these names.
-    draws = hasattr(layer, "seed_generator") or hasattr(layer, "generator")
-    return bool(layer.trainable_variables) or draws
+def _changes(layer: Any) -> bool:
+    """Return True if a layer's output for the same input can change during training."""
+    # Dropout and augmentation have a random generator under one of these names.
+    is_random = hasattr(layer, "seed_generator") or hasattr(layer, "generator")
+    return bool(layer.trainable_variables) or is_random
 
 
-def _chain(network):
-    """Return the layers of a network one after the other, those of networks in it included."""
+def _chain(network: Any) -> list[Any]:
+    """Return a network's layers in order, including those of nested networks."""
     import keras
 
-    layers = []
+    layers: list[Any] = []
     for layer in network.layers:
         if isinstance(layer, keras.Model):
             layers += _chain(layer)
@@ -104,7 +109,7 @@ def _chain(network):
             continue
         elif isinstance(getattr(layer, "input", None), list):
             raise CourseError(
-                f"the network branches: {layer.name} has several inputs. Only a chain can be split."
+                f"the network branches: {layer.name} has several inputs. Pass a chain of layers."
             )
         else:
             layers.append(layer)

@@ -11,7 +11,7 @@ MISTAKES = {64: "Biases alone."}
 
 
 class AlwaysEqual:
-    """A student's attempt to be right whatever is asked."""
+    """A student's object that equals everything."""
 
     def __eq__(self, other):
         return True
@@ -20,7 +20,7 @@ class AlwaysEqual:
 
 
 class CunningInt(int):
-    """Another: a number that lets every comparison pass."""
+    """A student's number that passes every comparison."""
 
     def __eq__(self, other):
         return True
@@ -53,7 +53,7 @@ class CunningInt(int):
         (checks.at_least, ("epochs", 12, 2), "epochs: 12 (at least 2)"),
     ],
 )
-def test_what_is_right_prints_one_line(check, arguments, line, capsys):
+def test_a_passed_check_prints_one_line(check, arguments, line, capsys):
     check(*arguments, hint="Not shown.")
     assert capsys.readouterr().out == f"ok: {line}\n"
 
@@ -66,7 +66,7 @@ def test_what_is_right_prints_one_line(check, arguments, line, capsys):
         ({"shape": [2, 3], "dtype": "float32"}, "images: [2, 3], float32"),
     ],
 )
-def test_a_right_array_prints_one_line(expected, line, capsys):
+def test_a_correct_array_prints_one_line(expected, line, capsys):
     checks.array("images", np.zeros((2, 3), "float32"), **expected)
     assert capsys.readouterr().out == f"ok: {line}\n"
 
@@ -110,10 +110,10 @@ def test_a_right_array_prints_one_line(expected, line, capsys):
         (checks.at_least, ("x", True, 0.5), "x: got True, expected at least 0.5."),
     ],
 )  # fmt: skip
-def test_what_is_wrong_says_what_came_what_was_expected_and_the_hint(check, arguments, sentence):
+def test_a_failed_check_says_what_it_got_what_it_expected_and_the_hint(check, arguments, sentence):
     with pytest.raises(CheckFailed) as failure:
-        check(*arguments, hint="The usual slip.")
-    assert str(failure.value) == f"{sentence} The usual slip."
+        check(*arguments, hint="The common mistake.")
+    assert str(failure.value) == f"{sentence} The common mistake."
     with pytest.raises(AssertionError) as failure:
         check(*arguments)
     assert str(failure.value) == sentence
@@ -126,13 +126,13 @@ def test_what_is_wrong_says_what_came_what_was_expected_and_the_hint(check, argu
         ({"dtype": "float32"}, "x: got values of type uint8, expected float32. Add an axis."),
     ],
 )
-def test_an_array_of_the_wrong_shape_or_type_is_told(expected, sentence):
+def test_an_array_of_the_wrong_shape_or_type_fails(expected, sentence):
     with pytest.raises(CheckFailed) as failure:
         checks.array("x", np.zeros((2, 3), "uint8"), **expected, hint="Add an axis.")
     assert str(failure.value) == sentence
 
 
-def test_equal_gives_the_reason_of_a_slip_in_place_of_the_expected_value():
+def test_equal_gives_the_reason_for_a_mistake_instead_of_the_expected_value():
     with pytest.raises(CheckFailed) as failure:
         checks.equal("total", np.int64(64), 18_496, hint="Unused.", mistakes=MISTAKES)
     assert str(failure.value) == "total: got 64. Biases alone."
@@ -157,7 +157,7 @@ def test_equal_gives_the_reason_of_a_slip_in_place_of_the_expected_value():
 def test_answer_never_reveals_the_expected_value(got, sentence):
     with pytest.raises(CheckFailed) as failure:
         checks.answer("total", got, 18_496, hint="Look again.", mistakes=MISTAKES)
-    assert str(failure.value) == sentence  # and so without 18,496
+    assert str(failure.value) == sentence  # which does not contain 18,496
 
 
 @pytest.mark.parametrize(
@@ -188,7 +188,7 @@ def test_a_long_value_is_cut_and_stays_on_one_line():
 
 
 @pytest.mark.slow
-def test_tensors_of_the_backend_pass_for_arrays():
+def test_tensors_of_the_backend_count_as_arrays():
     import keras
 
     ones = keras.ops.ones((2, 3))
@@ -199,10 +199,10 @@ def test_tensors_of_the_backend_pass_for_arrays():
 
 
 @pytest.mark.slow
-def test_a_tensor_without_numbers_fails_the_check_and_nothing_else():
+def test_a_symbolic_tensor_fails_the_check():
     import keras
 
-    # The slip: a layer's symbolic output handed in where model.predict(...) was asked for.
+    # The mistake: the output of a layer instead of that of model.predict(...).
     with pytest.raises(CheckFailed, match=r"^x: "):
         checks.array("x", keras.Input((3,)), dtype="float32")
 
@@ -234,7 +234,7 @@ def test_a_notebook_shows_one_line_and_no_traceback():
         "convolve = my_own(image)\nconvolve(2)",
     ],
 )
-def test_what_is_written_by_hand_passes(source, capsys):
+def test_code_without_library_convolutions_passes(source, capsys):
     checks.written_without("conv2d", source)
     assert capsys.readouterr().out == "ok: conv2d is written by hand\n"
 
@@ -257,18 +257,18 @@ def test_what_is_written_by_hand_passes(source, capsys):
         ('importlib.import_module("scipy")', "importlib.import_module"),
     ],
 )
-def test_what_computes_a_convolution_for_you_is_named(source, found):
+def test_the_library_function_that_computes_a_convolution_is_named(source, found):
     with pytest.raises(CheckFailed) as failed:
         checks.written_without("conv2d", source, hint="Write the loops.")
     assert str(failed.value) == f"conv2d: the cell uses {found}. Write the loops."
 
 
-def test_names_of_ones_own_choice_are_refused():
+def test_other_names_can_be_forbidden():
     with pytest.raises(CheckFailed, match=r"f: the cell uses numpy\.einsum\."):
         checks.written_without("f", "np.einsum('i,i', a, b)", names=["numpy.einsum"])
     checks.written_without("f", "np.einsum_path(a)", names=["numpy.einsum"])
 
 
-def test_a_text_that_is_no_python_is_a_sentence():
+def test_code_that_is_not_valid_python_fails_with_a_sentence():
     with pytest.raises(CheckFailed, match=r"f: line 2 of the cell is not valid Python\."):
         checks.written_without("f", "x = 1\n%matplotlib inline")

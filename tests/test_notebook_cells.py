@@ -1,4 +1,4 @@
-"""The text of a submitted cell, in a student's own notebook and in grading."""
+"""The source code of a cell, in a student's notebook and during grading."""
 
 import pytest
 from IPython.core.interactiveshell import InteractiveShell
@@ -9,7 +9,7 @@ from course.errors import CourseError
 
 @pytest.fixture
 def notebook(monkeypatch):
-    """Return a function that runs a cell in a notebook of its own."""
+    """Return a function that runs a cell in a new notebook."""
     shell = InteractiveShell()
     monkeypatch.setattr("IPython.get_ipython", lambda: shell)
     yield lambda source: shell.run_cell(source, store_history=True, silent=False)
@@ -28,34 +28,36 @@ def test_the_cell_that_defines_the_name_is_found(notebook, source):
     assert cell_source("conv2d") == source
 
 
-def test_the_last_run_counts(notebook):
+def test_the_latest_execution_counts(notebook):
     notebook("answer = 1")
     notebook("answer = 2")
     notebook("y = answer")
     assert cell_source("answer") == "answer = 2"
 
 
-def test_cells_that_are_no_python_are_passed_over(notebook):
+def test_cells_that_are_not_valid_python_are_skipped(notebook):
     notebook("answer = 1")
-    notebook("%matplotlib inline\nanswer = 2" if False else "answer = = 2")
+    notebook("answer = = 2")
     assert cell_source("answer") == "answer = 1"
 
 
-def test_a_cell_that_was_not_run_is_asked_for(notebook):
+def test_a_cell_that_was_not_run_is_an_error(notebook):
     notebook("x = 1")
-    with pytest.raises(CourseError, match="no cell that defines answer was run: run it"):
+    with pytest.raises(
+        CourseError, match="no cell that defines answer has been run: run that cell"
+    ):
         cell_source("answer")
 
 
-def test_outside_of_a_notebook_there_is_none():
-    with pytest.raises(CourseError, match="run it"):
+def test_outside_a_notebook_no_cell_is_found():
+    with pytest.raises(CourseError, match="run that cell"):
         cell_source("answer")
 
 
-def test_grading_provides_the_texts_by_grade_id(notebook, monkeypatch):
-    monkeypatch.setattr(notebook_cells, "_provided", None)
+def test_grading_looks_up_cells_by_grade_id(notebook, monkeypatch):
+    monkeypatch.setattr(notebook_cells, "_lookup", None)
     notebook("answer = 1")
-    notebook_cells.provide({"answer": "answer = 2"}.get)
+    notebook_cells.set_source_lookup({"answer": "answer = 2"}.get)
     assert cell_source("answer") == "answer = 2"
     with pytest.raises(CourseError, match="no cell that defines other"):
         cell_source("other")

@@ -25,7 +25,7 @@ def python(code, **environment):
     return done.stdout.splitlines()
 
 
-def some_numbers():
+def random_numbers():
     import keras
 
     return random.random(), np.random.rand(), float(keras.random.normal(()))
@@ -38,7 +38,7 @@ def test_setup_prints_four_lines_and_returns_the_run(capsys):
     first, *rest = capsys.readouterr().out.splitlines()
     assert re.fullmatch(rf"Keras 3\.[\d.]+ on {run.backend}, {run.device}", first)
     assert rest == [
-        "profile  smoke: synthetic data, made from the seed; seconds",
+        "profile  smoke: synthetic data generated from the seed; takes seconds",
         "data     synthetic",
         "seed     3",
     ]
@@ -49,13 +49,13 @@ def test_setup_seeds_python_numpy_and_the_backend():
     numbers = []
     for seed in (7, 7, 8):
         course.setup(profile="smoke", seed=seed)
-        numbers.append(some_numbers())
+        numbers.append(random_numbers())
     assert numbers[0] == numbers[1]
     assert all(a != b for a, b in zip(numbers[0], numbers[2], strict=True))
 
 
 @pytest.mark.slow
-def test_the_variable_settles_the_profile_where_the_argument_does_not(
+def test_the_environment_variable_sets_the_profile_unless_the_argument_does(
     monkeypatch, capsys, tmp_path
 ):
     monkeypatch.setenv("COURSE_DATA_DIR", str(tmp_path))
@@ -83,7 +83,7 @@ def test_without_a_gpu_the_profile_is_cpu_on_every_backend(backend, monkeypatch)
 
 
 @pytest.mark.parametrize("profile", PROFILES)
-def test_choose_returns_the_value_of_the_profile(profile):
+def test_choose_returns_the_value_for_the_profile(profile):
     run = course.Run(profile, 0, "tensorflow", "CPU")
     assert run.choose(smoke="smoke", cpu="cpu", gpu="gpu") == profile
     with pytest.raises(TypeError, match="gpu"):
@@ -102,14 +102,14 @@ def test_an_unknown_profile_is_an_error_that_lists_the_known_ones(name):
 
 
 @pytest.mark.parametrize("name", ["huge", ""])
-def test_an_unknown_profile_in_the_variable_is_told_by_the_variables_name(name, monkeypatch):
+def test_the_error_for_an_unknown_profile_in_the_variable_names_the_variable(name, monkeypatch):
     monkeypatch.setenv("COURSE_PROFILE", name)
     with pytest.raises(CourseError, match=f"^COURSE_PROFILE='{name}' is not a profile: choose"):
         course.setup()
 
 
 @pytest.mark.parametrize("seed", [-1, 2**32, 1.0, "0", None, True, float("nan")])
-def test_a_seed_that_is_no_whole_number_is_an_error(seed):
+def test_a_seed_that_is_not_a_whole_number_is_an_error(seed):
     with pytest.raises(CourseError) as error:
         course.setup(profile="smoke", seed=seed)
     assert str(error.value) == (
@@ -117,7 +117,7 @@ def test_a_seed_that_is_no_whole_number_is_an_error(seed):
     )
 
 
-def test_neither_importing_the_course_nor_a_wrong_argument_costs_the_import_of_keras():
+def test_neither_the_import_of_course_nor_a_wrong_argument_imports_keras():
     lines = python(
         "import sys, course\n"
         "for arguments in ({'profile': 'huge'}, {'seed': -1}):\n"

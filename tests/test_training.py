@@ -9,39 +9,39 @@ PROBABILITIES = [[0.7, 0.2, 0.1], [0.1, 0.2, 0.7], [0.4, 0.5, 0.1], [0.3, 0.3, 0
 
 
 def test_a_stopwatch_measures_the_seconds_of_its_block():
-    watch = Stopwatch()
+    stopwatch = Stopwatch()
     start = time.perf_counter()
-    with watch:
+    with stopwatch:
         time.sleep(0.05)
-        assert watch.seconds == 0
-    assert 0.05 <= watch.seconds <= time.perf_counter() - start
+        assert stopwatch.seconds == 0
+    assert 0.05 <= stopwatch.seconds <= time.perf_counter() - start
 
 
-def test_a_stopwatch_measures_a_block_that_fails_and_lets_the_error_through():
-    watch = Stopwatch()
-    with pytest.raises(KeyError), watch:
+def test_a_stopwatch_measures_a_failing_block_and_reraises_the_error():
+    stopwatch = Stopwatch()
+    with pytest.raises(KeyError), stopwatch:
         time.sleep(0.01)
         raise KeyError
-    assert watch.seconds >= 0.01
+    assert stopwatch.seconds >= 0.01
 
 
-def test_a_stopwatch_starts_anew_for_each_block():
-    watch = Stopwatch()
-    with watch:
+def test_a_stopwatch_restarts_for_each_block():
+    stopwatch = Stopwatch()
+    with stopwatch:
         time.sleep(0.2)
-    with watch:
+    with stopwatch:
         pass
-    assert watch.seconds < 0.2
+    assert stopwatch.seconds < 0.2
 
 
 @pytest.mark.parametrize(
-    ("labels", "share"), [([0, 2, 1, 2], 1), ([0, 2, 1, 0], 0.75), ([1, 1, 2, 0], 0)]
+    ("labels", "fraction"), [([0, 2, 1, 2], 1), ([0, 2, 1, 0], 0.75), ([1, 1, 2, 0], 0)]
 )
-def test_accuracy_is_the_share_of_pictures_whose_likeliest_class_is_right(labels, share):
+def test_accuracy_is_the_fraction_of_images_whose_most_probable_class_is_right(labels, fraction):
     result = accuracy(np.array(PROBABILITIES), np.array(labels, dtype="uint8"))
-    assert result == share
+    assert result == fraction
     assert type(result) is float
-    assert accuracy(PROBABILITIES, labels) == share
+    assert accuracy(PROBABILITIES, labels) == fraction
 
 
 @pytest.mark.parametrize(
@@ -51,14 +51,14 @@ def test_accuracy_is_the_share_of_pictures_whose_likeliest_class_is_right(labels
         (PROBABILITIES, [0, 2, 1], r"\(4, 3\) and \(3,\)"),
         ([0, 2, 1, 2], [0, 2, 1, 2], r"\(4,\) and \(4,\)"),
     ],
-    ids=["one-hot", "too few labels", "classes in place of probabilities"],
+    ids=["one-hot", "too few labels", "classes instead of probabilities"],
 )
 def test_accuracy_refuses_labels_that_do_not_fit(probabilities, labels, shapes):
-    with pytest.raises(ValueError, match=f"got {shapes}: pass whole-number labels, not one-hot"):
+    with pytest.raises(ValueError, match=f"got {shapes}: pass integer labels, not one-hot"):
         accuracy(probabilities, labels)
 
 
-def test_a_results_table_aligns_names_to_the_left_and_numbers_to_the_right():
+def test_a_results_table_aligns_names_left_and_numbers_right():
     table = results_table(
         [
             {"network": "linear", "parameters": 7_850, "seconds": 3.21, "test accuracy": 0.9012},
@@ -73,11 +73,11 @@ def test_a_results_table_aligns_names_to_the_left_and_numbers_to_the_right():
     ]
 
 
-def test_a_results_table_ignores_columns_that_the_first_row_lacks():
+def test_a_results_table_ignores_columns_missing_from_the_first_row():
     assert "seconds" not in results_table([{"network": "a"}, {"network": "b", "seconds": 1.0}])
 
 
-def test_a_results_table_breaks_long_texts_between_words():
+def test_a_results_table_wraps_long_texts_between_words():
     words = " ".join(f"layer({number})" for number in range(12))
     table = results_table([{"network": "a", "seconds": 1.0, "words": words}, {"network": "b"}])
     lines = table.splitlines()
@@ -87,7 +87,7 @@ def test_a_results_table_breaks_long_texts_between_words():
     assert lines[5] == "b              -  -"
 
 
-def test_a_results_table_breaks_its_headings_where_it_is_too_wide():
+def test_a_results_table_wraps_its_headings_if_it_is_too_wide():
     row = {"network": "a", "validation accuracy": 0.5, "seconds": 1.0}
     assert results_table([row]).splitlines()[0] == "network  validation accuracy  seconds"
     lines = results_table([row | {f"loss number {n}": 0.25 for n in range(6)}]).splitlines()

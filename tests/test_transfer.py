@@ -1,4 +1,4 @@
-"""Networks that begin with what another has learned: splitting them, and VGG-16's weights."""
+"""Splitting networks at their frozen layers, and the weights of VGG-16."""
 
 import hashlib
 
@@ -13,7 +13,7 @@ from tests.datasets import CLOSED_PORT, serve_bytes
 
 
 def network(trainable=(False, False, True)):
-    """Return a compiled network of a base with two convolutions and a head in one dense layer."""
+    """Return a compiled network: a base of two convolutions and a head with one dense layer."""
     base = keras.Sequential(
         [
             keras.Input((8, 8, 1)),
@@ -35,44 +35,44 @@ def names(part):
     return [layer.name for layer in part.layers]
 
 
-def pictures(count=6):
+def images(count=6):
     return np.random.default_rng(0).normal(size=(count, 8, 8, 1)).astype("float32")
 
 
-def test_a_network_is_split_where_learning_begins():
-    frozen, learning = transfer.split_frozen(network((False, True, True)))
+def test_a_network_is_split_before_its_first_trainable_layer():
+    frozen, trainable = transfer.split_frozen(network((False, True, True)))
     assert names(frozen) == ["one", "pool"]
-    assert names(learning)[0] == "two" and names(learning)[-1] == "dense"
+    assert names(trainable)[0] == "two" and names(trainable)[-1] == "dense"
 
 
-def test_both_parts_in_a_row_say_what_the_network_says():
+def test_both_parts_in_sequence_predict_what_the_network_predicts():
     whole = network((False, True, True))
-    frozen, learning = transfer.split_frozen(whole)
-    said = learning.predict(frozen.predict(pictures(), verbose=0), verbose=0)
-    assert np.allclose(said, whole.predict(pictures(), verbose=0), atol=1e-6)
+    frozen, trainable = transfer.split_frozen(whole)
+    predicted = trainable.predict(frozen.predict(images(), verbose=0), verbose=0)
+    assert np.allclose(predicted, whole.predict(images(), verbose=0), atol=1e-6)
 
 
-def test_what_one_part_learns_the_network_has_learned():
+def test_training_the_second_part_trains_the_network():
     whole = network((False, True, True))
-    frozen, learning = transfer.split_frozen(whole)
+    frozen, trainable = transfer.split_frozen(whole)
     before = [np.array(weight) for weight in whole.get_weights()]
-    halfway, labels = frozen.predict(pictures(), verbose=0), np.tile([0, 1], 3)
-    learning.fit(halfway, labels, epochs=2, verbose=0)
+    features, labels = frozen.predict(images(), verbose=0), np.tile([0, 1], 3)
+    trainable.fit(features, labels, epochs=2, verbose=0)
     after = whole.get_weights()
-    moved = [not np.array_equal(*pair) for pair in zip(before, after, strict=True)]
-    assert moved == [False, False, True, True, True, True]
+    changed = [not np.array_equal(*pair) for pair in zip(before, after, strict=True)]
+    assert changed == [False, False, True, True, True, True]
     assert np.allclose(
-        learning.predict(halfway, verbose=0), whole.predict(pictures(), verbose=0), atol=1e-6
+        trainable.predict(features, verbose=0), whole.predict(images(), verbose=0), atol=1e-6
     )
 
 
-def test_dropout_begins_the_second_part_even_where_all_before_is_frozen():
-    frozen, learning = transfer.split_frozen(network((False, False, True)))
+def test_the_second_part_starts_with_dropout_if_all_layers_before_it_are_frozen():
+    frozen, trainable = transfer.split_frozen(network((False, False, True)))
     assert names(frozen)[:3] == ["one", "pool", "two"]
-    assert type(learning.layers[0]).__name__ == "Dropout"
+    assert type(trainable.layers[0]).__name__ == "Dropout"
 
 
-def test_augmentation_begins_the_second_part():
+def test_the_second_part_starts_with_augmentation():
     whole = keras.Sequential(
         [
             keras.Input((8, 8, 3)),
@@ -82,9 +82,9 @@ def test_augmentation_begins_the_second_part():
             layers.Dense(1),
         ]
     )
-    frozen, learning = transfer.split_frozen(whole)
+    frozen, trainable = transfer.split_frozen(whole)
     assert [type(layer).__name__ for layer in frozen.layers] == ["Rescaling"]
-    assert not learning.compiled
+    assert not trainable.compiled
 
 
 @pytest.mark.parametrize(
@@ -95,7 +95,7 @@ def test_a_network_without_two_parts_is_refused(trainable, sentence):
     base = keras.Sequential([keras.Input((4,)), layers.Dense(3), layers.Dense(2), layers.Dense(1)])
     for layer, flag in zip(base.layers, trainable, strict=True):
         layer.trainable = flag
-    with pytest.raises(CourseError, match=f"{sentence} is frozen: set trainable of the first"):
+    with pytest.raises(CourseError, match=f"{sentence} is frozen: set trainable to False"):
         transfer.split_frozen(base)
 
 
@@ -104,13 +104,13 @@ def test_a_network_that_branches_is_refused():
     joined = layers.Add(name="joined")([layers.Dense(3)(inputs), layers.Dense(3)(inputs)])
     whole = keras.Model(inputs, layers.Dense(1)(joined))
     whole.layers[1].trainable = False
-    with pytest.raises(CourseError, match=r"branches: joined has several inputs\. Only a chain"):
+    with pytest.raises(CourseError, match=r"branches: joined has several inputs\. Pass a chain"):
         transfer.split_frozen(whole)
 
 
 @pytest.fixture
 def directory(tmp_path, monkeypatch):
-    """An empty data directory, and no way to the weights."""
+    """An empty data directory; the weights cannot be downloaded."""
     monkeypatch.setenv("COURSE_DATA_DIR", str(tmp_path))
     monkeypatch.setattr(transfer, "VGG16_ADDRESS", CLOSED_PORT)
     monkeypatch.delenv("http_proxy", raising=False)
@@ -119,7 +119,7 @@ def directory(tmp_path, monkeypatch):
 
 
 def test_the_weights_are_downloaded_once_and_checked(directory, monkeypatch):
-    body = b"weights of a kind"
+    body = b"some weights"
     with serve_bytes() as start:
         monkeypatch.setattr(transfer, "VGG16_ADDRESS", start(body)[0])
         monkeypatch.setattr(transfer, "VGG16_MD5", hashlib.md5(body).hexdigest())
@@ -129,24 +129,24 @@ def test_the_weights_are_downloaded_once_and_checked(directory, monkeypatch):
     assert [each.name for each in directory.iterdir()] == [transfer.VGG16_FILE]
 
     (directory / transfer.VGG16_FILE).write_bytes(body[:5])
-    with pytest.raises(CourseError, match=r"is damaged .*: delete it and run this again"):
+    with pytest.raises(CourseError, match=r"is damaged .*: delete it and run this cell again"):
         transfer.vgg16_weights()
 
 
-def test_other_weights_than_the_known_ones_are_not_kept(directory, monkeypatch):
+def test_weights_with_another_hash_are_not_saved(directory, monkeypatch):
     with serve_bytes() as start:
-        monkeypatch.setattr(transfer, "VGG16_ADDRESS", start(b"others")[0])
+        monkeypatch.setattr(transfer, "VGG16_ADDRESS", start(b"other weights")[0])
         with pytest.raises(CourseError, match="could not be downloaded"):
             transfer.vgg16_weights()
     assert not list(directory.iterdir())
 
 
-def test_without_network_the_other_source_is_offered(directory):
+def test_without_a_network_connection_the_other_source_is_suggested(directory):
     with pytest.raises(CourseError, match='or choose data = "cifar10" at the top of the notebook'):
         transfer.vgg16_weights()
 
 
-def test_the_file_is_the_one_that_keras_itself_would_load():
+def test_the_file_is_the_one_that_keras_loads():
     source = keras.src.applications.vgg16
     assert source.WEIGHTS_PATH_NO_TOP == transfer.VGG16_ADDRESS
     import inspect

@@ -14,7 +14,7 @@ from pathlib import Path
 import numpy as np
 
 from course.datasets.cifar10 import CIFAR10_NAMES, load_cifar10
-from course.datasets.download import find_or_fetch
+from course.datasets.download import find_or_download
 from course.datasets.synthetic.scenes import synthetic_scenes
 from course.errors import CourseError
 
@@ -57,9 +57,9 @@ def cats_and_dogs(source, seed=0):
     """
     if source == "photos":
         instead = ', or choose data = "cifar10" at the top of the notebook'
-        return find_or_fetch(PHOTOS, PHOTOS_ADDRESS, _download, instead)
+        return find_or_download(PHOTOS, PHOTOS_ADDRESS, _download, instead)
     if source == "cifar10":
-        return find_or_fetch("cifar10_cats_and_dogs", None, _write_cifar10)
+        return find_or_download("cifar10_cats_and_dogs", None, _write_cifar10)
     if source == "synthetic":
         if seed not in _drawn:
             _drawn[seed] = tempfile.TemporaryDirectory(prefix="cats-and-dogs-")

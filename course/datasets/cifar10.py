@@ -9,7 +9,7 @@ from pathlib import Path
 
 import numpy as np
 
-from course.datasets.download import find_or_fetch, read_arrays
+from course.datasets.download import find_or_download, read_arrays
 from course.datasets.synthetic.scenes import synthetic_scenes
 from course.profiles import check_profile
 
@@ -52,7 +52,7 @@ def load_cifar10(profile="cpu", seed=0):
     if profile == "smoke":
         # The test pictures need a seed of their own, and one that no training pictures have.
         return synthetic_scenes(SMOKE_TRAIN, seed), synthetic_scenes(SMOKE_TEST, [seed, 1])
-    path = find_or_fetch("cifar10.npz", ADDRESS, _download)
+    path = find_or_download("cifar10.npz", ADDRESS, _download)
     (x_train, y_train), (x_test, y_test) = read_arrays(path, (32, 32, 3), label_shape=(1,))
     return (x_train, y_train[:, 0]), (x_test, y_test[:, 0])
 

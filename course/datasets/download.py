@@ -38,7 +38,7 @@ def data_directory():
     return Path(os.environ.get(variable) or default).expanduser() / "cnn-course"
 
 
-def find_or_fetch(name, address, make, instead=""):
+def find_or_download(name, address, make, instead=""):
     """Return the path of a data set's file or folder, which is fetched if it is not there yet.
 
     Parameters

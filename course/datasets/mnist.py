@@ -6,7 +6,7 @@ Recognition", Proceedings of the IEEE 86 (1998); the file is the one that Keras 
 
 from pathlib import Path
 
-from course.datasets.download import find_or_fetch, read_arrays
+from course.datasets.download import find_or_download, read_arrays
 from course.datasets.synthetic.digits import synthetic_digits
 from course.profiles import check_profile
 
@@ -48,7 +48,7 @@ def load_mnist(profile="cpu", seed=0):
             synthetic_digits(SMOKE_TRAIN, seed, SMOKE_SHIFT),
             synthetic_digits(SMOKE_TEST, [seed, 1], SMOKE_SHIFT),
         )
-    return read_arrays(find_or_fetch("mnist.npz", ADDRESS, _download), image_shape=(28, 28))
+    return read_arrays(find_or_download("mnist.npz", ADDRESS, _download), image_shape=(28, 28))
 
 
 def _download(folder):

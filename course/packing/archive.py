@@ -104,7 +104,7 @@ def _is_plain(path):
 def _describe(assignment, shell):
     from course import __version__
 
-    run = session.opened
+    run = session.current_run
     student = shell.user_ns.get("student") if shell else None
     described = {"assignment": assignment, "student": student if isinstance(student, str) else ""}
     described |= {

@@ -3,6 +3,8 @@
 import itertools
 import json
 
+from course.notebook_headings import section_headings
+
 TEXT_STUB = "*Write your answer here.*"
 CODE_STUB = "raise NotImplementedError("
 CODE_HINT = "# Your code here"
@@ -129,13 +131,8 @@ def _is_open(cell):
 
 
 def _heading(cells, place):
-    """Return the nearest heading at or above a cell."""
-    for cell in reversed(cells[: place + 1]):
-        if cell.get("cell_type") == "markdown":
-            lines = [line for line in cell["source"].splitlines() if line.startswith("#")]
-            if lines:
-                return lines[-1].strip("# ")
-    return "the first cells"
+    """Return the heading that a cell is under."""
+    return section_headings(cells)[place] or "the first cells"
 
 
 def _named(cells, place):

@@ -28,7 +28,7 @@ class StudentError(Exception):
 def serve(sock, limits):
     """Answer messages until the other side is gone."""
     side = GraderSide(sock, limits)
-    execute.stop_writing()
+    execute.discard_output()
     while True:
         header, blocks = messages.receive(sock, 2**62)
         side.answer(header, blocks)
@@ -40,7 +40,7 @@ class GraderSide:
     def __init__(self, sock, limits):
         self.sock = sock
         self.limits = limits
-        self.namespace = execute.start()
+        self.namespace = execute.initialize_kernel()
         self.cell_stream = None
 
     def answer(self, header, blocks):
@@ -59,7 +59,7 @@ class GraderSide:
         if "sources" in header:
             from course import notebook_cells
 
-            notebook_cells.provide(header["sources"].get)
+            notebook_cells.set_source_lookup(header["sources"].get)
         printed = self.cell_stream = Heard(
             header["name"], header["source"], self.limits.output_kb * 1024
         )
@@ -79,7 +79,7 @@ class GraderSide:
     def ask(self, header, blocks=()):
         """Send a question to the student's kernel and return the answer."""
         # An interrupt in between would leave an answer on the way, to be taken for the next order.
-        with execute.in_one_piece():
+        with execute.uninterruptible():
             messages.send(self.sock, {"op": "ask", "question": header}, blocks)
             answer, blocks = messages.receive(self.sock, 2**62)
         if "gone" in answer:
