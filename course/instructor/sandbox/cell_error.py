@@ -1,0 +1,45 @@
+"""The error of a cell, as plain data that can cross between processes."""
+
+from dataclasses import asdict, dataclass
+from typing import Any
+
+STOPPED = "Stopped"
+
+
+@dataclass(frozen=True)
+class CellError:
+    """An error that a cell raised, or the reason why it was stopped.
+
+    `lines` are line numbers of the cell from the outermost stack frame inwards, since one of its
+    lines may have called another; `source_line` is the text of the last. `in_cell` is true if the
+    cell itself raised the error, not something that it called. `parts` are the parts of a failed
+    check's message, of which a student may not see all. `from_student` marks a message that
+    student code wrote: it can contain what a test passed in.
+    """
+
+    class_name: str
+    message: str
+    lines: tuple[int, ...] = ()
+    source_line: str = ""
+    in_cell: bool = False
+    parts: dict[str, str] | None = None
+    from_student: bool = False
+
+    @property
+    def line(self) -> int | None:
+        """The innermost of the cell's line numbers, if any is known."""
+        return self.lines[-1] if self.lines else None
+
+    @classmethod
+    def stopped(cls, message: str) -> "CellError":
+        """Return the error of a cell that was stopped or not run."""
+        return cls(STOPPED, message)
+
+    def to_dict(self) -> dict[str, Any]:
+        """Return the error as a JSON object."""
+        return asdict(self)
+
+    @classmethod
+    def from_dict(cls, fields: dict[str, Any]) -> "CellError":
+        """Return the error that `to_dict` described; not for data from a student's process."""
+        return cls(**fields | {"lines": tuple(fields["lines"])})
