@@ -13,7 +13,7 @@ import argparse
 import statistics
 from pathlib import Path
 
-from course.instructor.regression.run_store import kept_runs
+from course.instructor.regression.run_store import load_all
 from course.training import results_table
 
 NAMES = ("I", "II", "III", "IV", "V", "VI", "VII")
@@ -61,7 +61,7 @@ def main(arguments=None):
     parser.add_argument("--profile", default="gpu")
     given = parser.parse_args(arguments)
     found = {"plain": [], "fast": []}
-    for run in kept_runs(given.runs):
+    for run in load_all(given.runs):
         folder = Path(run.notebook).parent.name
         if run.assignment == "06-dropout-batchnorm" and run.profile == given.profile:
             for recipe, runs in found.items():

@@ -7,7 +7,7 @@ from nbconvert.exporters import Exporter
 from nbgrader import utils
 
 from course.instructor import pages
-from course.instructor.feedback import render as feedback_text
+from course.instructor.feedback import cell_renderer as feedback_text
 from course.instructor.grading import telling
 from course.instructor.grading.submission import GRADING_NOTE
 from course.notebook_headings import section_headings
@@ -169,7 +169,7 @@ def _reasons(cell):
     if cell.cell_type != "code" or utils.is_solution(cell):
         nothing = not cell.metadata.nbgrader.get("comment")
         return [{"subject": "There is no answer, or none that counts."}] if nothing else []
-    said = telling.said(cell.outputs)
+    said = telling.student_view(cell.outputs)
     if said.get("reason"):
         # Of a submission that was not graded, a note says it once.
         is_said = any(each.get("ename") == "NotGraded" for each in cell.outputs)

@@ -15,17 +15,17 @@ from pathlib import Path
 from course.errors import CourseError
 from course.files import write_atomically
 from course.instructor.regression.claims import parse
-from course.instructor.regression.compare import (
+from course.instructor.regression.verdicts import (
     Verdict,
-    edges,
-    judge,
-    judge_lesson,
-    not_compared,
-    with_ratios,
+    band_limits,
+    judge_metric,
+    judge_claim,
+    reason_not_compared,
+    with_time_ratios,
 )
-from course.instructor.regression.measure import changes, k_of, measure
+from course.instructor.regression.band_measurement import band_changes, deviations_per_band, measure_bands
 
-FILE = Path("tests", "regression", "bands.toml")
+BANDS_PATH = Path("tests", "regression", "bands.toml")
 HEAD = """\
 # What the solution notebooks measure, and how far that may scatter. `course run --update-bands`
 # writes this file; `lessons` and `sources` are written by a person, and kept; comments are not.
@@ -59,7 +59,7 @@ class Bands:
                 for lesson in table.get("lessons", []):
                     parse(lesson)
                 for name, band in table.get("bands", {}).items():
-                    edges(name, band)
+                    band_limits(name, band)
         except FileNotFoundError:
             return {}
         except (OSError, ValueError, KeyError, TypeError, AttributeError) as error:
@@ -86,15 +86,15 @@ class Bands:
         """
         table = self.of(run)
         bands = table.get("exact", {}) | table.get("bands", {})
-        metrics = with_ratios(run.metrics)
+        metrics = with_time_ratios(run.metrics)
         found = []
         for name in dict.fromkeys([*metrics, *bands]):
-            why = not_compared(name, run, table.get("measured", {}))
+            why = reason_not_compared(name, run, table.get("measured", {}))
             if why and name in metrics:
                 single = metrics[name] if isinstance(metrics[name], float) else None
                 found.append(Verdict(name, "not compared", single, reason=why))
             elif not why:
-                found += judge(name, metrics, bands.get(name))
+                found += judge_metric(name, metrics, bands.get(name))
         if run.profile == "gpu" and run.device == "CPU":
             reason = "the gpu profile ran without a GPU: course doctor gpu says what is missing"
             found.append(Verdict("device", "outside", reason=reason))
@@ -103,7 +103,7 @@ class Bands:
                 reason = f"the learning curves of {name} hold what is no number"
                 found.append(Verdict(f"curves of {name}", "not finite", reason=reason))
         for lesson in table.get("lessons", []):
-            found.append(judge_lesson(lesson, run.metrics))
+            found.append(judge_claim(lesson, run.metrics))
         return found
 
     def update(self, runs, command):
@@ -130,11 +130,11 @@ class Bands:
         # A person may have written a lesson while hours of measuring went by.
         self._tables = self._read()
         before = self.of(first)
-        exact, bands = measure(runs)
+        exact, bands = measure_bands(runs)
         measured = {
             "date": max(run.finished for run in runs)[:10],
             "seeds": len(runs),
-            "k": k_of(len(runs)),
+            "k": deviations_per_band(len(runs)),
             "backend": first.backend,
             "device": first.device or "CPU",
             "seconds": round(statistics.mean(run.seconds for run in runs)),
@@ -147,7 +147,7 @@ class Bands:
         table |= {name: before[name] for name in ("lessons", "sources") if name in before}
         self._tables.setdefault(first.assignment, {})[first.setting] = table
         self._write()
-        return changes(before, table)
+        return band_changes(before, table)
 
     def _write(self):
         lines = [HEAD]

@@ -10,12 +10,12 @@ import time
 from pathlib import Path
 
 from course.instructor.sandbox import forkserver_client
-from course.instructor.sandbox.kernel_client import KernelGone
+from course.instructor.sandbox.kernel_client import KernelEnded
 
 WAIT_SECONDS = 0.5
 
 
-def present():
+def visible_gpus():
     """Return the numbers of the GPUs that may be used here, as texts.
 
     CUDA_VISIBLE_DEVICES decides where it is set, else nvidia-smi is asked.
@@ -31,7 +31,7 @@ def present():
 
 
 @contextlib.contextmanager
-def one(share=1):
+def reserve_gpu(share=1):
     """Take a GPU, as soon as one is free on this machine.
 
     It is a lock on a file, so that two commands, or two workers of a cluster, do not share one
@@ -47,7 +47,7 @@ def one(share=1):
     dict of str
         What the run's environment has to say of it; empty where there is no GPU.
     """
-    numbers = present()
+    numbers = visible_gpus()
     if not numbers:
         yield {}
         return
@@ -59,7 +59,7 @@ def one(share=1):
                         yield _environment(number, share)
                         return
         time.sleep(WAIT_SECONDS)
-    raise KernelGone("this was stopped")
+    raise KernelEnded("this was stopped")
 
 
 @contextlib.contextmanager

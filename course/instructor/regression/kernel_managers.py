@@ -6,12 +6,12 @@ from pathlib import Path
 from jupyter_client.manager import AsyncKernelManager
 
 from course.instructor.sandbox import bubblewrap
-from course.instructor.sandbox.jupyter import WarmKernelManager
+from course.instructor.sandbox.jupyter import ForkserverKernelManager
 
 _ordinary = set()  # the managers of ordinary kernels that live
 
 
-def manager_class(environment):
+def kernel_manager_class(environment):
     """Return the class of the kernel manager of one run.
 
     Parameters
@@ -28,7 +28,7 @@ def manager_class(environment):
     """
     # torch looks for GPUs when it is imported; what is forked afterwards cannot use them.
     warm = bubblewrap.is_linux() and environment.get("KERAS_BACKEND") != "torch"
-    base = WarmKernelManager if warm else AsyncKernelManager
+    base = ForkserverKernelManager if warm else AsyncKernelManager
 
     class Manager(base):
         peak_megabytes = None
@@ -58,8 +58,8 @@ def manager_class(environment):
     return Manager
 
 
-def end_ordinary():
-    """End every ordinary kernel; those that are forked end with their zygote."""
+def kill_ordinary_kernels():
+    """End every ordinary kernel; those that are forked end with their forkserver."""
     for manager in list(_ordinary):
         process = getattr(manager.provisioner, "process", None)
         if process:

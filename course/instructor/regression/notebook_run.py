@@ -1,4 +1,4 @@
-"""Running a solution notebook headlessly with papermill, and what came of it."""
+"""Executes one solution notebook headlessly with papermill and reads what it recorded."""
 
 import json
 import logging
@@ -6,9 +6,11 @@ import os
 import re
 import tempfile
 import time
+from collections.abc import Callable
 from dataclasses import asdict, dataclass, field
 from datetime import datetime
 from pathlib import Path
+from typing import Any
 
 import papermill
 from jupyter_client.kernelspec import NoSuchKernel
@@ -17,145 +19,107 @@ from papermill.exceptions import PapermillExecutionError
 
 from course.experiments.store import FOLDER as RESULTS
 from course.instructor.regression import gpus
-from course.instructor.regression.environment import data_files, machine
-from course.instructor.regression.kernel_managers import manager_class
+from course.instructor.regression.kernel_managers import kernel_manager_class
+from course.instructor.regression.provenance import data_file_digests, machine_description
 from course.instructor.sandbox.execute import printable
-from course.instructor.sandbox.kernel_client import KernelGone
-from course.instructor.sandbox.messages import WireError
-from course.metrics import CURVES, MIME_TYPE
+from course.instructor.sandbox.kernel_client import KernelEnded
+from course.instructor.sandbox.messages import MessageError
+from course.metrics import MIME_TYPE, kind_of_value
+from course.notebook_headings import section_headings
 
-# Seconds a cell, for the notebook whose training hangs; the whole of a gpu profile takes less.
-CELL_TIMEOUT = 3600
-# What is raised where a kernel does not start, does not answer or dies, or the disk is full.
-GIVES_UP = (
-    CellTimeoutError, DeadKernelError, KernelGone, NoSuchKernel, OSError, RuntimeError, WireError,
-)  # fmt: skip
-# What papermill logs of a failed run stands in our sentence about it.
+# A limit for a notebook whose training hangs; a whole run in the gpu profile takes less.
+CELL_TIMEOUT_SECONDS = 3600
+# Raised if a kernel does not start, does not respond or dies, or the disk is full.
+KERNEL_FAILURES = (
+    CellTimeoutError,
+    DeadKernelError,
+    KernelEnded,
+    MessageError,
+    NoSuchKernel,
+    OSError,
+    RuntimeError,
+)
+PEAK_MEMORY = "peak_memory_mb"  # a metric that the run adds to those of the notebook
+MEMORY = "memory"  # its kind
+# Our own error message says what papermill logs about a failed run.
 logging.getLogger("papermill").setLevel(logging.CRITICAL)
 
 
 @dataclass
 class NotebookRun:
-    """One headless run of a solution notebook.
-
-    Attributes
-    ----------
-    assignment, profile, backend : str
-        What ran, on which data, on which Keras backend.
-    seed : int
-        The seed that was injected.
-    others : dict
-        Further parameters that were injected.
-    seconds : float
-        Wall time of the whole run, kernel start included.
-    error : str or None
-        One sentence that names the failed cell, or None.
-    metrics : dict
-        What the notebook recorded, by name, and peak_memory_mb.
-    curves : dict
-        Learning curves: name of a training to its history.
-    device : str
-        "CPU", "GPU", or "" where the notebook did not get as far as to say so.
-    versions : dict
-        Of Python, Keras and its backend.
-    machine, data : str
-        Processor and cores; which data there was.
-    digest : str
-        Tells whether notebook, course, versions or parameters have changed since.
-    finished : str
-        When, as ISO 8601.
-    notebook : str
-        Path of the executed notebook.
-    """
+    """One headless run of a solution notebook; saved as metrics.json."""
 
     assignment: str
     profile: str
     backend: str
     seed: int
-    others: dict = field(default_factory=dict)
-    seconds: float = 0.0
-    error: str | None = None
-    metrics: dict = field(default_factory=dict)
-    curves: dict = field(default_factory=dict)
-    device: str = ""
-    versions: dict = field(default_factory=dict)
+    extra_parameters: dict[str, Any] = field(default_factory=dict)  # injected, besides these
+    seconds: float = 0.0  # wall time, kernel start included
+    error: str | None = None  # one sentence that names the failed cell
+    metrics: dict[str, Any] = field(default_factory=dict)  # recorded values by name
+    kinds: dict[str, str] = field(default_factory=dict)  # the kind of each metric
+    curves: dict[str, dict[str, list]] = field(default_factory=dict)  # name to training history
+    device: str = ""  # "CPU", "GPU", or "" if the notebook failed before `course.setup`
+    versions: dict[str, str] = field(default_factory=dict)
     machine: str = ""
-    data: str = ""
-    digest: str = ""
-    finished: str = ""
-    notebook: str = ""
+    data: str = ""  # which data files were used
+    digest: str = ""  # changes if notebook, imported code, versions or parameters change
+    finished: str = ""  # ISO 8601
+    notebook: str = ""  # path of the executed notebook
 
     @property
-    def setting(self):
-        """What decides which bands count: the profile and parameters that are no seed."""
-        return " ".join([self.profile, *(f"{name}={self.others[name]}" for name in self.others)])
+    def setting(self) -> str:
+        """The profile and every extra parameter: each setting has its own bands."""
+        return " ".join([self.profile, *self._assignments()])
 
     @property
-    def folder_name(self):
-        """Name of the folder that the run is kept in, below its assignment's."""
-        others = [f"{name}={value}" for name, value in self.others.items()]
-        words = [self.profile, f"seed{self.seed}", self.backend, *others]
-        return re.sub(r"[^\w.=-]+", "_", "-".join(words))[:120]
+    def folder_name(self) -> str:
+        """Name of the run's folder inside the folder of its assignment."""
+        parts = [self.profile, f"seed{self.seed}", self.backend, *self._assignments()]
+        return re.sub(r"[^\w.=-]+", "_", "-".join(parts))[:120]
+
+    def _assignments(self) -> list[str]:
+        """Return the extra parameters as NAME=VALUE."""
+        return [f"{name}={value}" for name, value in self.extra_parameters.items()]
+
+    def kind_of(self, metric: str) -> str:
+        """Return the kind of a metric; without a recorded kind, the one that its value implies."""
+        return self.kinds.get(metric) or kind_of_value(self.metrics.get(metric))
 
 
 @dataclass(frozen=True)
 class Job:
-    """A run that is to be done; plain data, so that it can be sent to another machine.
+    """A run to be done, as plain data that can be sent to another machine."""
 
-    Attributes
-    ----------
-    run : dict
-        The `NotebookRun` as far as it is known.
-    source : str
-        Path of the source notebook.
-    text : str
-        Its content, for a machine that does not have the file.
-    folder : str or None
-        Where the run leaves its files; None: nowhere, the executed notebook is sent back.
-    threads : int or None
-        How many threads each of the backend's pools may have; None leaves it to the backend.
-    share_gpu : int
-        How many runs may have the same GPU.
-    """
-
-    run: dict
-    source: str
-    text: str
-    folder: str | None
-    threads: int | None = None
-    share_gpu: int = 1
+    run: dict[str, Any]  # the `NotebookRun` as far as it is known
+    source: str  # path of the source notebook
+    text: str  # its content, for a machine that does not have the file
+    folder: str | None  # where the run writes its files; None: a temporary folder
+    threads: int | None = None  # per thread pool of the backend; None: the backend decides
+    runs_per_gpu: int = 1
 
     @property
-    def parameters(self):
-        """What is injected into the notebook."""
+    def parameters(self) -> dict[str, Any]:
+        """The parameters that are injected into the notebook."""
         chosen = {"profile": self.run["profile"], "seed": self.run["seed"]}
-        return chosen | self.run["others"]
+        return chosen | self.run["extra_parameters"]
 
     @property
-    def code_cells(self):
-        """How many cells there are to execute, the injected one included."""
+    def code_cells(self) -> int:
+        """The number of cells to execute, the injected one included."""
         cells = json.loads(self.text)["cells"]
         return 1 + sum(cell["cell_type"] == "code" for cell in cells)
 
 
-def execute(job, on_cell=None):
-    """Execute a job's notebook.
+def execute(
+    job_fields: dict[str, Any], on_cell: Callable[[], object] | None = None
+) -> tuple[dict[str, Any], str]:
+    """Execute a `Job`, given as a dict; return the finished `NotebookRun` as a dict, and the text.
 
-    Parameters
-    ----------
-    job : dict
-        A `Job` as a dict.
-    on_cell : callable, optional
-        Called after each cell that was executed.
-
-    Returns
-    -------
-    run : dict
-        The finished `NotebookRun`; a failed cell is in `error`, not raised.
-    executed : str
-        The executed notebook as text, as far as it got.
+    The text is the executed notebook up to the failed cell, if any; a failure is not raised, but
+    stored as the run's `error`. `on_cell` is called after each executed cell.
     """
-    job = Job(**job)
+    job = Job(**job_fields)
     run = NotebookRun(**job.run)
     if job.folder:
         return _execute(job, run, Path(job.source), Path(job.folder), on_cell)
@@ -165,16 +129,19 @@ def execute(job, on_cell=None):
         return _execute(job, run, source, Path(folder), on_cell)
 
 
-def _execute(job, run, source, folder, on_cell):
+def _execute(
+    job: Job, run: NotebookRun, source: Path, folder: Path, on_cell: Callable[[], object] | None
+) -> tuple[dict[str, Any], str]:
+    """Execute a job's notebook in a folder."""
     executed = folder / Path(job.source).name
     if source.read_text(encoding="utf-8") != job.text:
         run.error = f"{source.name} was changed while the command ran: run it again"
         return asdict(run), job.text
-    # What an earlier run has trained takes no memory now.
+    # With networks that an earlier run has trained, the peak memory is not comparable.
     trains_all = not (folder / RESULTS).exists()
-    with gpus.one(job.share_gpu) as chosen:
-        environment = os.environ | chosen | _threads(job.threads) | {"KERAS_BACKEND": run.backend}
-        manager = manager_class(environment)
+    with gpus.reserve_gpu(job.runs_per_gpu) as gpu_variables:
+        environment = dict(os.environ) | gpu_variables | _thread_variables(job.threads)
+        manager = kernel_manager_class(environment | {"KERAS_BACKEND": run.backend})
         start = time.perf_counter()
         try:
             papermill.execute_notebook(
@@ -183,72 +150,66 @@ def _execute(job, run, source, folder, on_cell):
                 job.parameters,
                 kernel_name="python3",
                 progress_bar=False,
-                execution_timeout=CELL_TIMEOUT,
-                # Not papermill's cwd: that moves this whole process, with other runs under way.
+                execution_timeout=CELL_TIMEOUT_SECONDS,
+                # Papermill's cwd would change the directory of this whole process, which may be
+                # executing other runs.
                 resources={"metadata": {"path": str(folder)}},
                 kernel_manager_class=manager,
                 shutdown_kernel="immediate",
                 on_cell_executed=on_cell and (lambda **_: on_cell()),
             )
         except PapermillExecutionError as error:
-            cell = _cell_name(executed, error.cell_index)
-            run.error = f"{cell} failed: {error.ename}: {_one_line(error.evalue)}"
-        except GIVES_UP as error:
-            run.error = f"the kernel gave up: {manager.ended or _one_line(error)}"
+            cell = _cell_description(executed, error.cell_index)
+            run.error = f"{cell} failed: {error.ename}: {_first_line(error.evalue)}"
+        except KERNEL_FAILURES as error:
+            run.error = f"the kernel stopped: {manager.ended or _first_line(error)}"
         run.seconds = round(time.perf_counter() - start, 2)
     text = executed.read_text(encoding="utf-8") if executed.is_file() else job.text
-    recorded, where = recorded_metrics(json.loads(text))
-    run.curves = recorded.pop(CURVES, {})
-    run.metrics = recorded
+    recorded, session = recorded_metrics(json.loads(text))
+    run.metrics, run.kinds, run.curves = recorded["values"], recorded["kinds"], recorded["curves"]
     if manager.peak_megabytes and trains_all:
-        run.metrics["peak_memory_mb"] = float(round(manager.peak_megabytes))
-    run.device = where.get("device", "")
-    run.machine = machine()
-    run.data = "synthetic, made from the seed" if run.profile == "smoke" else data_files()
+        run.metrics[PEAK_MEMORY] = float(round(manager.peak_megabytes))
+        run.kinds[PEAK_MEMORY] = MEMORY
+    run.device = session.get("device", "")
+    run.machine = machine_description()
+    run.data = "synthetic, made from the seed" if run.profile == "smoke" else data_file_digests()
     run.finished = datetime.now().isoformat(timespec="seconds")
     return asdict(run), text
 
 
-def _threads(count):
-    """Return what tells the backends how many threads to start, where several runs share cores."""
+def _thread_variables(count: int | None) -> dict[str, str]:
+    """Return the environment variables that limit the threads of the backends."""
     if not count:
         return {}
     names = ("TF_NUM_INTRAOP_THREADS", "TF_NUM_INTEROP_THREADS", "OMP_NUM_THREADS")
     return {name: str(count) for name in names if name not in os.environ}
 
 
-def parameter_names(source):
+def parameter_names(source: Path) -> list[str]:
     """Return the names that a notebook's `parameters` cell sets."""
     return list(papermill.inspect_notebook(source))
 
 
-def recorded_metrics(notebook):
-    """Return the metrics in an executed notebook's outputs, a later record of a name winning.
+def recorded_metrics(notebook: dict[str, Any]) -> tuple[dict[str, dict], dict[str, Any]]:
+    """Return the "values", "kinds" and "curves" in an executed notebook, and its session.
 
-    Parameters
-    ----------
-    notebook : dict
-        The notebook as JSON has it.
-
-    Returns
-    -------
-    metrics : dict
-        Metric name to number or list of numbers.
-    where : dict
-        What `course.setup` had settled when they were recorded.
+    If a name was recorded twice, the later record wins. The session is what `course.setup` chose.
     """
-    metrics, where = {}, {}
+    recorded: dict[str, dict] = {"values": {}, "kinds": {}, "curves": {}}
+    session: dict[str, Any] = {}
     for cell in notebook["cells"]:
         for output in cell.get("outputs", []):
-            metrics.update(output.get("data", {}).get(MIME_TYPE, {}))
-            where.update(output.get("metadata", {}).get(MIME_TYPE, {}))
-    return metrics, where
+            content = output.get("data", {}).get(MIME_TYPE, {})
+            for part, entries in recorded.items():
+                entries.update(content.get(part, {}))
+            session.update(output.get("metadata", {}).get(MIME_TYPE, {}))
+    return recorded, session
 
 
-def _cell_name(executed, index):
+def _cell_description(executed: Path, index: int) -> str:
     """Return how a person finds a cell: its grade id or cell id, and the heading above it."""
     cells = json.loads(executed.read_text(encoding="utf-8"))["cells"]
-    # papermill puts cells of its own about the error on top; they are not of the notebook.
+    # Papermill inserts cells about the error at the top, which do not belong to the notebook.
     cells = [
         cell for cell in cells if "papermill-error-cell-tag" not in cell["metadata"].get("tags", [])
     ]
@@ -256,22 +217,10 @@ def _cell_name(executed, index):
     name = (
         cell["metadata"].get("nbgrader", {}).get("grade_id") or cell.get("id") or f"number {index}"
     )
-    headings = [line for above in cells[:index] for line in headings_of(above)]
-    return f"cell {name}" + (f" (under {headings[-1]!r})" if headings else "")
+    heading = section_headings(cells)[index]
+    return f"cell {name}" + (f" (under {heading!r})" if heading else "")
 
 
-def headings_of(cell):
-    """Return the headings in a cell as text; nbgrader's markers look like some and are none."""
-    if cell["cell_type"] != "markdown":
-        return []
-    lines = "".join(cell["source"]).splitlines()
-    return [
-        line.lstrip("# ")
-        for line in lines
-        if line.startswith("#") and not line.startswith(("### BEGIN ", "### END "))
-    ]
-
-
-def _one_line(text):
-    """Return the first line of a text, which says what an error is; colours are left out."""
+def _first_line(text: object) -> str:
+    """Return the first line of an error message, without terminal colors."""
     return (printable(text).strip().splitlines() or ["no reason given"])[0]

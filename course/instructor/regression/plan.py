@@ -11,7 +11,7 @@ from course.errors import CourseError
 from course.experiments.store import fingerprint
 from course.files import write_atomically
 from course.instructor import file_lock
-from course.instructor.regression.environment import versions
+from course.instructor.regression.provenance import package_versions
 from course.instructor.regression.notebook_run import Job, NotebookRun, parameter_names
 from course.instructor.regression.run_store import load
 from course.profiles import check_profile
@@ -62,7 +62,7 @@ class Plan:
                 run = NotebookRun(name, profile, backend, seed, others)
                 folder = self.kept / name / run.folder_name
                 run.notebook = str(folder / source.name)
-                run.versions = versions(backend)
+                run.versions = package_versions(backend)
                 run.digest = _digest(run, text, code)
                 self.jobs.append(Job(asdict(run), str(source.resolve()), text, str(folder)))
         what = fingerprint(sorted(job.folder for job in self.jobs))
@@ -102,7 +102,7 @@ class Plan:
             f"another course run is under way in {self.kept.parents[1]}: wait until it has ended,"
             " or give it more notebooks and --workers."
         )
-        return file_lock.alone(self.kept, words)
+        return file_lock.exclusive_lock(self.kept, words)
 
     def done(self, jobs):
         """Return the runs that need not be done, which are those without a job."""
@@ -122,12 +122,12 @@ class Plan:
         return bool(run and run.digest == job.run["digest"] and run.error is None)
 
 
-def digest_of(root, run):
+def current_digest(root, run):
     """Return the digest that a run would have in the present state of a course directory."""
     sources = list(Path(root, "source", run.assignment).glob("*.ipynb"))
     if len(sources) != 1:
         return None
-    now = replace(run, versions=versions(run.backend))
+    now = replace(run, versions=package_versions(run.backend))
     return _digest(now, sources[0].read_text(encoding="utf-8"), _digest_of_code())
 
 

@@ -29,7 +29,7 @@ def write(folder, scores, checked):
     ----------
     folder : Path
         Where to; it is made. `last.json` in it is what the next report is compared with.
-    scores : list of course.instructor.gradebook.scores.Grade
+    scores : list of course.instructor.gradebook.submission_results.SubmissionResult
         What the gradebook holds.
     checked : list of course.instructor.regression.suite.CheckedRun
         The headless runs to show; pictures are taken from their executed notebooks.

@@ -24,7 +24,7 @@ def load(folder):
         return None
 
 
-def kept_runs(output_root):
+def load_all(output_root):
     """Return the runs that are kept below a directory, the newest last."""
     files = sorted(
         Path(output_root).glob("*/*/metrics.json"), key=lambda path: path.stat().st_mtime

@@ -6,17 +6,17 @@ from itertools import groupby
 from pathlib import Path
 
 from course.instructor.regression import report
-from course.instructor.regression.bands import FILE, Bands
+from course.instructor.regression.bands import BANDS_PATH, Bands
 from course.instructor.regression.notebook_run import NotebookRun
-from course.instructor.regression.plan import digest_of
-from course.instructor.regression.run_store import kept_runs
-from course.instructor.regression.scheduler import places, run_all
-from course.instructor.regression.spread import spread
+from course.instructor.regression.plan import current_digest
+from course.instructor.regression.run_store import load_all
+from course.instructor.regression.parallel_runs import worker_count, run_in_parallel
+from course.instructor.regression.seed_variation import variation_lines
 from course.instructor.sandbox.executor import open_executor
 
 
 @dataclass(frozen=True)
-class How:
+class RunOptions:
     """On what notebooks are run.
 
     Attributes
@@ -35,7 +35,7 @@ class How:
 
 
 @dataclass(frozen=True)
-class Checked:
+class CheckedRun:
     """A run and what became of its metrics.
 
     Attributes
@@ -77,7 +77,7 @@ class Checked:
         return f"passed, {inside} inside their bands" if inside else "passed, no bands yet"
 
 
-class Regression:
+class RegressionSuite:
     """The runs of one command.
 
     Parameters
@@ -90,7 +90,7 @@ class Regression:
 
     def __init__(self, root, plan, how):
         self.root, self.plan, self.how = Path(root), plan, how
-        self.bands = Bands(self.root / FILE)
+        self.bands = Bands(self.root / BANDS_PATH)
         self.done = []
 
     def run(self):
@@ -102,14 +102,14 @@ class Regression:
         """
         start = time.perf_counter()
         how = self.how
-        workers = how.workers if how.scheduler else places(how.workers, how.share_gpu)
+        workers = how.workers if how.scheduler else worker_count(how.workers, how.share_gpu)
         with self.plan.alone(), open_executor(workers, how.scheduler) as (executor, count):
             jobs = self.plan.begin()
             for run in self.plan.done(jobs):
                 yield self._check(run)
             seconds = {job.run["assignment"]: self._seconds_of(job) for job in jobs}
             is_far = how.scheduler is not None
-            for run in run_all(jobs, executor, count, is_far, how.share_gpu, seconds):
+            for run in run_in_parallel(jobs, executor, count, is_far, how.share_gpu, seconds):
                 yield self._check(run)
         self._seconds = time.perf_counter() - start
         self.done.sort(key=lambda checked: self.plan.place(checked.run))
@@ -138,7 +138,7 @@ class Regression:
         for name, runs in self._by_assignment():
             if len(runs) > 1:
                 title = f"{name}  {runs[0].setting}, {len(runs)} seeds, mean ± standard deviation"
-                found.append((title, spread(runs)))
+                found.append((title, variation_lines(runs)))
         return found
 
     def update_bands(self, command):
@@ -157,14 +157,14 @@ class Regression:
             changes = self.bands.update(runs, command)
             title = f"{name}  bands measured anew with {len(runs)} seeds"
             found.append((title, changes or ["nothing has changed"]))
-        self.done = [compare(checked.run, self.bands) for checked in self.done]
+        self.done = [check_run(checked.run, self.bands) for checked in self.done]
         return found
 
     def report(self):
         """Write the report and return the page's path."""
         folder = self.root / "build" / "report"
         report.write_junit(folder / "junit.xml", self.done)
-        return report.write(folder, [], kept(self.root))
+        return report.write(folder, [], load_checked_runs(self.root))
 
     def summary(self):
         """Return the whole in one line."""
@@ -176,7 +176,7 @@ class Regression:
         return self.bands.of(NotebookRun(**job.run)).get("measured", {}).get("seconds", 0)
 
     def _check(self, run):
-        self.done.append(compare(run, self.bands))
+        self.done.append(check_run(run, self.bands))
         return self.done[-1]
 
     def _by_assignment(self):
@@ -185,14 +185,14 @@ class Regression:
             yield name, list(group)
 
 
-def compare(run, bands):
+def check_run(run, bands):
     """Return a run as a `Checked`."""
     table = bands.of(run)
     verdicts = [] if run.error else bands.judge(run)
-    return Checked(run, verdicts, table.get("measured", {}), table.get("sources", {}))
+    return CheckedRun(run, verdicts, table.get("measured", {}), table.get("sources", {}))
 
 
-def kept(root):
+def load_checked_runs(root):
     """Return the kept runs of a course directory that are of its present state, in course order.
 
     Parameters
@@ -203,9 +203,9 @@ def kept(root):
     -------
     list of Checked
     """
-    bands = Bands(Path(root) / FILE)
+    bands = Bands(Path(root) / BANDS_PATH)
     runs = [
-        run for run in kept_runs(Path(root, "build", "runs")) if run.digest == digest_of(root, run)
+        run for run in load_all(Path(root, "build", "runs")) if run.digest == current_digest(root, run)
     ]
     runs.sort(key=lambda run: (run.assignment, run.setting, run.backend, run.seed))
-    return [compare(run, bands) for run in runs]
+    return [check_run(run, bands) for run in runs]

@@ -5,7 +5,7 @@ import signal
 import subprocess
 
 from course.instructor.regression.notebook_run import NotebookRun
-from course.instructor.regression.suite import Checked
+from course.instructor.regression.suite import CheckedRun
 from tests.conftest import BIN, cell
 
 # A notebook of the course in small: it records what it is told to.
@@ -24,7 +24,7 @@ def run_of(seed=0, error=None, backend="tensorflow", **metrics):
 
 def checked(run, bands=None, **options):
     """Return a run compared with bands, if there are any."""
-    return Checked(run, bands.judge(run) if bands else [], **options)
+    return CheckedRun(run, bands.judge(run) if bands else [], **options)
 
 
 def start_run(root, *arguments, **environment):

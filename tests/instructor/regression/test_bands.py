@@ -6,8 +6,8 @@ import tomllib
 import pytest
 
 from course.errors import CourseError
-from course.instructor.regression.bands import FILE, Bands
-from course.instructor.regression.measure import K
+from course.instructor.regression.bands import BANDS_PATH, Bands
+from course.instructor.regression.band_measurement import DEVIATIONS_BY_SEEDS
 from tests.conftest import cell
 from tests.instructor.regression import PARAMETERS, run_of
 
@@ -42,11 +42,11 @@ def test_a_band_is_the_mean_and_k_deviations(bands, path):
     band = table["bands"]["loss"]
     assert band["mean"] == pytest.approx(0.5)
     assert band["std"] == pytest.approx(statistics.stdev(LOSSES), rel=1e-4)
-    assert band["plus_minus"] == pytest.approx(K[5] * statistics.stdev(LOSSES), rel=1e-4)
+    assert band["plus_minus"] == pytest.approx(DEVIATIONS_BY_SEEDS[5] * statistics.stdev(LOSSES), rel=1e-4)
     assert table["bands"]["both"]["mean"] == pytest.approx([0.5, 1])
     assert "training_seconds" not in table["bands"], "seconds are never compared absolutely"
     measured = table["measured"]
-    assert measured["seeds"] == 5 and measured["k"] == K[5]
+    assert measured["seeds"] == 5 and measured["k"] == DEVIATIONS_BY_SEEDS[5]
     assert measured["command"] == COMMAND
 
 
@@ -176,7 +176,7 @@ def test_a_damaged_file_is_one_sentence(path, content):
 
 def test_k_is_that_of_students_t():
     stats = pytest.importorskip("scipy.stats")  # JAX brings it
-    for seeds, k in K.items():
+    for seeds, k in DEVIATIONS_BY_SEEDS.items():
         inside = 0.99995 if seeds >= 10 else 0.9995
         exact = stats.t.ppf(inside, seeds - 1) * math.sqrt(1 + 1 / seeds)
         assert k == pytest.approx(exact, abs=0.006)
@@ -232,7 +232,7 @@ def test_the_command_measures_bands_and_compares_with_them(small_course, course_
     first = course_command(*arguments, "--update-bands")
     assert first.returncode == 0, first.stderr
     assert "01-small  bands measured anew with 5 seeds\n    parameters: new\n" in first.stdout
-    table = tomllib.loads((root / FILE).read_text())["01-small"]["smoke"]
+    table = tomllib.loads((root / BANDS_PATH).read_text())["01-small"]["smoke"]
     assert table["measured"]["command"] == "course run --profile smoke --seeds 5 --update-bands"
     assert table["measured"]["data"].startswith("synthetic")
     again = course_command(*arguments)

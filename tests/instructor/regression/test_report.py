@@ -4,10 +4,10 @@ from xml.etree import ElementTree
 
 import pytest
 
-from course.instructor.grading.class_grader import Grade
+from course.instructor.gradebook.submission_results import SubmissionResult
 from course.instructor.regression import report
 from course.instructor.regression.bands import Bands
-from course.instructor.regression.changes import since_last
+from course.instructor.regression.report_changes import changes_since_last_report
 from tests.conftest import cell, write_notebook
 from tests.instructor.regression import checked, run_of
 
@@ -46,7 +46,7 @@ def test_the_report_holds_scores_metrics_bands_and_pictures(tmp_path, bands, not
     }
     table = bands.of(passed)
     each = checked(passed, bands, measured=table["measured"], sources=table["sources"])
-    grade = Grade("02-mnist", "<script>ada", 17.0, 20.0, by_hand=True)
+    grade = SubmissionResult("02-mnist", "<script>ada", 17.0, 20.0, needs_manual_grading=True)
     page = page_of(tmp_path, [grade], [each])
     assert "All 1 runs passed." in page
     assert "1,199,882" in page and "a half, says the source" in page
@@ -110,13 +110,13 @@ def test_junit_has_a_suite_a_run_and_a_case_a_figure(tmp_path, bands):
 def test_what_has_changed_since_the_last_report(tmp_path, bands):
     path = tmp_path / "last.json"
     first = [checked(run_of(9, loss=0.51, parameters=1_199_882, old=1, seconds=1.0), bands)]
-    assert since_last(path, first) is None
-    assert since_last(path, first) is None, "the same twice is still the first"
+    assert changes_since_last_report(path, first) is None
+    assert changes_since_last_report(path, first) is None, "the same twice is still the first"
     second = [
         checked(run_of(9, loss=0.9, parameters=1_199_883, new=0.25, seconds=9.0), bands),
         checked(run_of(8, loss=0.5, parameters=1_199_882), bands),
     ]
-    lines = since_last(path, second)
+    lines = changes_since_last_report(path, second)
     start = "01-small, smoke, seed 9, tensorflow: "
     assert lines[0] == "01-small, smoke, seed 8, tensorflow: was not run then"
     assert [line.removeprefix(start) for line in lines[1:]] == [
@@ -127,10 +127,10 @@ def test_what_has_changed_since_the_last_report(tmp_path, bands):
         "old is no longer recorded",
         "new = 0.25 is new",
     ]
-    assert since_last(path, second) == lines, "written twice, it says the same"
-    again = since_last(path, first)
+    assert changes_since_last_report(path, second) == lines, "written twice, it says the same"
+    again = changes_since_last_report(path, first)
     assert start + "passes again" in again
     assert "01-small, smoke, seed 8, tensorflow: was run then, and not now" in again
     path.write_text("{")
-    assert since_last(path, first) is None
+    assert changes_since_last_report(path, first) is None
     assert json.loads(path.read_text())["before"] is None

@@ -7,13 +7,13 @@ from functools import lru_cache
 from pathlib import Path
 
 from course import datasets
-from course.instructor.sandbox.executor import cores
+from course.instructor.sandbox.executor import available_cores
 
 DATA_FILES = ("*.npz", "*.h5", "*.zip")
 
 
 @lru_cache
-def versions(backend):
+def package_versions(backend):
     """Return the versions that a measurement depends on, by name."""
     found = {"Python": platform.python_version()}
     for name in ("keras", backend):
@@ -27,7 +27,7 @@ def versions(backend):
 
 
 @lru_cache
-def machine():
+def machine_description():
     """Return what seconds and roundings depend on: processor and cores."""
     model = platform.processor() or platform.machine()
     info = Path("/proc/cpuinfo")
@@ -36,11 +36,11 @@ def machine():
             if line.startswith("model name"):
                 model = line.partition(":")[2].strip()
                 break
-    return f"{cores()} cores of {model}"
+    return f"{available_cores()} cores of {model}"
 
 
 @lru_cache
-def data_files():
+def data_file_digests():
     """Return which data files there are, each with a digest: copies of a data set differ."""
     folder = Path(datasets.data_directory())
     found = []

@@ -8,7 +8,7 @@ from course.files import write_atomically
 from course.metrics import kind, text
 
 
-def since_last(path, checked):
+def changes_since_last_report(path, checked):
     """Return what has changed since the last report that said something else, and keep this one.
 
     A report that is written twice from the same runs says the same twice.

@@ -39,7 +39,7 @@ class Verdict:
         return self.state in ("outside", "missing", "not finite")
 
 
-def judge(name, metrics, band):
+def judge_metric(name, metrics, band):
     """Return the verdicts on a metric, one a number.
 
     Parameters
@@ -64,7 +64,7 @@ def judge(name, metrics, band):
             return [Verdict(name, "inside", None if lists else value)]
         reason = f"{name} is {text(value)}, and must be {text(band)}"
         return [Verdict(name, "outside", None if lists else value, reason=reason)]
-    lows, highs = edges(name, band)
+    lows, highs = band_limits(name, band)
     if len(lows) != len(values) or lists != isinstance(next(iter(band.values())), list):
         reason = f"{name} has {len(values)} numbers, and must have {len(lows)}"
         return [Verdict(name, "outside", reason=reason)]
@@ -81,7 +81,7 @@ def judge(name, metrics, band):
     return found
 
 
-def edges(name, band):
+def band_limits(name, band):
     """Return the lows and highs of a band, as lists; an accuracy is a share."""
     listed = {key: each if isinstance(each, list) else [each] for key, each in band.items()}
     if "low" in listed:
@@ -93,7 +93,7 @@ def edges(name, band):
     return lows, highs
 
 
-def judge_lesson(lesson, metrics):
+def judge_claim(lesson, metrics):
     """Return the verdict on a lesson."""
     try:
         true, reason = holds(lesson, metrics), f"the lesson {lesson} does not hold"
@@ -102,7 +102,7 @@ def judge_lesson(lesson, metrics):
     return Verdict(lesson, "inside") if true else Verdict(lesson, "outside", reason=reason)
 
 
-def with_ratios(metrics):
+def with_time_ratios(metrics):
     """Return metrics and, of each list of seconds, what share of them all each is."""
     found = dict(metrics)
     for name, value in metrics.items():
@@ -112,7 +112,7 @@ def with_ratios(metrics):
     return found
 
 
-def not_compared(name, run, measured):
+def reason_not_compared(name, run, measured):
     """Return why a metric says nothing of the course in this run, or an empty text.
 
     Parameters

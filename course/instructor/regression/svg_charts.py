@@ -9,7 +9,7 @@ WIDTH, HEIGHT = 240, 22
 CHART_WIDTH, CHART_HEIGHT, LEFT, BOTTOM = 260, 150, 36, 18
 
 
-def band(verdicts, runs):
+def band_chart(verdicts, runs):
     """Draw the values of a figure in its band, with the mean that the band was measured with.
 
     Parameters
@@ -59,7 +59,7 @@ def band(verdicts, runs):
     return _svg(WIDTH, HEIGHT, parts, words)
 
 
-def curves(histories):
+def learning_curve_chart(histories):
     """Draw the learning curves of one training in several runs.
 
     Accuracy where there is one, else loss; training solid, validation dashed.

@@ -2,7 +2,7 @@ import json
 import statistics
 
 from course.instructor.regression.notebook_run import NotebookRun
-from course.instructor.regression.spread import spread
+from course.instructor.regression.seed_variation import variation_lines
 from tests.conftest import cell
 from tests.instructor.regression import PARAMETERS
 
@@ -55,7 +55,7 @@ def test_no_seeds_are_refused(course_command):
 
 
 def test_what_cannot_be_averaged_is_said():
-    found = spread(runs({"a": [1, 2], "b": None, "c": 1.5}, {"a": [1], "b": 0.1, "c": 2.5}))
+    found = variation_lines(runs({"a": [1, 2], "b": None, "c": 1.5}, {"a": [1], "b": 0.1, "c": 2.5}))
     assert found == [
         "a: not as many numbers with each seed",
         "b: no number with each seed",

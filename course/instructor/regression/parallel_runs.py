@@ -10,20 +10,20 @@ from pathlib import Path
 from tqdm import tqdm
 
 from course.instructor.regression import gpus
-from course.instructor.regression.kernel_managers import end_ordinary
+from course.instructor.regression.kernel_managers import kill_ordinary_kernels
 from course.instructor.regression.notebook_run import NotebookRun, execute
 from course.instructor.regression.run_store import save
-from course.instructor.sandbox.executor import cores
+from course.instructor.sandbox.executor import available_cores
 
 LOOKS = "{percentage:3.0f}% |{bar:24}| {n_fmt} of {total_fmt} cells, {elapsed}: {desc}"
 
 
-def places(workers=None, share_gpu=1):
+def worker_count(workers=None, share_gpu=1):
     """Return how many runs there are at once: one a GPU where there are any, else one a core."""
-    return workers or len(gpus.present()) * share_gpu or cores()
+    return workers or len(gpus.visible_gpus()) * share_gpu or available_cores()
 
 
-def run_all(jobs, executor, count, is_far=False, share_gpu=1, seconds=None):
+def run_in_parallel(jobs, executor, count, is_far=False, share_gpu=1, seconds=None):
     """Run jobs side by side and yield each run as it is done and kept.
 
     Parameters
@@ -47,7 +47,7 @@ def run_all(jobs, executor, count, is_far=False, share_gpu=1, seconds=None):
     seconds = seconds or {}
     waiting = sorted(jobs, key=lambda job: -seconds.get(job.run["assignment"], 0))
     at_once = min(count, len(jobs))
-    threads = max(1, cores() // at_once) if at_once > 1 and not is_far else None
+    threads = max(1, available_cores() // at_once) if at_once > 1 and not is_far else None
     bar = tqdm(total=sum(job.code_cells for job in jobs), bar_format=LOOKS, file=sys.stderr)
     with bar, _no_kernel_left():
         running = {}
@@ -75,7 +75,7 @@ def _no_kernel_left():
     try:
         yield
     except BaseException:
-        end_ordinary()
+        kill_ordinary_kernels()
         raise
 
 

@@ -5,7 +5,7 @@ import statistics
 from course.metrics import text
 
 
-def spread(runs):
+def variation_lines(runs):
     """Return what several runs of a notebook measured, a line each.
 
     Parameters

@@ -4,14 +4,14 @@ import math
 import statistics
 
 from course.errors import CourseError
-from course.instructor.regression.compare import edges, not_compared, with_ratios
+from course.instructor.regression.verdicts import band_limits, reason_not_compared, with_time_ratios
 from course.metrics import kind, text
 
 # How many standard deviations a band reaches, by the number of seeds that it was measured with: a
 # further run of the same code lies outside once in 10,000 times; with fewer than ten seeds once in
 # 1,000, since the band would say too little otherwise. Student's t for n - 1 degrees of freedom at
 # 0.99995 or 0.9995, times sqrt(1 + 1/n); a test compares them with scipy.
-K = {5: 9.43, 6: 7.42, 7: 6.37, 8: 5.74, 9: 5.31, 10: 6.92, 12: 6.16, 15: 5.54, 20: 5.02, 30: 4.58}
+DEVIATIONS_BY_SEEDS = {5: 9.43, 6: 7.42, 7: 6.37, 8: 5.74, 9: 5.31, 10: 6.92, 12: 6.16, 15: 5.54, 20: 5.02, 30: 4.58}
 MIN_SEEDS = 5
 # Another machine's processor rounds otherwise: float32 has seven digits.
 ROUNDING = 1e-4
@@ -19,7 +19,7 @@ ROUNDING = 1e-4
 MEMORY = 0.25
 
 
-def measure(runs):
+def measure_bands(runs):
     """Return what several runs of a notebook say of its metrics.
 
     Parameters
@@ -45,11 +45,11 @@ def measure(runs):
             f" --seeds {MIN_SEEDS} or more."
         )
     exact, bands = {}, {}
-    recorded = [with_ratios(run.metrics) for run in runs]
+    recorded = [with_time_ratios(run.metrics) for run in runs]
     for name in dict.fromkeys(name for metrics in recorded for name in metrics):
         values = [metrics.get(name) for metrics in recorded]
         first = values[0]
-        if any(not_compared(name, run, {}) for run in runs):
+        if any(reason_not_compared(name, run, {}) for run in runs):
             continue
         if kind(name, first) == "structural":
             if any(value != first for value in values):
@@ -81,7 +81,7 @@ def _band(name, values, runs):
         stds = [max(pair) for pair in zip(stds, least, strict=True)]
     relative = MEMORY if name == "peak_memory_mb" else ROUNDING
     reaches = [
-        max(k_of(len(runs)) * std, relative * abs(mean), ROUNDING)
+        max(deviations_per_band(len(runs)) * std, relative * abs(mean), ROUNDING)
         for mean, std in zip(means, stds, strict=True)
     ]
     band = {"mean": means, "std": stds, "plus_minus": reaches}
@@ -108,9 +108,9 @@ def _scatter_of_counting(accuracy, count):
     return math.sqrt(share * (1 - share) / count)
 
 
-def k_of(seeds):
+def deviations_per_band(seeds):
     """Return how many standard deviations a band reaches that so many seeds measured."""
-    return K[max(count for count in K if count <= seeds)]
+    return DEVIATIONS_BY_SEEDS[max(count for count in DEVIATIONS_BY_SEEDS if count <= seeds)]
 
 
 def _rounded(number):
@@ -118,7 +118,7 @@ def _rounded(number):
     return float(f"{number:.6g}")
 
 
-def changes(before, after):
+def band_changes(before, after):
     """Return what differs between two tables, a line each."""
     lines = []
     old, new = ({**each.get("exact", {}), **each.get("bands", {})} for each in (before, after))
@@ -140,7 +140,7 @@ def _shown(value):
 
 
 def _change_of_band(name, old, new):
-    (old_lows, old_highs), (lows, highs) = edges(name, old), edges(name, new)
+    (old_lows, old_highs), (lows, highs) = band_limits(name, old), band_limits(name, new)
     if len(lows) != len(old_lows):
         return [f"{name}: had {len(old_lows)} numbers, has {len(lows)}"]
     lines = []
