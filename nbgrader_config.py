@@ -28,7 +28,7 @@ c.CourseDirectory.ignore = [
 
 # nbgrader's own list with two changes: the address is filled in, and each stub has its instruction.
 c.GenerateAssignment.preprocessors = [
-    "course.instructor.grading.preprocessors.FillAddress",
+    "course.instructor.grading.preprocessors.FillInAddress",
     "nbgrader.preprocessors.IncludeHeaderFooter",
     "nbgrader.preprocessors.InstantiateTests",
     "nbgrader.preprocessors.LockCells",
@@ -63,31 +63,31 @@ c.Autograde.sanitize_preprocessors = [
 # nbgrader's own list: submissions run in two isolated kernels, scores are saved at once, and cell
 # metadata is not checked again, since all of it comes from the gradebook.
 c.Autograde.autograde_preprocessors = [
-    "course.instructor.grading.preprocessors.TwoKernels",
+    "course.instructor.grading.preprocessors.ExecuteIsolated",
     "nbgrader.preprocessors.IgnorePattern",
     "nbconvert.preprocessors.ClearMetadataPreprocessor",
     "nbgrader.preprocessors.LimitOutput",
-    "course.instructor.grading.preprocessors.SaveScoresAtOnce",
+    "course.instructor.grading.preprocessors.SaveScoresAtomically",
 ]
 
 # What a submission may use, in each of its two kernels. A whole solved notebook takes seconds.
-c.TwoKernels.cell_seconds = 60
-c.TwoKernels.call_seconds = 20  # one call of a student's function by a test
-c.TwoKernels.notebook_seconds = 300
-c.TwoKernels.memory_mb = 4096  # beyond that of the imports
-c.TwoKernels.processes = 128  # TensorFlow alone starts a dozen threads
-c.TwoKernels.disk_mb = 256
-c.TwoKernels.output_kb = 256  # text a cell
-c.TwoKernels.devices = []  # with a GPU: ["/dev/nvidia0", "/dev/nvidiactl", "/dev/nvidia-uvm"]
+c.ExecuteIsolated.cell_seconds = 60
+c.ExecuteIsolated.call_seconds = 20  # one call of a student's function by a test
+c.ExecuteIsolated.notebook_seconds = 300
+c.ExecuteIsolated.memory_mb = 4096  # beyond that of the imports
+c.ExecuteIsolated.processes = 128  # TensorFlow alone starts a dozen threads
+c.ExecuteIsolated.disk_mb = 256
+c.ExecuteIsolated.output_kb = 256  # text a cell
+c.ExecuteIsolated.devices = []  # with a GPU: ["/dev/nvidia0", "/dev/nvidiactl", "/dev/nvidia-uvm"]
 
 # True: each student's graded questions have numbers of their own, drawn from the name under which
 # the submission lies; the student types that name into the parameters cell.
-c.TwoKernels.own_numbers = False
+c.ExecuteIsolated.own_numbers = False
 
 # What students put into text cells and outputs reaches a browser with the rights of a grader.
 c.HTMLExporter.sanitize_html = True
 c.HTMLExporter.filters = {
-    "markdown2html": "course.instructor.feedback.sanitize.markdown_to_safe_html"
+    "markdown2html": "course.instructor.feedback.html_sanitizer.markdown_to_safe_html"
 }
 
 # Feedback shows what a check said, never a hidden test or a mark scheme.

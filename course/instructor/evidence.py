@@ -1,125 +1,126 @@
-"""What students handed in of their long trainings, measured on real pictures.
+"""Measuring the weights that students submit from long training runs, on real images.
 
-The network is the one that the source notebook's own cells build, so nothing of a submission runs
-here: its numbers and weights are read as data, by `course.evidence`.
+The network is built by the source notebook's own cells. Nothing in a submission is executed:
+`course.evidence` reads its metrics and weights as plain data.
 """
 
+import ast
 import contextlib
 import io
+from collections.abc import Iterator
 from dataclasses import dataclass, field
 from pathlib import Path
+from typing import TYPE_CHECKING, Any
 
 import nbformat
 
 import course
 from course import evidence
 from course.errors import CourseError
+from course.instructor.analysis.cell_names import find_names, parse_cell
 from course.instructor.course_dir import source_notebook
-from course.instructor.gradebook.scores import students_of
+from course.instructor.gradebook.submission_results import list_students
 
-TAG = "evidence"  # of the cells that make pictures and networks
+if TYPE_CHECKING:
+    import numpy as np
+
+TAG = "evidence"  # of the cells that load images and build networks
 
 
 @dataclass
-class Finding:
-    """What is known of one student's training.
+class MeasuredEvidence:
+    """One student's evidence: the experiment whose weights it contains, and its accuracies.
 
-    Attributes
-    ----------
-    student : str
-    experiment : str
-        The one whose weights were handed in, or "".
-    profile : str
-        In which it was trained, or "".
-    stated, measured : float or None
-        Its validation accuracy.
-    problems : list of str
-        A sentence each, for a person to look at.
-    weights : list of ndarray
+    The accuracies are those of the validation set. Each of the problems is a sentence; a
+    submission that has one is flagged for manual review.
     """
 
     student: str
     experiment: str = ""
     profile: str = ""
-    stated: float | None = None
-    measured: float | None = None
-    problems: list = field(default_factory=list)
-    weights: list = field(default_factory=list, repr=False)
+    reported_accuracy: float | None = None
+    measured_accuracy: float | None = None
+    problems: list[str] = field(default_factory=list)
+    weights: list["np.ndarray"] = field(default_factory=list, repr=False)
 
 
-def asks_for_evidence(root, name):
-    """Return whether an assignment has cells for evidence."""
-    return bool(_cells(root, name))
+def requires_evidence(root: Path, name: str) -> bool:
+    """Return whether the source of an assignment has cells tagged `evidence`."""
+    return bool(_tagged_cells(_read_source(root, name)))
 
 
-def examine(root, name, student=None):
-    """Yield a Finding for each student who handed in an assignment.
+def measure_evidence(
+    root: Path, name: str, student: str | None = None
+) -> Iterator[MeasuredEvidence]:
+    """Yield the measured evidence of each student, or of one, who submitted an assignment.
 
-    Parameters
-    ----------
-    root : Path
-        The course directory.
-    name : str
-        The assignment.
-    student : str, optional
-
-    Raises
-    ------
-    CourseError
-        If the assignment asks for no evidence, nobody has handed in, the real pictures cannot be
-        had, or the source's own cells fail.
+    Raises CourseError if the assignment requires no evidence, nobody has submitted it, the real
+    images are not available, or a cell of the source fails.
     """
-    cells = _cells(root, name)
+    notebook = _read_source(root, name)
+    cells = _tagged_cells(notebook)
     if not cells:
-        raise CourseError(f"{name} asks for no evidence: no cell of its source is tagged {TAG!r}.")
-    students = students_of(root, "submitted", name, student)
-    made = {}  # what the source's cells make, by profile
+        raise CourseError(
+            f"{name} does not ask for evidence: no cell of its source is tagged {TAG!r}."
+        )
+    cells = [("imports", _used_imports(notebook, cells)), *cells]
+    students = list_students(root, "submitted", name, student)
+    names_by_profile: dict[str, dict[str, Any]] = {}
     for each in students:
         found = evidence.read(Path(root, "submitted", each, name, "evidence"))
-        finding = Finding(each, problems=found["problems"])
+        result = MeasuredEvidence(each, problems=found["problems"])
         for experiment, weights in found["weights"].items():
-            finding.experiment, finding.weights = experiment, weights
-            _measure(finding, found["metrics"], made, cells)
-        yield finding
+            result.experiment, result.weights = experiment, weights
+            metrics = found["metrics"][experiment]
+            profile = metrics.get("profile")
+            if profile not in ("cpu", "gpu"):
+                result.problems.append(
+                    f"{experiment}: was not trained in a profile with real images."
+                )
+                continue
+            if profile not in names_by_profile:
+                names_by_profile[profile] = _execute(cells, profile)
+            _measure(result, profile, metrics, names_by_profile[profile])
+        yield result
 
 
-def same_weights(findings):
-    """Return the groups of students whose weights are the same."""
-    return evidence.identical({each.student: each.weights for each in findings})
+def same_weights(results: list[MeasuredEvidence]) -> list[list[str]]:
+    """Return the groups of students who submitted the same weights."""
+    return evidence.identical({each.student: each.weights for each in results})
 
 
-def _measure(finding, metrics, made, cells):
-    record = metrics[finding.experiment]
-    profile = record.get("profile")
-    if profile not in ("cpu", "gpu"):
-        finding.problems.append(f"{finding.experiment}: trained in no profile with real pictures.")
-        return
-    if profile not in made:
-        made[profile] = _made(cells, profile)
-    names = made[profile]
+def _measure(
+    result: MeasuredEvidence, profile: str, metrics: dict[str, Any], names: dict[str, Any]
+) -> None:
+    """Check the metrics and weights of a student, and measure the accuracy of the weights."""
     specification = next(
-        (each for each in _specifications(names) if each["name"] == finding.experiment), None
+        (each for each in _specifications(names) if each["name"] == result.experiment), None
     )
     if specification is None:
-        finding.problems.append("its weights are of no experiment of this assignment.")
+        result.problems.append("its weights belong to no experiment of this assignment.")
         return
     network = names["build_network"](specification)
     images, labels = names["x_val"], names["y_val"]
-    finding.profile, finding.stated = profile, record.get("validation_accuracy")
-    finding.problems += evidence.problems_of_metrics(
-        record, specification, network.count_params(), {profile: len(images)}
+    result.profile, result.reported_accuracy = profile, metrics.get("validation_accuracy")
+    result.problems += evidence.problems_of_metrics(
+        metrics, specification, network.count_params(), {profile: len(images)}
     )
-    misfits = evidence.problems_of_weights(network, finding.weights, record)
-    finding.problems += misfits
-    if not misfits:
-        finding.measured, problem = evidence.claimed_and_measured(
-            network, finding.weights, images, labels, finding.stated
+    weight_problems = evidence.problems_of_weights(network, result.weights, metrics)
+    result.problems += weight_problems
+    if not weight_problems:
+        result.measured_accuracy, problem = evidence.claimed_and_measured(
+            network, result.weights, images, labels, result.reported_accuracy
         )
-        finding.problems += [problem] if problem else []
+        result.problems += [problem] if problem else []
 
 
-def _cells(root, name):
-    notebook = nbformat.read(source_notebook(root, name), as_version=4)
+def _read_source(root: Path, name: str) -> nbformat.NotebookNode:
+    """Return the source notebook of an assignment."""
+    return nbformat.read(source_notebook(root, name), as_version=4)
+
+
+def _tagged_cells(notebook: nbformat.NotebookNode) -> list[tuple[str, str]]:
+    """Return the id and the source of each code cell tagged `evidence`."""
     return [
         (cell.id, cell.source)
         for cell in notebook.cells
@@ -127,15 +128,24 @@ def _cells(root, name):
     ]
 
 
-def _made(cells, profile):
-    """Return the names that the source's tagged cells make in a profile."""
-    import keras
-    import numpy as np
+def _used_imports(notebook: nbformat.NotebookNode, cells: list[tuple[str, str]]) -> str:
+    """Return the notebook's import statements whose names occur in cells."""
+    trees = [parse_cell(cell.source) for cell in notebook.cells if cell.cell_type == "code"]
+    used = set().union(*(find_names(source).mentioned for _, source in cells))
+    return "\n".join(
+        ast.unparse(statement)
+        for tree in trees
+        for statement in (tree.body if tree else [])
+        if isinstance(statement, ast.Import | ast.ImportFrom)
+        and used & {alias.asname or alias.name.partition(".")[0] for alias in statement.names}
+    )
 
-    names = {"keras": keras, "layers": keras.layers, "np": np, "course": course}
-    names["run"] = course.Run(profile, 0, keras.backend.backend(), "CPU")
-    for module in ("checks", "counting", "datasets", "experiments", "plotting", "training"):
-        exec(f"from course import {module}", names)
+
+def _execute(cells: list[tuple[str, str]], profile: str) -> dict[str, Any]:
+    """Execute cells of a source notebook under a profile and return the names they define."""
+    import keras
+
+    names: dict[str, Any] = {"run": course.Run(profile, 0, keras.backend.backend(), "CPU")}
     for cell_id, source in cells:
         try:
             # What the cells print is for students.
@@ -145,18 +155,18 @@ def _made(cells, profile):
             raise
         except Exception as error:
             raise CourseError(
-                f"the source's own cell {cell_id} fails ({type(error).__name__}: {error}): mend it."
+                f"cell {cell_id} of the source fails ({type(error).__name__}: {error}): correct it."
             ) from None
     missing = [name for name in ("build_network", "x_val", "y_val") if name not in names]
     if missing:
         raise CourseError(
-            f"the source's cells tagged {TAG!r} make no {missing[0]}: tag the one that does."
+            f"the source's cells tagged {TAG!r} do not define {missing[0]}: tag the cell that does."
         )
     return names
 
 
-def _specifications(names):
-    """Yield the specifications in all lists that the cells made."""
+def _specifications(names: dict[str, Any]) -> Iterator[dict[str, Any]]:
+    """Yield the experiment specifications in all lists among the names."""
     for value in list(names.values()):
         if isinstance(value, list):
             yield from (each for each in value if isinstance(each, dict) and "name" in each)

@@ -13,7 +13,7 @@ import time
 from pathlib import Path
 
 from course.instructor.cli import main as cli
-from tests.instructor.similarity.copied import KINDS, NAME, make_class
+from tests.instructor.similarity.simulated_class import KINDS, NAME, make_class
 
 ROW = re.compile(r"^ +[\d.]+  (\S.*)$", re.M)
 

@@ -1,4 +1,4 @@
-"""What each command of `course` does: calls one function, prints, returns the exit code.
+"""The `course` command: one module per subcommand.
 
-Modules that take seconds to import are imported by the commands that need them.
+The modules import slow libraries inside their functions, so that `course --help` answers at once.
 """

@@ -1,33 +1,34 @@
-"""Looks at the machine and the course directory: isolation, memory, gradebook, address, data."""
+"""Checks of the machine and the course directory: isolation, memory, gradebook, address, data."""
 
 import contextlib
 import os
 import subprocess
+from collections.abc import Iterator
 from dataclasses import dataclass
 from pathlib import Path
 
 from course.errors import CourseError
 from course.instructor import course_dir
 from course.instructor.course_dir import CONFIG_NAME
-from course.instructor.doctor.findings import LACK, NOTE, OK
+from course.instructor.doctor.findings import MISSING, NOTE, OK
 
-MEMORY_MB = 4096  # of c.TwoKernels, where a course directory does not say
-ZYGOTE_MB = 600
+MEMORY_MB = 4096  # the default of c.ExecuteIsolated.memory_mb
+FORKSERVER_MB = 600
 
 
 @dataclass(frozen=True)
 class Settings:
-    """What the configuration of a course directory says, or why it does not."""
+    """The settings of a course directory, or the `problem` of reading them as (state, text)."""
 
     root: Path
-    problem: tuple | None = None
+    problem: tuple[str, str] | None = None
     database: str = ""
     memory_mb: int = MEMORY_MB
-    devices: tuple = ()
+    devices: tuple[str, ...] = ()
 
     @classmethod
-    def read(cls, root):
-        """Read it; what is wrong with it is in `problem`, as a state and a text."""
+    def load(cls, root: Path) -> "Settings":
+        """Load the settings of a course directory."""
         try:
             course_dir.check_course_dir(root)
         except CourseError as error:
@@ -36,64 +37,65 @@ class Settings:
             config = course_dir.load_config(root)
         except ModuleNotFoundError as error:
             path = root / CONFIG_NAME
-            return cls(root, (NOTE, f"{path} cannot be read: {error.name} is not installed."))
+            return cls(root, (NOTE, f"cannot read {path}: {error.name} is not installed."))
         except CourseError as error:
-            return cls(root, (LACK, str(error)))
+            return cls(root, (MISSING, str(error)))
         return cls(
             root,
             None,
             str(config.CourseDirectory.get("db_url", "")),
-            int(config.TwoKernels.get("memory_mb", MEMORY_MB)),
-            tuple(map(str, config.TwoKernels.get("devices", ()))),
+            int(config.ExecuteIsolated.get("memory_mb", MEMORY_MB)),
+            tuple(map(str, config.ExecuteIsolated.get("devices", ()))),
         )
 
 
-def isolation(settings):
-    """Try what a kernel does to isolate itself, and look for the devices that it may use."""
+def check_isolation(settings: Settings) -> Iterator[tuple[str, str]]:
+    """Try to isolate a process as a kernel does, and check that the permitted devices exist."""
     from course.instructor.sandbox import bubblewrap
 
     try:
-        problem = bubblewrap.problem()
+        problem = bubblewrap.isolation_problem()
     except subprocess.TimeoutExpired:
-        problem = "bubblewrap does not answer within a minute: try it again on an idle machine"
+        problem = "bubblewrap does not respond within a minute: try again when the machine is idle"
     if problem:
-        yield LACK, f"{problem}."
+        yield MISSING, f"{problem}."
         return
     version = subprocess.run(["bwrap", "--version"], capture_output=True, text=True, check=False)
     yield OK, f"{version.stdout.strip()}, kernels are isolated"
     for device in settings.devices:
         if not Path(device).exists():
             yield (
-                LACK,
-                f"{device} of c.TwoKernels.devices is not there: take it out of {CONFIG_NAME}, or"
-                " see that its driver is loaded.",
+                MISSING,
+                f"{device} of c.ExecuteIsolated.devices does not exist: remove it from"
+                f" {CONFIG_NAME}, or load its driver.",
             )
 
 
-def machine(settings):
-    """Compare the memory with what submissions graded side by side may take at most."""
+def check_memory(settings: Settings) -> Iterator[tuple[str, str]]:
+    """Compare the memory with the limit of all submissions that are graded at a time."""
     has_affinity = hasattr(os, "sched_getaffinity")
     cores = len(os.sched_getaffinity(0)) if has_affinity else os.cpu_count() or 1
     memory = _memory_mb()
     if memory is None:
-        yield OK, f"{cores} cores, so course grade takes {cores} submissions at a time"
+        yield OK, f"{cores} cores: course grade grades {cores} submissions at a time"
         return
     each = 2 * settings.memory_mb
-    fitting = max(1, int((memory - ZYGOTE_MB) // each))
-    has = f"{cores} cores and {memory / 1024:.0f} GB of memory"
+    fitting = max(1, int((memory - FORKSERVER_MB) // each))
+    available = f"{cores} cores and {memory / 1024:.0f} GB of memory"
+    limit = f"at most {each / 1024:.0f} GB each"
     if cores <= fitting:
-        yield OK, f"{has} for {cores} submissions at a time, at most {each / 1024:.0f} GB each"
+        yield OK, f"{available} for {cores} submissions at a time, {limit}"
         return
     yield (
         NOTE,
-        f"{has}: {cores} submissions at a time may want {each / 1024:.0f} GB each, though an honest"
-        f" one wants far less; course grade --workers {fitting} or a smaller"
-        f" c.TwoKernels.memory_mb in {CONFIG_NAME} keeps them within it.",
+        f"{available}: {cores} submissions at a time can use {limit}, although most need far less;"
+        f" to stay within the memory, use course grade --workers {fitting} or a smaller"
+        f" c.ExecuteIsolated.memory_mb in {CONFIG_NAME}.",
     )
 
 
-def _memory_mb():
-    """Return the memory of this machine, or of the container it is, or None."""
+def _memory_mb() -> float | None:
+    """Return the memory of this machine or container in MB, or None if it is unknown."""
     try:
         found = [os.sysconf("SC_PAGE_SIZE") * os.sysconf("SC_PHYS_PAGES")]
     except (AttributeError, ValueError, OSError):
@@ -104,23 +106,23 @@ def _memory_mb():
     return min(found) / 2**20
 
 
-def gradebook(settings):
-    """Look for the gradebook that the configuration names."""
+def check_gradebook(settings: Settings) -> Iterator[tuple[str, str]]:
+    """Check the gradebook that the configuration names."""
     if settings.problem:
         yield settings.problem
         return
     from course.instructor.gradebook import health
 
-    state, text = health.look(settings.root, settings.database)
-    yield {health.THERE: OK, health.UNUSABLE: LACK}.get(state, NOTE), text
+    state, text = health.check_gradebook(settings.root, settings.database)
+    yield {health.AVAILABLE: OK, health.UNUSABLE: MISSING}.get(state, NOTE), text
 
 
-def address(settings):
-    """Report whether badges and install cells lead anywhere."""
+def check_address(settings: Settings) -> Iterator[tuple[str, str]]:
+    """Check that the public address is set."""
     if settings.problem:
         yield settings.problem
         return
-    from course.instructor.release.address import PublicAddress
+    from course.instructor.release.public_address import PublicAddress
 
     public = PublicAddress.of_course(settings.root)
     if public.is_set:
@@ -128,29 +130,32 @@ def address(settings):
     else:
         yield (
             NOTE,
-            f"{public.url} is a placeholder, so badges and install cells lead nowhere: set"
+            f"{public.url} is a placeholder, so badges and install cells do not work: set"
             f" c.PublicAddress.url in {CONFIG_NAME}, then run course release.",
         )
 
 
-def data(_):
-    """Look for the data sets; only students and `course run` need them."""
+def check_data(_: object) -> Iterator[tuple[str, str]]:
+    """Check the data sets; only students and `course run` need them."""
     from course.datasets import data_directory, download
 
-    # File to the function that fetches it, the shape of its images and of its labels.
-    known = {
+    # File to the function that downloads it, and the shapes of one image and one label.
+    data_sets: dict[str, tuple[str, tuple[int, ...], tuple[int, ...]]] = {
         "mnist.npz": ("load_mnist", (28, 28), ()),
         "cifar10.npz": ("load_cifar10", (32, 32, 3), (1,)),
     }
     folder = data_directory()
-    for name, (loader, *shapes) in known.items():
+    for name, (loader, image_shape, label_shape) in data_sets.items():
         path = folder / name
         if not path.is_file():
-            fetch = f'python -c "from course import datasets; datasets.{loader}()"'
-            yield NOTE, f"{name} is not in {folder}, and grading needs none: {fetch} fetches it."
+            load = f'python -c "from course import datasets; datasets.{loader}()"'
+            yield (
+                NOTE,
+                f"{name} is not in {folder}; grading does not need it. To download it: {load}",
+            )
             continue
         try:
-            download.read_arrays(path, *shapes)
+            download.read_arrays(path, image_shape, label_shape)
             yield OK, f"{path}, {path.stat().st_size / 1e6:.0f} MB"
         except CourseError as error:
             yield NOTE, str(error)

@@ -1,70 +1,67 @@
-"""Scores as Canvas's Gradebook imports them.
+"""Score tables for import into Canvas's Gradebook.
 
 lib/gradebook_importer.rb of canvas-lms reads these columns, lib/gradebook_exporter.rb writes them.
-Where the roster is such an export, its columns are taken over, so that Canvas finds people and
-assignments again.
-Canvas takes an empty cell for a score to delete: what the export has stays where we have none.
+If the roster is such an export, its columns are copied, so that Canvas recognizes its students and
+assignments. Canvas deletes a score for an empty cell, so the exported score stays where the
+gradebook has none.
 """
 
-from course.instructor.export.columns import Table, copied, place_of, same_points
+from course.instructor.export.export_table import ExportTable, check_points, escape_row, find_column
+from course.instructor.gradebook.class_scores import ClassScores
 from course.instructor.roster.csv_writer import escape_formula, escape_identifier, format_points
+from course.instructor.roster.roster import Person
 
 COLUMNS = ["Student", "ID", "SIS User ID", "SIS Login ID", "Section"]
-TITLE_WITH_ID = r"(.*) \(\d+\)"  # Canvas knows an assignment by the number
+TITLE_WITH_ID = r"(.*) \(\d+\)"  # Canvas identifies an assignment by the number
 POINTS_POSSIBLE = "    Points Possible"  # with the spaces that Canvas writes
 EXCUSED = "EX"
 
 
-def table_of(standings):
-    """Return the table of a class.
+def build_table(class_scores: ClassScores) -> ExportTable:
+    """Return the scores of a class in Canvas's columns.
 
-    Parameters
-    ----------
-    standings : Standings
-
-    Returns
-    -------
-    Table
-
-    Raises
-    ------
-    CourseError
-        If an assignment has other points in Canvas, or could be several of its columns.
+    Raises CourseError if an assignment has different points in Canvas or matches several columns.
     """
-    roster = standings.roster if standings.roster and standings.roster.kind == "Canvas" else None
-    table, members = Table(), standings.members
+    roster = class_scores.roster
+    if roster and roster.kind != "Canvas":
+        roster = None
+    table, members = ExportTable(), class_scores.members
     if roster:
         width = [each.lower() for each in roster.header].index("section") + 1
-        head = roster.header[:width]
-        rows = [copied(head, each.row) for each in members]
+        header = roster.header[:width]
+        rows = [escape_row(header, each.row or []) for each in members]
     else:
-        head = list(COLUMNS)
-        rows = [_about(each.person) for each in members]
-    points = [POINTS_POSSIBLE] + [""] * (len(head) - 1)
-    for name in standings.with_scores():
-        full = standings.assignments[name][0]
-        at = place_of(name, roster, TITLE_WITH_ID) if roster else None
-        if at is not None:
-            same_points(name, full, roster.points_possible[at] if roster.points_possible else "", "Canvas")
+        header = list(COLUMNS)
+        rows = [_identifying_cells(each.person) for each in members]
+    points_row = [POINTS_POSSIBLE] + [""] * (len(header) - 1)
+    for name in class_scores.scored_assignments():
+        points = class_scores.assignments[name][0]
+        column = find_column(name, roster, TITLE_WITH_ID) if roster else None
+        if roster and column is not None:
+            possible = roster.points_possible[column] if roster.points_possible else ""
+            check_points(name, points, possible, "Canvas")
         elif roster:
-            table.notes.append(f"{name} is no assignment in Canvas's export: Canvas makes it anew")
-        head.append(name if at is None else roster.header[at])
-        points.append(format_points(full))
-        table.columns[name] = head[-1]
+            table.notes.append(f"{name} is not in Canvas's export: Canvas will create it")
+        title = roster.header[column] if roster and column is not None else name
+        header.append(title)
+        points_row.append(format_points(points))
+        table.columns[name] = title
         for member, row in zip(members, rows, strict=True):
-            there = "" if at is None else member.row[at].strip()
-            if there.upper() == EXCUSED:
-                table.blank(member, name, "excused in Canvas")
-                row.append(there)
+            existing = "" if column is None else (member.row or [])[column].strip()
+            if existing.upper() == EXCUSED:
+                table.record_blank(member, name, "excused in Canvas")
+                row.append(existing)
             else:
-                row.append(table.score(member, name, standings.of(member, name), there))
-    table.rows = [head, points, *rows]
+                score = class_scores.score_of(member, name)
+                row.append(table.score_cell(member, name, score, existing))
+    table.rows = [header, points_row, *rows]
     return table
 
 
-def _about(person):
-    # Without any other name, the folder's may be a login; Canvas asks if it is nobody's.
-    nameless = not (person.name or person.canvas_id or person.sis_id or person.login)
-    login = person.student if nameless else person.login
-    cells = [escape_identifier(each) for each in (person.canvas_id, person.sis_id, login)]
-    return [escape_formula(person.name), *cells, escape_formula(person.section)]
+def _identifying_cells(person: Person) -> list[str]:
+    """Return the cells of COLUMNS for a student."""
+    # Without another identifier, the folder's name may be a login; Canvas asks if it is not.
+    has_identifier = person.name or person.canvas_id or person.sis_id or person.login
+    login = person.login if has_identifier else person.student
+    identifiers = [escape_identifier(each) for each in (person.canvas_id, person.sis_id, login)]
+    return [escape_formula(person.name), *identifiers, escape_formula(person.section)]

@@ -1,134 +1,140 @@
-"""Scores as Moodle takes them in: into its gradebook, or into one assignment.
+"""Score tables for import into Moodle's gradebook or into a single assignment.
 
-The gradebook imports what it exports ("Grade import" of Moodle's documentation;
-grade/import/csv/classes/load_data.php, grade/export/txt/grade_export_txt.php). An assignment takes
-its grading worksheet back, filled in (mod/assign/gradingtable.php writes it,
-mod/assign/feedback/offline/importgradeslib.php reads it). Moodle's gradebook takes an empty cell
-for a grade to delete: what the roster has as Moodle's own stays where we have none.
+The gradebook imports its own export ("Grade import" in Moodle's documentation;
+grade/import/csv/classes/load_data.php, grade/export/txt/grade_export_txt.php). An assignment
+imports its grading worksheet (mod/assign/gradingtable.php writes it,
+mod/assign/feedback/offline/importgradeslib.php reads it). Moodle's gradebook deletes a grade for an
+empty cell, so the exported grade stays where our gradebook has none.
 """
 
 import html
+from collections.abc import Sequence
 
 from course.errors import CourseError
-from course.instructor.export.columns import Table, copied, place_of, same_points
-from course.instructor.gradebook.members import first_and_last
-from course.instructor.gradebook.standings import Standing
+from course.instructor.export.export_table import ExportTable, check_points, escape_row, find_column
+from course.instructor.gradebook.class_members import Member, first_and_last_name
+from course.instructor.gradebook.class_scores import ClassScores, MemberScore
 from course.instructor.roster.csv_writer import escape_formula, escape_identifier
+from course.instructor.roster.roster import Roster
 
-# Heading to what Moodle can tell people by.
-IDENTIFYING = {"ID number": "sis_id", "Email address": "email", "Username": "login"}
-NO_GRADE = "-"  # as Moodle writes it itself; it reads it too
+# The headers by which Moodle identifies people -> the field of `Person`.
+IDENTIFIERS = {"ID number": "sis_id", "Email address": "email", "Username": "login"}
+NO_GRADE = "-"  # Moodle writes and reads it
 REAL, FEEDBACK = " (Real)", " (Feedback)"
-GRADE_ITEM = r"(?:[^:]+: )?(.*?)(?: \(Real\)|(?<!\)))"  # no percentage, letter or feedback
+GRADE_ITEM = r"(?:[^:]+: )?(.*?)(?: \(Real\)|(?<!\)))"  # not a percentage, letter or feedback
 
 
-def table_of(standings):
-    """Return what the gradebook imports of a class; the grading worksheet, if that is the roster.
+def build_table(class_scores: ClassScores) -> ExportTable:
+    """Return the scores in the gradebook's columns; if the roster is a grading worksheet, in its.
 
-    Parameters
-    ----------
-    standings : Standings
-
-    Returns
-    -------
-    Table
-
-    Raises
-    ------
-    CourseError
-        If Moodle could not tell who everybody is, or would not take the scores for what they are.
+    Raises CourseError if Moodle could not identify everyone or would misread the scores.
     """
-    if standings.roster and standings.roster.kind == "worksheet":
-        return _worksheet(standings)
-    roster = standings.roster if standings.roster and standings.roster.kind == "Moodle" else None
-    table, names = Table(), standings.with_scores()
+    roster = class_scores.roster
+    if roster and roster.kind == "worksheet":
+        return _fill_in_worksheet(class_scores, roster)
+    if roster and roster.kind != "Moodle":
+        roster = None
+    table, names = ExportTable(), class_scores.scored_assignments()
     members = []
-    for member in standings.members:
-        found = {name: standings.of(member, name) for name in names}
-        # A line without a score would only delete what Moodle has.
-        if any(each.score is not None for each in found.values()):
+    for member in class_scores.members:
+        scores = {name: class_scores.score_of(member, name) for name in names}
+        # A row without any score would only delete Moodle's grades.
+        if any(each.score is not None for each in scores.values()):
             members.append(member)
         else:
-            for name, each in found.items():
-                table.blank(member, name, each.reason)
-    head, rows = _about(members)
+            for name, each in scores.items():
+                table.record_blank(member, name, each.missing_reason)
+    header, rows = _identifying_columns(members)
     for name in names:
-        at = place_of(name, roster, GRADE_ITEM) if roster else None
-        item = f"Assignment: {name}{REAL}" if at is None else roster.header[at]
-        head.append(item)
-        table.columns[name] = item
-        found = [standings.of(each, name) for each in members]
-        for member, row, standing in zip(members, rows, found, strict=True):
-            there = "" if at is None else member.row[at].strip()
-            row.append(table.score(member, name, standing, there or NO_GRADE))
+        column = find_column(name, roster, GRADE_ITEM) if roster else None
+        title = f"Assignment: {name}{REAL}"
+        if roster and column is not None:
+            title = roster.header[column]
+        header.append(title)
+        table.columns[name] = title
+        found = [class_scores.score_of(each, name) for each in members]
+        for member, row, score in zip(members, rows, found, strict=True):
+            row.append(table.score_cell(member, name, score, _cell(member, column) or NO_GRADE))
         if any(each.comment for each in found):
-            heading = item.removesuffix(REAL) + FEEDBACK
-            at = roster.header.index(heading) if roster and heading in roster.header else None
-            head.append(heading)
-            for member, row, standing in zip(members, rows, found, strict=True):
-                there = "" if at is None else escape_formula(member.row[at])
-                row.append(_as_html(standing.comment) or there)
-    table.rows = [head, *rows]
+            feedback_title = title.removesuffix(REAL) + FEEDBACK
+            column = None
+            if roster and feedback_title in roster.header:
+                column = roster.header.index(feedback_title)
+            header.append(feedback_title)
+            for member, row, score in zip(members, rows, found, strict=True):
+                existing = escape_formula(_cell(member, column, strip=False))
+                row.append(_to_html(score.comment) or existing)
+    table.rows = [header, *rows]
     return table
 
 
-def _about(members):
-    """Return the columns that say who somebody is, and their cells."""
-    # Of an empty cell, older versions of Moodle take the person of the line above.
-    telling = {
-        heading: what
-        for heading, what in IDENTIFYING.items()
-        if all(getattr(each.person, what) for each in members)
+def _cell(member: Member, column: int | None, strip: bool = True) -> str:
+    """Return a cell of a member's row in the roster; empty if there is no such column."""
+    if column is None or member.row is None:
+        return ""
+    return member.row[column].strip() if strip else member.row[column]
+
+
+def _identifying_columns(members: Sequence[Member]) -> tuple[list[str], list[list[str]]]:
+    """Return the header and the rows of the columns that identify people."""
+    # For an empty cell, older versions of Moodle take the person of the previous row.
+    complete = {
+        header: field
+        for header, field in IDENTIFIERS.items()
+        if all(getattr(each.person, field) for each in members)
     }
-    if not telling:
-        lacking = next(each.student for each in members if not each.person.email)
+    if not complete:
+        example = next(each.student for each in members if not each.person.email)
         raise CourseError(
-            "Moodle knows people by e-mail address, ID number or login, and none of the three is"
-            f" known of everybody (not of {lacking}, for one): give a roster with a column email."
+            "Moodle identifies people by email address, ID number or login, and none of these is"
+            f" known for everyone (for example, not for {example}): pass a roster with a column"
+            " email."
         )
     rows = []
     for member in members:
-        names = [escape_formula(each) for each in first_and_last(member.person)]
-        rows.append(names + [escape_identifier(getattr(member.person, each)) for each in telling.values()])
-    return ["First name", "Last name", *telling], rows
+        names = [escape_formula(each) for each in first_and_last_name(member.person)]
+        identifiers = [getattr(member.person, field) for field in complete.values()]
+        rows.append(names + [escape_identifier(each) for each in identifiers])
+    return ["First name", "Last name", *complete], rows
 
 
-def _worksheet(standings):
-    roster, table = standings.roster, Table()
-    names = standings.with_scores()
+def _fill_in_worksheet(class_scores: ClassScores, roster: Roster) -> ExportTable:
+    """Return an assignment's grading worksheet with its scores and comments filled in."""
+    table, names = ExportTable(), class_scores.scored_assignments()
     if len(names) != 1:
         raise CourseError(
-            "a grading worksheet is of one assignment, and there are scores in"
-            f" {', '.join(names)}: say by --assignment which."
+            "a grading worksheet belongs to one assignment, but there are scores in"
+            f" {', '.join(names)}: choose one with --assignment."
         )
     (name,) = names
-    full = standings.assignments[name][0]
-    small = [each.lower() for each in roster.header]
-    if not {"grade", "last modified (grade)"} <= set(small):
+    points = class_scores.assignments[name][0]
+    # Capitalization differs between versions of Moodle.
+    header = [each.lower() for each in roster.header]
+    if not {"grade", "last modified (grade)"} <= set(header):
         raise CourseError(
-            "the roster is no whole grading worksheet, as Moodle wants the columns Identifier,"
-            " Grade and Last modified (grade): download it from the assignment again."
+            "the roster is not a complete grading worksheet, because Moodle requires the columns"
+            " Identifier, Grade and Last modified (grade): download it from the assignment again."
         )
-    grade = small.index("grade")
-    # Capitals differ between versions of Moodle.
-    most = small.index("maximum grade") if "maximum grade" in small else None
-    comments = small.index("feedback comments") if "feedback comments" in small else None
+    grade = header.index("grade")
+    maximum = header.index("maximum grade") if "maximum grade" in header else None
+    comments = header.index("feedback comments") if "feedback comments" in header else None
     table.rows.append(roster.header)
     table.columns[name] = roster.header[grade]
-    for member in standings.members:
-        row, standing = copied(roster.header, member.row), standings.of(member, name)
-        if most is not None:
-            same_points(name, full, row[most], "Moodle")
-        if standing.score is not None and standing.score > full:
-            # Moodle passes over it without a word.
-            standing = Standing(reason="more than Moodle's maximum")
-        row[grade] = table.score(member, name, standing, row[grade])
-        if comments is not None and standing.comment:
-            row[comments] = _as_html(standing.comment)
+    for member in class_scores.members:
+        row = escape_row(roster.header, member.row or [])
+        score = class_scores.score_of(member, name)
+        if maximum is not None:
+            check_points(name, points, row[maximum], "Moodle")
+        if score.score is not None and score.score > points:
+            # Moodle skips such a score without a message.
+            score = MemberScore(missing_reason="more than Moodle's maximum")
+        row[grade] = table.score_cell(member, name, score, row[grade])
+        if comments is not None and score.comment:
+            row[comments] = _to_html(score.comment)
         table.rows.append(row)
     return table
 
 
-def _as_html(comment):
-    """Return a comment as what Moodle takes a text for."""
+def _to_html(comment: str) -> str:
+    """Return a comment as the HTML that Moodle expects."""
     return escape_formula(html.escape(comment, quote=False).replace("\n", "<br>"))

@@ -1,134 +1,131 @@
-"""Scores on their way out: nbgrader's export plugins for CSV, Canvas and Moodle."""
+"""nbgrader export plugins that write scores as CSV for spreadsheets, Canvas and Moodle."""
 
 import re
 import sys
+from collections.abc import Sequence
 from pathlib import Path
+from typing import TYPE_CHECKING
 
 from nbgrader.plugins import ExportPlugin
 from traitlets import Bool, Unicode
 
 from course.errors import CourseError
 from course.instructor.export import canvas, moodle
-from course.instructor.export.columns import Table
-from course.instructor.gradebook import standings
-from course.instructor.gradebook.members import first_and_last, members_of
+from course.instructor.export.export_table import ExportTable
+from course.instructor.gradebook.class_members import first_and_last_name, match_members
+from course.instructor.gradebook.class_scores import (
+    PENDING,
+    ClassScores,
+    ScoreSelection,
+    read_class_scores,
+)
 from course.instructor.roster import csv_writer
-from course.instructor.roster import roster as rosters
+from course.instructor.roster.roster import ROSTER_FILE_NAME, read_course_roster, read_roster
 from course.training import results_table
 
-# Those of nbgrader's CsvExportPlugin.
+if TYPE_CHECKING:
+    from nbgrader.api import Gradebook
+
+# The columns of nbgrader's CsvExportPlugin.
 COLUMNS = (
     "assignment", "duedate", "timestamp", "student_id", "last_name", "first_name", "email",
     "raw_score", "late_submission_penalty", "score", "max_score",
 )  # fmt: skip
-SHOWN = 12  # names in a line; the others are counted
+MAX_LISTED = 12  # students in one line; the rest is counted
 
 
 class ScoresExportPlugin(ExportPlugin):
-    """A line for each student and assignment, in the columns of nbgrader's own export.
+    """One row per student and assignment, in the columns of nbgrader's own export."""
 
-    Parameters
-    ----------
-    parent
-        What has a `coursedir`: nbgrader's application or API.
-    """
+    includes_students_not_in_roster = True
 
-    takes_strangers = True  # students of the gradebook whom the roster does not know
-
-    roster = Unicode("", help="the class as CSV; roster.csv in the course directory if empty").tag(
+    roster = Unicode("", help="Class as CSV; empty means roster.csv in the course directory.").tag(
         config=True
     )
-    force = Bool(False, help="replace the file if it is there").tag(config=True)
-    waiting = Bool(False, help="also scores of which a part waits for a person").tag(config=True)
-    zero = Bool(False, help="0 for who has handed in nothing").tag(config=True)
+    force = Bool(False, help="Replace an existing file.").tag(config=True)
+    waiting = Bool(False, help="Include scores with a part that is pending manual grading.").tag(
+        config=True
+    )
+    zero = Bool(False, help="Write 0 for students without a submission.").tag(config=True)
 
-    def export(self, gradebook):
-        """Write the file and print what is in it, as `nbgrader export` wants it."""
+    def export(self, gradebook: "Gradebook") -> None:
+        """Write the file and print a summary, for `nbgrader export`."""
         try:
-            print(self._as_typed(self.write(gradebook)))
+            print(self._with_nbgrader_options(self.write(gradebook)))
         except CourseError as error:
-            sys.exit(f"{type(self).__name__}: {self._as_typed(str(error))}")
+            sys.exit(f"{type(self).__name__}: {self._with_nbgrader_options(str(error))}")
 
-    def _as_typed(self, text):
-        """Return a text with the options of `course export` as nbgrader takes them."""
+    def _with_nbgrader_options(self, text: str) -> str:
+        """Return a text with the options of `course export` replaced by nbgrader's."""
         return re.sub(r"--(force|waiting)\b", rf"--{type(self).__name__}.\1=True", text)
 
-    def write(self, gradebook):
-        """Write the file.
+    def write(self, gradebook: "Gradebook") -> str:
+        """Write the file and return a summary of it.
 
-        Parameters
-        ----------
-        gradebook : nbgrader.api.Gradebook
-
-        Returns
-        -------
-        str
-            What is in it, as a table and some lines.
-
-        Raises
-        ------
-        CourseError
-            If there is nothing to export, or it cannot be written.
+        Raises CourseError if there is nothing to export or the file cannot be written.
         """
         path, root = Path(self.to or "grades.csv"), Path(self.parent.coursedir.root)
-        if path.resolve() in (Path(self.roster).resolve(), (root / rosters.ROSTER_FILE_NAME).resolve()):
-            raise CourseError(f"{path} is the roster: name another file for the scores.")
-        found = self._class(gradebook, root)
-        strangers = [] if self.takes_strangers else found.strangers()
-        if strangers:
-            anybody, found = found.with_scores(), found.without_strangers()
-            if anybody and not found.with_scores():
+        if path.resolve() in (Path(self.roster).resolve(), (root / ROSTER_FILE_NAME).resolve()):
+            raise CourseError(f"{path} is the roster: name a different file for the scores.")
+        scores = self._read_scores(gradebook, root)
+        excluded = []
+        if not self.includes_students_not_in_roster:
+            excluded = scores.students_not_in_roster()
+        if excluded:
+            has_scores = bool(scores.scored_assignments())
+            scores = scores.only_roster_members()
+            if has_scores and not scores.scored_assignments():
                 raise CourseError(
-                    f"nobody who has a score is in the roster (not {_some(strangers)}): give it a"
-                    " column student with these names."
+                    f"none of the students with a score is in the roster ({_listed(excluded)} are"
+                    " not): add a column student with these ids to it."
                 )
-        if not found.with_scores():
+        if not scores.scored_assignments():
             raise CourseError(
-                "there is no score to export: run course grade first, and give in the formgrader"
-                " what waits for a person (--waiting exports what there is so far)."
+                "there is no score to export: run course grade first, and grade in the formgrader"
+                " what is pending manual grading (--waiting exports the scores so far)."
             )
-        table = self.table_of(found)
-        if strangers:
-            words = f"left out, since the roster does not know them: {_some(strangers)}"
-            table.notes.append(words)
+        table = self.build_table(scores)
+        if excluded:
+            table.notes.append(f"skipped, not in the roster: {_listed(excluded)}")
         csv_writer.write_table(path, table.rows, force=self.force)
-        return _summary(path, found, table)
+        return _summarize(path, scores, table)
 
-    def _class(self, gradebook, root):
-        collected_with = rosters.read_course_roster(root)
-        roster = rosters.read_roster(Path(self.roster)) if self.roster else collected_with
-        choice = standings.Choice(
+    def _read_scores(self, gradebook: "Gradebook", root: Path) -> ClassScores:
+        """Return the scores of the class that the options select."""
+        collection_roster = read_course_roster(root)
+        roster = read_roster(Path(self.roster)) if self.roster else collection_roster
+        selection = ScoreSelection(
             tuple(map(str, self.student)),
             tuple(map(str, self.assignment)),
             self.waiting,
             self.zero,
         )
-        members = members_of(gradebook.students, roster, collected_with)
-        return standings.read(gradebook, root, members, roster, choice)
+        members = match_members(gradebook.students, roster, collection_roster)
+        return read_class_scores(gradebook, root, members, roster, selection)
 
-    def table_of(self, found):
-        """Return the `Table` of a class."""
-        return _nbgraders_columns(found)
+    def build_table(self, scores: ClassScores) -> ExportTable:
+        """Return the table to write."""
+        return _build_nbgrader_table(scores)
 
 
 class CanvasExportPlugin(ScoresExportPlugin):
     """The CSV file that Canvas's Gradebook imports."""
 
-    takes_strangers = False
+    includes_students_not_in_roster = False
 
-    def table_of(self, found):
-        """Return the `Table` of a class."""
-        return canvas.table_of(found)
+    def build_table(self, scores: ClassScores) -> ExportTable:
+        """Return the table to write."""
+        return canvas.build_table(scores)
 
 
 class MoodleExportPlugin(ScoresExportPlugin):
     """The CSV file that Moodle's gradebook imports, or an assignment's grading worksheet."""
 
-    takes_strangers = False
+    includes_students_not_in_roster = False
 
-    def table_of(self, found):
-        """Return the `Table` of a class."""
-        return moodle.table_of(found)
+    def build_table(self, scores: ClassScores) -> ExportTable:
+        """Return the table to write."""
+        return moodle.build_table(scores)
 
 
 PLUGINS = {
@@ -138,57 +135,58 @@ PLUGINS = {
 }
 
 
-def _nbgraders_columns(found):
-    """Return the columns of nbgrader's CsvExportPlugin; what has no score is empty, never 0."""
-    table = Table(rows=[list(COLUMNS)])
-    for name, (full, due) in found.assignments.items():
+def _build_nbgrader_table(scores: ClassScores) -> ExportTable:
+    """Return the columns of nbgrader's CsvExportPlugin; a missing score is empty instead of 0."""
+    table = ExportTable(rows=[list(COLUMNS)])
+    for name, (points, due_date) in scores.assignments.items():
         table.columns[name] = "score"
-        for member in found.members:
-            each, (first, last) = found.of(member, name), first_and_last(member.person)
-            points = [each.raw_score, each.penalty, each.score]
+        for member in scores.members:
+            each, (first, last) = scores.score_of(member, name), first_and_last_name(member.person)
+            values = [each.raw_score, each.penalty, each.score]
             if each.score is None:
-                table.blank(member, name, each.reason)
+                table.record_blank(member, name, each.missing_reason)
             table.rows.append(
                 [
                     name,
-                    due,
+                    due_date,
                     each.timestamp,
                     csv_writer.escape_identifier(member.student),
                     csv_writer.escape_formula(last),
                     csv_writer.escape_formula(first),
                     csv_writer.escape_identifier(member.person.email),
-                    *("" if value is None else csv_writer.format_points(value) for value in points),
-                    csv_writer.format_points(full),
+                    *("" if value is None else csv_writer.format_points(value) for value in values),
+                    csv_writer.format_points(points),
                 ]
             )
     return table
 
 
-def _summary(path, found, table):
-    """Return how many have scores, who has none and why."""
+def _summarize(path: Path, scores: ClassScores, table: ExportTable) -> str:
+    """Return the number of scores per assignment, and the students without a score by reason."""
     lines = []
-    blanks = dict.fromkeys(table.columns, 0)
+    blank_counts = dict.fromkeys(table.columns, 0)
     for (name, reason), students in table.blanks.items():
-        blanks[name] += len(students)
-        hint = " (--waiting exports the score so far)" if reason == standings.WAITING else ""
-        lines.append(f"no score in {name}, {reason}{hint}: {_some(students)}")
-    left_out = [name for name in found.assignments if name not in table.columns]
-    if left_out:
-        lines.append(f"left out, since nobody has a score: {', '.join(left_out)}")
+        blank_counts[name] += len(students)
+        hint = " (--waiting exports the score so far)" if reason == PENDING else ""
+        lines.append(f"no score in {name}, {reason}{hint}: {_listed(students)}")
+    skipped = [name for name in scores.assignments if name not in table.columns]
+    if skipped:
+        lines.append(f"skipped, no scores: {', '.join(skipped)}")
     rows = [
         {
             "assignment": name,
-            "points": csv_writer.format_points(found.assignments[name][0]),
+            "points": csv_writer.format_points(scores.assignments[name][0]),
             "column": column,
-            "students": len(found.members),
-            "scores": len(found.members) - blanks[name],
-            "no score": blanks[name],
+            "students": len(scores.members),
+            "scores": len(scores.members) - blank_counts[name],
+            "no score": blank_counts[name],
         }
         for name, column in table.columns.items()
     ]
     return "\n".join([results_table(rows), *lines, *table.notes, f"written: {path}"])
 
 
-def _some(students):
-    more = f" and {len(students) - SHOWN} more" if len(students) > SHOWN else ""
-    return ", ".join(students[:SHOWN]) + more
+def _listed(students: Sequence[str]) -> str:
+    """Return the first students and the number of the others."""
+    more = f" and {len(students) - MAX_LISTED} more" if len(students) > MAX_LISTED else ""
+    return ", ".join(students[:MAX_LISTED]) + more

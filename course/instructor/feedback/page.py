@@ -8,7 +8,7 @@ from nbgrader import utils
 
 from course.instructor import pages
 from course.instructor.feedback import cell_renderer as feedback_text
-from course.instructor.grading import telling
+from course.instructor.grading import redaction
 from course.instructor.grading.submission import GRADING_NOTE
 from course.notebook_headings import section_headings
 
@@ -169,7 +169,7 @@ def _reasons(cell):
     if cell.cell_type != "code" or utils.is_solution(cell):
         nothing = not cell.metadata.nbgrader.get("comment")
         return [{"subject": "There is no answer, or none that counts."}] if nothing else []
-    said = telling.student_view(cell.outputs)
+    said = redaction.student_view(cell.outputs)
     if said.get("reason"):
         # Of a submission that was not graded, a note says it once.
         is_said = any(each.get("ename") == "NotGraded" for each in cell.outputs)
@@ -177,7 +177,7 @@ def _reasons(cell):
     items = [item for item in said.get("items", []) if not NOT_LOST.match(item)]
     if not items:  # told in other words
         printed = "".join(each.text for each in cell.outputs if each.output_type == "stream")
-        items = [line for line in printed.splitlines() if line.strip()] or [telling.UNTOLD]
+        items = [line for line in printed.splitlines() if line.strip()] or [redaction.HIDDEN_CHECK_FAILED]
     return [{"subject": item} for item in items]
 
 

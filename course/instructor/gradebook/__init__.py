@@ -1,1 +1,1 @@
-"""Reading nbgrader's gradebook: scores, class members, standings, and whether it is intact."""
+"""Reading the gradebook: submission results, class scores and the database's state."""

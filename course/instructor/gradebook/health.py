@@ -1,92 +1,91 @@
-"""Whether a gradebook is there and whole, told without nbgrader, which takes seconds to import."""
+"""Checks that a gradebook exists and is intact, without nbgrader, which takes seconds to import."""
 
 import contextlib
 import os
 import re
 import sqlite3
 from pathlib import Path
+from typing import TYPE_CHECKING
 
-THERE, NONE_YET, BUSY, UNUSABLE = "there", "none yet", "busy", "unusable"
-SERVER_SECONDS = 3  # to answer in
+if TYPE_CHECKING:
+    from collections.abc import Sequence
+
+    from sqlalchemy.engine import URL
+
+AVAILABLE, MISSING, BUSY, UNUSABLE = "available", "missing", "busy", "unusable"
+SERVER_TIMEOUT_SECONDS = 3
 _COUNTS = "select (select count(*) from assignment), (select count(*) from student)"
 
 
-def look(root, address=""):
-    """Look at the gradebook of a course directory.
+def check_gradebook(root: Path, db_url: str = "") -> tuple[str, str]:
+    """Return AVAILABLE, MISSING, BUSY or UNUSABLE, and a message about a course's gradebook.
 
-    Parameters
-    ----------
-    root : Path
-        The course directory.
-    address : str
-        `c.CourseDirectory.db_url` as its configuration has it; empty for nbgrader's own choice.
-
-    Returns
-    -------
-    state : str
-        THERE, NONE_YET, BUSY or UNUSABLE.
-    text : str
-        What there is, or a sentence with what to do.
+    `db_url` is the value of `c.CourseDirectory.db_url`; empty for nbgrader's default.
     """
-    if address and not address.startswith("sqlite"):
-        return _look_at_server(address)
-    named = re.sub(r"^sqlite[^:]*:///|\?.*$", "", address) or "gradebook.db"
-    return _look_at_file(Path(root, named))
+    if db_url and not db_url.startswith("sqlite"):
+        return _check_server(db_url)
+    file_name = re.sub(r"^sqlite[^:]*:///|\?.*$", "", db_url) or "gradebook.db"
+    return _check_file(Path(root, file_name))
 
 
-def _look_at_file(path):
+def _check_file(path: Path) -> tuple[str, str]:
+    """Return the state of an SQLite gradebook."""
     if not path.is_file():
-        return NONE_YET, f"{path} is not there yet: course release makes it."
+        return MISSING, f"{path} does not exist yet: course release creates it."
     if not os.access(path, os.R_OK | os.W_OK):
-        return UNUSABLE, f"{path} may not be read and written: give yourself the right to."
+        return UNUSABLE, f"{path} cannot be read and written: change its permissions."
     try:
-        # Not read-only: a write that a kill cut short is taken back by the first who looks.
-        where = f"{path.resolve().as_uri()}?mode=rw"
-        with contextlib.closing(sqlite3.connect(where, uri=True, timeout=2)) as database:
+        # Not read-only: the first connection rolls back a transaction that a kill interrupted.
+        uri = f"{path.resolve().as_uri()}?mode=rw"
+        with contextlib.closing(sqlite3.connect(uri, uri=True, timeout=2)) as database:
             (verdict,) = database.execute("pragma quick_check(1)").fetchone()
             if verdict == "ok":
-                return THERE, f"{path}, SQLite: {_counted(database.execute(_COUNTS).fetchone())}"
+                counts = _describe_counts(database.execute(_COUNTS).fetchone())
+                return AVAILABLE, f"{path}, SQLite: {counts}"
     except sqlite3.DatabaseError as error:
         verdict = str(error)
         if "locked" in verdict:
-            return BUSY, f"{path} is in use by another command: wait until that has ended."
+            return BUSY, f"{path} is in use by another command: wait until that command has ended."
         if "no such table" in verdict:
-            return UNUSABLE, f"{path} is no gradebook of nbgrader's ({verdict}): move it away."
-    return UNUSABLE, f"{path} is damaged ({verdict}): put your last backup in its place."
+            return UNUSABLE, f"{path} is not an nbgrader gradebook ({verdict}): move it away."
+    return UNUSABLE, f"{path} is damaged ({verdict}): replace it with your last backup."
 
 
-def _look_at_server(address):
+def _check_server(db_url: str) -> tuple[str, str]:
+    """Return the state of a gradebook on a database server."""
     try:
         import sqlalchemy
 
-        url = sqlalchemy.engine.make_url(address)
-        # A server that does not answer must not hold the others up.
+        url = sqlalchemy.engine.make_url(db_url)
+        # An unreachable server must not delay the other checks.
         is_postgresql = url.get_backend_name() == "postgresql"
-        options = {"connect_timeout": SERVER_SECONDS} if is_postgresql else {}
+        options = {"connect_timeout": SERVER_TIMEOUT_SECONDS} if is_postgresql else {}
         with sqlalchemy.create_engine(url, connect_args=options).connect() as connection:
             if not sqlalchemy.inspect(connection).has_table("assignment"):
-                return NONE_YET, f"{_without_password(url)} is empty: course release fills it."
+                return MISSING, f"{_without_password(url)} is empty: course release fills it."
             counts = connection.execute(sqlalchemy.text(_COUNTS)).fetchone()
     except ModuleNotFoundError as error:
         return UNUSABLE, (
             f"c.CourseDirectory.db_url needs {error.name}, which is not installed: run pip install"
-            " --constraint constraints.txt -e '.[postgres]' in the course's directory."
+            " --constraint constraints.txt -e '.[postgres]' in the course directory."
         )
-    except Exception as error:  # drivers and sqlalchemy raise many kinds
+    except Exception as error:  # drivers and sqlalchemy raise many classes
         reason = (str(error).strip().splitlines() or [type(error).__name__])[0][:200]
         return UNUSABLE, (
-            f"the gradebook of c.CourseDirectory.db_url cannot be opened ({reason}): start its"
-            " server, or correct that line in nbgrader_config.py."
+            f"cannot open the gradebook of c.CourseDirectory.db_url ({reason}): start its server,"
+            " or correct that line in nbgrader_config.py."
         )
-    return THERE, f"{_without_password(url)}: {_counted(counts)}"
+    return AVAILABLE, f"{_without_password(url)}: {_describe_counts(counts)}"
 
 
-def _without_password(url):
+def _without_password(url: "URL") -> str:
+    """Return a database URL as text, with its password hidden."""
     return url.render_as_string(hide_password=True)
 
 
-def _counted(counts):
-    assignments, students = counts
+def _describe_counts(counts: "Sequence[int] | None") -> str:
+    """Return the numbers of assignments and students as text."""
+    assignments, students = counts or (0, 0)
     return (
         f"{assignments} assignment{'s' * (assignments != 1)},"
         f" {students} student{'s' * (students != 1)}"

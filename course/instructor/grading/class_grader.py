@@ -9,20 +9,20 @@ from nbgrader.api import Gradebook
 
 from course.errors import CourseError
 from course.instructor.course_dir import open_api, source_notebook
-from course.instructor.gradebook.scores import Grade, fill_in, is_graded, students_of
+from course.instructor.gradebook.submission_results import SubmissionResult, fill_in_score, is_graded, list_students
 from course.instructor.grading import notebook_grader
 from course.instructor.grading import submission as submissions
 from course.instructor.grading.job import Outcome
 from course.instructor.grading.journal import Journal
-from course.instructor.grading.preprocessors import TwoKernels
-from course.instructor.grading.save import GradebookError, Writer, read_timestamp
+from course.instructor.grading.preprocessors import ExecuteIsolated
+from course.instructor.grading.result_writer import GradebookError, ResultWriter, read_timestamp
 from course.instructor.release.build import ensure_in_gradebook
 from course.instructor.sandbox.execute import printable
 from course.instructor.sandbox.executor import open_executor
 
 
 @dataclass(frozen=True)
-class How:
+class GradingOptions:
     """How a class is graded.
 
     Attributes
@@ -43,7 +43,7 @@ class How:
     force: bool = False
 
 
-def grade(root, name, student=None, how=How()):
+def grade(root, name, student=None, how=GradingOptions()):
     """Grade an assignment's submissions and yield a `Grade` as each is saved.
 
     Parameters
@@ -67,7 +67,7 @@ def grade(root, name, student=None, how=How()):
     CourseError
         If there is no submission to grade, no isolation to be had, or the assignment itself fails.
     """
-    students = students_of(root, "submitted", name, student)
+    students = list_students(root, "submitted", name, student)
     with Journal(root, name).alone():
         ensure_in_gradebook(root, name)
         yield from _grade(_Run(Path(root), name, how), students)
@@ -78,7 +78,7 @@ def _grade(run, students):
     waiting = run.choose(students)
     for each in students:
         if each not in waiting:
-            yield run.read_score(Grade(run.name, each, note="graded before"))
+            yield run.read_score(SubmissionResult(run.name, each, note="graded before"))
     # What a kill left between grading and saving is saved without being graded again.
     for each in list(waiting):
         if done := run.recover(each):
@@ -91,7 +91,7 @@ def _grade(run, students):
 def job_of(root, name, student):
     """Return the job of one student's submission, as it would be graded."""
     ensure_in_gradebook(root, name)
-    _, job, _ = _Run(Path(root), name, How())._prepare(student)
+    _, job, _ = _Run(Path(root), name, GradingOptions())._prepare(student)
     return job
 
 
@@ -102,14 +102,14 @@ class _Run:
         self.root, self.name, self.how = root, name, how
         self.api = open_api(root)
         self.journal = Journal(root, name)
-        self.writer = Writer(root, self.api, name)
+        self.writer = ResultWriter(root, self.api, name)
         self.notebook = source_notebook(root, name).stem
-        steps = TwoKernels(parent=self.api.coursedir.parent)
+        steps = ExecuteIsolated(parent=self.api.coursedir.parent)
         self.settings = steps.settings()
         if not how.isolated:
             self.settings["isolated"] = False
         with Gradebook(self.api.coursedir.db_url) as gradebook:
-            self.kit = submissions.read_kit(
+            self.reference = submissions.read_reference(
                 gradebook, source_notebook(root, name), name, self.notebook
             )
 
@@ -157,7 +157,7 @@ class _Run:
     def read_score(self, result):
         """Fill in a grade's points from the gradebook."""
         with self.api.gradebook as gradebook:
-            fill_in(gradebook, result)
+            fill_in_score(gradebook, result)
         return result
 
     def _prepare(self, student):
@@ -170,13 +170,13 @@ class _Run:
         if problem is None:
             try:
                 nb = nbformat.read(path, as_version=4)
-                if not submissions.knows_any(nb, self.kit):
+                if not submissions.knows_any(nb, self.reference):
                     raise ValueError("no cell has its metadata: let course collect mend it")
-                submissions.sanitize(nb, self.kit)
+                submissions.sanitize(nb, self.reference)
                 nbformat.validate(nb)
                 return (
                     nb,
-                    submissions.make_job(nb, folders, self.kit, identity, self.settings),
+                    submissions.make_job(nb, folders, self.reference, identity, self.settings),
                     None,
                 )
             except Exception as error:  # a notebook can be broken in more ways than can be listed
@@ -186,9 +186,9 @@ class _Run:
     def _empty(self, student):
         """Return the notebook as it was handed out, with no answer in it, and its job."""
         nb = nbformat.v4.new_notebook()
-        submissions.sanitize(nb, self.kit)
+        submissions.sanitize(nb, self.reference)
         identity = self.name, student, self.notebook
-        return nb, submissions.make_job(nb, [], self.kit, identity, self.settings)
+        return nb, submissions.make_job(nb, [], self.reference, identity, self.settings)
 
     def _note(self, student, problem):
         """Record zeros with their reason, unless there is an earlier result, which stays whole."""
@@ -198,7 +198,7 @@ class _Run:
             return self._save(student, nb, job, outcome, failed=True)
         self.journal.done(student)
         note = f"{printable(problem).rstrip('.')}; the earlier result stays."
-        return self.read_score(Grade(self.name, student, note=note, failed=True))
+        return self.read_score(SubmissionResult(self.name, student, note=note, failed=True))
 
     def _finish(self, future, student, nb, job):
         try:
@@ -209,11 +209,11 @@ class _Run:
             # Not the submission's doing as far as is known: no score is recorded, and the next run
             # tries again.
             note = f"was not graded ({type(error).__name__}: {_first_line(error)}): run it again."
-            return Grade(self.name, student, note=note, failed=True)
+            return SubmissionResult(self.name, student, note=note, failed=True)
         return self._save(student, nb, job, outcome)
 
     def _save(self, student, nb, job, outcome, failed=False):
-        result = Grade(self.name, student, seconds=outcome.seconds, failed=failed)
+        result = SubmissionResult(self.name, student, seconds=outcome.seconds, failed=failed)
         if outcome.reason:
             result.note = printable(outcome.reason) if failed else f"graded; {outcome.reason}"
         try:

@@ -1,76 +1,80 @@
-"""What a person sees while a class is graded: a line a submission, then a table."""
+"""Progress of a grading as text: one line per submission, then a table."""
 
 import time
+from collections.abc import Callable
 
+from course.instructor.gradebook.submission_results import SubmissionResult
 from course.instructor.sandbox.execute import printable
 from course.training import results_table
 
+ALREADY_GRADED = "already graded"
+
 
 class Progress:
-    """Counts what is done and reckons what is left.
+    """Counts the finished submissions, in `results`, and estimates the remaining time."""
 
-    Attributes
-    ----------
-    done : list of Grade
-        In the order in which they came.
-    """
-
-    def __init__(self, clock=time.perf_counter):
-        self.done = []
+    def __init__(self, clock: Callable[[], float] = time.perf_counter) -> None:
+        self.results: list[SubmissionResult] = []
         self._expected = 0
         self._graded = 0
         self._clock = clock
         self._start = clock()
-        self._first = None
+        self._first_graded_at: float | None = None
 
-    def expect(self, count):
-        """Add submissions to those that are to come."""
+    def expect(self, count: int) -> None:
+        """Add to the number of expected submissions."""
         self._expected += count
 
-    def line(self, grade):
-        """Note that a submission is done and return its line."""
-        self.done.append(grade)
-        if grade.note != "graded before":
+    def record(self, result: SubmissionResult) -> str:
+        """Record the result of a submission and return its line."""
+        self.results.append(result)
+        if result.note != ALREADY_GRADED:
             self._graded += 1
-            self._first = self._first or self._clock()
-        points = "    -    " if grade.score is None else f"{grade.score:4g}/{grade.max_score:<4g}"
-        hand = ", some by hand still" if grade.by_hand else ""
-        place = f"{len(self.done)}/{self._expected}"
+            self._first_graded_at = self._first_graded_at or self._clock()
+        points = (
+            "    -    "
+            if result.score is None
+            else f"{result.score:4g}/{result.max_score:<4g}"
+        )
+        pending = ", pending manual grading" if result.needs_manual_grading else ""
+        count = f"{len(self.results)}/{self._expected}"
         return (
-            f"{place:>7}{self._left():>14}  {grade.assignment}  {points}  {grade.seconds:5.1f} s"
-            f"  {printable(grade.student)}: {printable(grade.note)}{hand}"
+            f"{count:>7}{self._time_left():>14}  {result.assignment}  {points}"
+            f"  {result.seconds:5.1f} s  {printable(result.student)}: {printable(result.note)}"
+            f"{pending}"
         )
 
-    def summary(self):
-        """Return the table of all assignments, and how long it took."""
+    def summary(self) -> str:
+        """Return a table with one row per assignment, and the duration."""
         rows = []
-        for name in dict.fromkeys(grade.assignment for grade in self.done):
-            grades = [grade for grade in self.done if grade.assignment == name]
-            points = [grade.score for grade in grades if grade.score is not None]
-            failed = sum(grade.failed for grade in grades)
+        for name in dict.fromkeys(result.assignment for result in self.results):
+            results = [result for result in self.results if result.assignment == name]
+            points = [result.score for result in results if result.score is not None]
+            failed = sum(result.failed for result in results)
             rows.append(
                 {
                     "assignment": name,
-                    "graded": len(grades) - failed,
-                    "not": failed,
-                    "by hand still": sum(grade.by_hand for grade in grades),
+                    "graded": len(results) - failed,
+                    "failed": failed,
+                    "pending manual": sum(result.needs_manual_grading for result in results),
                     "mean points": f"{sum(points) / len(points):.1f}" if points else "-",
                     "lowest": f"{min(points):g}" if points else "-",
                     "highest": f"{max(points):g}" if points else "-",
                 }
             )
         seconds = self._clock() - self._start
-        rate = f", {60 * self._graded / seconds:.0f} a minute" if self._graded > 1 else ""
+        rate = f", {60 * self._graded / seconds:.0f} per minute" if self._graded > 1 else ""
         return f"{results_table(rows)}\n{self._graded} graded now in {seconds:.1f} s{rate}"
 
-    def _left(self):
-        """Return how long the rest is going to take, from what was graded so far."""
-        rest = self._expected - len(self.done)
-        if self._graded < 2 or not rest:
+    def _time_left(self) -> str:
+        """Return the estimated time for the remaining submissions, or "" if it is unknown."""
+        remaining = self._expected - len(self.results)
+        if self._graded < 2 or not remaining or self._first_graded_at is None:
             return ""
-        each = (self._clock() - self._first) / (self._graded - 1)
-        return f"{_duration(each * rest)} left"
+        per_submission = (self._clock() - self._first_graded_at) / (self._graded - 1)
+        return f"{_duration(per_submission * remaining)} left"
 
 
-def _duration(seconds):
+def _duration(seconds: float) -> str:
+    """Format a duration in seconds or minutes."""
     return f"{seconds:.0f} s" if seconds < 100 else f"{seconds / 60:.0f} min"

@@ -11,8 +11,7 @@ from markupsafe import Markup
 
 from course.files import write_atomically
 from course.instructor import pages
-from course.instructor.regression import report_changes
-from course.instructor.regression import svg_charts
+from course.instructor.regression import report_changes, svg_charts
 from course.instructor.regression.notebook_run import headings_of
 from course.instructor.sandbox.execute import printable
 from course.metrics import text

@@ -4,10 +4,10 @@ from itertools import groupby
 
 from course.files import write_atomically
 from course.instructor import pages
-from course.instructor.similarity.answers import Part
-from course.instructor.similarity.compare import looked_at
-from course.instructor.similarity.scoring import STEPS, worth
-from course.instructor.similarity.tokens import grams
+from course.instructor.similarity.submissions import Part
+from course.instructor.similarity.comparison import looked_at
+from course.instructor.similarity.rarity_scoring import STEPS, worth
+from course.instructor.similarity.tokenization import grams
 
 KINDS = ("", "shared", "rare")  # of a letter: nobody's in the group but the student's, ...
 MOST_COLUMNS = 8  # side by side; more nobody compares

@@ -6,10 +6,13 @@ from pathlib import Path
 
 import numpy as np
 
-from course.instructor.gradebook.scores import students_of
+from course.instructor.gradebook.submission_results import list_students
 from course.instructor.sandbox.execute import printable
-from course.instructor.similarity import answers, compare, explain, page
-from course.instructor.similarity import evidence as trainings
+from course.instructor.similarity import page
+from course.instructor.similarity import explanation
+from course.instructor.similarity import comparison
+from course.instructor.similarity import submissions
+from course.instructor.similarity import shared_evidence as trainings
 
 CAUTION = (
     "Nothing here proves anything, and nothing is decided: read both texts, and ask the students."
@@ -17,7 +20,7 @@ CAUTION = (
 
 
 @dataclass
-class Row:
+class SimilarGroup:
     """Students whose work is alike.
 
     Attributes
@@ -38,7 +41,7 @@ class Row:
 
 
 @dataclass
-class Similar:
+class SimilarityReport:
     """What was found in an assignment.
 
     Attributes
@@ -63,7 +66,7 @@ class Similar:
     path: Path
 
 
-def look(root, name, most):
+def find_similar(root, name, most):
     """Compare what was handed in for an assignment, and write the page.
 
     Parameters
@@ -79,26 +82,26 @@ def look(root, name, most):
     -------
     Similar
     """
-    handout, works, problems = answers.read(root, name)
+    handout, works, problems = submissions.read(root, name)
     problems = [printable(problem) for problem in problems]
     copies = defaultdict(list)
     for work in works:
         copies[work.cells].append(work)
     same = [_same(group) for group in copies.values() if len(group) > 1]
     # One stands for all whose cells are the same, so that many copies do not look usual.
-    found = compare.compare(handout, [group[0] for group in copies.values()])
+    found = comparison.compare(handout, [group[0] for group in copies.values()])
     points = found.points
     more = {group[0].student: len(group) - 1 for group in copies.values()}
     rows = [
-        Row(
+        SimilarGroup(
             [_called(found.works[each].student, more) for each in group],
             float(points[group[0], group[1]]),
-            explain.reasons(found, *group[:2]),
+            explanation.reasons(found, *group[:2]),
             page.side_by_side(found, group[: page.MOST_COLUMNS]),
         )
-        for group in compare.groups(points, most)
+        for group in comparison.groups(points, most)
     ]
-    students = students_of(root, "submitted", name)
+    students = list_students(root, "submitted", name)
     evidence = [printable(line) for line in trainings.same(root, name, students)]
     summary = _summary(len(works), points)
     path = Path(root, "build", "similar", f"{name}.html")
@@ -112,7 +115,7 @@ def look(root, name, most):
         rows=rows,
         problems=problems,
     )
-    return Similar(summary, same, evidence, rows, problems, path)
+    return SimilarityReport(summary, same, evidence, rows, problems, path)
 
 
 def _same(group):
@@ -133,5 +136,5 @@ def _summary(count, points):
     return (
         f"{count} with work of their own, {pairs.size:,} pairs, of which"
         f" {np.mean(pairs == 0):.1%} have no points and"
-        f" {np.count_nonzero(pairs >= compare.LEAST)} have {compare.LEAST:g} or more."
+        f" {np.count_nonzero(pairs >= comparison.LEAST)} have {comparison.LEAST:g} or more."
     )

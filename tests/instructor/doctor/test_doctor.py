@@ -194,25 +194,25 @@ def test_outside_of_a_course_directory_nothing_is_made(findings, tmp_path, subje
 
 
 def test_a_configuration_that_fails_is_a_lack(findings, tmp_path):
-    (tmp_path / "nbgrader_config.py").write_text(CONFIG + "c.TwoKernels.memory_mb = many\n")
+    (tmp_path / "nbgrader_config.py").write_text(CONFIG + "c.ExecuteIsolated.memory_mb = many\n")
     code, [(state, _, text)] = findings(tmp_path, "gradebook")
     assert (code, state) == (1, "lack")
     assert "nbgrader_config.py cannot be read (NameError: name 'many' is not defined)" in text
 
 
 def test_a_device_that_is_not_there_is_a_lack(findings, tmp_path, monkeypatch):
-    monkeypatch.setattr("course.instructor.sandbox.bubblewrap.problem", lambda: None)
+    monkeypatch.setattr("course.instructor.sandbox.bubblewrap.isolation_problem", lambda: None)
     monkeypatch.setattr(software.subprocess, "run", lambda *_, **__: SimpleNamespace(stdout="bw"))
-    devices = "c.TwoKernels.devices = ['/dev/null', '/dev/no-such-device']\n"
+    devices = "c.ExecuteIsolated.devices = ['/dev/null', '/dev/no-such-device']\n"
     (tmp_path / "nbgrader_config.py").write_text(CONFIG + devices)
     code, found = findings(tmp_path, "isolation")
     assert code == 1
     (text,) = [text for state, _, text in found if state == "lack"]
-    assert text.startswith("/dev/no-such-device of c.TwoKernels.devices is not there")
+    assert text.startswith("/dev/no-such-device of c.ExecuteIsolated.devices is not there")
 
 
 def test_workers_that_may_want_more_memory_than_there_is_are_a_note(findings, tmp_path):
-    (tmp_path / "nbgrader_config.py").write_text(CONFIG + "c.TwoKernels.memory_mb = 10**9\n")
+    (tmp_path / "nbgrader_config.py").write_text(CONFIG + "c.ExecuteIsolated.memory_mb = 10**9\n")
     code, [(state, _, text)] = findings(tmp_path, "machine")
     assert (code, state) == (0, "ok" if text.startswith("1 core") else "note")
     assert state == "ok" or "--workers 1" in text
@@ -222,7 +222,7 @@ def test_a_gradebook_that_is_not_there_yet_is_a_note_and_is_not_made(findings, t
     (tmp_path / "nbgrader_config.py").write_text(CONFIG)
     code, [(state, _, text)] = findings(tmp_path, "gradebook")
     assert (code, state) == (0, "note")
-    assert "course release makes it" in text
+    assert "course release creates it" in text
     assert not (tmp_path / "gradebook.db").exists()
 
 
@@ -235,13 +235,13 @@ def gradebook(root, content=b""):
 def test_a_damaged_gradebook_is_a_lack(findings, tmp_path):
     code, [(state, _, text)] = findings(gradebook(tmp_path, b"no database" * 99), "gradebook")
     assert (code, state) == (1, "lack")
-    assert "is damaged (file is not a database): put your last backup in its place." in text
+    assert "is damaged (file is not a database): replace it with your last backup." in text
 
 
 def test_a_database_of_something_else_is_a_lack(findings, tmp_path):
     code, [(state, _, text)] = findings(gradebook(tmp_path), "gradebook")
     assert (code, state) == (1, "lack")
-    assert "is no gradebook of nbgrader's" in text
+    assert "is not an nbgrader gradebook" in text
 
 
 def test_a_gradebook_in_use_is_a_note(findings, tmp_path):
@@ -260,7 +260,7 @@ def test_a_server_that_does_not_answer_is_a_lack_that_tells_no_password(findings
     (tmp_path / "nbgrader_config.py").write_text(f"{CONFIG}c.CourseDirectory.db_url = {server!r}\n")
     code, [(state, _, text)] = findings(tmp_path, "gradebook")
     assert (code, state) == (1, "lack")
-    assert "cannot be opened" in text and "start its server" in text
+    assert "cannot open the gradebook" in text and "start its server" in text
     assert "secret-word" not in text
 
 

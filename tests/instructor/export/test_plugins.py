@@ -1,4 +1,4 @@
-"""Scores on their way out, by `course export` and by `nbgrader export`."""
+"""Exporting scores with `course export` and `nbgrader export`."""
 
 import csv
 import io
@@ -15,10 +15,10 @@ from course.instructor.roster import csv_writer
 from tests.conftest import BIN, run_command
 from tests.submissions import ROOT
 
-# The headings that the platforms' own sources name, each row as it stands there.
+# The headers in the platforms' own source code, each row exactly as it is there.
 # canvas-lms, spec/lib/gradebook_importer_spec.rb, "User lookup".
 CANVAS = ["Student", "ID", "SIS User ID", "SIS Login ID", "Section"]
-# canvas-lms, lib/gradebook_exporter.rb, csv_data, with all that an account may switch on.
+# canvas-lms, lib/gradebook_exporter.rb, csv_data, with every column that an account can enable.
 CANVAS_ALL = [
     "LastName", "FirstName", "ID", "SIS User ID", "SIS Login ID", "Integration ID", "Root Account",
     "Section",
@@ -38,7 +38,7 @@ NBGRADER = [
     "raw_score", "late_submission_penalty", "score", "max_score",
 ]  # fmt: skip
 
-OWN = """\
+OWN_ROSTER = """\
 student,name,email,login,canvas,sis,section
 ada,"Lovelace, Ada",ada@example.org,al99,101,S1,"Monday, late"
 bob,"O""Neill, Bob",+bob@example.org,bo99,102,S2,Monday
@@ -51,9 +51,10 @@ eve,"=HYPERLINK(1), Eve",eve@example.org,ev99,105,S5,Monday
 
 @pytest.fixture(scope="module")
 def graded(tmp_path_factory):
-    """Return a course directory: ada is graded, bob late, cy has 3.5, dora waits, eve is missing.
+    """Return a course directory: ada graded, bob late, cy with 3.5, dora pending, eve missing.
 
-    01-small has 5 points, 2 of them by hand; of 02-next only ada's is graded, 03-last nobody's.
+    01-small has 5 points, 2 of them for manual grading; in 02-next only ada is graded, in 03-last
+    nobody.
     """
     root = tmp_path_factory.mktemp("graded")
     shutil.copy(ROOT / "nbgrader_config.py", root)
@@ -66,32 +67,34 @@ def graded(tmp_path_factory):
             gradebook.add_solution_cell("explain", "small", name)
         for student in ("ada", "bob", "cy", "dora"):
             gradebook.add_student(student)
-        hand_in(gradebook, "01-small", "ada", 3, 2, comment="=Good, <b>\nbut: x < y")
-        hand_in(gradebook, "01-small", "bob", 3, 1, penalty=9)
-        hand_in(gradebook, "01-small", "cy", 2.25, 1.25)
-        hand_in(gradebook, "01-small", "dora", 3, None)
-        hand_in(gradebook, "02-next", "ada", 1, 0)
+        add_graded_submission(gradebook, "01-small", "ada", 3, 2, comment="=Good, <b>\nbut: x < y")
+        add_graded_submission(gradebook, "01-small", "bob", 3, 1, penalty=9)
+        add_graded_submission(gradebook, "01-small", "cy", 2.25, 1.25)
+        add_graded_submission(gradebook, "01-small", "dora", 3, None)
+        add_graded_submission(gradebook, "02-next", "ada", 1, 0)
         gradebook.db.commit()
     (root / "submitted" / "bob" / "02-next").mkdir(parents=True)
     return root
 
 
-def hand_in(gradebook, name, student, by_tests, by_hand, penalty=0, comment=None):
-    """Enter a graded submission as grading and the formgrader do."""
+def add_graded_submission(
+    gradebook, name, student, auto_score, manual_score, penalty=0, comment=None
+):
+    """Add a graded submission as grading and the formgrader do."""
     gradebook.add_submission(name, student, timestamp="2026-03-02 18:30:00 UTC")
     gradebook.find_submission_notebook("small", name, student).late_submission_penalty = penalty
     grade = gradebook.find_grade("test", "small", name, student)
-    grade.auto_score, grade.needs_manual_grade = by_tests, False
+    grade.auto_score, grade.needs_manual_grade = auto_score, False
     grade = gradebook.find_grade("explain", "small", name, student)
-    grade.manual_score, grade.needs_manual_grade = by_hand, by_hand is None
+    grade.manual_score, grade.needs_manual_grade = manual_score, manual_score is None
     gradebook.find_comment("explain", "small", name, student).manual_comment = comment
 
 
 @pytest.fixture
 def export(graded, tmp_path, capsys):
-    """Run `course export` in the graded directory; returns exit code, rows, and what was said."""
+    """Return a function that runs `course export` and returns exit code, rows and output."""
 
-    def run(*arguments, roster=OWN, to="scores.csv"):
+    def run(*arguments, roster=OWN_ROSTER, to="scores.csv"):
         path = tmp_path / "roster" / "class.csv"
         if roster is not None:
             path.parent.mkdir(exist_ok=True)
@@ -100,12 +103,12 @@ def export(graded, tmp_path, capsys):
         target = tmp_path / to
         command = ["-C", graded, "export", target, *arguments]
         code = main.main([str(each) for each in command])
-        said = capsys.readouterr()
+        captured = capsys.readouterr()
         if code:
-            assert len(said.err.splitlines()) == 1, "one sentence"
-            assert said.err.startswith("course: ")
-            return code, None, said.err
-        return code, read(target), said.out
+            assert len(captured.err.splitlines()) == 1, "one sentence"
+            assert captured.err.startswith("course: ")
+            return code, None, captured.err
+        return code, read(target), captured.out
 
     return run
 
@@ -121,8 +124,8 @@ def as_csv(*rows):
     return text.getvalue()
 
 
-def test_canvas_gets_the_columns_that_it_documents(export):
-    code, (head, points, *rows), said = export("--to", "canvas")
+def test_canvas_gets_its_documented_columns(export):
+    code, (head, points, *rows), output = export("--to", "canvas")
     assert code == 0
     assert head == [*CANVAS, "01-small", "02-next"]
     assert points == ["    Points Possible", "", "", "", "", "5", "5"]
@@ -134,19 +137,19 @@ def test_canvas_gets_the_columns_that_it_documents(export):
         ["'=HYPERLINK(1), Eve", "105", "S5", "ev99", "Monday", "", ""],
     ]
     assert (
-        "no score in 01-small, some by hand still (--waiting exports the score so far): dora"
-        in said
+        "no score in 01-small, pending manual grading (--waiting exports the score so far): dora"
+        in output
     )
-    assert "no score in 01-small, nothing handed in: eve" in said
-    assert "no score in 02-next, not graded yet: bob\n" in said
-    assert "left out, since nobody has a score: 03-last" in said
-    assert [line.split() for line in said.splitlines()[2:4]] == [
+    assert "no score in 01-small, nothing submitted: eve" in output
+    assert "no score in 02-next, not graded yet: bob\n" in output
+    assert "skipped, no scores: 03-last" in output
+    assert [line.split() for line in output.splitlines()[2:4]] == [
         ["01-small", "5", "01-small", "5", "3", "2"],
         ["02-next", "5", "02-next", "5", "1", "4"],
     ]
 
 
-def test_canvas_finds_its_own_columns_and_people_again(export):
+def test_canvas_gets_back_its_own_columns_and_people(export):
     totals = [""] * len(CANVAS_TOTALS)
     roster = as_csv(
         [*CANVAS_ALL, "Notes", "Part one: 01-Small (4711)", "Other (9)", *CANVAS_TOTALS],
@@ -157,7 +160,7 @@ def test_canvas_finds_its_own_columns_and_people_again(export):
         ["Hall", "Dora", "104", "0074", "dora", "I4", "x.edu", "Mon", "", "4.50", "", *totals],
         ["Student", "Test", "999", "", "5f2c", "", "x.edu", "Mon", "", "", "", *totals],
     )
-    code, rows, said = export("--to", "canvas", "--assignment", "01-small", roster=roster)
+    code, rows, output = export("--to", "canvas", "--assignment", "01-small", roster=roster)
     assert code == 0
     assert rows == [
         [*CANVAS_ALL, "Part one: 01-Small (4711)"],
@@ -166,8 +169,8 @@ def test_canvas_finds_its_own_columns_and_people_again(export):
         ["Ross", "Bob", "102", "0072", "bob", "I2", "x.edu", "Mon", "EX"],
         ["Hall", "Dora", "104", "0074", "dora", "I4", "x.edu", "Mon", "4.50"],
     ]
-    assert "no score in 01-small, excused in Canvas: bob" in said
-    assert "left out, since the roster does not know them: cy" in said
+    assert "no score in 01-small, excused in Canvas: bob" in output
+    assert "skipped, not in the roster: cy" in output
 
 
 def canvas_roster(*columns, points="5"):
@@ -178,14 +181,14 @@ def canvas_roster(*columns, points="5"):
     )
 
 
-def test_an_assignment_that_canvas_does_not_have_is_told(export):
-    _, rows, said = export("--to", "canvas", roster=canvas_roster("01-small (4711)"))
+def test_an_assignment_missing_from_canvas_is_reported(export):
+    _, rows, output = export("--to", "canvas", roster=canvas_roster("01-small (4711)"))
     assert rows[0][5:] == ["01-small (4711)", "02-next"]
-    assert "02-next is no assignment in Canvas's export: Canvas makes it anew" in said
+    assert "02-next is not in Canvas's export: Canvas will create it" in output
 
 
 @pytest.mark.parametrize(
-    ("roster", "words"),
+    ("roster", "message"),
     [
         (
             canvas_roster("01-small (4711)", points="100.00"),
@@ -193,17 +196,17 @@ def test_an_assignment_that_canvas_does_not_have_is_told(export):
         ),
         (
             canvas_roster("01-small (1)", "01 small (2)"),
-            "01-small may be '01-small (1)' and '01 small (2)' in the roster",
+            "01-small matches '01-small (1)' and '01 small (2)' in the roster",
         ),
     ],
 )
-def test_what_canvas_would_misunderstand_is_refused(export, roster, words):
-    code, _, said = export("--to", "canvas", roster=roster)
+def test_a_roster_that_canvas_would_misread_is_rejected(export, roster, message):
+    code, _, output = export("--to", "canvas", roster=roster)
     assert code == 1
-    assert words in said
+    assert message in output
 
 
-def test_without_a_roster_canvas_gets_what_the_gradebook_knows(export):
+def test_without_a_roster_canvas_gets_the_students_of_the_gradebook(export):
     _, (head, _, *rows), _ = export("--to", "canvas", "--assignment", "01-small", roster=None)
     assert head == [*CANVAS, "01-small"]
     assert [(row[3], row[5]) for row in rows] == [
@@ -211,8 +214,8 @@ def test_without_a_roster_canvas_gets_what_the_gradebook_knows(export):
     ]  # fmt: skip
 
 
-def test_moodle_gets_the_columns_that_it_documents(export):
-    code, rows, said = export("--to", "moodle")
+def test_moodle_gets_its_documented_columns(export):
+    code, rows, output = export("--to", "moodle")
     assert code == 0
     feedback = "explain: =Good, &lt;b&gt;<br>but: x &lt; y"
     assert rows == [
@@ -222,10 +225,10 @@ def test_moodle_gets_the_columns_that_it_documents(export):
         ["Bob", 'O"Neill', "S2", "+bob@example.org", "bo99", "0", "", "-"],
         ["明", "李", "S3", "cy@example.org", "cy99", "3.5", "", "-"],
     ]  # fmt: skip
-    assert "no score in 01-small, nothing handed in: eve" in said, "and no line in the file"
+    assert "no score in 01-small, nothing submitted: eve" in output, "and there is no row in the file"
 
 
-def test_moodle_finds_its_own_columns_again_and_keeps_what_it_has(export):
+def test_moodle_gets_back_its_own_columns_and_grades(export):
     items = ["Assignment: 01-small (Real)", "Assignment: 01-small (Feedback)"]
     items += ["Assignment: 01-small (Percentage)", "Quiz: 02-next (Real)"]
     roster = as_csv(
@@ -234,7 +237,7 @@ def test_moodle_finds_its_own_columns_again_and_keeps_what_it_has(export):
         ["Cy", "Ross", "S3", "", "", "cy@example.org", "3.00", "Seen.", "-", "4.00", "1700000000"],
     )
     _, rows, _ = export("--to", "moodle", roster=roster)
-    # Without a number for everybody, an empty cell could be taken for the person above.
+    # An empty ID number could be taken for the person of the previous row, so there is none.
     assert rows == [
         ["First name", "Last name", "Email address", items[0], items[1], items[3]],
         ["Ada", "Lovelace", "ada@example.org", "5", rows[1][4], "1"],
@@ -243,11 +246,11 @@ def test_moodle_finds_its_own_columns_again_and_keeps_what_it_has(export):
     assert rows[1][4].startswith("explain: ")
 
 
-def test_moodle_needs_to_know_everybody(export):
+def test_moodle_must_identify_everyone(export):
     roster = "student,name,email\nada,Ada,ada@example.org\nbob,Bob,\n"
-    code, _, said = export("--to", "moodle", roster=roster)
+    code, _, output = export("--to", "moodle", roster=roster)
     assert code == 1
-    assert "(not of bob, for one): give a roster with a column email" in said
+    assert "(for example, not for bob): pass a roster with a column email" in output
 
 
 def worksheet(maximum="5,00"):
@@ -262,22 +265,22 @@ def worksheet(maximum="5,00"):
     )  # fmt: skip
 
 
-def test_the_grading_worksheet_comes_back_filled_in(graded, export):
-    # Submissions were collected with another roster, which knows the logins.
-    bridge = (
+def test_a_grading_worksheet_is_filled_in(graded, export):
+    # Submissions were collected with a different roster, which contains the logins.
+    collection_roster = (
         "student,name,email\nada,Ada Lovelace,AL@example.org\nbob,Bob O'Neill,\ndora,Dora Hall,\n"
     )
-    (graded / "roster.csv").write_text(bridge, encoding="utf-8")
+    (graded / "roster.csv").write_text(collection_roster, encoding="utf-8")
     try:
         arguments = ("--to", "moodle", "--assignment", "01-small")
-        code, rows, said = export(*arguments, roster="\ufeff" + worksheet())
+        code, rows, output = export(*arguments, roster="\ufeff" + worksheet())
     finally:
         (graded / "roster.csv").unlink()
     assert code == 0
     before = list(csv.reader(io.StringIO(worksheet())))
     assert rows[0] == before[0] == WORKSHEET
     grade, comments, online = map(WORKSHEET.index, ["Grade", "Feedback comments", "Online text"])
-    assert [row[grade] for row in rows[1:]] == ["5", "0", "1.00"], "what waits stays as it is"
+    assert [row[grade] for row in rows[1:]] == ["5", "0", "1.00"], "pending manual grading, unchanged"
     assert [row[comments] for row in rows[1:]] == [
         "explain: =Good, &lt;b&gt;<br>but: x &lt; y", "Seen, once.", "",
     ]  # fmt: skip
@@ -285,13 +288,13 @@ def test_the_grading_worksheet_comes_back_filled_in(graded, export):
     for old, new in zip(before, rows, strict=True):
         for at in set(range(len(WORKSHEET))) - {grade, comments, online}:
             assert new[at] == old[at]
-    assert "left out, since the roster does not know them: cy" in said
+    assert "skipped, not in the roster: cy" in output
 
 
 @pytest.mark.parametrize(
-    ("arguments", "roster", "words"),
+    ("arguments", "roster", "message"),
     [
-        ((), worksheet(), "is of one assignment, and there are scores in 01-small, 02-next: say"),
+        ((), worksheet(), "belongs to one assignment, but there are scores in 01-small, 02-next: choose"),
         (
             ("--assignment", "01-small"),
             worksheet("100.00"),
@@ -300,54 +303,54 @@ def test_the_grading_worksheet_comes_back_filled_in(graded, export):
         (
             ("--assignment", "01-small"),
             "Identifier,Full name,Grade\nParticipant 11,ada,\n",
-            "is no whole grading worksheet",
+            "is not a complete grading worksheet",
         ),
     ],
 )
-def test_a_worksheet_that_moodle_would_misread_is_refused(export, arguments, roster, words):
+def test_a_worksheet_that_moodle_would_misread_is_rejected(export, arguments, roster, message):
     roster = roster.replace("al@", "ada@")
-    code, _, said = export("--to", "moodle", *arguments, roster=roster)
+    code, _, output = export("--to", "moodle", *arguments, roster=roster)
     assert code == 1
-    assert words in said
+    assert message in output
 
 
-def test_points_beyond_moodles_maximum_are_told(graded, export):
+def test_points_above_moodles_maximum_are_reported(graded, export):
     with open_api(graded).gradebook as gradebook:
         grade = gradebook.find_grade("test", "small", "02-next", "ada")
         grade.extra_credit = 7
         gradebook.db.commit()
     try:
         roster = worksheet().replace("Ada Lovelace", "Ada")
-        _, rows, said = export("--to", "moodle", "--assignment", "02-next", roster=roster)
+        _, rows, output = export("--to", "moodle", "--assignment", "02-next", roster=roster)
     finally:
         with open_api(graded).gradebook as gradebook:
             gradebook.find_grade("test", "small", "02-next", "ada").extra_credit = 0
             gradebook.db.commit()
     assert rows[1][WORKSHEET.index("Grade")] == ""
-    assert "no score in 02-next, more than Moodle's maximum: ada" in said
+    assert "no score in 02-next, more than Moodle's maximum: ada" in output
 
 
-def test_csv_has_nbgraders_columns_and_its_numbers(graded, export, tmp_path):
+def test_csv_has_nbgraders_columns_and_values(graded, export, tmp_path):
     _, rows, _ = export(roster=None)
-    theirs = tmp_path / "theirs.csv"
-    done = run_command(BIN / "nbgrader", "export", "--to", theirs, cwd=graded)
+    nbgraders_file = tmp_path / "nbgrader.csv"
+    done = run_command(BIN / "nbgrader", "export", "--to", nbgraders_file, cwd=graded)
     assert done.returncode == 0, done.stderr
-    assert rows[0] == read(theirs)[0] == NBGRADER
-    ours = {(row[0], row[3]): row for row in rows[1:]}
+    assert rows[0] == read(nbgraders_file)[0] == NBGRADER
+    rows_by_student = {(row[0], row[3]): row for row in rows[1:]}
     compared = 0
-    for row in read(theirs)[1:]:
-        mine = ours.pop((row[0], row[3]))
-        if mine[NBGRADER.index("score")]:
-            assert mine[:7] == row[:7]
-            assert list(map(float, mine[7:])) == list(map(float, row[7:]))
+    for row in read(nbgraders_file)[1:]:
+        ours = rows_by_student.pop((row[0], row[3]))
+        if ours[NBGRADER.index("score")]:
+            assert ours[:7] == row[:7]
+            assert list(map(float, ours[7:])) == list(map(float, row[7:]))
             compared += 1
         else:
-            assert mine[7:10] == ["", "", ""], "nbgrader says 0 here"
-    assert (compared, ours) == (4, {})
+            assert ours[7:10] == ["", "", ""], "nbgrader writes 0 here"
+    assert (compared, rows_by_student) == (4, {})
 
 
-def test_csv_takes_any_name_and_lists_whom_no_roster_knows(export):
-    _, rows, said = export("--assignment", "01-small", roster=OWN.replace("bob", "bert"))
+def test_csv_contains_students_who_are_not_in_the_roster(export):
+    _, rows, output = export("--assignment", "01-small", roster=OWN_ROSTER.replace("bob", "bert"))
     people = [(row[3], row[4], row[5], row[9]) for row in rows[1:]]
     assert people == [
         ("ada", "Lovelace", "Ada", "5"),
@@ -357,16 +360,16 @@ def test_csv_takes_any_name_and_lists_whom_no_roster_knows(export):
         ("eve", "'=HYPERLINK(1)", "Eve", ""),
         ("bob", "", "", "0"),
     ]
-    assert "no score in 01-small, nothing handed in: bert, eve" in said
+    assert "no score in 01-small, nothing submitted: bert, eve" in output
 
 
-def test_waiting_and_missing_ones_only_when_asked_for(export):
+def test_pending_and_missing_scores_only_on_request(export):
     _, rows, _ = export("--to", "canvas", "--waiting", "--zero")
     assert [row[5:] for row in rows] == [
         ["01-small", "02-next"],
         ["5", "5"],
         ["5", "1"],
-        ["0", ""],  # bob's is handed in, and not graded yet
+        ["0", ""],  # bob's is submitted, and not graded yet
         ["3.5", "0"],
         ["3", "0"],
         ["0", "0"],
@@ -380,12 +383,12 @@ def test_one_student_of_one_assignment(export):
     assert rows[0][5:] == ["01-small"]
 
 
-def test_students_are_found_under_the_names_that_collecting_gives(export, graded):
+def test_students_are_found_under_the_ids_that_collecting_assigns(export, graded):
     with open_api(graded).gradebook as gradebook:
-        # From Canvas without a roster, from Moodle without one, under the login.
+        # Collected from Canvas and from Moodle without a roster, and under the login.
         for student in ("hallgus-555", "ina-ross", "jo99"):
             gradebook.add_student(student)
-            hand_in(gradebook, "01-small", student, 1, 0)
+            add_graded_submission(gradebook, "01-small", student, 1, 0)
         gradebook.db.commit()
     roster = as_csv(
         [*CANVAS],
@@ -402,46 +405,46 @@ def test_students_are_found_under_the_names_that_collecting_gives(export, graded
     assert [(row[1], row[5]) for row in rows[2:]] == [("555", "1"), ("556", "1"), ("557", "1")]
 
 
-def test_a_roster_of_another_class_is_told(export):
-    code, _, said = export("--to", "canvas", roster="student,name\nzoe,Zoe\n")
+def test_a_roster_of_a_different_class_is_an_error(export):
+    code, _, output = export("--to", "canvas", roster="student,name\nzoe,Zoe\n")
     assert code == 1
-    assert "nobody who has a score is in the roster (not ada, bob, cy, dora): give it a" in said
+    assert "none of the students with a score is in the roster (ada, bob, cy, dora are not): add a" in output
 
 
 @pytest.mark.parametrize(
-    ("arguments", "words"),
+    ("arguments", "message"),
     [
-        (("--assignment", "09-none"), "'09-none' is not an assignment in the gradebook: choose of"),
+        (("--assignment", "09-none"), "'09-none' is not an assignment in the gradebook: choose from"),
         (("--student", "nobody"), "'nobody' is neither in the gradebook nor in the roster"),
         (("--assignment", "03-last"), "there is no score to export: run course grade first"),
     ],
 )
-def test_what_is_not_there_is_one_sentence(export, tmp_path, arguments, words):
-    code, _, said = export(*arguments)
+def test_a_missing_selection_is_one_sentence(export, tmp_path, arguments, message):
+    code, _, output = export(*arguments)
     assert code == 1
-    assert words in said
+    assert message in output
     assert list(tmp_path.glob("*.csv")) == []
 
 
-def test_a_file_that_is_there_stays_unless_forced(export, tmp_path):
+def test_an_existing_file_is_replaced_only_with_force(export, tmp_path):
     (tmp_path / "scores.csv").write_text("mine")
-    code, _, said = export()
+    code, _, output = export()
     assert code == 1
-    assert "scores.csv exists already: add --force to replace it." in said
+    assert "scores.csv exists already: add --force to replace it." in output
     assert (tmp_path / "scores.csv").read_text() == "mine"
     assert export("--force")[0] == 0
     assert read(tmp_path / "scores.csv")[0] == NBGRADER
     assert [path.name for path in tmp_path.glob("*") if path.is_file()] == ["scores.csv"]
-    assert "is the roster: name another file" in export("--force", to="roster/class.csv")[2]
-    said = export(to="none/scores.csv")[2]
-    assert re.search(r"Cannot write .*none/scores\.csv \(no such folder", said)
+    assert "is the roster: name a different file" in export("--force", to="roster/class.csv")[2]
+    output = export(to="none/scores.csv")[2]
+    assert re.search(r"Cannot write .*none/scores\.csv \(no such folder", output)
     assert not (tmp_path / "none").exists()
 
 
-def test_a_writing_that_fails_leaves_the_old_file_and_nothing_else(tmp_path):
+def test_a_failed_write_leaves_only_the_old_file(tmp_path):
     (tmp_path / "scores.csv").write_text("mine")
     soft, hard = resource.getrlimit(resource.RLIMIT_FSIZE)
-    resource.setrlimit(resource.RLIMIT_FSIZE, (1_000, hard))  # in the place of a full disk
+    resource.setrlimit(resource.RLIMIT_FSIZE, (1_000, hard))  # like a full disk
     try:
         with pytest.raises(CourseError, match=r"Cannot write .*scores\.csv \(File too large\)"):
             csv_writer.write_table(tmp_path / "scores.csv", [["much"] * 1_000], force=True)
@@ -451,10 +454,10 @@ def test_a_writing_that_fails_leaves_the_old_file_and_nothing_else(tmp_path):
     assert (tmp_path / "scores.csv").read_text() == "mine"
 
 
-def test_without_a_gradebook_none_is_made(tmp_path, capsys):
+def test_a_missing_gradebook_is_not_created(tmp_path, capsys):
     shutil.copy(ROOT / "nbgrader_config.py", tmp_path)
     assert main.main(["-C", str(tmp_path), "export", str(tmp_path / "scores.csv")]) == 1
-    assert "gradebook.db is not there yet: course release makes it." in capsys.readouterr().err
+    assert "gradebook.db does not exist yet: course release creates it." in capsys.readouterr().err
     assert [path.name for path in tmp_path.iterdir()] == ["nbgrader_config.py"]
 
 
@@ -462,20 +465,20 @@ def test_without_a_gradebook_none_is_made(tmp_path, capsys):
     ("plugin", "heading"),
     [("Canvas", [*CANVAS, "01-small"]), ("Moodle", "Assignment: 01-small (Real)")],
 )
-def test_nbgrader_export_writes_the_same(graded, export, tmp_path, plugin, heading):
-    _, rows, said = export("--to", plugin.lower(), "--assignment", "01-small")
+def test_nbgrader_export_writes_the_same_file(graded, export, tmp_path, plugin, heading):
+    _, rows, output = export("--to", plugin.lower(), "--assignment", "01-small")
     name = f"{plugin}ExportPlugin"
     command = [
         BIN / "nbgrader", "export", f"--exporter=course.instructor.export.plugins.{name}",
-        "--to", tmp_path / "theirs.csv", "--assignment", '["01-small"]',
+        "--to", tmp_path / "nbgrader.csv", "--assignment", '["01-small"]',
         f"--{name}.roster={tmp_path / 'roster' / 'class.csv'}",
     ]  # fmt: skip
     done = run_command(*command, cwd=graded)
     assert done.returncode == 0, done.stderr
-    assert read(tmp_path / "theirs.csv") == rows
+    assert read(tmp_path / "nbgrader.csv") == rows
     assert rows[0] == heading or heading in rows[0]
     assert f"(--{name}.waiting=True exports the score so far)" in done.stdout
-    assert done.stdout.splitlines()[:3] == said.splitlines()[:3]
+    assert done.stdout.splitlines()[:3] == output.splitlines()[:3]
     again = run_command(*command, cwd=graded)
     assert again.returncode == 1
     assert "Traceback" not in again.stderr
@@ -490,7 +493,7 @@ def test_nbgrader_export_writes_the_same(graded, export, tmp_path, plugin, headi
         ("-", "-"), ("-5", "-5"), ("+3,5", "+3,5"), ("Ada = Bob", "Ada = Bob"), ("", ""),
     ],
 )  # fmt: skip
-def test_no_text_becomes_a_formula(text, written):
+def test_text_is_never_a_formula(text, written):
     assert csv_writer.escape_formula(text) == written
 
 
@@ -503,12 +506,12 @@ def test_no_text_becomes_a_formula(text, written):
         ("+cmd|x!A1@example.org", "'+cmd|x!A1@example.org"), ("=A1", "'=A1"),
     ],
 )  # fmt: skip
-def test_what_identifies_stays_wherever_it_does_no_harm(text, written):
+def test_harmless_identifiers_are_unchanged(text, written):
     assert csv_writer.escape_identifier(text) == written
 
 
 @pytest.mark.slow
-def test_from_submissions_to_both_platforms(tmp_path, course_command):
+def test_submissions_are_exported_to_both_platforms(tmp_path, course_command):
     from tests.instructor.grading import classes
 
     root = classes.lay_out(tmp_path / "course", classes.ANSWER, *classes.TESTS)

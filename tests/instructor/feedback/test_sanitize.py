@@ -2,7 +2,7 @@
 
 import pytest
 
-from course.instructor.feedback.sanitize import markdown_to_safe_html
+from course.instructor.feedback.html_sanitizer import markdown_to_safe_html
 from tests.attacks.watching import scripts
 
 PIXEL = (  # PNG, 1 by 1

@@ -10,8 +10,8 @@ from itertools import pairwise
 import pytest
 from nbgrader.api import Gradebook
 
-from course.instructor.file_lock import alone
-from course.instructor.grading.telling import TOLD
+from course.instructor.file_lock import exclusive_lock
+from course.instructor.grading.redaction import STUDENT_VIEW
 from tests.attacks.watching import scripts
 from tests.conftest import BIN, cell, write_notebook
 from tests.notebooks.test_browser import CHROMIUM
@@ -159,8 +159,8 @@ def test_a_check_says_it_where_its_tag_allows_that(pages):
 
 def test_words_of_a_library_are_withheld_and_those_of_an_assert_are_not(pages):
     text = text_of(pages("wrong"))
-    assert "AssertionError (its message is not shown" in text
-    assert "KeyError (its message is not shown" in text
+    assert "AssertionError (message withheld" in text
+    assert "KeyError (message withheld" in text
     assert "Desired" not in text
     assert "AssertionError: Nine is no exception." in text
 
@@ -215,11 +215,11 @@ def test_what_was_graded_before_tells_less(graded, course_command, tmp_path):
     notebook = json.loads(path.read_text(encoding="utf-8"))
     for each in notebook["cells"]:
         if "outputs" in each:
-            each["outputs"] = [o for o in each["outputs"] if TOLD not in o.get("data", {})]
+            each["outputs"] = [o for o in each["outputs"] if STUDENT_VIEW not in o.get("data", {})]
     path.write_text(json.dumps(notebook), encoding="utf-8")
     assert course_command("-C", copy, "feedback", NAME, "--student", "wrong").returncode == 0
     text = text_of(page_of(copy, "wrong").read_text(encoding="utf-8"))
-    assert "A check that is not shown does not hold." in text
+    assert "A hidden check failed." in text
     assert "4,324" not in text and "8,642" not in text
 
 
@@ -243,7 +243,7 @@ def test_a_page_that_cannot_be_written_is_a_sentence_and_stops_no_other(
 
 
 def test_two_commands_do_not_write_pages_at_once(graded, course_command):
-    with alone(graded / "build" / "feedback", "busy"):
+    with exclusive_lock(graded / "build" / "feedback", "busy"):
         second = course_command("-C", graded, "feedback", NAME)
     assert second.returncode == 1 and not second.stdout
     assert re.fullmatch(r"course: another course feedback is writing pages of .*\n", second.stderr)

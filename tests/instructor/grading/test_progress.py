@@ -1,9 +1,9 @@
-from course.instructor.grading.class_grader import Grade
+from course.instructor.gradebook.submission_results import SubmissionResult
 from course.instructor.grading.progress import Progress
 
 
 def grade(student, score=1.0, seconds=1.5, note="graded", failed=False, name="02-mnist", **more):
-    return Grade(name, student, score, 20.0, False, seconds, note, failed, **more)
+    return SubmissionResult(name, student, score, 20.0, False, seconds, note, failed, **more)
 
 
 class Clock:
@@ -46,7 +46,7 @@ def test_the_last_line_and_one_without_points_keep_the_columns():
     lines = [
         watch.line(grade("ada")),
         watch.line(grade("bob", None, 0.0, "was not graded (x): run it again.", failed=True)),
-        watch.line(Grade("02-mnist", "cem", 3.5, 20, True, 100.0)),
+        watch.line(SubmissionResult("02-mnist", "cem", 3.5, 20, True, 100.0)),
     ]
     assert [line.index("02-mnist") for line in lines] == [lines[0].index("02-mnist")] * 3
     assert [line.index(" s  ") for line in lines] == [lines[0].index(" s  ")] * 3
@@ -63,7 +63,7 @@ def test_the_summary_counts_each_assignment():
         grade("bob", 4, note="graded before"),
         grade("cem", 0, note="cem.ipynb is missing: ask.", failed=True),
         grade("dan", None, note="was not graded (x): run it again.", failed=True),
-        Grade("03-cifar", "ada", 2.5, 10, True),
+        SubmissionResult("03-cifar", "ada", 2.5, 10, True),
     ]:
         watch.line(each)
     clock.now += 30

@@ -12,7 +12,7 @@ import numpy as np
 import pytest
 
 from tests.conftest import cell, write_notebook
-from tests.instructor.similarity.copied import FILE, NAME, Student, hand_in, make_class
+from tests.instructor.similarity.simulated_class import FILE, NAME, Student, hand_in, make_class
 from tests.submissions import ROOT, lay_out, solved
 
 ROW = re.compile(r"^ +([\d.]+)  (\S.*)\n((?: {9}.*\n)+)", re.M)

@@ -4,14 +4,15 @@ from dataclasses import dataclass, field
 
 import numpy as np
 
-from course.instructor.similarity import answers, scoring
-from course.instructor.similarity import tokens as pieces
+from course.instructor.similarity import rarity_scoring
+from course.instructor.similarity import submissions
+from course.instructor.similarity import tokenization as pieces
 
 POINTS = {
-    "odd": scoring.odd_points,
-    "names": scoring.name_points,
-    "comments": scoring.passage_points,
-    "words": scoring.passage_points,
+    "odd": rarity_scoring.odd_points,
+    "names": rarity_scoring.name_points,
+    "comments": rarity_scoring.passage_points,
+    "words": rarity_scoring.passage_points,
 }
 LEAST = 3.0  # points of a pair that is listed
 TOGETHER = 0.6  # of a pair's points, that a third one shares with both to be listed with them
@@ -71,24 +72,24 @@ def compare(handout, works):
             for view, sequences in looked_at(part).items():
                 if sequences:
                     written.setdefault((place, view), {})[number] = sequences
-    released = looked_at(answers.Part(True, handout.code)) | {
-        "words": looked_at(answers.Part(False, handout.texts))["words"]
+    released = looked_at(submissions.Part(True, handout.code)) | {
+        "words": looked_at(submissions.Part(False, handout.texts))["words"]
     }
     totals = {}
     for (name, view), sequences in written.items():
         texts = [handout.solutions[name]] if name in handout.solutions else []
-        solution = looked_at(answers.Part(True, texts)).get(view, [])
+        solution = looked_at(submissions.Part(True, texts)).get(view, [])
         # An odd piece is odd where it stands, even if the release has it somewhere else.
         known = () if view == "odd" and name in handout.solutions else released.get(view, ())
-        place = scoring.Place(view, sequences, known, solution)
+        place = rarity_scoring.Place(view, sequences, known, solution)
         if view == "code":
-            points, found.alike[name] = scoring.code_points(place, count)
+            points, found.alike[name] = rarity_scoring.code_points(place, count)
         else:
             points = POINTS[view](place, count)
         found.places[name, view], found.tables[name, view] = place, points
         join = np.maximum if view == "odd" else np.add
         totals[view] = join(totals[view], points) if view in totals else points
-    found.excess = {view: scoring.unusual(total) for view, total in totals.items()}
+    found.excess = {view: rarity_scoring.unusual(total) for view, total in totals.items()}
     return found
 
 

@@ -20,7 +20,7 @@ from collections import defaultdict
 
 import numpy as np
 
-from course.instructor.similarity.tokens import grams
+from course.instructor.similarity.tokenization import grams
 
 COMMON = 2.0  # bits
 NEARLY = 0.8  # share of the grams of both

@@ -9,7 +9,7 @@ from pathlib import Path
 from course.instructor.collect import notebook_reader
 from course.instructor.collect import released_assignment as reference
 from course.instructor.course_dir import source_notebook
-from course.instructor.gradebook.scores import students_of
+from course.instructor.gradebook.submission_results import list_students
 
 LONGEST = 50_000  # letters of a cell that are compared; who pastes a book must not hold up the rest
 ADDED = {"code": "added code", "markdown": "added text"}
@@ -89,7 +89,7 @@ def read(root, name):
     CourseError
         If nobody has handed in or the assignment is not released.
     """
-    students = students_of(root, "submitted", name)
+    students = list_students(root, "submitted", name)
     (released,) = reference.read_releases(root, [name])
     works, problems = [], []
     for student in students:

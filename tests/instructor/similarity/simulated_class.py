@@ -8,7 +8,7 @@ import re
 from pathlib import Path
 from string import Template
 
-from tests.instructor.similarity import ways
+from tests.instructor.similarity import answer_variants
 from tests.submissions import ROOT, lay_out, solved
 
 NAME, FILE = "02-mnist", "mnist.ipynb"
@@ -28,13 +28,13 @@ class Student:
     def __init__(self, seed):
         self.random = random.Random(seed)
         self.habits = {}
-        self.answers = {place: self._code(place) for place in ways.WAYS}
-        self.answers |= {place: self._text(place) for place in ways.SENTENCES}
+        self.answers = {place: self._code(place) for place in answer_variants.WAYS}
+        self.answers |= {place: self._text(place) for place in answer_variants.SENTENCES}
 
     def _code(self, place):
-        way = self.random.choice(ways.WAYS[place])
-        names = {slot: self._name(slot) for slot in ways.NAMES}
-        for share, cell, old, new in ways.SLIPS:
+        way = self.random.choice(answer_variants.WAYS[place])
+        names = {slot: self._name(slot) for slot in answer_variants.NAMES}
+        for share, cell, old, new in answer_variants.SLIPS:
             if cell == place and self.random.random() < share:
                 way = way.replace(old, new)
         body = self._chosen(self._with_layers(way)).replace("LAYERS", "")
@@ -42,8 +42,8 @@ class Student:
         if self._habit("quotes", ['"', "'"]) == '"':
             body = body.replace("'", '"')
         lines = body.split("\n")
-        if self.random.random() < 0.3 and place in ways.COMMENTS:
-            comment = self.random.choice(ways.COMMENTS[place])
+        if self.random.random() < 0.3 and place in answer_variants.COMMENTS:
+            comment = self.random.choice(answer_variants.COMMENTS[place])
             lines.insert(0, f"# {comment}")
         if len(lines) > 2 and self._habit("airy", [False, False, True]):
             lines.insert(-1, "")
@@ -52,19 +52,19 @@ class Student:
     def _with_layers(self, way):
         if "LAYERS" not in way:
             return way
-        stack = list(ways.LAYERS)
+        stack = list(answer_variants.LAYERS)
         if "keras.Model" in way:
             first, *rest = stack
             lines = [f"$x = {first}(inputs)", *(f"$x = {each}($x)" for each in rest)]
             return way.replace("$x = LAYERS(inputs)", "\n".join(lines))
         if ".add(" in way:
-            lines = [f"$b.add({each})" for each in [ways.INPUT, *stack]]
+            lines = [f"$b.add({each})" for each in [answer_variants.INPUT, *stack]]
             return way.replace("$b.add(LAYERS)", "\n".join(lines))
-        return way.replace("LAYERS", ",\n    ".join([ways.INPUT, *stack]))
+        return way.replace("LAYERS", ",\n    ".join([answer_variants.INPUT, *stack]))
 
     def _text(self, place):
         said = []
-        ideas = list(ways.SENTENCES[place])
+        ideas = list(answer_variants.SENTENCES[place])
         ideas = self.random.sample(ideas, self.random.randint(max(2, len(ideas) - 1), len(ideas)))
         numbers = {"d": str(self.random.randrange(10)), "e": str(self.random.randrange(10))}
         numbers["f"] = str(self.random.randrange(4, 30))
@@ -82,7 +82,7 @@ class Student:
 
     def _name(self, slot):
         # The first names of a list are the ones that most think of.
-        pool = ways.NAMES[slot]
+        pool = answer_variants.NAMES[slot]
         return pool[min(int(self.random.expovariate(1) * len(pool) / 3), len(pool) - 1)]
 
     def _habit(self, key, options):
@@ -126,7 +126,7 @@ def hand_in(root, student, answers, template, chance):
 
 def _in_place(place, solution, answer):
     """Return a solved cell with another answer in the solution's place."""
-    if place in ways.SENTENCES:
+    if place in answer_variants.SENTENCES:
         return answer
     indented = "\n".join(f"    {line}" if line else "" for line in answer.split("\n"))
     if place == "compile_model":
@@ -147,9 +147,9 @@ def _verbatim(students, first, second, chance):
 
 def _renamed(students, first, second, chance):
     """Take all code, and give each variable another name."""
-    for place in ways.WAYS:
+    for place in answer_variants.WAYS:
         text = students[first][place]
-        for name in {each for pool in ways.NAMES.values() for each in pool}:
+        for name in {each for pool in answer_variants.NAMES.values() for each in pool}:
             if re.search(rf"^\s*(for )?(\w+, )?{name}\b.*( = | in )", text, re.M):
                 new = "".join(chance.sample(SYLLABLES, 3))
                 text = re.sub(rf"(?<![.\w]){name}\b(?!\()", new, text)
@@ -158,7 +158,7 @@ def _renamed(students, first, second, chance):
 
 def _reformatted(students, first, second, chance):
     """Take all code, in another layout and with other comments."""
-    for place in ways.WAYS:
+    for place in answer_variants.WAYS:
         body = students[first][place]
         wrapped = "def f():\n" + "\n".join(f"    {line}" for line in body.split("\n"))
         lines = ast.unparse(ast.parse(wrapped)).split("\n")[1:]
@@ -179,7 +179,7 @@ def _reworded(students, first, second, chance):
 
 def _odd(students, first, second, chance):
     """Make the same mistake that nobody else makes."""
-    for cell, patterns, new in chance.sample(ways.ODD, len(ways.ODD)):
+    for cell, patterns, new in chance.sample(answer_variants.ODD, len(answer_variants.ODD)):
         texts = [students[each][cell] for each in (first, second)]
         changed = [re.sub(patterns[0], new, text, count=1) for text in texts]
         if all(a != b for a, b in zip(texts, changed, strict=True)):

@@ -13,13 +13,13 @@ from pathlib import Path
 from nbgrader.utils import temp_attrs
 
 from course.instructor.course_dir import first_error, open_api
-from course.instructor.file_lock import alone
+from course.instructor.file_lock import exclusive_lock
 from course.instructor.sandbox import hardening
 from course.instructor.sandbox.execute import printable
 
 
 @dataclass
-class Page:
+class WrittenPage:
     """What became of a student's page.
 
     Attributes
@@ -34,7 +34,7 @@ class Page:
     problem: str | None = None
 
 
-def write(root, wanted, workers=None):
+def write_pages(root, wanted, workers=None):
     """Write the feedback pages of graded submissions.
 
     A page is written beside its place and put there whole, so that a killed command leaves the old
@@ -62,7 +62,7 @@ def write(root, wanted, workers=None):
     root = Path(root)
     folder = root / "build" / "feedback"
     busy = f"another course feedback is writing pages of {root.resolve()}: wait until it has ended."
-    with alone(folder, busy):
+    with exclusive_lock(folder, busy):
         stage = folder.resolve() / "stage"
         shutil.rmtree(stage, ignore_errors=True)  # a killed one left it
         try:
@@ -107,7 +107,7 @@ def _in_processes(root, stage, wanted, workers):
 def _follow_command():
     """Leave Ctrl-C to the command, which lets end what is under way, and end where it ends."""
     signal.signal(signal.SIGINT, signal.SIG_IGN)
-    hardening.end_with_parent()
+    hardening.die_with_parent()
 
 
 def _write_page(root, stage, name, student):
@@ -127,7 +127,7 @@ def _write_page(root, stage, name, student):
         place.mkdir(parents=True, exist_ok=True)
         for page in pages:
             page.replace(place / page.name)
-        return Page(place / pages[0].name)
+        return WrittenPage(place / pages[0].name)
     except OSError as error:
         where = error.filename or graded
         return _failed(name, student, f"{where} cannot be read or written ({error.strerror})")
@@ -141,4 +141,4 @@ def _api(root):
 
 
 def _failed(name, student, reason):
-    return Page(problem=f"no feedback for {student} in {name}: {reason}")
+    return WrittenPage(problem=f"no feedback for {student} in {name}: {reason}")

@@ -7,7 +7,7 @@ from pathlib import Path
 from course import evidence
 from course.evidence import format
 from course.experiments.store import fingerprint
-from course.instructor.similarity.explain import listed
+from course.instructor.similarity.explanation import listed
 
 STATED = ("profile", "seed", "backend", "device")
 

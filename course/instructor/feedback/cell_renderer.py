@@ -10,7 +10,8 @@ from pygments import highlight
 from pygments.formatters import HtmlFormatter
 from pygments.lexers import PythonLexer
 
-from course.instructor.feedback import formulas, sanitize
+from course.instructor.feedback import html_sanitizer
+from course.instructor.feedback import mathml
 
 CODE_STYLES = {"light": "vs", "dark": "github-dark"}
 DEEPER = 2  # the page's own headings are those above a notebook's
@@ -46,7 +47,7 @@ def _made_once(source):
 
 def _made(source, attachments):
     renderer = _Renderer(attachments)
-    html = sanitize.safe_html(source, renderer)
+    html = html_sanitizer.safe_html(source, renderer)
     # Only now: a drawing is ours, and what cleans the student's part would take it out.
     known = renderer.formulas
     return Markup(PLACE.sub(lambda found: "".join(known[int(found[1]) :][:1]), html))
@@ -110,10 +111,10 @@ class _Renderer(IPythonRenderer):
         return super().image(text, url, title)
 
     def inline_math(self, body):
-        return self._place(formulas.drawn(body))
+        return self._place(mathml.drawn(body))
 
     def block_math(self, body):
-        return self._place(formulas.drawn(body, is_block=True))
+        return self._place(mathml.drawn(body, is_block=True))
 
     def latex_environment(self, name, body):
         return self.block_math(f"\\begin{{{name}}}{body}\\end{{{name}}}")

@@ -3,9 +3,9 @@
 from difflib import SequenceMatcher
 
 from course.instructor.sandbox.execute import printable
-from course.instructor.similarity.answers import ADDED
-from course.instructor.similarity.scoring import others_like, worth
-from course.instructor.similarity.tokens import grams
+from course.instructor.similarity.submissions import ADDED
+from course.instructor.similarity.rarity_scoring import others_like, worth
+from course.instructor.similarity.tokenization import grams
 
 MOST_NAMES = 4
 MOST_WORDS = 1_000  # that are laid beside each other, which takes their square

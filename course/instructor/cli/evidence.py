@@ -1,0 +1,57 @@
+"""`course evidence`: measuring submitted weights."""
+
+from pathlib import Path
+from typing import TYPE_CHECKING
+
+import click
+
+from course.instructor.cli import options
+
+if TYPE_CHECKING:
+    from course.instructor.evidence import MeasuredEvidence
+
+
+@click.command("evidence")
+@options.names
+@options.student("Measure only this student's weights.")
+@click.pass_obj
+def command(root: Path, names: tuple[str, ...], student: str | None) -> int:
+    """Measure the weights that students submitted.
+
+    NAME is an assignment, such as 06-dropout-batchnorm; without names, all assignments that ask
+    for evidence are measured. The exit code is 1 if a submission is flagged for manual review.
+    """
+    from course.instructor import course_dir
+
+    selected = course_dir.assignment_names(root, names)
+    from course.instructor import evidence
+
+    if not names:
+        selected = [name for name in selected if evidence.requires_evidence(root, name)]
+    total, flagged, has_equal_weights = 0, 0, False
+    for name in selected:
+        submissions = []
+        for each in evidence.measure_evidence(root, name, student):
+            print(_line(name, each), flush=True)
+            for problem in each.problems:
+                print(f"    {problem}")
+            submissions.append(each)
+        for group in evidence.same_weights(submissions):
+            has_equal_weights = True
+            print(f"{name}  the same weights: {', '.join(group)}")
+        total += len(submissions)
+        flagged += sum(bool(each.problems) for each in submissions)
+    print(f"{total} measured, {flagged} of them flagged for manual review")
+    return 1 if flagged or has_equal_weights else 0
+
+
+def _line(name: str, submission: "MeasuredEvidence") -> str:
+    """Return the line of one submission."""
+    reported, measured = (
+        f"{accuracy:.1%}" if isinstance(accuracy, float) else "-"
+        for accuracy in (submission.reported_accuracy, submission.measured_accuracy)
+    )
+    training = f"{submission.experiment or 'no weights'}  {submission.profile}".rstrip()
+    verdict = "needs review" if submission.problems else "agrees"
+    accuracies = f"reported {reported}, measured {measured}"
+    return f"{name}  {submission.student}  {training}  {accuracies}  {verdict}"

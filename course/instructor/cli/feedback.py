@@ -1,0 +1,47 @@
+"""`course feedback`: writing feedback pages."""
+
+import sys
+from pathlib import Path
+
+import click
+
+from course.errors import CourseError
+from course.instructor.cli import options
+
+
+@click.command("feedback")
+@options.names
+@options.student("Write only this student's page.")
+@options.workers("pages to write")
+@click.pass_obj
+def command(root: Path, names: tuple[str, ...], student: str | None, workers: int | None) -> int:
+    """Write feedback pages for graded submissions.
+
+    NAME is an assignment, such as 02-mnist; without names, pages are written for all assignments
+    that are graded.
+    """
+    from course.instructor import course_dir
+
+    selected = course_dir.assignment_names(root, names)
+    from course.instructor.feedback import page_writer as feedback_pages
+    from course.instructor.gradebook import submission_results
+
+    graded = []
+    for name in selected:
+        try:
+            students = submission_results.list_students(root, "autograded", name, student)
+        except CourseError:
+            if names:
+                raise
+            continue
+        graded += [(name, each) for each in students]
+    if not graded:
+        raise CourseError(f"nothing is graded in {root / 'autograded'}: run course grade first.")
+    has_problems = False
+    for page in feedback_pages.write_pages(root, graded, workers):
+        if page.problem:
+            print(f"course: {page.problem}", file=sys.stderr, flush=True)
+            has_problems = True
+        else:
+            print(page.path, flush=True)
+    return 1 if has_problems else 0

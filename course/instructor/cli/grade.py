@@ -1,0 +1,56 @@
+"""`course grade`: grading submissions."""
+
+from pathlib import Path
+
+import click
+
+from course.instructor.cli import forkserver_start, options
+from course.instructor.cli.assignments import find_for_each
+
+
+@click.command("grade")
+@options.names
+@options.student("Grade only this student's submission.")
+@click.option("--force", is_flag=True, help="Grade again what is already graded.")
+@options.workers("submissions to grade")
+@options.scheduler("Grade")
+@click.option(
+    "--no-isolation",
+    is_flag=True,
+    help="Run submissions without a sandbox and with your permissions; only for trusted work.",
+)
+@click.pass_obj
+def command(
+    root: Path,
+    names: tuple[str, ...],
+    student: str | None,
+    force: bool,
+    workers: int | None,
+    scheduler: str | None,
+    no_isolation: bool,
+) -> int:
+    """Grade the submissions in submitted/.
+
+    NAME is an assignment, such as 02-mnist; without names, all assignments that have submissions
+    are graded. The exit code is 1 if a submission could not be graded.
+    """
+    from course.instructor import course_dir
+
+    selected = course_dir.assignment_names(root, names)
+    # The kernels' imports take as long as nbgrader's, so they run at the same time.
+    if not scheduler:
+        forkserver_start.start_for_grading(root, isolated=not no_isolation)
+    from course.instructor.gradebook import submission_results
+    from course.instructor.grading import class_grader, progress
+
+    def students_with_submissions(name: str) -> list[str]:
+        return submission_results.list_students(root, "submitted", name, student)
+
+    grading_options = class_grader.GradingOptions(workers, scheduler, not no_isolation, force)
+    progress_lines = progress.Progress()
+    for name, students in find_for_each(selected, bool(names), students_with_submissions):
+        progress_lines.expect(len(students))
+        for grade in class_grader.grade(root, name, student, grading_options):
+            print(progress_lines.line(grade), flush=True)
+    print(progress_lines.summary())
+    return 1 if any(grade.failed for grade in progress_lines.done) else 0

@@ -1,0 +1,41 @@
+"""`course release`: compiling assignments."""
+
+import sys
+from pathlib import Path
+
+import click
+
+from course.instructor.cli import options
+
+
+@click.command("release")
+@options.names
+@click.option(
+    "--check", is_flag=True, help="Change nothing; fail if a release differs from its source."
+)
+@click.pass_obj
+def command(root: Path, names: tuple[str, ...], check: bool) -> int:
+    """Compile source/ into release/.
+
+    NAME is an assignment, such as 02-mnist; without names, all assignments are compiled.
+    """
+    from course.instructor import course_dir
+
+    names_in_order = course_dir.assignment_names(root, names)
+    from course.instructor.release import build
+
+    if check:
+        with build.comparison(root) as stale_files:
+            stale = [path for name in names_in_order for path in stale_files(name)]
+        for path in stale:
+            print(
+                f"stale: {path} differs from what source/ compiles to: run course release.",
+                file=sys.stderr,
+            )
+        if not stale:
+            print(f"up to date: {', '.join(names_in_order)}")
+        return 1 if stale else 0
+    for name in names_in_order:
+        build.build(root, name)
+        print(f"compiled source/{name} into release/{name}")
+    return 0

@@ -1,0 +1,52 @@
+"""`course report`: the report page."""
+
+from pathlib import Path
+from typing import TYPE_CHECKING
+
+import click
+
+from course.instructor.cli import options
+from course.instructor.cli.run import result_line
+
+if TYPE_CHECKING:
+    from course.instructor.gradebook.submission_results import SubmissionResult
+
+
+@click.command("report")
+@click.option(
+    "--gradebook",
+    type=options.PATH,
+    metavar="DIR",
+    show_default="the course directory",
+    help="Course directory whose gradebook supplies the scores.",
+)
+@click.pass_obj
+def command(root: Path, gradebook: Path | None) -> int:
+    """Write build/report/index.html from the gradebook and the runs."""
+    from course.instructor import course_dir
+
+    course_dir.check_course_dir(root)
+    from course.instructor.gradebook import submission_results
+    from course.instructor.regression import report, suite
+    from course.training import results_table
+
+    grades = submission_results.read_results(gradebook or root)
+    checked_runs = suite.load_checked_runs(root)
+    page = report.write(root / "build" / "report", grades, checked_runs)
+    if grades:
+        print(results_table([_score_row(grade) for grade in grades]))
+    for each in checked_runs:
+        print(result_line(each))
+    print(f"report: {page}")
+    return 0
+
+
+def _score_row(grade: "SubmissionResult") -> dict[str, str]:
+    """Return one row of the score table."""
+    return {
+        "assignment": grade.assignment,
+        "student": grade.student,
+        "points": f"{grade.score:g}",
+        "of": f"{grade.max_score:g}",
+        "manual grading": "pending" if grade.needs_manual_grading else "done",
+    }

@@ -1,0 +1,147 @@
+"""`course run`: running the solution notebooks."""
+
+import ast
+import json
+import sys
+from pathlib import Path
+from typing import TYPE_CHECKING, Any
+
+import click
+
+from course.errors import CourseError
+from course.instructor.cli import forkserver_start, options
+from course.profiles import PROFILES, check_profile
+
+if TYPE_CHECKING:
+    from course.instructor.regression.suite import CheckedRun
+
+
+@click.command("run")
+@options.names
+@click.option(
+    "--profile", default="smoke", metavar="PROFILE", help=f"One of {', '.join(PROFILES)}."
+)
+@click.option("--seed", type=int, default=0, metavar="SEED", help="Seed of all random numbers.")
+@click.option(
+    "--seeds",
+    type=options.POSITIVE,
+    default=1,
+    metavar="N",
+    help="Number of runs, with consecutive seeds from --seed; prints means and deviations.",
+)
+@click.option(
+    "-p",
+    "parameters",
+    multiple=True,
+    metavar="NAME=VALUE",
+    help="Set another parameter of the notebooks; repeatable.",
+)
+@options.workers("notebooks to run", default="one per GPU, or one per core")
+@options.scheduler("Run")
+@click.option(
+    "--share-gpu",
+    type=options.POSITIVE,
+    default=1,
+    metavar="N",
+    help="Number of notebooks that may use the same GPU at a time.",
+)
+@click.option(
+    "--update-bands",
+    is_flag=True,
+    help="Replace the bands by ones from these runs, and list those that widen.",
+)
+@click.pass_obj
+def command(
+    root: Path,
+    names: tuple[str, ...],
+    profile: str,
+    seed: int,
+    seeds: int,
+    parameters: tuple[str, ...],
+    workers: int | None,
+    scheduler: str | None,
+    share_gpu: int,
+    update_bands: bool,
+) -> int:
+    """Run the solution notebooks and compare their metrics.
+
+    The metrics are compared with the recorded bands and written to the report. NAME is an
+    assignment, such as 02-mnist; without names, all assignments run. The exit code is 1 if a
+    notebook fails or a metric is outside its band.
+    """
+    check_profile(profile)
+    values = _parse_parameters(parameters)
+    for name in ("profile", "seed"):
+        if name in values:
+            raise CourseError(f"-p cannot set {name}: use --{name}.")
+    from course.instructor.regression.band_measurement import MIN_SEEDS
+
+    if update_bands and seeds < MIN_SEEDS:
+        raise CourseError(
+            f"bands need at least {MIN_SEEDS} seeds: give --seeds {MIN_SEEDS} or more."
+        )
+    from course.instructor.course_dir import assignment_names, source_notebook
+
+    selected = assignment_names(root, names)
+    if not scheduler:
+        forkserver_start.start_for_notebooks()  # imports what notebooks need in the meantime
+    from course.instructor.regression import plan, suite
+    from course.metrics import text
+
+    sources = {name: source_notebook(root, name) for name in selected}
+    seed_range = list(range(seed, seed + seeds))
+    run_plan = plan.Plan(root / "build" / "runs", sources, profile, seed_range, values)
+    run_options = suite.RunOptions(workers, scheduler, share_gpu)
+    regression = suite.RegressionSuite(root, run_plan, run_options)
+    for checked in regression.run():
+        print(result_line(checked), flush=True)
+        if len(run_plan.jobs) == 1:
+            for metric, value in checked.run.metrics.items():
+                print(f"    {metric} = {text(value)}")
+    if update_bands:
+        command_line = _command_line(names, profile, seed, seeds, parameters)
+        for title, lines in regression.update_bands(command_line):
+            print(title, *lines, sep="\n    ")
+    page = regression.report()
+    regression.finish()
+    for title, lines in regression.spreads():
+        print(title, *lines, sep="\n    ")
+    # Last, because until now the progress bar had the last line.
+    for name, problem in regression.problems():
+        print(f"course: {name}: {problem}", file=sys.stderr)
+    print(regression.summary())
+    print(f"report: {page}")
+    return 1 if regression.failed else 0
+
+
+def result_line(checked: "CheckedRun") -> str:
+    """Return the line of one run."""
+    run = checked.run
+    seed = f"seed {run.seed}, " if run.seed else ""
+    verdict = f"{run.seconds:.1f} s  {checked.verdict}"
+    return f"{run.assignment}  {run.setting}, {seed}{run.backend}  {verdict}"
+
+
+def _command_line(
+    names: tuple[str, ...], profile: str, seed: int, seeds: int, parameters: tuple[str, ...]
+) -> str:
+    """Return the command that measures the same bands again; the bands file records it."""
+    words = ["course run", *names, f"--profile {profile}"]
+    words += [f"--seed {seed}"] if seed else []
+    words += [f"--seeds {seeds}", *(f"-p {pair}" for pair in parameters)]
+    return " ".join([*words, "--update-bands"])
+
+
+def _parse_parameters(pairs: tuple[str, ...]) -> dict[str, Any]:
+    """Return `NAME=VALUE` pairs as a dict; a value that is not a Python literal is text."""
+    parameters = {}
+    for pair in pairs:
+        name, equals, value = pair.partition("=")
+        if not equals:
+            raise CourseError(f"-p {pair} has no value: write it as -p NAME=VALUE.")
+        try:
+            # Through JSON, as runs are saved in it: tuples become lists, sets are refused.
+            parameters[name] = json.loads(json.dumps(ast.literal_eval(value)))
+        except (ValueError, SyntaxError, TypeError):
+            parameters[name] = value
+    return parameters

@@ -1,0 +1,46 @@
+"""`course similar`: listing suspiciously similar submissions."""
+
+from pathlib import Path
+
+import click
+
+from course.instructor.cli import options
+from course.instructor.cli.assignments import find_for_each
+
+
+@click.command("similar")
+@options.names
+@click.option(
+    "--most",
+    type=options.POSITIVE,
+    default=20,
+    metavar="N",
+    help="Maximum number of pairs or groups to list.",
+)
+@click.pass_obj
+def command(root: Path, names: tuple[str, ...], most: int) -> int:
+    """List suspiciously similar submissions.
+
+    NAME is an assignment, such as 02-mnist; without names, all assignments that have submissions
+    are compared. Each assignment also gets a page that shows the similar parts side by side.
+    """
+    from course.instructor import course_dir
+
+    selected = course_dir.assignment_names(root, names)
+    from course.instructor.similarity import report
+
+    def compare(name: str) -> report.SimilarityReport:
+        return report.find_similar(root, name, most)
+
+    has_problems = False
+    for name, found in find_for_each(selected, bool(names), compare):
+        has_problems |= bool(found.problems)
+        print(f"{name}: {found.summary}")
+        for line in found.problems + found.same + found.evidence:
+            print(f"         {line}")
+        for row in found.rows:
+            print(f"  {row.points:5.1f}  {', '.join(row.students)}")
+            for reason in row.reasons:
+                print(f"         {reason}")
+        print(f"{report.CAUTION}\n{found.path}", flush=True)
+    return 1 if has_problems else 0

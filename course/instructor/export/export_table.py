@@ -1,0 +1,94 @@
+"""The table of an export, and how it finds a learning platform's own columns in a roster."""
+
+import re
+from collections.abc import Sequence
+from dataclasses import dataclass, field
+
+from course.errors import CourseError
+from course.instructor.gradebook.class_members import Member
+from course.instructor.gradebook.class_scores import MemberScore
+from course.instructor.roster.csv_writer import escape_formula, escape_identifier, format_points
+from course.instructor.roster.roster import Roster
+
+# Headers, in lower case, of columns that identify a person.
+_IDENTIFIER_HEADERS = {"id", "sis user id", "sis login id", "integration id", "identifier"}
+_IDENTIFIER_HEADERS |= {"id number", "email address", "username"}
+
+
+@dataclass
+class ExportTable:
+    """Rows to write, the header first, and what to report about them.
+
+    `columns` maps an assignment to the header of its scores; `blanks` maps an assignment and a
+    reason to the students for whom no score is exported.
+    """
+
+    rows: list[list[str]] = field(default_factory=list)
+    columns: dict[str, str] = field(default_factory=dict)
+    blanks: dict[tuple[str, str], list[str]] = field(default_factory=dict)
+    notes: list[str] = field(default_factory=list)  # lines for the terminal
+
+    def score_cell(
+        self, member: Member, assignment: str, score: MemberScore, existing: str = ""
+    ) -> str:
+        """Return a score as text; if there is none, record that and return the platform's own."""
+        if score.score is None:
+            self.record_blank(member, assignment, score.missing_reason)
+            return escape_formula(existing)
+        return format_points(score.score)
+
+    def record_blank(self, member: Member, assignment: str, reason: str) -> None:
+        """Record that no score is exported for a student."""
+        self.blanks.setdefault((assignment, reason), []).append(member.student)
+
+
+def escape_row(header: Sequence[str], row: Sequence[str]) -> list[str]:
+    """Return the cells of a platform's own row, with formulas escaped."""
+    return [
+        escape_identifier(cell) if name.lower() in _IDENTIFIER_HEADERS else escape_formula(cell)
+        for name, cell in zip(header, row, strict=False)
+    ]
+
+
+def find_column(assignment: str, roster: Roster, title_pattern: str) -> int | None:
+    """Return the index of an assignment's column in a platform's export, or None.
+
+    The first group of `title_pattern` is the title of a score column. The title is the assignment's
+    name or else contains it. Raises CourseError if several columns match.
+    """
+    titles = {
+        index: _alphanumeric(match[1])
+        for index, header in enumerate(roster.header)
+        if (match := re.fullmatch(title_pattern, header))
+    }
+    name = _alphanumeric(assignment)
+    found = [index for index, title in titles.items() if title == name]
+    found = found or [index for index, title in titles.items() if name in title]
+    if len(found) > 1:
+        headers = " and ".join(repr(roster.header[index]) for index in found)
+        raise CourseError(
+            f"{assignment} matches {headers} in the roster: delete the wrong column in a copy of"
+            " the file."
+        )
+    return found[0] if found else None
+
+
+def check_points(assignment: str, points: float, platform_points: str, platform: str) -> None:
+    """Raise CourseError if the platform gives an assignment a different number of points.
+
+    Text that is not a number, and 0, are accepted.
+    """
+    try:
+        value = float(platform_points.replace(",", "."))
+    except ValueError:
+        return
+    if value and abs(value - points) > 0.005:
+        raise CourseError(
+            f"{assignment} has {format_points(points)} points here and {format_points(value)} in"
+            f" {platform}: set {format_points(points)} there, and export the roster again."
+        )
+
+
+def _alphanumeric(text: str) -> str:
+    """Return a text's letters and digits, without case."""
+    return "".join(char for char in text.casefold() if char.isalnum())

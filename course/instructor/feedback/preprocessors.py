@@ -1,0 +1,78 @@
+"""Preprocessor that nbgrader_config.py adds to `nbgrader generate_feedback`."""
+
+import json
+import re
+from pathlib import Path
+from typing import TYPE_CHECKING
+
+from nbgrader import utils
+from nbgrader.api import Gradebook
+from nbgrader.preprocessors import NbGraderPreprocessor
+from traitlets import Bool
+
+from course.instructor.grading import redaction
+from course.instructor.grading.reference_notebook import tagged_cells
+
+if TYPE_CHECKING:
+    from nbconvert.exporters.exporter import ResourcesDict
+    from nbformat import NotebookNode
+
+SHOW_EXPECTED_TAG = "show-expected"
+MARK_SCHEME = re.compile(
+    r"^=== BEGIN MARK SCHEME ===.*?^=== END MARK SCHEME ===[^\n]*\n?", re.S | re.M
+)
+
+
+class HideFromStudents(NbGraderPreprocessor):
+    """Removes from a graded notebook everything that its student must not see.
+
+    That is hidden tests, mark schemes, traceback lines and the values that hidden checks expect.
+    Errors that student cells raised during grading are not submitted outputs: they are moved to
+    `resources`, for the page's notes. nbgrader's ClearHiddenTests and ClearMarkScheme are not used
+    because they stop at a student's cell that contains their markers.
+    """
+
+    show_expected = Bool(
+        False,
+        help="Show the values that hidden checks expect. The tag show-expected does so for a single"
+        " test cell of the source.",
+    ).tag(config=True)
+
+    def preprocess(
+        self, nb: "NotebookNode", resources: "ResourcesDict"
+    ) -> "tuple[NotebookNode, ResourcesDict]":
+        """Redact the cells and record which of them need manual grading."""
+        ids = resources["nbgrader"]
+        source = Path("source", ids["assignment"], f"{ids['notebook']}.ipynb")
+        source_nb = json.loads(source.read_text(encoding="utf-8"))
+        self._show_expected_in = tagged_cells(source_nb, SHOW_EXPECTED_TAG)
+        ids["grading_errors"] = []
+        with Gradebook(ids["db_url"]) as gradebook:
+            submission = gradebook.find_submission_notebook(
+                ids["notebook"], ids["assignment"], ids["student"]
+            )
+            ids["pending_manual_grading"] = {
+                each.name for each in submission.grades if each.needs_manual_grade
+            }
+        return super().preprocess(nb, resources)
+
+    def preprocess_cell(
+        self, cell: "NotebookNode", resources: "ResourcesDict", cell_index: int
+    ) -> "tuple[NotebookNode, ResourcesDict]":
+        """Keep the visible part of a test, and of its outputs what the student may see."""
+        has_hidden_tests = False
+        if utils.is_locked(cell) or utils.is_grade(cell):
+            visible = redaction.without_hidden_tests(cell.source)
+            has_hidden_tests = visible != cell.source
+            cell.source = MARK_SCHEME.sub("", visible)
+        if cell.cell_type != "code":
+            return cell, resources
+        if utils.is_grade(cell) and not utils.is_solution(cell):
+            allowed = (
+                self.show_expected or cell.metadata.nbgrader.grade_id in self._show_expected_in
+            )
+            cell.outputs = redaction.redact_outputs(cell.outputs, has_hidden_tests, allowed)
+        else:
+            cell.outputs, errors = redaction.split_grading_errors(cell.outputs)
+            resources["nbgrader"]["grading_errors"] += [(cell_index, each) for each in errors]
+        return cell, resources

@@ -1,0 +1,186 @@
+"""Scores of a class: one score, or the reason for its absence, per member and assignment."""
+
+from collections.abc import Sequence
+from dataclasses import dataclass, field, replace
+from pathlib import Path
+from typing import TYPE_CHECKING
+
+from nbgrader.api import Grade, SubmittedAssignment, SubmittedNotebook
+from sqlalchemy.orm import selectinload, undefer
+
+from course.errors import CourseError
+from course.instructor.gradebook.class_members import Member
+from course.instructor.gradebook.submission_results import (
+    SubmissionResult,
+    fill_in_score,
+    is_graded,
+)
+from course.instructor.roster.roster import Roster
+
+if TYPE_CHECKING:
+    from nbgrader.api import Assignment, Gradebook
+
+NOT_SUBMITTED = "nothing submitted"
+NOT_GRADED = "not graded yet"
+PENDING = "pending manual grading"
+
+
+@dataclass
+class MemberScore:
+    """A member's score in an assignment, after the late penalty; None if there is none to export.
+
+    `comment` contains the graders' comments, one line per cell that begins with the cell's name.
+    """
+
+    score: float | None = None
+    missing_reason: str = ""
+    raw_score: float | None = None
+    penalty: float | None = None
+    timestamp: str = ""  # of the submission
+    comment: str = ""
+
+
+@dataclass
+class ClassScores:
+    """The scores of a class; `assignments` maps a name to its points and due date."""
+
+    members: list[Member]
+    assignments: dict[str, tuple[float, str]]
+    roster: Roster | None = None
+    scores: dict[tuple[str, str], MemberScore] = field(default_factory=dict)
+
+    def score_of(self, member: Member, assignment: str) -> MemberScore:
+        """Return a member's score in an assignment."""
+        return self.scores[member.student, assignment]
+
+    def scored_assignments(self) -> list[str]:
+        """Return the names of the assignments in which at least one member has a score."""
+        return [
+            name
+            for name in self.assignments
+            if any(self.score_of(member, name).score is not None for member in self.members)
+        ]
+
+    def students_not_in_roster(self) -> list[str]:
+        """Return the ids of members who are not in the roster; none if there is no roster."""
+        return [each.student for each in self.members if self.roster and each.row is None]
+
+    def only_roster_members(self) -> "ClassScores":
+        """Return the scores of the members who are in the roster."""
+        return replace(self, members=[each for each in self.members if each.row is not None])
+
+
+@dataclass(frozen=True)
+class ScoreSelection:
+    """The scores to read; no students or no assignments means all of them."""
+
+    students: tuple[str, ...] = ()
+    assignments: tuple[str, ...] = ()
+    include_pending: bool = False  # take the score so far if a part is pending manual grading
+    zero_if_missing: bool = False  # in assignments in which at least one member has a score
+
+
+def read_class_scores(
+    gradebook: "Gradebook",
+    root: Path,
+    members: list[Member],
+    roster: Roster | None = None,
+    selection: ScoreSelection = ScoreSelection(),
+) -> ClassScores:
+    """Return the selected scores of members.
+
+    Raises CourseError if the gradebook has no assignment, or not a selected one.
+    """
+    assignments = sorted(gradebook.assignments, key=lambda each: each.name)
+    if not assignments:
+        raise CourseError("there is no assignment in the gradebook: run course release first.")
+    known = [each.name for each in assignments]
+    for name in set(selection.assignments) - set(known):
+        raise CourseError(
+            f"{name!r} is not an assignment in the gradebook: choose from {', '.join(known)}."
+        )
+    selected = [each for each in assignments if each.name in (selection.assignments or known)]
+    class_scores = ClassScores(
+        _select_members(members, selection.students),
+        {each.name: (each.max_score, str(each.duedate or "")) for each in selected},
+        roster,
+    )
+    for assignment in selected:
+        submissions = {each.student_id: each for each in _submissions(gradebook, assignment)}
+        for member in class_scores.members:
+            submission = submissions.get(member.student)
+            if submission is not None:
+                score = _member_score(
+                    gradebook, assignment.name, submission, selection.include_pending
+                )
+            elif Path(root, "submitted", member.student, assignment.name).is_dir():
+                score = MemberScore(missing_reason=NOT_GRADED)
+            else:
+                score = MemberScore(missing_reason=NOT_SUBMITTED)
+            class_scores.scores[member.student, assignment.name] = score
+    if selection.zero_if_missing:
+        for name in class_scores.scored_assignments():
+            for member in class_scores.members:
+                if class_scores.score_of(member, name).missing_reason == NOT_SUBMITTED:
+                    class_scores.scores[member.student, name] = MemberScore(0.0, "", 0.0, 0.0)
+    return class_scores
+
+
+def _select_members(members: list[Member], students: Sequence[str]) -> list[Member]:
+    """Return the members with these ids in the gradebook or the roster; all for no ids."""
+    for student in students:
+        if not any(student in (each.student, each.person.student) for each in members):
+            raise CourseError(
+                f"{student!r} is neither in the gradebook nor in the roster: check the spelling."
+            )
+    return [
+        each
+        for each in members
+        if not students or each.student in students or each.person.student in students
+    ]
+
+
+def _submissions(gradebook: "Gradebook", assignment: "Assignment") -> list[SubmittedAssignment]:
+    """Return an assignment's submissions with all needed values, in a few queries.
+
+    By default, nbgrader queries each value of each submission, which takes three times as long for
+    a class of 200.
+    """
+    columns = ("score", "max_score", "late_submission_penalty", "needs_manual_grade")
+    notebooks = selectinload(SubmittedAssignment.notebooks)
+    return (
+        gradebook.db.query(SubmittedAssignment)
+        .filter_by(assignment_id=assignment.id)
+        .options(
+            *(undefer(getattr(SubmittedAssignment, each)) for each in columns),
+            notebooks.selectinload(SubmittedNotebook.grades).selectinload(Grade.cell),
+            notebooks.selectinload(SubmittedNotebook.comments),
+        )
+        .all()
+    )
+
+
+def _member_score(
+    gradebook: "Gradebook", name: str, submission: SubmittedAssignment, include_pending: bool
+) -> MemberScore:
+    """Return the score of a submission."""
+    result = SubmissionResult(name, submission.student_id)
+    fill_in_score(gradebook, result)
+    if not is_graded(submission):
+        return MemberScore(missing_reason=NOT_GRADED)
+    if result.needs_manual_grading and not include_pending:
+        return MemberScore(missing_reason=PENDING)
+    comments = [
+        f"{each.name}: {each.manual_comment.strip()}"
+        for notebook in submission.notebooks
+        for each in notebook.comments
+        if (each.manual_comment or "").strip()
+    ]
+    return MemberScore(
+        result.score,
+        "",
+        submission.score,
+        submission.late_submission_penalty or 0.0,
+        str(submission.timestamp or ""),
+        "\n".join(sorted(comments)),
+    )
