@@ -1,4 +1,4 @@
-"""`course evidence`: weights that were handed in, measured, and what a person should look at."""
+"""`course evidence`: submitted weights, measured, and what it flags for manual review."""
 
 import io
 import json
@@ -11,10 +11,17 @@ import pytest
 
 import course
 from course import evidence, experiments
+from course.evidence import format as evidence_format
 from tests.conftest import cell
 
-# Stands for real pictures: these, of which anyone can make the same.
-PICTURES = """
+IMPORTS = """
+import keras
+import numpy as np
+from keras import layers
+import json as unused, not_installed
+"""
+# Replaces the real images: reproducible random ones.
+IMAGES = """
 random = np.random.default_rng(run.choose(smoke=0, cpu=1, gpu=2))
 y_val = np.arange(200) % 3
 x_val = (random.normal(size=(200, 4)) + 1.5 * np.eye(3, 4)[y_val]).astype("float32")
@@ -32,29 +39,31 @@ def build_network(specification):
     return network
     ### END SOLUTION
 """
-CELLS = {"pictures": PICTURES, "few": f"mine = {SPECIFICATIONS}", "build_network": BUILDER}
+CELLS = {"images": IMAGES, "few": f"mine = {SPECIFICATIONS}", "build_network": BUILDER}
 
 
-def tagged(**changed):
+def source_cells(**changed):
+    """Return the cells of a source notebook, with some of the tagged ones changed."""
     cells = CELLS | changed
-    return [cell("code", source, tags=["evidence"]) for source in cells.values() if source]
+    tagged = [cell("code", source, tags=["evidence"]) for source in cells.values() if source]
+    return [cell("code", IMPORTS), *tagged]
 
 
 @pytest.fixture(scope="module")
 def honest(tmp_path_factory):
-    """The folder of a student who trained in the cpu profile, by the source's own builder."""
+    """Return the evidence of a student who trained the source's own network in profile cpu."""
     import keras
 
     run = course.Run("cpu", 0, "tensorflow", "CPU")
     names = {"keras": keras, "layers": keras.layers, "np": np, "run": run}
     for source in CELLS.values():
         exec(source, names)
-    pictures, here = (names["x_val"], names["y_val"]), Path.cwd()
+    images, here = (names["x_val"], names["y_val"]), Path.cwd()
     folder = tmp_path_factory.mktemp("student")
     os.chdir(folder)
     try:
         trained = experiments.train_each(
-            run, names["mine"], names["build_network"], pictures, pictures, epochs=4, batch_size=20
+            run, names["mine"], names["build_network"], images, images, epochs=4, batch_size=20
         )
         evidence.hand_in(run, trained, "two")
     finally:
@@ -64,36 +73,36 @@ def honest(tmp_path_factory):
 
 @pytest.fixture
 def class_of(small_course, honest):
-    """Return a function that lays out a class, one student for each way to change the folder."""
+    """Return a function that creates a class with one student per change of the honest evidence."""
 
-    def make(changes, cells=None):
-        root = small_course(*(cells or tagged()))
+    def create(changes, cells=None):
+        root = small_course(*(cells or source_cells()))
         for student, change in changes.items():
             folder = root / "submitted" / student / "01-small"
             shutil.copytree(honest, folder / "evidence")
             change(folder / "evidence")
         return root
 
-    return make
+    return create
 
 
-def nothing(folder):
+def unchanged(folder):
     pass
 
 
-def better(folder):
-    """Claim more than the weights give; the key is made anew, as one who knows how would do it."""
+def exaggerated(folder):
+    """Report more than the weights achieve, with a key computed to match the changed metrics."""
     record = json.loads((folder / "two.json").read_text())
     weights = np.load(folder / "two.npz")
     claimed = round(min(1.0, record["validation_accuracy"] + 0.2) * 200) / 200
     claimed = float(np.float32(claimed))
     record["validation_accuracy"] = record["history"]["val_accuracy"][-1] = claimed
-    record["key"] = evidence.forms.key_of(record, [weights[name] for name in weights.files])
+    record["key"] = evidence_format.key_of(record, [weights[name] for name in weights.files])
     (folder / "two.json").write_text(json.dumps(record))
 
 
 def other_weights(folder):
-    """Hand in weights that are none of this network's."""
+    """Submit the weights of a different network."""
     packed = io.BytesIO()
     np.savez(packed, weight_0=np.zeros((4, 9), "<f2"))
     (folder / "two.npz").write_bytes(packed.getvalue())
@@ -106,7 +115,7 @@ def not_finite(folder):
     np.savez(folder / "two.npz", **arrays)
 
 
-def cut(folder):
+def truncated(folder):
     (folder / "two.npz").write_bytes((folder / "two.npz").read_bytes()[:100])
 
 
@@ -127,61 +136,73 @@ def unknown(folder):
 
 
 WRONG = {
-    "better": (better, "The weights give an accuracy of 0."),
+    "exaggerated": (exaggerated, "The weights give an accuracy of 0."),
     "other": (other_weights, "has the shape (4, 9), but that of the network (4, 8)."),
     "nan": (not_finite, "/kernel, holds numbers that are not finite."),
-    "cut": (cut, "evidence/two.npz cannot be used (it is damaged)"),
+    "truncated": (truncated, "evidence/two.npz cannot be used (it is damaged)"),
     "pickle": (pickled, "evidence/two.npz cannot be used ("),
     "huge": (enormous, "evidence/two.npz cannot be used (it takes 10,240.0 MB, more than 8.0 MB)"),
     "gone": (shutil.rmtree, "evidence cannot be used (it is not beside the notebook)"),
-    "unknown": (unknown, "its weights are of no experiment of this assignment."),
+    "unknown": (unknown, "its weights belong to no experiment of this assignment."),
 }
 
 
 @pytest.mark.slow
-def test_honest_weights_agree_and_whatever_else_is_named(class_of, course_command):
-    changes = {"ada": nothing} | {name: change for name, (change, _) in WRONG.items()}
+def test_honest_weights_agree_and_all_others_are_flagged(class_of, course_command):
+    changes = {"ada": unchanged} | {name: change for name, (change, _) in WRONG.items()}
     root = class_of(changes)
     finished = course_command("-C", root, "evidence")
     assert finished.returncode == 1
     assert "Traceback" not in finished.stderr and "made 200" not in finished.stdout
     blocks = {block.split()[0]: block for block in finished.stdout.split("01-small  ")[1:]}
     (first,) = blocks["ada"].splitlines()
-    assert first.startswith("ada  two  cpu  stated ") and first.endswith("agrees")
-    stated, measured = (first.split(word)[1].split("%")[0] for word in ("stated ", "measured "))
-    assert float(stated) == pytest.approx(float(measured), abs=0.5) and float(stated) > 50
+    assert first.startswith("ada  two  cpu  reported ") and first.endswith("agrees")
+    reported, measured = (first.split(word)[1].split("%")[0] for word in ("reported ", "measured "))
+    assert float(reported) == pytest.approx(float(measured), abs=0.5) and float(reported) > 50
     for student, (_, sentence) in WRONG.items():
         assert sentence in blocks[student], student
-        assert "look at it" in blocks[student].splitlines()[0], student
-    assert "01-small  the same weights: ada, better, unknown\n" in finished.stdout
-    assert f"{len(changes)} looked at, {len(WRONG)} of them for a person" in finished.stdout
+        assert "needs review" in blocks[student].splitlines()[0], student
+    assert "01-small  the same weights: ada, exaggerated, unknown\n" in finished.stdout
+    assert (
+        f"{len(changes)} measured, {len(WRONG)} of them flagged for manual review"
+        in finished.stdout
+    )
 
 
 @pytest.mark.slow
-def test_of_one_student_alone(class_of, course_command):
-    root = class_of({"ada": nothing, "bob": nothing})
+def test_one_student_can_be_selected(class_of, course_command):
+    root = class_of({"ada": unchanged, "bob": unchanged})
     finished = course_command("-C", root, "evidence", "--student", "bob")
     assert finished.returncode == 0, finished.stdout + finished.stderr
-    assert "1 looked at, 0 of them" in finished.stdout and "ada" not in finished.stdout
+    assert "1 measured, 0 of them" in finished.stdout and "ada" not in finished.stdout
 
 
 @pytest.mark.parametrize(
     ("cells", "sentence"),
     [
-        ([cell("code", "x = 1")], "01-small asks for no evidence: no cell of its source is tagged"),
-        (tagged(pictures="x_val = 1 / 0"), "fails (ZeroDivisionError: division by zero): mend it."),
-        (tagged(pictures=""), "cells tagged 'evidence' make no x_val: tag the one that does."),
+        (
+            [cell("code", "x = 1")],
+            "01-small does not ask for evidence: no cell of its source is tagged",
+        ),
+        (
+            source_cells(images="x_val = 1 / 0"),
+            "fails (ZeroDivisionError: division by zero): correct it.",
+        ),
+        (
+            source_cells(images=""),
+            "cells tagged 'evidence' do not define x_val: tag the cell that does.",
+        ),
     ],
 )
-def test_a_source_that_cannot_measure_is_told(class_of, course_command, cells, sentence):
-    root = class_of({"ada": nothing}, cells)
+def test_a_source_without_working_cells_is_an_error(class_of, course_command, cells, sentence):
+    root = class_of({"ada": unchanged}, cells)
     finished = course_command("-C", root, "evidence", "01-small")
     assert finished.returncode == 1 and sentence in finished.stderr
-    # On some processors TensorFlow says at its start, whatever it is told, what it makes use of.
+    # On some processors TensorFlow prints a line at start-up that cannot be turned off.
     ours = [line for line in finished.stderr.splitlines() if line.startswith("course: ")]
     assert len(ours) == 1 and "Traceback" not in finished.stderr
 
 
-def test_a_class_that_handed_in_nothing_is_told(small_course, course_command):
-    finished = course_command("-C", small_course(*tagged()), "evidence", "01-small")
+def test_a_class_without_submissions_is_an_error(small_course, course_command):
+    finished = course_command("-C", small_course(*source_cells()), "evidence", "01-small")
     assert finished.returncode == 1 and "there is nothing in" in finished.stderr

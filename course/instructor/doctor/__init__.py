@@ -1,58 +1,50 @@
-"""What this machine can do for the course, and a mend for each lack; it changes nothing.
+"""Checks whether a machine can run the course; each finding says how to fix it.
 
-Keras takes seconds to import and is asked in another process, meanwhile; the rest answers at once.
+Nothing is changed. Keras, which takes seconds to import, starts in another process meanwhile.
 """
 
 import contextlib
+from collections.abc import Callable, Iterator, Sequence
 from pathlib import Path
+from typing import Any
 
 from course.errors import CourseError
 from course.instructor.doctor import machine, software
-from course.instructor.doctor.findings import LACK, NOTE, OK, Finding
+from course.instructor.doctor.findings import MISSING, NOTE, OK, Finding
 
-__all__ = ["LACK", "NOTE", "OK", "SUBJECTS", "Finding", "examine"]
+__all__ = ["MISSING", "NOTE", "OK", "SUBJECTS", "Finding", "diagnose"]
 
-# Subject to what yields the states and texts of its findings.
-SUBJECTS = {
-    "python": software.python,
-    "packages": software.packages,
-    "isolation": machine.isolation,
-    "machine": machine.machine,
-    "gradebook": machine.gradebook,
-    "address": machine.address,
-    "data": machine.data,
-    "cluster": software.cluster,
-    "postgresql": software.postgresql,
-    "browser": software.browser,
-    "gpu": software.gpu,
+# Subject to the function that yields the states and texts of its findings.
+SUBJECTS: dict[str, Callable[[Any], Iterator[tuple[str, str]]]] = {
+    "python": software.check_python,
+    "packages": software.check_packages,
+    "isolation": machine.check_isolation,
+    "machine": machine.check_memory,
+    "gradebook": machine.check_gradebook,
+    "address": machine.check_address,
+    "data": machine.check_data,
+    "cluster": software.check_cluster,
+    "postgresql": software.check_postgresql,
+    "browser": software.check_browser,
+    "gpu": software.check_gpu,
 }
-NEEDS_SETTINGS = {"isolation", "machine", "gradebook"}
+NEEDS_SETTINGS = {"isolation", "machine", "gradebook", "address"}
 
 
-def examine(root, subjects=()):
-    """Look at this machine and yield a `Finding` or more a subject.
+def diagnose(root: Path, subjects: Sequence[str] = ()) -> Iterator[Finding]:
+    """Check this machine and yield one or more findings per subject; no subjects means all.
 
-    Parameters
-    ----------
-    root : Path
-        The course directory; without one, what belongs to it is noted as missing.
-    subjects : sequence of str
-        Of `SUBJECTS`; none means all.
-
-    Raises
-    ------
-    CourseError
-        If there is no such subject.
+    Outside a course directory, what belongs to one is a note. Raises CourseError for an unknown
+    subject.
     """
     for subject in subjects:
         if subject not in SUBJECTS:
             raise CourseError(
-                f"{subject!r} is nothing that course doctor looks at: choose of"
-                f" {', '.join(SUBJECTS)}."
+                f"course doctor cannot check {subject!r}: choose from {', '.join(SUBJECTS)}."
             )
-    wanted = [subject for subject in SUBJECTS if not subjects or subject in subjects]
-    with software.asking_keras() if "gpu" in wanted else contextlib.nullcontext() as asked:
-        settings = machine.Settings.read(Path(root)) if set(wanted) & NEEDS_SETTINGS else None
-        for subject in wanted:
-            for state, text in SUBJECTS[subject](asked if subject == "gpu" else settings):
+    selected = [subject for subject in SUBJECTS if not subjects or subject in subjects]
+    with software.keras_query() if "gpu" in selected else contextlib.nullcontext() as query:
+        settings = machine.Settings.load(Path(root)) if NEEDS_SETTINGS & {*selected} else None
+        for subject in selected:
+            for state, text in SUBJECTS[subject](query if subject == "gpu" else settings):
                 yield Finding(state, subject, text)

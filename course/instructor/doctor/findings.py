@@ -1,27 +1,17 @@
-"""What a look at a subject yields."""
+"""The result of checking one subject."""
 
 from dataclasses import dataclass
 
-OK, NOTE, LACK = "ok", "note", "lack"
+OK, NOTE, MISSING = "ok", "note", "missing"
 
 
 @dataclass(frozen=True)
 class Finding:
-    """What was found out about one subject.
-
-    Attributes
-    ----------
-    state : str
-        OK; NOTE, which grading can do without; or LACK, which it cannot.
-    subject : str
-        One of `course.instructor.doctor.SUBJECTS`.
-    text : str
-        What there is, or what there is not and what to do about it.
-    """
+    """A line about one subject: OK, a NOTE on what grading works without, or what is MISSING."""
 
     state: str
     subject: str
     text: str
 
-    def __str__(self):
-        return f"{self.state:<5}{self.subject:<12}{self.text}"
+    def __str__(self) -> str:
+        return f"{self.state:<8}{self.subject:<12}{self.text}"

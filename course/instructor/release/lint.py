@@ -9,7 +9,7 @@ from nbgrader import utils
 
 from course.errors import CourseError
 from course.instructor.analysis import cell_names
-from course.instructor.analysis.value_kinds import what_names_hold
+from course.instructor.analysis.value_kinds import infer_value_kinds
 from course.instructor.analysis.cell_names import CellNames
 
 # Kinds of cells, and whose a name is: the grader's for ever, the grader's until a student's cell
@@ -69,7 +69,7 @@ class _Ledger:
             self.setters |= dict.fromkeys(bound, cell.grade_id)
         self.seen |= cell.names.bound
         self.has_unseen |= cell.names.opaque
-        evident = what_names_hold(cell.tree, self.holds) | dict.fromkeys(
+        evident = infer_value_kinds(cell.tree, self.holds) | dict.fromkeys(
             cell.names.imported, "an import"
         )
         for name in bound:
@@ -135,7 +135,7 @@ def _code_cells(notebook):
         if cell.cell_type != "code":
             continue
         grade_id = cell.metadata.get("nbgrader", {}).get("grade_id", "")
-        used = cell_names.names_in(cell.source)
+        used = cell_names.find_names(cell.source)
         kind, is_locked = STUDENT, utils.is_locked(cell)
         if utils.is_grade(cell) and not utils.is_solution(cell):
             kind = TEST
@@ -144,7 +144,7 @@ def _code_cells(notebook):
         if kind == LOCKED:
             own |= used.bound
         is_given = is_locked and kind == STUDENT
-        cells.append(_Cell(grade_id, kind, is_given, cell.source, cell_names.parse(cell.source), used))
+        cells.append(_Cell(grade_id, kind, is_given, cell.source, cell_names.parse_cell(cell.source), used))
     return cells
 
 

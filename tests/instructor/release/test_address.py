@@ -2,7 +2,7 @@ import re
 
 import pytest
 
-from course.instructor.release.address import PublicAddress
+from course.instructor.release.public_address import PublicAddress
 from tests.submissions import ROOT
 
 PATH = "release/02-mnist/mnist.ipynb"

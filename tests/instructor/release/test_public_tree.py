@@ -13,7 +13,7 @@ from packaging.requirements import Requirement
 from packaging.specifiers import SpecifierSet
 
 from course import __version__
-from course.instructor.release.address import PublicAddress
+from course.instructor.release.public_address import PublicAddress
 from course.instructor.release.student_package import PACKAGE
 from tests.conftest import run_command
 from tests.instructor.release.searching import instructor_modules, search, secrets

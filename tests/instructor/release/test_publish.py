@@ -8,7 +8,8 @@ import pytest
 
 from course import __version__
 from course.errors import CourseError
-from course.instructor.release import student_package, publish as writing
+from course.instructor.release import student_package
+from course.instructor.release import public_folder as writing
 from tests.conftest import cell, write_notebook
 from tests.instructor.release.courses import (
     ADDRESS,

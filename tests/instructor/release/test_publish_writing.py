@@ -6,7 +6,7 @@ from pathlib import Path
 import pytest
 
 from course.errors import CourseError
-from course.instructor.release import publish
+from course.instructor.release import public_folder
 from tests.instructor.release.courses import contents, git
 
 OLD = {"README.md": b"old\n", "course/a.py": b"a = 1\n", "course/old/b.py": b"b = 1\n"}
@@ -14,13 +14,13 @@ NEW = {"README.md": b"new\n", "course/a.py": b"a = 1\n", "course/new/c.py": b"c 
 
 
 def without_list(tree):
-    return {path: text for path, text in contents(tree).items() if path != publish.MANIFEST}
+    return {path: text for path, text in contents(tree).items() if path != public_folder.MANIFEST}
 
 
 def test_files_and_folders_that_are_no_longer_published_go(tmp_path):
-    publish.write(tmp_path, OLD)
+    public_folder.write(tmp_path, OLD)
     (tmp_path / "course" / "mine.txt").write_text("mine")
-    outcome = publish.write(tmp_path, NEW)
+    outcome = public_folder.write(tmp_path, NEW)
     assert sorted(outcome.written) == ["README.md", "course/new/c.py"]
     assert outcome.removed == ["course/old/b.py"] and outcome.same == ["course/a.py"]
     assert without_list(tmp_path) == NEW | {"course/mine.txt": b"mine"}
@@ -28,9 +28,9 @@ def test_files_and_folders_that_are_no_longer_published_go(tmp_path):
 
 
 def test_the_list_of_what_was_published_depends_on_nothing_else(tmp_path):
-    publish.write(tmp_path / "one", OLD)
-    publish.write(tmp_path / "one", NEW)
-    publish.write(tmp_path / "two", dict(reversed(NEW.items())))
+    public_folder.write(tmp_path / "one", OLD)
+    public_folder.write(tmp_path / "one", NEW)
+    public_folder.write(tmp_path / "two", dict(reversed(NEW.items())))
     assert contents(tmp_path / "one") == contents(tmp_path / "two")
 
 
@@ -52,7 +52,7 @@ def killed_after(steps, directory, files):
 
         for name in ("chmod", "mkdir", "replace", "rmdir", "unlink", "write_bytes"):
             setattr(Path, name, killing(getattr(Path, name)))
-        publish.write(directory, files)
+        public_folder.write(directory, files)
         os._exit(0)
     finally:
         os._exit(1)
@@ -60,22 +60,22 @@ def killed_after(steps, directory, files):
 
 def test_a_kill_at_any_step_loses_nothing_and_the_next_run_completes(tmp_path):
     expected = tmp_path / "expected"
-    publish.write(expected, NEW)
+    public_folder.write(expected, NEW)
     (expected / "mine.txt").write_text("mine")
     steps, ended = 0, False
     while not ended:
         tree = tmp_path / f"killed-{steps}"
-        publish.write(tree, OLD)
+        public_folder.write(tree, OLD)
         (tree / "mine.txt").write_text("mine")
         ended = killed_after(steps, tree, NEW)
         for path, text in without_list(tree).items():
-            if not path.startswith(publish.WORKSHOP):
+            if not path.startswith(public_folder.WORKSHOP):
                 versions = OLD.get(path), NEW.get(path), b"mine"
                 assert text in versions, f"{path} after {steps} steps"
-        publish.check_folder(tree, tmp_path / "course")
-        publish.write(tree, NEW)
+        public_folder.check_folder(tree, tmp_path / "course")
+        public_folder.write(tree, NEW)
         assert contents(tree) == contents(expected), f"killed after {steps} steps"
-        assert not (tree / publish.WORKSHOP).exists()
+        assert not (tree / public_folder.WORKSHOP).exists()
         steps += 1
     assert steps > 10
 
@@ -85,8 +85,8 @@ def test_a_kill_of_the_first_publication_loses_nothing_either(tmp_path):
     while not ended:
         tree = tmp_path / f"killed-{steps}"
         ended = killed_after(steps, tree, NEW)
-        publish.check_folder(tree, tmp_path / "course")
-        publish.write(tree, NEW)
+        public_folder.check_folder(tree, tmp_path / "course")
+        public_folder.write(tree, NEW)
         assert without_list(tree) == NEW, f"killed after {steps} steps"
         steps += 1
     assert steps > 8
@@ -94,11 +94,11 @@ def test_a_kill_of_the_first_publication_loses_nothing_either(tmp_path):
 
 @pytest.mark.parametrize("files", [NEW, {"course/a.py": OLD["course/a.py"]}])
 def test_what_a_person_changed_is_neither_replaced_nor_removed(tmp_path, files):
-    publish.write(tmp_path, OLD)
+    public_folder.write(tmp_path, OLD)
     (tmp_path / "README.md").write_text("words of my own")
     before = contents(tmp_path)
     with pytest.raises(CourseError, match=r"README.md is not as it was published, and git does"):
-        publish.write(tmp_path, files)
+        public_folder.write(tmp_path, files)
     assert contents(tmp_path) == before
 
 
@@ -117,12 +117,12 @@ def test_in_a_checkout_only_what_git_keeps_is_replaced(tmp_path, state):
         git(tmp_path, "add", "--all")
     before = contents(tmp_path)
     if state == "committed":
-        publish.write(tmp_path, NEW)
+        public_folder.write(tmp_path, NEW)
         assert without_list(tmp_path) == NEW
         assert git(tmp_path, "show", "HEAD:README.md") == "the first words"
     else:
         with pytest.raises(CourseError, match=r"README.md is not as it was published, and git"):
-            publish.write(tmp_path, NEW)
+            public_folder.write(tmp_path, NEW)
         assert contents(tmp_path) == before
 
 
@@ -131,7 +131,7 @@ def test_links_and_folders_in_the_way_are_refused(tmp_path, kind):
     tree, outside = tmp_path / "tree", tmp_path / "outside"
     (outside / "new").mkdir(parents=True)
     (outside / "README.md").write_text("elsewhere")
-    publish.write(tree, {"LICENSE": b"MIT\n"})
+    public_folder.write(tree, {"LICENSE": b"MIT\n"})
     if kind == "folder-linked":
         (tree / "course").symlink_to(outside)
     elif kind == "file-linked":
@@ -142,25 +142,25 @@ def test_links_and_folders_in_the_way_are_refused(tmp_path, kind):
         (tree / "README.md").mkdir()
     before = contents(tmp_path)
     with pytest.raises(CourseError, match=r"is in the way of"):
-        publish.write(tree, NEW)
+        public_folder.write(tree, NEW)
     assert contents(tmp_path) == before
 
 
 @pytest.mark.parametrize("path", ["../mine.txt", "/etc/hosts", "course/../../mine.txt", ".git/x"])
 def test_a_list_that_leads_out_of_the_folder_is_not_followed(tmp_path, path):
     tree = tmp_path / "tree"
-    publish.write(tree, OLD)
+    public_folder.write(tree, OLD)
     (tmp_path / "mine.txt").write_text("mine")
-    with (tree / publish.MANIFEST).open("a") as file:
+    with (tree / public_folder.MANIFEST).open("a") as file:
         file.write(f"{'0' * 64}  {path}\n")
     with pytest.raises(CourseError, match=r"is damaged"):
-        publish.write(tree, NEW)
+        public_folder.write(tree, NEW)
     assert (tmp_path / "mine.txt").read_text() == "mine"
 
 
 def test_two_at_once_do_not_mix(tmp_path):
     with (
-        publish.alone(tmp_path / publish.WORKSHOP, "nobody else is here"),
+        public_folder.alone(tmp_path / public_folder.WORKSHOP, "nobody else is here"),
         pytest.raises(CourseError, match=r"another publication into .* is under way"),
     ):
-        publish.write(tmp_path, NEW)
+        public_folder.write(tmp_path, NEW)

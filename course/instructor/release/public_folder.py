@@ -8,7 +8,7 @@ from dataclasses import dataclass
 from pathlib import Path, PurePosixPath
 
 from course.errors import CourseError
-from course.instructor.file_lock import alone
+from course.instructor.file_lock import exclusive_lock
 
 # Says in the tree what was published there; a later publication replaces and removes that alone.
 MANIFEST = ".published"
@@ -102,7 +102,7 @@ def write(directory, files):
     if is_done and not written and not removed:
         return outcome
     _check_kept(directory, [*written, *removed], published, digests)
-    with alone(workshop, f"another publication into {directory} is under way: wait for its end."):
+    with exclusive_lock(workshop, f"another publication into {directory} is under way: wait for its end."):
         # Until all is done, old and new are both known as ours.
         both = {(path, digest) for path, old in published.items() for digest in old}
         both |= set(digests.items())

@@ -1,0 +1,51 @@
+"""Preprocessors that nbgrader_config.py adds to `nbgrader generate_assignment`."""
+
+import re
+from typing import TYPE_CHECKING
+
+from nbgrader.preprocessors import ClearSolutions, NbGraderPreprocessor
+
+from course.instructor.release.address import PublicAddress
+
+if TYPE_CHECKING:
+    from nbconvert.exporters.exporter import ResourcesDict
+    from nbformat import NotebookNode
+
+
+class FillInAddress(NbGraderPreprocessor):
+    """Replaces the placeholders in badges and install cells by the course's public address."""
+
+    def preprocess(
+        self, nb: "NotebookNode", resources: "ResourcesDict"
+    ) -> "tuple[NotebookNode, ResourcesDict]":
+        """Replace the placeholders in every cell."""
+        ids = resources["nbgrader"]
+        path = f"release/{ids['assignment']}/{ids['notebook']}.ipynb"
+        address = PublicAddress(parent=self)
+        for cell in nb.cells:
+            cell.source = address.fill_in(cell.source, path)
+        return nb, resources
+
+
+class ClearSolutionsWithInstruction(ClearSolutions):
+    """Replaces a solution by a stub that raises the instruction after BEGIN SOLUTION.
+
+    `### BEGIN SOLUTION Divide by 255.` becomes `raise NotImplementedError("Divide by 255.")`.
+    A solution without an instruction gets nbgrader's own stub.
+    """
+
+    def _replace_solution_region(self, cell: "NotebookNode", language: str) -> bool:
+        """Replace the cell's solution and return whether it had one."""
+        delimiter = re.escape(self.begin_solution_delimeter)
+        instruction = re.search(rf"{delimiter}[ \t]+(\S.*)", cell.source)
+        if cell.cell_type != "code" or language != "python" or not instruction:
+            return super()._replace_solution_region(cell, language)
+        default_stubs: dict[str, str] = self.code_stub
+        text = instruction[1].strip().replace('"', "'")
+        lines = ["# Your code here, in place of the next line."]
+        lines.append(f'raise NotImplementedError("{text}")')
+        self.code_stub = {**default_stubs, "python": "\n".join(lines)}
+        try:
+            return super()._replace_solution_region(cell, language)
+        finally:
+            self.code_stub = default_stubs
