@@ -1,7 +1,7 @@
-"""Pictures to learn from: real ones from a file or the network, synthetic ones from a seed.
+"""Image data sets: real ones from a file or the network, synthetic ones generated from a seed.
 
-Every loader takes a profile. Synthetic pictures come only where the profile is "smoke", never
-silently in place of real ones. Nothing here imports Keras before something has to be downloaded.
+Every loader takes a profile. Synthetic images are used only in the profile "smoke" and never
+replace real ones silently. Keras is imported only for a download.
 """
 
 from course.datasets.cats_dogs import cats_and_dogs

@@ -1,11 +1,11 @@
-"""Cats and dogs in folders: photos, the two classes of CIFAR-10, or drawings from a seed.
+"""Images of cats and dogs in folders: photos, two classes of CIFAR-10, or synthetic drawings.
 
-Every source is laid out alike, so that a notebook reads all of them with the same lines:
+All sources have the same layout, so that the same code reads each of them:
 
     train/cats, train/dogs, validation/cats, validation/dogs
 
-Sources: "photos" are the 3,000 pictures that many Keras tutorials use, taken from the Asirra data
-set (J. Elson and others, 2007) as Kaggle's "Dogs vs. Cats" has it. CIFAR-10: see `cifar10`.
+Sources: "photos" are the 3,000 images that many Keras tutorials use. They come from the Asirra data
+set (J. Elson et al., 2007), by way of Kaggle's "Dogs vs. Cats". CIFAR-10: see `cifar10`.
 """
 
 import tempfile
@@ -21,101 +21,103 @@ from course.errors import CourseError
 SOURCES = ("photos", "cifar10", "synthetic")
 PHOTOS = "cats_and_dogs_filtered"
 PHOTOS_ADDRESS = f"https://storage.googleapis.com/mledu-datasets/{PHOTOS}.zip"
-# Pictures of a class in each part, which is also what there must be of a downloaded one.
+# Images per class in each split; a download must have exactly these.
 PHOTO_COUNTS = {"train": 1_000, "validation": 500}
 CIFAR10_COUNTS = {"train": 1_000, "validation": 2_000}
 SYNTHETIC_COUNTS = {"train": 30, "validation": 20}
 CLASSES = {"cats": CIFAR10_NAMES.index("cat"), "dogs": CIFAR10_NAMES.index("dog")}
-# Folders of drawings, which go with the process.
-_drawn = {}
+# Seed to the temporary folder of its drawings, which is removed when the process ends.
+_drawing_folders: dict[int, tempfile.TemporaryDirectory[str]] = {}
 
 
 def cats_and_dogs(source, seed=0):
-    """Return a folder of pictures of cats and dogs.
+    """Return a folder of images of cats and dogs.
 
     Parameters
     ----------
     source : {"photos", "cifar10", "synthetic"}
-        "photos": 1,000 photos a class to train with and 500 to validate with, of all sizes; in the
-        data directory, downloaded (69 MB) if they are not there. "cifar10": pictures of CIFAR-10,
-        32 x 32 pixels, 1,000 a class to train with; of the 2,000 a class to validate with the first
-        1,000 are training pictures of CIFAR-10, the others its test pictures. They are written into
-        the data directory the first time. "synthetic": 30 and 20 drawings a class, 32 x 32 pixels,
-        in a temporary folder.
+        "photos": photos of various sizes, per class 1,000 for training and 500 for validation, in
+        the data directory; downloaded (69 MB) if missing. "cifar10": images of CIFAR-10, 32 x 32
+        pixels, per class 1,000 for training and 2,000 for validation. The first 1,000 for
+        validation are training images of CIFAR-10, the others test images. The first call writes
+        them into the data directory. "synthetic": drawings, 32 x 32 pixels, per class 30 for
+        training and 20 for validation, in a temporary folder.
     seed : int
-        What the drawings are drawn from.
+        The seed of the drawings.
 
     Returns
     -------
     pathlib.Path
-        With train/cats, train/dogs, validation/cats and validation/dogs in it.
+        The folder that contains train/cats, train/dogs, validation/cats and validation/dogs.
 
     Raises
     ------
     CourseError
-        If there is no such source, or its pictures are neither there nor to be had.
+        If there is no such source, or its images are missing and cannot be downloaded.
     """
     if source == "photos":
-        instead = ', or choose data = "cifar10" at the top of the notebook'
-        return find_or_download(PHOTOS, PHOTOS_ADDRESS, _download, instead)
+        alternative = ', or choose data = "cifar10" at the top of the notebook'
+        return find_or_download(PHOTOS, PHOTOS_ADDRESS, _download, alternative)
     if source == "cifar10":
         return find_or_download("cifar10_cats_and_dogs", None, _write_cifar10)
     if source == "synthetic":
-        if seed not in _drawn:
-            _drawn[seed] = tempfile.TemporaryDirectory(prefix="cats-and-dogs-")
-            _write_drawings(Path(_drawn[seed].name), seed)
-        return Path(_drawn[seed].name)
+        if seed not in _drawing_folders:
+            _drawing_folders[seed] = tempfile.TemporaryDirectory(prefix="cats-and-dogs-")
+            _write_drawings(Path(_drawing_folders[seed].name), seed)
+        return Path(_drawing_folders[seed].name)
     raise CourseError(
         f"data={source!r} is not a source of cats and dogs: choose one of {', '.join(SOURCES)}."
     )
 
 
-def _download(folder):
-    """Download the photos into a folder and return the path of what was in the archive."""
-    import keras  # takes seconds, which only a download should cost
+def _download(folder: Path) -> Path:
+    """Download the photos into a folder and return the path of the extracted folder."""
+    import keras  # takes seconds to import
 
-    unpacked = keras.utils.get_file(
+    extracted = keras.utils.get_file(
         f"{PHOTOS}.zip",
         origin=PHOTOS_ADDRESS,
         extract=True,
         cache_dir=str(folder),
         cache_subdir="",
     )
-    # Which folder get_file returns depends on the version of Keras.
-    (found,) = Path(unpacked).parent.rglob(f"{PHOTOS}/train")
-    for part, count in PHOTO_COUNTS.items():
+    # The folder that get_file returns depends on the version of Keras.
+    (found,) = Path(extracted).parent.rglob(f"{PHOTOS}/train")
+    for split, count in PHOTO_COUNTS.items():
         for name in CLASSES:
-            there = len(list((found.parent / part / name).glob("*.jpg")))
-            if there != count:
-                raise ValueError(f"{part}/{name} holds {there} pictures, not {count}")
+            found_count = len(list((found.parent / split / name).glob("*.jpg")))
+            if found_count != count:
+                raise ValueError(f"{split}/{name} contains {found_count} images, not {count}")
     return found.parent
 
 
-def _write_cifar10(folder):
-    """Write CIFAR-10's cats and dogs below a folder and return the path of theirs."""
+def _write_cifar10(folder: Path) -> Path:
+    """Write CIFAR-10's cats and dogs into a subfolder and return its path."""
     (x_train, y_train), (x_test, y_test) = load_cifar10("cpu")
-    root, known, new = folder / "pictures", *CIFAR10_COUNTS.values()
+    root = folder / "images"
+    train_count, validation_count = CIFAR10_COUNTS.values()
     for name, label in CLASSES.items():
         train, test = x_train[y_train == label], x_test[y_test == label]
-        _write(root / "train" / name, train[:known])
-        rest = train[known : known + new // 2]
-        _write(root / "validation" / name, np.concatenate([rest, test[: new // 2]]))
+        _write(root / "train" / name, train[:train_count])
+        rest = train[train_count : train_count + validation_count // 2]
+        _write(root / "validation" / name, np.concatenate([rest, test[: validation_count // 2]]))
     return root
 
 
-def _write_drawings(root, seed):
-    train, new = SYNTHETIC_COUNTS.values()
-    # Of ten drawings one is a cat and one a dog.
-    images, labels = synthetic_scenes(10 * (train + new), [seed, 7])
+def _write_drawings(root: Path, seed: int) -> None:
+    """Write drawings of cats and dogs into a folder."""
+    train, validation = SYNTHETIC_COUNTS.values()
+    # One of ten scenes is a cat and one a dog.
+    images, labels = synthetic_scenes(10 * (train + validation), [seed, 7])
     for name, label in CLASSES.items():
         drawings = images[labels == label]
         _write(root / "train" / name, drawings[:train])
         _write(root / "validation" / name, drawings[train:])
 
 
-def _write(folder, images):
-    """Write pictures as PNG files whose names sort as the pictures do."""
-    from PIL import Image  # not needed by those who only load arrays
+def _write(folder: Path, images: np.ndarray) -> None:
+    """Write images as PNG files whose names sort in the order of the images."""
+    from PIL import Image  # not needed to load arrays
 
     folder.mkdir(parents=True)
     for number, image in enumerate(images):

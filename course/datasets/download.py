@@ -1,4 +1,4 @@
-"""Where data sets lie, how they get there, and how they are read."""
+"""Locating, downloading and reading data sets."""
 
 import errno
 import os
@@ -7,25 +7,26 @@ import sys
 import tempfile
 import urllib.parse
 import urllib.request
+from collections.abc import Callable
 from pathlib import Path
 
 import numpy as np
 
 from course.errors import CourseError
 
-# Seconds without an answer after which a download is given up.
+# Seconds without a response after which a download is canceled.
 TIMEOUT = 10
 ARRAYS = ("x_train", "y_train", "x_test", "y_test")
 _DISK_FULL = (errno.ENOSPC, errno.EDQUOT)
 
 
 def data_directory():
-    """Return the folder of the data sets: COURSE_DATA_DIR, else one in the user's cache.
+    """Return the folder of the data sets: COURSE_DATA_DIR, or a folder in the user's cache.
 
     Returns
     -------
     pathlib.Path
-        It need not exist; a download creates it.
+        It may not exist yet; a download creates it.
     """
     if chosen := os.environ.get("COURSE_DATA_DIR"):
         return Path(chosen).expanduser()
@@ -38,20 +39,21 @@ def data_directory():
     return Path(os.environ.get(variable) or default).expanduser() / "cnn-course"
 
 
-def find_or_download(name, address, make, instead=""):
-    """Return the path of a data set's file or folder, which is fetched if it is not there yet.
+def find_or_download(name, address, create, alternative=""):
+    """Return the path of a data set's file or folder, which is downloaded if it is missing.
 
     Parameters
     ----------
     name : str
         Its name in the data directory, such as "mnist.npz".
     address : str or None
-        Where `make` downloads from; errors name it. None where it makes the file of another one.
-    make : callable
+        The URL that `create` downloads from, which errors name. None if `create` converts another
+        data set.
+    create : callable
         Called with an empty folder (a Path); downloads, and returns the path of the finished file
-        in that folder. Where it fails or is interrupted, the data directory gets no file.
-    instead : str
-        What else there is to do where nothing can be downloaded: the end of a sentence.
+        or folder in it. If it fails or is interrupted, the data directory stays unchanged.
+    alternative : str
+        What else the user can do if the download fails: the end of the error's sentence.
 
     Returns
     -------
@@ -61,7 +63,7 @@ def find_or_download(name, address, make, instead=""):
     Raises
     ------
     CourseError
-        If there is neither file nor network, or the data directory cannot be written.
+        If the data set is missing and cannot be downloaded, or the data directory is not writable.
     """
     directory = data_directory()
     path = directory / name
@@ -69,27 +71,26 @@ def find_or_download(name, address, make, instead=""):
         if path.exists():
             return path
         directory.mkdir(parents=True, exist_ok=True)
-        # In the same directory, so that the finished file is moved in one step: whoever looks sees
-        # the whole file or none.
+        # In the same directory, so that moving the finished file is atomic.
         folder = tempfile.TemporaryDirectory(prefix=".download-", dir=directory)
     except OSError as error:
         raise _cannot_write(name, directory, error) from None
     with folder:
         try:
             if address:
-                _knock(address)
-            finished = _with_timeout(make, Path(folder.name))
+                _check_connection(address)
+            finished = _with_timeout(create, Path(folder.name))
         except CourseError:
-            raise  # of the file that this one is made of
+            raise  # from the data set that this one is created from
         except Exception as error:
-            # Keras and urllib fail in many ways; only a full disk needs another mend.
+            # Keras and urllib fail in many ways; only a full disk has another remedy.
             local = address is None or getattr(error, "errno", None) in _DISK_FULL
             if isinstance(error, OSError) and local:
                 raise _cannot_write(name, directory, error) from None
             raise CourseError(
                 f"{name} is not in {directory} and could not be downloaded from {address}: connect"
-                f" to the network and run this again, or put {name} from a machine that has it into"
-                f" that folder, or set COURSE_DATA_DIR to the folder that holds it{instead}."
+                f" to the network and run this again, or copy {name} from another machine into that"
+                f" folder, or set COURSE_DATA_DIR to the folder that contains it{alternative}."
             ) from None
         try:
             finished.replace(path)
@@ -99,14 +100,14 @@ def find_or_download(name, address, make, instead=""):
 
 
 def read_arrays(path, image_shape, label_shape=()):
-    """Read a data set's file and check what is in it.
+    """Read the file of a data set and check its content.
 
     Parameters
     ----------
     path : pathlib.Path
         An .npz file with the arrays x_train, y_train, x_test and y_test of uint8.
     image_shape, label_shape : tuple of int
-        Shape of one image, and of one label as the file keeps it; labels go from 0 to 9.
+        The shape of one image, and of one label in the file. Labels are 0 to 9.
 
     Returns
     -------
@@ -115,7 +116,7 @@ def read_arrays(path, image_shape, label_shape=()):
     Raises
     ------
     CourseError
-        If the file cannot be read, or is not what it should be.
+        If the file cannot be read, or its arrays have another shape, type or range.
     """
     try:
         with np.load(path, allow_pickle=False) as stored:
@@ -123,9 +124,11 @@ def read_arrays(path, image_shape, label_shape=()):
     except MemoryError:
         raise  # not the file's fault
     except PermissionError:
-        raise CourseError(f"{path} may not be read: give yourself the right to read it.") from None
+        raise CourseError(
+            f"{path} is not readable: change its permissions and run this again."
+        ) from None
     except Exception as error:
-        # What is damaged decides whether zipfile, zlib or NumPy stumbles over it, and how.
+        # The kind of damage decides which error zipfile, zlib or NumPy raises.
         raise _damaged(path, _reason(error)) from None
     for part in ("train", "test"):
         images, labels = arrays[f"x_{part}"], arrays[f"y_{part}"]
@@ -142,50 +145,53 @@ def _check(path, name, array, shape):
         raise _damaged(path, f"{name} is {got}, not uint8 of shape {shape}")
 
 
-def _reason(error):
+def _reason(error: Exception) -> str:
+    """Say why a file cannot be read."""
     if isinstance(error, KeyError):
-        return "an array is missing: it should hold " + ", ".join(ARRAYS)
-    return "it is not a whole .npz file"
+        return "an array is missing: the file must contain " + ", ".join(ARRAYS)
+    return "it is not a complete .npz file"
 
 
-def _damaged(path, reason):
+def _damaged(path: Path, reason: str) -> CourseError:
+    """Return the error for a damaged file."""
     return CourseError(
-        f"{path} is damaged ({reason}): delete it and run this again, so that it is fetched anew."
+        f"{path} is damaged ({reason}): delete it and run this again to download it."
     )
 
 
-def _cannot_write(name, directory, error):
+def _cannot_write(name: str, directory: Path, error: OSError) -> CourseError:
+    """Return the error for a data directory that is not writable."""
     return CourseError(
-        f"{name} cannot be kept in {directory} ({error.strerror}): set COURSE_DATA_DIR to a folder"
+        f"{name} cannot be saved in {directory} ({error.strerror}): set COURSE_DATA_DIR to a folder"
         " that you can write to."
     )
 
 
-def _knock(address):
-    """Raise OSError where the machine behind an address does not answer.
+def _check_connection(address: str) -> None:
+    """Raise OSError if the host of a URL does not respond.
 
-    urllib would wait TIMEOUT seconds for each of the machine's addresses, of which there can be a
-    dozen; one of each kind, IPv4 and IPv6, tells enough.
+    urllib would wait TIMEOUT seconds for each of the host's addresses, which can be a dozen; this
+    tries one IPv4 and one IPv6 address.
     """
     parts = urllib.parse.urlsplit(address)
     if parts.scheme in urllib.request.getproxies():
-        return  # then the proxy answers, and its address is one
+        return  # only the proxy is contacted
     port = parts.port or {"http": 80, "https": 443}[parts.scheme]
     found = socket.getaddrinfo(parts.hostname, port, type=socket.SOCK_STREAM)
-    first_of_kind = {place[0]: place[4][:2] for place in reversed(found)}
-    for place in first_of_kind.values():
+    first_per_family = {family: str(address[0]) for family, *_, address in reversed(found)}
+    for host in first_per_family.values():
         try:
-            return socket.create_connection(place, TIMEOUT).close()
+            return socket.create_connection((host, port), TIMEOUT).close()
         except OSError:
             continue
-    raise ConnectionError(f"{parts.hostname} does not answer")
+    raise ConnectionError(f"{parts.hostname} does not respond")
 
 
-def _with_timeout(make, folder):
-    """Call `make(folder)` while sockets give up after TIMEOUT; Keras offers no such setting."""
+def _with_timeout(create: Callable[[Path], Path], folder: Path) -> Path:
+    """Call `create(folder)` with a socket timeout, which Keras has no setting for."""
     before = socket.getdefaulttimeout()
     socket.setdefaulttimeout(TIMEOUT)
     try:
-        return make(folder)
+        return create(folder)
     finally:
         socket.setdefaulttimeout(before)

@@ -10,40 +10,42 @@ from course.datasets.download import find_or_download, read_arrays
 from course.datasets.synthetic.digits import synthetic_digits
 from course.profiles import check_profile
 
-# Enough for a CNN to learn from within half a second: few digits, near the middle as MNIST's are.
+# Enough for a CNN to learn from within half a second: few digits, centered like those of MNIST.
 SMOKE_TRAIN = 100
 SMOKE_TEST = 100
 SMOKE_SHIFT = 0.7  # pixels
-# As in keras.datasets.mnist, which knows no other folder than its own: we call what it calls.
+# As in keras.datasets.mnist, which can download only into its own folder.
 ADDRESS = "https://storage.googleapis.com/tensorflow/tf-keras-datasets/mnist.npz"
 SHA256 = "731c5ac602752760c8e48fbffcf8c3b850d9dc2a2aedcf2cc48468fc17b673d1"
 
 
 def load_mnist(profile="cpu", seed=0):
-    """Load handwritten digits.
+    """Load MNIST: handwritten digits.
 
     Parameters
     ----------
     profile : {"smoke", "cpu", "gpu"}
-        "smoke" draws 100 + 100 synthetic digits in memory. The others load all of MNIST, 60,000 +
-        10,000 digits, from mnist.npz in the data directory; it is downloaded if it is not there.
+        "smoke" generates 100 + 100 synthetic digits in memory. The others load all of MNIST,
+        60,000 + 10,000 digits, from mnist.npz in the data directory; the file is downloaded
+        (11 MB) if it is missing.
     seed : int
-        What the synthetic digits are drawn from; MNIST itself is always the same.
+        The seed of the synthetic digits; MNIST itself is always the same.
 
     Returns
     -------
     (x_train, y_train), (x_test, y_test) : tuples of ndarray of uint8
-        Images (n, 28, 28) from 0, black, to 255, white; labels (n,) from 0 to 9. The same as
-        `keras.datasets.mnist.load_data` returns.
+        Images of shape (n, 28, 28) from 0 (black) to 255 (white), and labels of shape (n,) from 0
+        to 9, as `keras.datasets.mnist.load_data` returns them.
 
     Raises
     ------
     CourseError
-        If there is no such profile, if mnist.npz is neither there nor to be had, or is damaged.
+        If there is no such profile, or if mnist.npz is damaged, or missing and cannot be
+        downloaded.
     """
     check_profile(profile)
     if profile == "smoke":
-        # The test pictures need a seed of their own, and one that no training pictures have.
+        # The test images need a different seed, one that no training images use.
         return (
             synthetic_digits(SMOKE_TRAIN, seed, SMOKE_SHIFT),
             synthetic_digits(SMOKE_TEST, [seed, 1], SMOKE_SHIFT),
@@ -51,9 +53,9 @@ def load_mnist(profile="cpu", seed=0):
     return read_arrays(find_or_download("mnist.npz", ADDRESS, _download), image_shape=(28, 28))
 
 
-def _download(folder):
+def _download(folder: Path) -> Path:
     """Download mnist.npz into a folder, check its hash, and return its path."""
-    import keras  # takes seconds, which only a download should cost
+    import keras  # takes seconds to import
 
     return Path(
         keras.utils.get_file(

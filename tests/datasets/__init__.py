@@ -1,11 +1,11 @@
-"""What the tests of downloads share: a server on this machine, and an address without one."""
+"""Shared by the tests of downloads: a local server, and an address where nothing listens."""
 
 import contextlib
 import hashlib
 import http.server
 import threading
 
-CLOSED_PORT = "http://127.0.0.1:9/data"  # nothing listens there: as good as no network
+CLOSED_PORT = "http://127.0.0.1:9/data"  # nothing listens there, as without a network
 
 
 @contextlib.contextmanager
@@ -13,11 +13,11 @@ def serve_bytes():
     """Yield a function that serves bytes and returns their address and SHA-256."""
     servers = []
 
-    def start(body, announced=None):
+    def start(body, content_length=None):
         class Handler(http.server.BaseHTTPRequestHandler):
             def do_GET(self):
                 self.send_response(200)
-                self.send_header("Content-Length", str(announced or len(body)))
+                self.send_header("Content-Length", str(content_length or len(body)))
                 self.end_headers()
                 self.wfile.write(body)
 

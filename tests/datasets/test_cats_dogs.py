@@ -11,20 +11,20 @@ from course.datasets import cats_dogs, cifar10
 from course.errors import CourseError
 from tests.datasets import CLOSED_PORT, serve_bytes
 
-PARTS = [(part, name) for part in ("train", "validation") for name in ("cats", "dogs")]
+SPLITS = [(split, name) for split in ("train", "validation") for name in ("cats", "dogs")]
 
 
 def files(folder):
-    """Return part and class to the names of the files, sorted."""
+    """Map (split, class) to the sorted names of its files."""
     return {
-        (part, name): sorted(path.name for path in (folder / part / name).iterdir())
-        for part, name in PARTS
+        (split, name): sorted(path.name for path in (folder / split / name).iterdir())
+        for split, name in SPLITS
     }
 
 
 @pytest.fixture
 def directory(tmp_path, monkeypatch):
-    """An empty data directory, and no way to any data set."""
+    """An empty data directory, without access to any data set."""
     monkeypatch.setenv("COURSE_DATA_DIR", str(tmp_path))
     monkeypatch.setattr(cats_dogs, "PHOTOS_ADDRESS", CLOSED_PORT)
     monkeypatch.setattr(cifar10, "ADDRESS", CLOSED_PORT)
@@ -34,29 +34,29 @@ def directory(tmp_path, monkeypatch):
 
 
 def archive(train=1_000, validation=500):
-    """Return an archive in the layout of the photos', with one small picture many times."""
+    """Return an archive in the layout of the photos; all of them are the same small image."""
     jpeg, content = io.BytesIO(), io.BytesIO()
     Image.new("RGB", (4, 3), "teal").save(jpeg, format="JPEG")
     with zipfile.ZipFile(content, "w") as archive:
         archive.writestr("cats_and_dogs_filtered/vectorize.py", "")
-        for part, name in PARTS:
-            for number in range({"train": train, "validation": validation}[part]):
-                path = f"cats_and_dogs_filtered/{part}/{name}/{name[:-1]}.{number}.jpg"
+        for split, name in SPLITS:
+            for number in range({"train": train, "validation": validation}[split]):
+                path = f"cats_and_dogs_filtered/{split}/{name}/{name[:-1]}.{number}.jpg"
                 archive.writestr(path, jpeg.getvalue())
     return content.getvalue()
 
 
-def test_drawings_need_neither_file_nor_network(directory):
+def test_drawings_need_neither_files_nor_a_network(directory):
     folder = datasets.cats_and_dogs("synthetic", seed=3)
     assert not list(directory.iterdir())
     found = files(folder)
-    assert [len(found[key]) for key in PARTS] == [30, 30, 20, 20]
+    assert [len(found[key]) for key in SPLITS] == [30, 30, 20, 20]
     contents = {path.read_bytes() for path in folder.rglob("*.png")}
-    assert len(contents) == 100, "no drawing twice"
+    assert len(contents) == 100, "no two drawings are equal"
     assert datasets.check_folder(folder / "train") == {"cats": 30, "dogs": 30}
 
 
-def test_drawings_come_from_the_seed(directory):
+def test_drawings_depend_on_the_seed(directory):
     first, again = (datasets.cats_and_dogs("synthetic", seed=4) for _ in range(2))
     other = datasets.cats_and_dogs("synthetic", seed=5)
     assert first == again != other
@@ -64,7 +64,7 @@ def test_drawings_come_from_the_seed(directory):
     assert (first / name).read_bytes() != (other / name).read_bytes()
 
 
-def test_cifar10_gives_its_cats_and_dogs_once(directory):
+def test_the_cats_and_dogs_of_cifar10_are_written_once(directory):
     labels = np.repeat(np.arange(10, dtype="uint8"), 2_100)[:, None]
     images = np.zeros((21_000, 32, 32, 3), "uint8")
     images[:, 0, 0, 0] = labels[:, 0]
@@ -75,29 +75,29 @@ def test_cifar10_gives_its_cats_and_dogs_once(directory):
     folder = datasets.cats_and_dogs("cifar10")
     assert folder == directory / "cifar10_cats_and_dogs"
     found = files(folder)
-    assert [len(found[key]) for key in PARTS] == [1_000, 1_000, 2_000, 2_000]
+    assert [len(found[key]) for key in SPLITS] == [1_000, 1_000, 2_000, 2_000]
 
-    def numbers(part, name):
-        pictures = [
-            np.asarray(Image.open(folder / part / name / each)) for each in found[part, name]
+    def numbers(split, name):
+        images = [
+            np.asarray(Image.open(folder / split / name / each)) for each in found[split, name]
         ]
-        corners = np.stack([picture[0, 0] for picture in pictures]).astype(int)
+        corners = np.stack([image[0, 0] for image in images]).astype(int)
         assert set(corners[:, 0]) == {{"cats": 3, "dogs": 5}[name]}
-        from_test = [bool(picture[1, 1, 0]) for picture in pictures]
+        from_test = [bool(image[1, 1, 0]) for image in images]
         return (256 * corners[:, 1] + corners[:, 2]).tolist(), from_test
 
     for name in ("cats", "dogs"):
-        known, of_test = numbers("train", name)
-        assert known == list(range(1_000)) and not any(of_test)
-        new, of_test = numbers("validation", name)
-        assert new == [*range(1_000, 2_000), *range(1_000)]
-        assert of_test == [False] * 1_000 + [True] * 1_000
+        train, from_test = numbers("train", name)
+        assert train == list(range(1_000)) and not any(from_test)
+        validation, from_test = numbers("validation", name)
+        assert validation == [*range(1_000, 2_000), *range(1_000)]
+        assert from_test == [False] * 1_000 + [True] * 1_000
 
     (directory / "cifar10.npz").unlink()
-    assert datasets.cats_and_dogs("cifar10") == folder, "what was written is enough"
+    assert datasets.cats_and_dogs("cifar10") == folder, "the written files suffice"
 
 
-def test_where_cifar10_is_missing_it_is_named_and_nothing_is_left(directory):
+def test_a_missing_cifar10_is_named_and_nothing_is_left(directory):
     with pytest.raises(CourseError, match=r"cifar10\.npz is not in .* could not be downloaded"):
         datasets.cats_and_dogs("cifar10")
     assert not list(directory.iterdir())
@@ -115,7 +115,7 @@ def test_photos_are_downloaded_once(directory, monkeypatch):
 
 
 @pytest.mark.parametrize("body", [archive(train=3), archive()[:-300], b"<html>Sign in</html>"])
-def test_another_archive_than_the_known_one_is_not_kept(directory, monkeypatch, body):
+def test_an_archive_with_other_content_is_not_saved(directory, monkeypatch, body):
     with serve_bytes() as start:
         address, _ = start(body)
         monkeypatch.setattr(cats_dogs, "PHOTOS_ADDRESS", address)
@@ -124,18 +124,18 @@ def test_another_archive_than_the_known_one_is_not_kept(directory, monkeypatch, 
     assert not list(directory.iterdir())
 
 
-def test_without_network_the_other_source_is_offered_and_not_taken(directory):
+def test_without_a_network_the_other_source_is_suggested_but_not_used(directory):
     with pytest.raises(CourseError) as caught:
         datasets.cats_and_dogs("photos")
     assert str(caught.value) == (
         f"cats_and_dogs_filtered is not in {directory} and could not be downloaded from"
-        f" {CLOSED_PORT}: connect to the network and run this again, or put cats_and_dogs_filtered"
-        " from a machine that has it into that folder, or set COURSE_DATA_DIR to the folder that"
-        ' holds it, or choose data = "cifar10" at the top of the notebook.'
+        f" {CLOSED_PORT}: connect to the network and run this again, or copy cats_and_dogs_filtered"
+        " from another machine into that folder, or set COURSE_DATA_DIR to the folder that"
+        ' contains it, or choose data = "cifar10" at the top of the notebook.'
     )
 
 
-def test_an_unknown_source_is_told_with_the_known_ones(directory):
+def test_the_error_for_an_unknown_source_lists_the_known_ones(directory):
     with pytest.raises(CourseError) as caught:
         datasets.cats_and_dogs("imagenet")
     assert str(caught.value) == (
@@ -145,7 +145,7 @@ def test_an_unknown_source_is_told_with_the_known_ones(directory):
 
 
 @pytest.mark.skipif("COURSE_DATA_DIR" not in os.environ, reason="COURSE_DATA_DIR is not set")
-def test_the_real_cifar10_has_sound_cats_and_dogs():
+def test_the_real_cifar10_has_intact_cats_and_dogs():
     folder = datasets.cats_and_dogs("cifar10")
     assert datasets.check_folder(folder / "train") == {"cats": 1_000, "dogs": 1_000}
     assert datasets.check_folder(folder / "validation") == {"cats": 2_000, "dogs": 2_000}

@@ -12,15 +12,15 @@ from course.errors import CourseError
 from tests.datasets import CLOSED_PORT, serve_bytes
 
 
-def picture(number):
-    """Return a picture whose three channels, rows and columns differ."""
+def image(number):
+    """Return an image whose channels, rows and columns all differ."""
     row, column, channel = np.indices((32, 32, 3))
     return ((100 * channel + 3 * row + column + number) % 256).astype("uint8")
 
 
 def batch(*labels):
-    """Return a file of CIFAR-10's archive: a picture is its red values, then green, then blue."""
-    rows = [picture(label).transpose(2, 0, 1).ravel() for label in labels]
+    """Return a file of CIFAR-10's archive; each row has red, green, then blue values."""
+    rows = [image(label).transpose(2, 0, 1).ravel() for label in labels]
     return pickle.dumps({b"data": np.array(rows), b"labels": list(labels), b"batch_label": b"one"})
 
 
@@ -37,11 +37,11 @@ def archive():
 
 
 def small_file(**changes):
-    """Return what a small cifar10.npz holds; an array that is changed to None is left out."""
+    """Return the arrays of a small cifar10.npz; a change to None omits the array."""
     arrays = {
-        "x_train": np.stack([picture(5), picture(0)]),
+        "x_train": np.stack([image(5), image(0)]),
         "y_train": np.array([[5], [0]], "uint8"),
-        "x_test": picture(7)[None],
+        "x_test": image(7)[None],
         "y_test": np.array([[7]], "uint8"),
     }
     return {name: array for name, array in (arrays | changes).items() if array is not None}
@@ -49,7 +49,7 @@ def small_file(**changes):
 
 @pytest.fixture
 def directory(tmp_path, monkeypatch):
-    """An empty data directory, and no way to the real CIFAR-10."""
+    """An empty data directory, without access to the real CIFAR-10."""
     monkeypatch.setenv("COURSE_DATA_DIR", str(tmp_path))
     monkeypatch.setattr(cifar10, "ADDRESS", CLOSED_PORT)
     monkeypatch.delenv("http_proxy", raising=False)
@@ -59,7 +59,7 @@ def directory(tmp_path, monkeypatch):
 
 @pytest.fixture
 def serve(monkeypatch):
-    """Let a server on this machine be where CIFAR-10 is downloaded from."""
+    """Download CIFAR-10 from a local server."""
     with serve_bytes() as start:
         yield lambda body: [
             monkeypatch.setattr(cifar10, name, value)
@@ -67,7 +67,7 @@ def serve(monkeypatch):
         ]
 
 
-def test_smoke_makes_pictures_without_file_or_network(directory):
+def test_smoke_generates_images_without_files_or_a_network(directory):
     (x_train, y_train), (x_test, y_test) = datasets.load_cifar10("smoke")
     assert (x_train.shape, y_train.shape) == ((600, 32, 32, 3), (600,))
     assert (x_test.shape, y_test.shape) == ((300, 32, 32, 3), (300,))
@@ -77,12 +77,12 @@ def test_smoke_makes_pictures_without_file_or_network(directory):
     assert not train & test
 
 
-def test_an_unknown_profile_is_told_with_the_known_ones(directory):
+def test_the_error_for_an_unknown_profile_lists_the_known_ones(directory):
     with pytest.raises(CourseError, match="'tpu' is not a profile: choose one of smoke, cpu, gpu"):
         datasets.load_cifar10("tpu")
 
 
-def test_a_file_in_the_data_directory_is_read_and_labels_are_a_row(directory):
+def test_a_file_in_the_data_directory_is_read_and_its_labels_are_flattened(directory):
     np.savez(directory / "cifar10.npz", **small_file())
     (x_train, y_train), (x_test, y_test) = datasets.load_cifar10()
     assert np.array_equal(x_train, small_file()["x_train"])
@@ -90,7 +90,7 @@ def test_a_file_in_the_data_directory_is_read_and_labels_are_a_row(directory):
     assert (x_test.shape, y_test.tolist()) == ((1, 32, 32, 3), [7])
 
 
-def test_a_download_becomes_pictures_is_kept_and_not_repeated(directory, serve, monkeypatch):
+def test_a_download_is_converted_and_saved_and_not_repeated(directory, serve, monkeypatch):
     serve(archive())
     first = datasets.load_cifar10()
     assert [path.name for path in directory.iterdir()] == ["cifar10.npz"]
@@ -98,11 +98,11 @@ def test_a_download_becomes_pictures_is_kept_and_not_repeated(directory, serve, 
     for (x_train, y_train), (x_test, y_test) in (first, datasets.load_cifar10()):
         assert y_train.tolist() == [1, 1, 2, 3, 3, 5, 4, 7, 5, 9]
         assert y_test.tolist() == [7, 3, 0]
-        assert np.array_equal(x_train, np.stack([picture(label) for label in y_train]))
-        assert np.array_equal(x_test, np.stack([picture(label) for label in y_test]))
+        assert np.array_equal(x_train, np.stack([image(label) for label in y_train]))
+        assert np.array_equal(x_test, np.stack([image(label) for label in y_test]))
 
 
-def test_another_archive_than_the_known_one_is_not_opened(directory, serve, monkeypatch):
+def test_an_archive_with_another_hash_is_not_opened(directory, serve, monkeypatch):
     serve(archive())
     monkeypatch.setattr(cifar10, "SHA256", "0" * 64)
     monkeypatch.setattr(cifar10, "_read_batch", lambda path: pytest.fail("a pickle was read"))
@@ -111,13 +111,13 @@ def test_another_archive_than_the_known_one_is_not_opened(directory, serve, monk
     assert not list(directory.iterdir())
 
 
-def test_no_file_and_no_network_is_told(directory):
+def test_a_missing_file_without_a_network_is_an_error(directory):
     with pytest.raises(CourseError) as caught:
         datasets.load_cifar10()
     assert str(caught.value) == (
         f"cifar10.npz is not in {directory} and could not be downloaded from {CLOSED_PORT}: connect"
-        " to the network and run this again, or put cifar10.npz from a machine that has it into"
-        " that folder, or set COURSE_DATA_DIR to the folder that holds it."
+        " to the network and run this again, or copy cifar10.npz from another machine into that"
+        " folder, or set COURSE_DATA_DIR to the folder that contains it."
     )
     assert not list(directory.iterdir())
 
@@ -131,7 +131,7 @@ def test_no_file_and_no_network_is_told(directory):
         ({"y_test": np.array([[10]], "uint8")}, "y_test has the label 10, not only 0 to 9"),
     ],
 )
-def test_a_damaged_file_is_told(directory, changes, reason):
+def test_a_damaged_file_is_an_error(directory, changes, reason):
     np.savez(directory / "cifar10.npz", **small_file(**changes))
     with pytest.raises(CourseError, match=rf"cifar10\.npz is damaged \({reason}.*: delete it and"):
         datasets.load_cifar10()

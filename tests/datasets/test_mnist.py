@@ -13,7 +13,7 @@ from tests.datasets import CLOSED_PORT, serve_bytes
 
 
 def small_mnist(**changes):
-    """Return what a small mnist.npz holds; an array that is changed to None is left out."""
+    """Return the arrays of a small mnist.npz; a change to None omits the array."""
     arrays = {
         "x_train": np.arange(5 * 784, dtype="uint8").reshape(5, 28, 28),
         "y_train": np.array([5, 0, 4, 1, 9], dtype="uint8"),
@@ -31,7 +31,7 @@ def as_bytes(arrays):
 
 @pytest.fixture
 def directory(tmp_path, monkeypatch):
-    """An empty data directory, and no way to the real MNIST."""
+    """An empty data directory, without access to the real MNIST."""
     monkeypatch.setenv("COURSE_DATA_DIR", str(tmp_path))
     monkeypatch.setattr(mnist, "ADDRESS", CLOSED_PORT)
     monkeypatch.delenv("http_proxy", raising=False)
@@ -41,19 +41,19 @@ def directory(tmp_path, monkeypatch):
 
 @pytest.fixture
 def serve(monkeypatch):
-    """Let a server on this machine be where MNIST is downloaded from."""
+    """Download MNIST from a local server."""
     with serve_bytes() as start:
 
-        def at_our_address(body, announced=None):
-            address, digest = start(body, announced)
+        def set_address(body, content_length=None):
+            address, digest = start(body, content_length)
             monkeypatch.setattr(mnist, "ADDRESS", address)
             monkeypatch.setattr(mnist, "SHA256", digest)
 
-        yield at_our_address
+        yield set_address
 
 
 def message_of(profile="cpu"):
-    """Return the sentence that load_mnist fails with."""
+    """Return the message of the error that load_mnist raises."""
     with pytest.raises(CourseError) as caught:
         datasets.load_mnist(profile)
     assert caught.value.__suppress_context__ or caught.value.__context__ is None
@@ -62,7 +62,7 @@ def message_of(profile="cpu"):
     return str(caught.value)
 
 
-def test_smoke_makes_digits_without_file_or_network(directory):
+def test_smoke_generates_digits_without_files_or_a_network(directory):
     (x_train, y_train), (x_test, y_test) = datasets.load_mnist("smoke")
     assert (x_train.shape, y_train.shape) == ((100, 28, 28), (100,))
     assert (x_test.shape, y_test.shape) == ((100, 28, 28), (100,))
@@ -70,7 +70,7 @@ def test_smoke_makes_digits_without_file_or_network(directory):
     assert not list(directory.iterdir())
 
 
-def test_smoke_depends_on_the_seed_and_tests_on_other_pictures():
+def test_smoke_depends_on_the_seed_and_its_test_set_has_other_images():
     first, again, other = (datasets.load_mnist("smoke", seed) for seed in (3, 3, 4))
     assert np.array_equal(first[0][0], again[0][0])
     assert np.array_equal(first[1][0], again[1][0])
@@ -79,7 +79,7 @@ def test_smoke_depends_on_the_seed_and_tests_on_other_pictures():
     assert not train & test
 
 
-def test_an_unknown_profile_is_told_with_the_known_ones(directory):
+def test_the_error_for_an_unknown_profile_lists_the_known_ones(directory):
     sentence = message_of("tpu")
     assert "'tpu'" in sentence
     assert "smoke, cpu, gpu" in sentence
@@ -94,19 +94,19 @@ def test_a_file_in_the_data_directory_is_read(directory, profile):
     assert (x_test.shape, x_test.dtype, y_test.tolist()) == ((2, 28, 28), np.uint8, [7, 2])
 
 
-def test_no_file_and_no_network_is_told_at_once(directory):
+def test_a_missing_file_without_a_network_is_an_error_at_once(directory):
     start = time.perf_counter()
     sentence = message_of()
     assert time.perf_counter() - start < 15
     assert sentence == (
         f"mnist.npz is not in {directory} and could not be downloaded from {CLOSED_PORT}: connect"
-        " to the network and run this again, or put mnist.npz from a machine that has it into that"
-        " folder, or set COURSE_DATA_DIR to the folder that holds it."
+        " to the network and run this again, or copy mnist.npz from another machine into that"
+        " folder, or set COURSE_DATA_DIR to the folder that contains it."
     )
     assert not list(directory.iterdir())
 
 
-def test_a_download_is_kept_and_not_repeated(directory, serve, monkeypatch):
+def test_a_download_is_saved_and_not_repeated(directory, serve, monkeypatch):
     serve(as_bytes(small_mnist()))
     datasets.load_mnist()
     assert [path.name for path in directory.iterdir()] == ["mnist.npz"]
@@ -114,7 +114,7 @@ def test_a_download_is_kept_and_not_repeated(directory, serve, monkeypatch):
     assert datasets.load_mnist()[0][1].tolist() == [5, 0, 4, 1, 9]
 
 
-def test_a_missing_data_directory_is_made(directory, serve, monkeypatch):
+def test_a_missing_data_directory_is_created(directory, serve, monkeypatch):
     monkeypatch.setenv("COURSE_DATA_DIR", str(directory / "new" / "data"))
     serve(as_bytes(small_mnist()))
     datasets.load_mnist()
@@ -123,19 +123,19 @@ def test_a_missing_data_directory_is_made(directory, serve, monkeypatch):
 
 def test_an_interrupted_download_leaves_nothing(directory, serve):
     body = as_bytes(small_mnist())
-    serve(body[:2000], announced=len(body))
+    serve(body[:2000], content_length=len(body))
     assert "could not be downloaded" in message_of()
     assert not list(directory.iterdir())
 
 
-def test_a_download_that_is_something_else_leaves_nothing(directory, serve, monkeypatch):
+def test_a_download_with_another_hash_leaves_nothing(directory, serve, monkeypatch):
     serve(b"<html>Please log in to this network</html>")
     monkeypatch.setattr(mnist, "SHA256", "0" * 64)
     assert "could not be downloaded" in message_of()
     assert not list(directory.iterdir())
 
 
-def test_a_key_press_during_a_download_leaves_nothing(directory, serve, monkeypatch):
+def test_an_interrupt_during_a_download_leaves_nothing(directory, serve, monkeypatch):
     serve(as_bytes(small_mnist()))
 
     def interrupt(folder):
@@ -148,59 +148,59 @@ def test_a_key_press_during_a_download_leaves_nothing(directory, serve, monkeypa
     assert not list(directory.iterdir())
 
 
-def test_a_data_directory_that_cannot_be_made_is_told(directory, monkeypatch):
-    # A file where a folder should be: not even root can write there.
+def test_a_data_directory_that_cannot_be_created_is_an_error(directory, monkeypatch):
+    # A file instead of a folder: not even root can write there.
     (directory / "file").write_text("")
     monkeypatch.setenv("COURSE_DATA_DIR", str(directory / "file" / "data"))
     sentence = message_of()
-    assert sentence.startswith(f"mnist.npz cannot be kept in {directory / 'file' / 'data'} (")
+    assert sentence.startswith(f"mnist.npz cannot be saved in {directory / 'file' / 'data'} (")
     assert sentence.endswith("set COURSE_DATA_DIR to a folder that you can write to.")
 
 
-WHOLE = as_bytes(small_mnist())
-LATE_LABEL = np.array([1, 2, 3, 4, 10], dtype="uint8")
+COMPLETE = as_bytes(small_mnist())
+LABEL_TEN = np.array([1, 2, 3, 4, 10], dtype="uint8")
 PICKLED = np.array([{}, None, 3, 4, 5], dtype=object)
 
 
 @pytest.mark.parametrize(
     ("content", "reason"),
     [
-        (WHOLE[:3000], "it is not a whole .npz file"),
-        (WHOLE[:1500] + bytes(1500) + WHOLE[3000:], "it is not a whole .npz file"),
-        (b"", "it is not a whole .npz file"),
-        (b"these are not digits", "it is not a whole .npz file"),
+        (COMPLETE[:3000], "it is not a complete .npz file"),
+        (COMPLETE[:1500] + bytes(1500) + COMPLETE[3000:], "it is not a complete .npz file"),
+        (b"", "it is not a complete .npz file"),
+        (b"these are not digits", "it is not a complete .npz file"),
         (as_bytes(small_mnist(y_test=None)), "an array is missing"),
-        (as_bytes(small_mnist(y_train=PICKLED)), "it is not a whole .npz file"),
+        (as_bytes(small_mnist(y_train=PICKLED)), "it is not a complete .npz file"),
         (as_bytes(small_mnist(x_train=np.zeros((5, 784), "uint8"))), "x_train is uint8 of shape"),
         (as_bytes(small_mnist(x_test=np.uint8(3))), "x_test is uint8 of shape"),
         (as_bytes(small_mnist(x_test=np.zeros((2, 28, 28)))), "x_test is float64 of shape"),
         (as_bytes(small_mnist(y_test=np.zeros(3, "uint8"))), "y_test is uint8 of shape"),
-        (as_bytes(small_mnist(y_train=LATE_LABEL)), "y_train has the label 10, not only 0 to 9"),
+        (as_bytes(small_mnist(y_train=LABEL_TEN)), "y_train has the label 10, not only 0 to 9"),
     ],
     ids=[
         *("cut", "overwritten", "empty", "text", "missing", "pickled", "flat", "scalar"),
         *("floats", "too many labels", "label 10"),
     ],
 )
-def test_a_damaged_file_is_told_and_kept(directory, content, reason):
+def test_a_damaged_file_is_an_error_and_not_deleted(directory, content, reason):
     path = directory / "mnist.npz"
     path.write_bytes(content)
     sentence = message_of()
     assert sentence.startswith(f"{path} is damaged ({reason}")
-    assert sentence.endswith("delete it and run this again, so that it is fetched anew.")
+    assert sentence.endswith("delete it and run this again to download it.")
     assert path.read_bytes() == content
 
 
-def test_an_array_in_place_of_an_archive_is_damaged(directory):
+def test_an_array_instead_of_an_archive_is_damaged(directory):
     file = io.BytesIO()
     np.save(file, np.zeros(3))
     (directory / "mnist.npz").write_bytes(file.getvalue())
     assert "is damaged" in message_of()
 
 
-def test_the_data_directory_is_that_of_the_variable_else_in_the_cache(monkeypatch, tmp_path):
-    monkeypatch.setenv("COURSE_DATA_DIR", "~/pictures")
-    assert datasets.data_directory() == Path.home() / "pictures"
+def test_the_data_directory_is_that_of_the_variable_or_in_the_cache(monkeypatch, tmp_path):
+    monkeypatch.setenv("COURSE_DATA_DIR", "~/images")
+    assert datasets.data_directory() == Path.home() / "images"
     monkeypatch.delenv("COURSE_DATA_DIR")
     monkeypatch.setattr("sys.platform", "linux")
     monkeypatch.setenv("XDG_CACHE_HOME", str(tmp_path / "cache"))

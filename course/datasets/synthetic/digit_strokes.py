@@ -1,10 +1,12 @@
-"""How people write the ten digits: the strokes that synthetic digits are drawn from."""
+"""The strokes that synthetic digits are drawn from."""
 
 import numpy as np
 
 
-def _arc(center_x, center_y, radius_x, radius_y, start, stop):
-    """Return points of an ellipse's arc; degrees, 0 to the right, 90 down, 30 a step."""
+def _arc(
+    center_x: float, center_y: float, radius_x: float, radius_y: float, start: float, stop: float
+) -> list[tuple[float, float]]:
+    """Return points on an ellipse every 30 degrees; 0 degrees is right, 90 is down."""
     angles = np.radians(np.linspace(start, stop, round(abs(stop - start) / 30) + 1))
     return [
         (center_x + radius_x * np.cos(angle), center_y + radius_y * np.sin(angle))
@@ -12,8 +14,9 @@ def _arc(center_x, center_y, radius_x, radius_y, start, stop):
     ]
 
 
-# Ways of writing each digit: strokes of (x, y) points, x to the right, y down, from 0 to 1.
-WRITINGS = {
+# Variants of each digit: lists of strokes, which are lists of (x, y) points from 0 to 1; x to the
+# right, y down.
+DIGIT_VARIANTS: dict[int, list[list[list[tuple[float, float]]]]] = {
     0: [
         [_arc(0.5, 0.5, 0.33, 0.5, -90, -450)],
         [_arc(0.5, 0.5, 0.26, 0.5, -50, -400)],

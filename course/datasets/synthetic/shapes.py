@@ -1,71 +1,81 @@
-"""Shapes that silhouettes are painted of, one over the other.
+"""Polygons that silhouettes are composed of, and their rasterization.
 
-A shape is a tone and the corners of what it covers; x goes to the right, y down, both from 0 to 1.
+A shape is a tone and the corners of a polygon; x goes to the right, y down, both from 0 to 1.
 """
 
 from itertools import pairwise
 
 import numpy as np
 
-GRID = 64  # cells along each side of a drawing; on a picture it has at most half as many pixels
-# What a shape is painted with; every picture has colours of its own for them.
+GRID = 64  # cells along each side of a drawing, at least two per pixel of an image
+# The tones of shapes; every image maps them to its own colors.
 CLEAR, BODY, SECOND, DARK, LIGHT = range(5)
 TONES = 5
+Shape = tuple[int, np.ndarray]  # tone, corners (n, 2)
 
 
-def ellipse(tone, center_x, center_y, radius_x, radius_y, degrees=0):
-    """Return an ellipse's outline; it is turned clockwise."""
-    turn = np.linspace(0, 2 * np.pi, 40, endpoint=False)
-    x, y = radius_x * np.cos(turn), radius_y * np.sin(turn)
+def ellipse(
+    tone: int,
+    center_x: float,
+    center_y: float,
+    radius_x: float,
+    radius_y: float,
+    degrees: float = 0,
+) -> Shape:
+    """Return an ellipse, rotated clockwise."""
+    angle = np.linspace(0, 2 * np.pi, 40, endpoint=False)
+    x, y = radius_x * np.cos(angle), radius_y * np.sin(angle)
     cos, sin = np.cos(np.radians(degrees)), np.sin(np.radians(degrees))
     return tone, np.stack([center_x + x * cos - y * sin, center_y + x * sin + y * cos], axis=1)
 
 
-def box(tone, left, top, right, bottom):
+def box(tone: int, left: float, top: float, right: float, bottom: float) -> Shape:
     """Return a rectangle."""
     return tone, np.array([(left, top), (right, top), (right, bottom), (left, bottom)])
 
 
-def polygon(tone, *points):
-    """Return what lies between points, given in order."""
+def polygon(tone: int, *points: tuple[float, float]) -> Shape:
+    """Return a polygon, given by its corners in order."""
     return tone, np.array(points)
 
 
-def bars(tone, width, *points):
-    """Return the thick pieces of a line through points, as a list of shapes."""
+def bars(tone: int, width: float, *points: tuple[float, float]) -> list[Shape]:
+    """Return the segments of a thick line through points."""
     shapes = []
     for start, end in pairwise(points):
         along = np.subtract(end, start) / np.hypot(*np.subtract(end, start))
-        aside = np.array([-along[1], along[0]]) * width / 2
+        across = np.array([-along[1], along[0]]) * width / 2
         first, last = start - along * width / 3, end + along * width / 3
-        shapes.append((tone, np.array([first + aside, last + aside, last - aside, first - aside])))
+        corners = [first + across, last + across, last - across, first - across]
+        shapes.append((tone, np.array(corners)))
     return shapes
 
 
-def wheels(radius, y, *places):
-    """Return wheels with hubs."""
+def wheels(radius: float, y: float, *centers: float) -> list[Shape]:
+    """Return wheels with hubs, centered at some values of x."""
     shapes = []
-    for x in places:
+    for x in centers:
         shapes.append(ellipse(DARK, x, y, radius, radius))
         shapes.append(ellipse(LIGHT, x, y, radius / 2.4, radius / 2.4))
     return shapes
 
 
-def legs(tone, width, top, bottom, *places):
-    """Return legs; a place is where a leg begins, and how far aside it ends."""
+def legs(
+    tone: int, width: float, top: float, bottom: float, *positions: tuple[float, float]
+) -> list[Shape]:
+    """Return legs; a position is the x of a leg's top, and the offset of its bottom from there."""
     shapes = []
-    for x, aside in places:
-        shapes += bars(tone, width, (x, top), (x + aside, bottom))
+    for x, offset in positions:
+        shapes += bars(tone, width, (x, top), (x + offset, bottom))
     return shapes
 
 
-def paint(shapes):
-    """Return a drawing's tones, ndarray of uint8, shape (GRID, GRID)."""
+def rasterize(shapes: list[Shape]) -> np.ndarray:
+    """Return a drawing's tones, uint8 of shape (GRID, GRID); later shapes cover earlier ones."""
     grid = np.zeros((GRID, GRID), dtype="uint8")
     y, x = (np.mgrid[:GRID, :GRID] + 0.5) / GRID
     for tone, corners in shapes:
-        # A point is inside where a ray from it to the right crosses the outline an odd number of
-        # times.
+        # A point is inside if a ray to the right crosses the outline an odd number of times.
         inside = np.zeros(grid.shape, dtype=bool)
         for (x1, y1), (x2, y2) in zip(corners, np.roll(corners, -1, axis=0), strict=True):
             if y1 != y2:

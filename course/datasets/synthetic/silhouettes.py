@@ -1,4 +1,4 @@
-"""What the ten classes of CIFAR-10 look like: the drawings that synthetic scenes are made of."""
+"""Drawings of the ten classes of CIFAR-10, which synthetic scenes are composed of."""
 
 from functools import cache
 
@@ -13,8 +13,8 @@ from course.datasets.synthetic.shapes import (
     box,
     ellipse,
     legs,
-    paint,
     polygon,
+    rasterize,
     wheels,
 )
 
@@ -268,12 +268,6 @@ DRAWINGS = [AIRPLANES, AUTOMOBILES, BIRDS, CATS, DEER, DOGS, FROGS, HORSES, SHIP
 
 
 @cache
-def tone_maps():
-    """Return the drawings as grids of tones.
-
-    Returns
-    -------
-    ndarray of uint8, shape (10, drawings, GRID, GRID)
-        The same number of drawings for each class.
-    """
-    return np.array([[paint(shapes) for shapes in drawings] for drawings in DRAWINGS])
+def tone_maps() -> np.ndarray:
+    """Return the drawings as tones, uint8 of shape (10, drawings per class, GRID, GRID)."""
+    return np.array([[rasterize(shapes) for shapes in drawings] for drawings in DRAWINGS])

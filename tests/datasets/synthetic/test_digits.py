@@ -8,7 +8,7 @@ from course import datasets
 from course.errors import CourseError
 
 
-def test_pictures_are_white_ink_on_black_paper():
+def test_images_show_white_strokes_on_a_black_background():
     images, labels = datasets.synthetic_digits(50)
     assert (images.shape, images.dtype) == ((50, 28, 28), np.uint8)
     assert (labels.shape, labels.dtype) == ((50,), np.uint8)
@@ -26,32 +26,32 @@ def test_labels_are_balanced_and_shuffled(count):
     assert count < 10 or (np.diff(labels.astype(int)) < 0).any()
 
 
-def test_a_seed_gives_the_same_pictures_and_another_seed_others():
+def test_the_same_seed_gives_the_same_images_and_another_seed_others():
     first, again, other = (datasets.synthetic_digits(30, seed) for seed in (5, 5, 6))
     assert all(np.array_equal(*pair) for pair in zip(first, again, strict=True))
     assert not np.array_equal(first[0], other[0])
     assert not np.array_equal(first[1], other[1])
 
 
-def test_no_two_pictures_are_equal_and_none_is_empty():
+def test_no_two_images_are_equal_and_none_is_empty():
     images, _ = datasets.synthetic_digits(500)
     assert len(np.unique(images.reshape(500, -1), axis=0)) == 500
     assert ((images > 100).sum(axis=(1, 2)) > 15).all()
 
 
 @pytest.mark.parametrize("count", [0, -3, 2.5, "7", None, True])
-def test_a_count_that_is_none_is_told(count):
+def test_an_invalid_count_is_an_error(count):
     with pytest.raises(CourseError, match="is not a whole number of at least 1: choose one"):
         datasets.synthetic_digits(count)
 
 
 @pytest.mark.parametrize("seed", [-1, 1.5, None, "x"])
-def test_a_seed_that_is_none_is_told(seed):
+def test_an_invalid_seed_is_an_error(seed):
     with pytest.raises(CourseError, match="is not a whole number of at least 0: choose one"):
         datasets.synthetic_digits(10, seed)
 
 
-def test_a_drawn_stroke_lies_where_its_points_are():
+def test_a_stroke_is_drawn_at_its_points():
     image = datasets.draw_digit([[(4, 20), (24, 20)]], thickness=3)
     assert (image.shape, image.dtype) == ((28, 28), np.uint8)
     assert (image[19:22, 4:25] == 255).all()
@@ -60,14 +60,14 @@ def test_a_drawn_stroke_lies_where_its_points_are():
     assert not image[:, 26:].any()
 
 
-def test_edges_are_smooth_and_a_thick_pen_leaves_more_ink():
+def test_edges_are_smooth_and_a_thick_pen_covers_more_pixels():
     strokes = [[(5, 4), (22, 23)], [(22, 4), (5, 23)]]
     thin, thick = (datasets.draw_digit(strokes, width) for width in (1.5, 4))
     assert thick.sum() > 2 * thin.sum()
     assert ((thin > 0) & (thin < 255)).sum() > 20
 
 
-def test_the_pen_is_lifted_between_strokes_and_one_point_is_a_dot():
+def test_strokes_are_not_connected_and_one_point_is_a_dot():
     image = datasets.draw_digit([[(4, 4)], np.array([(23.0, 23.0)])], thickness=3)
     assert image[4, 4] == image[23, 23] == 255
     assert image[8:20, 8:20].sum() == 0
@@ -76,31 +76,31 @@ def test_the_pen_is_lifted_between_strokes_and_one_point_is_a_dot():
 @pytest.mark.parametrize(
     ("strokes", "sentence"),
     [
-        ([], "strokes holds nothing to draw: give a list of strokes, such as"),
-        (None, "strokes holds nothing to draw"),
+        ([], "strokes is empty or not a list: write a list such as"),
+        (None, "strokes is empty or not a list"),
         ([[]], r"Stroke 1 is not a list of \(x, y\) points: write it as"),
         ([(3, 4), (5, 6)], "Stroke 1 is not a list"),
         ([[(3, 4), (5, 6)], [(3, 4, 5)]], "Stroke 2 is not a list"),
         ([[(3, 4), (5,)]], "Stroke 1 is not a list"),
         (["ab"], "Stroke 1 is not a list"),
         ([[(3, 4), (28, 6)]], r"Stroke 1 has the point \(28, 6\) outside .* from 0 to 27 pixels"),
-        ([[(3, -0.5)]], r"Stroke 1 has the point \(3, -0.5\) outside the picture"),
-        ([[(3, float("nan"))]], "outside the picture"),
+        ([[(3, -0.5)]], r"Stroke 1 has the point \(3, -0.5\) outside the image"),
+        ([[(3, float("nan"))]], "outside the image"),
     ],
 )
-def test_strokes_that_cannot_be_drawn_are_told(strokes, sentence):
+def test_invalid_strokes_are_an_error(strokes, sentence):
     with pytest.raises(CourseError, match=sentence):
         datasets.draw_digit(strokes)
 
 
 @pytest.mark.parametrize("thickness", [0, -1, 29, float("nan"), "thick", None])
-def test_a_pen_of_no_width_is_told(thickness):
+def test_an_invalid_thickness_is_an_error(thickness):
     with pytest.raises(CourseError, match="above 0 and at most 28: try"):
         datasets.draw_digit([[(3, 4)]], thickness)
 
 
-def test_importing_data_sets_imports_no_heavy_library():
-    # Another process: this one may have imported Keras for another test.
+def test_importing_datasets_imports_no_heavy_library():
+    # In a new process, since another test may have imported Keras here.
     code = (
         "import sys, course.datasets as d; d.load_mnist('smoke');"
         "print({'keras', 'matplotlib', 'scipy', 'tensorflow'} & set(sys.modules))"
@@ -110,7 +110,7 @@ def test_importing_data_sets_imports_no_heavy_library():
 
 @pytest.mark.slow
 @pytest.mark.parametrize("seed", [0, 1])
-def test_a_cnn_learns_them_clearly_better_than_a_linear_network(seed):
+def test_a_cnn_learns_them_clearly_better_than_softmax_regression(seed):
     import keras
     from keras import layers
 

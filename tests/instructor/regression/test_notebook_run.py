@@ -256,7 +256,7 @@ def test_real_data_that_cannot_be_had_is_one_sentence(tmp_path, course_command, 
         np.savez(data / "mnist.npz", x_train=np.zeros((100, 28, 28), "uint8"))
         whole = (data / "mnist.npz").read_bytes()
         (data / "mnist.npz").write_bytes(whole[: len(whole) // 2])
-        sentence = f"{data / 'mnist.npz'} is damaged (it is not a whole .npz file): delete it"
+        sentence = f"{data / 'mnist.npz'} is damaged (it is not a complete .npz file): delete it"
     else:
         sentence = f"mnist.npz is not in {data} and could not be downloaded from "
     root = copy_of_course(tmp_path)
