@@ -4,35 +4,35 @@ from pathlib import Path
 
 c = get_config()
 
-# nbgrader starts `alembic` to make a new gradebook; find it without an activated environment.
+# nbgrader starts `alembic` to create a gradebook: find it without an activated environment.
 os.environ["PATH"] = os.pathsep.join([str(Path(sys.executable).parent), os.environ["PATH"]])
 
-# The name under which the gradebook and the formgrader keep this course.
+# The name of this course in the gradebook and the formgrader.
 c.CourseDirectory.course_id = "building-cnns-with-keras"
 
-# The public repository in which release/ is published: badges and install cells lead there. Replace
-# it before the first release. No account name on GitHub may hold an underscore, so nobody can
-# register the placeholder.
+# The public repository that contains the published release/; badges and install cells link to it.
+# Replace the placeholder before the first release. Nobody can register it, because an account name
+# on GitHub cannot contain an underscore.
 c.PublicAddress.url = "https://github.com/YOUR_ORGANISATION/building-cnns-with-keras"
 c.PublicAddress.branch = "main"  # the branch that badges open
 
-# Backups that editors and JupyterLab leave must not reach students; nor must results of runs.
+# Students must not receive backups made by editors or JupyterLab, nor the results of runs.
 c.CourseDirectory.ignore = [
     ".ipynb_checkpoints",
     "*.pyc",
     "__pycache__",
     ".DS_Store",
     "results",
-    "*-hand-in.zip",  # what the last cell of a notebook packs
+    "*-hand-in.zip",  # written by the last cell of a notebook
 ]
 
-# nbgrader's own list with two changes: the address is filled in, and each stub has its instruction.
+# nbgrader's default list with two changes: FillInAddress, and a stub with an instruction.
 c.GenerateAssignment.preprocessors = [
-    "course.instructor.grading.preprocessors.FillInAddress",
+    "course.instructor.release.preprocessors.FillInAddress",
     "nbgrader.preprocessors.IncludeHeaderFooter",
     "nbgrader.preprocessors.InstantiateTests",
     "nbgrader.preprocessors.LockCells",
-    "course.instructor.grading.preprocessors.ClearSolutionsWithInstruction",
+    "course.instructor.release.preprocessors.ClearSolutionsWithInstruction",
     "nbgrader.preprocessors.ClearOutput",
     "nbgrader.preprocessors.CheckCellMetadata",
     "nbgrader.preprocessors.ComputeChecksums",
@@ -43,25 +43,27 @@ c.GenerateAssignment.preprocessors = [
     "nbgrader.preprocessors.CheckCellMetadata",
 ]
 
-# A mark scheme stands in the locked question cell above a written answer: the gradebook keeps it,
-# the formgrader shows it. nbgrader expects it in task cells, where an empty answer gets no zero.
+# The mark scheme of a written answer is in the locked question cell above it: the gradebook stores
+# it and the formgrader shows it. nbgrader expects it in task cells, but an unanswered task does not
+# get a score of zero automatically.
 c.ClearMarkScheme.enforce_metadata = False
 
-# The stub of a solution that names no instruction.
+# The stub of a solution without an instruction.
 c.ClearSolutions.code_stub = {
     "python": "# Your code here, in place of the next line.\n"
     "raise NotImplementedError('Your answer.')",
 }
 c.ClearSolutions.text_stub = "*Write your answer here.*"
 
-# What a student's metadata claims is not believed; the gradebook says which cell is which.
+# A student's metadata is not trusted; the gradebook identifies the cells.
 c.Autograde.sanitize_preprocessors = [
     "course.instructor.grading.preprocessors.RestoreCells",
     "nbgrader.preprocessors.OverwriteKernelspec",
 ]
 
-# nbgrader's own list: submissions run in two isolated kernels, scores are saved at once, and cell
-# metadata is not checked again, since all of it comes from the gradebook.
+# nbgrader's default list with three changes: submissions run in two isolated kernels, the scores of
+# a notebook are saved in one transaction, and cell metadata is not checked again, because all of it
+# comes from the gradebook.
 c.Autograde.autograde_preprocessors = [
     "course.instructor.grading.preprocessors.ExecuteIsolated",
     "nbgrader.preprocessors.IgnorePattern",
@@ -70,34 +72,36 @@ c.Autograde.autograde_preprocessors = [
     "course.instructor.grading.preprocessors.SaveScoresAtomically",
 ]
 
-# What a submission may use, in each of its two kernels. A whole solved notebook takes seconds.
-c.ExecuteIsolated.cell_seconds = 60
-c.ExecuteIsolated.call_seconds = 20  # one call of a student's function by a test
-c.ExecuteIsolated.notebook_seconds = 300
-c.ExecuteIsolated.memory_mb = 4096  # beyond that of the imports
-c.ExecuteIsolated.processes = 128  # TensorFlow alone starts a dozen threads
-c.ExecuteIsolated.disk_mb = 256
-c.ExecuteIsolated.output_kb = 256  # text a cell
+# Limits of a submission, for each of its two kernels. These are the defaults; uncomment a line to
+# change one. Grading a complete solution takes seconds.
+# c.ExecuteIsolated.cell_seconds = 60
+# c.ExecuteIsolated.call_seconds = 20  # one call of a student's function by a test
+# c.ExecuteIsolated.notebook_seconds = 300
+# c.ExecuteIsolated.memory_mb = 4096  # beyond what the imports use
+# c.ExecuteIsolated.processes = 128  # and threads: TensorFlow alone starts a dozen
+# c.ExecuteIsolated.disk_mb = 256
+# c.ExecuteIsolated.output_kb = 256  # printed text of one cell
+# c.ExecuteIsolated.message_mb = 256  # one message between the two kernels
 c.ExecuteIsolated.devices = []  # with a GPU: ["/dev/nvidia0", "/dev/nvidiactl", "/dev/nvidia-uvm"]
 
-# True: each student's graded questions have numbers of their own, drawn from the name under which
-# the submission lies; the student types that name into the parameters cell.
-c.ExecuteIsolated.own_numbers = False
+# True: each student's graded quizzes have different numbers, derived from the student's folder name
+# in submitted/. The student types that name into the parameters cell.
+c.ExecuteIsolated.personalized_quizzes = False
 
-# What students put into text cells and outputs reaches a browser with the rights of a grader.
+# A grader's browser shows students' text cells and outputs: HTML in them is sanitized.
 c.HTMLExporter.sanitize_html = True
 c.HTMLExporter.filters = {
     "markdown2html": "course.instructor.feedback.html_sanitizer.markdown_to_safe_html"
 }
 
-# Feedback shows what a check said, never a hidden test or a mark scheme.
+# Feedback shows the messages of checks, but never a hidden test or a mark scheme.
 c.GenerateFeedback.preprocessors = [
     "nbgrader.preprocessors.GetGrades",
-    "course.instructor.grading.preprocessors.HideFromStudents",
+    "course.instructor.feedback.preprocessors.HideFromStudents",
 ]
 
-# A page of our own, which a telephone shows well and which needs no network.
+# Feedback pages that are readable on a phone and need no network.
 c.GenerateFeedback.exporter_class = "course.instructor.feedback.page.FeedbackExporter"
 
-# True: pages also say what a hidden check expected. Whoever has the page has the answer then.
+# True: pages also show the values that hidden checks expect, and so reveal the answers.
 c.HideFromStudents.show_expected = False

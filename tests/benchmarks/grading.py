@@ -132,12 +132,12 @@ def ours(root):
 def floor(root):
     """Return how long a submission's cells take in warm kernels, run alone, over the cores."""
     from course.instructor.grading import class_grader, notebook_grader
-    from course.instructor.sandbox.forkserver_client import Zygote
+    from course.instructor.sandbox.forkserver_client import Forkserver
 
     make_class(root, 1, stock=False)
-    job = class_grader.job_of(root, ASSIGNMENT, "student-000")
-    with Zygote() as zygote:
-        runs = [notebook_grader.grade(job, zygote).cell_seconds for _ in range(4)]
+    job = class_grader.prepare_job(root, ASSIGNMENT, "student-000")
+    with Forkserver() as forkserver:
+        runs = [notebook_grader.grade_with(forkserver, job).cell_seconds for _ in range(4)]
     return [seconds / cores() for seconds in runs[1:]]
 
 

@@ -1,175 +1,208 @@
-"""The grader's side of a grading, as the caller sees it."""
+"""The grader kernel as its caller sees it."""
 
 import contextlib
 import time
+from collections.abc import Sequence, Set
+from dataclasses import dataclass, field, replace
+from typing import TYPE_CHECKING, Any
 
 from course.errors import CourseError
-from course.instructor.analysis.cell_names import names_in
-from course.instructor.sandbox.kernel_client import GRACE_SECONDS, KernelGone
-from course.instructor.sandbox.messages import Silence
+from course.instructor.analysis.cell_names import find_names
+from course.instructor.sandbox.cell_error import CellError
+from course.instructor.sandbox.kernel_client import GRACE_SECONDS, Kernel, KernelEnded
+from course.instructor.sandbox.messages import MessageTimeout
+
+if TYPE_CHECKING:
+    from course.instructor.grading.job import Job
+    from course.instructor.grading.student_kernel import StudentKernel
+    from course.instructor.sandbox.forkserver_client import Forkserver
+
+WORKER = "course.instructor.grading.grader_worker"
+
+
+@dataclass(frozen=True)
+class CellResult:
+    """The result of a cell that the grader kernel ran.
+
+    `value` is the text of its last line's value, `printed` all of its printed text;
+    `student_printed` and `items` are the part that the student may see.
+    """
+
+    error: CellError | None = None
+    value: str | None = None
+    printed: str = ""
+    student_printed: str = ""
+    items: list[Any] = field(default_factory=list)
+
+    @classmethod
+    def from_message(cls, message: dict[str, Any]) -> "CellResult":
+        """Return the result in a "done" message of the grader worker."""
+        error = message["error"] and CellError.from_dict(message["error"])
+        return cls(
+            error,
+            message["value"],
+            message["printed"],
+            message["student_printed"],
+            message["items"],
+        )
 
 
 class GraderKernel:
-    """Runs the assignment's locked cells, then its tests on what the student kernel answers.
+    """Runs the assignment's locked cells, then its tests on the student kernel's answers.
 
-    Parameters
-    ----------
-    job : Job
-        The submission.
-    zygote : Zygote
-        Forks the kernel.
-    student : StudentKernel
-        Answers its questions.
-    deadline : float
-        When the notebook's time is up, in `time.monotonic` seconds.
+    `deadline` is when the notebook's time runs out, in `time.monotonic` seconds. `own_cells` are
+    the grade ids of the locked cells that the grader runs itself.
     """
 
-    def __init__(self, job, zygote, student, deadline):
+    def __init__(
+        self, job: "Job", forkserver: "Forkserver", student: "StudentKernel", deadline: float
+    ) -> None:
         self.job = job
-        self.zygote = zygote
+        self.forkserver = forkserver
         self.student = student
         self.deadline = deadline
         self.seconds = 0.0
-        self._kernel = None
-        self._locked_names = set()  # modules, helpers, data: the grader's for ever
-        self._test_names = set()  # made by tests: the grader's until a student's cell mentions them
-        self._made_by = {}  # name of a test -> what it added to these
-        self._lost = set()  # made by tests, and gone with the process
-        self._forget = set()
-        self.own_cells = set()  # grade ids of the locked cells that the grader runs itself
+        self.own_cells: set[str] = set()
+        self._kernel: Kernel | None = None
+        self._locked_names: set[str] = set()  # modules, helpers, data: always the grader's
+        # Defined by tests: the grader's until a student's cell mentions them.
+        self._test_names: set[str] = set()
+        self._defined_by: dict[str, Set[str]] = {}  # test -> the names that it added to these
+        self._lost_names: set[str] = set()  # defined by tests in a process that has ended
+        self._names_to_forget: set[str] = set()
 
-    def start(self):
-        """Start the kernel and run the locked cells that need nothing of the student's.
+    def start(self) -> None:
+        """Start the kernel and run the locked cells that do not use the student's names.
 
-        Raises
-        ------
-        CourseError
-            If one of them fails.
+        Raises CourseError if one of them fails.
         """
-        kit = self.job.kit
-        provided = set(self.job.provided)
-        files = {
-            own: [file for file in self.job.files if (file[0] in provided) is own]
-            for own in (True, False)
-        }
-        self._kernel = self.zygote.kernel(
-            "course.instructor.grading.grader_worker", self.job.limits, files[True]
+        reference = self.job.reference
+        self._kernel = self.forkserver.start_kernel(
+            WORKER, self.job.limits, self.job.provided_files()
         )
         sources = {cell["grade_id"]: cell["source"] for cell in self.job.cells if cell["grade_id"]}
-        locked = [("parameters", kit.parameters)]
+        locked = [("parameters", reference.parameters)]
         locked += [
-            (name, kit.cells[name]["source"]) for name in kit.order if kit.is_locked_code(name)
+            (name, reference.cells[name]["source"])
+            for name in reference.order
+            if reference.is_locked_code(name)
         ]
         for name, source in locked:
-            names = names_in(source)
+            names = find_names(source)
             if names.needed <= self._locked_names:
-                result = self._run(name, source, {}, (), {"sources": sources})
-                if result["error"]:
+                error = self._run(name, source, {}, (), {"sources": sources}).error
+                if error:
                     raise CourseError(
                         f"the locked cell {name} of {self.job.assignment} fails in grading"
-                        f" ({result['error']['class']}: {result['error']['message']}): mend it in"
-                        " source/ and run course release."
+                        f" ({error.class_name}: {error.message}): fix it in source/ and run course"
+                        " release."
                     )
                 self._locked_names |= names.bound
                 self.own_cells.add(name)
-        # Only now: among a student's files could be one that makes a locked cell fail.
-        with contextlib.suppress(KernelGone):
-            self._kernel.put(files[False])
+        # Only now: one of the student's files could make a locked cell fail.
+        with contextlib.suppress(KernelEnded):
+            self._kernel.write_files(self.job.submitted_files())
 
-    def test(self, name, source):
-        """Run a test cell.
-
-        Returns
-        -------
-        dict
-            "printed", "error" and "value" as `shell.run_cell` has them.
-        """
+    def run_test(self, name: str, source: str) -> CellResult:
+        """Run a test cell."""
         if time.monotonic() > self.deadline:
             limit = self.job.limits.notebook_seconds
-            return _failure(f"the notebook ran for more than {limit:g} s before this test")
-        used = names_in(source)
-        # One that is run again begins as it did before.
-        self._test_names -= self._made_by.pop(name, set())
-        self._made_by[name] = used.bound - self._locked_names - self._test_names
+            return _stopped(f"the notebook ran for more than {limit:g} s before this test")
+        used = find_names(source)
+        # A test that runs again starts from the same names as before.
+        self._test_names -= self._defined_by.pop(name, set())
+        self._defined_by[name] = used.bound - self._locked_names - self._test_names
         try:
             if self._kernel is None:
                 self.start()
             needed = used.needed - self._locked_names - self._test_names
             values, blocks = self.student.fetch(needed)
-            forget = (self._forget | needed) - values.keys()
-            self._forget = set()
+            forget = (self._names_to_forget | needed) - values.keys()
+            self._names_to_forget = set()
             result = self._run(name, source, values, blocks, {"forget": sorted(forget)})
-        except KernelGone as gone:
+        except KernelEnded as end:
             self._kernel = None
-            result = _failure(f"what this test was handed ended the grader's process: {gone}")
-        # Also where the process has ended: a student's process may have ended it, to hand over
-        # values of its own for these names.
-        self._test_names |= self._made_by[name]
+            result = _stopped(f"a value that this test received ended the grader's process: {end}")
+        # Also if the process has ended: a student's process may have ended it in order to provide
+        # its own values under these names.
+        self._test_names |= self._defined_by[name]
         if self._kernel is None:
-            self._lost |= self._test_names
-        return self._explained(result)
+            self._lost_names |= self._test_names
+        return self._explain_missing_names(result)
 
-    def give_back(self, names):
-        """Let the student own those of the names that tests made and a student's cell mentions."""
-        given = self._test_names & names
-        self._test_names -= given
-        self._forget |= given
+    def release_names(self, names: Set[str]) -> None:
+        """Return names that tests defined to the student, whose cell mentions them."""
+        released = self._test_names & names
+        self._test_names -= released
+        self._names_to_forget |= released
 
-    def close(self):
+    def close(self) -> None:
         """End the kernel."""
         if self._kernel:
             self._kernel.close()
 
-    def _run(self, name, source, values, blocks, more):
+    def _run(
+        self,
+        name: str,
+        source: str,
+        values: dict[str, Any],
+        blocks: Sequence[bytes | bytearray],
+        more: dict[str, Any],
+    ) -> CellResult:
+        """Run a cell, forwarding its requests to the student kernel."""
+        assert self._kernel is not None
         limits = self.job.limits
         end = min(time.monotonic() + limits.cell_seconds, self.deadline + GRACE_SECONDS)
         start, student_before = time.perf_counter(), self.student.seconds
         header = {"op": "run", "name": name, "source": source, "values": values} | more
         try:
-            self._kernel.tell(header, blocks)
+            self._kernel.send(header, blocks)
             while True:
                 try:
-                    message, blocks = self._kernel.hear(max(0.0, end - time.monotonic()))
-                except Silence:
-                    message = self._interrupted(limits.cell_seconds)
+                    message, blocks = self._kernel.receive(max(0.0, end - time.monotonic()))
+                except MessageTimeout:
+                    return self._interrupt(self._kernel, limits.cell_seconds)
                 if message["op"] == "done":
-                    return message
+                    return CellResult.from_message(message)
                 answer, blocks = self.student.answer(
-                    message["question"], blocks, end - time.monotonic()
+                    message["request"], blocks, end - time.monotonic()
                 )
-                self._kernel.tell(answer, blocks)
+                self._kernel.send(answer, blocks)
         finally:
             self.seconds += time.perf_counter() - start - (self.student.seconds - student_before)
 
-    def _interrupted(self, seconds):
+    def _interrupt(self, kernel: Kernel, seconds: float) -> CellResult:
         """Stop a test that takes too long and return its result."""
-        self._kernel.interrupt()
-        message = {}
-        with contextlib.suppress(Silence):
-            message, _ = self._kernel.hear(GRACE_SECONDS)
-            if message["op"] == "ask":
-                # The interrupt waits for the answer, so that none stays on the way.
-                self._kernel.tell({"gone": "the time of this test is up"})
-                message, _ = self._kernel.hear(GRACE_SECONDS)
-        if message.get("op") != "done":
-            self._kernel.close()
-            self._kernel = None
-            return {"op": "done"} | _failure(f"this test ran for more than {seconds:g} s")
-        return message | _failure(f"this test ran for more than {seconds:g} s")
+        kernel.interrupt()
+        message: dict[str, Any] = {}
+        with contextlib.suppress(MessageTimeout):
+            message, _ = kernel.receive(GRACE_SECONDS)
+            if message["op"] == "student_request":
+                # The worker defers the interrupt until it has an answer, so that none is left over.
+                kernel.send({"no_answer": "this test's time is up"})
+                message, _ = kernel.receive(GRACE_SECONDS)
+        stopped = CellError.stopped(f"this test ran for more than {seconds:g} s")
+        if message.get("op") == "done":
+            result = CellResult.from_message(message)
+            return replace(result, error=stopped, value=None, printed="")
+        kernel.close()
+        self._kernel = None
+        return CellResult(stopped)
 
-    def _explained(self, result):
-        """Say of a missing name what became of the cell that should have defined it."""
-        error = result["error"]
-        if error and error["class"] == "NameError":
-            for name in error["message"].split("'")[1::2]:
-                if why := self.student.why_missing(name):
-                    error["message"] += f" (the cell {why})"
-                elif name in self._lost:
-                    error["message"] += " (the test that made it ended with its process)"
-        return result
+    def _explain_missing_names(self, result: CellResult) -> CellResult:
+        """Add to a NameError why the cell or test that should define the name did not."""
+        error = result.error
+        if not error or error.class_name != "NameError":
+            return result
+        message = error.message
+        for name in error.message.split("'")[1::2]:
+            if failure := self.student.failure_of_definition(name):
+                message += f" (the cell {failure})"
+            elif name in self._lost_names:
+                message += " (the process of the test that defined it has ended)"
+        return replace(result, error=replace(error, message=message))
 
 
-def _failure(message):
-    where = {"line": None, "lines": [], "text": "", "in_cell": False}
-    error = {"class": "Stopped", "message": message, "parts": None, **where}
-    return {"printed": "", "error": error, "value": None}
+def _stopped(message: str) -> CellResult:
+    """Return the result of a test that was stopped or not run."""
+    return CellResult(CellError.stopped(message))

@@ -1,141 +1,118 @@
-"""A submission as plain data on its way to being graded, and what came of it.
+"""A grading job (a submission to grade) and its outcome, as plain data.
 
-Both are JSON, so that they can go to another process or machine and into the journal.
+Both convert to JSON, so that they can be sent to another process or machine and be journaled.
 """
 
 import base64
 import hashlib
 import json
 from dataclasses import asdict, dataclass, field
+from typing import Any, TypedDict
 
+from course.instructor.grading.reference_notebook import ReferenceNotebook
 from course.instructor.sandbox.limits import Limits
 
 
-@dataclass(frozen=True)
-class Kit:
-    """What an assignment's grading needs beside a submission; all of it the instructor's.
+class CodeCell(TypedDict):
+    """A code cell of a sanitized submission; `index` is its position in the notebook."""
 
-    Attributes
-    ----------
-    order : list of str
-        Grade ids of the notebook's cells, in the source's order.
-    cells : dict of str to dict
-        Grade id to the cell as the gradebook has it: cell_type, source, locked, grade, solution,
-        task, points, checksum.
-    parameters : str
-        The code that pins the parameters.
+    index: int | None
+    grade_id: str | None
+    source: str
+
+
+@dataclass(frozen=True)
+class GradingSettings:
+    """The configured part of a job.
+
+    `devices` are paths that the sandbox admits. With `personalized_quizzes`, the notebook's
+    parameter `student`, if it has one, is set to the student whose submission is graded.
     """
 
-    order: list
-    cells: dict
-    parameters: str
-
-    def tests(self):
-        """Return the grade ids of the test cells, in order."""
-        return [name for name in self.order if self.is_test(name)]
-
-    def is_test(self, name):
-        """Return whether a grade id is that of an autograder test."""
-        cell = self.cells.get(name)
-        return bool(cell) and cell["grade"] and not cell["solution"] and cell["cell_type"] == "code"
-
-    def is_locked_code(self, name):
-        """Return whether a grade id is that of a locked code cell that is no test."""
-        cell = self.cells.get(name)
-        return bool(cell) and cell["locked"] and not cell["grade"] and cell["cell_type"] == "code"
+    limits: Limits = field(default_factory=Limits)
+    isolated: bool = True
+    devices: list[str] = field(default_factory=list)
+    personalized_quizzes: bool = False
 
 
 @dataclass(frozen=True)
 class Job:
-    """A sanitized submission.
+    """A sanitized submission with everything that grading it needs.
 
-    Attributes
-    ----------
-    assignment, student, notebook : str
-        Whose, and the notebook's name without its ending.
-    cells : list of dict
-        Its code cells in order: "index" in the notebook, "grade_id" or None, "source".
-    files : list of (str, bytes)
-        What lies beside the notebook.
-    kit : Kit
-        The assignment's.
-    limits : Limits
-        What its kernels may use.
-    isolated : bool
-        Whether they run in the sandbox.
-    devices : list of str
-        What the sandbox lets in.
-    provided : list of str
-        Which of the files are the assignment's; the others were handed in.
-    left_out : list of str
-        Files that were too large, each with its size.
+    `notebook` is the file name without its extension. `files` are the files beside the notebook, as
+    (relative path, content); those in `provided` belong to the assignment, the others were
+    submitted. `skipped_files` names files that were too large, each with its size.
     """
 
     assignment: str
     student: str
     notebook: str
-    cells: list
-    files: list
-    kit: Kit
-    limits: Limits = field(default_factory=Limits)
-    isolated: bool = True
-    devices: list = field(default_factory=list)
-    provided: list = field(default_factory=list)
-    left_out: list = field(default_factory=list)
+    cells: list[CodeCell]
+    files: list[tuple[str, bytes]]
+    reference: ReferenceNotebook
+    settings: GradingSettings = field(default_factory=GradingSettings)
+    provided: list[str] = field(default_factory=list)
+    skipped_files: list[str] = field(default_factory=list)
 
-    def to_json(self):
-        """Return the job as text."""
+    @property
+    def limits(self) -> Limits:
+        """The limits of its kernels."""
+        return self.settings.limits
+
+    def provided_files(self) -> list[tuple[str, bytes]]:
+        """Return the files that belong to the assignment."""
+        return [file for file in self.files if file[0] in self.provided]
+
+    def submitted_files(self) -> list[tuple[str, bytes]]:
+        """Return the files that the student submitted."""
+        return [file for file in self.files if file[0] not in self.provided]
+
+    def to_json(self) -> str:
+        """Return the job as JSON text."""
         files = [[path, base64.b64encode(content).decode()] for path, content in self.files]
         return json.dumps(asdict(self) | {"files": files})
 
     @classmethod
-    def from_json(cls, text):
-        """Return the job of a text."""
+    def from_json(cls, text: str) -> "Job":
+        """Parse the text that `to_json` returns."""
         content = json.loads(text)
-        content["kit"] = Kit(**content["kit"])
-        content["limits"] = Limits(**content["limits"])
+        settings = content["settings"]
+        settings["limits"] = Limits(**settings["limits"])
+        content["settings"] = GradingSettings(**settings)
+        content["reference"] = ReferenceNotebook(**content["reference"])
         content["files"] = [(path, base64.b64decode(data)) for path, data in content["files"]]
         return cls(**content)
 
-    def digest(self):
-        """Return a number of this job's cells, files and kit: equal work has an equal one."""
-        parts = [self.cells, asdict(self.kit), self.left_out]
+    def digest(self) -> str:
+        """Return a hash of the job's cells, files and reference notebook."""
+        parts = [self.cells, asdict(self.reference), self.skipped_files]
         summary = hashlib.sha256(json.dumps(parts, sort_keys=True).encode())
         for path, content in sorted(self.files):
-            name = path.encode("utf-8", "surrogatepass")  # a file's name may be no text
+            name = path.encode("utf-8", "surrogatepass")  # a file name need not be valid text
             summary.update(name + b"\0" + hashlib.sha256(content).digest())
         return summary.hexdigest()
 
 
 @dataclass
 class Outcome:
-    """What came of a job.
+    """The result of a job.
 
-    Attributes
-    ----------
-    digest : str
-        The job's.
-    outputs : dict of str to list
-        Index of a cell to the outputs that grading adds to it; a test cell's are all it has.
-    reason : str or None
-        One sentence where something befell the submission as a whole.
-    seconds : float
-        How long it took.
-    cell_seconds : float
-        How long its cells ran, in both kernels.
+    `digest` is the job's. `outputs` maps the index of a cell to the outputs that grading adds to
+    it; a test cell's old outputs are replaced. `note` is a sentence about a problem of the whole
+    submission. `seconds` is the wall time, `cell_seconds` the time in both kernels.
     """
 
     digest: str
-    outputs: dict = field(default_factory=dict)
-    reason: str | None = None
+    outputs: dict[str, list[dict[str, Any]]] = field(default_factory=dict)
+    note: str | None = None
     seconds: float = 0.0
     cell_seconds: float = 0.0
 
-    def to_json(self):
-        """Return the outcome as text."""
+    def to_json(self) -> str:
+        """Return the outcome as JSON text."""
         return json.dumps(asdict(self))
 
     @classmethod
-    def from_json(cls, text):
-        """Return the outcome of a text."""
+    def from_json(cls, text: str) -> "Outcome":
+        """Parse the text that `to_json` returns."""
         return cls(**json.loads(text))

@@ -1,11 +1,12 @@
-"""What a killed grading goes on from.
+"""The journal from which a killed grading resumes.
 
-An outcome is written here, whole, before anything is saved to the gradebook or to autograded/, and
-removed when all is saved. A forced regrading notes here who is still to be graded again, and
-collecting who has handed in something else.
+An outcome is written here before anything is saved to the gradebook or to autograded/, and removed
+after all is saved. The journal also records which students a forced regrading has still to grade,
+and who has submitted another notebook.
 """
 
 import json
+from contextlib import AbstractContextManager
 from pathlib import Path
 
 from course.files import write_atomically
@@ -14,83 +15,75 @@ from course.instructor.grading.job import Outcome
 
 
 class Journal:
-    """The journal of an assignment, in `build/grading/` of the course directory.
+    """The journal of an assignment, in `build/grading/` of the course directory."""
 
-    Parameters
-    ----------
-    root : Path
-        The course directory.
-    name : str
-        The assignment.
-    """
-
-    def __init__(self, root, name):
+    def __init__(self, root: Path, name: str) -> None:
         self.name = name
         self.folder = Path(root, "build", "grading", name)
 
-    def alone(self):
-        """Keep other gradings of the assignment away; a killed one keeps nobody away."""
-        words = f"{self.name} is being graded here already: wait for that, or stop it."
-        return file_lock.alone(self.folder, words)
+    def exclusive(self) -> AbstractContextManager[None]:
+        """Prevent other gradings of the assignment while the block runs."""
+        message = f"{self.name} is already being graded here: wait until that ends, or stop it."
+        return file_lock.exclusive_lock(self.folder, message)
 
-    def write(self, student, outcome):
-        """Keep an outcome; it is there whole or not at all, also after a power cut."""
-        write_atomically(self._path(student), outcome.to_json())
+    def save_outcome(self, student: str, outcome: Outcome) -> None:
+        """Save the outcome of a student's submission atomically."""
+        write_atomically(self._outcome_path(student), outcome.to_json())
 
-    def read(self, student):
+    def load_outcome(self, student: str) -> Outcome | None:
         """Return the outcome that a killed grading left for a student, or None."""
         try:
-            return Outcome.from_json(self._path(student).read_text(encoding="utf-8"))
+            return Outcome.from_json(self._outcome_path(student).read_text(encoding="utf-8"))
         except (OSError, ValueError, TypeError):
             return None
 
-    def left(self):
-        """Return the students of whom a killed grading left an outcome."""
-        return {path.stem for path in self._path("").parent.glob("*.json")}
+    def students_with_outcome(self) -> set[str]:
+        """Return the students for whom a killed grading left an outcome."""
+        return {path.stem for path in self._outcome_path("").parent.glob("*.json")}
 
-    def forget(self, student):
-        """Drop a student's outcome."""
-        self._path(student).unlink(missing_ok=True)
+    def discard_outcome(self, student: str) -> None:
+        """Remove a student's outcome."""
+        self._outcome_path(student).unlink(missing_ok=True)
 
-    def done(self, student):
-        """Note that a student's outcome is saved."""
-        # In this order: a kill in between makes the next run save it again, not grade it again.
-        self._anew(student).unlink(missing_ok=True)
-        waiting = self.again()
-        if student in waiting:
-            self.set_again(waiting - {student})
-        self.forget(student)
+    def complete(self, student: str) -> None:
+        """Record that a student's outcome is saved everywhere."""
+        # The outcome goes last: after a kill the next run saves it again and need not grade again.
+        self._resubmission_mark(student).unlink(missing_ok=True)
+        pending = self.pending_regrades()
+        if student in pending:
+            self.set_pending_regrades(pending - {student})
+        self.discard_outcome(student)
 
-    def grade_anew(self, student):
-        """Note that a student's submission has been replaced, perhaps after it was graded."""
-        mark = self._anew(student)
+    def mark_resubmitted(self, student: str) -> None:
+        """Record that a student's submission has been replaced, perhaps after it was graded."""
+        mark = self._resubmission_mark(student)
         mark.parent.mkdir(parents=True, exist_ok=True)
         mark.touch()
 
-    def anew(self):
-        """Return the students who have handed in another submission since they were graded."""
-        return {path.name for path in self._anew("x").parent.glob("*")}
+    def resubmitted(self) -> set[str]:
+        """Return the students whose submissions have been replaced since they were graded."""
+        return {path.name for path in self._resubmission_mark("x").parent.glob("*")}
 
-    def again(self):
+    def pending_regrades(self) -> set[str]:
         """Return the students whom a forced regrading has still to grade."""
         try:
-            return set(json.loads(self._again.read_text(encoding="utf-8")))
+            return set(json.loads(self._pending_path.read_text(encoding="utf-8")))
         except (OSError, ValueError):
             return set()
 
-    def set_again(self, students):
-        """Note the students whom a forced regrading has still to grade."""
+    def set_pending_regrades(self, students: set[str]) -> None:
+        """Record the students whom a forced regrading has still to grade."""
         if students:
-            write_atomically(self._again, json.dumps(sorted(students)))
+            write_atomically(self._pending_path, json.dumps(sorted(students)))
         else:
-            self._again.unlink(missing_ok=True)
+            self._pending_path.unlink(missing_ok=True)
 
     @property
-    def _again(self):
-        return self.folder / "again.json"
+    def _pending_path(self) -> Path:
+        return self.folder / "pending-regrades.json"
 
-    def _anew(self, student):
-        return self.folder / "anew" / student
+    def _resubmission_mark(self, student: str) -> Path:
+        return self.folder / "resubmitted" / student
 
-    def _path(self, student):
+    def _outcome_path(self, student: str) -> Path:
         return self.folder / "outcomes" / f"{student}.json"

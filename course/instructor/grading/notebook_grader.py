@@ -1,197 +1,191 @@
 """Grading one submission in two kernels: the student's cells in one, the tests in the other.
 
-What the student's process does can only choose which values it answers with.
+The student's process can only choose the values that it answers with.
 """
 
 import math
 import time
+from dataclasses import replace
+from typing import TYPE_CHECKING, Any
 
-from course.instructor.analysis.cell_names import names_in
-from course.instructor.analysis.dependencies import cells_that_matter, is_used
-from course.instructor.grading import telling
-from course.instructor.grading.grader_kernel import GraderKernel
-from course.instructor.grading.job import Job, Outcome
-from course.instructor.grading.redaction import HIDDEN, Reasons
+from course.instructor.analysis.cell_names import find_names
+from course.instructor.analysis.cell_dependencies import any_cell_needs, find_required_cells
+from course.instructor.grading import redaction
+from course.instructor.grading.grader_kernel import CellResult, GraderKernel
+from course.instructor.grading.job import CodeCell, Job, Outcome
 from course.instructor.grading.student_kernel import StudentKernel
-from course.instructor.sandbox.forkserver_client import shared_zygote
-from course.instructor.sandbox.kernel_client import KernelGone
+from course.instructor.sandbox.cell_error import CellError
+from course.instructor.sandbox.forkserver_client import shared_forkserver
+from course.instructor.sandbox.kernel_client import KernelEnded
+
+if TYPE_CHECKING:
+    from course.instructor.sandbox.forkserver_client import Forkserver
 
 SETUP_CELL = "setup"
-NOT_GRADED = "NotGraded"
+NOT_GRADED = "NotGraded"  # the error name in every test cell of a submission that cannot be run
 
 
-def grade_job(text):
-    """Grade a job and return its outcome; both as JSON text, for any executor."""
-    return grade_here(Job.from_json(text)).to_json()
+def grade_json(text: str) -> str:
+    """Grade a job and return its outcome, both as JSON text, for any executor."""
+    return grade(Job.from_json(text)).to_json()
 
 
-def grade_here(job):
-    """Grade a job with this process's zygote; once more with a new one, should that have ended."""
-    zygote = shared_zygote(job.isolated, job.devices)
+def grade(job: Job) -> Outcome:
+    """Grade a job with this process's forkserver, and again if the forkserver ends meanwhile."""
+    settings = job.settings
+    forkserver = shared_forkserver(settings.isolated, settings.devices)
     try:
-        return grade(job, zygote)
-    except KernelGone:
-        if zygote.alive:
+        return grade_with(forkserver, job)
+    except KernelEnded:
+        if forkserver.alive:
             raise
-        return grade(job, shared_zygote(job.isolated, job.devices))
+        return grade_with(shared_forkserver(settings.isolated, settings.devices), job)
 
 
-def grade(job, zygote):
-    """Run a submission's cells up to the last test and return what came of it.
+def grade_with(forkserver: "Forkserver", job: Job) -> Outcome:
+    """Run a submission's cells up to the last test and return the outcome.
 
-    Parameters
-    ----------
-    job : Job
-        The submission.
-    zygote : Zygote
-        Forks the two kernels.
-
-    Returns
-    -------
-    Outcome
-
-    Raises
-    ------
-    CourseError
-        If the assignment's own locked cells fail: no submission can be graded then.
+    Raises CourseError if one of the assignment's locked cells fails, so that no submission can be
+    graded.
     """
     start = time.perf_counter()
-    grading = _Grading(job, zygote)
+    grading = _Grading(job, forkserver)
     try:
         grading.run()
     finally:
         grading.student.close()
         grading.grader.close()
     outcome = grading.outcome
-    outcome.reason = " ".join(filter(None, [_left_out(job), grading.student.reason])) or None
+    outcome.note = " ".join(filter(None, [_skipped_files(job), grading.student.problem])) or None
     outcome.seconds = time.perf_counter() - start
     outcome.cell_seconds = grading.student.seconds + grading.grader.seconds
     return outcome
 
 
 class _Grading:
-    """A submission between its two kernels."""
+    """The state of one grading: a submission and its two kernels."""
 
-    def __init__(self, job, zygote):
+    def __init__(self, job: Job, forkserver: "Forkserver") -> None:
         deadline = time.monotonic() + job.limits.notebook_seconds
         self.job = job
-        self.reasons = Reasons(job)
-        self.student = StudentKernel(job, zygote, deadline, self.reasons)
-        self.grader = GraderKernel(job, zygote, self.student, deadline)
+        self.redactor = redaction.ErrorRedactor(job)
+        self.student = StudentKernel(job, forkserver, deadline, self.redactor)
+        self.grader = GraderKernel(job, forkserver, self.student, deadline)
         self.outcome = Outcome(job.digest())
 
-    def run(self):
-        """Run the cells that count, in their order."""
-        cells = _cells_that_count(self.job)
-        matter = cells_that_matter(cells, self.job.kit)
+    def run(self) -> None:
+        """Run the relevant cells in order."""
+        reference = self.job.reference
+        cells = _relevant_cells(self.job)
+        required = find_required_cells(cells, reference)
         self.grader.start()
-        for place, cell in enumerate(cells):
+        for position, cell in enumerate(cells):
             name = cell["grade_id"]
-            if self.job.kit.is_test(name):
-                self._test(cell)
-                # A later cell may go on with what the visible part of a test has made.
-                visible = without_hidden(self.job.kit.cells[name]["source"])
-                if is_used(names_in(visible).bound, cells[place + 1 :], self.job.kit):
-                    self.student.run(name, visible)
-            elif place in matter:
-                self._run_students(cell)
+            if name is not None and reference.is_test(name):
+                self._run_test(name, cell)
+                # A later cell may use what the visible part of a test defines.
+                visible = redaction.without_hidden_tests(reference.cells[name]["source"])
+                if any_cell_needs(find_names(visible).bound, cells[position + 1 :], reference):
+                    self.student.run_cell(name, visible)
+            elif position in required:
+                self._run_student_cell(cell)
             else:
-                self.student.skip(_name(cell), cell["source"])
+                self.student.skip_cell(_display_name(cell), cell["source"])
 
-    def _run_students(self, cell):
-        error = self.student.run(_name(cell), cell["source"])
+    def _run_student_cell(self, cell: CodeCell) -> None:
+        """Run a cell in the student kernel and record its error."""
+        error = self.student.run_cell(_display_name(cell), cell["source"])
         if error and cell["index"] is not None:
-            self.outcome.outputs[str(cell["index"])] = [telling.while_graded(_error_output(error))]
+            output = redaction.grading_error_output(_error_output(error))
+            self.outcome.outputs[str(cell["index"])] = [output]
         if cell["grade_id"] not in self.grader.own_cells:
-            self.grader.give_back(names_in(cell["source"]).mentioned)
+            self.grader.release_names(find_names(cell["source"]).mentioned)
 
-    def _test(self, cell):
-        name = cell["grade_id"]
-        test = self.job.kit.cells[name]
-        result = self.grader.test(name, test["source"])
-        # What was left out depends on nothing that this test needs, as far as can be read. Before
-        # points are lost, it is not left to reading.
-        if result["error"] and self.student.run_what_was_skipped():
-            result = self.grader.test(name, test["source"])
-        if result["error"]:
-            result["error"] = self.reasons.of_test(result["error"], test["source"])
-        self.reasons.note(test["source"])
-        told = telling.told(result, test["source"])
-        self.outcome.outputs[str(cell["index"])] = [*_test_outputs(result, test), told]
+    def _run_test(self, name: str, cell: CodeCell) -> None:
+        """Run a test cell in the grader kernel and record its outputs."""
+        record = self.job.reference.cells[name]
+        source = record["source"]
+        result = self.grader.run_test(name, source)
+        # The analysis of the text found that this test does not depend on a skipped cell; before
+        # points are lost, running all cells verifies it.
+        if result.error and self.student.run_skipped():
+            result = self.grader.run_test(name, source)
+        if result.error:
+            result = replace(result, error=self.redactor.redact_test_error(result.error, source))
+        self.redactor.record_test(source)
+        self.outcome.outputs[str(cell["index"])] = [
+            *_test_outputs(result, record),
+            redaction.student_view_output(result, source),
+        ]
 
 
-def _left_out(job):
-    """Return a sentence about files that were too large to be looked at, or None."""
-    if not job.left_out:
+def not_graded(job: Job, reason: str) -> Outcome:
+    """Return the outcome of a job that cannot be run: each test fails with the reason."""
+    output = _error_output(CellError(NOT_GRADED, reason))
+    outputs = {
+        str(cell["index"]): [output]
+        for cell in job.cells
+        if job.reference.is_test(cell["grade_id"])
+    }
+    return Outcome(job.digest(), outputs, reason)
+
+
+def _skipped_files(job: Job) -> str | None:
+    """Return a note about files that were too large to be read, or None."""
+    if not job.skipped_files:
         return None
-    return f"of the files beside the notebook, {', '.join(job.left_out)} was too large to be read"
+    return f"these files were skipped because they are too large: {', '.join(job.skipped_files)}"
 
 
-def without_hidden(source):
-    """Return a test cell's text as students get it."""
-    return HIDDEN.sub("", source)
+def _relevant_cells(job: Job) -> list[CodeCell]:
+    """Return the cells up to the last test, since later ones cannot change a score.
 
-
-def not_graded(job, reason):
-    """Return the outcome of a job that could not be run: each test fails with the reason."""
-    outcome = Outcome(job.digest(), reason=reason)
-    error = {"class": NOT_GRADED, "message": reason, "line": None, "text": ""}
-    for cell in job.cells:
-        if job.kit.is_test(cell["grade_id"]):
-            outcome.outputs[str(cell["index"])] = [_error_output(error)]
-    return outcome
-
-
-def _cells_that_count(job):
-    """Return the cells up to the last test, since later ones can change no score.
-
-    The pinned parameters stand before the set-up: a student may have typed others.
+    The reference's parameters are inserted before the set-up cell: a student may have typed others.
     """
-    tests = [place for place, cell in enumerate(job.cells) if job.kit.is_test(cell["grade_id"])]
-    cells = job.cells[: tests[-1] + 1] if tests else []
+    is_test = [job.reference.is_test(cell["grade_id"]) for cell in job.cells]
+    last_test = max((index for index, test in enumerate(is_test) if test), default=-1)
+    cells = job.cells[: last_test + 1]
     ids = [cell["grade_id"] for cell in cells]
-    pinned = {"index": None, "grade_id": None, "source": job.kit.parameters}
-    place = ids.index(SETUP_CELL) if SETUP_CELL in ids else 0
-    return [*cells[:place], pinned, *cells[place:]]
+    parameters = CodeCell(index=None, grade_id=None, source=job.reference.parameters)
+    position = ids.index(SETUP_CELL) if SETUP_CELL in ids else 0
+    return [*cells[:position], parameters, *cells[position:]]
 
 
-def _name(cell):
+def _display_name(cell: CodeCell) -> str:
+    """Return the name of a cell in messages."""
     return cell["grade_id"] or f"cell {cell['index']}"
 
 
-def _test_outputs(result, test):
-    """Return the outputs of a test cell: what it printed, and its error or its partial credit."""
-    outputs = []
-    if result["printed"]:
-        outputs.append(_plain(name="stdout", text=result["printed"], output_type="stream"))
-    if result["error"]:
-        outputs.append(_error_output(result["error"]))
-    elif result["value"] is not None and test.get("partial"):
-        points = float(result["value"])
-        points = 0.0 if math.isnan(points) else min(max(points, 0.0), test["points"])
+def _test_outputs(result: CellResult, record: dict[str, Any]) -> list[dict[str, Any]]:
+    """Return the outputs of a test cell: its printed text, and its error or partial credit."""
+    outputs: list[dict[str, Any]] = []
+    if result.printed:
+        outputs.append({"output_type": "stream", "name": "stdout", "text": result.printed})
+    if result.error:
+        outputs.append(_error_output(result.error))
+    elif result.value is not None and record.get("partial"):
+        points = float(result.value)
+        points = 0.0 if math.isnan(points) else min(max(points, 0.0), record["points"])
         outputs.append(
-            _plain(
-                output_type="execute_result",
-                execution_count=None,
-                data={"text/plain": repr(points)},
-                metadata={},
-            )
+            {
+                "output_type": "execute_result",
+                "execution_count": None,
+                "data": {"text/plain": repr(points)},
+                "metadata": {},
+            }
         )
     return outputs
 
 
-def _error_output(error):
-    text = f"{error['class']}: {error['message']}"
-    if error["class"] == "CheckFailed":
-        text = f"Not yet: {error['message']}"
-    lines = [f"line {error['line']}: {error['text']}"] if error["line"] else []
-    return _plain(
-        output_type="error",
-        ename=error["class"],
-        evalue=error["message"],
-        traceback=[*lines, text],
-    )
-
-
-def _plain(**content):
-    return content
+def _error_output(error: CellError) -> dict[str, Any]:
+    """Return an error as a notebook output."""
+    text = f"{error.class_name}: {error.message}"
+    if error.class_name == "CheckFailed":
+        text = f"Not yet: {error.message}"
+    lines = [f"line {error.line}: {error.source_line}"] if error.line else []
+    return {
+        "output_type": "error",
+        "ename": error.class_name,
+        "evalue": error.message,
+        "traceback": [*lines, text],
+    }

@@ -32,9 +32,7 @@ class Progress:
             self._graded += 1
             self._first_graded_at = self._first_graded_at or self._clock()
         points = (
-            "    -    "
-            if result.score is None
-            else f"{result.score:4g}/{result.max_score:<4g}"
+            "    -    " if result.score is None else f"{result.score:4g}/{result.max_score:<4g}"
         )
         pending = ", pending manual grading" if result.needs_manual_grading else ""
         count = f"{len(self.results)}/{self._expected}"

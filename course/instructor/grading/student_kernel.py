@@ -1,203 +1,201 @@
-"""The student's side of a grading, as the caller sees it; it survives the death of its kernel."""
+"""The student kernel as its caller sees it; it survives the end of its process."""
 
 import time
+from collections.abc import Collection, Sequence
+from typing import TYPE_CHECKING, Any
 
-from course.instructor.analysis.cell_names import names_in
+from course.instructor.analysis.cell_names import find_names
+from course.instructor.sandbox.cell_error import STOPPED, CellError
 from course.instructor.sandbox.execute import printable
-from course.instructor.sandbox.kernel_client import KernelGone
+from course.instructor.sandbox.kernel_client import Kernel, KernelEnded
 
+if TYPE_CHECKING:
+    from course.instructor.grading.job import Job
+    from course.instructor.grading.redaction import ErrorRedactor
+    from course.instructor.sandbox.forkserver_client import Forkserver
+
+WORKER = "course.instructor.grading.student_worker"
 MAX_RESTARTS = 2
-HANDLES_A_KERNEL = 1_000_000
-STOPPED = "Stopped"
+HANDLES_PER_KERNEL = 1_000_000
 
 
 class StudentKernel:
-    """Runs a student's cells and answers the grader's questions.
+    """Runs a student's cells and answers the grader's requests.
 
-    A cell that ends its process, or has to be ended with it, costs itself: a new process runs the
-    other cells again, a few times at most.
-
-    Parameters
-    ----------
-    job : Job
-        The submission.
-    zygote : Zygote
-        Forks the kernels.
-    deadline : float
-        When the notebook's time is up, in `time.monotonic` seconds.
-    reasons : Reasons
-        Decides which words of its errors may be shown.
-
-    Attributes
-    ----------
-    reason : str or None
-        What befell the submission as a whole, in one sentence.
-    seconds : float
-        How long its cells and functions ran.
+    A cell that ends its process, or that can only be stopped with it, affects no other cell: a new
+    process runs the others again, MAX_RESTARTS times at most. `deadline` is when the notebook's
+    time runs out, in `time.monotonic` seconds. `problem` is a sentence about a problem of the whole
+    submission, or None. `seconds` is the time that the student's code ran.
     """
 
-    def __init__(self, job, zygote, deadline, reasons):
+    def __init__(
+        self, job: "Job", forkserver: "Forkserver", deadline: float, redactor: "ErrorRedactor"
+    ) -> None:
         self.job = job
-        self.zygote = zygote
+        self.forkserver = forkserver
         self.deadline = deadline
-        self.reasons = reasons
-        self.reason = None
+        self.redactor = redactor
+        self.problem: str | None = None
         self.seconds = 0.0
-        self._kernel = None
-        self._starts = 0
-        self._kernels = 0
-        self._done = []  # (name, source) of the cells that ran to an end
-        self._in_vain = False
-        self._skipped = []  # (how many had run before, name, source)
-        self._failed = {}  # name that a failed cell would have bound -> what became of the cell
+        self._kernel: Kernel | None = None
+        self._kernels_started = 0
+        self._starts_charged = 0  # without those that only run skipped cells
+        self._completed: list[
+            tuple[str, str]
+        ] = []  # (name, source) of cells that ended by themselves
+        self._skipped: list[tuple[int, str, str]] = []  # (cells completed before, name, source)
+        self._skipping_allowed = True
+        self._failures: dict[str, str] = {}  # name -> failure of the cell that should define it
 
-    def run(self, name, source):
-        """Run a cell and return its error as it may be shown, or None."""
-        if not self._ensure():
-            return self._lost()
+    def run_cell(self, name: str, source: str) -> CellError | None:
+        """Run a cell and return its redacted error, or None."""
+        if not self._ensure_kernel():
+            return CellError.stopped(f"this cell was not run: {self.problem}")
         try:
             error = self._run(name, source)
-        except KernelGone as gone:
+        except KernelEnded as end:
             self._kernel = None
-            error = self._problem(STOPPED, f"this cell ended its process: {gone}")
+            error = CellError.stopped(f"this cell ended its process: {end}")
         else:
-            # One that was stopped is not run again in another process: it would be again.
-            if not error or error["class"] != STOPPED:
-                self._done.append((name, source))
+            # A stopped cell is not run again in a new process, where it would be stopped again.
+            if not error or error.class_name != STOPPED:
+                self._completed.append((name, source))
         if error:
-            error = self.reasons.of_cell(error)
-            for bound in names_in(source).bound:
-                self._failed[bound] = f"{name} ended with {error['class']}: {error['message']}"
+            error = self.redactor.redact_cell_error(error)
+            for bound in find_names(source).bound:
+                self._failures[bound] = f"{name} ended with {error.class_name}: {error.message}"
         return error
 
-    def skip(self, name, source):
-        """Leave a cell out, for now; once leaving out has been in vain, run it."""
-        if self._in_vain:
-            self.run(name, source)
-            return
-        self._skipped.append((len(self._done), name, source))
+    def skip_cell(self, name: str, source: str) -> None:
+        """Skip a cell, or run it if `run_skipped` has been called."""
+        if self._skipping_allowed:
+            self._skipped.append((len(self._completed), name, source))
+        else:
+            self.run_cell(name, source)
 
-    def run_what_was_skipped(self):
-        """Run every cell from the first on, those left out too; return whether any was."""
+    def run_skipped(self) -> bool:
+        """Make a new kernel run all cells, the skipped ones included; return False if none was."""
         if not self._skipped:
             return False
-        for place, name, source in reversed(self._skipped):
-            self._done.insert(place, (name, source))
+        for position, name, source in reversed(self._skipped):
+            self._completed.insert(position, (name, source))
         self._skipped = []
-        self._in_vain = True
+        self._skipping_allowed = False
         self.close()
         self._kernel = None
-        self._starts -= 1  # this is no death
+        self._starts_charged -= 1
         return True
 
-    def fetch(self, names):
-        """Return the nodes and blocks of those of the names that the student has defined."""
-        if not names or not self._ensure():
+    def fetch(self, names: Collection[str]) -> tuple[dict[str, Any], Sequence[bytes | bytearray]]:
+        """Return the nodes and blocks of the requested names that the student has defined."""
+        if not names or not self._ensure_kernel():
             return {}, []
-        question = {"op": "fetch", "names": sorted(names)}
+        request = {"op": "fetch", "names": sorted(names)}
         try:
-            answer, blocks = self._ask(question, (), self.job.limits.call_seconds)
-        except KernelGone:
+            answer, blocks = self._request(request, (), self.job.limits.call_seconds)
+        except KernelEnded:
             self._kernel = None
             return {}, []
         values = answer.get("values")
         if not isinstance(values, dict):
             return {}, []
-        # Not one name more than was asked for: its process might send a function called abs.
+        # Only requested names: the process might send a function called abs.
         return {name: values[name] for name in names if name in values}, blocks
 
-    def answer(self, question, blocks, seconds):
-        """Return the answer to a question of the grader's, with its blocks.
+    def answer(
+        self, request: dict[str, Any], blocks: Sequence[bytes | bytearray], seconds: float
+    ) -> tuple[dict[str, Any], Sequence[bytes | bytearray]]:
+        """Return the answer to a request of the grader's, with its blocks.
 
-        Where there is none, the answer says in "gone" why.
+        If there is no answer, its key "no_answer" gives the reason.
         """
         seconds = max(0.1, min(seconds, self.job.limits.call_seconds))
-        if not self._ensure():
-            return {"gone": self.reason or "the process that runs your cells has ended"}, []
+        if not self._ensure_kernel():
+            return {"no_answer": self.problem or "the process that runs your cells has ended"}, []
         try:
-            answer, blocks = self._ask(question, blocks, seconds)
-        except KernelGone as gone:
+            answer, blocks = self._request(request, blocks, seconds)
+        except KernelEnded as end:
             self._kernel = None
-            return {"gone": f"this call ended the process: {gone}"}, []
+            return {"no_answer": f"this call ended the process: {end}"}, []
         if answer.pop("late") and "raised" in answer:
-            return {"gone": f"this call was stopped after {seconds:.3g} s"}, []
-        answer.pop("gone", None)
+            return {"no_answer": f"this call was stopped after {seconds:.3g} s"}, []
+        answer.pop("no_answer", None)
         return answer, blocks
 
-    def why_missing(self, name):
-        """Return what became of the cell that should have defined a name, or None."""
-        return self._failed.get(name)
+    def failure_of_definition(self, name: str) -> str | None:
+        """Return the failure of the cell that should have defined a name, or None."""
+        return self._failures.get(name)
 
-    def close(self):
+    def close(self) -> None:
         """End the kernel."""
         if self._kernel:
             self._kernel.close()
 
-    def _ensure(self):
-        """Return whether there is a kernel that has run what ran before; start one if need be."""
+    def _ensure_kernel(self) -> bool:
+        """Start a kernel with the completed cells if none is running; return False if none can."""
         while self._kernel is None:
-            if self._starts > MAX_RESTARTS or time.monotonic() > self.deadline:
-                self.reason = self.reason or "its process ended too often, or its time was up"
+            if self._starts_charged > MAX_RESTARTS or time.monotonic() > self.deadline:
+                self.problem = self.problem or "its process ended too often, or its time was up"
                 return False
-            self._kernel = self.zygote.kernel(
-                "course.instructor.grading.student_worker", self.job.limits, self.job.files
-            )
-            self._starts += 1
-            self._kernels += 1
-            again = self._done
-            self._done = []
-            for name, source in again:
+            self._kernel = self.forkserver.start_kernel(WORKER, self.job.limits, self.job.files)
+            self._starts_charged += 1
+            self._kernels_started += 1
+            cells = self._completed
+            self._completed = []
+            for name, source in cells:
                 try:
                     self._run(name, source)
-                except KernelGone:
+                except KernelEnded:
                     self._kernel = None
-                    self._done += [each for each in again if each[0] != name][len(self._done) :]
+                    remaining = [each for each in cells if each[0] != name]
+                    self._completed += remaining[len(self._completed) :]
                     break
-                self._done.append((name, source))
+                self._completed.append((name, source))
         return True
 
-    def _run(self, name, source):
+    def _run(self, name: str, source: str) -> CellError | None:
+        """Run a cell in the present kernel and return its error before redaction."""
         seconds = min(self.job.limits.cell_seconds, self.deadline - time.monotonic())
         if seconds <= 0:
-            self.reason = f"the notebook ran for more than {self.job.limits.notebook_seconds:g} s"
-            return self._problem(STOPPED, f"this cell was not run: {self.reason}")
-        answer, _ = self._ask({"op": "run", "name": name, "source": source}, (), seconds)
+            limit = self.job.limits.notebook_seconds
+            self.problem = f"the notebook ran for more than {limit:g} s"
+            return CellError.stopped(f"this cell was not run: {self.problem}")
+        answer, _ = self._request({"op": "run", "name": name, "source": source}, (), seconds)
         error = answer.get("error")
         if not error:
             return None
         if answer["late"]:
-            return self._problem(STOPPED, f"this cell ran for more than {seconds:.3g} s")
-        return _described(error, source)
+            return CellError.stopped(f"this cell ran for more than {seconds:.3g} s")
+        return _untrusted_error(error, source)
 
-    def _ask(self, question, blocks, seconds):
+    def _request(
+        self, request: dict[str, Any], blocks: Sequence[bytes | bytearray], seconds: float
+    ) -> tuple[dict[str, Any], Sequence[bytes | bytearray]]:
+        """Send a request to the present kernel and return its answer, measuring the time."""
+        assert self._kernel is not None
         start = time.perf_counter()
+        first_handle = self._kernels_started * HANDLES_PER_KERNEL
         try:
-            first = self._kernels * HANDLES_A_KERNEL
-            return self._kernel.ask(question | {"first_handle": first}, blocks, seconds)
+            return self._kernel.request(request | {"first_handle": first_handle}, blocks, seconds)
         finally:
             self.seconds += time.perf_counter() - start
 
-    def _lost(self):
-        return self._problem(STOPPED, f"this cell was not run: {self.reason}")
 
-    @staticmethod
-    def _problem(kind, message):
-        return {"class": kind, "message": message, "line": None, "text": ""}
-
-
-def _described(error, source):
-    """Return an error as a student's process describes it, who may send anything."""
-    error = error if isinstance(error, dict) else {}
-    line, lines = error.get("line"), source.splitlines()
+def _untrusted_error(fields: object, source: str) -> CellError:
+    """Return the error that a student's process described, which can send anything."""
+    fields = fields if isinstance(fields, dict) else {}
+    reported, lines = fields.get("lines"), source.splitlines()
+    line = reported[-1] if isinstance(reported, list) and reported else None
     line = line if type(line) is int and 0 < line <= len(lines) else None
-    return {
-        "class": _plain(error.get("class"), 100) or "an error",
-        "message": _plain(error.get("message"), 4000),
-        "line": line,
-        "text": printable(lines[line - 1].strip())[:200] if line else "",
-        "from_student": True,
-    }
+    return CellError(
+        class_name=_short_text(fields.get("class_name"), 100) or "an error",
+        message=_short_text(fields.get("message"), 4000),
+        lines=(line,) if line else (),
+        source_line=printable(lines[line - 1].strip())[:200] if line else "",
+        from_student=True,
+    )
 
 
-def _plain(text, length):
+def _short_text(text: object, length: int) -> str:
+    """Return at most `length` printable characters of a text, and "" for another type."""
     return printable(text[: 4 * length])[:length] if isinstance(text, str) else ""

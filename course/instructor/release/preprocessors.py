@@ -34,13 +34,15 @@ class ClearSolutionsWithInstruction(ClearSolutions):
     A solution without an instruction gets nbgrader's own stub.
     """
 
+    code_stub: dict[str, str]  # a trait of the base class
+
     def _replace_solution_region(self, cell: "NotebookNode", language: str) -> bool:
         """Replace the cell's solution and return whether it had one."""
         delimiter = re.escape(self.begin_solution_delimeter)
         instruction = re.search(rf"{delimiter}[ \t]+(\S.*)", cell.source)
         if cell.cell_type != "code" or language != "python" or not instruction:
             return super()._replace_solution_region(cell, language)
-        default_stubs: dict[str, str] = self.code_stub
+        default_stubs = self.code_stub
         text = instruction[1].strip().replace('"', "'")
         lines = ["# Your code here, in place of the next line."]
         lines.append(f'raise NotImplementedError("{text}")')

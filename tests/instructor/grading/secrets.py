@@ -6,7 +6,7 @@ import json
 import re
 import textwrap
 
-from course.instructor.grading.telling import TOLD
+from course.instructor.grading.redaction import STUDENT_VIEW
 
 HIDDEN = re.compile(r"### BEGIN HIDDEN TESTS(.*?)### END HIDDEN TESTS", re.DOTALL)
 NUMBER = re.compile(r"(?:\d{1,3}(?:,\d{3})+|\d[\d_]*)(?:\.\d+)?(?:e[+-]?\d+)?")
@@ -118,7 +118,7 @@ def _told(graded):
     """Yield the cells with hidden tests, each with what grading has kept of its outcome."""
     for cell in graded:
         for output in cell.get("outputs", []):
-            told = output.get("data", {}).get(TOLD)
+            told = output.get("data", {}).get(STUDENT_VIEW)
             if told and "BEGIN HIDDEN" in cell["source"]:
                 yield cell, told
 

@@ -159,7 +159,7 @@ def odd_class(tmp_path_factory, course_command):
     (elsewhere / "nbgrader_config.py").write_text(
         "c = get_config()\n"
         f"c.CourseDirectory.db_url = 'sqlite:///{elsewhere}/other.db'\n"
-        "c.TwoKernels.cell_seconds = 0.001\n"
+        "c.ExecuteIsolated.cell_seconds = 0.001\n"
     )
     graded = course_command("-C", root, "grade", cwd=elsewhere)
     assert not (elsewhere / "other.db").exists(), "a course is graded by its own configuration"

@@ -7,10 +7,11 @@ import pytest
 
 from course.errors import CourseError
 from course.instructor.grading import notebook_grader
-from course.instructor.grading.job import Job, Kit, Outcome
-from course.instructor.grading.telling import WHILE_GRADED
+from course.instructor.grading.job import GradingSettings, Job, Outcome
+from course.instructor.grading.reference_notebook import ReferenceNotebook
+from course.instructor.grading.redaction import GRADING_ERROR
 from course.instructor.sandbox import bubblewrap
-from course.instructor.sandbox.forkserver_client import shared_zygote
+from course.instructor.sandbox.forkserver_client import shared_forkserver
 from course.instructor.sandbox.limits import Limits
 
 pytestmark = pytest.mark.slow
@@ -28,9 +29,9 @@ from course import checks
 @pytest.fixture(scope="module")
 def grade():
     """Return a function that grades a notebook of cells and tells what became of it."""
-    if problem := bubblewrap.problem():
+    if problem := bubblewrap.isolation_problem():
         pytest.skip(problem)
-    zygote = shared_zygote()
+    forkserver = shared_forkserver()
 
     def run(*cells, files=(), **limits):
         cells = [{"grade_id": "setup", "kind": "locked", "source": SETUP}, *cells]
@@ -49,15 +50,21 @@ def grade():
             for each in cells
             if each["grade_id"]
         }
-        handed_in = [
+        submitted = [
             {"index": index, "grade_id": each["grade_id"], "source": each["source"]}
             for index, each in enumerate(cells)
         ]
-        kit = Kit(list(known), known, "profile = 'smoke'")
+        reference = ReferenceNotebook(list(known), known, "profile = 'smoke'")
         job = Job(
-            "01-small", "ada", "small", handed_in, list(files), kit, Limits(**LIMITS | limits)
+            "01-small",
+            "ada",
+            "small",
+            submitted,
+            list(files),
+            reference,
+            GradingSettings(Limits(**LIMITS | limits)),
         )
-        outcome = notebook_grader.grade(Job.from_json(job.to_json()), zygote)
+        outcome = notebook_grader.grade_with(forkserver, Job.from_json(job.to_json()))
         assert Outcome.from_json(outcome.to_json()) == outcome
         return Graded(cells, outcome)
 
@@ -69,7 +76,7 @@ class Graded:
 
     def __init__(self, cells, outcome):
         self.outcome = outcome
-        self.reason = outcome.reason
+        self.note = outcome.note
         self.outputs = {
             each["grade_id"]: outcome.outputs.get(str(index), [])
             for index, each in enumerate(cells)
@@ -79,7 +86,7 @@ class Graded:
         """Return a cell's error as its class and message, or None."""
         for output in self.outputs[name]:
             # A student's own cell keeps the outputs that it came with, and this beside them.
-            output = output.get("data", {}).get(WHILE_GRADED, output)
+            output = output.get("data", {}).get(GRADING_ERROR, output)
             if "ename" in output:
                 return f"{output['ename']}: {output['evalue']}"
         return None
@@ -322,7 +329,7 @@ def handed_over(grade):
 @pytest.mark.parametrize("name", PASSES)
 def test_a_test_works_as_in_the_students_own_notebook(handed_over, name):
     assert handed_over.error(name) is None
-    assert handed_over.reason is None
+    assert handed_over.note is None
 
 
 def test_what_a_function_prints_is_not_shown(grade):
@@ -352,8 +359,8 @@ def tell(x):
         check(hidden.format(visible="", hidden="assert add(1) == 4, 'Add up.'", after=""), "mine"),
     )
     assert graded.error("visible") == graded.error("before") == "ValueError: it was 4711"
-    assert graded.error("hidden").startswith("ValueError: (its message is not shown")
-    assert graded.error("stranger").startswith("AttributeError: (its message is not shown")
+    assert graded.error("hidden").startswith("ValueError: (message withheld")
+    assert graded.error("stranger").startswith("AttributeError: (message withheld")
     for name in ("after", "own"):
         assert "4711" not in graded.error(name)
     assert graded.error("mine") == "AssertionError: Add up."
@@ -508,7 +515,7 @@ def test_a_cell_that_ends_its_process_costs_itself(grade):
     assert "exit code 5" in graded.error("second")
     assert "'y' is not defined (the cell second ended with" in graded.error("test_second")
     assert graded.error("test_first") is graded.error("test_third") is None
-    assert graded.reason is None
+    assert graded.note is None
 
 
 def test_a_process_that_ends_again_and_again_is_given_up_with_a_reason(grade):
@@ -519,7 +526,7 @@ def test_a_process_that_ends_again_and_again_is_given_up_with_a_reason(grade):
             check(f"assert x{number} == 1", f"t{number}"),
         ]
     graded = grade(*cells)
-    assert "ended too often" in graded.reason
+    assert "ended too often" in graded.note
     assert "was not run" in graded.error("a4")
     assert all(graded.error(f"t{number}") for number in range(5))
 
@@ -570,7 +577,7 @@ def test_a_notebook_has_a_limit_in_all(grade):
     assert time.monotonic() - start < 8
     assert graded.error("early") is None
     assert "the notebook ran for more than 2 s" in graded.error("test")
-    assert "the notebook ran for more than 2 s" in graded.reason
+    assert "the notebook ran for more than 2 s" in graded.note
 
 
 def test_a_locked_cell_that_fails_is_the_courses_own_fault(grade):
@@ -601,7 +608,7 @@ def test_partial_credit_is_a_number_from_0_to_the_points(grade, points, last_lin
 
 FORGE = """
 import course.instructor.grading.student_worker as s
-real = {name: getattr(s.StudentSide, name) for name in ("_fetch", "_call", "_weights", "_run")}
+real = {name: getattr(s.StudentWorker, name) for name in ("_fetch", "_call", "_weights", "_run")}
 def double(x):
     return 0
 result = 0
@@ -614,7 +621,7 @@ FORGED_ANSWERS = {
     "changed out of range": "{'value': ['int', '0x0'], 'changed': [[9, 5], [-1, ['none']]]}",
     "changed no pairs": "{'value': ['int', '0x0'], 'changed': [5, [], None, [1, 2, 3]]}",
     "values of a wrong kind": "{'values': 5}",
-    "gone": "{'gone': 'the end', 'late': 5, 'op': 'done', 'error': None, 'value': '9.0'}",
+    "gone": "{'no_answer': 'the end', 'late': 5, 'op': 'done', 'error': None, 'value': '9.0'}",
     "a list": "[1, 2]",
     "none": "None",
     "deep": "{'value': __import__('json').loads('[' * 900 + ']' * 900)}",
@@ -624,7 +631,7 @@ FORGED_ANSWERS = {
 @pytest.mark.parametrize("name", FORGED_ANSWERS)
 def test_a_forged_answer_costs_its_own_tests(grade, name):
     graded = grade(
-        answer(FORGE + f"s.StudentSide._call = lambda *a: ({FORGED_ANSWERS[name]}, [])"),
+        answer(FORGE + f"s.StudentWorker._call = lambda *a: ({FORGED_ANSWERS[name]}, [])"),
         check("assert double(4) == 8", "call"),
         check("assert result == 8", "value"),
         check("assert 1 + 1 == 2", "free"),
@@ -636,7 +643,7 @@ def test_a_forged_answer_costs_its_own_tests(grade, name):
 @pytest.mark.parametrize("name", FORGED_ANSWERS)
 def test_forged_values_cost_their_own_tests(grade, name):
     graded = grade(
-        answer(FORGE + f"s.StudentSide._fetch = lambda *a: ({FORGED_ANSWERS[name]}, [])"),
+        answer(FORGE + f"s.StudentWorker._fetch = lambda *a: ({FORGED_ANSWERS[name]}, [])"),
         check("assert double(4) == 8", "call"),
         check("assert result == 8", "value"),
         check("assert 1 + 1 == 2", "free"),
@@ -653,10 +660,10 @@ def test_values_that_nobody_asked_for_are_not_taken(grade):
 def fetch(self, header, blocks):
     answer, blocks = real["_fetch"](self, header, blocks)
     for name in ("abs", "np", "checks", "close", "expected", "isinstance", "print"):
-        answer["values"][name] = ["function", self.keep(lambda *a: 0), name, None]
+        answer["values"][name] = ["function", self.register(lambda *a: 0), name, None]
     answer["values"]["expected"] = ["int", "0x0"]
     return answer, blocks
-s.StudentSide._fetch = fetch
+s.StudentWorker._fetch = fetch
 """
         ),
         check("expected = 8\nassert result == 0", "sets"),
@@ -698,7 +705,7 @@ def test_a_lost_grader_does_not_make_its_names_the_students(grade):
 )
 def test_a_forged_error_is_plain_and_short(grade, error):
     graded = grade(
-        answer(FORGE + f"s.StudentSide._run = lambda *a: ({{'error': {error}}}, [])", "first"),
+        answer(FORGE + f"s.StudentWorker._run = lambda *a: ({{'error': {error}}}, [])", "first"),
         answer("y = 2", "second"),
         check("assert result == 8"),
     )
@@ -722,7 +729,7 @@ def test_a_later_error_does_not_tell_what_hidden_tests_handed_in(grade):
         answer(
             "import course.instructor.grading.student_worker as s\n"
             "lie = dict(message='', text=repr(seen), line=max(seen))\n"
-            "s.StudentSide._run = lambda *a: ({'error': lie | {'class': 'ValueError'}}, [])",
+            "s.StudentWorker._run = lambda *a: ({'error': lie | {'class': 'ValueError'}}, [])",
             "patched",
         ),
         answer("w.append(2)", "line"),
@@ -745,5 +752,5 @@ def test_a_test_that_is_run_again_begins_as_it_did_before(grade):
 
 
 def test_a_job_with_a_file_of_an_odd_name_has_a_number():
-    job = Job("a", "b", "c", [], [("\udcff.txt", b"")], Kit([], {}, ""))
+    job = Job("a", "b", "c", [], [("\udcff.txt", b"")], ReferenceNotebook([], {}, ""))
     assert Job.from_json(job.to_json()).digest() == job.digest()

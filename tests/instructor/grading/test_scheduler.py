@@ -18,7 +18,7 @@ pytestmark = pytest.mark.slow
 ANSWERS = {"ada": 1, "bob": 2, "cem": 3, "dan": 0, "eve": 2, "fay": 1, "gus": 3, "hal": 2}
 
 
-def zygotes(process):
+def forkservers(process):
     lines = command_lines(descendants(process.pid))
     return [line for line in lines if "course.instructor.sandbox.forkserver" in line]
 
@@ -32,10 +32,10 @@ def test_a_class_is_graded_on_a_cluster_though_a_worker_is_killed(
     grading = start_grading(root, "--scheduler", address)
     lines = [grading.stdout.readline() for _ in range(3)]
     assert all(line.rstrip().endswith(": graded") for line in lines), lines
-    wait_for(lambda: zygotes(victim) and zygotes(other))
+    wait_for(lambda: forkservers(victim) and forkservers(other))
     # Both workers run a submission now, or will in a moment.
     time.sleep(1)
-    assert not zygotes(grading), "with --scheduler, nothing runs where the command was typed"
+    assert not forkservers(grading), "with --scheduler, nothing runs where the command was typed"
     children = descendants(victim.pid)
     victim.kill()
     assert not wait_until_gone(children), "a submission outlives the worker that it ran on"

@@ -1,0 +1,102 @@
+"""The reference notebook: the instructor's version, by which submissions are graded."""
+
+import ast
+from dataclasses import dataclass
+from pathlib import Path
+from typing import TYPE_CHECKING, Any
+
+import nbformat
+
+from course.instructor.python_parser import parse_python
+
+if TYPE_CHECKING:
+    from nbformat import NotebookNode
+    from nbgrader.api import Gradebook
+
+GRADING_PROFILE = "smoke"
+PARTIAL_CREDIT_TAG = "partial-credit"
+
+
+@dataclass(frozen=True)
+class ReferenceNotebook:
+    """The instructor's version of a notebook, by which submissions are restored and graded.
+
+    `order` lists the grade ids of the source notebook. `cells` maps a grade id to the cell's record
+    in the gradebook, hidden tests included: cell_type, source, locked, grade, solution, task,
+    points, checksum, partial. `parameters` is code that sets every parameter for grading.
+    """
+
+    order: list[str]
+    cells: dict[str, dict[str, Any]]
+    parameters: str
+
+    def tests(self) -> list[str]:
+        """Return the grade ids of the test cells, in order."""
+        return [name for name in self.order if self.is_test(name)]
+
+    def is_test(self, name: str | None) -> bool:
+        """Return whether a grade id belongs to an autograder test."""
+        cell = self.cells.get(name) if name else None
+        return bool(cell and cell["grade"] and not cell["solution"] and cell["cell_type"] == "code")
+
+    def is_locked_code(self, name: str | None) -> bool:
+        """Return whether a grade id belongs to a locked code cell that is not a test."""
+        cell = self.cells.get(name) if name else None
+        return bool(cell and cell["locked"] and not cell["grade"] and cell["cell_type"] == "code")
+
+
+def read_reference(
+    gradebook: "Gradebook", source: Path, assignment: str, notebook: str
+) -> ReferenceNotebook:
+    """Read the reference notebook of an assignment.
+
+    The cells, hidden tests included, come from the gradebook, where compiling the assignment put
+    them. The source notebook gives their order, the parameters and the partial-credit tags.
+    """
+    record = gradebook.find_notebook(notebook, assignment)
+    points = {cell.name: cell.max_score for cell in record.grade_cells}
+    solutions = {cell.name for cell in record.solution_cells}
+    tasks = {cell.name: cell.max_score for cell in record.task_cells}
+    nb = nbformat.read(source, as_version=4)
+    order = [cell.metadata.get("nbgrader", {}).get("grade_id") for cell in nb.cells]
+    partial = tagged_cells(nb, PARTIAL_CREDIT_TAG)
+    cells = {
+        cell.name: {
+            "cell_type": cell.cell_type,
+            "source": cell.source,
+            "locked": cell.locked,
+            "checksum": cell.checksum,
+            "grade": cell.name in points,
+            "solution": cell.name in solutions,
+            "task": cell.name in tasks,
+            "points": points.get(cell.name, tasks.get(cell.name)),
+            "partial": cell.name in partial,
+        }
+        for cell in record.source_cells
+    }
+    in_source = [name for name in order if name in cells]
+    order = [*in_source, *sorted(cells.keys() - set(in_source))]
+    return ReferenceNotebook(order, cells, _grading_parameters(nb))
+
+
+def tagged_cells(nb: "NotebookNode | dict[str, Any]", tag: str) -> set[str | None]:
+    """Return the grade ids of a source notebook's cells that have a tag."""
+    return {
+        cell["metadata"].get("nbgrader", {}).get("grade_id")
+        for cell in nb["cells"]
+        if tag in cell["metadata"].get("tags", [])
+    }
+
+
+def _grading_parameters(nb: "NotebookNode") -> str:
+    """Return code that sets every parameter to the source's value, and the profile to smoke."""
+    lines = []
+    for cell in nb.cells:
+        if "parameters" in cell.metadata.get("tags", []):
+            for statement in parse_python(cell.source).body:
+                if isinstance(statement, ast.Assign):
+                    name = ast.unparse(statement.targets[0])
+                    value = repr(GRADING_PROFILE) if name == "profile" else statement.value
+                    value = value if isinstance(value, str) else ast.unparse(value)
+                    lines.append(f"{name} = {value}")
+    return "\n".join(lines) or f"profile = {GRADING_PROFILE!r}"

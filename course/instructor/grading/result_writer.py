@@ -1,0 +1,164 @@
+"""Saving graded submissions to the gradebook and to autograded/."""
+
+import contextlib
+import shutil
+from datetime import datetime
+from pathlib import Path
+from typing import TYPE_CHECKING, Any
+
+import nbformat
+from nbgrader.converters import Autograde
+from nbgrader.utils import capture_log, parse_utc, temp_attrs
+from sqlalchemy.exc import OperationalError
+
+from course.errors import CourseError
+from course.files import files_below, replacing_folder, restore_folder
+from course.instructor.course_dir import first_error
+from course.instructor.grading import submission
+from course.instructor.grading.preprocessors import ExecuteIsolated, SaveScoresAtomically
+from course.instructor.sandbox.execute import printable
+
+if TYPE_CHECKING:
+    from collections.abc import Iterator
+
+    from nbformat import NotebookNode
+    from nbgrader.apps import NbGraderAPI
+
+    from course.instructor.grading.job import Job, Outcome
+
+TIMESTAMP = "timestamp.txt"
+# Steps that the writer replaces: the notebook is executed, and its scores are saved last.
+REPLACED_STEPS = {
+    f"{step.__module__}.{step.__name__}" for step in (ExecuteIsolated, SaveScoresAtomically)
+}
+
+
+class GradebookError(CourseError):
+    """The gradebook's database cannot be written; the submission is not the cause."""
+
+
+class ResultWriter:
+    """Saves outcomes by nbgrader's own steps; only one writer runs per course directory.
+
+    nbgrader works in a stage folder. Then the scores are written into a transaction, the result's
+    folder is replaced, and the transaction is committed: an error in between changes neither. After
+    a kill in between, the new folder lies beside the old scores; the outcome is then still in the
+    journal, and the next run saves it again.
+    """
+
+    def __init__(self, root: Path, api: "NbGraderAPI", name: str) -> None:
+        self.root = Path(root).resolve()
+        self.api = api
+        self.name = name
+        self.stage = self.root / "build" / "grading" / name / "stage"
+
+    def save(self, student: str, nb: "NotebookNode", job: "Job", outcome: "Outcome") -> None:
+        """Save the outcome of a student's job.
+
+        Raises CourseError or OSError if it cannot be saved, and GradebookError if no submission can
+        be saved now. The earlier result is then unchanged.
+        """
+        self._stage_submission(student, nb, job)
+        submission.apply_outcome(nb, outcome)
+        directories = {
+            "submitted_directory": str(self.stage / "submitted"),
+            "autograded_directory": str(self.stage / "autograded"),
+        }
+        with temp_attrs(
+            self.api.coursedir, assignment_id=self.name, student_id=student, **directories
+        ):
+            converter = _ConvertExecuted(coursedir=self.api.coursedir, parent=self.api, nb=nb)
+            result = capture_log(converter)
+        if "KeyboardInterrupt" in result.get("error", ""):
+            raise KeyboardInterrupt
+        if not result["success"]:
+            log = result.get("log") or result.get("error") or ""
+            raise _save_error(first_error(log), "sqlalchemy.exc.OperationalError" in log)
+        converted = self.stage / "autograded" / student / self.name
+        graded_nb = nbformat.read(converted / f"{job.notebook}.ipynb", as_version=4)
+        ids = {
+            "assignment": self.name,
+            "student": student,
+            "notebook": job.notebook,
+            "db_url": self.api.coursedir.db_url,
+        }
+        with (
+            self._scores_in_transaction(graded_nb, ids),
+            replacing_folder(self._result_folder(student)) as folder,
+        ):
+            converted.replace(folder)
+        shutil.rmtree(self.stage, ignore_errors=True)
+
+    def recover(self) -> None:
+        """Restore folders that a killed process moved aside, and clear the stage folder."""
+        for student in (self.root / "autograded").glob("*/"):
+            restore_folder(student / self.name)
+        shutil.rmtree(self.stage, ignore_errors=True)
+
+    def _stage_submission(self, student: str, nb: "NotebookNode", job: "Job") -> None:
+        """Write the sanitized notebook and the files beside the submitted one into the stage."""
+        shutil.rmtree(self.stage, ignore_errors=True)
+        source = self.root / "submitted" / student / self.name
+        folder = self.stage / "submitted" / student / self.name
+        folder.mkdir(parents=True)
+        nbformat.write(nb, folder / f"{job.notebook}.ipynb")
+        for path, content in files_below(source, lambda name: name.endswith(".ipynb")):
+            if path == TIMESTAMP and read_timestamp(source) is None:
+                continue  # nbgrader would fail on an invalid time
+            (folder / path).parent.mkdir(parents=True, exist_ok=True)
+            (folder / path).write_bytes(content)
+
+    def _result_folder(self, student: str) -> Path:
+        return self.root / "autograded" / student / self.name
+
+    @contextlib.contextmanager
+    def _scores_in_transaction(self, nb: "NotebookNode", ids: dict[str, str]) -> "Iterator[None]":
+        """Write the scores into a transaction that is committed after the block."""
+        step = SaveScoresAtomically(parent=self.api)
+        try:
+            with step.transaction(nb, {"nbgrader": ids}):
+                yield
+        except OSError:
+            raise
+        except Exception as error:  # a late-penalty plugin can raise anything
+            reason = f"{type(error).__name__}: {error}"
+            raise _save_error(reason, isinstance(error, OperationalError)) from error
+
+
+class _ConvertExecuted(Autograde):
+    """nbgrader's autograde converter for a notebook that is sanitized and executed already."""
+
+    def __init__(self, nb: "NotebookNode", **options: Any) -> None:
+        super().__init__(**options)
+        self.force = True
+        self.nb = nb
+
+    def convert_single_notebook(self, notebook_filename: str) -> None:
+        """Apply the configured steps, except those that the writer replaces."""
+        resources = self.init_single_notebook_resources(notebook_filename)
+        self.exporter._preprocessors = []
+        for step in self.autograde_preprocessors:
+            if step not in REPLACED_STEPS:
+                self.exporter.register_preprocessor(step)
+        output, resources = self.exporter.from_notebook_node(self.nb, resources)
+        self.write_single_notebook(output, resources)
+
+
+def read_timestamp(folder: Path) -> datetime | None:
+    """Return the time in a submission's `timestamp.txt`, or None if there is no valid one."""
+    path = folder / TIMESTAMP
+    try:
+        return parse_utc(path.read_text()[:100].strip()) if path.is_file() else None
+    except (OSError, ValueError, OverflowError):
+        return None
+
+
+def _save_error(reason: str, database_failed: bool) -> CourseError:
+    """Return the error for a result that nbgrader or the gradebook's database refuses."""
+    reason = printable(reason)
+    if database_failed:
+        return GradebookError(
+            f"the gradebook cannot be written ({reason}): check that its disk or server is"
+            " available and that no other program holds it, then run the same command to resume."
+        )
+    return CourseError(f"nbgrader cannot save it ({reason})")
