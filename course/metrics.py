@@ -3,6 +3,7 @@
 import math
 import numbers
 from dataclasses import asdict
+from typing import Any
 
 import numpy as np
 
@@ -90,7 +91,7 @@ def kind_of_value(value):
     return COUNT if all(isinstance(each, int) for each in values) else MEASUREMENT
 
 
-def _plain_history(name: str, history: object) -> dict[str, list]:
+def _plain_history(name: str, history: Any) -> dict[str, list]:
     """Return a training history as plain numbers."""
     if not isinstance(history, dict) or not all(
         isinstance(each, list) for each in history.values()
@@ -102,7 +103,7 @@ def _plain_history(name: str, history: object) -> dict[str, list]:
     return {key: _plain("curves", values) for key, values in history.items()}
 
 
-def _plain(name: str, value: object) -> "int | float | list | None":
+def _plain(name: str, value: Any) -> Any:
     """Return a value as JSON can hold it."""
     if isinstance(value, list | tuple):
         return [_plain(name, item) for item in value]

@@ -27,11 +27,12 @@ def command(root: Path, gradebook: Path | None) -> int:
 
     course_dir.check_course_dir(root)
     from course.instructor.gradebook import submission_results
-    from course.instructor.regression import report, suite
+    from course.instructor.regression import report
+    from course.instructor.regression.checked_run import load_checked_runs
     from course.training import results_table
 
     grades = submission_results.read_results(gradebook or root)
-    checked_runs = suite.load_checked_runs(root)
+    checked_runs = load_checked_runs(root)
     page = report.write(root / "build" / "report", grades, checked_runs)
     if grades:
         print(results_table([_score_row(grade) for grade in grades]))

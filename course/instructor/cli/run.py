@@ -13,7 +13,7 @@ from course.instructor.cli import forkserver_start, options
 from course.profiles import PROFILES, check_profile
 
 if TYPE_CHECKING:
-    from course.instructor.regression.suite import CheckedRun
+    from course.instructor.regression.checked_run import CheckedRun
 
 
 @click.command("run")
@@ -104,7 +104,7 @@ def command(
             print(title, *lines, sep="\n    ")
     page = regression.report()
     regression.finish()
-    for title, lines in regression.spreads():
+    for title, lines in regression.seed_variation():
         print(title, *lines, sep="\n    ")
     # Last, because until now the progress bar had the last line.
     for name, problem in regression.problems():
@@ -118,7 +118,7 @@ def result_line(checked: "CheckedRun") -> str:
     """Return the line of one run."""
     run = checked.run
     seed = f"seed {run.seed}, " if run.seed else ""
-    verdict = f"{run.seconds:.1f} s  {checked.verdict}"
+    verdict = f"{run.seconds:.1f} s  {checked.summary}"
     return f"{run.assignment}  {run.setting}, {seed}{run.backend}  {verdict}"
 
 

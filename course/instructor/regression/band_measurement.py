@@ -1,156 +1,156 @@
-"""Measuring bands from several runs, and what has changed about them."""
+"""Measurement of bands from runs with several seeds, and the changes from earlier bands."""
 
 import math
 import statistics
+from typing import Any
 
 from course.errors import CourseError
-from course.instructor.regression.verdicts import band_limits, reason_not_compared, with_time_ratios
-from course.metrics import kind, text
+from course.instructor.regression.notebook_run import MEMORY, NotebookRun
+from course.instructor.regression.verdicts import (
+    band_limits,
+    reason_not_compared,
+    with_time_ratios,
+)
+from course.metrics import ACCURACY, COUNT, text
 
-# How many standard deviations a band reaches, by the number of seeds that it was measured with: a
-# further run of the same code lies outside once in 10,000 times; with fewer than ten seeds once in
-# 1,000, since the band would say too little otherwise. Student's t for n - 1 degrees of freedom at
-# 0.99995 or 0.9995, times sqrt(1 + 1/n); a test compares them with scipy.
-DEVIATIONS_BY_SEEDS = {5: 9.43, 6: 7.42, 7: 6.37, 8: 5.74, 9: 5.31, 10: 6.92, 12: 6.16, 15: 5.54, 20: 5.02, 30: 4.58}
+# The half-width of a band in standard deviations, by the number of seeds that measured it. Another
+# run of the same code is outside once in 10,000 times; with fewer than ten seeds once in 1,000,
+# because the band would be uselessly wide otherwise. Student's t for n - 1 degrees of freedom at
+# 0.99995 or 0.9995, times sqrt(1 + 1/n); a test compares the factors with SciPy.
+DEVIATIONS_BY_SEEDS = {
+    5: 9.43, 6: 7.42, 7: 6.37, 8: 5.74, 9: 5.31, 10: 6.92, 12: 6.16, 15: 5.54, 20: 5.02, 30: 4.58
+}  # fmt: skip
 MIN_SEEDS = 5
-# Another machine's processor rounds otherwise: float32 has seven digits.
+# The smallest relative half-widths. float32 has seven digits, and processors round differently;
+# peak memory depends on the machine, above all on its number of threads.
 ROUNDING = 1e-4
-# Peak memory depends on the machine, on how many threads it has above all.
-MEMORY = 0.25
+MEMORY_TOLERANCE = 0.25
 
 
-def measure_bands(runs):
-    """Return what several runs of a notebook say of its metrics.
+def measure_bands(runs: list[NotebookRun]) -> tuple[dict[str, Any], dict[str, dict]]:
+    """Return the exact values and the bands of the metrics of runs that differ in their seed.
 
-    Parameters
-    ----------
-    runs : list of NotebookRun
-        Of one assignment and setting, with different seeds.
-
-    Returns
-    -------
-    exact : dict
-        What is the same in each, by metric.
-    bands : dict
-        Mean, standard deviation and reach of what scatters, by metric.
-
-    Raises
-    ------
-    CourseError
-        If there are too few seeds, or what must not scatter does.
+    Raises CourseError if there are too few seeds, or a count differs between them.
     """
     if len(runs) < MIN_SEEDS:
         raise CourseError(
-            f"bands need at least {MIN_SEEDS} seeds, {runs[0].assignment} has {len(runs)}: give"
+            f"bands need at least {MIN_SEEDS} seeds, but {runs[0].assignment} has {len(runs)}: give"
             f" --seeds {MIN_SEEDS} or more."
         )
-    exact, bands = {}, {}
-    recorded = [with_time_ratios(run.metrics) for run in runs]
-    for name in dict.fromkeys(name for metrics in recorded for name in metrics):
-        values = [metrics.get(name) for metrics in recorded]
-        first = values[0]
+    exact: dict[str, Any] = {}
+    bands: dict[str, dict] = {}
+    runs = [with_time_ratios(run) for run in runs]
+    for name in dict.fromkeys(name for run in runs for name in run.metrics):
+        values = [run.metrics.get(name) for run in runs]
         if any(reason_not_compared(name, run, {}) for run in runs):
             continue
-        if kind(name, first) == "structural":
-            if any(value != first for value in values):
+        if runs[0].kind_of(name) == COUNT:
+            if any(value != values[0] for value in values):
                 raise CourseError(
-                    f"{name} of {runs[0].assignment} is a whole number and differs between seeds"
-                    f" ({', '.join(sorted({text(value) for value in values}))}): record what is"
-                    " measured as a fraction."
+                    f"{name} of {runs[0].assignment} is a count, but differs between seeds"
+                    f" ({', '.join(sorted({text(value) for value in values}))}): record a"
+                    " measurement as a floating-point number."
                 )
-            exact[name] = first
+            exact[name] = values[0]
         else:
             bands[name] = _band(name, values, runs)
     return exact, bands
 
 
-def _band(name, values, runs):
-    lists = isinstance(values[0], list)
-    rows = [value if lists else [value] for value in values]
+def _band(name: str, values: list[Any], runs: list[NotebookRun]) -> dict[str, Any]:
+    """Return the mean, standard deviation and half-width of a metric; for a list, one per item."""
+    is_list = isinstance(values[0], list)
+    rows = [value if is_list else [value] for value in values]
     if len({len(row) for row in rows}) > 1 or any(each is None for row in rows for each in row):
         raise CourseError(
-            f"{name} of {runs[0].assignment} is not a number, or not as many, with each seed: no"
-            " band can be measured."
+            f"{name} of {runs[0].assignment} has no band: with some seeds it is not a finite number"
+            " or its length differs. Correct what the notebook records."
         )
     columns = list(zip(*rows, strict=True))
     means = [statistics.mean(column) for column in columns]
     stds = [statistics.stdev(column) for column in columns]
-    if "accurac" in name:
-        count = _pictures([value for row in rows for value in row])
-        least = [_scatter_of_counting(mean, count) for mean in means]
+    kind = runs[0].kind_of(name)
+    if kind == ACCURACY:
+        images = _image_count([value for row in rows for value in row])
+        least = [_binomial_deviation(mean, images) for mean in means]
         stds = [max(pair) for pair in zip(stds, least, strict=True)]
-    relative = MEMORY if name == "peak_memory_mb" else ROUNDING
-    reaches = [
-        max(deviations_per_band(len(runs)) * std, relative * abs(mean), ROUNDING)
+    tolerance = MEMORY_TOLERANCE if kind == MEMORY else ROUNDING
+    half_widths = [
+        max(deviations_per_band(len(runs)) * std, tolerance * abs(mean), ROUNDING)
         for mean, std in zip(means, stds, strict=True)
     ]
-    band = {"mean": means, "std": stds, "plus_minus": reaches}
-    rounded = {key: [_rounded(each) for each in numbers] for key, numbers in band.items()}
-    return rounded if lists else {key: numbers[0] for key, numbers in rounded.items()}
+    band = {"mean": means, "std": stds, "plus_minus": half_widths}
+    rounded = {key: [_rounded(each) for each in column] for key, column in band.items()}
+    return rounded if is_list else {key: column[0] for key, column in rounded.items()}
 
 
-def _pictures(accuracies):
-    """Return on how many pictures accuracies may have been counted: the least number that fits."""
+def _image_count(accuracies: list[float]) -> int:
+    """Return the smallest number of images that all the accuracies can be fractions of."""
     for count in range(1, 10_000):
         if all(abs(each * count - round(each * count)) < 1e-3 for each in accuracies):
             return count
     return 10_000
 
 
-def _scatter_of_counting(accuracy, count):
-    """Return the standard deviation of an accuracy that is counted on so many other pictures.
+def _binomial_deviation(accuracy: float, images: int) -> float:
+    """Return the standard deviation of an accuracy due to the choice of the images.
 
-    That of a binomial distribution. Five seeds may by chance all come to the same accuracy; that is
-    no reason to believe that the next one will. (The rule of succession keeps it above 0 where all
-    pictures are right, or none.)
+    Five seeds can reach the same accuracy by chance, which does not mean that the next one will.
+    The rule of succession keeps the deviation above 0 for an accuracy of 0 or 1.
     """
-    share = (accuracy * count + 1) / (count + 2)
-    return math.sqrt(share * (1 - share) / count)
+    fraction = (accuracy * images + 1) / (images + 2)
+    return math.sqrt(fraction * (1 - fraction) / images)
 
 
-def deviations_per_band(seeds):
-    """Return how many standard deviations a band reaches that so many seeds measured."""
+def deviations_per_band(seeds: int) -> float:
+    """Return the half-width, in standard deviations, of a band from a number of seeds."""
     return DEVIATIONS_BY_SEEDS[max(count for count in DEVIATIONS_BY_SEEDS if count <= seeds)]
 
 
-def _rounded(number):
-    """Return a number with six digits, which is more than any band needs."""
-    return float(f"{number:.6g}")
+def _rounded(value: float) -> float:
+    """Return a value with six significant digits."""
+    return float(f"{value:.6g}")
 
 
-def band_changes(before, after):
-    """Return what differs between two tables, a line each."""
+def band_changes(before: dict[str, Any], after: dict[str, Any], run: NotebookRun) -> list[str]:
+    """Return the differences between two tables of bands, one line each.
+
+    The run supplies the kinds of the metrics. Every band that widens is listed.
+    """
     lines = []
+    run = with_time_ratios(run)
     old, new = ({**each.get("exact", {}), **each.get("bands", {})} for each in (before, after))
     for name in dict.fromkeys([*old, *new]):
         if name not in new:
-            lines.append(f"{name}: gone, it is no longer recorded")
+            lines.append(f"{name}: removed, it is no longer recorded")
         elif name not in old:
             lines.append(f"{name}: new")
         elif not isinstance(new[name], dict) or not isinstance(old[name], dict):
             if old[name] != new[name]:
                 lines.append(f"{name}: was {_shown(old[name])}, is {_shown(new[name])}")
         else:
-            lines += _change_of_band(name, old[name], new[name])
+            lines += _limit_changes(name, old[name], new[name], run.kind_of(name))
     return lines
 
 
-def _shown(value):
+def _shown(value: Any) -> str:
+    """Return an exact value as text; a band is only named as such."""
     return "a band" if isinstance(value, dict) else text(value)
 
 
-def _change_of_band(name, old, new):
-    (old_lows, old_highs), (lows, highs) = band_limits(name, old), band_limits(name, new)
+def _limit_changes(name: str, old: dict, new: dict, kind: str) -> list[str]:
+    """Return the changes in the limits of a band, one line per value."""
+    (old_lows, old_highs), (lows, highs) = band_limits(old, kind), band_limits(new, kind)
     if len(lows) != len(old_lows):
-        return [f"{name}: had {len(old_lows)} numbers, has {len(lows)}"]
+        return [f"{name}: had {len(old_lows)} values, has {len(lows)}"]
     lines = []
-    for place, four in enumerate(zip(old_lows, old_highs, lows, highs, strict=True)):
-        old_low, old_high, low, high = four
-        label = f"{name}[{place}]" if len(lows) > 1 else name
-        was, now = old_high - old_low, high - low
-        words = f"{old_low:.4g} to {old_high:.4g}, is {low:.4g} to {high:.4g}"
-        if now > was * (1 + ROUNDING):
-            lines.append(f"{label}: WIDER, was {words}")
-        elif now < was * (1 - ROUNDING) or not math.isclose(low, old_low, rel_tol=ROUNDING):
-            lines.append(f"{label}: was {words}")
+    for index, limits in enumerate(zip(old_lows, old_highs, lows, highs, strict=True)):
+        old_low, old_high, low, high = limits
+        label = f"{name}[{index}]" if len(lows) > 1 else name
+        old_width, width = old_high - old_low, high - low
+        change = f"{old_low:.4g} to {old_high:.4g}, is {low:.4g} to {high:.4g}"
+        if width > old_width * (1 + ROUNDING):
+            lines.append(f"{label}: WIDER, was {change}")
+        elif width < old_width * (1 - ROUNDING) or not math.isclose(low, old_low, rel_tol=ROUNDING):
+            lines.append(f"{label}: was {change}")
     return lines

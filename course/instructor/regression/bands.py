@@ -1,133 +1,101 @@
-"""Bands: what a metric may be, as it was measured over several seeds.
+"""The bands file: the range of each metric, as measured with several seeds.
 
-One file, `tests/bands.toml`, has a table an assignment and setting, such as
-`[02-mnist.smoke]`: where and when its bands were measured, figures that never change (`exact`), and
-the bands. Two things in it a person writes and a measurement keeps: `lessons`, comparisons of
-metrics that must hold in each run, and `sources`, what the source documents say of a metric.
+`tests/bands.toml` has one table per assignment and setting, such as `[02-mnist.smoke]`: where and
+when its bands were measured (`measured`), values that never change (`exact`), and the `bands`. Two
+entries are written by a person and left alone by a measurement: `claims`, comparisons of metrics
+that must hold in every run, and `sources`, what the source documents say about a metric.
 """
 
-import json
 import re
 import statistics
 import tomllib
 from pathlib import Path
+from typing import Any
 
 from course.errors import CourseError
 from course.files import write_atomically
+from course.instructor.regression.band_measurement import (
+    band_changes,
+    deviations_per_band,
+    measure_bands,
+)
 from course.instructor.regression.claims import parse
+from course.instructor.regression.notebook_run import NotebookRun
 from course.instructor.regression.verdicts import (
     Verdict,
     band_limits,
-    judge_metric,
     judge_claim,
+    judge_metric,
     reason_not_compared,
     with_time_ratios,
 )
-from course.instructor.regression.band_measurement import band_changes, deviations_per_band, measure_bands
 
-BANDS_PATH = Path("tests", "regression", "bands.toml")
-HEAD = """\
-# What the solution notebooks measure, and how far that may scatter. `course run --update-bands`
-# writes this file; `lessons` and `sources` are written by a person, and kept; comments are not.
-# A band is mean - plus_minus to mean + plus_minus; plus_minus is k standard deviations (std), or
-# what rounding makes where that is more. Of a list, each number has its own.
-"""
+BANDS_PATH = Path("tests", "bands.toml")
+# A line that is directly followed by the header of a table.
+_BEFORE_HEADER = re.compile(r"^([^#\n].*\n)(?=\[)", re.MULTILINE)
 
 
 class Bands:
-    """The bands of a course directory.
+    """The bands of a course directory; a missing file has none."""
 
-    Parameters
-    ----------
-    path : Path
-        The file; one that is not there has no bands.
-
-    Raises
-    ------
-    CourseError
-        If the file cannot be read.
-    """
-
-    def __init__(self, path):
+    def __init__(self, path: Path) -> None:
+        """Read the file; raise CourseError if it is damaged or a claim in it is not valid."""
         self.path = Path(path)
         self._tables = self._read()
 
-    def _read(self):
+    def _read(self) -> dict[str, Any]:
+        """Return the tables of the file, by assignment and setting."""
         try:
             tables = tomllib.loads(self.path.read_text(encoding="utf-8"))
             for table in (each for settings in tables.values() for each in settings.values()):
-                for lesson in table.get("lessons", []):
-                    parse(lesson)
-                for name, band in table.get("bands", {}).items():
-                    band_limits(name, band)
+                for claim in table.get("claims", []):
+                    parse(claim)
+                for band in table.get("bands", {}).values():
+                    band_limits(band, kind="")
         except FileNotFoundError:
             return {}
         except (OSError, ValueError, KeyError, TypeError, AttributeError) as error:
             raise CourseError(
-                f"{self.path} cannot be read ({error}): put it right, or take it from git again."
+                f"{self.path} cannot be read ({error}): correct it, or restore it from git."
             ) from None
         return tables
 
-    def of(self, run):
-        """Return the table for a run's assignment and setting, {} where there is none."""
+    def of(self, run: NotebookRun) -> dict[str, Any]:
+        """Return the table for a run's assignment and setting, or {} if there is none."""
         return self._tables.get(run.assignment, {}).get(run.setting, {})
 
-    def judge(self, run):
-        """Compare a run with its bands.
-
-        Parameters
-        ----------
-        run : NotebookRun
-
-        Returns
-        -------
-        list of Verdict
-            One a number that was recorded or should have been, and one a lesson.
-        """
+    def judge(self, run: NotebookRun) -> list[Verdict]:
+        """Return the verdicts on a run: one per recorded or missing value, and one per claim."""
         table = self.of(run)
         bands = table.get("exact", {}) | table.get("bands", {})
-        metrics = with_time_ratios(run.metrics)
+        claims = [judge_claim(claim, run.metrics) for claim in table.get("claims", [])]
+        run = with_time_ratios(run)
         found = []
-        for name in dict.fromkeys([*metrics, *bands]):
-            why = reason_not_compared(name, run, table.get("measured", {}))
-            if why and name in metrics:
-                single = metrics[name] if isinstance(metrics[name], float) else None
-                found.append(Verdict(name, "not compared", single, reason=why))
-            elif not why:
-                found += judge_metric(name, metrics, bands.get(name))
+        for name in dict.fromkeys([*run.metrics, *bands]):
+            reason = reason_not_compared(name, run, table.get("measured", {}))
+            if reason and name in run.metrics:
+                value = run.metrics[name]
+                single = value if isinstance(value, float) else None
+                found.append(Verdict(name, "not compared", single, reason=reason))
+            elif not reason:
+                found += judge_metric(name, run, bands.get(name))
         if run.profile == "gpu" and run.device == "CPU":
-            reason = "the gpu profile ran without a GPU: course doctor gpu says what is missing"
+            reason = "the gpu profile ran without a GPU: run course doctor gpu to find the cause"
             found.append(Verdict("device", "outside", reason=reason))
         for name, history in run.curves.items():
             if any(value is None for values in history.values() for value in values):
-                reason = f"the learning curves of {name} hold what is no number"
+                reason = f"the learning curves of {name} contain a value that is not finite"
                 found.append(Verdict(f"curves of {name}", "not finite", reason=reason))
-        for lesson in table.get("lessons", []):
-            found.append(judge_claim(lesson, run.metrics))
-        return found
+        return found + claims
 
-    def update(self, runs, command):
-        """Measure the bands of an assignment and setting anew, and write the file.
+    def update(self, runs: list[NotebookRun], command: str) -> list[str]:
+        """Replace the bands of a setting by those of runs with one seed each, and write the file.
 
-        Parameters
-        ----------
-        runs : list of NotebookRun
-            With one seed each, all passed.
-        command : str
-            What measured them.
-
-        Returns
-        -------
-        list of str
-            What has changed, a line each; every band that has become wider is among them.
-
-        Raises
-        ------
-        CourseError
-            If there are fewer than five seeds, or what must not scatter does.
+        All runs must have passed; `command` is what started them. Returns the changes, one line
+        each; every band that widens is among them. Raises CourseError as `measure_bands` does.
         """
         first = runs[0]
-        # A person may have written a lesson while hours of measuring went by.
+        # A person can have edited the file during the hours of measuring.
         self._tables = self._read()
         before = self.of(first)
         exact, bands = measure_bands(runs)
@@ -143,49 +111,28 @@ class Bands:
             "versions": ", ".join(f"{name} {version}" for name, version in first.versions.items()),
             "command": command,
         }
-        table = {"measured": measured, "exact": exact, "bands": bands}
-        table |= {name: before[name] for name in ("lessons", "sources") if name in before}
-        self._tables.setdefault(first.assignment, {})[first.setting] = table
-        self._write()
-        return band_changes(before, table)
+        self._write(first, {"measured": measured, "exact": exact, "bands": bands})
+        self._tables = self._read()
+        return band_changes(before, self.of(first), first)
 
-    def _write(self):
-        lines = [HEAD]
-        for name in sorted(self._tables):
-            for setting in sorted(self._tables[name]):
-                lines += _table_lines(name, setting, self._tables[name][setting])
-        content = "\n".join(lines).rstrip() + "\n"
-        tomllib.loads(content)  # what could not be read again must not take the file's place
-        write_atomically(self.path, content)
+    def _write(self, run: NotebookRun, parts: dict[str, dict[str, Any]]) -> None:
+        """Write the parts of one setting's table; the rest of the file, comments too, is kept."""
+        import tomlkit
 
-
-def _table_lines(name, setting, table):
-    """Return a table as lines of TOML."""
-    head = f"{_key(name)}.{_key(setting)}"
-    lines = []
-    if "lessons" in table:
-        lessons = "".join(f"    {_toml(lesson)},\n" for lesson in table["lessons"])
-        lines += [f"[{head}]", f"lessons = [\n{lessons}]", ""]
-    for part in ("sources", "measured", "exact", "bands"):
-        if part in table:
-            rows = [f"{_key(key)} = {_toml(value)}" for key, value in table[part].items()]
-            lines += [f"[{head}.{part}]", *rows, ""]
-    return lines
-
-
-def _toml(value):
-    """Return a value as TOML has it."""
-    if isinstance(value, dict):
-        return (
-            "{ " + ", ".join(f"{_key(key)} = {_toml(each)}" for key, each in value.items()) + " }"
+        document = tomlkit.parse(
+            self.path.read_text(encoding="utf-8") if self.path.exists() else ""
         )
-    if isinstance(value, list):
-        return "[" + ", ".join(map(_toml, value)) + "]"
-    if isinstance(value, str):
-        return json.dumps(value, ensure_ascii=False)  # TOML's strings are those of JSON
-    return repr(value)
-
-
-def _key(name):
-    """Return a key as TOML has it: bare, or quoted."""
-    return name if re.fullmatch(r"[\w-]+", name, re.ASCII) else json.dumps(name, ensure_ascii=False)
+        section: Any = document
+        for name in (run.assignment, run.setting):
+            section = section.setdefault(name, tomlkit.table(is_super_table=True))
+        for part, values in parts.items():
+            table = section.setdefault(part, tomlkit.table())
+            for name in [name for name in table if name not in values]:
+                del table[name]
+            for name, value in values.items():
+                table[name] = tomlkit.inline_table() if isinstance(value, dict) else value
+                if isinstance(value, dict):
+                    table[name].update(value)
+        content = _BEFORE_HEADER.sub(r"\1\n", tomlkit.dumps(document))
+        tomllib.loads(content)  # an unreadable file must not replace the old one
+        write_atomically(self.path, content)

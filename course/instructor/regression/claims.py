@@ -1,82 +1,83 @@
-"""Lessons as comparisons of metrics: `test_accuracy > linear_accuracy + 0.02`."""
+"""Claims: comparisons of metrics that must hold, as `test_accuracy > linear_accuracy + 0.02`."""
 
 import ast
 import contextlib
 import operator
+from typing import Any
 
 from course.errors import CourseError
 from course.instructor.python_parser import parse_python
 
-COMPARE = {ast.Gt: operator.gt, ast.GtE: operator.ge, ast.Lt: operator.lt, ast.LtE: operator.le}
-COMPUTE = {ast.Add: operator.add, ast.Sub: operator.sub, ast.Mult: operator.mul}
+COMPARISONS: dict[type, Any] = {
+    ast.Gt: operator.gt,
+    ast.GtE: operator.ge,
+    ast.Lt: operator.lt,
+    ast.LtE: operator.le,
+}
+ARITHMETIC: dict[type, Any] = {
+    ast.Add: operator.add,
+    ast.Sub: operator.sub,
+    ast.Mult: operator.mul,
+}
 
 
-def holds(lesson, metrics):
-    """Return whether a lesson holds in a run.
+def holds(claim: str, metrics: dict[str, Any]) -> bool:
+    """Return True if a claim holds for the metrics of a run.
 
-    Parameters
-    ----------
-    lesson : str
-        Names of metrics, places of lists as in `accuracies[2]`, numbers, `+`, `-`, `*`, and the
-        mean of a list as `mean(accuracies)`, compared by `<`, `<=`, `>` or `>=`, also in a chain.
-    metrics : dict
-        What the run recorded.
-
-    Raises
-    ------
-    CourseError
-        If it is no such comparison.
-    KeyError, IndexError
-        If a metric or a place of it is not there.
+    Raises CourseError as `parse` does, and KeyError or IndexError if a metric or list item that
+    the claim names is missing.
     """
-    comparison = parse(lesson)
-    sides = [_value(side, metrics, lesson) for side in (comparison.left, *comparison.comparators)]
+    comparison = parse(claim)
+    sides = [_value(side, metrics, claim) for side in (comparison.left, *comparison.comparators)]
     for left, sign, right in zip(sides, comparison.ops, sides[1:], strict=False):
-        if not COMPARE[type(sign)](left, right):
+        if not COMPARISONS[type(sign)](left, right):
             return False
     return True
 
 
-def parse(lesson):
-    """Return a lesson's comparison as Python's syntax tree.
+def parse(claim: str) -> ast.Compare:
+    """Return the syntax tree of a claim; raise CourseError if it is not a comparison of metrics.
 
-    Raises
-    ------
-    CourseError
-        If it is none.
+    A side is made of numbers, names of metrics, list items as in `accuracies[2]`, the mean of a
+    list as in `mean(accuracies)`, and `+`, `-` and `*`. The sides are compared by `<`, `<=`, `>` or
+    `>=`, also in a chain.
     """
     try:
-        comparison = parse_python(lesson, "eval").body
+        comparison = parse_python(claim, "eval").body
     except (SyntaxError, TypeError):
         comparison = None
     signs = getattr(comparison, "ops", [])
-    if not isinstance(comparison, ast.Compare) or not all(type(sign) in COMPARE for sign in signs):
-        raise _not_understood(lesson)
+    if not isinstance(comparison, ast.Compare) or any(
+        type(sign) not in COMPARISONS for sign in signs
+    ):
+        raise _not_a_comparison(claim)
     for side in (comparison.left, *comparison.comparators):
-        # Whether it can be read shows without any metric: the first name is not there then.
+        # Without metrics, a valid side ends with a KeyError at its first name.
         with contextlib.suppress(KeyError):
-            _value(side, {}, lesson)
+            _value(side, {}, claim)
     return comparison
 
 
-def _value(node, metrics, lesson):
+def _value(node: ast.expr, metrics: dict[str, Any], claim: str) -> Any:
+    """Return the value of one side of a claim."""
     match node:
         case ast.Constant(value=int() | float() as number):
             return number
         case ast.Name(id=name):
             return metrics[name]
-        case ast.Subscript(value=ast.Name(id=name), slice=ast.Constant(value=int() as place)):
-            return metrics[name][place]
+        case ast.Subscript(value=ast.Name(id=name), slice=ast.Constant(value=int() as index)):
+            return metrics[name][index]
         case ast.Call(func=ast.Name(id="mean"), args=[ast.Name(id=name)], keywords=[]):
             return sum(metrics[name]) / len(metrics[name])
-        case ast.BinOp(left=left, op=sign, right=right) if type(sign) in COMPUTE:
-            sides = _value(left, metrics, lesson), _value(right, metrics, lesson)
-            return COMPUTE[type(sign)](*sides)
-    raise _not_understood(lesson)
+        case ast.BinOp(left=left, op=sign, right=right) if type(sign) in ARITHMETIC:
+            sides = _value(left, metrics, claim), _value(right, metrics, claim)
+            return ARITHMETIC[type(sign)](*sides)
+    raise _not_a_comparison(claim)
 
 
-def _not_understood(lesson):
+def _not_a_comparison(claim: str) -> CourseError:
+    """Return the error for a claim that cannot be parsed."""
     return CourseError(
-        f"the lesson {lesson!r} in bands.toml is no comparison of metrics: write it as"
+        f"the claim {claim!r} in bands.toml is not a comparison of metrics: write it like"
         " test_accuracy > linear_accuracy."
     )

@@ -1,4 +1,4 @@
-"""GPUs, of which a run has one to itself."""
+"""Reservation of GPUs: each run has one to itself, unless sharing is requested."""
 
 import contextlib
 import fcntl
@@ -7,7 +7,9 @@ import shutil
 import subprocess
 import tempfile
 import time
+from collections.abc import Iterator
 from pathlib import Path
+from typing import BinaryIO
 
 from course.instructor.sandbox import forkserver_client
 from course.instructor.sandbox.kernel_client import KernelEnded
@@ -15,11 +17,8 @@ from course.instructor.sandbox.kernel_client import KernelEnded
 WAIT_SECONDS = 0.5
 
 
-def visible_gpus():
-    """Return the numbers of the GPUs that may be used here, as texts.
-
-    CUDA_VISIBLE_DEVICES decides where it is set, else nvidia-smi is asked.
-    """
+def visible_gpus() -> list[str]:
+    """Return the numbers of the usable GPUs, from CUDA_VISIBLE_DEVICES if set, else nvidia-smi."""
     chosen = os.environ.get("CUDA_VISIBLE_DEVICES")
     if chosen is not None:
         return [name.strip() for name in chosen.split(",") if name.strip() not in ("", "-1")]
@@ -31,21 +30,12 @@ def visible_gpus():
 
 
 @contextlib.contextmanager
-def reserve_gpu(share=1):
-    """Take a GPU, as soon as one is free on this machine.
+def reserve_gpu(runs_per_gpu: int = 1) -> Iterator[dict[str, str]]:
+    """Wait for a free GPU on this machine, lock it, and yield the run's environment variables.
 
-    It is a lock on a file, so that two commands, or two workers of a cluster, do not share one
-    either; the lock of a process that was killed is free.
-
-    Parameters
-    ----------
-    share : int
-        How many runs may have the same GPU.
-
-    Yields
-    ------
-    dict of str
-        What the run's environment has to say of it; empty where there is no GPU.
+    Without a GPU they are empty. The lock is on a file, so two commands or two Dask workers do not
+    share a GPU either; the lock of a killed process is free. Raises KernelEnded if the command is
+    stopped while it waits.
     """
     numbers = visible_gpus()
     if not numbers:
@@ -53,45 +43,49 @@ def reserve_gpu(share=1):
         return
     while not forkserver_client.is_stopped():
         for number in numbers:
-            for place in range(share):
-                with _lock(number, place if share > 1 else None) as ours:
-                    if ours:
-                        yield _environment(number, share)
+            for slot in range(runs_per_gpu):
+                with _lock(number, slot if runs_per_gpu > 1 else None) as locked:
+                    if locked:
+                        yield _environment(number, runs_per_gpu)
                         return
         time.sleep(WAIT_SECONDS)
-    raise KernelEnded("this was stopped")
+    raise KernelEnded("the command was stopped")
 
 
 @contextlib.contextmanager
-def _lock(number, place):
-    """Lock a GPU for one run alone, or a place on it for one of several; yields whether it could.
+def _lock(number: str, slot: int | None) -> Iterator[bool]:
+    """Try to lock a whole GPU, or one slot of a shared one, and yield True if that succeeded.
 
-    Whoever shares a GPU locks the whole of it against those who want it for themselves.
+    A slot takes a shared lock on the GPU, which keeps out runs that want all of it.
     """
     with contextlib.ExitStack() as stack:
         try:
-            whole = stack.enter_context(_open(f"{number}"))
-            fcntl.flock(whole, (fcntl.LOCK_EX if place is None else fcntl.LOCK_SH) | fcntl.LOCK_NB)
-            if place is not None:
-                part = stack.enter_context(_open(f"{number}-{place}"))
-                fcntl.flock(part, fcntl.LOCK_EX | fcntl.LOCK_NB)
+            gpu_file = stack.enter_context(_open(number))
+            fcntl.flock(
+                gpu_file, (fcntl.LOCK_EX if slot is None else fcntl.LOCK_SH) | fcntl.LOCK_NB
+            )
+            if slot is not None:
+                slot_file = stack.enter_context(_open(f"{number}-{slot}"))
+                fcntl.flock(slot_file, fcntl.LOCK_EX | fcntl.LOCK_NB)
         except BlockingIOError:
-            ours = False
+            locked = False
         else:
-            ours = True
-        yield ours
+            locked = True
+        yield locked
 
 
-def _open(name):
+def _open(name: str) -> BinaryIO:
+    """Open a lock file for reading, which is enough for a lock, even on another user's file."""
     path = Path(tempfile.gettempdir(), f"cnn-course-gpu-{name}.lock")
     with contextlib.suppress(OSError):
         path.touch(0o666)
-    return path.open("rb")  # enough for a lock, also of a file that is another user's
+    return path.open("rb")
 
 
-def _environment(number, share):
-    chosen = {"CUDA_VISIBLE_DEVICES": number}
-    if share > 1:
-        # Each library would take the whole memory at its start.
-        chosen |= {"TF_FORCE_GPU_ALLOW_GROWTH": "true", "XLA_PYTHON_CLIENT_PREALLOCATE": "false"}
-    return chosen
+def _environment(number: str, runs_per_gpu: int) -> dict[str, str]:
+    """Return the environment variables for a run on a GPU."""
+    variables = {"CUDA_VISIBLE_DEVICES": number}
+    if runs_per_gpu > 1:
+        # By default, each library reserves all GPU memory when it starts.
+        variables |= {"TF_FORCE_GPU_ALLOW_GROWTH": "true", "XLA_PYTHON_CLIENT_PREALLOCATE": "false"}
+    return variables

@@ -1,73 +1,66 @@
-"""The kernels that papermill gets: warm ones, or ordinary ones."""
+"""Kernel managers for papermill: forked kernels, or ordinary ones where forking is impossible."""
 
 import contextlib
 from pathlib import Path
+from typing import Any
 
 from jupyter_client.manager import AsyncKernelManager
 
 from course.instructor.sandbox import bubblewrap
 from course.instructor.sandbox.jupyter import ForkserverKernelManager
 
-_ordinary = set()  # the managers of ordinary kernels that live
+_ordinary_managers: set[Any] = set()  # those with a running kernel
 
 
-def kernel_manager_class(environment):
-    """Return the class of the kernel manager of one run.
+def kernel_manager_class(environment: dict[str, str]) -> Any:
+    """Return a new class of kernel managers, whose kernels have the environment variables.
 
-    Parameters
-    ----------
-    environment : dict
-        The kernel's environment variables.
-
-    Returns
-    -------
-    type
-        An instance starts one kernel. Afterwards the class has `peak_megabytes` and `ended`, the
-        most memory and why it ended by itself, each None where that is not known. Memory is told of
-        warm kernels only: an ordinary one has other things imported, and cannot be compared.
+    After its one kernel has ended, the class attributes `peak_megabytes` and `ended` are the peak
+    memory and the reason if the kernel ended by itself; each is None if unknown. The memory of an
+    ordinary kernel stays unknown: it has imported other modules, so it is not comparable.
     """
-    # torch looks for GPUs when it is imported; what is forked afterwards cannot use them.
-    warm = bubblewrap.is_linux() and environment.get("KERAS_BACKEND") != "torch"
-    base = ForkserverKernelManager if warm else AsyncKernelManager
+    # torch looks for GPUs when it is imported; a process forked afterwards cannot use them.
+    forked = bubblewrap.is_linux() and environment.get("KERAS_BACKEND") != "torch"
+    base: Any = ForkserverKernelManager if forked else AsyncKernelManager
 
     class Manager(base):
-        peak_megabytes = None
-        ended = None
+        peak_megabytes: float | None = None
+        ended: str | None = None
 
-        def __init__(self, **options):
+        def __init__(self, **options: Any) -> None:
             super().__init__(**options)
-            # ipykernel warns in the terminal, once a run, where its messages are not encrypted.
+            # Without this, ipykernel warns once per run that its messages are not encrypted.
             self.transport_encryption = "auto"
 
-        def start_kernel(self, **options):
-            if not warm:
-                _ordinary.add(self)
+        def start_kernel(self, **options: Any) -> Any:
+            if not forked:
+                _ordinary_managers.add(self)
             return super().start_kernel(**options | {"env": dict(environment)})
 
-        async def shutdown_kernel(self, *arguments, **options):
-            if warm:
+        async def shutdown_kernel(self, *arguments: Any, **options: Any) -> None:
+            if forked:
                 Manager.peak_megabytes = _peak_megabytes(self.provisioner.pid)
             await super().shutdown_kernel(*arguments, **options)
 
-        async def cleanup_resources(self, *arguments, **options):
-            # Also of a kernel that has died, which is not shut down any more.
+        async def cleanup_resources(self, *arguments: Any, **options: Any) -> None:
+            # Called for a kernel that has died too, unlike `shutdown_kernel`.
             Manager.ended = Manager.ended or getattr(self.provisioner, "ended", None)
-            _ordinary.discard(self)
+            _ordinary_managers.discard(self)
             await super().cleanup_resources(*arguments, **options)
 
     return Manager
 
 
-def kill_ordinary_kernels():
-    """End every ordinary kernel; those that are forked end with their forkserver."""
-    for manager in list(_ordinary):
+def kill_ordinary_kernels() -> None:
+    """Kill every ordinary kernel; forked ones end with their forkserver."""
+    for manager in list(_ordinary_managers):
         process = getattr(manager.provisioner, "process", None)
         if process:
             process.kill()
 
 
-def _peak_megabytes(process):
-    """Return the most memory that a process has had, imports included, or None."""
+def _peak_megabytes(process: int) -> float | None:
+    """Return the peak memory of a process, imports included, or None if it cannot be read."""
     with contextlib.suppress(OSError):
         for line in Path(f"/proc/{process}/status").read_text(encoding="utf-8").splitlines():
             if line.startswith("VmHWM:"):

@@ -1,4 +1,4 @@
-"""Under which circumstances something is measured: versions, machine, data."""
+"""The circumstances of a measurement: package versions, machine and data files."""
 
 import hashlib
 import importlib.metadata
@@ -13,8 +13,8 @@ DATA_FILES = ("*.npz", "*.h5", "*.zip")
 
 
 @lru_cache
-def package_versions(backend):
-    """Return the versions that a measurement depends on, by name."""
+def package_versions(backend: str) -> dict[str, str]:
+    """Return the versions of Python, Keras and the backend."""
     found = {"Python": platform.python_version()}
     for name in ("keras", backend):
         for package in (name, f"{name}-cpu"):
@@ -27,8 +27,8 @@ def package_versions(backend):
 
 
 @lru_cache
-def machine_description():
-    """Return what seconds and roundings depend on: processor and cores."""
+def machine_description() -> str:
+    """Return the processor and its number of cores, which timings and rounding depend on."""
     model = platform.processor() or platform.machine()
     info = Path("/proc/cpuinfo")
     if info.is_file():
@@ -40,8 +40,8 @@ def machine_description():
 
 
 @lru_cache
-def data_file_digests():
-    """Return which data files there are, each with a digest: copies of a data set differ."""
+def data_file_digests() -> str:
+    """Return the names and digests of the data files: copies of a data set can differ."""
     folder = Path(datasets.data_directory())
     found = []
     for path in sorted(path for pattern in DATA_FILES for path in folder.glob(pattern)):

@@ -1,57 +1,53 @@
-"""What has changed since the last report."""
+"""The changes since the previous report."""
 
 import json
 import math
 from pathlib import Path
+from typing import Any
 
 from course.files import write_atomically
-from course.metrics import kind, text
+from course.instructor.regression.checked_run import CheckedRun
+from course.instructor.regression.notebook_run import MEMORY, NotebookRun
+from course.metrics import RATE, SECONDS, text
 
 
-def changes_since_last_report(path, checked):
-    """Return what has changed since the last report that said something else, and keep this one.
+def changes_since_last_report(path: Path, checked_runs: list[CheckedRun]) -> list[str] | None:
+    """Save the state of this report in a file and return the changes; None for the first report.
 
-    A report that is written twice from the same runs says the same twice.
-
-    Parameters
-    ----------
-    path : Path
-        Where the states of this and of the last report are kept.
-    checked : list of Checked
-
-    Returns
-    -------
-    list of str or None
-        A line each; None where there was no report before.
+    They are the changes since the last report with another state, so that a report of the same
+    runs is the same when it is written twice.
     """
-    now = {_name(each.run): _state(each) for each in checked}
+    now = {_title(each.run): _state(each) for each in checked_runs}
     try:
         stored = json.loads(Path(path).read_text(encoding="utf-8"))
         before = stored["before"] if stored["now"] == now else stored["now"]
     except (OSError, ValueError, KeyError):
         before = None
     write_atomically(Path(path), json.dumps({"now": now, "before": before}, indent=1))
-    return None if before is None else _changes(before, now)
-
-
-def _name(run):
-    return f"{run.assignment}, {run.setting}, seed {run.seed}, {run.backend}"
-
-
-def _state(each):
-    return {"problems": each.problems, "metrics": each.run.metrics}
-
-
-def _changes(before, now):
-    lines = [f"{name}: was not run then" for name in now if name not in before]
-    lines += [f"{name}: was run then, and not now" for name in before if name not in now]
-    for name in now:
-        if name in before:
-            lines += [f"{name}: {line}" for line in _of_run(before[name], now[name])]
+    if before is None:
+        return None
+    lines = [f"{title}: was not run before" for title in now if title not in before]
+    lines += [f"{title}: was run before, but not now" for title in before if title not in now]
+    for each in checked_runs:
+        title = _title(each.run)
+        if title in before:
+            changes = _changes(before[title], now[title], each.run)
+            lines += [f"{title}: {change}" for change in changes]
     return lines
 
 
-def _of_run(before, now):
+def _title(run: NotebookRun) -> str:
+    """Return the text that identifies a run."""
+    return f"{run.assignment}, {run.setting}, seed {run.seed}, {run.backend}"
+
+
+def _state(checked: CheckedRun) -> dict[str, Any]:
+    """Return the state of a run as JSON can hold it."""
+    return {"problems": checked.problems, "metrics": checked.run.metrics}
+
+
+def _changes(before: dict[str, Any], now: dict[str, Any], run: NotebookRun) -> list[str]:
+    """Return the changes between two states of a run."""
     lines = []
     for problem in now["problems"]:
         if problem not in before["problems"]:
@@ -60,20 +56,21 @@ def _of_run(before, now):
         lines.append("passes again")
     old, new = before["metrics"], now["metrics"]
     for name in dict.fromkeys([*old, *new]):
+        kind = run.kind_of(name)
         if name not in new:
             lines.append(f"{name} is no longer recorded")
         elif name not in old:
             lines.append(f"{name} = {text(new[name])} is new")
-        elif kind(name, new[name]) != "timing" and not _alike(old[name], new[name], name):
+        elif kind not in (SECONDS, RATE) and not _is_close(old[name], new[name], kind):
             lines.append(f"{name} was {text(old[name])}, is {text(new[name])}")
     return lines
 
 
-def _alike(old, new, name):
-    """Return whether two values are the same, but for rounding; memory is never quite."""
+def _is_close(old: Any, new: Any, kind: str) -> bool:
+    """Return True if two values are the same up to rounding; peak memory may vary by 5 %."""
     if isinstance(old, list) and isinstance(new, list) and len(old) == len(new):
-        return all(_alike(*pair, name) for pair in zip(old, new, strict=True))
+        return all(_is_close(*pair, kind) for pair in zip(old, new, strict=True))
     if isinstance(old, float) and isinstance(new, float):
-        tolerance = 0.05 if name == "peak_memory_mb" else 1e-4
+        tolerance = 0.05 if kind == MEMORY else 1e-4
         return math.isclose(old, new, rel_tol=tolerance, abs_tol=1e-6)
     return old == new

@@ -1,4 +1,4 @@
-"""Runs that are kept, each in a folder of its own: the executed notebook and metrics.json."""
+"""Saved runs, each in its own folder: the executed notebook and metrics.json."""
 
 import json
 from dataclasses import asdict, fields
@@ -8,14 +8,14 @@ from course.files import write_atomically
 from course.instructor.regression.notebook_run import NotebookRun
 
 
-def save(folder, run, executed):
-    """Keep a finished run: the executed notebook, and metrics.json, which comes last."""
+def save(folder: Path, run: NotebookRun, executed: str) -> None:
+    """Save a finished run: write the executed notebook, then metrics.json."""
     write_atomically(Path(run.notebook), executed)
     write_atomically(folder / "metrics.json", json.dumps(asdict(run), indent=2) + "\n")
 
 
-def load(folder):
-    """Return the run that is kept in a folder, or None."""
+def load(folder: str | Path) -> NotebookRun | None:
+    """Return the run saved in a folder, or None if there is none or it is damaged."""
     try:
         content = json.loads(Path(folder, "metrics.json").read_text(encoding="utf-8"))
         known = {each.name for each in fields(NotebookRun)}
@@ -24,9 +24,9 @@ def load(folder):
         return None
 
 
-def load_all(output_root):
-    """Return the runs that are kept below a directory, the newest last."""
+def load_all(runs_folder: Path) -> list[NotebookRun]:
+    """Return the runs saved below `build/runs`, oldest first."""
     files = sorted(
-        Path(output_root).glob("*/*/metrics.json"), key=lambda path: path.stat().st_mtime
+        Path(runs_folder).glob("*/*/metrics.json"), key=lambda path: path.stat().st_mtime
     )
     return [run for path in files if (run := load(path.parent))]

@@ -1,39 +1,34 @@
-"""One notebook run with several seeds: what each metric is on average, and how far it scatters."""
+"""The mean and standard deviation of each metric over several seeds, as lines of text."""
 
 import statistics
 
+from course.instructor.regression.notebook_run import NotebookRun
 from course.metrics import text
 
 
-def variation_lines(runs):
-    """Return what several runs of a notebook measured, a line each.
+def variation_lines(runs: list[NotebookRun]) -> list[str]:
+    """Return one line per metric of at least two runs that differ only in their seed.
 
-    Parameters
-    ----------
-    runs : list of NotebookRun
-        Of one assignment and profile, two at least, with different seeds.
-
-    Returns
-    -------
-    list of str
-        "NAME = MEAN ± STANDARD DEVIATION", the latter with n - 1; of a list an entry each. What is
-        the same in all runs has no deviation. A metric that one of them has not is named.
+    A line is "NAME = MEAN ± STANDARD DEVIATION" (with n - 1), with one such entry per list item.
+    A value that is the same in all runs has no deviation. A metric that is missing from a run, or
+    has another length there, is reported.
     """
     names = dict.fromkeys(name for run in runs for name in run.metrics)
     lines = []
     for name in names:
         values = [run.metrics.get(name) for run in runs]
         lists = [value if isinstance(value, list) else [value] for value in values]
-        if any(not isinstance(each, int | float) for numbers in lists for each in numbers):
-            lines.append(f"{name}: no number with each seed")
+        if any(not isinstance(each, int | float) for entries in lists for each in entries):
+            lines.append(f"{name}: not a number with every seed")
         elif len(set(map(len, lists))) > 1:
-            lines.append(f"{name}: not as many numbers with each seed")
+            lines.append(f"{name}: the number of values differs between seeds")
         else:
             lines.append(f"{name} = " + ", ".join(map(_entry, zip(*lists, strict=True))))
     return lines
 
 
-def _entry(values):
+def _entry(values: tuple[float, ...]) -> str:
+    """Return the mean and standard deviation of one value over the seeds."""
     if len(set(values)) == 1:
         return text(values[0])
     return f"{statistics.mean(values):.4g} ± {statistics.stdev(values):.2g}"

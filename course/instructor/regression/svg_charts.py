@@ -1,78 +1,66 @@
-"""Small drawings for the report, as SVG: a value in its band, and learning curves."""
+"""SVG charts for the report: values in their band, and learning curves."""
 
 from html import escape
 
-# Okabe and Ito's colours, which also colour-blind people tell apart.
+from course.instructor.regression.notebook_run import NotebookRun
+from course.instructor.regression.verdicts import Verdict
+
+# From the palette by Okabe and Ito, which people with color blindness can tell apart.
 COLORS = {"tensorflow": "#0072B2", "jax": "#D55E00", "torch": "#009E73"}
-BAND, OUTSIDE = "#d9e6ef", "#a33b00"
-WIDTH, HEIGHT = 240, 22
-CHART_WIDTH, CHART_HEIGHT, LEFT, BOTTOM = 260, 150, 36, 18
+OTHER_COLOR, BAND_COLOR, OUTSIDE_COLOR = "#444", "#d9e6ef", "#a33b00"
+BAND_WIDTH, BAND_HEIGHT = 240, 22
+CURVE_WIDTH, CURVE_HEIGHT, LEFT_MARGIN, BOTTOM_MARGIN = 260, 150, 36, 18
 
 
-def band_chart(verdicts, runs):
-    """Draw the values of a figure in its band, with the mean that the band was measured with.
+def band_chart(verdicts: list[Verdict], runs: list[NotebookRun]) -> str:
+    """Return a chart of a metric's values, one per run, with their band and its mean.
 
-    Parameters
-    ----------
-    verdicts : list of Verdict
-        One a run; values outside the band are drawn as crosses.
-    runs : list of NotebookRun
-
-    Returns
-    -------
-    str
-        An SVG element.
+    A value outside the band is drawn as a cross, any other as a dot.
     """
-    low, high = next((each.low, each.high) for each in verdicts if each.low is not None)
+    low, high = next(
+        (each.low, each.high) for each in verdicts if each.low is not None and each.high is not None
+    )
     values = [each.value for each in verdicts if each.value is not None]
     left, right = min([low, *values]), max([high, *values])
     margin = (right - left or 1) * 0.06
     left, right = left - margin, right + margin
 
-    def x(value):
-        return WIDTH * (value - left) / (right - left)
+    def x(value: float) -> float:
+        return BAND_WIDTH * (value - left) / (right - left)
 
-    middle = HEIGHT / 2
+    middle = BAND_HEIGHT / 2
     parts = [
-        f'<line x1="0" y1="{middle}" x2="{WIDTH}" y2="{middle}" stroke="#ccc"/>',
+        f'<line x1="0" y1="{middle}" x2="{BAND_WIDTH}" y2="{middle}" stroke="#ccc"/>',
         f'<rect x="{x(low):.1f}" y="4" width="{max(1, x(high) - x(low)):.1f}"'
-        f' height="{HEIGHT - 8}" fill="{BAND}"/>',
+        f' height="{BAND_HEIGHT - 8}" fill="{BAND_COLOR}"/>',
     ]
-    means = [each.mean for each in verdicts if each.mean is not None]
-    for at in map(x, means[:1]):
-        line = f'<line x1="{at:.1f}" y1="4" x2="{at:.1f}" y2="{HEIGHT - 4}" stroke="#888">'
-        parts.append(f"{line}<title>mean {means[0]:.4g}</title></line>")
+    mean = next((each.mean for each in verdicts if each.mean is not None), None)
+    if mean is not None:
+        at = f"{x(mean):.1f}"
+        line = f'<line x1="{at}" y1="4" x2="{at}" y2="{BAND_HEIGHT - 4}" stroke="#888">'
+        parts.append(f"{line}<title>mean {mean:.4g}</title></line>")
     for verdict, run in zip(verdicts, runs, strict=True):
         if verdict.value is None:
             continue
-        at = x(verdict.value)
-        says = f"<title>seed {run.seed}, {run.backend}: {verdict.value:.4g}</title>"
+        center = x(verdict.value)
+        title = f"<title>seed {run.seed}, {run.backend}: {verdict.value:.4g}</title>"
         if verdict.failed:
-            path = f"M{at - 4:.1f},{middle - 4} l8,8 m0,-8 l-8,8"
-            parts.append(f'<path d="{path}" stroke="{OUTSIDE}" stroke-width="2.5">{says}</path>')
+            path = f"M{center - 4:.1f},{middle - 4} l8,8 m0,-8 l-8,8"
+            stroke = f'stroke="{OUTSIDE_COLOR}" stroke-width="2.5"'
+            parts.append(f'<path d="{path}" {stroke}>{title}</path>')
         else:
-            color = COLORS.get(run.backend, "#444")
+            color = COLORS.get(run.backend, OTHER_COLOR)
             parts.append(
-                f'<circle cx="{at:.1f}" cy="{middle}" r="3.5" fill="{color}">{says}</circle>'
+                f'<circle cx="{center:.1f}" cy="{middle}" r="3.5" fill="{color}">{title}</circle>'
             )
-    words = f"{len(values)} values, band {low:.4g} to {high:.4g}"
-    return _svg(WIDTH, HEIGHT, parts, words)
+    description = f"{len(values)} values, band {low:.4g} to {high:.4g}"
+    return _svg(BAND_WIDTH, BAND_HEIGHT, parts, description)
 
 
-def learning_curve_chart(histories):
-    """Draw the learning curves of one training in several runs.
+def learning_curve_chart(histories: list[tuple[NotebookRun, dict[str, list]]]) -> str:
+    """Return a chart of the accuracy, or else the loss, of one training run in several runs.
 
-    Accuracy where there is one, else loss; training solid, validation dashed.
-
-    Parameters
-    ----------
-    histories : list of (NotebookRun, dict)
-        A history is a dict of one list a quantity, with a number an epoch.
-
-    Returns
-    -------
-    str
-        An SVG element.
+    Training curves are solid, validation curves dashed.
     """
     quantity = "accuracy" if any("accuracy" in history for _, history in histories) else "loss"
     lines = [
@@ -82,43 +70,43 @@ def learning_curve_chart(histories):
         if (values := [each for each in history.get(key, []) if each is not None])
     ]
     if not lines:
-        return _svg(CHART_WIDTH, CHART_HEIGHT, [], f"no {quantity}")
+        return _svg(CURVE_WIDTH, CURVE_HEIGHT, [], f"no {quantity}")
     top = max(max(values) for _, _, values in lines)
-    low = min(min(values) for _, _, values in lines)
-    bottom = low - 0.08 * (top - low or 1)
+    lowest = min(min(values) for _, _, values in lines)
+    bottom = lowest - 0.08 * (top - lowest or 1)
     epochs = max(len(values) for _, _, values in lines)
 
-    def place(epoch, value):
-        x = LEFT + (CHART_WIDTH - LEFT - 6) * (epoch - 1) / max(1, epochs - 1)
-        y = 6 + (CHART_HEIGHT - BOTTOM - 6) * (top - value) / (top - bottom or 1)
+    def point(epoch: int, value: float) -> str:
+        x = LEFT_MARGIN + (CURVE_WIDTH - LEFT_MARGIN - 6) * (epoch - 1) / max(1, epochs - 1)
+        y = 6 + (CURVE_HEIGHT - BOTTOM_MARGIN - 6) * (top - value) / (top - bottom or 1)
         return f"{x:.1f},{y:.1f}"
 
-    floor = CHART_HEIGHT - BOTTOM
+    axis, right, labels = CURVE_HEIGHT - BOTTOM_MARGIN, CURVE_WIDTH - 6, CURVE_HEIGHT - 4
     parts = [
-        f'<path d="M{LEFT},6 V{floor} H{CHART_WIDTH - 6}" fill="none" stroke="#888"/>',
-        f'<text x="{LEFT - 4}" y="14" text-anchor="end">{top:.2g}</text>',
-        f'<text x="{LEFT - 4}" y="{floor}" text-anchor="end">{bottom:.2g}</text>',
-        f'<text x="{LEFT}" y="{CHART_HEIGHT - 4}">epoch 1</text>',
-        f'<text x="{CHART_WIDTH - 6}" y="{CHART_HEIGHT - 4}" text-anchor="end">{epochs}</text>',
+        f'<path d="M{LEFT_MARGIN},6 V{axis} H{right}" fill="none" stroke="#888"/>',
+        f'<text x="{LEFT_MARGIN - 4}" y="14" text-anchor="end">{top:.2g}</text>',
+        f'<text x="{LEFT_MARGIN - 4}" y="{axis}" text-anchor="end">{bottom:.2g}</text>',
+        f'<text x="{LEFT_MARGIN}" y="{labels}">epoch 1</text>',
+        f'<text x="{right}" y="{labels}" text-anchor="end">{epochs}</text>',
     ]
     for run, key, values in lines:
-        points = " ".join(place(number, value) for number, value in enumerate(values, 1))
-        color = COLORS.get(run.backend, "#444")
+        points = " ".join(point(epoch, value) for epoch, value in enumerate(values, 1))
+        color = COLORS.get(run.backend, OTHER_COLOR)
         dash = ' stroke-dasharray="5 3"' if key.startswith("val_") else ""
-        says = f"<title>seed {run.seed}, {run.backend}: {key}</title>"
+        title = f"<title>seed {run.seed}, {run.backend}: {key}</title>"
         if len(values) == 1:
             x, y = points.split(",")
-            parts.append(f'<circle cx="{x}" cy="{y}" r="3" fill="{color}">{says}</circle>')
+            parts.append(f'<circle cx="{x}" cy="{y}" r="3" fill="{color}">{title}</circle>')
         parts.append(
             f'<polyline points="{points}" fill="none" stroke="{color}" stroke-width="1.6"{dash}>'
-            f"{says}</polyline>"
+            f"{title}</polyline>"
         )
-    return _svg(CHART_WIDTH, CHART_HEIGHT, parts, f"{quantity} by epoch")
+    return _svg(CURVE_WIDTH, CURVE_HEIGHT, parts, f"{quantity} by epoch")
 
 
-def _svg(width, height, parts, words):
-    """Return parts as an SVG element, with words for whoever does not see it."""
+def _svg(width: int, height: int, parts: list[str], description: str) -> str:
+    """Return an SVG element with a description for screen readers."""
     return (
         f'<svg width="{width}" height="{height}" viewBox="0 0 {width} {height}" role="img"'
-        f' aria-label="{escape(words)}">{"".join(parts)}</svg>'
+        f' aria-label="{escape(description)}">{"".join(parts)}</svg>'
     )

@@ -1,135 +1,114 @@
-"""What becomes of a metric that is held against its band."""
+"""Comparison of a run's metrics with their bands and of its claims with its metrics."""
 
-from dataclasses import dataclass
+from collections.abc import Iterator
+from dataclasses import dataclass, replace
+from typing import Any
 
 from course.instructor.regression.claims import holds
-from course.metrics import kind, text
+from course.instructor.regression.notebook_run import MEMORY, PEAK_MEMORY, NotebookRun
+from course.metrics import ACCURACY, RATE, SECONDS, TIME_RATIO, text
 
 
 @dataclass(frozen=True)
 class Verdict:
-    """What became of one metric of a run, or of one number of it.
+    """The result for one value of a metric, or for one claim."""
 
-    Attributes
-    ----------
-    name : str
-        The metric; where it is a list, with the place: "accuracies[2]".
-    state : str
-        "inside", "outside", "missing", "not finite", "new" (no band yet) or "not compared".
-    value : float or None
-    low, high : float or None
-        The band; None for what is exact and what has none.
-    reason : str
-        A sentence, where the state is not "inside".
-    mean : float or None
-        Of the seeds that measured the band.
-    """
-
-    name: str
-    state: str
+    name: str  # of the metric; for a list item with its index, as in "accuracies[2]"
+    state: str  # "inside", "outside", "missing", "not finite", "new" (no band) or "not compared"
     value: float | None = None
-    low: float | None = None
+    low: float | None = None  # limits of the band; None for an exact value or without a band
     high: float | None = None
-    reason: str = ""
-    mean: float | None = None
+    reason: str = ""  # one sentence, unless the state is "inside"
+    mean: float | None = None  # of the runs that the band was measured with
 
     @property
-    def failed(self):
-        """Whether the run fails by it."""
+    def failed(self) -> bool:
+        """True if this makes the run fail."""
         return self.state in ("outside", "missing", "not finite")
 
 
-def judge_metric(name, metrics, band):
-    """Return the verdicts on a metric, one a number.
+def judge_metric(name: str, run: NotebookRun, band: Any) -> list[Verdict]:
+    """Return the verdicts on a metric, one per value.
 
-    Parameters
-    ----------
-    name : str
-    metrics : dict
-        What was recorded, by name.
-    band : int, list, dict or None
-        What is exact, or the band; None where there is none yet.
+    The band is a dict, an exact value or list, or None if there is no band yet.
     """
-    if name not in metrics:
+    if name not in run.metrics:
         return [Verdict(name, "missing", reason=f"{name} was not recorded")]
-    value = metrics[name]
-    lists = isinstance(value, list)
-    values = value if lists else [value]
-    if any(each is None for each in _flat(values)):
+    value = run.metrics[name]
+    is_list = isinstance(value, list)
+    values = value if is_list else [value]
+    single = None if is_list else value
+    if any(each is None for each in _flatten(values)):
         return [Verdict(name, "not finite", reason=f"{name} is {text(value)}")]
     if band is None:
-        return [Verdict(name, "new", None if lists else value, reason="it has no band yet")]
+        return [Verdict(name, "new", single, reason="it has no band yet")]
     if not isinstance(band, dict):
         if value == band:
-            return [Verdict(name, "inside", None if lists else value)]
-        reason = f"{name} is {text(value)}, and must be {text(band)}"
-        return [Verdict(name, "outside", None if lists else value, reason=reason)]
-    lows, highs = band_limits(name, band)
-    if len(lows) != len(values) or lists != isinstance(next(iter(band.values())), list):
-        reason = f"{name} has {len(values)} numbers, and must have {len(lows)}"
+            return [Verdict(name, "inside", single)]
+        reason = f"{name} is {text(value)}, but must be {text(band)}"
+        return [Verdict(name, "outside", single, reason=reason)]
+    lows, highs = band_limits(band, run.kind_of(name))
+    if len(lows) != len(values) or is_list != isinstance(next(iter(band.values())), list):
+        reason = f"{name} has {len(values)} values, but must have {len(lows)}"
         return [Verdict(name, "outside", reason=reason)]
     found = []
-    means = band.get("mean") if lists else [band.get("mean")]
+    means = band.get("mean") if is_list else [band.get("mean")]
     means = means or [None] * len(values)
-    for place, (each, low, high) in enumerate(zip(values, lows, highs, strict=True)):
-        label = f"{name}[{place}]" if lists else name
+    for index, (each, low, high) in enumerate(zip(values, lows, highs, strict=True)):
+        label = f"{name}[{index}]" if is_list else name
         state, reason = "inside", ""
         if not low <= each <= high:
             state = "outside"
-            reason = f"{label} is {each:.4g}, and must lie between {low:.4g} and {high:.4g}"
-        found.append(Verdict(label, state, each, low, high, reason, means[place]))
+            reason = f"{label} is {each:.4g}, but must be between {low:.4g} and {high:.4g}"
+        found.append(Verdict(label, state, each, low, high, reason, means[index]))
     return found
 
 
-def band_limits(name, band):
-    """Return the lows and highs of a band, as lists; an accuracy is a share."""
+def band_limits(band: dict[str, Any], kind: str) -> tuple[list[float], list[float]]:
+    """Return the lower and upper limits of a band; those of an accuracy are between 0 and 1."""
     listed = {key: each if isinstance(each, list) else [each] for key, each in band.items()}
     if "low" in listed:
         return listed["low"], listed["high"]
     pairs = list(zip(listed["mean"], listed["plus_minus"], strict=True))
     lows, highs = [mean - reach for mean, reach in pairs], [mean + reach for mean, reach in pairs]
-    if "accurac" in name:
+    if kind == ACCURACY:
         return [max(0.0, low) for low in lows], [min(1.0, high) for high in highs]
     return lows, highs
 
 
-def judge_claim(lesson, metrics):
-    """Return the verdict on a lesson."""
+def judge_claim(claim: str, metrics: dict[str, Any]) -> Verdict:
+    """Return the verdict on a claim."""
     try:
-        true, reason = holds(lesson, metrics), f"the lesson {lesson} does not hold"
+        true, reason = holds(claim, metrics), f"the claim {claim} does not hold"
     except (KeyError, IndexError, TypeError, ZeroDivisionError) as error:
-        true, reason = False, f"the lesson {lesson} cannot be looked at ({error!r})"
-    return Verdict(lesson, "inside") if true else Verdict(lesson, "outside", reason=reason)
+        true, reason = False, f"the claim {claim} cannot be evaluated ({error!r})"
+    return Verdict(claim, "inside") if true else Verdict(claim, "outside", reason=reason)
 
 
-def with_time_ratios(metrics):
-    """Return metrics and, of each list of seconds, what share of them all each is."""
-    found = dict(metrics)
-    for name, value in metrics.items():
-        if name.endswith("seconds") and isinstance(value, list) and len(value) > 1:
-            whole = sum(each or 0 for each in value)
-            found[f"{name}_ratios"] = [each and whole and each / whole for each in value]
-    return found
+def with_time_ratios(run: NotebookRun) -> NotebookRun:
+    """Return the run with, for each list of durations, each one as a fraction of their sum."""
+    metrics, kinds = dict(run.metrics), dict(run.kinds)
+    for name, value in run.metrics.items():
+        if run.kind_of(name) == SECONDS and isinstance(value, list) and len(value) > 1:
+            total = sum(each or 0 for each in value)
+            metrics[f"{name}_ratios"] = [each and total and each / total for each in value]
+            kinds[f"{name}_ratios"] = TIME_RATIO
+    return replace(run, metrics=metrics, kinds=kinds)
 
 
-def reason_not_compared(name, run, measured):
-    """Return why a metric says nothing of the course in this run, or an empty text.
+def reason_not_compared(name: str, run: NotebookRun, measured: dict[str, Any]) -> str:
+    """Return the reason why a metric of this run is not compared, or "".
 
-    Parameters
-    ----------
-    name : str
-    run : NotebookRun
-    measured : dict
-        Where its band was measured; empty where there is none.
+    `measured` says where its band was measured; it may be empty.
     """
-    what = kind(name, run.metrics.get(name))
-    if name == "peak_memory_mb" and name not in run.metrics:
-        return "it is not measured of every run"
-    if what == "timing" and run.device != "GPU":
-        return "seconds depend on the machine"
-    if what == "timing ratio" and run.profile == "smoke":
-        return "these trainings are too short for their seconds to be compared"
-    if what.startswith("timing") or name == "peak_memory_mb":
+    kind = run.kind_of(name)
+    if name == PEAK_MEMORY and name not in run.metrics:
+        return "it is not measured in every run"
+    if kind in (SECONDS, RATE) and run.device != "GPU":
+        return "timings depend on the machine"
+    if kind == TIME_RATIO and run.profile == "smoke":
+        return "the training runs of this profile are too short to compare their times"
+    if kind in (SECONDS, RATE, TIME_RATIO, MEMORY):
         here = [run.backend, run.device or "CPU"]
         there = [measured.get("backend", here[0]), measured.get("device", here[1])]
         if there != here:
@@ -137,9 +116,10 @@ def reason_not_compared(name, run, measured):
     return ""
 
 
-def _flat(values):
+def _flatten(values: list) -> Iterator[Any]:
+    """Yield the values of nested lists."""
     for each in values:
         if isinstance(each, list):
-            yield from _flat(each)
+            yield from _flatten(each)
         else:
             yield each

@@ -1,0 +1,62 @@
+"""Runs with the verdicts on their metrics, including those that earlier commands saved."""
+
+from dataclasses import dataclass, field
+from pathlib import Path
+from typing import Any
+
+from course.instructor.regression.bands import BANDS_PATH, Bands
+from course.instructor.regression.notebook_run import NotebookRun
+from course.instructor.regression.run_digest import current_digest
+from course.instructor.regression.run_store import load_all
+from course.instructor.regression.verdicts import Verdict
+
+
+@dataclass(frozen=True)
+class CheckedRun:
+    """A run and the verdicts on its metrics."""
+
+    run: NotebookRun
+    verdicts: list[Verdict] = field(default_factory=list)
+    measured: dict[str, Any] = field(default_factory=dict)  # where and when its bands were measured
+    sources: dict[str, str] = field(
+        default_factory=dict
+    )  # what the source documents say, by metric
+
+    @property
+    def problems(self) -> list[str]:
+        """The reasons why the run fails, one sentence each."""
+        if self.run.error:
+            return [self.run.error]
+        return [f"{each.reason}." for each in self.verdicts if each.failed]
+
+    @property
+    def failed(self) -> bool:
+        """True if the notebook failed or a metric is outside its band."""
+        return bool(self.problems)
+
+    @property
+    def summary(self) -> str:
+        """The result in a few words."""
+        if self.run.error:
+            return "failed"
+        inside = sum(each.state == "inside" for each in self.verdicts)
+        outside = sum(each.failed for each in self.verdicts)
+        if outside:
+            return f"failed: {outside} of {inside + outside} outside their bands"
+        return f"passed, {inside} inside their bands" if inside else "passed, no bands yet"
+
+
+def check_run(run: NotebookRun, bands: Bands) -> CheckedRun:
+    """Return a run with the verdicts on its metrics."""
+    table = bands.of(run)
+    verdicts = [] if run.error else bands.judge(run)
+    return CheckedRun(run, verdicts, table.get("measured", {}), table.get("sources", {}))
+
+
+def load_checked_runs(root: Path) -> list[CheckedRun]:
+    """Return the saved runs that are valid for the present notebooks and code, in course order."""
+    bands = Bands(Path(root) / BANDS_PATH)
+    saved = load_all(Path(root, "build", "runs"))
+    runs = [run for run in saved if run.digest == current_digest(root, run)]
+    runs.sort(key=lambda run: (run.assignment, run.setting, run.backend, run.seed))
+    return [check_run(run, bands) for run in runs]

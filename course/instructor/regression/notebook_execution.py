@@ -1,0 +1,158 @@
+"""Executes a solution notebook headlessly with papermill and reads what it recorded."""
+
+import json
+import logging
+import os
+import tempfile
+import time
+from collections.abc import Callable
+from dataclasses import asdict
+from datetime import datetime
+from pathlib import Path
+from typing import Any
+
+import papermill
+from jupyter_client.kernelspec import NoSuchKernel
+from nbclient.exceptions import CellTimeoutError, DeadKernelError
+from papermill.exceptions import PapermillExecutionError
+
+from course.experiments.store import FOLDER as RESULTS
+from course.instructor.regression import gpus
+from course.instructor.regression.kernel_managers import kernel_manager_class
+from course.instructor.regression.notebook_run import MEMORY, PEAK_MEMORY, Job, NotebookRun
+from course.instructor.regression.provenance import data_file_digests, machine_description
+from course.instructor.sandbox.execute import printable
+from course.instructor.sandbox.kernel_client import KernelEnded
+from course.instructor.sandbox.messages import MessageError
+from course.metrics import MIME_TYPE
+from course.notebook_headings import section_headings
+
+# A limit for a notebook whose training hangs; a whole run in the gpu profile takes less.
+CELL_TIMEOUT_SECONDS = 3600
+# Raised if a kernel does not start, does not respond or dies, or the disk is full.
+KERNEL_FAILURES = (
+    CellTimeoutError,
+    DeadKernelError,
+    KernelEnded,
+    MessageError,
+    NoSuchKernel,
+    OSError,
+    RuntimeError,
+)
+# Our own error message says what papermill logs about a failed run.
+logging.getLogger("papermill").setLevel(logging.CRITICAL)
+
+
+def execute(
+    job_fields: dict[str, Any], on_cell: Callable[[], object] | None = None
+) -> tuple[dict[str, Any], str]:
+    """Execute a `Job`, given as a dict; return the finished `NotebookRun` as a dict, and the text.
+
+    The text is the executed notebook up to the failed cell, if any; a failure is not raised, but
+    stored as the run's `error`. `on_cell` is called after each executed cell.
+    """
+    job = Job(**job_fields)
+    run = NotebookRun(**job.run)
+    if job.folder:
+        return _execute(job, run, Path(job.source), Path(job.folder), on_cell)
+    with tempfile.TemporaryDirectory() as folder:
+        source = Path(folder, "source.ipynb")
+        source.write_text(job.text, encoding="utf-8")
+        return _execute(job, run, source, Path(folder), on_cell)
+
+
+def _execute(
+    job: Job, run: NotebookRun, source: Path, folder: Path, on_cell: Callable[[], object] | None
+) -> tuple[dict[str, Any], str]:
+    """Execute a job's notebook in a folder."""
+    executed = folder / Path(job.source).name
+    if source.read_text(encoding="utf-8") != job.text:
+        run.error = f"{source.name} was changed while the command ran: run it again"
+        return asdict(run), job.text
+    # With networks that an earlier run has trained, the peak memory is not comparable.
+    trains_all = not (folder / RESULTS).exists()
+    with gpus.reserve_gpu(job.runs_per_gpu) as gpu_variables:
+        environment = dict(os.environ) | gpu_variables | _thread_variables(job.threads)
+        manager = kernel_manager_class(environment | {"KERAS_BACKEND": run.backend})
+        start = time.perf_counter()
+        try:
+            papermill.execute_notebook(
+                source,
+                executed,
+                job.parameters,
+                kernel_name="python3",
+                progress_bar=False,
+                execution_timeout=CELL_TIMEOUT_SECONDS,
+                # Papermill's cwd would change the directory of this whole process, which may be
+                # executing other runs.
+                resources={"metadata": {"path": str(folder)}},
+                kernel_manager_class=manager,
+                shutdown_kernel="immediate",
+                on_cell_executed=on_cell and (lambda **_: on_cell()),
+            )
+        except PapermillExecutionError as error:
+            cell = _cell_description(executed, error.cell_index)
+            run.error = f"{cell} failed: {error.ename}: {_first_line(error.evalue)}"
+        except KERNEL_FAILURES as error:
+            run.error = f"the kernel stopped: {manager.ended or _first_line(error)}"
+        run.seconds = round(time.perf_counter() - start, 2)
+    text = executed.read_text(encoding="utf-8") if executed.is_file() else job.text
+    recorded, session = recorded_metrics(json.loads(text))
+    run.metrics, run.kinds, run.curves = recorded["values"], recorded["kinds"], recorded["curves"]
+    if manager.peak_megabytes and trains_all:
+        run.metrics[PEAK_MEMORY] = float(round(manager.peak_megabytes))
+        run.kinds[PEAK_MEMORY] = MEMORY
+    run.device = session.get("device", "")
+    run.machine = machine_description()
+    run.data = "synthetic, made from the seed" if run.profile == "smoke" else data_file_digests()
+    run.finished = datetime.now().isoformat(timespec="seconds")
+    return asdict(run), text
+
+
+def _thread_variables(count: int | None) -> dict[str, str]:
+    """Return the environment variables that limit the threads of the backends."""
+    if not count:
+        return {}
+    names = ("TF_NUM_INTRAOP_THREADS", "TF_NUM_INTEROP_THREADS", "OMP_NUM_THREADS")
+    return {name: str(count) for name in names if name not in os.environ}
+
+
+def parameter_names(source: Path) -> list[str]:
+    """Return the names that a notebook's `parameters` cell sets."""
+    return list(papermill.inspect_notebook(source))
+
+
+def recorded_metrics(notebook: dict[str, Any]) -> tuple[dict[str, dict], dict[str, Any]]:
+    """Return the "values", "kinds" and "curves" in an executed notebook, and its session.
+
+    If a name was recorded twice, the later record wins. The session is what `course.setup` chose.
+    """
+    recorded: dict[str, dict] = {"values": {}, "kinds": {}, "curves": {}}
+    session: dict[str, Any] = {}
+    for cell in notebook["cells"]:
+        for output in cell.get("outputs", []):
+            content = output.get("data", {}).get(MIME_TYPE, {})
+            for part, entries in recorded.items():
+                entries.update(content.get(part, {}))
+            session.update(output.get("metadata", {}).get(MIME_TYPE, {}))
+    return recorded, session
+
+
+def _cell_description(executed: Path, index: int) -> str:
+    """Return how a person finds a cell: its grade id or cell id, and the heading above it."""
+    cells = json.loads(executed.read_text(encoding="utf-8"))["cells"]
+    # Papermill inserts cells about the error at the top, which do not belong to the notebook.
+    cells = [
+        cell for cell in cells if "papermill-error-cell-tag" not in cell["metadata"].get("tags", [])
+    ]
+    cell = cells[index]
+    name = (
+        cell["metadata"].get("nbgrader", {}).get("grade_id") or cell.get("id") or f"number {index}"
+    )
+    heading = section_headings(cells)[index]
+    return f"cell {name}" + (f" (under {heading!r})" if heading else "")
+
+
+def _first_line(text: object) -> str:
+    """Return the first line of an error message, without terminal colors."""
+    return (printable(text).strip().splitlines() or ["no reason given"])[0]

@@ -1,0 +1,74 @@
+"""Digests of everything that the results of a run depend on."""
+
+import ast
+import json
+import re
+from collections.abc import Iterable, Iterator
+from dataclasses import replace
+from functools import lru_cache
+from pathlib import Path
+
+from course.experiments.store import fingerprint
+from course.instructor.python_parser import parse_python
+from course.instructor.regression.notebook_run import NotebookRun
+from course.instructor.regression.provenance import package_versions
+
+PACKAGE = Path(__file__).parents[2]
+_MAGIC_LINE = re.compile(r"^([ \t]*)[%!].*$", re.MULTILINE)
+
+
+def current_digest(root: Path, run: NotebookRun) -> str | None:
+    """Return the digest that a saved run would have now; None if its notebook is gone."""
+    sources = list(Path(root, "source", run.assignment).glob("*.ipynb"))
+    if len(sources) != 1:
+        return None
+    now = replace(run, versions=package_versions(run.backend))
+    return run_digest(now, sources[0].read_text(encoding="utf-8"))
+
+
+def run_digest(run: NotebookRun, notebook: str) -> str:
+    """Return the digest of a run of a notebook, given as text."""
+    parameters = run.profile, run.seed, sorted(run.extra_parameters.items())
+    versions = sorted(run.versions.items())
+    return fingerprint(notebook, _code_digest(notebook), run.backend, parameters, versions)
+
+
+@lru_cache
+def _code_digest(notebook: str) -> str:
+    """Return a digest of the course's modules that a notebook imports."""
+    cells = [cell for cell in json.loads(notebook)["cells"] if cell["cell_type"] == "code"]
+    files = imported_files("".join(cell["source"]) for cell in cells)
+    return fingerprint(*(path.read_text(encoding="utf-8") for path in files))
+
+
+def imported_files(cells: Iterable[str]) -> list[Path]:
+    """Return the files of `course` that code cells import, directly or through other modules.
+
+    Imports inside functions count, and so does the `__init__.py` of every package on the way.
+    """
+    found: set[Path] = set()
+    names = [name for cell in cells for name in _imported_names(cell)]
+    while names:
+        first, *parts = names.pop().split(".")
+        if first != PACKAGE.name:
+            continue
+        for length in range(len(parts) + 1):
+            path = PACKAGE.joinpath(*parts[:length])
+            for file in (path.with_suffix(".py"), path / "__init__.py"):
+                if file not in found and file.is_file():
+                    found.add(file)
+                    names += _imported_names(file.read_text(encoding="utf-8"))
+    return sorted(found)
+
+
+def _imported_names(source: str) -> Iterator[str]:
+    """Yield the dotted names that a source imports; one that is not Python imports nothing."""
+    try:
+        tree = parse_python(_MAGIC_LINE.sub(r"\1pass", source))
+    except SyntaxError:  # the cell fails when the notebook runs
+        return
+    for node in ast.walk(tree):
+        if isinstance(node, ast.Import):
+            yield from (alias.name for alias in node.names)
+        elif isinstance(node, ast.ImportFrom):
+            yield from (f"{node.module}.{alias.name}" for alias in node.names)
