@@ -1,8 +1,9 @@
-"""What a feedback page shows of texts, code and outputs; nothing of it runs or asks a network."""
+"""Markdown, code and outputs of a notebook as HTML that runs nothing and needs no network."""
 
 import re
 from functools import lru_cache
 from html import escape
+from typing import TYPE_CHECKING, Any
 
 from markupsafe import Markup, escape_silent
 from nbconvert.filters.markdown_mistune import IPythonRenderer
@@ -10,115 +11,114 @@ from pygments import highlight
 from pygments.formatters import HtmlFormatter
 from pygments.lexers import PythonLexer
 
-from course.instructor.feedback import html_sanitizer
-from course.instructor.feedback import mathml
+from course.instructor.feedback import html_sanitizer, mathml
+
+if TYPE_CHECKING:
+    from nbformat import NotebookNode
 
 CODE_STYLES = {"light": "vs", "dark": "github-dark"}
-DEEPER = 2  # the page's own headings are those above a notebook's
-PICTURES = ("image/png", "image/jpeg")
-KEPT = 1_000
-NARROW = 36  # letters of code that a telephone shows in a line
-ANSI = re.compile(r"\x1b\[[0-9;]*m")
-PLACE = re.compile("\ue000(\\d+)\ue001")
+HEADING_OFFSET = 2  # the page's own headings are above the notebook's
+IMAGE_TYPES = ("image/png", "image/jpeg")
+CACHE_SIZE = 1_000  # most texts and checks are the same on every page of a class
+NARROW_COLUMNS = 36  # the characters of code that fit on a phone's screen
+ANSI_ESCAPE = re.compile(r"\x1b\[[0-9;]*m")
+PLACEHOLDER = re.compile("\ue000(\\d+)\ue001")
 
 
-def markdown(source, attachments=None):
-    """Return Markdown as HTML, with its formulas drawn.
-
-    Most texts and checks are the same on every page of a class, and made once a process.
-
-    Parameters
-    ----------
-    source : str
-    attachments : dict, optional
-        Pictures of the cell by their names.
-
-    Returns
-    -------
-    Markup
-    """
-    return _made(source, attachments) if attachments else _made_once(source)
+def render_markdown(source: str, attachments: "NotebookNode | None" = None) -> Markup:
+    """Return Markdown as HTML; `attachments` are the cell's images by name."""
+    return _render(source, attachments) if attachments else _render_cached(source)
 
 
-@lru_cache(maxsize=KEPT)
-def _made_once(source):
-    return _made(source, {})
+@lru_cache(maxsize=CACHE_SIZE)
+def _render_cached(source: str) -> Markup:
+    """Return Markdown without attachments as HTML."""
+    return _render(source, {})
 
 
-def _made(source, attachments):
+def _render(source: str, attachments: "NotebookNode | dict") -> Markup:
+    """Return Markdown as HTML."""
     renderer = _Renderer(attachments)
-    html = html_sanitizer.safe_html(source, renderer)
-    # Only now: a drawing is ours, and what cleans the student's part would take it out.
-    known = renderer.formulas
-    return Markup(PLACE.sub(lambda found: "".join(known[int(found[1]) :][:1]), html))
+    html = html_sanitizer.sanitize_markdown(source, renderer)
+    # The formulas are inserted last, because the sanitizer would remove MathML.
+    formulas = renderer.formulas
+    return Markup(PLACEHOLDER.sub(lambda match: "".join(formulas[int(match[1]) :][:1]), html))
 
 
-@lru_cache(maxsize=KEPT)
-def code(source):
-    """Return Python code, coloured."""
-    inner = highlight(source, PythonLexer(), HtmlFormatter(nowrap=True))
-    return Markup(f'<pre class="highlight"{_scrolls(source, "Code")}>{inner.rstrip()}</pre>')
+@lru_cache(maxsize=CACHE_SIZE)
+def render_code(source: str) -> Markup:
+    """Return Python code as HTML with syntax highlighting."""
+    html = highlight(source, PythonLexer(), HtmlFormatter(nowrap=True))
+    attributes = _scroll_attributes(source, "Code")
+    return Markup(f'<pre class="highlight"{attributes}>{html.rstrip()}</pre>')
 
 
-def plain(text, label="Output"):
-    """Return text that stands as it was printed."""
-    text = ANSI.sub("", text).rstrip()
-    return Markup(f"<pre{_scrolls(text, label)}>{escape_silent(text)}</pre>") if text else ""
+def render_text(text: str, label: str = "Output") -> Markup:
+    """Return printed text as HTML; empty for empty text."""
+    text = ANSI_ESCAPE.sub("", text).rstrip()
+    attributes = _scroll_attributes(text, label)
+    return Markup(f"<pre{attributes}>{escape_silent(text)}</pre>") if text else Markup("")
 
 
-def output(content):
-    """Return an output of a cell, or an empty text where there is nothing to show."""
-    if content.output_type == "stream":
-        return plain(content.text)
-    if content.output_type == "error":
-        return plain("\n".join(content.traceback) or content.ename, "Error")
-    for kind in PICTURES:
-        if data := content.data.get(kind):
-            # Base64 alone: what else stands there is no picture.
+def render_output(output: "NotebookNode") -> Markup:
+    """Return an output of a cell as HTML; empty if there is nothing to show."""
+    if output.output_type == "stream":
+        return render_text(output.text)
+    if output.output_type == "error":
+        return render_text("\n".join(output.traceback) or output.ename, "Error")
+    for image_type in IMAGE_TYPES:
+        if data := output.data.get(image_type):
+            # Only Base64 characters can belong to an image.
             data = re.sub(r"[^A-Za-z0-9+/=]", "", data)
-            alt = escape(" ".join(content.data.get("text/plain", "").split())[:200])
-            alt = alt or "A picture that this cell made"
-            return Markup(f'<img src="data:{kind};base64,{data}" alt="{alt}">')
-    return plain(content.data.get("text/plain", ""))
+            alt = escape(" ".join(output.data.get("text/plain", "").split())[:200])
+            alt = alt or "A figure that this cell displays"
+            return Markup(f'<img src="data:{image_type};base64,{data}" alt="{alt}">')
+    return render_text(output.data.get("text/plain", ""))
 
 
-def code_style(scheme):
-    """Return the style sheet of code in a colour scheme."""
-    return Markup(HtmlFormatter(style=CODE_STYLES[scheme]).get_style_defs(".highlight"))
+def code_style_sheet(color_scheme: str) -> Markup:
+    """Return the style sheet of highlighted code for "light" or "dark"."""
+    formatter: HtmlFormatter = HtmlFormatter(style=CODE_STYLES[color_scheme])
+    return Markup(formatter.get_style_defs(".highlight"))
 
 
-def _scrolls(text, label):
-    """Return attributes by which a keyboard reaches what is wider than the page."""
-    wide = any(len(line) > NARROW for line in text.splitlines())
-    return f' tabindex="0" role="region" aria-label="{label}"' if wide else ""
+def _scroll_attributes(text: str, label: str) -> str:
+    """Return attributes that let a keyboard scroll text that is wider than the page."""
+    is_wide = any(len(line) > NARROW_COLUMNS for line in text.splitlines())
+    return f' tabindex="0" role="region" aria-label="{label}"' if is_wide else ""
 
 
 class _Renderer(IPythonRenderer):
-    """Makes HTML of Markdown, and keeps the formulas apart."""
+    """Renders Markdown as HTML with placeholders for formulas, which it collects."""
 
-    def __init__(self, attachments):
+    def __init__(self, attachments: "NotebookNode | dict") -> None:
         super().__init__(escape=False, attachments=attachments)
-        self.formulas = []
+        self.formulas: list[str] = []
 
-    def heading(self, text, level, **attributes):
-        level = min(level + DEEPER, 6)
+    def heading(self, text: str, level: int, **attributes: Any) -> str:
+        """Return a heading below those of the page."""
+        level = min(level + HEADING_OFFSET, 6)
         return f"<h{level}>{text}</h{level}>\n"
 
-    def image(self, text, url, title=None):
-        # A picture from elsewhere would need a network: its words stand for it.
+    def image(self, text: str, url: str, title: str | None = None) -> str:
+        """Return an image, or its alternative text if showing it would need a network."""
         if not url.startswith(("attachment:", "data:")):
             return text
         return super().image(text, url, title)
 
-    def inline_math(self, body):
-        return self._place(mathml.drawn(body))
+    def inline_math(self, body: str) -> str:
+        """Return a placeholder for a formula within a line."""
+        return self._add_formula(mathml.to_mathml(body))
 
-    def block_math(self, body):
-        return self._place(mathml.drawn(body, is_block=True))
+    def block_math(self, body: str) -> str:
+        """Return a placeholder for a formula on its own line."""
+        return self._add_formula(mathml.to_mathml(body, is_block=True))
 
-    def latex_environment(self, name, body):
+    def latex_environment(self, name: str, body: str) -> str:
+        """Return a placeholder for a LaTeX environment."""
         return self.block_math(f"\\begin{{{name}}}{body}\\end{{{name}}}")
 
-    def _place(self, formula):
+    def _add_formula(self, formula: str) -> str:
+        """Add a formula and return its placeholder."""
         self.formulas.append(formula)
         return f"\ue000{len(self.formulas) - 1}\ue001"

@@ -1,9 +1,9 @@
-"""Markdown on the formgrader's and on feedback pages: what a student wrote must not run there.
+"""Markdown as safe HTML, for the formgrader and for feedback pages.
 
-nbgrader's two page templates turn Markdown cells and comments into HTML by the filter
-`markdown2html` and, other than nbconvert's own templates, do not clean what comes out: a script in
-a written answer would run in a grader's browser, with a grader's rights. nbgrader_config.py puts
-`markdown_to_safe_html` into the filter's place.
+nbgrader's two page templates convert Markdown cells and comments with the filter `markdown2html`
+and, unlike nbconvert's own templates, do not sanitize the result: a script in a written answer
+would run in a grader's browser, with a grader's rights. nbgrader_config.py therefore replaces the
+filter by `markdown_to_safe_html`.
 """
 
 import re
@@ -11,13 +11,14 @@ from html import escape
 
 import bleach
 from jinja2 import pass_context
+from jinja2.runtime import Context
 from nbconvert.filters.markdown_mistune import (
     InvalidNotebook,
     IPythonRenderer,
     MarkdownWithMath,
 )
 
-# What Markdown makes, and what the course's own text cells use beside it.
+# The tags that Markdown produces, and those that the course's own text cells use.
 TAGS = {
     *bleach.ALLOWED_TAGS,
     *("h1", "h2", "h3", "h4", "h5", "h6", "p", "br", "hr", "div", "span", "img", "pre"),
@@ -31,39 +32,26 @@ ATTRIBUTES = {
     "ol": ["start"],
     **{f"h{level}": ["id"] for level in range(1, 7)},
 }
-# Pictures attached to a cell stand in the page as data.
-PICTURE = re.compile(r"data:image/(png|jpeg|gif|webp);base64,", re.I)
+# Images attached to a cell are embedded as data.
+IMAGE_DATA = re.compile(r"data:image/(png|jpeg|gif|webp);base64,", re.I)
 PROTOCOLS = {"http", "https", "mailto"}
-# MathJax makes a link of it, to any address, after all cleaning.
+# MathJax would turn this command into a link to any address, after the sanitizer has run.
 MATH_LINK = re.compile(r"\\href\b")
 
 
 @pass_context
-def markdown_to_safe_html(context, source):
-    r"""Return Markdown as HTML in which nothing runs; a Jinja filter.
-
-    `\href` in a formula shows its address and makes no link. What cannot be turned into HTML (a
-    picture that is not attached, ten thousand nested quotes) is shown as it was written.
-    """
+def markdown_to_safe_html(context: Context, source: str) -> str:
+    """Return Markdown as safe HTML; a Jinja filter for nbgrader's templates."""
     attachments = context.get("cell", {}).get("attachments", {})
-    return safe_html(source, IPythonRenderer(escape=False, attachments=attachments))
+    return sanitize_markdown(source, IPythonRenderer(escape=False, attachments=attachments))
 
 
-def safe_html(source, renderer):
-    """Return Markdown as HTML in which nothing runs.
+def sanitize_markdown(source: str, renderer: IPythonRenderer) -> str:
+    r"""Return Markdown as HTML in which nothing runs.
 
-    Tags and attributes that are not allowed stand in the page as text.
-
-    Parameters
-    ----------
-    source : str
-        What a student or a grader wrote.
-    renderer : IPythonRenderer
-        Makes HTML of it, which need not be safe.
-
-    Returns
-    -------
-    str
+    Forbidden tags and attributes are shown as text, as is the address of `\href` in a formula.
+    Markdown that cannot be converted (a missing attachment, ten thousand nested quotes) is shown
+    as plain text.
     """
     try:
         html = MarkdownWithMath(renderer=renderer).render(MATH_LINK.sub(r"\\text", source))
@@ -74,7 +62,8 @@ def safe_html(source, renderer):
     )
 
 
-def _is_allowed(tag, name, value):
+def _is_allowed(tag: str, name: str, value: str) -> bool:
+    """Return whether a tag may have an attribute with this value."""
     if name in ("href", "src") and value.strip().lower().startswith("data:"):
-        return name == "src" and bool(PICTURE.match(value.strip()))
+        return name == "src" and bool(IMAGE_DATA.match(value.strip()))
     return name in ATTRIBUTES["*"] or name in ATTRIBUTES.get(tag, ())

@@ -1,222 +1,225 @@
-"""The page that a student gets: what each point was given or lost for, then the notebook."""
+"""A student's feedback page: why points were given or lost, followed by the notebook."""
 
 import re
+from collections.abc import Iterable, Sequence
 from dataclasses import dataclass, field
+from typing import TYPE_CHECKING, Any
 
 from nbconvert.exporters import Exporter
 from nbgrader import utils
 
 from course.instructor import pages
-from course.instructor.feedback import cell_renderer as feedback_text
+from course.instructor.feedback import cell_renderer
 from course.instructor.grading import redaction
 from course.instructor.grading.submission import GRADING_NOTE
 from course.notebook_headings import section_headings
 
+if TYPE_CHECKING:
+    from nbformat import NotebookNode
+
 TITLE = re.compile(r"^#\s+(.+?)\s*$", re.M)
 POINTS = re.compile(r"\s*\([^()]*\bpoints?\b[^()]*\)$")
-# What `checks.show` says of what lost nothing, and of the points in all.
-NOT_LOST = re.compile(r"ok: |[^:]*: right\.|.*: right\.$|[\d.]+ of [\d.]+ points\.$")
-FULL, PART, NONE, WAITING = "full", "part", "none", "waiting"
-WORDS = {FULL: "right", PART: "partly right", NONE: "not yet", WAITING: "waits for a person"}
-SIGNS = {FULL: "✓", PART: "◐", NONE: "✗", WAITING: "…"}
+# Lines that `checks.show` prints for items that lost no points, and for the total.
+NOTHING_LOST = re.compile(r"ok: |[^:]*: right\.|.*: right\.$|[\d.]+ of [\d.]+ points\.$")
+CORRECT, PARTIAL, INCORRECT, PENDING = "correct", "partial", "incorrect", "pending"
+STATE_LABELS = {
+    CORRECT: "correct",
+    PARTIAL: "partly correct",
+    INCORRECT: "not yet",
+    PENDING: "pending manual grading",
+}
+STATE_SYMBOLS = {CORRECT: "✓", PARTIAL: "◐", INCORRECT: "✗", PENDING: "…"}
 
 
 class FeedbackExporter(Exporter):
-    """Makes the page of a graded notebook; nbgrader_config.py names it.
+    """Exports a graded notebook as a feedback page; nbgrader_config.py names this class.
 
-    nbconvert's own HTML comes with scripts from a network, and its templates do not escape.
+    nbconvert's own HTML loads scripts from a network, and its templates do not escape.
     """
 
     file_extension = ".html"
     output_mimetype = "text/html"
 
-    def from_notebook_node(self, nb, resources=None, **more):
-        """Return the page, and the resources."""
+    def from_notebook_node(  # type: ignore[override]  # like HTMLExporter, it returns text
+        self, nb: "NotebookNode", resources: dict[str, Any] | None = None, **more: Any
+    ) -> tuple[str, dict[str, Any]]:
+        """Return the page and the resources."""
         nb, resources = super().from_notebook_node(nb, resources, **more)
-        return render(nb, resources["nbgrader"]), resources
+        return render_page(nb, resources["nbgrader"]), resources
 
 
 @dataclass
-class Part:
-    """A cell that gives points.
+class Note:
+    """A remark about the grading, with a link to a cell if it is about one."""
 
-    Attributes
-    ----------
-    name : str
-        Its grade id, for people.
-    anchor : str
-        Of the cell below.
-    score, points : float
-    state : str
-        FULL, PART, NONE or WAITING.
-    reasons : list of dict
-        Why points were lost: what was tested, what came, what was expected, the hint.
-    comment : Markup
-        A person's.
-    """
+    text: str
+    anchor: str | None = None
 
-    name: str
-    anchor: str
+
+@dataclass
+class GradedCell:
+    """A cell with points; `reasons` has the parts of each failed check's message."""
+
+    name: str  # the grade id without the prefix test_
+    anchor: str  # of the cell in the notebook below
     score: float
     points: float
     state: str
-    reasons: list = field(default_factory=list)
-    comment: str = ""
+    reasons: list[dict[str, str]] = field(default_factory=list)
+    comment: str = ""  # a grader's, as HTML
 
 
 @dataclass
 class Exercise:
-    """An exercise, its parts, and what happened in grading that may explain lost points."""
+    """An exercise: its graded cells, and notes on what may explain lost points."""
 
     title: str
-    parts: list = field(default_factory=list)
-    notes: list = field(default_factory=list)
+    graded_cells: list[GradedCell] = field(default_factory=list)
+    notes: list[Note] = field(default_factory=list)
 
     @property
-    def score(self):
-        """Points that were reached."""
-        return sum(part.score for part in self.parts)
+    def score(self) -> float:
+        """The points that were given."""
+        return sum(each.score for each in self.graded_cells)
 
     @property
-    def points(self):
-        """Points that can be reached."""
-        return sum(part.points for part in self.parts)
+    def points(self) -> float:
+        """The maximum number of points."""
+        return sum(each.points for each in self.graded_cells)
 
     @property
-    def state(self):
-        """The state of the whole."""
-        states = {part.state for part in self.parts}
+    def state(self) -> str:
+        """The state of the exercise as a whole."""
+        states = {each.state for each in self.graded_cells}
         if len(states) == 1:
             return states.pop()
-        return WAITING if states == {FULL, WAITING} else PART
+        return PENDING if states == {CORRECT, PENDING} else PARTIAL
 
 
-def render(nb, known):
-    """Return the page of a notebook that holds nothing any more which its student may not read.
+def render_page(nb: "NotebookNode", details: dict[str, Any]) -> str:
+    """Return the page of a notebook that `HideFromStudents` has redacted.
 
-    Parameters
-    ----------
-    nb : NotebookNode
-        Graded, from `HideFromStudents`.
-    known : dict
-        nbgrader's: assignment, student, score, max_score, late_penalty; and what
-        `HideFromStudents` adds.
-
-    Returns
-    -------
-    str
+    `details` is nbgrader's: assignment, student, score, max_score and late_penalty, and what
+    `HideFromStudents` adds.
     """
-    titles = _titles(nb.cells)
-    exercises = _exercises(nb.cells, titles, known["pending_manual_grading"])
-    notes = _notes(exercises, titles, known["grading_errors"])
-    parts = {part.anchor: part for exercise in exercises for part in exercise.parts}
+    titles = [POINTS.sub("", heading) for heading in section_headings(nb.cells)]
+    exercises = _exercises(nb.cells, titles, details["pending_manual_grading"])
+    notes = _assign_notes(exercises, titles, details["grading_errors"])
+    graded_cells = {each.anchor: each for exercise in exercises for each in exercise.graded_cells}
     first = nb.cells[0].source if nb.cells else ""
     if first.startswith(GRADING_NOTE):
-        notes.insert(0, (first.replace("*", "").replace("&lt;", "<"), None))
+        notes.insert(0, Note(first.replace("*", "").replace("&lt;", "<")))
     texts = [each.source for each in nb.cells if each.cell_type == "markdown"]
     title = next(filter(None, map(TITLE.search, texts)), None)
     cells = [
-        _cell(cell, f"cell-{number}", parts)
-        for number, cell in enumerate(nb.cells)
-        if number or not first.startswith(GRADING_NOTE)
+        _cell_values(cell, f"cell-{index}", graded_cells)
+        for index, cell in enumerate(nb.cells)
+        if index or not first.startswith(GRADING_NOTE)
     ]
     return pages.render(
         "feedback.html",
-        WORDS=WORDS,
-        SIGNS=SIGNS,
-        code_style=feedback_text.code_style,
-        assignment=known["assignment"],
-        student=known["student"],
-        title=title[1] if title else known["assignment"],
-        score=max(0.0, known["score"]),
-        points=known["max_score"],
-        penalty=known["late_penalty"],
-        waiting=sum(part.state == WAITING for part in parts.values()),
+        STATE_LABELS=STATE_LABELS,
+        STATE_SYMBOLS=STATE_SYMBOLS,
+        code_style_sheet=cell_renderer.code_style_sheet,
+        assignment=details["assignment"],
+        student=details["student"],
+        title=title[1] if title else details["assignment"],
+        score=max(0.0, details["score"]),
+        points=details["max_score"],
+        penalty=details["late_penalty"],
+        pending_count=sum(each.state == PENDING for each in graded_cells.values()),
         exercises=exercises,
         notes=notes,
         cells=cells,
     )
 
 
-def _titles(cells):
-    """Return the heading that each cell is under, without its points."""
-    return [POINTS.sub("", heading) for heading in section_headings(cells)]
-
-
-def _exercises(cells, titles, waiting):
-    found = []
-    for number, (cell, title) in enumerate(zip(cells, titles, strict=True)):
+def _exercises(
+    cells: "Sequence[NotebookNode]", titles: Sequence[str], pending: set[str]
+) -> list[Exercise]:
+    """Return the exercises; graded cells under one heading belong together."""
+    exercises: list[Exercise] = []
+    for index, (cell, title) in enumerate(zip(cells, titles, strict=True)):
         if not (utils.is_grade(cell) or utils.is_task(cell)):
             continue
-        if not found or found[-1].title != title:
-            found.append(Exercise(title))
-        described = cell.metadata.nbgrader
-        score, points = float(described.score or 0), float(described.points or 0)
-        state = FULL if score >= points else PART if score > 0 else NONE
-        if described.grade_id in waiting:
-            state = WAITING
-        name = described.grade_id.removeprefix("test_")
-        part = Part(name, f"cell-{number}", score, points, state)
-        part.comment = feedback_text.markdown(described.get("comment") or "")
-        if state in (PART, NONE):
-            part.reasons = _reasons(cell)
-        found[-1].parts.append(part)
-    return found
+        if not exercises or exercises[-1].title != title:
+            exercises.append(Exercise(title))
+        metadata = cell.metadata.nbgrader
+        score, points = float(metadata.score or 0), float(metadata.points or 0)
+        state = CORRECT if score >= points else PARTIAL if score > 0 else INCORRECT
+        if metadata.grade_id in pending:
+            state = PENDING
+        name = metadata.grade_id.removeprefix("test_")
+        graded_cell = GradedCell(name, f"cell-{index}", score, points, state)
+        graded_cell.comment = cell_renderer.render_markdown(metadata.get("comment") or "")
+        if state in (PARTIAL, INCORRECT):
+            graded_cell.reasons = _reasons(cell)
+        exercises[-1].graded_cells.append(graded_cell)
+    return exercises
 
 
-def _reasons(cell):
-    """Return why a cell did not give all of its points."""
+def _reasons(cell: "NotebookNode") -> list[dict[str, str]]:
+    """Return the reasons why a cell lost points."""
     if cell.cell_type != "code" or utils.is_solution(cell):
-        nothing = not cell.metadata.nbgrader.get("comment")
-        return [{"subject": "There is no answer, or none that counts."}] if nothing else []
-    said = redaction.student_view(cell.outputs)
-    if said.get("reason"):
-        # Of a submission that was not graded, a note says it once.
-        is_said = any(each.get("ename") == "NotGraded" for each in cell.outputs)
-        return [] if is_said else [said["reason"]]
-    items = [item for item in said.get("items", []) if not NOT_LOST.match(item)]
-    if not items:  # told in other words
+        if cell.metadata.nbgrader.get("comment"):
+            return []
+        return [{"subject": "There is no answer that can be graded."}]
+    student_view = redaction.student_view(cell.outputs)
+    if student_view.get("reason"):
+        # A note says once that the submission was not graded.
+        is_in_note = any(each.get("ename") == "NotGraded" for each in cell.outputs)
+        return [] if is_in_note else [student_view["reason"]]
+    items = [item for item in student_view.get("items", []) if not NOTHING_LOST.match(item)]
+    if not items:  # a check that does not use `checks.show`
         printed = "".join(each.text for each in cell.outputs if each.output_type == "stream")
-        items = [line for line in printed.splitlines() if line.strip()] or [redaction.HIDDEN_CHECK_FAILED]
-    return [{"subject": item} for item in items]
+        items = [line for line in printed.splitlines() if line.strip()]
+    return [{"subject": item} for item in items or [redaction.HIDDEN_CHECK_FAILED]]
 
 
-def _notes(exercises, titles, while_graded):
-    """Put what failed in grading to the exercise that it may explain; return what is left.
-
-    A note is a text and the anchor of the cell.
-    """
-    left = []
-    lost = [each for each in exercises if each.state in (PART, NONE)]
-    reasons = [reason["subject"] for each in lost for part in each.parts for reason in part.reasons]
-    for number, error in while_graded:
+def _assign_notes(
+    exercises: Iterable[Exercise],
+    titles: Sequence[str],
+    grading_errors: Iterable[tuple[int, dict[str, str]]],
+) -> list[Note]:
+    """Add grading errors to the exercises they may explain; return the notes that fit none."""
+    unassigned = []
+    lost = [each for each in exercises if each.state in (PARTIAL, INCORRECT)]
+    reasons = [
+        reason["subject"]
+        for exercise in lost
+        for graded_cell in exercise.graded_cells
+        for reason in graded_cell.reasons
+    ]
+    for index, error in grading_errors:
         text = f"{error['ename']}: {error['evalue']}"
-        note = f"While this was graded, this cell failed: {text}", f"cell-{number}"
+        note = Note(f"During grading, this cell failed: {text}", f"cell-{index}")
         if any(text in reason for reason in reasons):
-            continue  # its test says so itself
-        under = [each for each in exercises if each.title == titles[number]]
-        if not under and lost:
-            left.append(note)
-        for exercise in under:
+            continue  # its test shows the error
+        same_section = [each for each in exercises if each.title == titles[index]]
+        if not same_section and lost:
+            unassigned.append(note)
+        for exercise in same_section:
             if exercise in lost:
                 exercise.notes.append(note)
-    return left
+    return unassigned
 
 
-def _cell(cell, anchor, parts):
-    """Return what the template shows of a cell."""
-    part = parts.get(anchor)
-    shown = {"anchor": anchor, "part": part, "kind": cell.cell_type, "outputs": []}
-    shown["is_answer"] = utils.is_solution(cell)
+def _cell_values(
+    cell: "NotebookNode", anchor: str, graded_cells: dict[str, GradedCell]
+) -> dict[str, Any]:
+    """Return the template's values for a cell."""
+    graded_cell = graded_cells.get(anchor)
+    values = {"anchor": anchor, "graded": graded_cell, "kind": cell.cell_type, "outputs": []}
+    values["is_answer"] = utils.is_solution(cell)
     if cell.cell_type == "markdown":
-        shown["source"] = feedback_text.markdown(cell.source, cell.get("attachments"))
+        values["source"] = cell_renderer.render_markdown(cell.source, cell.get("attachments"))
     elif cell.cell_type == "raw":
-        shown["source"] = feedback_text.plain(cell.source, "Text")
+        values["source"] = cell_renderer.render_text(cell.source, "Text")
     else:
         outputs = cell.outputs
-        if part and not shown["is_answer"]:
-            # The number that a test ends with is the score, which stands there already.
+        if graded_cell and not values["is_answer"]:
+            # The last value of a test is its score, which the page shows already.
             outputs = [each for each in outputs if each.output_type in ("stream", "error")]
-        shown["source"] = feedback_text.code(cell.source)
-        shown["outputs"] = list(filter(None, map(feedback_text.output, outputs)))
-    return shown
+        values["source"] = cell_renderer.render_code(cell.source)
+        values["outputs"] = list(filter(None, map(cell_renderer.render_output, outputs)))
+    return values

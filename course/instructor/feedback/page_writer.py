@@ -1,14 +1,16 @@
-"""Writing the feedback pages of a class, several at once."""
+"""Writing the feedback pages of a class, several at a time."""
 
 import multiprocessing
 import os
 import shutil
 import signal
+from collections.abc import Iterator, Sequence
 from concurrent.futures import ProcessPoolExecutor, as_completed
 from concurrent.futures.process import BrokenProcessPool
 from dataclasses import dataclass
 from functools import cache
 from pathlib import Path
+from typing import TYPE_CHECKING
 
 from nbgrader.utils import temp_attrs
 
@@ -16,129 +18,118 @@ from course.instructor.course_dir import first_error, open_api
 from course.instructor.file_lock import exclusive_lock
 from course.instructor.sandbox import hardening
 from course.instructor.sandbox.execute import printable
+from course.instructor.sandbox.executor import available_cores
+
+if TYPE_CHECKING:
+    from nbgrader.apps import NbGraderAPI
+
+PageId = tuple[str, str]  # assignment, student
 
 
 @dataclass
 class WrittenPage:
-    """What became of a student's page.
-
-    Attributes
-    ----------
-    path : Path or None
-        Where it lies.
-    problem : str or None
-        Why there is none, in a sentence.
-    """
+    """The path of a student's page, or the problem that prevented it."""
 
     path: Path | None = None
     problem: str | None = None
 
 
-def write_pages(root, wanted, workers=None):
-    """Write the feedback pages of graded submissions.
+def write_pages(
+    root: Path, requested: Sequence[PageId], workers: int | None = None
+) -> Iterator[WrittenPage]:
+    """Write the feedback pages of graded submissions and yield each one as it is done.
 
-    A page is written beside its place and put there whole, so that a killed command leaves the old
-    page or the new one.
-
-    Parameters
-    ----------
-    root : Path
-        The course directory.
-    wanted : list of tuple of str
-        Assignment and student of each page.
-    workers : int, optional
-        Pages side by side; one a core if none is given.
-
-    Yields
-    ------
-    Page
-        As it is done.
-
-    Raises
-    ------
-    CourseError
-        If another process writes pages of this course.
+    A page is written to a temporary folder and then moved, so that a killed command leaves the old
+    page or the new one. Raises CourseError if another process writes pages of this course.
     """
     root = Path(root)
     folder = root / "build" / "feedback"
-    busy = f"another course feedback is writing pages of {root.resolve()}: wait until it has ended."
+    busy = (
+        f"another course feedback is writing pages of {root.resolve()}: wait until it has finished."
+    )
     with exclusive_lock(folder, busy):
-        stage = folder.resolve() / "stage"
-        shutil.rmtree(stage, ignore_errors=True)  # a killed one left it
+        staging = folder.resolve() / "stage"
+        shutil.rmtree(staging, ignore_errors=True)  # a killed command can leave it behind
         try:
-            yield from _side_by_side(root, stage, wanted, workers or os.cpu_count() or 1)
+            yield from _write_in_parallel(root, staging, requested, workers or available_cores())
         finally:
-            shutil.rmtree(stage, ignore_errors=True)
+            shutil.rmtree(staging, ignore_errors=True)
 
 
-def _side_by_side(root, stage, wanted, workers):
-    if min(workers, len(wanted)) == 1:
-        for name, student in wanted:
-            yield _write_page(root, stage, name, student)
+def _write_in_parallel(
+    root: Path, staging: Path, requested: Sequence[PageId], workers: int
+) -> Iterator[WrittenPage]:
+    """Yield the pages; those that a killed process left are written again, one at a time."""
+    if min(workers, len(requested)) == 1:
+        for name, student in requested:
+            yield _write_page(root, staging, name, student)
         return
-    lost = []
-    for name, student, page in _in_processes(root, stage, wanted, workers):
+    unfinished = []
+    for page_id, page in _write_in_processes(root, staging, requested, workers):
         if page:
             yield page
         else:
-            lost.append((name, student))
-    # A process that was ended takes those with it that wait. Each is tried again by itself.
-    for each in lost:
-        for name, student, page in _in_processes(root, stage, [each], 1):
+            unfinished.append(page_id)
+    # The pool also drops the pages that were waiting, so each gets a pool of its own.
+    for each in unfinished:
+        for (name, student), page in _write_in_processes(root, staging, [each], 1):
             yield page or _failed(
-                name, student, "its process was ended: see what is left of memory"
+                name, student, "its process was killed: check how much memory is free"
             )
 
 
-def _in_processes(root, stage, wanted, workers):
-    """Yield assignment, student and page as each is done; no page where its process was ended."""
-    # Processes, since nbgrader keeps a working directory; forked, since its import takes seconds.
+def _write_in_processes(
+    root: Path, staging: Path, requested: Sequence[PageId], workers: int
+) -> Iterator[tuple[PageId, WrittenPage | None]]:
+    """Yield each page as it is done; None if its process was killed."""
+    # Processes, because nbgrader changes the working directory; forked, to save the imports.
     context = multiprocessing.get_context("fork")
-    with ProcessPoolExecutor(min(workers, len(wanted)), context, _follow_command) as pool:
-        jobs = {pool.submit(_write_page, root, stage, *each): each for each in wanted}
+    with ProcessPoolExecutor(min(workers, len(requested)), context, _initialize_worker) as pool:
+        jobs = {pool.submit(_write_page, root, staging, *each): each for each in requested}
         try:
             for job in as_completed(jobs):
-                broken = isinstance(job.exception(), BrokenProcessPool)
-                yield *jobs[job], None if broken else job.result()
+                is_killed = isinstance(job.exception(), BrokenProcessPool)
+                yield jobs[job], None if is_killed else job.result()
         finally:
             pool.shutdown(cancel_futures=True)
 
 
-def _follow_command():
-    """Leave Ctrl-C to the command, which lets end what is under way, and end where it ends."""
+def _initialize_worker() -> None:
+    """Leave Ctrl-C to the command, which lets running pages finish, and die with the command."""
     signal.signal(signal.SIGINT, signal.SIG_IGN)
     hardening.die_with_parent()
 
 
-def _write_page(root, stage, name, student):
-    """Write a page, in any process; return it."""
-    # Each process has a place of its own for pages that are not whole yet.
-    stage = stage / str(os.getpid())
+def _write_page(root: Path, staging: Path, name: str, student: str) -> WrittenPage:
+    """Write one page; this can run in any process."""
+    staging = staging / str(os.getpid())
     graded = root / "autograded" / student / name
     try:
-        api = _api(root)
-        # No other file goes along: what lies beside a notebook can be large, and is the student's.
-        with temp_attrs(api.coursedir, feedback_directory=str(stage), ignore=["*"]):
+        api = _open_api(root)
+        # Accompanying files are the student's own and can be large, so they are not copied.
+        with temp_attrs(api.coursedir, feedback_directory=str(staging), ignore=["*"]):
             outcome = api.generate_feedback(name, student, force=True)
-        pages = list((stage / student / name).glob("*.html"))
+        pages = list((staging / student / name).glob("*.html"))
         if not outcome["success"] or not pages:
             return _failed(name, student, printable(first_error(outcome["log"])))
-        place = root / "feedback" / student / name
-        place.mkdir(parents=True, exist_ok=True)
+        folder = root / "feedback" / student / name
+        folder.mkdir(parents=True, exist_ok=True)
         for page in pages:
-            page.replace(place / page.name)
-        return WrittenPage(place / pages[0].name)
+            page.replace(folder / page.name)
+        return WrittenPage(folder / pages[0].name)
     except OSError as error:
-        where = error.filename or graded
-        return _failed(name, student, f"{where} cannot be read or written ({error.strerror})")
+        path = error.filename or graded
+        return _failed(name, student, f"cannot read or write {path} ({error.strerror})")
     finally:
-        shutil.rmtree(stage, ignore_errors=True)
+        shutil.rmtree(staging, ignore_errors=True)
 
 
 @cache
-def _api(root):
+def _open_api(root: Path) -> "NbGraderAPI":
+    """Return nbgrader's API, opened once per process."""
     return open_api(root)
 
 
-def _failed(name, student, reason):
+def _failed(name: str, student: str, reason: str) -> WrittenPage:
+    """Return the outcome for a page that was not written."""
     return WrittenPage(problem=f"no feedback for {student} in {name}: {reason}")

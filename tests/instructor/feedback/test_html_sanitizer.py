@@ -1,4 +1,4 @@
-"""What a student's Markdown becomes on the formgrader's and on feedback pages."""
+"""A student's Markdown on the formgrader's pages and on feedback pages."""
 
 import pytest
 
@@ -16,10 +16,10 @@ def html(source, **cell):
 
 
 @pytest.mark.parametrize(
-    ("source", "wanted"),
+    ("source", "expected"),
     [
         ("# What a kernel sees", '<h1 id="What-a-kernel-sees">'),
-        ("**32** pictures", "<strong>32</strong>"),
+        ("**32** images", "<strong>32</strong>"),
         ("| a | b |\n|---|---|\n| 1 | 2 |", "<td>2</td>"),
         ("[a page](https://keras.io)", '<a href="https://keras.io">a page</a>'),
         ("$h < w$", "h &lt; w"),
@@ -29,11 +29,11 @@ def html(source, **cell):
         ("<details><summary>Hint</summary>Halve.</details>", "<summary>Hint</summary>"),
     ],
 )
-def test_what_markdown_can_do_is_shown(source, wanted):
-    assert wanted in html(source)
+def test_markdown_is_rendered(source, expected):
+    assert expected in html(source)
 
 
-def test_an_attached_picture_is_shown():
+def test_an_attached_image_is_shown():
     shown = html("![a kernel](attachment:k.png)", attachments={"k.png": {"image/png": PIXEL}})
     assert f"data:image/png;base64,{PIXEL}" in shown
     assert 'alt="a kernel"' in shown
@@ -57,20 +57,20 @@ def test_an_attached_picture_is_shown():
         " onerror=document.title='taken-over'&gt;\"></math>",
     ],
 )
-def test_nothing_in_it_runs(source):
+def test_nothing_in_markdown_runs(source):
     assert not scripts(html(source))
 
 
 @pytest.mark.parametrize("kind", ["text/html", "image/svg+xml"])
-def test_data_that_is_no_picture_is_no_address(kind):
+def test_only_images_may_be_data_addresses(kind):
     assert "data:" not in html(f"![x](data:{kind};base64,PHN2Zz4=)")
     assert "data:" not in html(f"[x](data:{kind};base64,PHN2Zz4=)")
 
 
-def test_a_formula_makes_no_link():
+def test_a_formula_cannot_contain_a_link():
     assert "href" not in html(r"$\href{javascript:alert(1)}{x}$")
 
 
 @pytest.mark.parametrize("source", ["![x](attachment:lost.png) *text*", "> " * 5_000 + "*text*"])
-def test_what_cannot_be_shown_as_html_is_shown_as_written(source):
+def test_markdown_that_cannot_be_rendered_is_shown_as_written(source):
     assert "text" in html(source)
