@@ -327,7 +327,7 @@ def test_what_is_packed_reaches_the_instructor_and_never_a_release(
     run([{**each, "source": ANSWER["source"]} if each.id == "double" else each for each in cells])
     checksum = packing.read_manifest(packed(tmp_path))["checksum"]
     done = course_command("collect", "small-hand-in.zip", "--student", "ada", cwd=root)
-    assert f"01-small  ada  taken: checksum {checksum}" in done.stdout
+    assert f"01-small  ada  collected: checksum {checksum}" in done.stdout
     taken = root / "submitted" / "ada" / "01-small" / "small.ipynb"
     assert taken.read_bytes() == packed(tmp_path)["small.ipynb"]
 

@@ -10,9 +10,9 @@ from course.errors import CourseError
 from course.instructor.cli import options
 
 if TYPE_CHECKING:
-    from course.instructor.collect.submission_finder import FileResult
+    from course.instructor.collect.file_result import FileResult
 
-MAX_LINES = 12  # files listed per state and reason; the others are counted
+MAX_LINES = 12  # files listed per status and reason; the others are counted
 
 
 @click.command("collect")
@@ -41,7 +41,8 @@ def command(
     from course.instructor.course_dir import assignment_names
 
     selected = assignment_names(root, names)
-    from course.instructor.collect import collection, submission_finder
+    from course.instructor.collect import collection
+    from course.instructor.collect.file_result import FileStatus
     from course.instructor.roster import roster as rosters
 
     if student is not None and not rosters.is_valid_student_id(student):
@@ -49,33 +50,35 @@ def command(
     class_roster = rosters.read_roster(roster) if roster else rosters.read_course_roster(root)
     collect_options = collection.CollectOptions(class_roster, student, force)
     collected = collection.Collection(root, path, selected, collect_options)
-    grouped_states = (
-        submission_finder.LEFT_OUT,
-        submission_finder.OLDER,
-        submission_finder.FOR_A_PERSON,
+    grouped_statuses = (
+        FileStatus.SKIPPED,
+        FileStatus.OLDER_ATTEMPT,
+        FileStatus.MANUAL_REVIEW,
     )
     grouped: dict[tuple[str, str], list[FileResult]] = {}
-    for row in collected.run():
-        if row.state in grouped_states:
-            grouped.setdefault((row.state, row.words), []).append(row)
-        elif row.words != "evidence":
-            print(_line(row), flush=True)
-    for (state, reason), rows in sorted(grouped.items(), key=lambda item: item[0][0]):
-        for row in rows[:MAX_LINES]:
-            print(_line(row))
-        if len(rows) > MAX_LINES:
-            print(f"{state}: {reason}: {len(rows) - MAX_LINES:,} more files")
+    for result in collected.run():
+        if result.status in grouped_statuses:
+            grouped.setdefault((result.status, result.details), []).append(result)
+        elif result.details != "evidence":
+            print(_line(result), flush=True)
+    for (status, reason), results in sorted(grouped.items(), key=lambda item: item[0][0]):
+        for result in results[:MAX_LINES]:
+            print(_line(result))
+        if len(results) > MAX_LINES:
+            print(f"{status}: {reason}: {len(results) - MAX_LINES:,} more files")
     for name, students in collected.missing().items():
         if students:
             print(f"missing in {name}: {', '.join(students)}")
-    counts = Counter(row.state for row in collected.rows)
-    print(f"{counts.total():,} files: {', '.join(f'{n:,} {state}' for state, n in counts.items())}")
-    print(f"list of all files: {collected.folder / 'table.csv'}")
-    return 1 if counts[submission_finder.FOR_A_PERSON] else 0
+    counts = Counter(result.status for result in collected.results)
+    summary = ", ".join(f"{n:,} {status}" for status, n in counts.items())
+    print(f"{counts.total():,} files: {summary}")
+    print(f"list of all files: {collected.table}")
+    return 1 if counts[FileStatus.MANUAL_REVIEW] else 0
 
 
-def _line(row: "FileResult") -> str:
+def _line(result: "FileResult") -> str:
     """Return the line of one file."""
-    owner = "  ".join(each for each in (row.assignment, row.student) if each)
-    reason = f": {row.words}" if row.words else ""
-    return f"{owner or row.file}  {row.state}{reason}" + (f"  ({row.file})" if owner else "")
+    owner = "  ".join(each for each in (result.assignment, result.student) if each)
+    reason = f": {result.details}" if result.details else ""
+    file = f"  ({result.file})" if owner else ""
+    return f"{owner or result.file}  {result.status}{reason}{file}"

@@ -1,1 +1,1 @@
-"""Taking in what students handed in."""
+"""Collecting submissions: from what a learning platform exports to `submitted/`."""

@@ -1,101 +1,75 @@
-"""Submissions as they are found, several of a student among them, and which of them counts."""
+"""Attempts: the submissions that were found, and which of a student's attempts counts."""
 
+from collections.abc import Sequence
 from dataclasses import dataclass, field
 from pathlib import Path
 
-from course.instructor.collect import platform_file_names
+from course.instructor.collect.archive_reader import SubmittedFile
+from course.instructor.collect.platform_file_names import Origin, strip_copy_marks
+from course.instructor.collect.released_assignment import ReleasedAssignment
 
 
 @dataclass
 class Attempt:
-    """A notebook that was handed in, and what lay with it.
+    """A submitted notebook and its accompanying files."""
 
-    Attributes
-    ----------
-    file : files.File
-        The notebook.
-    origin : naming.Origin
-    student : str
-    reference : Reference
-        Its assignment.
-    stored : Path
-        Where the file is kept as it came.
-    digest : str
-        Of its content.
-    checksum : str
-        What the notebook's last cell has told the student, or "".
-    evidence : dict of str to Path
-        Name to where the file is kept.
-    notes : list of str
-        What was noticed when it was found.
-    packed_at : float
-        When the notebook's last cell has packed it, in seconds since 1970, or 0.
-    timestamp : str
-        When it was handed in, as nbgrader's exchange says it, or "".
-    """
-
-    file: object
-    origin: object
+    file: SubmittedFile
+    origin: Origin
     student: str
-    reference: object
-    stored: Path
-    digest: str
-    checksum: str = ""
-    packed_at: float = 0.0
-    timestamp: str = ""
-    evidence: dict = field(default_factory=dict)
-    notes: list = field(default_factory=list)
+    release: ReleasedAssignment
+    original: Path  # the saved file, unchanged
+    digest: str  # of the original
+    repaired: Path | None = None  # the repaired notebook, or None if it needed no repair
+    repairs: list[str] = field(default_factory=list)
+    problem: str = ""  # why it cannot be repaired, or ""
+    checksum: str = ""  # as the packing cell showed it to the student, or ""
+    packed_at: float = 0.0  # in seconds since 1970, or 0 if it was not packed
+    warnings: list[str] = field(default_factory=list)  # from its manifest
+    timestamp: str = ""  # the submission time as nbgrader's exchange writes it, or ""
+    evidence: dict[str, Path] = field(default_factory=dict)  # file name -> saved file
 
     @property
-    def key(self):
-        """Whose it is and of which assignment."""
-        return self.student, self.reference.name
+    def key(self) -> tuple[str, str]:
+        """Return the student and the assignment."""
+        return self.student, self.release.name
 
     @property
-    def order(self):
-        """What grows from attempt to attempt."""
-        number = platform_file_names.plain_stem(self.origin.file_name)[1]
-        # What the platform says counts before the time that a file says.
-        return (self.origin.attempt, self.packed_at or self.file.modified or 0.0, number)
+    def order(self) -> tuple[float, float, int]:
+        """Return a sort key that increases from attempt to attempt."""
+        copy_number = strip_copy_marks(self.origin.file_name)[1]
+        # The platform's order is more reliable than the time in a file.
+        return self.origin.attempt, self.packed_at or self.file.modified or 0.0, copy_number
 
-    def owns(self, file, origin):
-        """Return whether another file was handed in together with this notebook."""
+    def includes(self, file: SubmittedFile, origin: Origin) -> bool:
+        """Return True if another file was submitted together with this notebook."""
         if origin.platform:
-            same = "platform", "name", "number", "student"
-            mine = [getattr(self.origin, name) for name in same]
-            if mine != [getattr(origin, name) for name in same]:
+            fields = "platform", "name", "user_id", "student"
+            if any(getattr(self.origin, name) != getattr(origin, name) for name in fields):
                 return False
             return origin.platform != "nbgrader" or origin.attempt == self.origin.attempt
-        mine = self.file.container
-        return bool(mine or not self.origin.platform) and file.parts[: len(mine)] == mine
+        folder = self.file.container
+        return bool(folder or not self.origin.platform) and file.parts[: len(folder)] == folder
 
 
-def nearest(attempts, origin):
-    """Return those of several attempts that a file without a platform's name lies nearest to."""
+def nearest_attempts(attempts: list[Attempt], origin: Origin) -> list[Attempt]:
+    """Return the attempts in the innermost folder, for a file whose path names no platform."""
     if origin.platform:
         return attempts
-    depth = max((len(each.file.container) for each in attempts), default=0)
-    return [each for each in attempts if len(each.file.container) == depth]
+    depth = max((len(attempt.file.container) for attempt in attempts), default=0)
+    return [attempt for attempt in attempts if len(attempt.file.container) == depth]
 
 
-def choose(attempts):
-    """Return the newest of a student's attempts at an assignment, and the others.
+def choose_newest(attempts: Sequence[Attempt]) -> tuple[Attempt | None, list[Attempt], str]:
+    """Return the newest of a student's attempts at an assignment, the others, and the problem.
 
-    Returns
-    -------
-    newest : Attempt or None
-        None where nothing says which is.
-    others : list of Attempt
-        In the order in which they were handed in.
-    problem : str
-        Why there is no newest, or "".
+    The newest is None, and the problem not empty, if nothing shows which attempt it is.
     """
-    if len({each.origin.number for each in attempts}) > 1:
-        who = attempts[0].origin.name
-        return None, attempts, f"two people are called {who!r}: give a --roster that tells them"
-    ranked = sorted(attempts, key=lambda each: each.order)
+    if len({attempt.origin.user_id for attempt in attempts}) > 1:
+        name = attempts[0].origin.name
+        problem = f"two students are called {name!r}: add a --roster that distinguishes them"
+        return None, list(attempts), problem
+    ranked = sorted(attempts, key=lambda attempt: attempt.order)
     newest = ranked[-1]
-    equal = [each for each in ranked if each.order == newest.order]
-    if len({each.digest for each in equal}) > 1:
-        return None, attempts, "there are two attempts, and nothing says which is the newer"
+    if len({attempt.digest for attempt in ranked if attempt.order == newest.order}) > 1:
+        return None, list(attempts), "several attempts differ, and nothing shows which is newest"
     return newest, ranked[:-1], ""

@@ -1,263 +1,265 @@
-"""Which submitted cell is which cell of the release, where metadata does not say it any more."""
+"""Matches submitted cells to the release's when their metadata no longer identifies them."""
 
 import difflib
 import itertools
 from bisect import bisect_left
+from collections.abc import Iterable, Iterator, Sequence
 from dataclasses import dataclass, field
 
+from course.instructor.collect.released_assignment import (
+    NotebookCell,
+    ReleasedAssignment,
+    ReleasedCell,
+)
+
 BY_GRADE_ID, BY_ID, BY_TEXT = "grade id", "id", "text"
-BY_NAME, BY_POSITION = "what it defines", "position"
-LIKE = 0.6  # of its text that an edited cell shares with what it was, to be taken for it
-UNLIKE = 0.2  # by how much less any other has to share
+BY_NAME, BY_POSITION = "defined names", "position"
+MIN_SIMILARITY = 0.6  # of an edited cell's text to the release's, to be matched by it
+MIN_SIMILARITY_GAP = 0.2  # to every other candidate
 
 
 @dataclass
 class Matching:
-    """What was found.
+    """The result of matching; positions are those in the two notebooks."""
 
-    Attributes
-    ----------
-    pairs : dict of int to int
-        Place in the release to place in the submission.
-    how : dict of int to str
-        Place in the release to what it was known by.
-    surplus : set of int
-        Places in the submission of cells that stand there twice.
-    missing : list of Known
-        What grading needs and is not there.
-    problems : list of str
-        What a person has to decide.
+    pairs: dict[int, int] = field(default_factory=dict)  # released -> submitted position
+    methods: dict[int, str] = field(default_factory=dict)  # released position -> BY_...
+    duplicates: set[int] = field(default_factory=set)  # submitted positions
+    missing: list[ReleasedCell] = field(default_factory=list)  # only cells that grading requires
+    problems: list[str] = field(default_factory=list)  # for manual review
+
+
+def match(release: ReleasedAssignment, cells: Sequence[NotebookCell]) -> Matching:
+    """Match a submission's cells to those of the release.
+
+    Cells are matched by grade id, then by cell id, text, defined names, and finally by position
+    between matched neighbors. Nothing is guessed: two candidates for one cell are a problem.
     """
-
-    pairs: dict = field(default_factory=dict)
-    how: dict = field(default_factory=dict)
-    surplus: set = field(default_factory=set)
-    missing: list = field(default_factory=list)
-    problems: list = field(default_factory=list)
-
-
-def match(reference, cells):
-    """Match a submission's cells with those of the release.
-
-    By grade id, by cell id, by text, by what a cell defines, and at last by its position between
-    neighbours that are known. Nothing is guessed: where two cells may be the one, that is a
-    problem for a person.
-
-    Parameters
-    ----------
-    reference : Reference
-    cells : list of Cell
-        The submission's.
-
-    Returns
-    -------
-    Matching
-    """
-    search = _Search(reference, cells)
-    search.by_grade_id()
-    search.by_id()
-    search.by_text()
-    search.by_name()
-    search.by_position()
-    search.drop_twins()
-    found = search.found
-    open_ = {cell.place for cell in search.undecided}
-    found.missing = [
-        cell
-        for cell in reference.cells
-        if cell.is_needed and cell.place not in found.pairs and cell.place not in open_
-    ]
-    return found
+    matcher = _Matcher(release, cells)
+    matcher.match_by_grade_id()
+    matcher.match_by_id()
+    matcher.match_by_text()
+    matcher.match_by_name()
+    matcher.match_by_position()
+    matcher.drop_duplicates()
+    result = matcher.result
+    result.missing = [cell for cell in matcher.unmatched() if cell.is_required]
+    return result
 
 
-class _Search:
-    def __init__(self, reference, cells):
-        self.known, self.cells = reference.cells, cells
-        self.found = Matching()
-        self.taken = set()  # places in the submission
-        self.undecided = []
+class _Matcher:
+    """The state of matching a submission with a release."""
 
-    def by_grade_id(self):
-        for known in self.known:
-            if known.grade_id:
-                self._choose(
-                    known, [c for c in self._free() if c.grade_id == known.grade_id], BY_GRADE_ID
-                )
+    def __init__(self, release: ReleasedAssignment, cells: Sequence[NotebookCell]) -> None:
+        """Start without a match."""
+        self.released_cells, self.cells = release.cells, cells
+        self.result = Matching()
+        self.used: set[int] = set()  # submitted positions
+        self.ambiguous: set[int] = set()  # released positions
 
-    def by_id(self):
-        for known in self._open():
-            same = [c for c in self._free() if c.ids & known.ids and c.cell_type == known.cell_type]
-            self._choose(known, same, BY_ID)
+    def match_by_grade_id(self) -> None:
+        """Match cells whose metadata claims a grade id of the release."""
+        for released in self.released_cells:
+            if released.grade_id:
+                same = [cell for cell in self._free() if cell.grade_id == released.grade_id]
+                self._choose(released, same, BY_GRADE_ID)
 
-    def by_text(self):
-        groups = {}
-        for known in self._open():
-            if known.text:
-                groups.setdefault((known.cell_type, known.text), []).append(known)
-        for (kind, text), wanted in groups.items():
-            same = [c for c in self._free() if (c.cell_type, c.text) == (kind, text)]
-            # Fewer than there should be: which of them has been edited, its neighbours tell.
-            if len(same) < len(wanted):
+    def match_by_id(self) -> None:
+        """Match cells of the same type that have an id of the release."""
+        for released in self.unmatched():
+            kind = released.cell_type
+            same = [c for c in self._free() if c.ids & released.ids and c.cell_type == kind]
+            self._choose(released, same, BY_ID)
+
+    def match_by_text(self) -> None:
+        """Match unchanged cells, if there are as many as in the release."""
+        groups: dict[tuple[str, str], list[ReleasedCell]] = {}
+        for released in self.unmatched():
+            if released.text:
+                groups.setdefault((released.cell_type, released.text), []).append(released)
+        for key, group in groups.items():
+            same = [cell for cell in self._free() if (cell.cell_type, cell.text) == key]
+            # If some are missing, only their neighbors tell which of them was edited.
+            if len(same) < len(group):
                 continue
-            for known, cell in zip(wanted, same, strict=False):
-                self._pair(known, cell, BY_TEXT)
-            if any(known.is_needed for known in wanted):
-                self._drop(same[len(wanted) :])
+            for released, cell in zip(group, same, strict=False):
+                self._pair(released, cell, BY_TEXT)
+            if any(released.is_required for released in group):
+                self._drop(same[len(group) :])
 
-    def by_name(self):
-        owners = {}
-        for known in self.known:
-            for name in known.binds:
-                owners.setdefault(name, []).append(known)
-        for known in self._open():
-            own = {name for name in known.binds if len(owners[name]) == 1}
-            if known.is_answer and own:
-                same = [c for c in self._free() if c.cell_type == "code" and own <= c.binds]
-                if len({c.text for c in same}) == 1:
-                    self._choose(known, same, BY_NAME)
+    def match_by_name(self) -> None:
+        """Match answers by the names that no other cell of the release defines."""
+        owners: dict[str, list[ReleasedCell]] = {}
+        for released in self.released_cells:
+            for name in released.defined_names:
+                owners.setdefault(name, []).append(released)
+        for released in self.unmatched():
+            unique = {name for name in released.defined_names if len(owners[name]) == 1}
+            if released.is_answer and unique:
+                same = [
+                    cell
+                    for cell in self._free()
+                    if cell.cell_type == "code" and unique <= cell.defined_names
+                ]
+                if len({cell.text for cell in same}) == 1:
+                    self._choose(released, same, BY_NAME)
 
-    def by_position(self):
-        for wanted, present in self._gaps():
+    def match_by_position(self) -> None:
+        """Match the cells between two matched neighbors, type by type."""
+        for missing, present in self._gaps():
             for kind in ("code", "markdown"):
-                self._fill(
-                    [each for each in wanted if each.cell_type == kind],
-                    [each for each in present if each.cell_type == kind],
+                self._match_gap(
+                    [released for released in missing if released.cell_type == kind],
+                    [cell for cell in present if cell.cell_type == kind],
                 )
 
-    def drop_twins(self):
-        """Drop copies of cells that grading needs; with its metadata, a copy is dropped before."""
-        known = set()
-        for place, how in self.found.how.items():
-            if how != BY_GRADE_ID and self.known[place].is_needed:
-                cell = self.cells[self.found.pairs[place]]
-                known.add((cell.cell_type, cell.text))
-        self._drop([c for c in self._free() if c.text and (c.cell_type, c.text) in known])
+    def drop_duplicates(self) -> None:
+        """Drop copies of required cells; copies with a grade id were dropped on matching it."""
+        texts = set()
+        for position, method in self.result.methods.items():
+            if method != BY_GRADE_ID and self.released_cells[position].is_required:
+                cell = self.cells[self.result.pairs[position]]
+                texts.add((cell.cell_type, cell.text))
+        self._drop(c for c in self._free() if c.text and (c.cell_type, c.text) in texts)
 
-    def _fill(self, wanted, present):
-        """Match what is left between two known neighbours."""
-        if not any(each.is_needed for each in wanted):
+    def unmatched(self) -> list[ReleasedCell]:
+        """Return the cells of the release that are neither matched nor ambiguous."""
+        decided = self.result.pairs.keys() | self.ambiguous
+        return [cell for cell in self.released_cells if cell.position not in decided]
+
+    def _match_gap(self, missing: list[ReleasedCell], present: list[NotebookCell]) -> None:
+        """Match cells of one type between two matched neighbors."""
+        if not any(released.is_required for released in missing):
             return
-        texts = {}
+        copies: dict[str, list[NotebookCell]] = {}
         for cell in present:
-            texts.setdefault(cell.text, []).append(cell)
-        present = [same[0] for same in texts.values()]
-        # A locked cell that is not there by its text was deleted, or edited for nothing: it is put
-        # back. So what is there belongs to the cells that students write in.
-        writable = [each for each in wanted if each.is_answer or not each.is_needed]
-        answers = [each for each in wanted if each.is_answer]
+            copies.setdefault(cell.text, []).append(cell)
+        present = [same[0] for same in copies.values()]
+        # A locked cell that was not matched by its text was deleted, or edited without effect: it
+        # is restored. The cells that are present are therefore those that students edit.
+        editable = [each for each in missing if each.is_answer or not each.is_required]
+        answers = [each for each in missing if each.is_answer]
         if not answers or not present:
             return
-        if len(writable) == len(present):
-            pairs = list(zip(writable, present, strict=True))
-            locked = [each for each in wanted if each not in writable]
-            if any(_looks_like(cell, locked, known) for known, cell in pairs):
+        pairs: list[tuple[ReleasedCell, NotebookCell]] | None
+        if len(editable) == len(present):
+            pairs = list(zip(editable, present, strict=True))
+            locked = [each for each in missing if each not in editable]
+            if any(_resembles_other(cell, released, locked) for released, cell in pairs):
                 pairs = None
         else:
-            pairs = _most_alike(answers, present, wanted)
+            pairs = _match_by_similarity(answers, present, missing)
         if pairs is None:
-            names = ", ".join(each.grade_id for each in answers)
-            places = ", ".join(str(cell.place + 1) for cell in present)
-            self.undecided += answers
-            self.found.problems.append(
-                f"which of the cells {places} is the answer {names} cannot be told"
+            names = ", ".join(str(each.grade_id) for each in answers)
+            numbers = ", ".join(str(cell.position + 1) for cell in present)
+            self.ambiguous |= {each.position for each in answers}
+            self.result.problems.append(
+                f"any of the cells {numbers} could be the answer to {names}"
             )
             return
-        for known, cell in pairs:
-            self._pair(known, cell, BY_POSITION)
-            if known.is_needed:
-                self._drop(texts[cell.text][1:])
+        for released, cell in pairs:
+            self._pair(released, cell, BY_POSITION)
+            if released.is_required:
+                self._drop(copies[cell.text][1:])
 
-    def _choose(self, known, same, how):
-        """Take the one of several cells that can only be it; the same text twice is one cell."""
+    def _choose(self, released: ReleasedCell, same: list[NotebookCell], method: str) -> None:
+        """Match the only possible one of several cells; cells with the same text count as one."""
         if not same:
             return
-        if known.is_answer:
-            written = [cell for cell in same if cell.text != known.text]
-            if len({cell.text for cell in written}) > 1:
-                places = " and ".join(str(cell.place + 1) for cell in written)
-                self.undecided.append(known)
-                self.taken |= {cell.place for cell in same}
-                self.found.problems.append(
-                    f"the cells {places} both are the answer {known.grade_id}, and differ"
+        if released.is_answer:
+            edited = [cell for cell in same if cell.text != released.text]
+            if len({cell.text for cell in edited}) > 1:
+                numbers = " and ".join(str(cell.position + 1) for cell in edited)
+                self.ambiguous.add(released.position)
+                self.used |= {cell.position for cell in same}
+                self.result.problems.append(
+                    f"cells {numbers} are different answers to {released.grade_id}"
                 )
                 return
-            same = (written or same) + [cell for cell in same if written and cell not in written]
-        elif len(same) > 1 and not known.is_needed:
-            same = [cell for cell in same if cell.text == known.text] or same
-            self._pair(known, same[0], how)
+            same = (edited or same) + [cell for cell in same if edited and cell not in edited]
+        elif len(same) > 1 and not released.is_required:
+            same = [cell for cell in same if cell.text == released.text] or same
+            self._pair(released, same[0], method)
             return
-        self._pair(known, same[0], how)
-        # A copy of a test is dropped; one that a student has made something else of is kept.
-        own = {known.text, same[0].text}
-        self._drop(cell for cell in same[1:] if cell.text in own)
+        self._pair(released, same[0], method)
+        # A copy of a test is dropped, unless the student changed it to something else.
+        texts = {released.text, same[0].text}
+        self._drop(cell for cell in same[1:] if cell.text in texts)
 
-    def _pair(self, known, cell, how):
-        self.found.pairs[known.place] = cell.place
-        self.found.how[known.place] = how
-        self.taken.add(cell.place)
+    def _pair(self, released: ReleasedCell, cell: NotebookCell, method: str) -> None:
+        """Record a match."""
+        self.result.pairs[released.position] = cell.position
+        self.result.methods[released.position] = method
+        self.used.add(cell.position)
 
-    def _drop(self, cells):
-        places = {cell.place for cell in cells}
-        self.found.surplus |= places
-        self.taken |= places
+    def _drop(self, cells: Iterable[NotebookCell]) -> None:
+        """Record duplicates."""
+        positions = {cell.position for cell in cells}
+        self.result.duplicates |= positions
+        self.used |= positions
 
-    def _open(self):
-        undecided = {each.place for each in self.undecided}
-        return [
-            known
-            for known in self.known
-            if known.place not in self.found.pairs and known.place not in undecided
-        ]
+    def _free(self) -> list[NotebookCell]:
+        """Return the submitted cells that are neither matched nor dropped."""
+        return [cell for cell in self.cells if cell.position not in self.used]
 
-    def _free(self):
-        return [cell for cell in self.cells if cell.place not in self.taken]
-
-    def _gaps(self):
-        """Return what is left between each two neighbours that are known and in order."""
-        anchors = [(-1, -1), *_in_order(sorted(self.found.pairs.items()))]
-        anchors.append((len(self.known), len(self.cells)))
-        open_, free = self._open(), self._free()
+    def _gaps(self) -> Iterator[tuple[list[ReleasedCell], list[NotebookCell]]]:
+        """Yield the unmatched cells between each two matched neighbors that are in order."""
+        anchors = [(-1, -1), *_longest_increasing(sorted(self.result.pairs.items()))]
+        anchors.append((len(self.released_cells), len(self.cells)))
+        unmatched, free = self.unmatched(), self._free()
         for (low, first), (high, last) in itertools.pairwise(anchors):
             yield (
-                [each for each in open_ if low < each.place < high],
-                [each for each in free if first < each.place < last],
+                [each for each in unmatched if low < each.position < high],
+                [each for each in free if first < each.position < last],
             )
 
 
-def _in_order(pairs):
-    """Return the longest run of pairs that rises on both sides: cells that were not moved."""
-    ends, places, before = [], [], []
-    for number, (_, place) in enumerate(pairs):
-        at = bisect_left(ends, place)
-        before.append(places[at - 1] if at else None)
-        ends[at : at + 1], places[at : at + 1] = [place], [number]
-    run, number = [], places[-1] if places else None
-    while number is not None:
-        run.append(pairs[number])
-        number = before[number]
-    return run[::-1]
+def _longest_increasing(pairs: list[tuple[int, int]]) -> list[tuple[int, int]]:
+    """Return the longest subsequence of sorted pairs that also increases in the second number.
+
+    These are the cells that were not moved.
+    """
+    ends: list[int] = []  # the smallest last position of a subsequence of each length
+    indices: list[int] = []  # the index of its pair
+    previous: list[int | None] = []
+    for index, (_, position) in enumerate(pairs):
+        at = bisect_left(ends, position)
+        previous.append(indices[at - 1] if at else None)
+        ends[at : at + 1], indices[at : at + 1] = [position], [index]
+    result, last = [], indices[-1] if indices else None
+    while last is not None:
+        result.append(pairs[last])
+        last = previous[last]
+    return result[::-1]
 
 
-def _most_alike(answers, present, wanted):
-    """Return pairs of answers and the cells that have most of their text, or None if unsure."""
+def _match_by_similarity(
+    answers: list[ReleasedCell], present: list[NotebookCell], missing: list[ReleasedCell]
+) -> list[tuple[ReleasedCell, NotebookCell]] | None:
+    """Return the only answer with the cell that clearly resembles it most, or None if unclear."""
     if len(answers) != 1:
         return None
     (answer,) = answers
-    ranked = sorted(((_alike(answer, cell), cell) for cell in present), key=lambda each: -each[0])
+    ranked = sorted(((_similarity(answer, cell), cell) for cell in present), key=lambda x: -x[0])
     best, cell = ranked[0]
-    second = ranked[1][0] if len(ranked) > 1 else 0.0
-    others = [_alike(known, cell) for known in wanted if known is not answer]
-    if best >= LIKE and best - max([second, *others]) >= UNLIKE:
+    others = [similarity for similarity, _ in ranked[1:2]]
+    others += [_similarity(each, cell) for each in missing if each is not answer]
+    if best >= MIN_SIMILARITY and best - max(others, default=0.0) >= MIN_SIMILARITY_GAP:
         return [(answer, cell)]
     return None
 
 
-def _looks_like(cell, locked, known):
-    """Return whether a cell is rather one of the locked cells than the known one."""
+def _resembles_other(
+    cell: NotebookCell, released: ReleasedCell, locked: list[ReleasedCell]
+) -> bool:
+    """Return True if a cell resembles one of the locked cells more than the released one."""
     return any(
-        _alike(each, cell) >= LIKE and _alike(each, cell) > _alike(known, cell) for each in locked
+        (similarity := _similarity(each, cell)) >= MIN_SIMILARITY
+        and similarity > _similarity(released, cell)
+        for each in locked
     )
 
 
-def _alike(one, other):
-    return difflib.SequenceMatcher(None, one.text, other.text, autojunk=False).ratio()
+def _similarity(first: NotebookCell, second: NotebookCell) -> float:
+    """Return the similarity of two cells' texts, from 0 to 1."""
+    return difflib.SequenceMatcher(None, first.text, second.text, autojunk=False).ratio()

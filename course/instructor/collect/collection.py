@@ -1,166 +1,152 @@
-"""Taking in submissions: from an archive or a folder to `submitted/STUDENT/ASSIGNMENT/`.
+"""Collects submissions: from an archive or a folder to `submitted/STUDENT/ASSIGNMENT/`."""
 
-Everything stays byte for byte in `build/intake/`, under names that nothing which comes in chooses.
-"""
-
-import json
+import shutil
+from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 
 from course.errors import CourseError
 from course.evidence.format import FOLDER
 from course.instructor import file_lock
-from course.instructor.collect import attempts, notebook_reader, originals, submitted_folder
-from course.instructor.collect import platform_file_names
-from course.instructor.collect import notebook_repair
+from course.instructor.collect import originals, submitted_folder
 from course.instructor.collect.archive_reader import printable
+from course.instructor.collect.attempts import Attempt, choose_newest
+from course.instructor.collect.file_result import FileResult, FileStatus
+from course.instructor.collect.platform_file_names import TIMESTAMP, is_renamed
 from course.instructor.collect.released_assignment import read_releases
-from course.instructor.collect.submission_finder import FOR_A_PERSON, MENDED, OLDER, SAME, TAKEN, SubmissionFinder, FileResult
+from course.instructor.collect.submission_finder import SubmissionFinder
 from course.instructor.grading.journal import Journal
 from course.instructor.roster import csv_writer
+from course.instructor.roster.roster import Roster
 
 
 @dataclass(frozen=True)
 class CollectOptions:
-    """How submissions are taken in.
+    """Options of `course collect`."""
 
-    Attributes
-    ----------
-    roster : Roster or None
-        The class.
-    student : str or None
-        Whose everything is.
-    force : bool
-        Put others in the place of submissions that are there.
-    """
-
-    roster: object = None
-    student: str | None = None
-    force: bool = False
+    roster: Roster | None = None
+    student: str | None = None  # the owner of everything that is collected
+    force: bool = False  # replace submissions that exist
 
 
 class Collection:
-    """One archive, folder or notebook that is taken in.
+    """One run of `course collect` on an archive, a folder or a notebook."""
 
-    Parameters
-    ----------
-    root : Path
-        The course directory.
-    path : Path
-        What is collected.
-    names : list of str
-        Assignments that it may hold.
-    how : How
-    """
+    def __init__(
+        self, root: Path, path: Path, names: Sequence[str], options: CollectOptions
+    ) -> None:
+        """Prepare to collect `path`, which may contain the named assignments."""
+        self.root, self.path, self.options = root, path, options
+        self.releases = read_releases(root, names)
+        self.results: list[FileResult] = []
 
-    def __init__(self, root, path, names, how=CollectOptions()):
-        self.root, self.path, self.how = Path(root), Path(path), how
-        self.references = read_releases(root, names)
-        self.rows = []
+    @property
+    def table(self) -> Path:
+        """Return the path of the table of all files, which exists after `run`."""
+        return self.folder / "table.csv"
 
-    def run(self):
-        """Take everything in and yield a `Row` a file.
+    def run(self) -> Iterator[FileResult]:
+        """Collect everything and yield the result of each file.
 
-        Raises
-        ------
-        CourseError
-            If the path cannot be read or holds the course, or another collection runs here.
+        Raises CourseError if the path cannot be read or contains the course directory, or if
+        another process is collecting.
         """
-        intake = self.root / "build" / "intake"
         if self.root.resolve().is_relative_to(self.path.resolve()):
-            raise CourseError(f"{self.path} holds the course itself: name what you downloaded.")
-        words = "submissions are being collected here already: wait for that, or stop it."
-        with file_lock.exclusive_lock(intake, words):
-            self.folder = originals.folder_of(self.path, intake)
-            found = SubmissionFinder(
-                self.path, self.folder, self.references, self.how.roster, self.how.student
+            raise CourseError(
+                f"{self.path} contains the course directory: name what you downloaded."
             )
-            self.rows += found.rows
-            yield from found.rows
-            for row in self._lay_out(found.attempts):
-                self.rows.append(row)
-                yield row
+        busy = "Another course collect is running here: wait until it ends, or stop it."
+        folder = self.root / originals.FOLDER
+        with file_lock.exclusive_lock(folder, busy):
+            originals.move_old_originals(self.root)
+            self.folder = originals.folder_for(self.path, self.root)
+            staging = folder / ".repaired"
+            shutil.rmtree(staging, ignore_errors=True)  # of a killed command
+            staging.mkdir()
+            try:
+                for result in self._collect(staging):
+                    self.results.append(result)
+                    yield result
+            finally:
+                shutil.rmtree(staging, ignore_errors=True)
             self._write_table()
 
-    def missing(self):
-        """Return who has handed in nothing, by assignment that something was taken in of.
-
-        Returns
-        -------
-        dict of str to list of str
-        """
+    def missing(self) -> dict[str, list[str]]:
+        """Return the students without a submission, for each assignment that was collected."""
         submitted = self.root / "submitted"
-        if self.how.roster:
-            people = [person.student for person in self.how.roster]
+        if self.options.roster:
+            students = [person.student for person in self.options.roster]
         else:
-            people = sorted(each.name for each in submitted.glob("[!.]*") if each.is_dir())
-        names = sorted({row.assignment for row in self.rows if row.state in (TAKEN, MENDED, SAME)})
+            students = sorted(path.name for path in submitted.glob("[!.]*") if path.is_dir())
+        done = (FileStatus.COLLECTED, FileStatus.REPAIRED, FileStatus.ALREADY_COLLECTED)
+        names = sorted({result.assignment for result in self.results if result.status in done})
         return {
-            name: [each for each in people if not (submitted / each / name).is_dir()]
+            name: [each for each in students if not (submitted / each / name).is_dir()]
             for name in names
         }
 
-    def _lay_out(self, found):
-        groups = {}
-        for each in found:
-            groups.setdefault(each.key, []).append(each)
-        for (student, name), group in sorted(groups.items()):
-            newest, others, problem = attempts.choose(group)
-            for each in others:
-                words = problem or f"kept as {each.stored.relative_to(self.root)}"
-                state = FOR_A_PERSON if problem else OLDER
-                if newest and each.digest == newest.digest:
-                    state, words = SAME, "the same notebook twice"
-                yield FileResult(state, each.file.shown, student, name, words)
+    def _collect(self, staging: Path) -> Iterator[FileResult]:
+        """Yield the results of the files, then of the attempts of each student."""
+        found = SubmissionFinder(
+            self.path,
+            self.folder,
+            staging,
+            self.releases,
+            self.options.roster,
+            self.options.student,
+        )
+        yield from found.results
+        groups: dict[tuple[str, str], list[Attempt]] = {}
+        for attempt in found.attempts:
+            groups.setdefault(attempt.key, []).append(attempt)
+        for key, group in sorted(groups.items()):
+            newest, others, problem = choose_newest(group)
+            for attempt in others:
+                details = problem or f"saved as {attempt.original.relative_to(self.root)}"
+                status = FileStatus.MANUAL_REVIEW if problem else FileStatus.OLDER_ATTEMPT
+                if newest and attempt.digest == newest.digest:
+                    status, details = FileStatus.ALREADY_COLLECTED, "the same notebook twice"
+                yield FileResult(status, attempt.file.printable_path, *key, details)
             if newest:
-                yield self._take(newest)
+                yield self._submit(newest)
 
-    def _take(self, attempt):
-        """Put an attempt into `submitted/`, mended.
-
-        It was read before, and is read again: all notebooks of a class would fill the memory.
-        """
-        row = FileResult(TAKEN, attempt.file.shown, *attempt.key)
-        reference, original = attempt.reference, attempt.stored.read_bytes()
-        try:
-            notebook, notes = notebook_reader.parse(original)
-            mended, more = notebook_repair.repair_notebook(notebook, reference)
-        except notebook_reader.RepairError as error:
-            where = attempt.stored.relative_to(self.root)
-            row.state, row.words = FOR_A_PERSON, f"{error} (mend a copy of {where}, collect that)"
-            return row
-        notes = notes + more
-        if not notes and not notebook_repair.is_valid(json.loads(original)):
-            notes.append("what is no part of a notebook left out")
-        content = {reference.file_name: notebook_repair.encode_notebook(mended) if notes else original}
-        for name, place in attempt.evidence.items():
-            content[f"{FOLDER}/{name}"] = place.read_bytes()
+    def _submit(self, attempt: Attempt) -> FileResult:
+        """Write an attempt to `submitted/`, unless a different one is there."""
+        result = FileResult(FileStatus.MANUAL_REVIEW, attempt.file.printable_path, *attempt.key)
+        if attempt.problem:
+            original = attempt.original.relative_to(self.root)
+            result.details = f"{attempt.problem} (repair a copy of {original} and collect it)"
+            return result
+        content = {attempt.release.file_name: (attempt.repaired or attempt.original).read_bytes()}
+        for name, path in attempt.evidence.items():
+            content[f"{FOLDER}/{name}"] = path.read_bytes()
         if attempt.timestamp:
-            content[submitted_folder.TIMESTAMP] = f"{attempt.timestamp}\n".encode()
-        called = attempt.origin.file_name
-        if platform_file_names.is_renamed(called, reference.stem):
-            notes.append(f"called {printable(called)!r}")
-        if reference.asks_for_evidence and not attempt.evidence:
-            notes.append("no evidence beside it")
-        words = "; ".join([*notes, *attempt.notes])
-        row.state = MENDED if notes else TAKEN
-        if attempt.checksum:
-            words = f"checksum {attempt.checksum}" + (f"; {words}" if words else "")
-        row.words = words
-        place = submitted_folder.place_of(self.root, *attempt.key)
-        if submitted_folder.holds(place, content):
-            row.state = SAME
-        elif place.exists() and not self.how.force:
-            row.state = FOR_A_PERSON
-            row.words = "another one is there: --force puts this one in its place"
+            content[TIMESTAMP] = f"{attempt.timestamp}\n".encode()
+        folder = submitted_folder.folder_of(self.root, *attempt.key)
+        is_submitted = submitted_folder.has_content(folder, content)
+        if folder.exists() and not is_submitted and not self.options.force:
+            result.details = "a different submission exists: add --force to replace it"
+            return result
+        repairs = list(attempt.repairs)
+        if is_renamed(attempt.origin.file_name, attempt.release.stem):
+            repairs.append(f"renamed from {printable(attempt.origin.file_name)!r}")
+        if attempt.release.requires_evidence and not attempt.evidence:
+            repairs.append("evidence missing")
+        checksum = f"checksum {attempt.checksum}" if attempt.checksum else ""
+        details = filter(None, [checksum, *repairs, *attempt.warnings])
+        result.details = "; ".join(details)
+        result.status = FileStatus.REPAIRED if repairs else FileStatus.COLLECTED
+        if is_submitted:
+            result.status = FileStatus.ALREADY_COLLECTED
         else:
-            submitted_folder.put(self.root, *attempt.key, content)
-            Journal(self.root, reference.name).grade_anew(attempt.student)
-        return row
+            submitted_folder.write(self.root, *attempt.key, content)
+            Journal(self.root, attempt.release.name).mark_resubmitted(attempt.student)
+        return result
 
-    def _write_table(self):
-        rows = [["file", "state", "student", "assignment", "how or why"]]
-        for row in self.rows:
-            cells = row.file, row.state, row.student, row.assignment, row.words
-            rows.append([csv_writer.escape_formula(cell) for cell in cells])
-        csv_writer.write_table(self.folder / "table.csv", rows, force=True)
+    def _write_table(self) -> None:
+        """Write a row for every file to the table."""
+        rows = [["file", "status", "student", "assignment", "details"]]
+        for result in self.results:
+            row = result.file, result.status, result.student, result.assignment, result.details
+            rows.append([csv_writer.escape_formula(cell) for cell in row])
+        csv_writer.write_table(self.table, rows, force=True)

@@ -1,75 +1,75 @@
-"""Reading a submitted notebook, whatever a platform or an editor has made of its file."""
+"""Reads submitted notebooks, including files that platforms and editors changed."""
 
 import codecs
 import json
 import re
+from dataclasses import dataclass
+from typing import Any
 
 from course.instructor.grading.submission import CELL_ID, MAX_OUTPUT_BYTES, safe_outputs
 
 CELL_TYPES = ("code", "markdown", "raw")
-MAX_NOTEBOOK_BYTES = 512 * 2**20  # bytes; outputs of 100 MB come, and are left out
+MAX_NOTEBOOK_BYTES = (
+    512 * 2**20
+)  # notebooks with 100 MB of outputs occur; outputs are limited later
 
 
 class RepairError(Exception):
-    """A notebook that is left for a person; the message is the reason."""
+    """A notebook that needs manual review; the message is the reason."""
 
 
-def parse(content):
-    """Return a submitted notebook as plain data, and what had to be mended to read it.
+@dataclass
+class ParsedNotebook:
+    """A submitted notebook as plain data."""
 
-    Afterwards every cell has a type, a text and a dict of metadata, and code cells have outputs
-    that are no larger than what grading keeps.
+    raw: dict[str, Any]  # as parsed from the file
+    # In format 4. Every cell has a type, a text and a dict of metadata; code cells have outputs
+    # within grading's size limit.
+    content: dict[str, Any]
+    notes: list[str]  # what differs from a notebook that JupyterLab saves
 
-    Parameters
-    ----------
-    content : bytes
-        Of the file.
 
-    Returns
-    -------
-    notebook : dict
-        Of format 4.
-    notes : list of str
-        A few words each.
-
-    Raises
-    ------
-    CannotBeMended
-        If it is no whole notebook.
-    """
+def parse(content: bytes) -> ParsedNotebook:
+    """Parse the file of a submitted notebook; raise RepairError if it is not a notebook."""
     if len(content) > MAX_NOTEBOOK_BYTES:
-        raise RepairError(f"it is larger than {MAX_NOTEBOOK_BYTES // 2**20} MB")
+        raise RepairError(f"the file is larger than {MAX_NOTEBOOK_BYTES // 2**20} MB")
     text, notes = _decode(content)
     try:
-        notebook = json.loads(text)
+        raw = json.loads(text)
     except RecursionError:
-        raise RepairError("it is too deeply nested") from None
+        raise RepairError("the file is too deeply nested") from None
     except ValueError as error:
         if not text.strip():
             raise RepairError("the file is empty") from None
-        raise RepairError(f"it is no whole notebook file ({_reason(error)})") from None
-    notebook = _as_format_4(notebook, notes)
+        raise RepairError(f"the file is not a complete notebook ({_describe(error)})") from None
+    notebook = dict(_convert_to_format_4(raw, notes))
     if notebook.get("nbformat_minor") != 5:
-        notes.append(f"format 4.{_short(notebook.get('nbformat_minor'))}")
+        notes.append(f"format 4.{_shorten(notebook.get('nbformat_minor'))}")
     metadata = notebook.get("metadata")
     notebook["metadata"] = metadata if isinstance(metadata, dict) else {}
-    _note_metadata(notebook["metadata"], notes)
-    sizes = [_make_plain(cell) for cell in notebook["cells"]]
-    if any(size.had_line_ends for size in sizes) or "\r\n" in text:
-        notes.append("Windows line ends")
-    dropped = sum(size.dropped for size in sizes)
-    if dropped:
-        notes.append(f"{dropped / 2**20:,.0f} MB of outputs left out")
-    return notebook, notes
+    notes += _metadata_notes(notebook["metadata"])
+    has_windows_line_ends, removed = "\r\n" in text, 0
+    cells = []
+    for cell in notebook["cells"]:
+        has_windows_line_ends |= "\r" in _join(cell.get("source", ""))
+        cell, removed_from_cell = _normalize_cell(cell)
+        cells.append(cell)
+        removed += removed_from_cell
+    notebook["cells"] = cells
+    if has_windows_line_ends:
+        notes.append("Windows line endings")
+    if removed:
+        notes.append(f"{removed / 2**20:,.0f} MB of outputs removed")
+    return ParsedNotebook(raw, notebook, notes)
 
 
-def valid_id(text):
-    """Return whether nbformat takes a text as the id of a cell."""
-    return isinstance(text, str) and bool(CELL_ID.fullmatch(text))
+def is_valid_cell_id(value: object) -> bool:
+    """Return True if nbformat accepts a value as the id of a cell."""
+    return isinstance(value, str) and bool(CELL_ID.fullmatch(value))
 
 
-def _decode(content):
-    """Return a file's text, and the notes about its encoding."""
+def _decode(content: bytes) -> tuple[str, list[str]]:
+    """Return a file's text, and notes about its encoding."""
     encoding, notes = "utf-8", []
     if content.startswith(codecs.BOM_UTF8):
         encoding, notes = "utf-8-sig", ["byte-order mark"]
@@ -78,104 +78,95 @@ def _decode(content):
     try:
         return content.decode(encoding), notes
     except UnicodeDecodeError:
-        what = "a zip archive under another name" if content[:2] == b"PK" else "not text in UTF-8"
-        raise RepairError(f"it is {what}") from None
+        kind = "a renamed zip archive" if content[:2] == b"PK" else "not text in UTF-8"
+        raise RepairError(f"the file is {kind}") from None
 
 
-def _as_format_4(notebook, notes):
+def _convert_to_format_4(notebook: Any, notes: list[str]) -> dict[str, Any]:
+    """Return a notebook in format 4 with a list of cells, and add a note if it was converted."""
     if not isinstance(notebook, dict):
-        raise RepairError("it is no notebook")
+        raise RepairError("the file is not a notebook")
     if notebook.get("nbformat") == 3 and isinstance(notebook.get("worksheets"), list):
         import nbformat
 
         try:
             notebook = json.loads(json.dumps(nbformat.convert(nbformat.from_dict(notebook), 4)))
-        except Exception:  # what it raises on broken input is not to be listed
-            raise RepairError("it is of format 3, and broken") from None
+        except Exception:  # nbformat raises many kinds of exception for invalid content
+            raise RepairError("the notebook has format 3 and is damaged") from None
         notes.append("format 3")
     cells = notebook.get("cells")
     if not isinstance(cells, list) or not all(isinstance(cell, dict) for cell in cells):
-        raise RepairError("it has no list of cells")
+        raise RepairError("the notebook has no list of cells")
     return notebook
 
 
-def _note_metadata(metadata, notes):
+def _metadata_notes(metadata: dict[str, Any]) -> list[str]:
+    """Return notes about a notebook's metadata."""
+    notes = []
     kernel = metadata.get("kernelspec")
     name = kernel.get("name") if isinstance(kernel, dict) else None
     if name != "python3":
-        notes.append(f"kernel {_short(name)!r}" if name else "no kernel named")
+        notes.append(f"kernel {_shorten(name)!r}" if name else "no kernel name")
     if "widgets" in metadata:
-        notes.append("widgets left out")
+        notes.append("widgets removed")
+    return notes
 
 
-class _Sizes:
-    had_line_ends = False
-    dropped = 0
-
-
-def _make_plain(cell):
-    """Make a cell what every other step can rely on, in place; return what was done."""
-    done = _Sizes()
-    source = cell.get("source", "")
-    if isinstance(source, list):
-        source = "".join(map(str, source))
-    source = str(source)
-    if "\r" in source:
-        done.had_line_ends = True
-        source = re.sub(r"\r\n?", "\n", source)
-    cell["source"] = source
+def _normalize_cell(cell: dict[str, Any]) -> tuple[dict[str, Any], int]:
+    """Return a copy of a cell as `ParsedNotebook` describes it, and the bytes removed."""
+    cell, removed = dict(cell), 0
+    cell["source"] = re.sub(r"\r\n?", "\n", _join(cell.get("source", "")))
     if cell.get("cell_type") not in CELL_TYPES:
         cell["cell_type"] = "raw"
     if not isinstance(cell.get("metadata"), dict):
         cell["metadata"] = {}
     if cell["cell_type"] == "code":
-        done.dropped = _limit_outputs(cell)
+        cell["outputs"], removed = _limit_outputs(cell.get("outputs"))
         count = cell.get("execution_count")
         cell["execution_count"] = count if type(count) is int else None
     else:
         cell.pop("outputs", None)
         cell.pop("execution_count", None)
-    return done
+    return cell, removed
 
 
-def _limit_outputs(cell):
-    """Leave of a cell's outputs what grading would keep; return the bytes that are left out."""
-    outputs = cell.get("outputs")
-    outputs = outputs if isinstance(outputs, list) else []
-    outputs = [each for each in outputs if isinstance(each, dict)]
-    cell["outputs"] = outputs
-    # Text is measured as it stands: writing all of it down again would take longer.
+def _limit_outputs(outputs: Any) -> tuple[list[Any], int]:
+    """Return the outputs of a cell within grading's size limit, and the bytes removed."""
+    outputs = [each for each in outputs if isinstance(each, dict)] if type(outputs) is list else []
+    # The parsed text is measured: serializing it again would take longer.
     size = sum(map(_size, outputs))
     if size <= MAX_OUTPUT_BYTES:
-        return 0
-    kept = [each for each in outputs if _size(each) <= MAX_OUTPUT_BYTES]
-    cell["outputs"] = json.loads(json.dumps(safe_outputs(kept)))
-    left = size - sum(map(_size, cell["outputs"]))
-    words = f"({left / 2**20:,.0f} MB of outputs were left out when this was collected)\n"
-    cell["outputs"].append({"output_type": "stream", "name": "stdout", "text": words})
-    return left
+        return outputs, 0
+    small = [each for each in outputs if _size(each) <= MAX_OUTPUT_BYTES]
+    limited = json.loads(json.dumps(safe_outputs(small)))
+    removed = size - sum(map(_size, limited))
+    text = f"({removed / 2**20:,.0f} MB of outputs were removed when this was collected)\n"
+    return [*limited, {"output_type": "stream", "name": "stdout", "text": text}], removed
 
 
-def _size(value):
+def _size(value: Any) -> int:
+    """Return the approximate size of parsed JSON, in characters."""
     if isinstance(value, str):
         return len(value)
     if isinstance(value, dict):
         return sum(map(_size, value.values()))
     if isinstance(value, list):
-        # Ten million lines are one output.
-        return len("".join(value)) if _are_texts(value) else sum(map(_size, value))
+        # One output can be ten million lines; joining them is the fastest way to measure.
+        return len("".join(value)) if set(map(type, value)) == {str} else sum(map(_size, value))
     return 8
 
 
-def _are_texts(values):
-    return set(map(type, values)) == {str}
+def _join(source: Any) -> str:
+    """Return a cell's source, which may be a list of lines, as one text."""
+    return "".join(map(str, source)) if isinstance(source, list) else str(source)
 
 
-def _reason(error):
-    words = str(error).split(": ")[0]
-    return words if len(words) < 100 else "damaged"
+def _describe(error: ValueError) -> str:
+    """Return a JSON error's message without its position."""
+    message = str(error).split(": ")[0]
+    return message if len(message) < 100 else "damaged"
 
 
-def _short(value):
-    text = "".join(letter for letter in str(value) if letter.isprintable())
-    return text[:40]
+def _shorten(value: object) -> str:
+    """Return a value as a short, printable text."""
+    return "".join(char for char in str(value) if char.isprintable())[:40]

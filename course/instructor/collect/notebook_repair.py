@@ -1,81 +1,103 @@
-"""Putting a submitted notebook right: the cells of the release, with what the student wrote."""
+"""Repairs submitted notebooks: the cells of the release, with what the student wrote."""
 
 import json
 import warnings
 from collections import Counter
+from typing import Any
 
 from course.instructor.collect import cell_matching
-from course.instructor.collect.notebook_reader import RepairError, valid_id
-from course.instructor.collect.released_assignment import read_cells
+from course.instructor.collect.notebook_reader import RepairError, is_valid_cell_id
+from course.instructor.collect.released_assignment import (
+    ReleasedAssignment,
+    ReleasedCell,
+    read_cells,
+)
 
 FORMAT = {"nbformat": 4, "nbformat_minor": 5}
+METHODS = (
+    cell_matching.BY_ID,
+    cell_matching.BY_TEXT,
+    cell_matching.BY_NAME,
+    cell_matching.BY_POSITION,
+)
 
 
-def repair_notebook(notebook, reference):
-    """Return a notebook that grading knows every cell of, and what was done to it.
+def repair_notebook(
+    notebook: dict[str, Any], release: ReleasedAssignment
+) -> tuple[dict[str, Any], list[str]]:
+    """Return a notebook whose cells grading can identify, and notes on what was repaired.
 
-    Parameters
-    ----------
-    notebook : dict
-        From `reading.parse`; it is not changed.
-    reference : Reference
-        What was handed out.
-
-    Returns
-    -------
-    mended : dict
-        The notebook.
-    notes : list of str
-        A few words each; empty where nothing of the cells had to be mended.
-
-    Raises
-    ------
-    CannotBeMended
-        If two cells may be the same answer.
+    The notebook comes from `ParsedNotebook.content` and is not changed. Raises RepairError if two
+    cells could be the same answer.
     """
-    cells = read_cells(notebook)
-    found = cell_matching.match(reference, cells)
-    if found.problems:
-        raise RepairError("; ".join(found.problems))
-    known_at = {place: reference.cells[known] for known, place in found.pairs.items()}
-    own_ids = {each for known in reference.cells for each in known.ids}
-    mended, used = [], set()
-    for place, cell in enumerate(notebook["cells"]):
-        if place in found.surplus:
+    matching = cell_matching.match(release, read_cells(notebook))
+    if matching.problems:
+        raise RepairError("; ".join(matching.problems))
+    released_at = {at: release.cells[released] for released, at in matching.pairs.items()}
+    released_ids = {each for released in release.cells for each in released.ids}
+    repaired: list[tuple[ReleasedCell | None, dict[str, Any]]] = []
+    used: set[str] = set()
+    for position, cell in enumerate(notebook["cells"]):
+        if position in matching.duplicates:
             continue
-        known = known_at.get(place)
-        mended.append((known, _as_known(cell, known) if known else _extra(cell, own_ids, used)))
-    for known in found.missing:
-        _put_back(mended, known)
-    content = {"cells": [cell for _, cell in mended], "metadata": reference.metadata, **FORMAT}
-    return content, _notes(found, reference) + _make_valid(content)
+        released = released_at.get(position)
+        if released:
+            repaired.append((released, _restore_cell(cell, released)))
+        else:
+            repaired.append((None, _added_cell(cell, released_ids, used)))
+    for released in matching.missing:
+        _insert_missing(repaired, released)
+    content = {"cells": [cell for _, cell in repaired], "metadata": release.metadata, **FORMAT}
+    return content, _notes(matching, release) + _make_valid(content)
 
 
-def encode_notebook(notebook):
-    """Return a notebook as the bytes of its file."""
+def encode_notebook(notebook: dict[str, Any]) -> bytes:
+    """Return the content of a notebook's file."""
     return (json.dumps(notebook, indent=1, ensure_ascii=False, sort_keys=True) + "\n").encode()
 
 
-def _as_known(cell, known):
-    """Return a submitted cell with the type, id and metadata of the release's."""
-    source = cell["source"] if known.is_answer or not known.is_needed else known.source
-    return _cell(known.cell_type, next(iter(known.ids)), known.metadata, source, cell)
+def is_valid(notebook: dict[str, Any]) -> bool:
+    """Return True if a notebook is valid without changes."""
+    import nbformat
+
+    try:
+        with warnings.catch_warnings():
+            warnings.simplefilter("error")  # nbformat replaces missing and duplicate ids
+            nbformat.validate(notebook)
+    except Exception:  # nbformat itself can fail while it describes what is invalid
+        return False
+    return True
 
 
-def _extra(cell, own_ids, used):
-    """Return a cell that the student has added, under an id that is nobody's."""
-    id_ = cell.get("id")
-    if not valid_id(id_) or id_ in own_ids or id_ in used:
+def _restore_cell(cell: dict[str, Any], released: ReleasedCell) -> dict[str, Any]:
+    """Return a submitted cell with the release's type, id and metadata, and source if locked."""
+    is_editable = released.is_answer or not released.is_required
+    source = cell["source"] if is_editable else released.source
+    return _make_cell(released.cell_type, next(iter(released.ids)), released.metadata, source, cell)
+
+
+def _added_cell(cell: dict[str, Any], released_ids: set[str], used: set[str]) -> dict[str, Any]:
+    """Return a cell that the student added, with a unique id."""
+    cell_id: Any = cell.get("id")
+    if not is_valid_cell_id(cell_id) or cell_id in released_ids or cell_id in used:
         number = 1
-        while f"added-{number}" in used | own_ids:
+        while f"added-{number}" in used | released_ids:
             number += 1
-        id_ = f"added-{number}"
-    used.add(id_)
-    return _cell(cell["cell_type"], id_, {}, cell["source"], cell)
+        cell_id = f"added-{number}"
+    used.add(cell_id)
+    return _make_cell(cell["cell_type"], cell_id, {}, cell["source"], cell)
 
 
-def _cell(kind, id_, metadata, source, submitted):
-    content = {"cell_type": kind, "id": id_, "metadata": metadata, "source": source}
+def _make_cell(
+    kind: str, cell_id: str, metadata: dict[str, Any], source: str, submitted: dict[str, Any]
+) -> dict[str, Any]:
+    """Return a cell with the outputs or attachments of the submitted one."""
+    content: dict[str, Any] = {
+        "cell_type": kind,
+        "id": cell_id,
+        "metadata": metadata,
+        "source": source,
+    }
     if kind == "code":
         content["outputs"] = submitted.get("outputs", [])
         content["execution_count"] = submitted.get("execution_count")
@@ -84,29 +106,23 @@ def _cell(kind, id_, metadata, source, submitted):
     return content
 
 
-def _put_back(mended, known):
-    """Insert a cell of the release behind the nearest one that comes before it there."""
-    before = [n for n, (each, _) in enumerate(mended) if each and each.place < known.place]
-    place = max(before, key=lambda number: mended[number][0].place) + 1 if before else 0
-    id_ = next(iter(known.ids))
-    mended.insert(place, (known, _cell(known.cell_type, id_, known.metadata, known.source, {})))
+def _insert_missing(
+    repaired: list[tuple[ReleasedCell | None, dict[str, Any]]], released: ReleasedCell
+) -> None:
+    """Insert a cell of the release after the nearest one that precedes it there."""
+    preceding = [
+        (other.position, at)
+        for at, (other, _) in enumerate(repaired)
+        if other and other.position < released.position
+    ]
+    at = max(preceding)[1] + 1 if preceding else 0
+    cell_id = next(iter(released.ids))
+    cell = _make_cell(released.cell_type, cell_id, released.metadata, released.source, {})
+    repaired.insert(at, (released, cell))
 
 
-def is_valid(notebook):
-    """Return whether a notebook is one to every reader as it stands."""
-    import nbformat
-
-    try:
-        with warnings.catch_warnings():
-            warnings.simplefilter("error")  # a missing or doubled id, which would be made anew
-            nbformat.validate(notebook)
-    except Exception:  # in describing what is wrong, nbformat itself may fail
-        return False
-    return True
-
-
-def _make_valid(content):
-    """Make sure that grading can read it; outputs that no reader takes are made plain."""
+def _make_valid(content: dict[str, Any]) -> list[str]:
+    """Reduce a notebook's outputs to plain ones if it is invalid, and return a note about it."""
     from course.instructor.grading.submission import safe_outputs
 
     if is_valid(content):
@@ -116,27 +132,27 @@ def _make_valid(content):
             cell["outputs"] = json.loads(json.dumps(safe_outputs(cell["outputs"])))
         cell.pop("attachments", None)
     if not is_valid(content):
-        raise RepairError("it is no valid notebook")
-    return ["outputs that are none left out"]
+        raise RepairError("the file is not a valid notebook")
+    return ["invalid outputs removed"]
 
 
-def _notes(found, reference):
-    needed = {known.place for known in reference.cells if known.is_needed}
-    how = Counter(how for place, how in found.how.items() if place in needed)
+def _notes(matching: cell_matching.Matching, release: ReleasedAssignment) -> list[str]:
+    """Return notes on the cells that were repaired."""
+    required = {cell.position for cell in release.cells if cell.is_required}
+    counts = Counter(
+        method for position, method in matching.methods.items() if position in required
+    )
     notes = []
-    lost = how.total() - how[cell_matching.BY_GRADE_ID]
+    lost = counts.total() - counts[cell_matching.BY_GRADE_ID]
     if lost:
-        ways = [f"{how[way]} by {way}" for way in WAYS if how[way]]
-        notes.append(f"metadata of {lost} cells lost, found {', '.join(ways)}")
-    if found.surplus:
-        notes.append(f"{len(found.surplus)} cells that stood there twice")
-    deleted = [known for known in found.missing if not known.is_answer]
+        methods = [f"{counts[method]} by {method}" for method in METHODS if counts[method]]
+        notes.append(f"metadata of {lost} cells missing, matched {', '.join(methods)}")
+    if matching.duplicates:
+        notes.append(f"{len(matching.duplicates)} duplicate cells removed")
+    deleted = [cell for cell in matching.missing if not cell.is_answer]
     if deleted:
-        notes.append(f"{len(deleted)} deleted cells put back")
-    answers = [known.grade_id for known in found.missing if known.is_answer]
+        notes.append(f"{len(deleted)} deleted cells restored")
+    answers = [str(cell.grade_id) for cell in matching.missing if cell.is_answer]
     if answers:
-        notes.append(f"no answer {', '.join(answers)}: put back empty")
+        notes.append(f"answer {', '.join(answers)} missing, restored empty")
     return notes
-
-
-WAYS = (cell_matching.BY_ID, cell_matching.BY_TEXT, cell_matching.BY_NAME, cell_matching.BY_POSITION)

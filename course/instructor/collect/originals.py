@@ -1,86 +1,94 @@
-"""Keeping what was handed in as it came, byte for byte, in `build/intake/`."""
+"""Originals: an unchanged copy of everything that students submitted, in `originals/`."""
 
 import hashlib
 import shutil
+from collections.abc import Iterator
 from pathlib import Path
 
 from course.files import write_atomically
-from course.instructor.collect.archive_reader import is_archive, safe_name, walk
-from course.instructor.collect.submitted_folder import TIMESTAMP
+from course.instructor.collect.archive_reader import (
+    SubmittedFile,
+    is_archive,
+    safe_file_name,
+    walk,
+)
+from course.instructor.collect.platform_file_names import TIMESTAMP
 
-EVIDENCE = (".json", ".npz")
+FOLDER = "originals"  # in the course directory, outside build/, which `make clean` removes
+OLD_FOLDER = Path("build", "intake")  # used by older versions
+EVIDENCE_SUFFIXES = (".json", ".npz")
 
 
-def folder_of(path, intake):
-    """Return the folder in which what is collected is kept; the same for the same content."""
-    return intake / f"{safe_name(path.stem)}-{_digest_of(path)[:8]}"
+def move_old_originals(root: Path) -> None:
+    """Move the originals of an older version to `originals/`; nothing is replaced."""
+    old = root / OLD_FOLDER
+    if not old.is_dir():
+        return
+    Path(old, "lock").unlink(missing_ok=True)
+    for path in sorted(old.iterdir()):
+        target, number = root / FOLDER / path.name, 1
+        while target.exists():
+            number += 1
+            target = target.with_name(f"{path.name}-{number}")
+        shutil.move(path, target)
+    old.rmdir()
 
 
-def keep(path, folder):
-    """Keep an archive, a folder or a notebook, and yield its files.
+def folder_for(path: Path, root: Path) -> Path:
+    """Return the folder for the originals of a path; the same content gives the same folder."""
+    return root / FOLDER / f"{safe_file_name(path.stem)}-{_digest(path)[:8]}"
 
-    Parameters
-    ----------
-    path : Path
-        What is collected.
-    folder : Path
-        From `folder_of`.
 
-    Yields
-    ------
-    file : files.File
-        Each file, also those that cannot be read.
-    place : Path or None
-        Where its content is kept by itself; None for what nothing is read from. The archive that
-        it came in is kept whole.
+def save(path: Path, folder: Path) -> Iterator[tuple[SubmittedFile, Path | None]]:
+    """Save an archive, a folder or a notebook, and yield its files with their saved copies.
+
+    The copy is None for files that are not read; they are only in the copy of the archive.
     """
     if path.is_file() and is_archive(path.name):
-        _copy(path, folder / safe_name(path.name))
-    taken = set()
+        _copy(path, folder / safe_file_name(path.name))
+    used: set[str] = set()
     for file in walk(path):
-        wanted = is_notebook(file.name) or is_evidence(file.name) or file.name == TIMESTAMP
+        is_used = is_notebook(file.name) or is_evidence(file.name) or file.name == TIMESTAMP
         content = None
-        if not file.is_junk and (wanted or path.is_dir()):
+        if not file.is_junk and (is_used or path.is_dir()):
             content = file.read()
         if content is None:
             yield file, None
             continue
-        place = _free_place(folder / "files", file.parts, taken)
-        # The same archive is collected again and again: what is there stays.
-        if not place.is_file() or place.read_bytes() != content:
-            write_atomically(place, content)
-        file.reader = place.read_bytes
-        yield file, place
+        copy = _unused_path(folder / "files", file.parts, used)
+        # The same archive may be collected again: its copies exist already.
+        if not copy.is_file() or copy.read_bytes() != content:
+            write_atomically(copy, content)
+        file.reader = copy.read_bytes
+        yield file, copy
 
 
-def is_evidence(name):
-    """Return whether a file's name is that of evidence, or of the list of what was packed."""
-    return Path(name).suffix.lower() in EVIDENCE
+def is_evidence(name: str) -> bool:
+    """Return True if a file name is that of evidence or a manifest."""
+    return Path(name).suffix.lower() in EVIDENCE_SUFFIXES
 
 
-def is_notebook(name):
-    """Return whether a file's name is that of a notebook; platforms add endings of their own."""
-    return Path(name).suffix.lower() == ".ipynb" or name.lower().endswith(
-        (".ipynb.txt", ".ipynb.json")
-    )
+def is_notebook(name: str) -> bool:
+    """Return True if a file name is that of a notebook, also with a suffix that a platform adds."""
+    return name.lower().endswith((".ipynb", ".ipynb.txt", ".ipynb.json"))
 
 
-def _digest_of(path):
-    """Return a digest of a file's content or of what lies in a folder."""
-    digest = hashlib.sha256()
+def _digest(path: Path) -> str:
+    """Return a digest of a file's content, or of the names, sizes and times of a folder's files."""
     if path.is_file():
         with path.open("rb") as file:
             return hashlib.file_digest(file, "sha256").hexdigest()
+    digest = hashlib.sha256()
     for each in sorted(path.rglob("*")):
         if each.is_file() and not each.is_symlink():
-            known = each.stat()
-            digest.update(
-                f"{each.relative_to(path)}\0{known.st_size}\0{known.st_mtime_ns}\n".encode()
-            )
+            status = each.stat()
+            line = f"{each.relative_to(path)}\0{status.st_size}\0{status.st_mtime_ns}\n"
+            digest.update(line.encode())
     return digest.hexdigest()
 
 
-def _copy(source, target):
+def _copy(source: Path, target: Path) -> None:
+    """Copy a file, which may be larger than the memory, unless the copy exists."""
     if not target.is_file():
         target.parent.mkdir(parents=True, exist_ok=True)
         unfinished = target.with_name(target.name + ".part")
@@ -88,12 +96,12 @@ def _copy(source, target):
         unfinished.replace(target)
 
 
-def _free_place(folder, parts, taken):
-    """Return a path of safe names below a folder that no other file of this collection has."""
-    names = [safe_name(part) for part in parts]
-    place, number = folder.joinpath(*names), 1
-    while str(place).casefold() in taken:
+def _unused_path(folder: Path, parts: tuple[str, ...], used: set[str]) -> Path:
+    """Return a path of safe names in a folder that no other file of this collection has."""
+    names = [safe_file_name(part) for part in parts]
+    path, number = folder.joinpath(*names), 1
+    while str(path).casefold() in used:
         number += 1
-        place = folder.joinpath(*names[:-1], f"{number}-{names[-1]}")
-    taken.add(str(place).casefold())
-    return place
+        path = folder.joinpath(*names[:-1], f"{number}-{names[-1]}")
+    used.add(str(path).casefold())
+    return path

@@ -1,202 +1,150 @@
-"""An assignment as it was handed out: what submitted notebooks are recognised and mended by."""
+"""Released assignments, against which submitted notebooks are identified and repaired."""
 
 import json
 import re
+from collections.abc import Sequence
 from dataclasses import dataclass, field
 from functools import cached_property
 from pathlib import Path
+from typing import Any
 
 from course.errors import CourseError
 
-HANDS_IN_EVIDENCE = "evidence.hand_in("
-BINDS = re.compile(r"^(?:(?:def|class)[ \t]+(\w+)|(\w+)[ \t]*=(?!=))", re.M)
+SAVES_EVIDENCE = "evidence.hand_in("
+DEFINITION = re.compile(r"^(?:(?:def|class)[ \t]+(\w+)|(\w+)[ \t]*=(?!=))", re.M)
+MIN_IDENTIFYING_TEXT = 20  # characters; shorter texts occur in any notebook
 
 
 @dataclass(frozen=True)
 class NotebookCell:
-    """A cell of a notebook, with what it can be known by.
+    """A cell of a notebook, with everything that can identify it."""
 
-    Attributes
-    ----------
-    place : int
-        In its notebook, from 0.
-    cell_type : str
-        "code", "markdown" or "raw".
-    source : str
-        Its text as it stands there.
-    ids : frozenset of str
-        The cell's id, and the one that Colab keeps in the metadata.
-    grade_id : str or None
-        nbgrader's name of it, as its metadata claims.
-    """
-
-    place: int
+    position: int  # in its notebook, from 0
     cell_type: str
     source: str
-    ids: frozenset = frozenset()
-    grade_id: str | None = None
+    ids: frozenset[str] = frozenset()  # the cell's id, and the one that Colab saves in its metadata
+    grade_id: str | None = None  # as the cell's metadata claims
 
     @cached_property
-    def text(self):
-        """The text without what editors change: white space at the ends of lines."""
+    def text(self) -> str:
+        """Return the source without white space at line ends, which editors change."""
         return "\n".join(line.rstrip() for line in self.source.splitlines()).strip()
 
     @cached_property
-    def binds(self):
-        """The functions, classes and variables that stand at the left margin of a code cell."""
+    def defined_names(self) -> frozenset[str]:
+        """Return the functions, classes and variables that a code cell defines unindented."""
         if self.cell_type != "code":
             return frozenset()
-        return frozenset(a or b for a, b in BINDS.findall(self.source))
+        return frozenset(a or b for a, b in DEFINITION.findall(self.source))
 
 
 @dataclass(frozen=True)
 class ReleasedCell(NotebookCell):
-    """A cell of the release.
+    """A cell of a release."""
 
-    Attributes
-    ----------
-    metadata : dict
-        All of its metadata.
-    is_needed : bool
-        Whether grading needs it: an answer, a test, a locked cell.
-    is_answer : bool
-        Whether students write in it and it counts.
-    """
-
-    metadata: dict = field(default_factory=dict, compare=False, hash=False)
-    is_needed: bool = False
-    is_answer: bool = False
+    metadata: dict[str, Any] = field(default_factory=dict, compare=False, hash=False)
+    is_required: bool = False  # by grading: an answer, a test or a locked cell
+    is_answer: bool = False  # a graded cell that students edit
 
 
 @dataclass(frozen=True)
 class ReleasedAssignment:
-    """A release.
-
-    Attributes
-    ----------
-    name : str
-        The assignment.
-    file_name : str
-        Of its notebook.
-    metadata : dict
-        The notebook's.
-    cells : list of Known
-    asks_for_evidence : bool
-        Whether a folder of evidence is handed in with it.
-    """
+    """The release of an assignment."""
 
     name: str
-    file_name: str
-    metadata: dict
-    cells: list
+    file_name: str  # of its notebook
+    metadata: dict[str, Any]  # of its notebook
+    cells: list[ReleasedCell]
 
     @property
-    def stem(self):
-        """The notebook's name without its ending."""
+    def stem(self) -> str:
+        """Return the notebook's file name without its extension."""
         return Path(self.file_name).stem
 
     @cached_property
-    def asks_for_evidence(self):
-        """Whether students hand in evidence of a training."""
-        return any(HANDS_IN_EVIDENCE in cell.source for cell in self.cells)
+    def requires_evidence(self) -> bool:
+        """Return True if students submit evidence of a training run."""
+        return any(SAVES_EVIDENCE in cell.source for cell in self.cells)
 
 
-def read_releases(root, names):
-    """Return the releases of assignments.
-
-    Parameters
-    ----------
-    root : Path
-        The course directory.
-    names : list of str
-        Assignments.
-
-    Returns
-    -------
-    list of Reference
-
-    Raises
-    ------
-    CourseError
-        If one has not been released.
-    """
-    found = []
+def read_releases(root: Path, names: Sequence[str]) -> list[ReleasedAssignment]:
+    """Return the releases of assignments; raise CourseError if one has not been released."""
+    releases = []
     for name in names:
         notebooks = sorted(Path(root, "release", name).glob("*.ipynb"))
         if not notebooks:
             raise CourseError(
-                f"{Path(root, 'release', name)} holds no notebook, so nothing can be known as"
-                f" {name}: run course release {name} first."
+                f"{Path(root, 'release', name)} has no notebook, so no submission can be"
+                f" identified as {name}: run course release {name} first."
             )
         content = json.loads(notebooks[0].read_text(encoding="utf-8"))
-        cells = [_known(place, cell) for place, cell in enumerate(content["cells"])]
-        found.append(ReleasedAssignment(name, notebooks[0].name, content["metadata"], cells))
-    return found
+        cells = [_read_released_cell(*numbered) for numbered in enumerate(content["cells"])]
+        releases.append(ReleasedAssignment(name, notebooks[0].name, content["metadata"], cells))
+    return releases
 
 
-def read_cells(notebook):
-    """Return the cells of a submitted notebook, which `reading.parse` has made plain."""
+def read_cells(notebook: dict[str, Any]) -> list[NotebookCell]:
+    """Return the cells of a submitted notebook, from `ParsedNotebook.content`."""
     return [
-        NotebookCell(place, cell["cell_type"], cell["source"], _ids(cell), grade_id_of(cell))
-        for place, cell in enumerate(notebook["cells"])
+        NotebookCell(position, cell["cell_type"], cell["source"], _ids(cell), _grade_id(cell))
+        for position, cell in enumerate(notebook["cells"])
     ]
 
 
-def identify_assignment(references, cells):
-    """Return the reference that a notebook's cells come from, or None if that cannot be told.
+def identify_assignment(
+    releases: Sequence[ReleasedAssignment], cells: Sequence[NotebookCell]
+) -> ReleasedAssignment | None:
+    """Return the release that a submitted notebook's cells come from, or None if it is unclear.
 
-    Only what stands in a single release counts: all of them have a cell called `setup`.
-
-    Parameters
-    ----------
-    references : list of Reference
-    cells : list of Cell
-        The submitted notebook's.
+    Only features that a single release has count: every release has a cell called `setup`.
     """
-    traces = set().union(*(_traces(cell) for cell in cells)) if cells else set()
-    own = [set().union(*(_traces(cell) for cell in each.cells)) for each in references]
+    submitted = set().union(*(_features(cell) for cell in cells))
+    features = [set().union(*(_features(cell) for cell in each.cells)) for each in releases]
     counts = []
-    for number, mine in enumerate(own):
-        others = set().union(*(each for n, each in enumerate(own) if n != number))
-        counts.append(len((mine - others) & traces))
+    for index, own in enumerate(features):
+        others = set().union(*(each for n, each in enumerate(features) if n != index))
+        counts.append(len((own - others) & submitted))
     if not counts or max(counts) == 0:
         return None
     best, *rest = sorted(counts, reverse=True)
     if rest and rest[0] * 2 > best:
         return None
-    return references[counts.index(best)]
+    return releases[counts.index(best)]
 
 
-def grade_id_of(cell):
+def _grade_id(cell: dict[str, Any]) -> str | None:
     """Return the grade id that a cell's metadata claims, or None."""
     claimed = cell["metadata"].get("nbgrader")
     name = claimed.get("grade_id") if isinstance(claimed, dict) else None
     return name if isinstance(name, str) else None
 
 
-def _known(place, cell):
-    described = cell["metadata"].get("nbgrader", {})
+def _read_released_cell(position: int, cell: dict[str, Any]) -> ReleasedCell:
+    """Return a cell of a release from its JSON."""
+    nbgrader = cell["metadata"].get("nbgrader", {})
     return ReleasedCell(
-        place,
+        position,
         cell["cell_type"],
         "".join(cell["source"]),
         _ids(cell),
-        described.get("grade_id"),
+        nbgrader.get("grade_id"),
         cell["metadata"],
-        any(described.get(kind) for kind in ("grade", "solution", "locked", "task")),
-        bool(described.get("solution") or described.get("task")),
+        any(nbgrader.get(kind) for kind in ("grade", "solution", "locked", "task")),
+        bool(nbgrader.get("solution") or nbgrader.get("task")),
     )
 
 
-def _ids(cell):
-    found = cell.get("id"), cell["metadata"].get("id")
-    return frozenset(each for each in found if isinstance(each, str) and each)
+def _ids(cell: dict[str, Any]) -> frozenset[str]:
+    """Return the ids of a cell from its JSON."""
+    ids = cell.get("id"), cell["metadata"].get("id")
+    return frozenset(each for each in ids if isinstance(each, str) and each)
 
 
-def _traces(cell):
-    found = {("id", each) for each in cell.ids}
+def _features(cell: NotebookCell) -> set[tuple[str, str]]:
+    """Return what can identify a cell's assignment: its ids, its grade id and its text."""
+    features = {("id", each) for each in cell.ids}
     if cell.grade_id:
-        found.add(("grade id", cell.grade_id))
-    if len(cell.text) >= 20:
-        found.add((cell.cell_type, cell.text))
-    return found
+        features.add(("grade id", cell.grade_id))
+    if len(cell.text) >= MIN_IDENTIFYING_TEXT:
+        features.add((cell.cell_type, cell.text))
+    return features

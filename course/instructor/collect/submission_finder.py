@@ -1,183 +1,190 @@
-"""What lies in an archive or a folder: whose notebooks, and what belongs to them."""
+"""Finds the submitted notebooks in an archive or folder, and the files that belong to them."""
 
 import hashlib
-from dataclasses import dataclass
+from collections.abc import Iterator, Sequence
 from pathlib import Path
+from typing import Any
 
 from course import packing
-from course.instructor.collect import attempts, notebook_reader, originals, submitted_folder
-from course.instructor.collect import platform_file_names
-from course.instructor.collect.archive_reader import printable, safe_name
-from course.instructor.collect.submission_owner import UnknownOwnerError, OwnerResolver, hints_of
-from course.instructor.collect.released_assignment import read_cells, identify_assignment
+from course.instructor.collect import notebook_reader, notebook_repair, originals
+from course.instructor.collect.archive_reader import SubmittedFile, printable, safe_file_name
+from course.instructor.collect.attempts import Attempt, nearest_attempts
+from course.instructor.collect.file_result import FileResult, FileStatus
+from course.instructor.collect.platform_file_names import TIMESTAMP, parse_path, parse_utc
+from course.instructor.collect.released_assignment import (
+    ReleasedAssignment,
+    identify_assignment,
+    read_cells,
+)
+from course.instructor.collect.submission_owner import OwnerResolver, UnknownOwnerError, name_hints
+from course.instructor.roster.roster import Roster
 
-TAKEN, MENDED, SAME = "taken", "mended", "there already"
-OLDER, LEFT_OUT, FOR_A_PERSON = "older attempt", "left out", "for a person"
-MAX_EVIDENCE_FILE = 16 * 2**20  # what is too large for grading is for grading to say
+MAX_EVIDENCE_BYTES = 16 * 2**20  # grading reports what exceeds its own, smaller limit
 OTHER_ARCHIVES = {".rar", ".7z", ".tar", ".gz", ".tgz", ".xz", ".bz2"}
 
 
-@dataclass
-class FileResult:
-    """What became of a file.
-
-    Attributes
-    ----------
-    state : str
-        One of this module's constants.
-    file : str
-        Its path in what was collected.
-    student, assignment : str
-        Whose and of what, or "".
-    words : str
-        How it was mended, or why it was left.
-    """
-
-    state: str
-    file: str
-    student: str = ""
-    assignment: str = ""
-    words: str = ""
-
-
 class SubmissionFinder:
-    """What was found; making it reads every file once.
+    """The attempts that were found, and the results of all other files.
 
-    Parameters
-    ----------
-    path : Path
-        What is collected.
-    folder : Path
-        Where it is kept.
-    references : list of Reference
-        Of the assignments that it may hold.
-    roster : Roster or None
-        The class.
-    student : str or None
-        Whose everything is.
-
-    Attributes
-    ----------
-    attempts : list of Attempt
-    rows : list of Row
-        Of the files that are no attempt.
+    The constructor reads, identifies and repairs every notebook once. Repaired notebooks are saved
+    in `staging`, since those of a class may not fit into memory.
     """
 
-    def __init__(self, path, folder, references, roster=None, student=None):
-        self.references = references
-        self.names = {each.name for each in references}
-        self.rows, self.attempts = [], []
-        self.beside = []  # what may belong to a notebook, and where it is kept
-        files = list(self._readable(originals.keep(path, folder)))
+    def __init__(
+        self,
+        path: Path,
+        folder: Path,
+        staging: Path,
+        releases: Sequence[ReleasedAssignment],
+        roster: Roster | None,
+        student: str | None,
+    ) -> None:
+        """Save the originals of `path` in `folder` and find the attempts in them."""
+        self.releases, self.staging = releases, staging
+        self.assignments = {release.name for release in releases}
+        self.results: list[FileResult] = []
+        self.attempts: list[Attempt] = []
+        files = list(self._readable_files(originals.save(path, folder)))
         tops = {file.parts[0] if len(file.parts) > 1 else "" for file, _ in files}
-        common = tops.pop() if len(tops) == 1 and path.is_file() else ""
-        self.whose = OwnerResolver(roster, student, common)
-        self._sort(files)
-        self._attach()
+        common_folder = tops.pop() if len(tops) == 1 and path.is_file() else ""
+        self.owners = OwnerResolver(roster, student, common_folder)
+        self._find_attempts(files)
 
-    def _leave_other(self, file):
-        """Note a file that is neither a notebook nor evidence; other archives hold perhaps one."""
-        kind = Path(file.name).suffix.lower()
-        if kind in OTHER_ARCHIVES:
-            words = f"a {kind} archive cannot be opened here: unpack it, and collect the folder"
-            self._leave(file, FOR_A_PERSON, words)
-        else:
-            self._leave(file, LEFT_OUT, "neither a notebook nor evidence")
-
-    def _readable(self, found):
-        """Yield the files whose content is kept by itself; note the others."""
-        for file, place in found:
+    def _readable_files(
+        self, saved: Iterator[tuple[SubmittedFile, Path | None]]
+    ) -> Iterator[tuple[SubmittedFile, Path]]:
+        """Yield the files that have a saved copy; add results for the others."""
+        for file, copy in saved:
             if file.is_junk:
-                self._leave(file, LEFT_OUT, "a system's file")
+                self._skip(file, "made by an operating system or editor")
             elif file.problem:
-                self._leave(file, FOR_A_PERSON, file.problem)
-            elif place is None:
-                self._leave_other(file)
+                self._flag(file, file.problem)
+            elif copy is None:
+                self._skip_other(file)
             else:
-                yield file, place
+                yield file, copy
 
-    def _sort(self, files):
-        """Sort files into attempts, and what may belong to them."""
+    def _find_attempts(self, files: list[tuple[SubmittedFile, Path]]) -> None:
+        """Find the notebooks, and then the notebooks to which the other files belong."""
         manifests = {
-            file.container: self._manifest(file, files)
+            file.container: _read_manifest(file, files)
             for file, _ in files
             if file.name == packing.MANIFEST
         }
-        for file, place in files:
+        accompanying = []
+        for file, copy in files:
             if originals.is_notebook(file.name):
-                self._find_attempt(file, place, manifests.get(file.container, {}))
+                self._add_attempt(file, copy, manifests.get(file.container, {}))
             elif file.name == packing.MANIFEST:
-                self._leave(file, LEFT_OUT, "read: the list that a notebook's last cell writes")
+                self._skip(file, "read: the manifest that the packing cell writes")
             else:
-                self.beside.append((file, place))
+                accompanying.append((file, copy))
+        for file, copy in accompanying:
+            origin = parse_path(file.parts, self.assignments)
+            owners = [attempt for attempt in self.attempts if attempt.includes(file, origin)]
+            if file.name == TIMESTAMP:
+                self._add_timestamp(file, copy, owners)
+            elif originals.is_evidence(file.name):
+                owners = [attempt for attempt in owners if attempt.release.requires_evidence]
+                self._add_evidence(file, copy, nearest_attempts(owners, origin))
+            else:
+                self._skip_other(file)
 
-    def _manifest(self, file, files):
-        inside = {
-            "/".join(each.parts[len(file.parts) - 1 :]): each.read()
-            for each, _ in files
-            if each.parts[: len(file.parts) - 1] == file.parts[:-1]
-        }
-        return packing.read_manifest(inside)
-
-    def _find_attempt(self, file, place, manifest):
-        origin = platform_file_names.origin_of(file.parts, self.names)
-        content = place.read_bytes()
+    def _add_attempt(self, file: SubmittedFile, copy: Path, manifest: dict[str, Any]) -> None:
+        """Add the attempt in a notebook, or the reason for a manual review."""
+        origin = parse_path(file.parts, self.assignments)
+        content = copy.read_bytes()
         student = assignment = ""
         try:
-            notebook, _ = notebook_reader.parse(content)
-            cells = read_cells(notebook)
-            reference = identify_assignment(self.references, cells)
-            if reference is None:
-                words = "it is no notebook of " + (
-                    self.references[0].name if len(self.references) == 1 else "this course"
-                )
-                self._leave(file, FOR_A_PERSON, words)
+            notebook = notebook_reader.parse(content)
+            cells = read_cells(notebook.content)
+            release = identify_assignment(self.releases, cells)
+            if release is None:
+                names = [each.name for each in self.releases]
+                course = names[0] if len(names) == 1 else "this course"
+                self._flag(file, f"the notebook does not belong to {course}")
                 return
-            assignment = reference.name
-            student = self.whose.of(origin, hints_of(file, reference, cells, manifest))
+            assignment = release.name
+            student = self.owners.resolve(origin, name_hints(file, release, cells, manifest))
         except (notebook_reader.RepairError, UnknownOwnerError) as error:
-            self._leave(file, FOR_A_PERSON, str(error), student, assignment)
+            self._flag(file, str(error), student, assignment)
             return
-        found = attempts.Attempt(
-            file, origin, student, reference, place, hashlib.sha256(content).hexdigest()
-        )
-        found.timestamp = origin.timestamp
-        found.checksum = manifest.get("checksum") or ""
-        found.packed_at = platform_file_names.utc(manifest.get("packed_at", "").removesuffix(" UTC"))
-        found.notes = [printable(each)[:200] for each in manifest.get("problems", ())]
-        self.attempts.append(found)
+        digest = hashlib.sha256(content).hexdigest()
+        attempt = Attempt(file, origin, student, release, copy, digest)
+        self._repair(attempt, notebook)
+        attempt.timestamp = origin.timestamp
+        attempt.checksum = manifest.get("checksum") or ""
+        attempt.packed_at = parse_utc(manifest.get("packed_at", "").removesuffix(" UTC"))
+        attempt.warnings = [printable(each)[:200] for each in manifest.get("problems", ())]
+        self.attempts.append(attempt)
 
-    def _attach(self):
-        """Give evidence and times of handing in to the notebooks that they came with."""
-        for file, place in self.beside:
-            origin = platform_file_names.origin_of(file.parts, self.names)
-            owners = [each for each in self.attempts if each.owns(file, origin)]
-            if file.name == submitted_folder.TIMESTAMP:
-                self._attach_time(file, place, owners)
-            elif originals.is_evidence(file.name):
-                owners = [each for each in owners if each.reference.asks_for_evidence]
-                self._attach_evidence(file, place, attempts.nearest(owners, origin))
-            else:
-                self._leave_other(file)
+    def _repair(self, attempt: Attempt, notebook: notebook_reader.ParsedNotebook) -> None:
+        """Repair an attempt's notebook if it needs it."""
+        try:
+            repaired, notes = notebook_repair.repair_notebook(notebook.content, attempt.release)
+        except notebook_reader.RepairError as error:
+            attempt.problem = str(error)
+            return
+        attempt.repairs = notebook.notes + notes
+        if not attempt.repairs and not notebook_repair.is_valid(notebook.raw):
+            attempt.repairs.append("content that is not part of a notebook removed")
+        if attempt.repairs:
+            attempt.repaired = self.staging / f"{len(self.attempts)}.ipynb"
+            attempt.repaired.write_bytes(notebook_repair.encode_notebook(repaired))
 
-    def _attach_time(self, file, place, owners):
-        text = place.read_bytes()[:100].decode(errors="replace").strip()
-        for each in owners:
-            if each.origin.platform == "nbgrader" and text.isprintable():
-                each.timestamp = each.timestamp or text
-        self._leave(file, LEFT_OUT, "read: the time of handing in")
+    def _add_timestamp(self, file: SubmittedFile, copy: Path, owners: list[Attempt]) -> None:
+        """Add the submission time in nbgrader's file to the attempts beside it."""
+        text = copy.read_bytes()[:100].decode(errors="replace").strip()
+        for attempt in owners:
+            if attempt.origin.platform == "nbgrader" and text.isprintable():
+                attempt.timestamp = attempt.timestamp or text
+        self._skip(file, "read: the submission time")
 
-    def _attach_evidence(self, file, place, owners):
-        if len({each.student for each in owners}) != 1:
-            words = "several students' notebooks lie beside it" if owners else "not asked for"
-            self._leave(file, FOR_A_PERSON if owners else LEFT_OUT, words)
-        elif place.stat().st_size > MAX_EVIDENCE_FILE:
-            words = f"it is larger than {MAX_EVIDENCE_FILE // 2**20} MB"
-            self._leave(file, FOR_A_PERSON, words, *owners[0].key)
+    def _add_evidence(self, file: SubmittedFile, copy: Path, owners: list[Attempt]) -> None:
+        """Add a file of evidence to the attempts of the student who submitted it."""
+        if not owners:
+            self._skip(file, "the assignment requires no evidence")
+        elif len({attempt.student for attempt in owners}) > 1:
+            self._flag(file, "it could belong to the notebooks of several students")
+        elif copy.stat().st_size > MAX_EVIDENCE_BYTES:
+            limit = f"the file is larger than {MAX_EVIDENCE_BYTES // 2**20} MB"
+            self._flag(file, limit, *owners[0].key)
         else:
-            for each in owners:
-                each.evidence.setdefault(safe_name(file.name), place)
-            self._leave(file, TAKEN, "evidence", *owners[0].key)
+            for attempt in owners:
+                attempt.evidence.setdefault(safe_file_name(file.name), copy)
+            result = FileResult(FileStatus.COLLECTED, file.printable_path, *owners[0].key)
+            result.details = "evidence"
+            self.results.append(result)
 
-    def _leave(self, file, state, words, student="", assignment=""):
-        self.rows.append(FileResult(state, file.shown, student, assignment, words))
+    def _skip_other(self, file: SubmittedFile) -> None:
+        """Skip a file that is not submitted; flag an archive that cannot be opened."""
+        suffix = Path(file.name).suffix.lower()
+        if suffix in OTHER_ARCHIVES:
+            self._flag(file, f"{suffix} archives are not supported: unpack it, collect the folder")
+        else:
+            self._skip(file, "neither a notebook nor evidence")
+
+    def _skip(self, file: SubmittedFile, details: str) -> None:
+        """Add the result of a file that needs no attention."""
+        self.results.append(FileResult(FileStatus.SKIPPED, file.printable_path, details=details))
+
+    def _flag(
+        self, file: SubmittedFile, reason: str, student: str = "", assignment: str = ""
+    ) -> None:
+        """Add the result of a file that needs a manual review."""
+        self.results.append(
+            FileResult(FileStatus.MANUAL_REVIEW, file.printable_path, student, assignment, reason)
+        )
+
+
+def _read_manifest(
+    manifest: SubmittedFile, files: list[tuple[SubmittedFile, Path]]
+) -> dict[str, Any]:
+    """Return a manifest, checked against the files in its folder."""
+    depth = len(manifest.parts) - 1
+    packed = {
+        "/".join(file.parts[depth:]): file.read() or b""
+        for file, _ in files
+        if file.parts[:depth] == manifest.parts[:-1]
+    }
+    return packing.read_manifest(packed)

@@ -1,128 +1,131 @@
-"""Whose submission a notebook is: by the platform's names, a roster, or what the notebook says."""
+"""Determines which student submitted a notebook: from platform names, the roster, or its text."""
 
 import re
+from collections.abc import Sequence
+from typing import Any
 
 from course.evidence.format import FOLDER
-from course.instructor.collect import platform_file_names
-from course.instructor.roster.roster import is_valid_student_id, make_student_id
+from course.instructor.collect.archive_reader import SubmittedFile, is_archive
+from course.instructor.collect.platform_file_names import (
+    Origin,
+    strip_copy_marks,
+    strip_notebook_name,
+)
+from course.instructor.collect.released_assignment import NotebookCell, ReleasedAssignment
+from course.instructor.roster.roster import Person, Roster, is_valid_student_id, make_student_id
 
-STUDENT = re.compile(r"^student\s*=\s*(['\"])(?P<name>[^'\"\n]{1,100})\1", re.M)
+STUDENT_PARAMETER = re.compile(r"^student\s*=\s*(['\"])(?P<name>[^'\"\n]{1,100})\1", re.M)
+ROSTER_FIELDS = {"Canvas": "canvas_id", "Moodle": "participant_id"}
+USE_STUDENT = "name the student with --student"
 
 
 class UnknownOwnerError(Exception):
-    """It cannot be told; the message is the reason."""
+    """The student cannot be determined; the message is the reason."""
 
 
 class OwnerResolver:
-    """Says whose a file is.
+    """Determines the students of one collection's files.
 
-    Parameters
-    ----------
-    roster : Roster or None
-        The class.
-    student : str or None
-        Whose everything is, where a person has said so.
-    common : str
-        The folder that everything in an archive lies in, which is nobody's name.
+    `student` owns everything if it is given. `common_folder` contains everything in an archive, so
+    its name is not a student's.
     """
 
-    def __init__(self, roster=None, student=None, common=""):
-        self.roster, self.student, self.common = roster, student, common
+    def __init__(
+        self, roster: Roster | None = None, student: str | None = None, common_folder: str = ""
+    ) -> None:
+        """Create a resolver."""
+        self.roster, self.student, self.common_folder = roster, student, common_folder
 
-    def of(self, origin, hints):
-        """Return the name of a student's folder in `submitted/`.
+    def resolve(self, origin: Origin, name_hints: Sequence[str]) -> str:
+        """Return the student id for a file; raise UnknownOwnerError if it is not certain.
 
-        Parameters
-        ----------
-        origin : naming.Origin
-            What a platform's names say.
-        hints : list of str
-            Other names that may be the student's, the most telling first.
-
-        Raises
-        ------
-        Unknown
-            If it cannot be told.
+        The hints are other names that may be the student's, the most reliable first.
         """
         if self.student:
             return self.student
         if origin.platform == "nbgrader":
-            return self._of_nbgrader(origin)
+            return self._resolve_nbgrader(origin)
         if origin.platform:
-            return self._of_platform(origin)
-        return self._of_hints(hints)
+            return self._resolve_platform(origin)
+        return self._resolve_hints(name_hints)
 
-    def _of_nbgrader(self, origin):
-        people = self.roster.by(student=origin.student) if self.roster else []
+    def _resolve_nbgrader(self, origin: Origin) -> str:
+        """Return the student id in a path that nbgrader made."""
+        people = self.roster.find(student=origin.student) if self.roster else []
         student = people[0].student if people else origin.student
         if not is_valid_student_id(student):
-            raise UnknownOwnerError(f"no folder can be called {student!r}: say whose it is by --student")
+            raise UnknownOwnerError(f"{student!r} cannot be a folder name: {USE_STUDENT}")
         return student
 
-    def _of_platform(self, origin):
-        if not self.roster:
-            # Canvas's number is the user's own; Moodle's is another for each assignment.
-            names = [origin.name]
-            if origin.platform == "Canvas" and origin.number != origin.name:
-                names.append(origin.number)
-            student = make_student_id("-".join(names))
-            if not student:
-                raise UnknownOwnerError(f"{origin.name!r} makes no name of a folder: give a --roster")
-            return student
-        field = origin.platform.lower()
-        people = self.roster.by(**{field: origin.number}) or self.roster.named(origin.name)
-        return self._only(people, origin.name)
-
-    def _of_hints(self, hints):
+    def _resolve_platform(self, origin: Origin) -> str:
+        """Return the student id for the name or user id that Canvas or Moodle wrote."""
         if self.roster:
-            for hint in hints:
-                people = self.roster.named(hint)
-                if people:
-                    return self._only(people, hint)
-            tried = f" ({', '.join(map(repr, hints[:3]))} is nobody's name)" if hints else ""
-            raise UnknownOwnerError(f"whose it is cannot be told from the roster{tried}: say it by --student")
-        for hint in hints:
-            if hint != self.common and make_student_id(hint):
-                return make_student_id(hint)
-        raise UnknownOwnerError("whose it is cannot be told: give a --roster, or say it by --student")
+            people = self.roster.find(**{ROSTER_FIELDS[origin.platform]: origin.user_id})
+            return _only(people or self.roster.find_by_name(origin.name), origin.name)
+        # Canvas's user id is permanent; Moodle's is different for each assignment.
+        names = [origin.name]
+        if origin.platform == "Canvas" and origin.user_id != origin.name:
+            names.append(origin.user_id)
+        student = make_student_id("-".join(names))
+        if not student:
+            raise UnknownOwnerError(
+                f"no folder name can be made from {origin.name!r}: add a --roster"
+            )
+        return student
 
-    def _only(self, people, name):
-        if len({each.student for each in people}) == 1:
-            return people[0].student
-        if people:
-            who = " and ".join(each.student for each in people)
-            raise UnknownOwnerError(f"{name!r} may be {who}: say whose it is by --student")
-        raise UnknownOwnerError(f"nobody in the roster is called {name!r}: add a row, or use --student")
+    def _resolve_hints(self, name_hints: Sequence[str]) -> str:
+        """Return the student id for the first name that is a student's."""
+        if self.roster:
+            for hint in name_hints:
+                if people := self.roster.find_by_name(hint):
+                    return _only(people, hint)
+            tried = ", ".join(map(repr, name_hints[:3]))
+            names = f" (it does not have {tried})" if tried else ""
+            raise UnknownOwnerError(
+                f"the student cannot be determined from the roster{names}: {USE_STUDENT}"
+            )
+        for hint in name_hints:
+            if hint != self.common_folder and (student := make_student_id(hint)):
+                return student
+        raise UnknownOwnerError(
+            f"the student cannot be determined: add a --roster, or {USE_STUDENT}"
+        )
 
 
-def hints_of(file, reference, cells, manifest):
-    """Return names that may be the student's, the most telling first.
+def name_hints(
+    file: SubmittedFile,
+    release: ReleasedAssignment,
+    cells: Sequence[NotebookCell],
+    manifest: dict[str, Any],
+) -> list[str]:
+    """Return names that may be the student's, the most reliable first.
 
-    Parameters
-    ----------
-    file : files.File
-        The notebook.
-    reference : Reference
-        The assignment.
-    cells : list of Cell
-        The notebook's.
-    manifest : dict
-        What the notebook's last cell has written, or empty.
+    They come from the path of the notebook, its manifest and its parameter `student`.
     """
-    stem, _ = platform_file_names.plain_stem(file.name)
-    hints = [
-        platform_file_names.beside(stem, reference.stem),
-        platform_file_names.beside(stem, reference.name),
-    ]
-    if platform_file_names.plain_stem(reference.file_name)[0].casefold() not in stem.casefold():
+    stem, _ = strip_copy_marks(file.name)
+    hints = [strip_notebook_name(stem, known) for known in (release.stem, release.name)]
+    if strip_copy_marks(release.file_name)[0].casefold() not in stem.casefold():
         hints.append(stem)
-    for part in reversed(file.parts[:-1]):
-        folder = platform_file_names.plain_stem(part)[0] if part.lower().endswith(".zip") else part
-        for known in (reference.name, reference.stem):
-            folder = platform_file_names.beside(folder, known) or folder
+    for folder in reversed(file.parts[:-1]):
+        if is_archive(folder):
+            folder, _ = strip_copy_marks(folder)
+        for known in (release.name, release.stem):
+            folder = strip_notebook_name(folder, known) or folder
         hints.append(folder)
-    said = [manifest.get("student")]
-    said += [found["name"] for cell in cells if (found := STUDENT.search(cell.source))]
-    nobody = {"", reference.name, reference.stem, FOLDER, f"{reference.stem}-hand-in"}
-    hints += [each for each in said if isinstance(each, str)]
-    return list(dict.fromkeys(each for each in hints if each not in nobody))
+    parameters = (STUDENT_PARAMETER.search(cell.source) for cell in cells)
+    claims = [manifest.get("student"), *(match["name"] for match in parameters if match)]
+    hints += [claim for claim in claims if isinstance(claim, str)]
+    not_names = {"", release.name, release.stem, FOLDER, f"{release.stem}-hand-in"}
+    return list(dict.fromkeys(hint for hint in hints if hint not in not_names))
+
+
+def _only(people: Sequence[Person], name: str) -> str:
+    """Return the id of the one student among the people found under a name."""
+    students = list(dict.fromkeys(person.student for person in people))
+    if not students:
+        raise UnknownOwnerError(
+            f"the roster has no student called {name!r}: add a row, or {USE_STUDENT}"
+        )
+    if len(students) > 1:
+        raise UnknownOwnerError(f"{name!r} could be {' or '.join(students)}: {USE_STUDENT}")
+    return students[0]

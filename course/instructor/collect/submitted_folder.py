@@ -1,66 +1,52 @@
-"""Writing submissions to where grading looks for them: the whole of each, or nothing."""
+"""Writes submissions to `submitted/STUDENT/ASSIGNMENT/`, where grading reads them."""
 
 import hashlib
 import shutil
+from collections.abc import Mapping
 from pathlib import Path
 
-TIMESTAMP = "timestamp.txt"
+from course.files import replacing_folder, restore_folder
+from course.instructor.collect import originals
 
 
-def place_of(root, student, assignment):
-    """Return the folder of a submission."""
-    return Path(root, "submitted", student, assignment)
+def folder_of(root: Path, student: str, assignment: str) -> Path:
+    """Return the folder of a submission, restored if an earlier command was killed."""
+    folder = Path(root, "submitted", student, assignment)
+    if folder.parent.is_dir():
+        restore_folder(folder)
+    return folder
 
 
-def holds(place, content):
-    """Return whether a folder holds just these files.
-
-    Parameters
-    ----------
-    place : Path
-    content : dict of str to bytes
-        Path below the folder to content.
-    """
-    if not place.is_dir():
+def has_content(folder: Path, content: Mapping[str, bytes]) -> bool:
+    """Return True if a folder has exactly these files, given by relative path."""
+    if not folder.is_dir():
         return False
-    there = {
-        path.relative_to(place).as_posix()
-        for path in place.rglob("*")
+    names = {
+        path.relative_to(folder).as_posix()
+        for path in folder.rglob("*")
         if path.is_file() and ".ipynb_checkpoints" not in path.parts
     }
-    return there == content.keys() and all(
-        (place / name).read_bytes() == data for name, data in content.items()
+    return names == content.keys() and all(
+        (folder / name).read_bytes() == data for name, data in content.items()
     )
 
 
-def put(root, student, assignment, content):
-    """Put a submission into its folder; what was there is kept in `build/intake/replaced/`.
+def write(root: Path, student: str, assignment: str, content: Mapping[str, bytes]) -> None:
+    """Write or replace a submission; the replaced one is saved in `originals/replaced/`.
 
-    A kill leaves the old submission or the new one, whole.
+    If the process is killed, the folder is the old submission or the new one, whole.
     """
-    place = place_of(root, student, assignment)
-    place.parent.mkdir(parents=True, exist_ok=True)
-    fresh, old = (place.with_name(f".{assignment}.{which}") for which in ("new", "old"))
-    if old.exists() and not place.exists():
-        old.rename(place)  # an earlier command was killed between two renames
-    shutil.rmtree(fresh, ignore_errors=True)
-    for name, data in content.items():
-        path = fresh / name
-        path.parent.mkdir(parents=True, exist_ok=True)
-        path.write_bytes(data)
-    if place.exists():
+    folder = folder_of(root, student, assignment)
+    if folder.exists():
         digest = hashlib.sha256()
-        for path in sorted(place.rglob("*")):
+        for path in sorted(folder.rglob("*")):
             if path.is_file():
                 digest.update(path.read_bytes())
-        kept = Path(root, "build", "intake", "replaced", student)
-        kept.mkdir(parents=True, exist_ok=True)
-        kept = kept / f"{assignment}-{digest.hexdigest()[:8]}"
-        shutil.rmtree(kept, ignore_errors=True)
-        shutil.copytree(place, kept)
-        shutil.rmtree(old, ignore_errors=True)
-        place.rename(old)
-        fresh.rename(place)
-        shutil.rmtree(old)
-    else:
-        fresh.rename(place)
+        name = f"{assignment}-{digest.hexdigest()[:8]}"
+        with replacing_folder(root / originals.FOLDER / "replaced" / student / name) as staging:
+            shutil.copytree(folder, staging, dirs_exist_ok=True)
+    with replacing_folder(folder) as staging:
+        for name, data in content.items():
+            path = staging / name
+            path.parent.mkdir(parents=True, exist_ok=True)
+            path.write_bytes(data)

@@ -107,11 +107,11 @@ def read(root, name):
 def _work(student, path, released):
     status = path.lstat()
     if not stat.S_ISREG(status.st_mode):
-        raise notebook_reader.RepairError("it is no plain file")
+        raise notebook_reader.RepairError("the file is not a regular file")
     if status.st_size > notebook_reader.MAX_NOTEBOOK_BYTES:
-        raise notebook_reader.RepairError("it is too large")
+        raise notebook_reader.RepairError("the file is too large")
     content = path.read_bytes()
-    notebook, _ = notebook_reader.parse(content)
+    notebook = notebook_reader.parse(content).content
     for cell in notebook["cells"]:
         # JSON may hold halves of characters, which no terminal and no page can show.
         cell["source"] = cell["source"][:LONGEST].encode(errors="replace").decode()

@@ -208,13 +208,13 @@ def test_code_that_python_cannot_read_is_compared_all_the_same(few, course_comma
 
 
 BROKEN = {
-    "cut": (lambda path: path.write_bytes(path.read_bytes()[:1000]), "no whole notebook file"),
+    "cut": (lambda path: path.write_bytes(path.read_bytes()[:1000]), "not a complete notebook"),
     "empty": (lambda path: path.write_bytes(b""), "the file is empty"),
     "gone": (lambda path: path.unlink(), "No such file or directory"),
-    "a list": (lambda path: path.write_text("[1, 2]"), "it is no notebook"),
+    "a list": (lambda path: path.write_text("[1, 2]"), "the file is not a notebook"),
     "a link": (
         lambda path: (path.unlink(), path.symlink_to("/etc/hostname")),
-        "it is no plain file",
+        "the file is not a regular file",
     ),
     "deep": (lambda path: path.write_text("[" * 100_000), "too deeply nested"),
 }

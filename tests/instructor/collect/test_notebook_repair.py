@@ -1,0 +1,225 @@
+"""Damaged notebooks are repaired to the same cells, or flagged for manual review."""
+
+import copy
+import itertools
+import json
+
+import pytest
+
+from course.instructor.collect import notebook_reader, notebook_repair
+from course.instructor.collect.released_assignment import (
+    identify_assignment,
+    read_cells,
+    read_releases,
+)
+from tests.instructor.collect.damages import KINDS, damage
+from tests.submissions import ROOT, solved
+
+ASSIGNMENTS = sorted(path.parent.name for path in ROOT.glob("source/*/*.ipynb"))
+RELEASES = read_releases(ROOT, ASSIGNMENTS)
+FILE_NAMES = {release.name: release.file_name for release in RELEASES}
+ONE_OR_TWO = [*((kind,) for kind in KINDS), *itertools.combinations(KINDS, 2)]
+
+
+def released(name):
+    """Return an assignment's released notebook."""
+    return json.loads((ROOT / "release" / name / FILE_NAMES[name]).read_text(encoding="utf-8"))
+
+
+def cells(notebook):
+    """Return what grading relies on in each cell."""
+    return [
+        (cell["id"], cell["cell_type"], "".join(cell["source"]), cell["metadata"])
+        for cell in notebook["cells"]
+    ]
+
+
+def repair(content):
+    """Return a file's notebook as `course collect` repairs it, its assignment, and the notes."""
+    notebook = notebook_reader.parse(content)
+    release = identify_assignment(RELEASES, read_cells(notebook.content))
+    repaired, notes = notebook_repair.repair_notebook(notebook.content, release)
+    return repaired, release.name, notebook.notes + notes
+
+
+@pytest.mark.parametrize("make", [solved, released], ids=["solved", "untouched"])
+@pytest.mark.parametrize("name", ASSIGNMENTS)
+def test_every_damage_and_every_two_are_repaired_to_the_same_cells(name, make):
+    whole = make(name)
+    for kinds in ONE_OR_TWO:
+        content, _ = damage(whole, kinds, FILE_NAMES[name])
+        notebook, found, _ = repair(content)
+        assert found == name, kinds
+        assert cells(notebook) == cells(whole), kinds
+
+
+def test_an_undamaged_notebook_needs_no_repair():
+    for name in ASSIGNMENTS:
+        content, _ = damage(solved(name), (), FILE_NAMES[name])
+        assert repair(content)[2] == []
+
+
+@pytest.mark.parametrize(
+    ("kind", "note"),
+    [
+        ("metadata lost", "metadata of 25 cells missing, matched 25 by id"),
+        ("graded cells twice", "2 duplicate cells removed"),
+        ("graded cells deleted", "2 deleted cells restored"),
+        ("widgets without state", "widgets removed"),
+        ("foreign kernel", "kernel 'conda-env-tf-py'"),
+        ("large outputs", "6 MB of outputs removed"),
+        ("Windows line ends", "Windows line endings"),
+        ("byte-order mark", "byte-order mark"),
+        ("format 4.0 without ids", "format 4.0"),
+    ],
+)
+def test_the_notes_tell_what_was_repaired(kind, note):
+    content, _ = damage(solved("02-mnist"), [kind])
+    assert note in "; ".join(repair(content)[2])
+
+
+def test_outputs_of_100_mb_are_removed_and_everything_else_stays():
+    whole = solved("02-mnist")
+    first, *others = [cell for cell in whole["cells"] if cell["cell_type"] == "code"]
+    first["outputs"] = [
+        {"output_type": "display_data", "data": {"image/png": "A" * 50 * 2**20}, "metadata": {}},
+        {"output_type": "stream", "name": "stdout", "text": [("x" * 49 + "\n")] * 2**20},
+    ]
+    others[0]["outputs"] = [{"output_type": "stream", "name": "stdout", "text": "small"}]
+    content, _ = damage(whole, ())
+    notebook, _, notes = repair(content)
+    assert notes == ["100 MB of outputs removed"]
+    assert len(notebook_repair.encode_notebook(notebook)) < 2**20
+    assert cells(notebook) == cells(whole)
+    code = [cell for cell in notebook["cells"] if cell["cell_type"] == "code"]
+    assert "100 MB of outputs" in code[0]["outputs"][-1]["text"]
+    assert code[1]["outputs"][0]["text"] == "small"
+
+
+def position_of(notebook, grade_id):
+    """Return the position of the cell with a grade id."""
+    (position,) = (n for n, cell in enumerate(notebook["cells"]) if cell.get("id") == grade_id)
+    return position
+
+
+def stripped(notebook):
+    """Return the file of a notebook without metadata and ids."""
+    return damage(notebook, ["metadata and ids lost"])[0]
+
+
+def test_added_cells_stay_in_their_position():
+    whole = solved("02-mnist")
+    own = [
+        {"cell_type": "markdown", "id": "m", "metadata": {}, "source": "My own thoughts on this."},
+        {"cell_type": "code", "id": "c", "metadata": {}, "source": "x_train.mean()"},
+    ]
+    position = position_of(whole, "prepare_images")
+    for cell in own:
+        whole["cells"].insert(position, copy.deepcopy(cell))
+    notebook, _, _ = repair(stripped(whole))
+    texts = [cell["source"] for cell in notebook["cells"]]
+    assert texts == ["".join(cell["source"]) for cell in whole["cells"]]
+    ids = [cell["id"] for cell in notebook["cells"]]
+    assert len(set(ids)) == len(ids)
+    assert "prepare_images" in ids
+
+
+def test_an_answer_counts_and_its_untouched_copy_is_dropped():
+    whole, fresh = solved("02-mnist"), released("02-mnist")
+    position = position_of(whole, "prepare_images")
+    twin = copy.deepcopy(fresh["cells"][position_of(fresh, "prepare_images")])
+    for at in (position, position + 1):
+        notebook = copy.deepcopy(whole)
+        notebook["cells"].insert(at, copy.deepcopy(twin) | {"id": "twin"})
+        content, _ = damage(notebook, ())
+        assert cells(repair(content)[0]) == cells(whole)
+
+
+@pytest.mark.parametrize("lost", [(), ("metadata and ids lost",)])
+def test_two_different_answers_need_a_manual_review(lost):
+    whole = solved("02-mnist")
+    position = position_of(whole, "prepare_images")
+    twin = copy.deepcopy(whole["cells"][position])
+    twin["source"] = "".join(twin["source"]).replace("255", "256")
+    whole["cells"].insert(position + 1, twin | {"id": "twin"})
+    content, _ = damage(whole, lost)
+    with pytest.raises(notebook_reader.RepairError) as caught:
+        repair(content)
+    assert f"{position + 1}" in str(caught.value)
+    assert "prepare_images" in str(caught.value)
+
+
+def test_a_deleted_answer_is_restored_empty_with_a_note():
+    whole = solved("02-mnist")
+    del whole["cells"][position_of(whole, "explain_cnn")]
+    notebook, _, notes = repair(stripped(whole))
+    assert "answer explain_cnn missing, restored empty" in "; ".join(notes)
+    answer = notebook["cells"][position_of(notebook, "explain_cnn")]
+    assert answer["source"] == "*Write your answer here.*"
+
+
+def test_a_moved_answer_is_matched_by_the_names_it_defines():
+    whole = solved("02-mnist")
+    answer = whole["cells"].pop(position_of(whole, "prepare_images"))
+    whole["cells"].insert(5, answer)
+    notebook, _, _ = repair(stripped(whole))
+    moved = notebook["cells"][position_of(notebook, "prepare_images")]
+    assert moved["source"] == "".join(answer["source"])
+
+
+def test_a_written_answer_among_added_text_is_not_guessed():
+    whole = solved("02-mnist")
+    position = position_of(whole, "explain_cnn")
+    extra = {
+        "cell_type": "markdown",
+        "metadata": {},
+        "source": "Another text of the student's own.",
+    }
+    whole["cells"].insert(position, extra | {"id": "extra"})
+    with pytest.raises(notebook_reader.RepairError, match="could be the answer to explain_cnn"):
+        repair(stripped(whole))
+
+
+@pytest.mark.parametrize(
+    ("content", "reason"),
+    [
+        (b"", "empty"),
+        (b"{", "not a complete notebook"),
+        (b"[]", "not a notebook"),
+        (b'{"cells": 3}', "no list of cells"),
+        (b'{"cells": [3]}', "no list of cells"),
+        (b"\xff\xfe\x00", "not text in UTF-8"),
+        (b"PK\x03\x04\xff", "a renamed zip archive"),
+        (b"[" * 100_000, "too deeply nested"),
+    ],
+)
+def test_a_file_that_is_not_a_notebook_is_refused_with_a_reason(content, reason):
+    with pytest.raises(notebook_reader.RepairError, match=reason):
+        notebook_reader.parse(content)
+
+
+@pytest.mark.parametrize(
+    "change",
+    [
+        {"source": None},
+        {"source": {"a": 1}},
+        {"metadata": [1]},
+        {"metadata": {"nbgrader": 7}},
+        {"metadata": {"nbgrader": {"grade_id": ["x"]}}},
+        {"outputs": "text"},
+        {"outputs": 7},
+        {"outputs": [{"output_type": "stream"}, 3]},
+        {"outputs": [{"output_type": "display_data", "data": 5}]},
+        {"cell_type": 3},
+        {"id": 7},
+        {"id": "x" * 500},
+        {"attachments": 3},
+    ],
+)
+def test_a_cell_with_wrong_types_does_not_affect_others(change):
+    whole = solved("02-mnist")
+    expected = cells(whole)
+    whole["cells"].append({"cell_type": "code", "metadata": {}, "source": ""} | change)
+    content, _ = damage(whole, ())
+    notebook, _, _ = repair(content)
+    assert cells(notebook)[:-1] == expected
