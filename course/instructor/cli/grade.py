@@ -51,6 +51,6 @@ def command(
     for name, students in find_for_each(selected, bool(names), students_with_submissions):
         progress_lines.expect(len(students))
         for grade in class_grader.grade(root, name, student, grading_options):
-            print(progress_lines.line(grade), flush=True)
+            print(progress_lines.record(grade), flush=True)
     print(progress_lines.summary())
-    return 1 if any(grade.failed for grade in progress_lines.done) else 0
+    return 1 if any(grade.failed for grade in progress_lines.results) else 0

@@ -8,8 +8,8 @@ import time
 from dataclasses import replace
 from typing import TYPE_CHECKING, Any
 
-from course.instructor.analysis.cell_names import find_names
 from course.instructor.analysis.cell_dependencies import any_cell_needs, find_required_cells
+from course.instructor.analysis.cell_names import find_names
 from course.instructor.grading import redaction
 from course.instructor.grading.grader_kernel import CellResult, GraderKernel
 from course.instructor.grading.job import CodeCell, Job, Outcome
@@ -115,7 +115,9 @@ class _Grading:
         self.redactor.record_test(source)
         self.outcome.outputs[str(cell["index"])] = [
             *_test_outputs(result, record),
-            redaction.student_view_output(result, source),
+            redaction.student_view_output(
+                source, result.error, result.student_printed, result.items
+            ),
         ]
 
 

@@ -5,7 +5,7 @@ from typing import TYPE_CHECKING
 
 from nbgrader.preprocessors import ClearSolutions, NbGraderPreprocessor
 
-from course.instructor.release.address import PublicAddress
+from course.instructor.release.public_address import PublicAddress
 
 if TYPE_CHECKING:
     from nbconvert.exporters.exporter import ResourcesDict

@@ -516,7 +516,7 @@ def test_submissions_are_exported_to_both_platforms(tmp_path, course_command):
 
     root = classes.lay_out(tmp_path / "course", classes.ANSWER, *classes.TESTS)
     assert course_command("-C", root, "release").returncode == 0
-    classes.hand_in_answers(root, {"ada": 2, "bob": 1}, seconds=0)
+    classes.submit_answers(root, {"ada": 2, "bob": 1}, seconds=0)
     assert course_command("-C", root, "grade").returncode == 0
     (root / "roster.csv").write_text("student,name,email\nbob,Bob,b@x.org\nada,Ada,a@x.org\n")
     for platform, scores in {"canvas": ["3", "1", "3"], "moodle": ["1", "3"]}.items():

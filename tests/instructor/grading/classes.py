@@ -1,4 +1,4 @@
-"""Small classes to grade, what came of them, and the processes that graded them."""
+"""Small classes to grade, their scores, and the processes that grade them."""
 
 import contextlib
 import os
@@ -14,7 +14,7 @@ from tests.submissions import ROOT
 
 NAME = "01-small"
 ANSWER = cell("code", "### BEGIN SOLUTION\nanswer = 3\n### END SOLUTION", "answer")
-# What it prints is a name of this one execution, by which a later look tells it from another.
+# The printed identifier distinguishes one execution from another.
 TESTS = [
     cell("code", "import uuid\nprint(uuid.uuid4())\nassert answer >= 1", "test_1", points=1),
     cell("code", "assert answer >= 2", "test_2", points=2),
@@ -22,27 +22,27 @@ TESTS = [
 
 
 def lay_out(root, *cells):
-    """Make a course directory with one small assignment, as the fixture small_course does."""
+    """Create a course directory with one small assignment, as the fixture small_course does."""
     root.mkdir(parents=True, exist_ok=True)
     shutil.copy(ROOT / "nbgrader_config.py", root)
     write_notebook(root / "source" / NAME / "small.ipynb", list(cells))
     return root
 
 
-def hand_in(root, student, *cells):
-    """Hand in a notebook of the cells; returns its path."""
+def submit(root, student, *cells):
+    """Submit a notebook with the cells and return its path."""
     return write_notebook(root / "submitted" / student / NAME / "small.ipynb", list(cells))
 
 
-def hand_in_answers(root, answers, seconds):
-    """Hand in for each student an answer that takes a while."""
+def submit_answers(root, answers, seconds):
+    """Submit for each student an answer whose cell runs for some seconds."""
     for student, answer in answers.items():
         source = f"import time\ntime.sleep({seconds})\nanswer = {answer}"
-        hand_in(root, student, cell("code", source, "answer"), *TESTS)
+        submit(root, student, cell("code", source, "answer"), *TESTS)
 
 
 def start_grading(root, *arguments, **options):
-    """Start `course grade` in a directory that has no configuration of its own."""
+    """Start `course grade` in a directory without a configuration."""
     command = [str(part) for part in (BIN / "course", "-C", root, "grade", *arguments)]
     return subprocess.Popen(
         command,
@@ -56,7 +56,7 @@ def start_grading(root, *arguments, **options):
 
 
 def scores(root, name=NAME):
-    """Return each student's cells, as nbgrader reads them, and the penalty under the name ""."""
+    """Return each student's grades from the gradebook, and the late penalty under the name ""."""
     found = {}
     with open_api(root).gradebook as gradebook:
         for submission in gradebook.find_assignment(name).submissions:
@@ -73,7 +73,7 @@ def scores(root, name=NAME):
 
 
 def descendants(process):
-    """Return the numbers of the processes that descend from one, with their start times."""
+    """Return the process ids of a process's descendants, with their start times."""
     found, at = [process], 0
     while at < len(found):
         with contextlib.suppress(OSError):
@@ -84,7 +84,7 @@ def descendants(process):
 
 
 def command_lines(processes):
-    """Return the command lines of those of the processes that live."""
+    """Return the command lines of the processes that are alive."""
     lines = []
     for each in processes:
         with contextlib.suppress(OSError):
@@ -93,7 +93,7 @@ def command_lines(processes):
 
 
 def wait_until_gone(processes, seconds=5):
-    """Wait until no process of `descendants` lives and return those that still do."""
+    """Wait until none of the processes is alive and return those that still are."""
     end = time.monotonic() + seconds
     while True:
         left = {each: at for each, at in processes.items() if _started(each) == at}
@@ -103,7 +103,7 @@ def wait_until_gone(processes, seconds=5):
 
 
 def kill_all(processes):
-    """Kill every process of `descendants` that still lives."""
+    """Kill every process that is still alive."""
     for each, at in processes.items():
         if _started(each) == at:
             with contextlib.suppress(ProcessLookupError):
@@ -111,7 +111,7 @@ def kill_all(processes):
 
 
 def _started(process):
-    """Return when a process has started, or None if it is gone or a zombie."""
+    """Return the start time of a process, or None if it has ended or is a zombie."""
     try:
         fields = Path(f"/proc/{process}/stat").read_text().rpartition(")")[2].split()
     except OSError:

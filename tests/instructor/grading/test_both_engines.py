@@ -7,35 +7,35 @@ import pytest
 
 from course.instructor.course_dir import open_api
 from tests.conftest import BIN, cell
-from tests.instructor.grading.classes import ANSWER, NAME, hand_in, lay_out, scores
+from tests.instructor.grading.classes import ANSWER, NAME, lay_out, scores, submit
 from tests.submissions import ROOT, behaviours
 from tests.submissions import lay_out as lay_out_fixtures
 
 pytestmark = pytest.mark.slow
 ASSIGNMENTS = sorted(path.parent.name for path in (ROOT / "source").glob("*/*.ipynb"))
-# The steps of autograde as nbgrader comes with them; students get the same release.
+# The default steps of nbgrader autograde; students get the same release.
 STOCK = "\ndel c['Autograde']\nc.Execute.timeout = 120\n"
-# Of every assignment but 02-mnist: what earns all, nothing and a part. The stock engine takes up
-# to half a minute for each, and where the engines differ, all fixtures of one assignment show it.
+# Submissions that earn all, none and some of the points; of 02-mnist, all fixtures are graded. The
+# stock engine takes up to half a minute for each.
 SAMPLE = {"solved", "untouched", "typical-slips"}
 LATE = "\nc.LateSubmissionPlugin.penalty_method = 'zero'\n"
 
 
 def grade_with_both(ours, stock, name, *arguments):
-    """Grade an assignment in two directories, side by side, each with its own engine."""
+    """Grade an assignment in two directories in parallel, each with its own engine."""
     environment = os.environ | {"TF_CPP_MIN_LOG_LEVEL": "3", "COURSE_PROFILE": "smoke"}
-    words = [BIN / "course", "-C", ours, "grade", name, "--workers", "1", *arguments]
-    commands = {ours: words, stock: [BIN / "nbgrader", "autograde", name, *arguments]}
+    command = [BIN / "course", "-C", ours, "grade", name, "--workers", "1", *arguments]
+    commands = {ours: command, stock: [BIN / "nbgrader", "autograde", name, *arguments]}
     started = [
         subprocess.Popen(
-            [str(word) for word in words],
+            [str(part) for part in command],
             cwd=cwd,
             env=environment,
             stdout=subprocess.PIPE,
             stderr=subprocess.STDOUT,
             text=True,
         )
-        for cwd, words in commands.items()
+        for cwd, command in commands.items()
     ]
     for process in started:
         output, _ = process.communicate(timeout=600)
@@ -43,14 +43,14 @@ def grade_with_both(ours, stock, name, *arguments):
 
 
 def was_run_by_nbgrader(root, student):
-    """Return whether nbgrader's own step ran a submission: it numbers the cells that it runs."""
+    """Return whether nbgrader's Execute ran a submission: it sets execution counts."""
     path = root / "autograded" / student / NAME / "small.ipynb"
     cells = nbformat.read(path, as_version=4).cells
     return any(each.get("execution_count") for each in cells)
 
 
 def make_stock(ours, stock, name):
-    """Make of a course directory another that nbgrader's own engine grades."""
+    """Copy a course directory to one that nbgrader's own engine grades."""
     shutil.copytree(ours, stock)
     with (stock / "nbgrader_config.py").open("a") as config:
         config.write(STOCK)
@@ -64,7 +64,7 @@ def make_stock(ours, stock, name):
     return stock
 
 
-def test_there_is_an_assignment_to_grade_with_both():
+def test_the_assignments_are_found():
     assert "02-mnist" in ASSIGNMENTS
 
 
@@ -94,7 +94,7 @@ STUB = "# Your code here, in place of the next line.\nraise NotImplementedError(
 
 
 def comments(root):
-    """Return each student's automatic comments: nbgrader writes one where nothing was answered."""
+    """Return each student's automatic comments: nbgrader writes one for an unchanged answer."""
     with open_api(root).gradebook as gradebook:
         return {
             (submission.student.id, comment.name): comment.auto_comment
@@ -104,12 +104,12 @@ def comments(root):
         }
 
 
-def test_both_engines_agree_on_all_that_nbgrader_can_do(tmp_path):
+def test_both_engines_agree_on_every_kind_of_cell_and_late_penalty(tmp_path):
     ours = lay_out(tmp_path / "ours", ANSWER, PARTLY, WHOLE, WRITTEN, DRAWN, TASK)
     with (ours / "nbgrader_config.py").open("a") as config:
         config.write(LATE)
 
-    def hand_in_all(student, answer, written, drawn, day):
+    def submit_all(student, answer, written, drawn, day):
         cells = [
             cell("code", answer, "answer"),
             PARTLY,
@@ -118,15 +118,15 @@ def test_both_engines_agree_on_all_that_nbgrader_can_do(tmp_path):
             DRAWN | {"source": drawn},
             TASK,
         ]
-        folder = hand_in(ours, student, *cells).parent
+        folder = submit(ours, student, *cells).parent
         (folder / "timestamp.txt").write_text(f"2026-03-{day:02} 12:00:00 UTC\n")
 
-    hand_in_all("ada", "answer = 1", "Because.", "shape = 'circle'", day=1)
-    hand_in_all("bob", "answer = 3", WRITTEN["source"], STUB, day=1)
-    hand_in_all("cem", "answer = 3", "It is so.", "shape = 'square'", day=3)
-    hand_in_all("dan", "answer = 9", "It is so.", "shape = 'square'", day=1)
-    hand_in_all("eve", STUB, WRITTEN["source"], STUB, day=3)
-    hand_in_all("fay", "answer = 'many'", "So.", "1 / 0", day=1)
+    submit_all("ada", "answer = 1", "Because.", "shape = 'circle'", day=1)
+    submit_all("bob", "answer = 3", WRITTEN["source"], STUB, day=1)
+    submit_all("cem", "answer = 3", "It is so.", "shape = 'square'", day=3)
+    submit_all("dan", "answer = 9", "It is so.", "shape = 'square'", day=1)
+    submit_all("eve", STUB, WRITTEN["source"], STUB, day=3)
+    submit_all("fay", "answer = 'many'", "So.", "1 / 0", day=1)
     stock = make_stock(ours, tmp_path / "stock", NAME)
     for root in (ours, stock):
         with open_api(root).gradebook as gradebook:
@@ -137,7 +137,7 @@ def test_both_engines_agree_on_all_that_nbgrader_can_do(tmp_path):
     assert comments(ours) == comments(stock)
     assert was_run_by_nbgrader(stock, "ada") and not was_run_by_nbgrader(ours, "ada")
     assert found["ada"]["test_partly"][0] == 0.5 and found["ada"]["test_whole"][0] == 0
-    assert found["cem"][""] == 4.5, "all that the tests gave"
+    assert found["cem"][""] == 4.5, "the points of all tests"
     assert found["bob"]["explain"][0] == 0 and found["ada"]["explain"][0] is None
 
     for root in (ours, stock):
@@ -145,7 +145,7 @@ def test_both_engines_agree_on_all_that_nbgrader_can_do(tmp_path):
             for key, student, points in [
                 ("explain", "ada", 3),
                 ("task", "ada", 5.5),
-                ("test_whole", "fay", 1),  # a person overrides a test
+                ("test_whole", "fay", 1),  # a manual score overrides a test
                 ("draw", "cem", 5),
             ]:
                 grade = gradebook.find_grade(key, "small", NAME, student)
@@ -155,4 +155,6 @@ def test_both_engines_agree_on_all_that_nbgrader_can_do(tmp_path):
     found = scores(ours)
     assert found == scores(stock)
     assert found["ada"]["explain"][1] == 3 and found["fay"]["test_whole"][1] == 1
-    assert found["cem"][""] == 9.5, "what is late counts nothing, nor what a person gives"
+    assert found["cem"][""] == 9.5, (
+        "the late penalty takes the points of tests and the manual points"
+    )

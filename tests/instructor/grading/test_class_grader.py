@@ -28,7 +28,7 @@ SCORES = """
 
 
 def cell_scores(root, student):
-    """Return test cell to (score, points) as the gradebook has them, without asking nbgrader."""
+    """Map each test cell to its (score, points), read from the database without nbgrader."""
     with sqlite3.connect(root / "gradebook.db") as database:
         return {
             name: (score, points) for name, score, points in database.execute(SCORES, [student])
@@ -36,7 +36,7 @@ def cell_scores(root, student):
 
 
 @pytest.mark.slow
-def test_a_damaged_submission_is_a_zero_with_one_sentence_and_stops_nobody(graded_class):
+def test_a_damaged_submission_gets_zeros_with_one_sentence_and_stops_no_other(graded_class):
     root, graded = graded_class
     assert graded.returncode == 1
     assert "Traceback" not in graded.stdout + graded.stderr
@@ -44,7 +44,7 @@ def test_a_damaged_submission_is_a_zero_with_one_sentence_and_stops_nobody(grade
     count = len(FIXTURES) + 1
     assert re.match(rf" +\d/{count} .*  02-mnist +0/20 .* not-json: ", line)
     assert UNREADABLE in line
-    assert line.endswith("ask for it to be handed in again.")
+    assert line.endswith("ask for a new submission.")
     with sqlite3.connect(root / "gradebook.db") as database:
         assert database.execute("PRAGMA integrity_check").fetchone() == ("ok",)
         students = {
@@ -54,26 +54,26 @@ def test_a_damaged_submission_is_a_zero_with_one_sentence_and_stops_nobody(grade
     assert {score for score, _ in cell_scores(root, "not-json").values()} == {0}
     *_, head, _, row, total = graded.stdout.splitlines()
     table = dict(zip(re.split("  +", head), re.split("  +", row), strict=True))
-    assert (table["graded"], table["not"]) == (str(len(FIXTURES)), "1")
-    assert re.fullmatch(rf"{count} graded now in \d+\.\d s, \d+ a minute", total)
+    assert (table["graded"], table["failed"]) == (str(len(FIXTURES)), "1")
+    assert re.fullmatch(rf"{count} graded now in \d+\.\d s, \d+ per minute", total)
 
 
 @pytest.mark.slow
-def test_graded_once_is_not_graded_again(graded_class, course_command):
+def test_a_graded_submission_is_not_graded_again(graded_class, course_command):
     root, _ = graded_class
     again = course_command("-C", root, "grade", "02-mnist", "--student", "solved")
     assert again.returncode == 0
-    assert "solved: graded before" in again.stdout
+    assert "solved: already graded" in again.stdout
 
 
 @pytest.mark.slow
-def test_feedback_on_what_could_not_be_read_says_so(graded_class, course_command):
+def test_feedback_on_an_unreadable_submission_gives_the_reason(graded_class, course_command):
     root, _ = graded_class
     written = course_command("-C", root, "feedback", "02-mnist")
     assert written.returncode == 0, written.stderr
     damaged = (root / "feedback" / "not-json" / "02-mnist" / "mnist.html").read_text()
     assert "While this was graded:" in damaged
-    assert damaged.count(UNREADABLE) > 5, "above, and in the place of each test's verdict"
+    assert damaged.count(UNREADABLE) > 5, "at the top, and instead of each test's result"
     autograded = (root / "autograded" / "not-json" / "02-mnist" / "mnist.ipynb").read_text()
     assert UNREADABLE in autograded, "the formgrader shows this one"
 
@@ -88,13 +88,13 @@ def test_plain_nbgrader_gives_the_same_scores(graded_class, tmp_path):
         ).returncode
         == 0
     )
-    # The damaged one makes nbgrader exit with 1; the other must be graded all the same.
+    # The damaged submission makes nbgrader exit with 1; the other must still be graded.
     assert run_command(BIN / "nbgrader", "autograde", "02-mnist", cwd=root).returncode == 1
     assert cell_scores(root, "relu-missing") == cell_scores(graded, "relu-missing")
 
 
 ANSWER = cell("code", "### BEGIN SOLUTION\nanswer = 1\n### END SOLUTION", "answer")
-TRAPS = {
+DISTRACTIONS = {
     "a warning": ("import warnings\nwarnings.warn('careful')", 3),
     "writing to stderr": ("import sys\nprint('hm', file=sys.stderr)", 3),
     "a displayed number": ("1", 3),
@@ -108,13 +108,13 @@ TRAPS = {
 
 TAGGED = cell("code", "assert answer == 1\n2", "test_tagged", points=3, tags=["partial-credit"])
 ONE_TEST = cell("code", "assert answer == 1", "test_answer", points=1)
-TRAPPED = [ANSWER]
-for number, (source, _) in enumerate(TRAPS.values()):
-    TRAPPED.append(cell("code", f"assert answer == 1\n{source}", f"test_{number}", points=3))
-SETUP = cell("code", "settled = (profile, epochs)", "setup")
+DISTRACTED = [ANSWER]
+for number, (source, _) in enumerate(DISTRACTIONS.values()):
+    DISTRACTED.append(cell("code", f"assert answer == 1\n{source}", f"test_{number}", points=3))
+SETUP = cell("code", "chosen = (profile, epochs)", "setup")
 SETUP["metadata"]["nbgrader"] |= {"locked": True, "solution": False}
-SETTLED = cell("code", "assert settled == ('smoke', 3), settled", "test_settled", points=1)
-LOOK = cell(
+WITH_PARAMETERS = cell("code", "assert chosen == ('smoke', 3), chosen", "test_chosen", points=1)
+LISTING = cell(
     "code",
     "from pathlib import Path\nseen = sorted(map(str, Path().iterdir()))\nPath('left').touch()",
     "answer",
@@ -133,11 +133,14 @@ def parameters(profile, epochs):
     return cell("code", f"profile = {profile!r}\nepochs = {epochs}", tags=["parameters"])
 
 
-# Student, whose assignment is alone: the source's cells and those that are handed in.
-ODDS = {
-    "trapped": ([*TRAPPED, TAGGED], [*TRAPPED, TAGGED]),
-    "typed": ([parameters(None, 3), SETUP, SETTLED], [parameters("gpu", 500), SETUP, SETTLED]),
-    "looked": ([LOOK, SEEN], [LOOK, SEEN]),
+# Each student has a different assignment: the cells of its source and those submitted.
+ODD_SUBMISSIONS = {
+    "distracted": ([*DISTRACTED, TAGGED], [*DISTRACTED, TAGGED]),
+    "typed": (
+        [parameters(None, 3), SETUP, WITH_PARAMETERS],
+        [parameters("gpu", 500), SETUP, WITH_PARAMETERS],
+    ),
+    "listed": ([LISTING, SEEN], [LISTING, SEEN]),
     "deleted": ([ANSWER, *TWICE], [ANSWER, TWICE[0]]),
     "renamed": ([ANSWER, ONE_TEST], [ANSWER, ONE_TEST]),
     "written": ([WRITTEN], [WRITTEN | {"source": "my words"}]),
@@ -146,13 +149,13 @@ ODDS = {
 
 @pytest.fixture(scope="module")
 def odd_class(tmp_path_factory, course_command):
-    """Grade a course of small assignments, from a directory that is another course's."""
+    """Grade a course of small assignments from the directory of another course."""
     root = tmp_path_factory.mktemp("odd")
     shutil.copy(ROOT / "nbgrader_config.py", root)
-    for student, (source, handed_in) in ODDS.items():
+    for student, (source, submitted) in ODD_SUBMISSIONS.items():
         write_notebook(root / "source" / f"01-{student}" / "small.ipynb", source)
-        write_notebook(root / "submitted" / student / f"01-{student}" / "small.ipynb", handed_in)
-    (root / "submitted" / "looked" / "01-looked" / "strokes.txt").write_text("1 2")
+        write_notebook(root / "submitted" / student / f"01-{student}" / "small.ipynb", submitted)
+    (root / "submitted" / "listed" / "01-listed" / "strokes.txt").write_text("1 2")
     misnamed = root / "submitted" / "renamed" / "01-renamed" / "small.ipynb"
     misnamed.rename(misnamed.with_name("Copy of small.ipynb"))
     elsewhere = tmp_path_factory.mktemp("elsewhere")
@@ -162,7 +165,7 @@ def odd_class(tmp_path_factory, course_command):
         "c.ExecuteIsolated.cell_seconds = 0.001\n"
     )
     graded = course_command("-C", root, "grade", cwd=elsewhere)
-    assert not (elsewhere / "other.db").exists(), "a course is graded by its own configuration"
+    assert not (elsewhere / "other.db").exists(), "a course is graded with its own configuration"
     return root, graded
 
 
@@ -172,34 +175,34 @@ def odd_copy(odd_class, tmp_path):
 
 
 def test_neither_stderr_nor_displayed_values_change_a_score(odd_class):
-    scores = cell_scores(odd_class[0], "trapped")
-    for index, (what, (_, expected)) in enumerate(TRAPS.items()):
+    scores = cell_scores(odd_class[0], "distracted")
+    for index, (what, (_, expected)) in enumerate(DISTRACTIONS.items()):
         assert scores[f"test_{index}"] == (expected, 3), what
     assert scores["test_tagged"] == (2, 3), (
-        "partial credit, as nbgrader documents it, has to be asked for"
+        "partial credit, as nbgrader documents it, needs the tag"
     )
 
 
 def test_a_students_parameters_do_not_reach_grading(odd_class):
-    assert cell_scores(odd_class[0], "typed") == {"test_settled": (1, 1)}
+    assert cell_scores(odd_class[0], "typed") == {"test_chosen": (1, 1)}
 
 
-def test_a_submission_runs_without_any_notebook_beside_it_and_leaves_nothing(odd_class):
+def test_a_submission_sees_no_notebook_and_leaves_no_file(odd_class):
     root, _ = odd_class
-    assert cell_scores(root, "looked") == {"test_seen": (1, 1)}
+    assert cell_scores(root, "listed") == {"test_seen": (1, 1)}
     assert not list(root.rglob("left"))
 
 
-def test_a_deleted_test_cell_costs_its_points(odd_class):
+def test_a_deleted_test_cell_is_restored_and_counts(odd_class):
     assert cell_scores(odd_class[0], "deleted") == {"test_1": (1, 1), "test_2": (0, 2)}
 
 
-def test_a_renamed_submission_is_named_with_what_to_do(odd_class):
+def test_a_renamed_submission_is_reported_with_the_next_step(odd_class):
     _, graded = odd_class
     assert graded.returncode == 1
     assert graded.stderr == ""
     assert (
-        "small.ipynb is missing (there is Copy of small.ipynb): rename what was handed in"
+        "small.ipynb is missing (found: Copy of small.ipynb): rename the submitted notebook"
         in graded.stdout
     )
 
@@ -217,7 +220,7 @@ def test_a_manual_score_survives_a_regrade(odd_copy, course_command):
     assert "1.5/2" in regraded.stdout
 
 
-def test_a_lost_gradebook_is_made_again(odd_copy, course_command):
+def test_a_lost_gradebook_is_created_again(odd_copy, course_command):
     (odd_copy / "gradebook.db").unlink()
     no_feedback = course_command("-C", odd_copy, "feedback", "01-deleted")
     assert no_feedback.returncode == 1 and "Traceback" not in no_feedback.stderr
@@ -226,7 +229,7 @@ def test_a_lost_gradebook_is_made_again(odd_copy, course_command):
     assert cell_scores(odd_copy, "deleted") == {"test_1": (1, 1), "test_2": (0, 2)}
 
 
-def test_an_interrupted_grading_says_how_to_go_on(small_course, course_command):
+def test_an_interrupted_grading_tells_how_to_resume(small_course, course_command):
     wait = cell("code", "import time\nif slow: time.sleep(60)\nslept = slow", "answer")
     test = cell("code", "assert slept is not None", "test_answer", points=1)
     root = small_course(wait, test)
@@ -239,7 +242,7 @@ def test_an_interrupted_grading_says_how_to_go_on(small_course, course_command):
         stderr=subprocess.PIPE,
         text=True,
         start_new_session=True,
-        # Where the tests run in the background, shells make them, and so this, ignore SIGINT.
+        # Shells make background tests, and so this process, ignore SIGINT.
         preexec_fn=lambda: signal.signal(signal.SIGINT, signal.SIG_DFL),
     )
     assert "ada: graded" in grading.stdout.readline()
@@ -248,6 +251,6 @@ def test_an_interrupted_grading_says_how_to_go_on(small_course, course_command):
     _, errors = grading.communicate(timeout=10)  # not when bob's cell is done
     assert grading.returncode == 130, errors
     (line,) = errors.splitlines()
-    assert line.startswith("course: stopped; what is done is kept")
+    assert line.startswith("course: stopped: finished work is saved")
     again = course_command("-C", root, "grade", "--student", "ada")
-    assert "ada: graded before" in again.stdout
+    assert "ada: already graded" in again.stdout

@@ -1,4 +1,4 @@
-"""One submission in two kernels: real ones, small notebooks, and what becomes of each test."""
+"""Grading one submission in two real kernels, with small notebooks."""
 
 import re
 import time
@@ -8,8 +8,8 @@ import pytest
 from course.errors import CourseError
 from course.instructor.grading import notebook_grader
 from course.instructor.grading.job import GradingSettings, Job, Outcome
-from course.instructor.grading.reference_notebook import ReferenceNotebook
 from course.instructor.grading.redaction import GRADING_ERROR
+from course.instructor.grading.reference_notebook import ReferenceNotebook
 from course.instructor.sandbox import bubblewrap
 from course.instructor.sandbox.forkserver_client import shared_forkserver
 from course.instructor.sandbox.limits import Limits
@@ -28,7 +28,7 @@ from course import checks
 
 @pytest.fixture(scope="module")
 def grade():
-    """Return a function that grades a notebook of cells and tells what became of it."""
+    """Return a function that grades a notebook of cells and returns the outcome."""
     if problem := bubblewrap.isolation_problem():
         pytest.skip(problem)
     forkserver = shared_forkserver()
@@ -72,7 +72,7 @@ def grade():
 
 
 class Graded:
-    """What became of the cells of a small notebook."""
+    """The outcome of a small notebook."""
 
     def __init__(self, cells, outcome):
         self.outcome = outcome
@@ -83,16 +83,16 @@ class Graded:
         }
 
     def error(self, name):
-        """Return a cell's error as its class and message, or None."""
+        """Return the class and message of a cell's error, or None."""
         for output in self.outputs[name]:
-            # A student's own cell keeps the outputs that it came with, and this beside them.
+            # A student's cell has its submitted outputs, and its error in a separate output.
             output = output.get("data", {}).get(GRADING_ERROR, output)
             if "ename" in output:
                 return f"{output['ename']}: {output['evalue']}"
         return None
 
     def printed(self, name):
-        """Return what a cell printed."""
+        """Return the printed text of a cell."""
         return "".join(
             each["text"] for each in self.outputs[name] if each["output_type"] == "stream"
         )
@@ -110,7 +110,7 @@ def answer(source, name="answer"):
 
 
 def own(source):
-    """Return a cell that a student has added."""
+    """Return a cell that a student added."""
     return {"grade_id": None, "kind": "answer", "source": source}
 
 
@@ -122,7 +122,7 @@ def check(source, name="test", **more):
     return {"grade_id": name, "kind": "test", "source": source, "points": 1} | more
 
 
-# What is handed over and back, each in a test cell of one notebook.
+# Values that pass between the kernels, each in a test cell of one notebook.
 
 FUNCTIONS = """
 import numpy as np
@@ -211,7 +211,7 @@ x = np.arange(4.0)
 y = same(x * 2)
 assert type(y) is np.ndarray and y.tolist() == [0, 2, 4, 6]
 """,
-    "very object": """
+    "identical object": """
 x, y = np.ones(3), [1]
 assert same(x) is x and same(y) is y
 """,
@@ -254,7 +254,7 @@ m = build(5)
 assert isinstance(m, keras.Sequential) and m.count_params() == 15
 assert m.predict(np.ones((2, 2)), verbose=0).shape == (2, 5)
 """,
-    "model handed and returned": "m = build(2)\nassert same(m) is m",
+    "model passed and returned": "m = build(2)\nassert same(m) is m",
     "function returned": "assert adder(3)(4) == 7",
     "values": "assert value == 4.5 and type(table) is dict and table == {'a': [1, 2]}",
     "dataset": """
@@ -321,23 +321,23 @@ assert add(1) == 111
 
 
 @pytest.fixture(scope="module")
-def handed_over(grade):
+def transfers(grade):
     tests = [check(source, name) for name, source in PASSES.items()]
     return grade(answer(FUNCTIONS), *tests, cell_seconds=30)
 
 
 @pytest.mark.parametrize("name", PASSES)
-def test_a_test_works_as_in_the_students_own_notebook(handed_over, name):
-    assert handed_over.error(name) is None
-    assert handed_over.note is None
+def test_a_test_works_as_in_the_students_own_notebook(transfers, name):
+    assert transfers.error(name) is None
+    assert transfers.note is None
 
 
-def test_what_a_function_prints_is_not_shown(grade):
+def test_the_printed_text_of_a_students_function_is_not_shown(grade):
     graded = grade(answer(FUNCTIONS), check("print('mine')\nlines()"))
     assert graded.printed("test") == "mine\n"
 
 
-def test_a_students_message_is_shown_but_not_where_hidden_inputs_may_be_in_it(grade):
+def test_a_students_message_is_shown_unless_it_may_contain_hidden_inputs(grade):
     hidden = "{visible}\n### BEGIN HIDDEN TESTS\n{hidden}\n### END HIDDEN TESTS\n{after}"
     graded = grade(
         answer(
@@ -346,13 +346,13 @@ def test_a_students_message_is_shown_but_not_where_hidden_inputs_may_be_in_it(gr
 def shape_of(x):
     return type(repr(x), (), {})()
 
-def tell(x):
+def reveal(x):
     raise ValueError(f"it was {x}")
 """
         ),
-        check("tell(4711)", "visible"),
-        check(hidden.format(visible="tell(4711)", hidden="x = 1", after=""), "before"),
-        check(hidden.format(visible="x = 1", hidden="tell(4711)", after=""), "hidden"),
+        check("reveal(4711)", "visible"),
+        check(hidden.format(visible="reveal(4711)", hidden="x = 1", after=""), "before"),
+        check(hidden.format(visible="x = 1", hidden="reveal(4711)", after=""), "hidden"),
         check(hidden.format(visible="", hidden="x = 1", after="fails('own')"), "after"),
         check(hidden.format(visible="", hidden="fails('own')", after=""), "own"),
         check(hidden.format(visible="", hidden="shape_of(815).shape", after=""), "stranger"),
@@ -366,10 +366,10 @@ def tell(x):
     assert graded.error("mine") == "AssertionError: Add up."
 
 
-# Names: whose are they?
+# Names that belong to the grader or to the student.
 
 
-def test_what_a_test_defines_is_there_for_later_cells_of_the_student(grade):
+def test_a_name_that_a_test_defines_is_available_to_later_student_cells(grade):
     graded = grade(
         answer("def build():\n    return [1]", "first"),
         check("m = build()\nassert m == [1]", "test_first"),
@@ -381,7 +381,7 @@ def test_what_a_test_defines_is_there_for_later_cells_of_the_student(grade):
     assert graded.error("test_second") is None
 
 
-def test_what_a_test_defines_stays_the_graders_where_no_answer_mentions_it(grade):
+def test_a_name_that_a_test_defines_stays_the_graders_if_no_answer_mentions_it(grade):
     graded = grade(
         answer("right = 2", "first"),
         check("### BEGIN HIDDEN TESTS\nexpected = 4\n### END HIDDEN TESTS\nx = 0", "test_first"),
@@ -393,7 +393,7 @@ def test_what_a_test_defines_stays_the_graders_where_no_answer_mentions_it(grade
     assert graded.error("test_second").startswith("AssertionError")
 
 
-def test_imports_and_helpers_are_the_graders_whatever_the_student_binds(grade):
+def test_imports_and_helpers_stay_the_graders_whatever_the_student_binds(grade):
     graded = grade(
         locked("def close(a, b):\n    return abs(a - b) < 1e-6", "helper"),
         answer(
@@ -423,7 +423,7 @@ def test_a_helper_that_needs_the_students_names_comes_from_the_student(grade):
     assert graded.error("test") is None
 
 
-def test_a_later_cell_may_define_a_name_anew(grade):
+def test_a_later_cell_may_redefine_a_name(grade):
     graded = grade(
         answer("x = 1", "first"),
         check("assert x == 1", "test_first"),
@@ -449,7 +449,7 @@ def test_a_missing_name_is_explained(grade):
     assert graded.error("other").endswith("'nowhere' is not defined")
 
 
-def test_a_test_reads_the_text_of_a_submitted_cell(grade):
+def test_a_test_can_read_the_source_of_a_submitted_cell(grade):
     source = (
         "from course import cell_source\n"
         "assert 'for' in cell_source('answer')\n"
@@ -461,7 +461,7 @@ def test_a_test_reads_the_text_of_a_submitted_cell(grade):
     assert graded.error("test") is None
 
 
-def test_files_beside_the_notebook_are_there_for_both(grade):
+def test_files_beside_the_notebook_are_available_to_both_kernels(grade):
     graded = grade(
         answer("text = open('data/a.txt').read()"),
         check("assert text == open('data/a.txt').read() == 'abc'"),
@@ -470,10 +470,10 @@ def test_files_beside_the_notebook_are_there_for_both(grade):
     assert graded.error("test") is None
 
 
-# What goes wrong costs itself.
+# A failure affects only its own cell or test.
 
 
-def test_a_call_that_hangs_costs_its_test(grade):
+def test_a_call_that_hangs_fails_only_its_test(grade):
     graded = grade(
         answer("def slow(x):\n    while x:\n        pass\n    return 7\nother = 3"),
         check("slow(1)", "hangs"),
@@ -485,25 +485,26 @@ def test_a_call_that_hangs_costs_its_test(grade):
 
 
 @pytest.mark.parametrize(
-    ("body", "said"),
+    ("body", "reason"),
     [
         ("sum(range(10**13))", "did not stop"),
         ("import os; os._exit(0)", "exit code 0"),
         ("import ctypes; ctypes.string_at(0)", "SIGSEGV"),
     ],
 )
-def test_a_call_that_ends_the_process_costs_its_test(grade, body, said):
+def test_a_call_that_ends_the_process_fails_only_its_test(grade, body, reason):
     graded = grade(
         answer("state = []\ndef bad(x):\n    if x:\n        " + body + "\n    return len(state)"),
         answer("state.append(1)", "more"),
         check("bad(1)", "dies"),
         check("assert bad(0) == 1", "works"),
     )
-    assert "this call ended the process" in graded.error("dies") and said in graded.error("dies")
+    assert "this call ended the process" in graded.error("dies")
+    assert reason in graded.error("dies")
     assert graded.error("works") is None
 
 
-def test_a_cell_that_ends_its_process_costs_itself(grade):
+def test_a_cell_that_ends_its_process_affects_only_itself(grade):
     graded = grade(
         answer("import os\nx = 1", "first"),
         check("assert x == 1", "test_first"),
@@ -518,7 +519,7 @@ def test_a_cell_that_ends_its_process_costs_itself(grade):
     assert graded.note is None
 
 
-def test_a_process_that_ends_again_and_again_is_given_up_with_a_reason(grade):
+def test_a_process_that_ends_repeatedly_is_not_restarted_and_the_note_gives_the_reason(grade):
     cells = []
     for number in range(5):
         cells += [
@@ -531,7 +532,7 @@ def test_a_process_that_ends_again_and_again_is_given_up_with_a_reason(grade):
     assert all(graded.error(f"t{number}") for number in range(5))
 
 
-def test_a_cell_that_takes_too_long_costs_itself(grade):
+def test_a_cell_that_takes_too_long_affects_only_itself(grade):
     graded = grade(
         answer("x = 1\nwhile x: pass\nz = 3", "slow"),
         answer("y = 2", "quick"),
@@ -544,7 +545,7 @@ def test_a_cell_that_takes_too_long_costs_itself(grade):
     assert "the cell slow ended with Stopped" in graded.error("other")
 
 
-def test_a_test_that_takes_too_long_costs_itself(grade):
+def test_a_test_that_takes_too_long_fails_alone(grade):
     graded = grade(
         answer("x = 1"),
         check("while x: pass", "slow"),
@@ -555,7 +556,7 @@ def test_a_test_that_takes_too_long_costs_itself(grade):
     assert graded.error("quick") is None
 
 
-def test_many_calls_are_counted_together(grade):
+def test_the_time_limit_of_a_test_includes_all_of_its_calls(grade):
     start = time.monotonic()
     graded = grade(
         answer("import time\ndef f():\n    time.sleep(0.5)"),
@@ -568,7 +569,7 @@ def test_many_calls_are_counted_together(grade):
     assert graded.error("quick") is None
 
 
-def test_a_notebook_has_a_limit_in_all(grade):
+def test_a_notebook_has_a_time_limit_of_its_own(grade):
     start = time.monotonic()
     slow = [own(f"import time\ntime.sleep(0.8)\nx = {n}") for n in range(10)]
     graded = grade(
@@ -580,7 +581,7 @@ def test_a_notebook_has_a_limit_in_all(grade):
     assert "the notebook ran for more than 2 s" in graded.note
 
 
-def test_a_locked_cell_that_fails_is_the_courses_own_fault(grade):
+def test_a_failing_locked_cell_stops_the_grading_with_its_name(grade):
     with pytest.raises(CourseError, match="the locked cell helper of 01-small fails in grading"):
         grade(locked("1 / 0", "helper"), answer("x = 1"), check("x"))
 
@@ -604,7 +605,7 @@ def test_partial_credit_is_a_number_from_0_to_the_points(grade, points, last_lin
     assert graded.credit("whole") is None
 
 
-# What a student's process may answer instead of the truth.
+# Forged answers of a student's process.
 
 FORGE = """
 import course.instructor.grading.student_worker as s
@@ -629,7 +630,7 @@ FORGED_ANSWERS = {
 
 
 @pytest.mark.parametrize("name", FORGED_ANSWERS)
-def test_a_forged_answer_costs_its_own_tests(grade, name):
+def test_a_forged_answer_fails_only_its_own_tests(grade, name):
     graded = grade(
         answer(FORGE + f"s.StudentWorker._call = lambda *a: ({FORGED_ANSWERS[name]}, [])"),
         check("assert double(4) == 8", "call"),
@@ -641,7 +642,7 @@ def test_a_forged_answer_costs_its_own_tests(grade, name):
 
 
 @pytest.mark.parametrize("name", FORGED_ANSWERS)
-def test_forged_values_cost_their_own_tests(grade, name):
+def test_forged_values_fail_only_their_own_tests(grade, name):
     graded = grade(
         answer(FORGE + f"s.StudentWorker._fetch = lambda *a: ({FORGED_ANSWERS[name]}, [])"),
         check("assert double(4) == 8", "call"),
@@ -652,7 +653,7 @@ def test_forged_values_cost_their_own_tests(grade, name):
     assert graded.error("free") is None
 
 
-def test_values_that_nobody_asked_for_are_not_taken(grade):
+def test_values_that_were_not_requested_are_ignored(grade):
     graded = grade(
         answer(
             FORGE
@@ -676,7 +677,7 @@ s.StudentWorker._fetch = fetch
         assert graded.error(name), name
 
 
-def test_a_lost_grader_does_not_make_its_names_the_students(grade):
+def test_names_of_a_grader_process_that_ended_do_not_become_the_students(grade):
     graded = grade(
         answer(
             FORGE
@@ -696,10 +697,12 @@ def test_a_lost_grader_does_not_make_its_names_the_students(grade):
 @pytest.mark.parametrize(
     "error",
     [
-        "{'class': ['a'], 'message': {}, 'line': 'x', 'text': 5}",
-        "{'class': '<b>', 'message': '\\x1b[31m' + 'x' * 10**6, 'line': 3, 'text': 'y' * 10**6}",
+        "{'class_name': ['a'], 'message': {}, 'lines': ['x'], 'source_line': 5}",
+        "{'class_name': '<b>', 'message': '\\x1b[31m' + 'x' * 10**6, 'lines': [3],"
+        " 'source_line': 'y' * 10**6}",
+        "{'class_name': '<b>', 'message': 'x', 'lines': 5}",
         "'no description'",
-        "['class']",
+        "['class_name']",
         "{}",
     ],
 )
@@ -716,7 +719,7 @@ def test_a_forged_error_is_plain_and_short(grade, error):
     assert graded.error("test")
 
 
-def test_a_later_error_does_not_tell_what_hidden_tests_handed_in(grade):
+def test_a_later_error_does_not_reveal_the_inputs_of_hidden_tests(grade):
     numbers = " ".join(map(str, range(4000, 5000)))
     graded = grade(
         answer("w, seen = [], []\ndef double(x):\n    seen.append(x)\n    return x"),
@@ -728,8 +731,8 @@ def test_a_later_error_does_not_tell_what_hidden_tests_handed_in(grade):
         answer("w.append(1)\nraise NameError(f\"name 'x{max(seen)}' is not defined\")", "name"),
         answer(
             "import course.instructor.grading.student_worker as s\n"
-            "lie = dict(message='', text=repr(seen), line=max(seen))\n"
-            "s.StudentWorker._run = lambda *a: ({'error': lie | {'class': 'ValueError'}}, [])",
+            "lie = dict(message='', source_line=repr(seen), lines=[max(seen)])\n"
+            "s.StudentWorker._run = lambda *a: ({'error': lie | {'class_name': 'ValueError'}}, [])",
             "patched",
         ),
         answer("w.append(2)", "line"),
@@ -741,7 +744,7 @@ def test_a_later_error_does_not_tell_what_hidden_tests_handed_in(grade):
     assert "4827" not in str(graded.outcome.outputs)
 
 
-def test_a_test_that_is_run_again_begins_as_it_did_before(grade):
+def test_a_test_that_runs_again_starts_from_the_same_names(grade):
     graded = grade(
         answer("x = 1\ndef late():\n    return globals().get('secretly', 0)"),
         own("globals()['secretly'] = 5"),
@@ -751,6 +754,6 @@ def test_a_test_that_is_run_again_begins_as_it_did_before(grade):
     assert graded.error("test") is graded.error("after") is None
 
 
-def test_a_job_with_a_file_of_an_odd_name_has_a_number():
+def test_a_job_with_an_undecodable_file_name_has_a_digest():
     job = Job("a", "b", "c", [], [("\udcff.txt", b"")], ReferenceNotebook([], {}, ""))
     assert Job.from_json(job.to_json()).digest() == job.digest()

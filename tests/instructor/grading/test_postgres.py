@@ -8,15 +8,15 @@ from pathlib import Path
 import pytest
 
 from tests.conftest import BIN, cell, run_command
-from tests.instructor.grading.classes import ANSWER, NAME, TESTS, hand_in, hand_in_answers, scores
+from tests.instructor.grading.classes import ANSWER, NAME, TESTS, scores, submit, submit_answers
 
 pytestmark = pytest.mark.slow
-BY_HAND = cell("markdown", "the question", "explain", points=2)
-BY_HAND["metadata"]["nbgrader"] |= {"solution": True, "locked": False}
+WRITTEN = cell("markdown", "the question", "explain", points=2)
+WRITTEN["metadata"]["nbgrader"] |= {"solution": True, "locked": False}
 
 
-def programs():
-    """Return the folder of PostgreSQL's server programs, or None."""
+def find_programs():
+    """Return the folder with the programs of a PostgreSQL server, or None."""
     on_path = shutil.which("initdb")
     folders = [*Path("/usr/lib/postgresql").glob("*/bin"), *Path("/usr").glob("pgsql-*/bin")]
     folders += [Path(on_path).resolve().parent] if on_path else []
@@ -25,21 +25,21 @@ def programs():
 
 @pytest.fixture(scope="session")
 def server():
-    """Start a PostgreSQL server that listens on a private socket alone; returns its folder."""
-    where = programs()
-    if where is None:
+    """Start a PostgreSQL server that listens only on a private socket; return its folder."""
+    folder_of_programs = find_programs()
+    if folder_of_programs is None:
         pytest.skip("PostgreSQL's initdb is not installed (Debian: apt-get install postgresql)")
-    # A short path, since a socket's is limited; and pytest's own folders are closed to others.
+    # Socket paths must be short, and other users cannot read pytest's folders.
     folder = Path(tempfile.mkdtemp(prefix="pg-", dir="/tmp"))
     owner = {}
-    if os.geteuid() == 0:  # as root it refuses to run
+    if os.geteuid() == 0:  # PostgreSQL refuses to run as root
         names = {each.pw_name for each in pwd.getpwall()}
         user = pwd.getpwnam("postgres" if "postgres" in names else "nobody")
         owner = {"user": user.pw_uid, "group": user.pw_gid, "extra_groups": []}
         os.chown(folder, user.pw_uid, user.pw_gid)
 
     def run(program, *arguments):
-        command = [where / program, "-D", folder / "data", *arguments]
+        command = [folder_of_programs / program, "-D", folder / "data", *arguments]
         with (folder / "output").open("a") as log:
             subprocess.run(
                 command, cwd=folder, stdout=log, stderr=log, check=True, timeout=60, **owner
@@ -60,7 +60,7 @@ def server():
 
 @pytest.fixture
 def gradebook_url(server):
-    """Make a database of its own and return its address."""
+    """Create a new database and return its URL."""
     import psycopg
 
     with psycopg.connect(f"host={server} user=teacher dbname=postgres", autocommit=True) as one:
@@ -69,7 +69,7 @@ def gradebook_url(server):
 
 
 def give_points(root, student, points):
-    """Grade a written answer as the formgrader does."""
+    """Grade a written answer manually, as the formgrader does."""
     from course.instructor.course_dir import open_api
 
     with open_api(root).gradebook as gradebook:
@@ -78,16 +78,16 @@ def give_points(root, student, points):
         gradebook.db.commit()
 
 
-def test_a_class_has_the_same_scores_in_sqlite_and_in_postgresql(
+def test_a_class_has_the_same_scores_in_sqlite_and_postgresql(
     small_course, course_command, gradebook_url
 ):
-    root = small_course(ANSWER, *TESTS, BY_HAND)
+    root = small_course(ANSWER, *TESTS, WRITTEN)
     for number, student in enumerate(["ada", "bob", "cem"]):
         answer = cell("code", f"answer = {number}", "answer")
-        hand_in(root, student, answer, *TESTS, BY_HAND | {"source": f"because of {number}"})
-    (hand_in(root, "dan", ANSWER)).write_text("not a notebook")
+        submit(root, student, answer, *TESTS, WRITTEN | {"source": f"because of {number}"})
+    (submit(root, "dan", ANSWER)).write_text("not a notebook")
 
-    def grade_by_hand_and_again():
+    def grade_manually_and_regrade():
         assert course_command("-C", root, "grade", "--workers", "2").returncode == 1  # dan
         give_points(root, "cem", 1.5)
         regraded = course_command("-C", root, "grade", "--force", "--student", "cem")
@@ -95,15 +95,20 @@ def test_a_class_has_the_same_scores_in_sqlite_and_in_postgresql(
         assert "4.5/5" in regraded.stdout
         return scores(root)
 
-    in_sqlite = grade_by_hand_and_again()
-    assert in_sqlite["cem"]["explain"] == (None, 1.5, 2, True)  # kept, and to be looked at again
+    in_sqlite = grade_manually_and_regrade()
+    assert in_sqlite["cem"]["explain"] == (
+        None,
+        1.5,
+        2,
+        True,
+    )  # unchanged, but flagged for manual review again
     assert in_sqlite["bob"]["test_1"][0] == 1 and in_sqlite["dan"]["test_1"][0] == 0
     (root / "gradebook.db").unlink()
     shutil.rmtree(root / "autograded")
     with (root / "nbgrader_config.py").open("a") as config:
         config.write(f"\nc.CourseDirectory.db_url = {gradebook_url!r}\n")
 
-    assert grade_by_hand_and_again() == in_sqlite
+    assert grade_manually_and_regrade() == in_sqlite
     by_nbgrader = run_command(
         BIN / "nbgrader", "autograde", NAME, "--student", "bob", "--force", cwd=root
     )
@@ -116,12 +121,12 @@ def test_a_class_has_the_same_scores_in_sqlite_and_in_postgresql(
             " ".join(line.split()[1:]).startswith(row) for line in report.stdout.splitlines()
         ), row
     assert course_command("-C", root, "feedback").returncode == 0
-    assert not list(root.rglob("*.db")), "something went around the setting"
+    assert not list(root.rglob("*.db")), "the db_url setting was ignored"
 
 
-def test_a_server_that_is_not_there_is_one_sentence(small_course, course_command, tmp_path):
+def test_an_unreachable_server_is_reported_in_one_sentence(small_course, course_command, tmp_path):
     root = small_course(ANSWER, *TESTS)
-    hand_in_answers(root, {"ada": 3}, seconds=0)
+    submit_answers(root, {"ada": 3}, seconds=0)
     with (root / "nbgrader_config.py").open("a") as config:
         url = f"postgresql+psycopg://teacher@/course?host={tmp_path}"
         config.write(f"\nc.CourseDirectory.db_url = {url!r}\n")

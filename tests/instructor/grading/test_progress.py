@@ -14,17 +14,17 @@ class Clock:
         return self.now
 
 
-def test_a_line_says_how_far_it_is_and_how_long_the_rest_takes():
+def test_a_line_shows_the_count_and_the_remaining_time():
     clock = Clock()
-    watch = Progress(clock)
-    watch.expect(12)
-    before = watch.line(grade("ada", 17, 0.0, "graded before"))
-    assert before.split() == ["1/12", "02-mnist", "17/20", "0.0", "s", "ada:", "graded", "before"]
-    # Starting up takes long, and is over when the first is graded: the rest are reckoned without.
+    progress = Progress(clock)
+    progress.expect(12)
+    before = progress.record(grade("ada", 17, 0.0, "already graded"))
+    assert before.split() == ["1/12", "02-mnist", "17/20", "0.0", "s", "ada:", "already", "graded"]
+    # The estimate leaves out the start-up, which is over when the first submission is graded.
     clock.now += 30
-    assert "left" not in watch.line(grade("bob"))
+    assert "left" not in progress.record(grade("bob"))
     clock.now += 2
-    assert watch.line(grade("cem", 12.5)).split()[:6] == [
+    assert progress.record(grade("cem", 12.5)).split()[:6] == [
         "3/12",
         "18",
         "s",
@@ -33,45 +33,48 @@ def test_a_line_says_how_far_it_is_and_how_long_the_rest_takes():
         "12.5/20",
     ]
     clock.now += 4
-    assert "  24 s left  " in watch.line(grade("dan"))
-    watch.expect(100)
+    assert "  24 s left  " in progress.record(grade("dan"))
+    progress.expect(100)
     clock.now += 6
-    # Four minutes a hundred and seven, at 4 seconds each.
-    assert "  7 min left  " in watch.line(grade("eve"))
+    # 107 submissions at 4 seconds each.
+    assert "  7 min left  " in progress.record(grade("eve"))
 
 
-def test_the_last_line_and_one_without_points_keep_the_columns():
-    watch = Progress(Clock())
-    watch.expect(3)
+def test_the_last_line_and_one_without_points_are_aligned():
+    progress = Progress(Clock())
+    progress.expect(3)
     lines = [
-        watch.line(grade("ada")),
-        watch.line(grade("bob", None, 0.0, "was not graded (x): run it again.", failed=True)),
-        watch.line(SubmissionResult("02-mnist", "cem", 3.5, 20, True, 100.0)),
+        progress.record(grade("ada")),
+        progress.record(
+            grade("bob", None, 0.0, "was not graded (x): run the command again.", failed=True)
+        ),
+        progress.record(SubmissionResult("02-mnist", "cem", 3.5, 20, True, 100.0)),
     ]
     assert [line.index("02-mnist") for line in lines] == [lines[0].index("02-mnist")] * 3
     assert [line.index(" s  ") for line in lines] == [lines[0].index(" s  ")] * 3
-    assert lines[1].endswith("bob: was not graded (x): run it again.")
-    assert "left" not in lines[2] and lines[2].endswith("cem: graded, some by hand still")
+    assert lines[1].endswith("bob: was not graded (x): run the command again.")
+    assert "left" not in lines[2] and lines[2].endswith("cem: graded, pending manual grading")
 
 
 def test_the_summary_counts_each_assignment():
     clock = Clock()
-    watch = Progress(clock)
-    watch.expect(5)
+    progress = Progress(clock)
+    progress.expect(5)
     for each in [
         grade("ada", 17),
-        grade("bob", 4, note="graded before"),
+        grade("bob", 4, note="already graded"),
         grade("cem", 0, note="cem.ipynb is missing: ask.", failed=True),
-        grade("dan", None, note="was not graded (x): run it again.", failed=True),
+        grade("dan", None, note="was not graded (x): run the command again.", failed=True),
         SubmissionResult("03-cifar", "ada", 2.5, 10, True),
     ]:
-        watch.line(each)
+        progress.record(each)
     clock.now += 30
-    head, rule, mnist, cifar, total = watch.summary().splitlines()
+    head, rule, mnist, cifar, total = progress.summary().splitlines()
     assert (
-        " ".join(head.split()) == "assignment graded not by hand still mean points lowest highest"
+        " ".join(head.split())
+        == "assignment graded failed pending manual mean points lowest highest"
     )
     assert set(rule) == {"-"}
     assert mnist.split() == ["02-mnist", "2", "2", "0", "7.0", "0", "17"]
     assert cifar.split() == ["03-cifar", "1", "0", "1", "2.5", "2.5", "2.5"]
-    assert total == "4 graded now in 30.0 s, 8 a minute"
+    assert total == "4 graded now in 30.0 s, 8 per minute"

@@ -8,9 +8,9 @@ from tests.instructor.grading.classes import (
     TESTS,
     command_lines,
     descendants,
-    hand_in_answers,
     scores,
     start_grading,
+    submit_answers,
     wait_until_gone,
 )
 
@@ -23,22 +23,22 @@ def forkservers(process):
     return [line for line in lines if "course.instructor.sandbox.forkserver" in line]
 
 
-def test_a_class_is_graded_on_a_cluster_though_a_worker_is_killed(
+def test_a_class_is_graded_on_a_cluster_although_a_worker_is_killed(
     small_course, course_command, cluster
 ):
     address, (victim, other) = cluster
     root = small_course(ANSWER, *TESTS)
-    hand_in_answers(root, ANSWERS, seconds=2.5)
+    submit_answers(root, ANSWERS, seconds=2.5)
     grading = start_grading(root, "--scheduler", address)
     lines = [grading.stdout.readline() for _ in range(3)]
     assert all(line.rstrip().endswith(": graded") for line in lines), lines
     wait_for(lambda: forkservers(victim) and forkservers(other))
-    # Both workers run a submission now, or will in a moment.
+    # Both workers run a submission now or will do so in a moment.
     time.sleep(1)
-    assert not forkservers(grading), "with --scheduler, nothing runs where the command was typed"
+    assert not forkservers(grading), "with --scheduler, no kernel runs on this machine"
     children = descendants(victim.pid)
     victim.kill()
-    assert not wait_until_gone(children), "a submission outlives the worker that it ran on"
+    assert not wait_until_gone(children), "a kernel outlives its worker"
     output, errors = grading.communicate(timeout=120)
     assert grading.returncode == 0, output + errors
     assert "8/8" in output and "8 graded now" in output
@@ -57,9 +57,9 @@ def test_a_class_is_graded_on_a_cluster_though_a_worker_is_killed(
 
 
 @pytest.mark.parametrize("address", ["localhost", "tcp://127.0.0.1:1"])
-def test_a_wrong_address_is_one_sentence(small_course, course_command, address):
+def test_a_wrong_address_is_reported_in_one_sentence(small_course, course_command, address):
     root = small_course(ANSWER, *TESTS)
-    hand_in_answers(root, {"ada": 3}, seconds=0)
+    submit_answers(root, {"ada": 3}, seconds=0)
     graded = course_command("-C", root, "grade", "--scheduler", address)
     assert graded.returncode == 1
     (line,) = graded.stderr.splitlines()

@@ -2,39 +2,42 @@ import json
 import random
 import resource
 import shutil
+import signal
 import sqlite3
+import sys
 import threading
 import time
 
 import nbformat
 import pytest
 
-from tests.conftest import cell
+from tests.conftest import cell, run_command
 from tests.instructor.grading.classes import (
     ANSWER,
     NAME,
     TESTS,
     descendants,
-    hand_in,
-    hand_in_answers,
     kill_all,
     lay_out,
     scores,
     start_grading,
+    submit,
+    submit_answers,
     wait_until_gone,
 )
 
 pytestmark = pytest.mark.slow
 ANSWERS = {"ada": 1, "bob": 2, "cem": 3, "dan": 0, "eve": 2, "fay": 1, "gus": 3}
 POINTS = [(0, 0), (1, 0), (1, 2), (1, 2)]  # of test_1 and test_2, by answer
+JOURNAL = f"build/grading/{NAME}"
 
 
 def execution(root, student):
-    """Return the name of the execution whose result is kept for a student, or None."""
-    kept = root / "autograded" / student / NAME / "small.ipynb"
-    if not kept.is_file():
+    """Return the identifier of the execution whose result a student has, or None."""
+    path = root / "autograded" / student / NAME / "small.ipynb"
+    if not path.is_file():
         return None
-    cells = nbformat.read(kept, as_version=4).cells
+    cells = nbformat.read(path, as_version=4).cells
     (test,) = (
         each for each in cells if each.metadata.get("nbgrader", {}).get("grade_id") == "test_1"
     )
@@ -46,7 +49,7 @@ def executions(root):
 
 
 def journaled(root):
-    """Return student to the execution that a killed grading has left for the next one to save."""
+    """Map each student to the execution that a killed grading left for the next one to save."""
     found = {}
     for path in (root / "build" / "grading" / NAME / "outcomes").glob("*.json"):
         outputs = json.loads(path.read_text())["outputs"].values()
@@ -68,8 +71,8 @@ def line_of(student, output):
     return line.partition(f"  {student}: ")[2]
 
 
-def assert_whole(root):
-    """Assert that the gradebook is sound and each result that is there can be read."""
+def assert_intact(root):
+    """Assert that the gradebook is intact and every result in autograded/ is readable."""
     if (root / "gradebook.db").is_file():
         with sqlite3.connect(root / "gradebook.db") as database:
             assert database.execute("PRAGMA integrity_check").fetchone() == ("ok",)
@@ -78,8 +81,8 @@ def assert_whole(root):
 
 
 def assert_done(root):
-    """Assert that all are graded, rightly, and nothing lies about."""
-    assert_whole(root)
+    """Assert that all submissions have the right scores and no temporary file is left."""
+    assert_intact(root)
     assert points(root) == {student: POINTS[answer] for student, answer in ANSWERS.items()}
     assert None not in executions(root).values()
     left = [path.name for path in (root / "build" / "grading").rglob("*") if path.is_file()]
@@ -87,9 +90,9 @@ def assert_done(root):
 
 
 def grade_and_kill(root, *arguments, moment, family=False):
-    """Start grading, kill it with SIGKILL at a moment and return what it has printed.
+    """Start grading, kill it with SIGKILL at a moment and return its printed text.
 
-    Killed is the command alone or, with `family`, every process of it. Nothing may outlive it.
+    The command alone is killed or, with `family`, all of its processes. None may outlive it.
     """
     grading = start_grading(root, *arguments)
     lines = []
@@ -101,13 +104,13 @@ def grade_and_kill(root, *arguments, moment, family=False):
     if family:
         kill_all(children)
     grading.communicate()
-    assert not wait_until_gone(children), "something outlives the command"
+    assert not wait_until_gone(children), "a process outlives the command"
     reader.join()
     return "".join(lines)
 
 
 def after(seconds):
-    """Return a moment: so long after the start."""
+    """Return a moment: this many seconds after the start."""
 
     def wait(grading):
         end = time.monotonic() + seconds
@@ -118,12 +121,11 @@ def after(seconds):
 
 
 def when(root, pattern, seconds=0.0):
-    """Return a moment: so long after a path of the pattern appears below build/grading/."""
-    folder = root / "build" / "grading" / NAME
+    """Return a moment: this many seconds after a path matching the pattern appears."""
 
     def wait(grading):
-        before = set(folder.glob(pattern))
-        while not set(folder.glob(pattern)) - before and grading.poll() is None:
+        before = set(root.glob(pattern))
+        while not set(root.glob(pattern)) - before and grading.poll() is None:
             time.sleep(0.001)
         after(seconds)(grading)
 
@@ -134,7 +136,7 @@ def when(root, pattern, seconds=0.0):
 def graded(tmp_path_factory, course_command):
     """Grade the class once."""
     root = lay_out(tmp_path_factory.mktemp("graded") / "course", ANSWER, *TESTS)
-    hand_in_answers(root, ANSWERS, seconds=0.3)
+    submit_answers(root, ANSWERS, seconds=0.3)
     first = course_command("-C", root, "grade", "--workers", "2")
     assert first.returncode == 0, first.stderr
     return root
@@ -146,27 +148,27 @@ def root(graded, tmp_path):
     return shutil.copytree(graded, tmp_path / "course")
 
 
-def test_killed_at_any_moment_it_goes_on_where_it_was(tmp_path, course_command):
+def test_grading_killed_at_any_moment_resumes(tmp_path, course_command):
     root = lay_out(tmp_path / "course", ANSWER, *TESTS)
-    hand_in_answers(root, ANSWERS, seconds=0.5)
-    chance = random.Random(1)
+    submit_answers(root, ANSWERS, seconds=0.5)
+    random_source = random.Random(1)
     moments = [
-        after(chance.uniform(1, 6)),  # imports, a new gradebook
-        when(root, "outcomes/*.json"),
-        when(root, "stage/autograded"),
-        when(root, "outcomes/*.json", chance.uniform(0, 0.7)),
-        when(root, "outcomes/*.json", chance.uniform(0, 0.7)),
-        when(root, "outcomes/*.json", chance.uniform(0, 0.7)),
+        after(random_source.uniform(1, 6)),  # imports, a new gradebook
+        when(root, f"{JOURNAL}/outcomes/*.json"),
+        when(root, f"{JOURNAL}/stage/autograded"),
+        when(root, f"{JOURNAL}/outcomes/*.json", random_source.uniform(0, 0.7)),
+        when(root, f"{JOURNAL}/outcomes/*.json", random_source.uniform(0, 0.7)),
+        when(root, f"{JOURNAL}/outcomes/*.json", random_source.uniform(0, 0.7)),
     ]
     known = {}
     for number, moment in enumerate(moments):
         output = grade_and_kill(root, "--workers", "2", moment=moment, family=number % 2)
-        assert_whole(root)
+        assert_intact(root)
         found, waiting = executions(root), journaled(root)
         for student in ANSWERS:
             if f"  {student}: graded\n" in output:
-                assert found[student], "what a line called graded is not there"
-        # What was saved, or waited to be saved, at the last kill is neither lost nor done again.
+                assert found[student], "a result that a line reported is missing"
+        # A result saved or journaled at the last kill is neither lost nor graded again.
         assert {student: found[student] or waiting[student] for student in known} == known
         known |= waiting | {student: each for student, each in found.items() if each}
     assert len(known) >= 3
@@ -176,14 +178,13 @@ def test_killed_at_any_moment_it_goes_on_where_it_was(tmp_path, course_command):
     assert executions(root) | known == executions(root), "graded twice"
 
 
-def test_a_forced_regrading_that_is_killed_goes_on_and_the_next_begins_anew(root, course_command):
+def test_a_killed_forced_regrading_resumes_and_the_next_starts_over(root, course_command):
     old = executions(root)
     seen = []
-    for pattern in ("stage/autograded", "stage/old/*"):
+    for pattern in (f"{JOURNAL}/stage/autograded", f"autograded/*/.{NAME}.new"):
         grade_and_kill(root, "--force", "--workers", "2", moment=when(root, pattern))
-        assert_whole(root)
+        assert_intact(root)
         assert points(root) == {student: POINTS[answer] for student, answer in ANSWERS.items()}
-        # Between two renamings a result is in neither place; the next grading puts it back.
         fresh = {
             key: each for key, each in executions(root).items() if each not in (None, old[key])
         }
@@ -192,7 +193,7 @@ def test_a_forced_regrading_that_is_killed_goes_on_and_the_next_begins_anew(root
     assert last.returncode == 0, last.stderr
     assert_done(root)
     found = executions(root)
-    assert not set(found.values()) & set(old.values()), "--force grades all again"
+    assert not set(found.values()) & set(old.values()), "--force grades all submissions again"
     for known in seen:
         assert found | known == found, "graded twice"
     third = course_command("-C", root, "grade", "--force", "--workers", "2")
@@ -201,13 +202,13 @@ def test_a_forced_regrading_that_is_killed_goes_on_and_the_next_begins_anew(root
     assert_done(root)
 
 
-def test_without_isolation_too_nothing_outlives_the_command(tmp_path):
+def test_no_process_outlives_the_command_without_isolation_either(tmp_path):
     root = lay_out(tmp_path / "course", ANSWER, *TESTS)
     endless = cell("code", "import time\nwhile True: time.sleep(0.01)\nanswer = 1", "answer")
-    hand_in(root, "ada", endless, *TESTS)
+    submit(root, "ada", endless, *TESTS)
 
     def moment(grading):
-        # The process that forks, and both kernels.
+        # The forkserver and both kernels.
         while len(descendants(grading.pid)) < 3 and grading.poll() is None:
             time.sleep(0.01)
         after(1)(grading)
@@ -215,49 +216,49 @@ def test_without_isolation_too_nothing_outlives_the_command(tmp_path):
     assert grade_and_kill(root, "--no-isolation", moment=moment) == ""
 
 
-def test_a_submission_that_cannot_be_read_never_takes_an_earlier_result(root, course_command):
+def test_an_unreadable_submission_never_replaces_an_earlier_result(root, course_command):
     before, old = points(root), executions(root)
     for student in ("ada", "zoe"):  # zoe is new
-        hand_in(root, student, ANSWER).write_text("not a notebook")
+        submit(root, student, ANSWER).write_text("not a notebook")
     forced = course_command("-C", root, "grade", "--force", "--workers", "2")
     assert forced.returncode == 1
-    kept = line_of("ada", forced.stdout)
-    assert "is not a readable notebook" in kept
-    assert kept.endswith("ask for it to be handed in again; the earlier result stays.")
-    assert line_of("zoe", forced.stdout).endswith("ask for it to be handed in again.")
+    line = line_of("ada", forced.stdout)
+    assert "is not a readable notebook" in line
+    assert line.endswith("ask for a new submission; the earlier result is unchanged.")
+    assert line_of("zoe", forced.stdout).endswith("ask for a new submission.")
     assert points(root) == before | {"zoe": (0, 0)}
     assert executions(root)["ada"] == old["ada"] and executions(root)["bob"] != old["bob"]
 
-    # Zeros for what could not be read are no result: it is tried again, and complained of again.
+    # Zeros for an unreadable submission are not a result: it is tried and reported again.
     again = course_command("-C", root, "grade")
     assert again.returncode == 1
-    assert line_of("ada", again.stdout) == "graded before"
+    assert line_of("ada", again.stdout) == "already graded"
     assert line_of("zoe", again.stdout) == line_of("zoe", forced.stdout)
-    hand_in_answers(root, {"zoe": 2}, seconds=0)
-    mended = course_command("-C", root, "grade")
-    assert mended.returncode == 0
-    assert line_of("zoe", mended.stdout) == "graded"
+    submit_answers(root, {"zoe": 2}, seconds=0)
+    repaired = course_command("-C", root, "grade")
+    assert repaired.returncode == 0
+    assert line_of("zoe", repaired.stdout) == "graded"
     assert points(root) == before | {"zoe": POINTS[2]}
 
 
-def test_a_later_submission_is_graded_as_nbgrader_does(root, course_command):
-    def hand_in_at(day, answer):
-        hand_in_answers(root, {"bob": answer}, seconds=0)
+def test_a_later_submission_is_graded_by_nbgraders_rule(root, course_command):
+    def submit_on(day, answer):
+        submit_answers(root, {"bob": answer}, seconds=0)
         folder = root / "submitted" / "bob" / NAME
         (folder / "timestamp.txt").write_text(f"2026-03-{day} 12:00:00 UTC\n")
 
-    hand_in_at(10, 1)
+    submit_on(10, 1)
     assert course_command("-C", root, "grade", "--force", "--student", "bob").returncode == 0
-    hand_in_at(11, 2)
+    submit_on(11, 2)
     later = course_command("-C", root, "grade")
     assert line_of("bob", later.stdout) == "graded"
-    assert later.stdout.count(": graded before\n") == len(ANSWERS) - 1
+    assert later.stdout.count(": already graded\n") == len(ANSWERS) - 1
     assert points(root)["bob"] == POINTS[2]
 
 
-def test_a_locked_gradebook_stops_the_command_and_loses_nothing(root, course_command):
+def test_a_locked_gradebook_stops_the_command_without_loss(root, course_command):
     old, before = executions(root), points(root)
-    hand_in_answers(root, {"ada": 3, "bob": 0}, seconds=2)
+    submit_answers(root, {"ada": 3, "bob": 0}, seconds=2)
     for student in ANSWERS.keys() - {"ada", "bob"}:
         shutil.rmtree(root / "submitted" / student)
     grading = start_grading(root, "--force", "--workers", "1")
@@ -280,7 +281,7 @@ def test_a_locked_gradebook_stops_the_command_and_loses_nothing(root, course_com
     assert executions(root)["bob"] == waiting["bob"], "graded twice"
 
 
-def test_a_step_that_fails_after_the_scores_takes_them_back(root, course_command, tmp_path):
+def test_a_step_that_fails_after_the_scores_rolls_them_back(root, course_command, tmp_path):
     before, old = points(root), executions(root)
     (tmp_path / "strict.py").write_text(
         "from nbgrader.plugins import LateSubmissionPlugin\n"
@@ -292,47 +293,123 @@ def test_a_step_that_fails_after_the_scores_takes_them_back(root, course_command
         config.write("\nc.AssignLatePenalties.plugin_class = 'strict.Strict'\n")
     with sqlite3.connect(root / "gradebook.db") as database:
         database.execute("UPDATE assignment SET duedate = '2026-03-01 12:00:00.000000'")
-    hand_in_answers(root, {"ada": 3}, seconds=0)
+    submit_answers(root, {"ada": 3}, seconds=0)
     late = root / "submitted" / "ada" / NAME / "timestamp.txt"
     late.write_text("2026-03-02 12:00:00 UTC\n")
     arguments = ["-C", root, "grade", "--force", "--student", "ada"]
     refused = course_command(*arguments, PYTHONPATH=str(tmp_path))
     assert refused.returncode == 1
     note = line_of("ada", refused.stdout)
-    assert "nbgrader refuses it (ValueError: no lateness here" in note
-    assert note.endswith("; the earlier result stays.")
+    assert "nbgrader cannot save it (ValueError: no lateness here" in note
+    assert note.endswith("; the earlier result is unchanged.")
     assert points(root) == before
     assert executions(root) == old
 
 
-def test_a_disk_that_takes_no_more_stops_one_submission_alone(root):
+# The beginning of a program that runs `course` after changing some functions.
+PROGRAM = """
+import contextlib, os, pathlib, signal, sys
+import course.files
+from course.instructor.cli.main import main
+from course.instructor.grading import journal, result_writer
+
+def kill(*arguments, **options):
+    os.kill(os.getpid(), signal.SIGKILL)
+
+"""
+KILLED_WHILE = {
+    "nbgrader converts": "result_writer._ConvertExecuted.convert_single_notebook = kill",
+    "scores are uncommitted": "result_writer.replacing_folder = kill",
+    "the new folder is filled": "course.files._exchange = kill",
+    "the new folder lies beside the old scores": """
+original = result_writer.replacing_folder
+@contextlib.contextmanager
+def replace_and_kill(folder):
+    with original(folder) as staging:
+        yield staging
+    kill()
+result_writer.replacing_folder = replace_and_kill
+""",
+    "all is saved but still in the journal": "journal.Journal.complete = kill",
+}
+FAIL_TO_RENAME = f"""
+course.files._exchange = lambda first, second: False
+rename = pathlib.Path.rename
+def fail_once(source, target):
+    if pathlib.Path(target).match("autograded/*/{NAME}"):
+        pathlib.Path.rename = rename
+        raise OSError(28, "No space left on device")
+    return rename(source, target)
+pathlib.Path.rename = fail_once
+"""
+
+
+def run_changed(root, change, *arguments):
+    """Run `course` in a process in which a piece of code has changed some functions."""
+    code = f"{PROGRAM}{change}\nsys.exit(main(sys.argv[1:]))"
+    return run_command(sys.executable, "-c", code, "-C", root, *arguments)
+
+
+@pytest.mark.parametrize("moment", KILLED_WHILE)
+def test_a_kill_while_a_result_is_saved_loses_nothing(root, course_command, moment):
     old, before = executions(root), points(root)
-    hand_in_answers(root, {"ada": 3, "bob": 3}, seconds=0)
+    submit_answers(root, {"ada": 3}, seconds=0)
+    arguments = ["grade", "--force", "--student", "ada"]
+    killed = run_changed(root, KILLED_WHILE[moment], *arguments)
+    assert killed.returncode == -signal.SIGKILL, killed.stderr
+    assert_intact(root)
+    waiting = journaled(root)
+    assert list(waiting) == ["ada"]
+    assert executions(root)["ada"] in (old["ada"], waiting["ada"])
+    again = course_command("-C", root, "grade")
+    assert again.returncode == 0, again.stderr
+    assert executions(root) == old | waiting, "graded twice"
+    assert points(root) == before | {"ada": POINTS[3]}
+    left = [path.name for path in root.glob("autograded/*/.*")]
+    assert not left
+
+
+def test_a_result_whose_folder_cannot_be_replaced_leaves_the_earlier_one(root):
+    old, before = executions(root), points(root)
+    submit_answers(root, {"ada": 3}, seconds=0)
+    refused = run_changed(root, FAIL_TO_RENAME, "grade", "--force", "--student", "ada")
+    assert refused.returncode == 1, refused.stderr
+    assert line_of("ada", refused.stdout) == (
+        "the result cannot be saved: [Errno 28] No space left on device; the earlier result is"
+        " unchanged."
+    )
+    assert executions(root) == old
+    assert points(root) == before
+
+
+def test_a_full_disk_affects_only_the_submission_that_needs_it(root):
+    old, before = executions(root), points(root)
+    submit_answers(root, {"ada": 3, "bob": 3}, seconds=0)
     (root / "submitted" / "ada" / NAME / "large.bin").write_bytes(bytes(3 * 2**20))
     for student in ANSWERS.keys() - {"ada", "bob"}:
         shutil.rmtree(root / "submitted" / student)
     grading = start_grading(root, "--force")
-    when(root, "again.json")(grading)
-    # No file of the command's grows beyond 2 MB now: as good as a full disk, and full for it alone.
+    when(root, f"{JOURNAL}/pending-regrades.json")(grading)
+    # The command can write no file beyond 2 MB now: a full disk for this submission alone.
     resource.prlimit(grading.pid, resource.RLIMIT_FSIZE, (2 * 2**20, 2 * 2**20))
     output, errors = grading.communicate(timeout=120)
     assert grading.returncode == 1 and "Traceback" not in errors, errors
     assert line_of("ada", output) == (
-        "what came of it cannot be saved: [Errno 27] File too large; the earlier result stays."
+        "the result cannot be saved: [Errno 27] File too large; the earlier result is unchanged."
     )
     assert line_of("bob", output) == "graded"
     assert points(root) == before | {"bob": POINTS[3]}
     assert executions(root)["ada"] == old["ada"] and executions(root)["bob"] != old["bob"]
 
 
-def test_two_gradings_of_an_assignment_do_not_meet(root, course_command):
-    hand_in_answers(root, {"ada": 1}, seconds=20)
+def test_an_assignment_is_graded_by_one_command_at_a_time(root, course_command):
+    submit_answers(root, {"ada": 1}, seconds=20)
     first = start_grading(root, "--force", "--student", "ada")
-    when(root, "again.json")(first)
+    when(root, f"{JOURNAL}/pending-regrades.json")(first)
     second = course_command("-C", root, "grade")
     assert second.returncode == 1
     assert second.stderr == (
-        "course: 01-small is being graded here already: wait for that, or stop it.\n"
+        "course: 01-small is already being graded here: wait until that ends, or stop it.\n"
     )
     first.kill()
     first.communicate()

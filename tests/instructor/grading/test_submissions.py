@@ -1,4 +1,4 @@
-"""Every assignment's fixture submissions through the doors that instructors take."""
+"""Every assignment's fixture submissions, graded and given feedback by the commands."""
 
 import html
 import json
@@ -19,13 +19,13 @@ FIXTURES = {
     if not behaviour.get("truncate")
 }
 each_fixture = pytest.mark.parametrize(("assignment", "name"), FIXTURES)
-# A page's code is broken into many tags: look for names of the hidden code, not for lines.
+# A page splits code into many tags: search for names of the hidden code, not for lines.
 COMPOUND_NAME = re.compile(r"[a-z]+(?:_[a-z]+)+")
 
 
 @pytest.fixture(scope="module")
 def feedback_of(graded_class_of, course_command):
-    """Return a function that gives an assignment's class and its feedback, written once."""
+    """Return a function that returns an assignment's class with its feedback, written once."""
     written = {}
 
     def write(assignment):
@@ -47,19 +47,19 @@ def points_of(assignment):
 
 
 @pytest.mark.parametrize("assignment", ASSIGNMENTS)
-def test_every_assignment_has_the_fixtures_that_matter(assignment):
+def test_every_assignment_has_the_required_fixtures(assignment):
     fixtures = behaviours(assignment)
     tests = {key: n for key, n in points_of(assignment).items() if key.startswith("test_")}
     assert fixtures["solved"]["score"] == sum(tests.values())
     assert fixtures["untouched"]["score"] == 0
     assert fixtures["untouched"]["from"] == "release"
-    slips = [each for each in fixtures.values() if each.get("reasons")]
-    assert slips, "a typical slip has its reason in the feedback"
+    mistakes = [each for each in fixtures.values() if each.get("reasons")]
+    assert mistakes, "a common mistake has its reason in the feedback"
 
 
 @pytest.mark.slow
 @each_fixture
-def test_a_fixture_earns_exactly_what_it_should(graded_class_of, assignment, name):
+def test_a_fixture_earns_exactly_its_points(graded_class_of, assignment, name):
     root, _ = graded_class_of(assignment)
     behaviour, scores = FIXTURES[assignment, name], cell_scores(root, name)
     automatic = {key: pair for key, pair in scores.items() if key.startswith("test_")}
@@ -69,14 +69,14 @@ def test_a_fixture_earns_exactly_what_it_should(graded_class_of, assignment, nam
         assert score == (0 if key in lost else partial.get(key, points)), key
     assert sum(score for score, _ in automatic.values()) == pytest.approx(behaviour["score"])
     assert {key: points for key, (_, points) in scores.items()} == points_of(assignment)
-    # An answer waits for a person; an untouched one is a zero at once.
-    by_hand = {key: score for key, (score, _) in scores.items() if key not in automatic}
-    assert by_hand == dict.fromkeys(by_hand, 0 if behaviour.get("from") == "release" else None)
+    # A written answer is pending manual grading; an unchanged one is a zero at once.
+    manual = {key: score for key, (score, _) in scores.items() if key not in automatic}
+    assert manual == dict.fromkeys(manual, 0 if behaviour.get("from") == "release" else None)
 
 
 @pytest.mark.slow
 @each_fixture
-def test_the_feedback_has_each_reason_and_no_hidden_test(feedback_of, assignment, name):
+def test_the_feedback_contains_each_reason_and_no_hidden_test(feedback_of, assignment, name):
     root = feedback_of(assignment)
     (path,) = (root / "feedback" / name / assignment).glob("*.html")
     page = html.unescape(path.read_text(encoding="utf-8"))
@@ -90,33 +90,35 @@ def test_the_feedback_has_each_reason_and_no_hidden_test(feedback_of, assignment
     regions = "".join(re.findall(r"BEGIN HIDDEN TESTS(.*?)END HIDDEN TESTS", source, re.DOTALL))
     visible = submitted.read_text(encoding="utf-8")
     hidden = set(COMPOUND_NAME.findall(regions)) - set(COMPOUND_NAME.findall(visible))
-    assert hidden, "the test must look for what is really in the hidden tests"
+    assert hidden, "the test must search for names that occur in the hidden tests"
     for word in [*hidden, "HIDDEN TESTS", "MARK SCHEME"]:
         assert not re.search(rf"\b{word}\b", page), word
     schemes = "".join(re.findall(r"BEGIN MARK SCHEME(.*?)END MARK SCHEME", source, re.DOTALL))
     sentences = [each for each in re.findall(r"[\w ,;()]{40,}", schemes) if each not in visible]
-    assert sentences, "the test must look for what is really in the mark schemes"
+    assert sentences, "the test must search for sentences that occur in the mark schemes"
     for sentence in sentences:
         assert sentence not in text, sentence
 
 
 @pytest.mark.slow
 @each_fixture
-def test_no_page_holds_a_hidden_line_or_what_it_expects(feedback_of, assignment, name):
+def test_no_page_contains_a_hidden_line_or_an_expected_value(feedback_of, assignment, name):
     root = feedback_of(assignment)
     secrets = Secrets(root, assignment, name)
     (page,) = (root / "feedback" / name / assignment).glob("*.html")
     assert secrets.in_text(text_of(page)) == set()
-    # The graded notebook, which instructors read, has them: the search can find something.
+    # The search finds them in the graded notebook, which only instructors read.
     assert len(secrets.in_text(secrets.graded)) > 10
 
 
 @pytest.mark.slow
-def test_the_search_finds_what_a_page_tells_that_may(graded_class_of, course_command, tmp_path):
-    # The same class, by an instructor who allows what was expected to be told.
+def test_the_search_finds_expected_values_in_a_page_that_shows_them(
+    graded_class_of, course_command, tmp_path
+):
+    # The same class, with expected values shown.
     assignment = "01-convolution"
     root, _ = graded_class_of(assignment)
-    copy = tmp_path / "open"
+    copy = tmp_path / "shown"
     shutil.copytree(root, copy)
     with (copy / "nbgrader_config.py").open("a") as file:
         file.write("\nc.HideFromStudents.show_expected = True\n")
@@ -124,5 +126,5 @@ def test_the_search_finds_what_a_page_tells_that_may(graded_class_of, course_com
     for name in ("solved", "typical-slips"):
         (page,) = (copy / "feedback" / name / assignment).glob("*.html")
         found = Secrets(copy, assignment, name).in_text(text_of(page))
-        assert any(type(each) is float for each in found), "a number that is a literal of a test"
+        assert any(type(each) is float for each in found), "a literal number of a test"
         assert any(type(each) is str for each in found), "a value as a check prints it"
