@@ -18,7 +18,7 @@ answer in sentences for a person; nothing here gives points or takes any.
 from course.evidence.checks import (
     claimed_and_measured,
     fingerprint_of_weights,
-    identical,
+    group_by_fingerprint,
     problems_of_metrics,
     problems_of_weights,
 )
@@ -28,8 +28,8 @@ from course.evidence.writer import hand_in
 __all__ = [
     "claimed_and_measured",
     "fingerprint_of_weights",
+    "group_by_fingerprint",
     "hand_in",
-    "identical",
     "problems_of_metrics",
     "problems_of_weights",
     "read",

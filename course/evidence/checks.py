@@ -212,25 +212,26 @@ def claimed_and_measured(network, arrays, images, labels, claimed, tolerance=TOL
     return measured, f"The weights give an accuracy of {measured:.4f}; stated was {stated}."
 
 
-def identical(evidences):
-    """Return the groups of students whose weights are the same, for a person to look at.
+def group_by_fingerprint(fingerprints):
+    """Return the groups of students who share a fingerprint, for manual review.
 
-    The same seed on the same machine gives two honest students the same weights.
+    Two honest students can share one: the same seed on the same machine gives the same weights.
 
     Parameters
     ----------
-    evidences : dict
-        Student to a list of arrays; who has none is left out.
+    fingerprints : dict of str to (str or None)
+        The student and, for example, the `fingerprint_of_weights` of the submitted weights; a
+        student with None is left out.
 
     Returns
     -------
     list of list of str
-        The students of each group.
+        The students of each group; a group has at least two.
     """
     groups = {}
-    for student, arrays in evidences.items():
-        if arrays:
-            groups.setdefault(fingerprint_of_weights(arrays), []).append(student)
+    for student, shared in fingerprints.items():
+        if shared is not None:
+            groups.setdefault(shared, []).append(student)
     return [group for group in groups.values() if len(group) > 1]
 
 

@@ -86,7 +86,11 @@ def measure_evidence(
 
 def same_weights(results: list[MeasuredEvidence]) -> list[list[str]]:
     """Return the groups of students who submitted the same weights."""
-    return evidence.identical({each.student: each.weights for each in results})
+    fingerprints = {
+        each.student: evidence.fingerprint_of_weights(each.weights) if each.weights else None
+        for each in results
+    }
+    return evidence.group_by_fingerprint(fingerprints)
 
 
 def _measure(

@@ -19,8 +19,8 @@ import course
 from course import evidence, experiments, training
 from course.errors import CourseError
 from course.evidence import format
-from course.instructor.grading.placeholders import Stranger
-from course.instructor.grading.serialize import Packer, Unpacker
+from course.instructor.grading.placeholders import UnserializableValue
+from course.instructor.grading.serialize import Serializer, Deserializer
 
 MINE = [
     {"name": "III", "filters": [4], "normalised": True},
@@ -83,9 +83,9 @@ def record(folder):
 
 def across(value):
     """Return what comes out of the grader's end."""
-    packer = Packer()
+    packer = Serializer()
     node = json.loads(json.dumps(packer.pack(value)))
-    return Unpacker(packer.blocks).unpack(node)
+    return Deserializer(packer.blocks).unpack(node)
 
 
 def read_in_time(folder="evidence", seconds=20):
@@ -681,7 +681,7 @@ def nested(depth):
 
 @pytest.mark.parametrize(
     "value",
-    [None, 1, "III", [], {}, [{}], Stranger("a lambda"), np.ones(3), {1: 2}, {(1, 2): 3}, len],
+    [None, 1, "III", [], {}, [{}], UnserializableValue("a lambda"), np.ones(3), {1: 2}, {(1, 2): 3}, len],
     ids=repr,
 )
 def test_what_is_no_record_at_all_is_told(trained, value):
@@ -739,7 +739,7 @@ def test_the_key_tells_whether_numbers_or_weights_were_changed(arrays, folder):
     others = [array.copy() for array in arrays]
     others[3].flat[0] += np.float16(0.5)
     pairs = [(arrays, better), (others, record), (arrays, found["metrics"]["Two blocks!"])]
-    for weights, numbers in [*pairs, (arrays, {}), (arrays, "III"), (arrays, Stranger("x"))]:
+    for weights, numbers in [*pairs, (arrays, {}), (arrays, "III"), (arrays, UnserializableValue("x"))]:
         (sentence,) = evidence.problems_of_weights(network, weights, numbers)
         assert "are not of one training, or were changed since" in sentence
 
@@ -788,8 +788,12 @@ def test_students_with_the_same_weights_are_put_together(arrays):
         "kim": arrays[:-1],
         "lee": [np.full(3, 1e30)],
     }
-    assert evidence.identical(evidences) == [["ada", "bob", "cyd"], ["eve", "fay"]]
-    assert evidence.identical({}) == evidence.identical({"ada": arrays}) == []
+    fingerprints = {
+        student: evidence.fingerprint_of_weights(each) if each else None
+        for student, each in evidences.items()
+    }
+    assert evidence.group_by_fingerprint(fingerprints) == [["ada", "bob", "cyd"], ["eve", "fay"]]
+    assert evidence.group_by_fingerprint({}) == evidence.group_by_fingerprint({"ada": "0"}) == []
 
 
 def test_the_module_imports_without_keras():
