@@ -1,14 +1,19 @@
-"""Warm, sandboxed kernels: processes that have Keras imported and can touch nothing.
+"""Preloaded processes that run cells, sandboxed for submissions.
 
-A *zygote* imports once, inside bubblewrap, and forks. Each *kernel* that it forks enters namespaces
-of its own, mounts its own scratch and then runs cells that it gets over one socket. Modules:
+A *forkserver* imports Keras once and forks *kernels*. For submissions it runs inside bubblewrap,
+and each kernel enters its own namespaces and mounts its own scratch folder. Modules:
 
-host      the caller's side: `Zygote`, `Kernel`
-sandbox   the bubblewrap command line, and whether this machine can run it
-zygote    what runs inside: imports, forks, kills
-confine   what a forked kernel does to itself before it runs a line of anybody's
-syscalls  the system calls it may not make
-shell     running cells in IPython, with errors and output as data
-wire      messages: a JSON header and blocks of bytes
-limits    what a kernel may use
+bubblewrap         builds the bubblewrap command; checks that this machine can isolate kernels
+cell_error         the error of a cell, as plain data
+eager_steps        patches Keras so that short training runs are not traced
+execute            runs cells in IPython; errors and output are plain data
+executor           runs notebooks in parallel, on this machine or on a Dask cluster
+forkserver         the preloaded process: imports, forks and kills kernels
+forkserver_client  starts and shares forkservers; starts kernels
+hardening          the restrictions that a kernel puts on itself before it runs any cell
+jupyter            Jupyter provisioner for kernels that a forkserver forks
+kernel_client      requests to one kernel, and the reason why it ended
+limits             resource limits of a kernel
+messages           message format: a JSON header and blocks of bytes
+seccomp            the system calls that a kernel must not make
 """

@@ -1,119 +1,104 @@
-"""The bubblewrap command around a zygote, and whether this machine can run it."""
+"""The bubblewrap command for a forkserver, and a check that this machine can isolate kernels."""
 
 import os
 import platform
 import shutil
 import subprocess
 import sys
+from collections.abc import Sequence
 from functools import lru_cache
 from pathlib import Path
 
-from course.instructor.sandbox import seccomp
 from course.instructor.sandbox.limits import SCRATCH
 
-KIT, ENVIRONMENT = "/opt/kit", "/opt/environment"
-HOW_TO_INSTALL = "install bubblewrap (Debian, Ubuntu: apt-get install bubblewrap)"
+# Fixed paths inside the sandbox: the real ones would reveal where the course directory is.
+PACKAGE_ROOT, ENVIRONMENT = "/opt/packages", "/opt/environment"
+INSTALL_HINT = "install bubblewrap (Debian, Ubuntu: apt-get install bubblewrap)"
+ARCHITECTURES = ("x86_64", "aarch64")  # whose system calls seccomp.py can filter
 
 
-def command(arguments, devices=()):
+def command(arguments: Sequence[str], devices: Sequence[str] = ()) -> list[str]:
     """Return the command that runs Python with arguments inside the sandbox.
 
-    Inside are the system's programs and libraries, the interpreter, its packages and the package
-    `course`, all read-only, and empty places that a kernel mounts its own scratch over. There is no
-    network, no process but its own, and none of the course directory.
-
-    Parameters
-    ----------
-    arguments : list of str
-        What Python is to run.
-    devices : sequence of str
-        Paths of devices to let in, such as "/dev/nvidia0".
+    The sandbox contains, read-only, the system's programs and libraries, the interpreter, its
+    packages and the package `course`, and empty folders over which a kernel mounts its own. It has
+    no network, no processes but its own and nothing of the course directory. `devices` are the
+    paths of devices to expose, such as "/dev/nvidia0".
     """
-    words = ["bwrap", "--die-with-parent", "--new-session", "--unshare-pid", "--unshare-net"]
-    words += ["--unshare-ipc", "--unshare-uts", "--unshare-cgroup-try", "--hostname", "kernel"]
+    options = ["--die-with-parent", "--new-session", "--unshare-pid", "--unshare-net"]
+    options += ["--unshare-ipc", "--unshare-uts", "--unshare-cgroup-try", "--hostname", "kernel"]
     if os.geteuid() == 0:
-        # To become nobody inside; a limit on processes does not bind root.
-        words += ["--cap-add", "CAP_SETUID", "--cap-add", "CAP_SETGID"]
-    # TensorFlow needs a writable /tmp; a bind below it must come later.
-    words += [
-        "--perms",
-        "1777",
-        "--tmpfs",
-        "/tmp",
-        "--proc",
-        "/proc",
-        "--dev",
-        "/dev",
-        "--dir",
-        SCRATCH,
-    ]
-    words += ["--ro-bind", "/usr", "/usr"]
+        # Needed to become nobody inside: the limit on processes does not apply to root.
+        options += ["--cap-add", "CAP_SETUID", "--cap-add", "CAP_SETGID"]
+    # TensorFlow needs a writable /tmp; binds below it must come later.
+    options += ["--perms", "1777", "--tmpfs", "/tmp", "--proc", "/proc", "--dev", "/dev"]
+    options += ["--dir", SCRATCH, "--ro-bind", "/usr", "/usr"]
     for name in ("bin", "lib", "lib32", "lib64", "sbin"):
         path = Path("/", name)
         if path.is_symlink():
-            words += ["--symlink", str(path.readlink()), str(path)]
+            options += ["--symlink", str(path.readlink()), str(path)]
         elif path.is_dir():
-            words += ["--ro-bind", str(path), str(path)]
-    for path in ("/etc/ld.so.cache", "/etc/localtime", "/etc/fonts", "/etc/alternatives"):
-        words += ["--ro-bind-try", path, path]
+            options += ["--ro-bind", str(path), str(path)]
+    for file in ("/etc/ld.so.cache", "/etc/localtime", "/etc/fonts", "/etc/alternatives"):
+        options += ["--ro-bind-try", file, file]
     python = sys.executable
     base = Path(sys.base_prefix)
-    # Made one by one: what bubblewrap makes on the way to a bind is for root alone.
-    for folder in [*reversed(base.parents), Path(KIT).parent, Path(KIT)]:
+    # Parent folders that bubblewrap creates implicitly for a bind are readable by root only.
+    for folder in [*reversed(base.parents), Path(PACKAGE_ROOT).parent, Path(PACKAGE_ROOT)]:
         if folder != Path("/") and not folder.is_relative_to("/usr"):
-            words += ["--dir", str(folder)]
+            options += ["--dir", str(folder)]
     if not base.is_relative_to("/usr"):
-        words += ["--ro-bind", str(base), str(base)]
+        options += ["--ro-bind", str(base), str(base)]
     if sys.prefix != sys.base_prefix:
-        # At a fixed place: where a virtual environment lies tells where the course lies.
-        words += ["--ro-bind", sys.prefix, ENVIRONMENT]
+        options += ["--ro-bind", sys.prefix, ENVIRONMENT]
         python = str(Path(ENVIRONMENT, "bin", "python"))
     package = Path(__file__).parents[2]
-    words += ["--ro-bind", str(package), f"{KIT}/course"]
+    options += ["--ro-bind", str(package), f"{PACKAGE_ROOT}/course"]
     for device in devices:
-        words += ["--dev-bind", device, device]
+        options += ["--dev-bind", device, device]
     if devices:
-        words += ["--ro-bind", "/sys", "/sys"]
-    words += ["--remount-ro", "/dev", "--remount-ro", "/", "--chdir", SCRATCH]
-    words += ["--clearenv"]
+        options += ["--ro-bind", "/sys", "/sys"]
+    options += ["--remount-ro", "/dev", "--remount-ro", "/", "--chdir", SCRATCH, "--clearenv"]
     for name, value in environment(Path(python).parent).items():
-        words += ["--setenv", name, value]
-    return [*words, python, "-s", "-P", *arguments]
+        options += ["--setenv", name, value]
+    return ["bwrap", *options, python, "-s", "-P", *arguments]
 
 
-def environment(programs, home="/tmp", kit=KIT):
-    """Return the environment of a zygote: nothing of the caller's, who may keep secrets there."""
+def environment(
+    programs: Path, home: Path | str = "/tmp", package_root: Path | str = PACKAGE_ROOT
+) -> dict[str, str]:
+    """Return a forkserver's environment: nothing of the caller's, which may contain secrets."""
     return {
         "PATH": f"{programs}:/usr/local/bin:/usr/bin:/bin",
-        "PYTHONPATH": str(kit),
+        "PYTHONPATH": str(package_root),
         "PYTHONDONTWRITEBYTECODE": "1",
         "HOME": str(home),
         "LANG": "C.UTF-8",
         "KERAS_BACKEND": "tensorflow",
         "MPLBACKEND": "agg",
         "TF_CPP_MIN_LOG_LEVEL": "3",
-        # Each kernel has a core; several threads for small pictures cost more than they bring.
+        # Each kernel uses one core; with small images, more threads cost more than they gain.
         "TF_NUM_INTRAOP_THREADS": "1",
         "TF_NUM_INTEROP_THREADS": "1",
         "OMP_NUM_THREADS": "1",
     }
 
 
-def is_linux():
-    """Return whether this is Linux, whose processes kernels are made of."""
+def is_linux() -> bool:
+    """Return True on Linux, the only system whose processes can be kernels."""
     return sys.platform.startswith("linux")
 
 
 @lru_cache
-def problem():
-    """Return why this machine cannot isolate a kernel, with what to do about it, or None."""
-    if not is_linux() or platform.machine() not in seccomp.ARCHITECTURES:
+def isolation_problem() -> str | None:
+    """Return why this machine cannot isolate a kernel and how to fix it, or None."""
+    if not is_linux() or platform.machine() not in ARCHITECTURES:
         return (
             "isolation needs Linux on x86-64 or ARM64: grade in a virtual machine or container that"
             " has it"
         )
     if not shutil.which("bwrap"):
-        return f"bubblewrap, which isolates submissions, is missing: {HOW_TO_INSTALL}"
+        return f"bubblewrap, which isolates submissions, is missing: {INSTALL_HINT}"
     probe = subprocess.run(
         command(["-c", _PROBE]), capture_output=True, text=True, timeout=60, check=False
     )
@@ -121,29 +106,35 @@ def problem():
         reason = (probe.stderr.strip().splitlines() or ["no reason given"])[-1]
         if "execvp" in reason or "bind" in reason.lower():
             return (
-                f"the interpreter {sys.executable} cannot be started in isolation ({reason}): let"
-                " every user read it, its packages and the folders above them, or make the virtual"
-                " environment with another one, such as the system's"
+                f"the interpreter {sys.executable} cannot be started in isolation ({reason}): make"
+                " it, its packages and their parent folders readable by every user, or create the"
+                " virtual environment with another interpreter, such as the system's"
+            )
+        if "seccomp" in probe.stderr:
+            return (
+                f"the filter of system calls cannot be installed ({reason}): install libseccomp"
+                " 2.5.2 or newer (Debian, Ubuntu: apt-get install libseccomp2) and run pip install"
+                " pyseccomp"
             )
         return (
             f"bubblewrap cannot isolate here ({reason}): allow user namespaces (sysctl"
             " user.max_user_namespaces; on Ubuntu 24.04 an AppArmor profile for bwrap; in a"
-            " container, start that with --privileged or --security-opt seccomp=unconfined)"
+            " container, start it with --privileged or --security-opt seccomp=unconfined)"
         )
     return None
 
 
-# What a kernel will do to itself, tried once.
+# The steps by which a kernel isolates itself.
 _PROBE = """
 import os
-from course.instructor.sandbox import hardening
+from course.instructor.sandbox import hardening, seccomp
 from course.instructor.sandbox.limits import Limits
-hardening.leave_root()
+hardening.drop_root()
 hardening.enter_namespaces()
 if os.fork() == 0:
-    hardening.limit(Limits())
-    hardening.mount_own(Limits())
-    hardening.drop_rights()
+    hardening.set_limits(Limits())
+    hardening.mount_private_filesystems(Limits())
+    hardening.drop_privileges()
     os._exit(0)
 os._exit(os.waitstatus_to_exitcode(os.wait()[1]) and 1)
 """

@@ -1,4 +1,4 @@
-"""Running cells in IPython, with errors and output as data."""
+"""Running cells in IPython, with errors and output as plain data."""
 
 import builtins
 import contextlib
@@ -7,106 +7,105 @@ import re
 import signal
 import sys
 import traceback
+from collections.abc import Iterable, Iterator
+from pathlib import Path
+from types import FrameType
+from typing import Any
 
-_CONTROL = dict.fromkeys([*range(9), 11, 12, *range(14, 32), *range(127, 160)])
-_CONTROL |= dict.fromkeys((1564, 8206, 8207, *range(8234, 8239), *range(8294, 8298)))
-_CONTROL |= dict.fromkeys(range(0xD800, 0xE000), "\ufffd")  # half a letter: no file can have it
-_ESCAPES = re.compile(r"\x1b(\[[0-?]*[ -/]*[@-~]|\][^\x07\x1b]*(\x07|\x1b\\)?)")
-_shell = None
+from course.instructor.sandbox.cell_error import CellError
+
+_CONTROL_CHARACTERS: dict[int, str | None] = dict.fromkeys(
+    [*range(9), 11, 12, *range(14, 32), *range(127, 160)]
+)
+_CONTROL_CHARACTERS |= dict.fromkeys((1564, 8206, 8207, *range(8234, 8239), *range(8294, 8298)))
+# Half of a surrogate pair, which cannot be encoded.
+_CONTROL_CHARACTERS |= dict.fromkeys(range(0xD800, 0xE000), "\ufffd")
+_ESCAPE_SEQUENCES = re.compile(r"\x1b(\[[0-?]*[ -/]*[@-~]|\][^\x07\x1b]*(\x07|\x1b\\)?)")
+_shell: Any = None
 
 
-def prepare():
-    """Make the IPython shell; done once, before any kernel is forked."""
+def create_shell() -> None:
+    """Create the IPython shell; called once, before any kernel is forked."""
     global _shell
     from IPython.core.displayhook import DisplayHook
     from IPython.core.history import HistoryManager
     from IPython.core.interactiveshell import InteractiveShell
 
-    class _KeepResult(DisplayHook):
-        def __call__(self, result=None):
-            self.exec_result.result = result
+    class _StoreResult(DisplayHook):
+        def __call__(self, result: object = None) -> None:
+            if self.exec_result is not None:
+                self.exec_result.result = result
 
-    HistoryManager.enabled = False
+    HistoryManager.enabled = False  # type: ignore[assignment]  # a trait takes its value
     _shell = InteractiveShell.instance()
     _shell.showtraceback = lambda *args, **kwargs: None  # errors are results here, not text
     _shell.showsyntaxerror = lambda *args, **kwargs: None
-    # Nobody looks at figures here, so none is drawn.
+    # Nobody sees figures in grading, so none is drawn.
     _shell.display_pub.publish = lambda *args, **kwargs: None
-    _shell.displayhook = _shell.display_trap.hook = _KeepResult(shell=_shell)
-    _shell.system = _shell.system_raw  # the other way wants a terminal
-    _shell.enable_gui = lambda gui=None: None  # %matplotlib inline asks for none
-    # Its history keeps all that is printed, without a limit.
+    _shell.displayhook = _shell.display_trap.hook = _StoreResult(shell=_shell)
+    _shell.system = _shell.system_raw  # system_piped needs a terminal
+    _shell.enable_gui = lambda gui=None: None  # called by %matplotlib inline
+    # The tee stores everything that is printed, without a limit.
     _shell._tee = lambda channel: contextlib.nullcontext()
 
 
-def start():
-    """Return this kernel's namespace; called once in it."""
+def initialize_kernel() -> dict[str, Any]:
+    """Seed the random generators, handle interrupts, and return the kernel's namespace."""
     import random
 
     import numpy
 
-    # Each kernel is forked from the same state.
+    # All kernels are forked from the same state.
     random.seed()
     numpy.random.seed()
-    signal.signal(signal.SIGINT, _interrupt)
+    signal.signal(signal.SIGINT, _on_interrupt)
     return _shell.user_ns
 
 
-_running = _put_off = False
+_interruptible = _interrupt_pending = False
 
 
-def _interrupt(number, frame):
-    global _put_off
-    # One that comes too late, when the cell has ended, must not end the kernel.
-    if _running:
+def _on_interrupt(number: int, frame: FrameType | None) -> None:
+    global _interrupt_pending
+    # An interrupt that arrives after the cell has ended must not end the kernel.
+    if _interruptible:
         raise KeyboardInterrupt
-    _put_off = True
+    _interrupt_pending = True
 
 
 @contextlib.contextmanager
-def interruptible():
-    """Let an interrupt stop what runs in this block."""
-    global _running
-    _running = True
+def interruptible() -> Iterator[None]:
+    """Let an interrupt stop the code in this block."""
+    global _interruptible
+    _interruptible = True
     try:
         yield
     finally:
-        _running = False
+        _interruptible = False
 
 
 @contextlib.contextmanager
-def in_one_piece():
-    """Put an interrupt of what runs off to the end of this block."""
-    global _running, _put_off
-    was_running, _running, _put_off = _running, False, False
+def uninterruptible() -> Iterator[None]:
+    """Defer an interrupt of the running cell to the end of this block."""
+    global _interruptible, _interrupt_pending
+    was_interruptible, _interruptible, _interrupt_pending = _interruptible, False, False
     try:
         yield
     finally:
-        _running = was_running
-    if was_running and _put_off:
+        _interruptible = was_interruptible
+    if was_interruptible and _interrupt_pending:
         raise KeyboardInterrupt
 
 
-def run_cell(source, name, printed):
-    """Run a cell.
+def run_cell(source: str, name: str, output: "OutputBuffer") -> dict[str, Any]:
+    """Run a cell, magics included, and return its "error" and the "value" of its last line.
 
-    Parameters
-    ----------
-    source : str
-        As a notebook has it, magics included.
-    name : str
-        What the cell is called where an error names its lines.
-    printed : Printed
-        Takes what the cell prints.
-
-    Returns
-    -------
-    dict
-        "error": None or a description by `describe`; "value": the last line's value as the text of
-        a float, "nan" if it is no number, or None.
+    "error" is None or a `CellError` as a JSON object, whose lines belong to the cell `name`.
+    "value" is None or the text of a float: "nan" if the value is not a number. `output` receives
+    the text that the cell prints.
     """
     source = str(source)
-    with contextlib.redirect_stdout(printed), contextlib.redirect_stderr(printed):
+    with contextlib.redirect_stdout(output), contextlib.redirect_stderr(output):
         try:
             with interruptible():
                 code_name = _shell.compile.get_code_name
@@ -115,19 +114,17 @@ def run_cell(source, name, printed):
                     result = _shell.run_cell(source, store_history=False)
                 finally:
                     _shell.compile.get_code_name = code_name
-        except KeyboardInterrupt as error:
-            return {"error": describe(error, name), "value": None}
-        except SystemExit as error:
-            return {"error": describe(error, name), "value": None}
+        except (KeyboardInterrupt, SystemExit) as stopped:
+            return {"error": describe_error(stopped, name).to_dict(), "value": None}
     error = result.error_before_exec or result.error_in_exec
     return {
-        "error": None if error is None else describe(error, name),
-        "value": _number(result.result) if error is None else None,
+        "error": None if error is None else describe_error(error, name).to_dict(),
+        "value": _number_as_text(result.result) if error is None else None,
     }
 
 
-def _number(value):
-    """Return the text of a number, whichever type of number it is; None for None."""
+def _number_as_text(value: object) -> str | None:
+    """Return the text of a number of any type, "nan" for another value, None for None."""
     import numpy as np
 
     if value is None:
@@ -139,10 +136,11 @@ def _number(value):
     return str(number)
 
 
-def describe(error, cell_name):
-    """Return an exception as data: its class, its message, where in the cell, and that line."""
+def describe_error(error: BaseException, cell_name: str) -> CellError:
+    """Return what is known of an exception that the cell of this name raised."""
     kind = type(error)
-    lines, text, in_cell = [], "", False
+    lines: list[int | None] = []
+    text, in_cell = "", False
     if isinstance(error, SyntaxError):
         lines, text = [error.lineno], (error.text or "").strip()
     else:
@@ -150,78 +148,84 @@ def describe(error, cell_name):
             in_cell = frame.filename == f"<{cell_name}>"
             if in_cell:
                 lines.append(frame.lineno)
-                text = (linecache.getline(frame.filename, frame.lineno) or "").strip()
+                text = (linecache.getline(frame.filename, frame.lineno or 0) or "").strip()
     parts = None
     try:
         message = str(error.msg if isinstance(error, SyntaxError) else error)
         if kind.__module__ == "course.checks":
-            parts = {name: printable(part)[:4000] for name, part in error.parts.items()}
-    except Exception:  # a class of the notebook's own may fail even at this
+            check_parts = getattr(error, "parts", {})
+            parts = {name: printable(part)[:4000] for name, part in check_parts.items()}
+    except Exception:  # the methods of a class defined in the notebook may fail
         message = ""
-    return {
-        "class": kind.__name__
-        if kind.__module__ in ("builtins", "course.checks")
-        else f"{kind.__module__}.{kind.__name__}".removeprefix("__main__."),
-        "message": printable(message)[:4000],
-        # The message of a check in its parts, of which students may not read all.
-        "parts": parts,
-        "line": lines[-1] if lines else None,
-        # From the outermost frame inwards: a line of the cell may have called another one.
-        "lines": lines,
-        "in_cell": in_cell,  # and not in what the cell calls
-        "text": printable(text)[:200],
-        # Its words are a student's, who may have put there what a test handed in.
-        "from_student": bool(getattr(error, "from_student", False)),
-    }
+    is_known = kind.__module__ in ("builtins", "course.checks")
+    qualified = f"{kind.__module__}.{kind.__name__}".removeprefix("__main__.")
+    return CellError(
+        class_name=kind.__name__ if is_known else qualified,
+        message=printable(message)[:4000],
+        lines=tuple(line for line in lines if line is not None),
+        source_line=printable(text)[:200],
+        in_cell=in_cell,
+        parts=parts,
+        from_student=bool(getattr(error, "from_student", False)),
+    )
 
 
-def is_builtin_exception(name):
-    """Return whether a name is that of one of Python's own ordinary exceptions."""
+def write_files(paths: Iterable[str], contents: Iterable[bytes | bytearray]) -> None:
+    """Write files into the kernel's working folder, except those that do not fit on its disk."""
+    for path, content in zip(paths, contents, strict=True):
+        with contextlib.suppress(OSError):
+            target = Path(path)
+            target.parent.mkdir(parents=True, exist_ok=True)
+            target.write_bytes(content)
+
+
+def is_builtin_exception(name: str) -> bool:
+    """Return True if a name is that of one of Python's own ordinary exceptions."""
     kind = getattr(builtins, name, None)
     return isinstance(kind, type) and issubclass(kind, Exception)
 
 
-def printable(text):
-    """Return a text without what would command a terminal: colours, titles, other direction."""
-    return _ESCAPES.sub("", str(text)).translate(_CONTROL)
+def printable(text: object) -> str:
+    """Return a text without control characters and escape sequences, which command a terminal."""
+    return _ESCAPE_SEQUENCES.sub("", str(text)).translate(_CONTROL_CHARACTERS)
 
 
-class Printed:
-    """A text stream that keeps what is written up to a limit and drops the rest."""
+class OutputBuffer:
+    """A text stream that stores up to `limit` characters and drops the rest."""
 
     encoding = "utf-8"
 
-    def __init__(self, limit):
+    def __init__(self, limit: int) -> None:
         self.limit = limit
-        self.parts = []
+        self.parts: list[str] = []
         self.length = 0
 
-    def write(self, text):
-        """Keep a text, or as much of it as there is room for."""
+    def write(self, text: object) -> int:
+        """Store a text, or as much of it as the limit allows."""
         text = str(text)
-        room = self.limit - self.length
-        if room > 0:
-            self.parts.append(text[:room])
-            self.length += len(text[:room])
+        remaining = self.limit - self.length
+        if remaining > 0:
+            self.parts.append(text[:remaining])
+            self.length += len(text[:remaining])
         return len(text)
 
-    def text(self):
-        """Return what was kept."""
-        cut = "\n... (more was printed than is kept)\n" if self.length >= self.limit else ""
-        return printable("".join(self.parts)) + cut
+    def text(self) -> str:
+        """Return the stored text, with a note if the rest was dropped."""
+        note = "\n... (output is longer than the limit)\n" if self.length >= self.limit else ""
+        return printable("".join(self.parts)) + note
 
-    def flush(self):
+    def flush(self) -> None:
         """Do nothing: nothing is buffered."""
 
-    def isatty(self):
-        """Return False: nobody watches."""
+    def isatty(self) -> bool:
+        """Return False: this is not a terminal."""
         return False
 
-    def writable(self):
+    def writable(self) -> bool:
         """Return True."""
         return True
 
 
-def stop_writing():
-    """Send what a kernel prints outside of cells nowhere."""
-    sys.stdout = sys.stderr = Printed(0)
+def discard_output() -> None:
+    """Discard what a kernel prints outside of cells."""
+    sys.stdout = sys.stderr = OutputBuffer(0)  # type: ignore[assignment]  # has what print needs

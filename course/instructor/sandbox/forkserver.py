@@ -1,17 +1,16 @@
-"""The process that imports once and forks a kernel at each request; holds no secret, runs no op.
+"""The preloaded process that forks a kernel at each request; it has no secrets and runs no op.
 
-Started as `python -m course.instructor.sandbox.forkserver FD MODE IDLE_SECONDS`. MODE is "isolated" or "open", for
-submissions, or "notebook", for notebooks of our own, which run as they would without this process:
-no sandbox, no limits, Keras as it is. Over the sequenced-packet socket FD it gets a request a
-kernel: a JSON object, the name of the module whose `serve(socket, limits)` is to run in it, and two
-sockets. One is the kernel's own; the other, the leash, stays here: a byte on it interrupts the
-kernel, its end kills it, and what ended comes back on it.
+Started as `python -m course.instructor.sandbox.forkserver FD MODE IDLE_SECONDS`. MODE is "isolated"
+or "open", for submissions, or "notebook", for the course's own notebooks, which run as they would
+without this process: no sandbox, no limits, unpatched Keras. For each kernel the socket FD receives
+two sockets. One is the kernel's own: its first message is the request, which names the module whose
+`serve(socket, limits)` runs in the kernel. The other, the control socket, stays here: a byte on it
+interrupts the kernel, closing it kills the kernel, and it receives why the kernel ended.
 """
 
 import contextlib
 import gc
 import importlib
-import json
 import os
 import selectors
 import signal
@@ -19,12 +18,13 @@ import socket
 import sys
 import time
 from pathlib import Path
+from typing import Any
 
-from course.instructor.sandbox import hardening
-from course.instructor.sandbox.limits import Limits
+from course.instructor.sandbox import hardening, messages
+from course.instructor.sandbox.limits import PRELOADED_MB, Limits
 
-# What notebooks use, and what these import where they are first used.
-WARM = [
+# What notebooks import, and what these modules import on first use.
+PRELOADED = [
     "numpy",
     "matplotlib.figure",
     "matplotlib.backends.backend_agg",
@@ -41,86 +41,93 @@ WARM = [
     "course.questions",
     "course.training",
 ]
-# Beside these, what a Jupyter kernel is made of. Not pyplot and its way into notebooks: they look
+# In addition, the parts of a Jupyter kernel. Not pyplot and its backend for notebooks: they look
 # for the kernel when they are imported.
-WARM_NOTEBOOK = [
+PRELOADED_FOR_NOTEBOOKS = [
     "ipykernel.kernelapp",
     "ipykernel.ipkernel",
     "course.experiments",
     "course.transfer",
 ]
 CHECK_SECONDS = 0.2
-WARM_MB = 600  # what the imports take
+REQUEST_SECONDS = 10  # for a request that follows its sockets at once
 
 
-def main(descriptor, mode, idle_seconds):
-    """Import, say so, and serve until the other side is gone or nobody has asked for long."""
+def main(descriptor: int, mode: str, idle_seconds: float) -> None:
+    """Import, report "ready", and serve until the client is gone or has been idle too long."""
     requests = socket.socket(fileno=descriptor)
     if mode == "isolated":
-        hardening.leave_root()
-    hardening.adopt_orphans()
+        # Before the change of user: only root can read /etc, where libseccomp is looked up.
+        importlib.import_module("course.instructor.sandbox.seccomp")
+        hardening.drop_root()
+    hardening.become_subreaper()
     backend = os.environ.get("KERAS_BACKEND", "tensorflow")
-    for name in [*WARM, backend, *(WARM_NOTEBOOK if mode == "notebook" else [])]:
+    for name in [*PRELOADED, backend, *(PRELOADED_FOR_NOTEBOOKS if mode == "notebook" else [])]:
         with contextlib.suppress(ImportError):
             importlib.import_module(name)
     if mode != "notebook":
-        from course.instructor.sandbox import execute, fused_adam, short_runs
+        from course.instructor.sandbox import eager_steps, execute
 
-        short_runs.run_short_ones_eagerly()
-        fused_adam.fuse_adam()
-        execute.prepare()
+        eager_steps.run_first_steps_eagerly()
+        execute.create_shell()
     gc.collect()
-    gc.freeze()  # what was imported is never collected, so its pages stay shared
+    gc.freeze()  # imported objects are never collected, so their pages stay shared
     requests.send(b"ready")
-    Nursery(requests, mode == "isolated", idle_seconds).serve()
+    KernelSupervisor(requests, mode == "isolated", idle_seconds).serve()
 
 
-class Nursery:
-    """The kernels that live, each known by its leash and a descriptor of its process."""
+class KernelSupervisor:
+    """The running kernels, each identified by its control socket."""
 
-    def __init__(self, requests, isolated, idle_seconds):
+    def __init__(self, requests: socket.socket, isolated: bool, idle_seconds: float) -> None:
         self.requests = requests
         self.isolated = isolated
         self.idle_seconds = idle_seconds
-        self.kernels = {}  # leash -> (process id, process descriptor, limits)
-        self.too_much = {}  # leash -> what a kernel was killed for
+        # Control socket to process id, process descriptor and limits.
+        self.kernels: dict[socket.socket, tuple[int, int, Limits | None]] = {}
+        self.kill_reasons: dict[socket.socket, str] = {}
         self.selector = selectors.DefaultSelector()
-        self.selector.register(requests, selectors.EVENT_READ, self._spawn)
+        self.selector.register(requests, selectors.EVENT_READ, self._start_kernel)
 
-    def serve(self):
-        """Answer requests, leashes and deaths."""
+    def serve(self) -> None:
+        """Handle requests, control sockets and ended kernels."""
         idle_since = time.monotonic()
         while True:
-            wait = CHECK_SECONDS if self.kernels else self.idle_seconds
-            for key, _ in self.selector.select(wait):
+            timeout = CHECK_SECONDS if self.kernels else self.idle_seconds
+            for key, _ in self.selector.select(timeout):
                 key.data(key.fileobj)
             if self.kernels:
                 idle_since = time.monotonic()
-                self._check_use()
+                self._check_usage()
             elif time.monotonic() - idle_since >= self.idle_seconds:
                 return
 
-    def _spawn(self, requests):
-        message, descriptors, _, _ = socket.recv_fds(requests, 65536, 2)
+    def _start_kernel(self, requests: socket.socket) -> None:
+        message, descriptors, _, _ = socket.recv_fds(requests, 16, 2)
         if not message:
-            self._end_all()
-            sys.exit(0)  # the other side is gone
-        request = json.loads(message)
-        data, leash = (socket.socket(fileno=each) for each in descriptors)
+            self._kill_all()
+            sys.exit(0)  # the client has ended
+        data, control = (socket.socket(fileno=each) for each in descriptors)
+        try:
+            request, _ = messages.receive(data, 0, time.monotonic() + REQUEST_SECONDS)
+        except messages.MessageError:  # the client has closed the kernel already
+            data.close()
+            control.close()
+            return
         limits = Limits(**request["limits"]) if request["limits"] else None
-        importlib.import_module(request["module"])  # here, once, and not in each kernel
-        # The kernel tells its number, since it is no child of this process but a grandchild.
+        importlib.import_module(request["module"])  # once here, not in each kernel
+        # The kernel reports its process id: it is a grandchild of this process.
         reader, writer = os.pipe()
         try:
-            between = os.fork()
+            intermediate = os.fork()
         except OSError as error:
-            leash.send(f"not started: {error}".encode())
-            for each in (data, leash):
-                each.close()
-            for each in (reader, writer):
-                os.close(each)
+            control.send(f"not started: {error}".encode())
+            for sock in (data, control):
+                sock.close()
+            for end in (reader, writer):
+                os.close(end)
             return
-        if between == 0:
+        if intermediate == 0:
             try:
                 os.close(reader)
                 self._become_kernel(data, request, limits, writer)
@@ -128,23 +135,28 @@ class Nursery:
                 os._exit(1)
         os.close(writer)
         data.close()
-        told = os.read(reader, 64)
+        report = os.read(reader, 64)
         os.close(reader)
-        if self.isolated or not told:
-            # The process between has ended; what it forked is a child of this one now.
-            os.waitpid(between, 0)
-        if not told.isdigit():
-            leash.send(b"not started: " + told)
-            leash.close()
+        if self.isolated or not report:
+            # The intermediate process has ended; its child is now a child of this one.
+            os.waitpid(intermediate, 0)
+        if not report.isdigit():
+            control.send(b"not started: " + report)
+            control.close()
             return
-        process = int(told)
-        watched = os.pidfd_open(process)
-        self.kernels[leash] = process, watched, limits
-        self.selector.register(leash, selectors.EVENT_READ, self._pull)
-        self.selector.register(watched, selectors.EVENT_READ, lambda _: self._bury(leash))
+        process = int(report)
+        process_descriptor = os.pidfd_open(process)
+        self.kernels[control] = process, process_descriptor, limits
+        self.selector.register(control, selectors.EVENT_READ, self._on_control)
+        self.selector.register(
+            process_descriptor, selectors.EVENT_READ, lambda _: self._reap(control)
+        )
 
-    def _become_kernel(self, data, request, limits, writer):
+    def _become_kernel(
+        self, data: socket.socket, request: dict[str, Any], limits: Limits | None, writer: int
+    ) -> None:
         if self.isolated:
+            assert limits  # the client sets them for every submission
             try:
                 hardening.enter_namespaces()
             except OSError as error:
@@ -154,119 +166,118 @@ class Nursery:
             if process:
                 os.write(writer, str(process).encode())
                 os._exit(0)
-            os.setsid()  # the system divides the processor among sessions, not among processes
-            hardening.limit(limits)  # while /proc still tells how much is mapped
-            hardening.mount_own(limits)
+            os.setsid()  # the scheduler divides the processor among sessions, not processes
+            hardening.set_limits(limits)  # while /proc still reports the mapped memory
+            hardening.mount_private_filesystems(limits)
             _close_all_but(data.fileno())
-            hardening.drop_rights()
+            hardening.drop_privileges()
         else:
             os.setsid()
-            hardening.end_with_parent()
+            hardening.die_with_parent()
             os.write(writer, str(os.getpid()).encode())
             os.chdir(request["folder"])
             if limits:
-                hardening.limit(limits, of_user=False)
+                hardening.set_limits(limits, limit_processes=False)
             _close_all_but(data.fileno())
         if limits:
-            # Not where a submission's files lie: a .cache or .keras among them is no data of the
-            # grader's.
+            # Not the folder of the submitted files, whose .cache or .keras would be read.
             os.environ["HOME"] = "/tmp" if self.isolated else request["folder"]
         os.environ.update(request["environment"])
         importlib.import_module(request["module"]).serve(data, limits)
 
-    def _pull(self, leash):
+    def _on_control(self, control: socket.socket) -> None:
         try:
-            order = leash.recv(1)
+            command = control.recv(1)
         except OSError:
-            order = b""
-        if leash in self.kernels:
-            _, watched, _ = self.kernels[leash]
-            stop = signal.SIGINT if order else signal.SIGKILL
+            command = b""
+        if control in self.kernels:
+            _, process_descriptor, _ = self.kernels[control]
             with contextlib.suppress(ProcessLookupError):
-                signal.pidfd_send_signal(watched, stop)
-            if not order:
-                self._end_group(leash)
-                self.selector.unregister(leash)
+                signal.pidfd_send_signal(
+                    process_descriptor, signal.SIGINT if command else signal.SIGKILL
+                )
+            if not command:
+                self._kill_group(self.kernels[control][0])
+                self.selector.unregister(control)
 
-    def _bury(self, leash):
-        process, watched, _ = self.kernels.pop(leash)
-        self._end_group(leash, process)
-        result = os.waitid(os.P_PIDFD, watched, os.WEXITED)
+    def _reap(self, control: socket.socket) -> None:
+        process, process_descriptor, _ = self.kernels.pop(control)
+        self._kill_group(process)
+        result = os.waitid(os.P_PIDFD, process_descriptor, os.WEXITED)
         if not self.isolated:
-            self._end_orphans()
-        self.selector.unregister(watched)
-        os.close(watched)
+            self._kill_orphans()
+        self.selector.unregister(process_descriptor)
+        os.close(process_descriptor)
         with contextlib.suppress(KeyError):
-            self.selector.unregister(leash)
+            self.selector.unregister(control)
         with contextlib.suppress(OSError):
-            leash.send((self.too_much.pop(leash, None) or _cause(result)).encode())
-        leash.close()
+            control.send((self.kill_reasons.pop(control, None) or _exit_reason(result)).encode())
+        control.close()
 
-    def _end_group(self, leash, process=None):
+    def _kill_group(self, process: int) -> None:
         # Without a process namespace nothing else ends what a kernel has started.
         if not self.isolated:
-            process = process or self.kernels[leash][0]
             with contextlib.suppress(ProcessLookupError, PermissionError):
                 os.killpg(process, signal.SIGKILL)
 
-    def _end_orphans(self):
-        # What has left its group became a child of this process when its parent ended.
+    def _kill_orphans(self) -> None:
+        # A process that left its group became a child of this one when its parent ended.
         while orphans := _children(os.getpid()) - {each[0] for each in self.kernels.values()}:
             for orphan in orphans:
                 with contextlib.suppress(ProcessLookupError, ChildProcessError):
                     os.kill(orphan, signal.SIGKILL)
                     os.waitpid(orphan, 0)
 
-    def _end_all(self):
+    def _kill_all(self) -> None:
         # With a process namespace, everything in it ends with this process.
-        for leash in () if self.isolated else list(self.kernels):
-            _, watched, _ = self.kernels[leash]
-            signal.pidfd_send_signal(watched, signal.SIGKILL)
-            self._bury(leash)
+        for control in () if self.isolated else list(self.kernels):
+            _, process_descriptor, _ = self.kernels[control]
+            signal.pidfd_send_signal(process_descriptor, signal.SIGKILL)
+            self._reap(control)
 
-    def _check_use(self):
-        # The system limits the memory of a process; many processes together are counted here. So
-        # are the processes, of which the system counts no more than their threads.
-        for leash, (process, watched, limits) in list(self.kernels.items()):
+    def _check_usage(self) -> None:
+        # The system limits the memory of one process, and counts processes together with threads.
+        # The memory and the number of all processes of a kernel are checked here.
+        for control, (process, process_descriptor, limits) in list(self.kernels.items()):
             if not limits:
                 continue
-            most = max(2, limits.processes // 4)
-            family = _family(process, most)
-            if len(family) > most:
-                self.too_much[leash] = "it started too many processes"
-            elif len(family) > 1 and sum(map(_megabytes, family)) > limits.memory_mb + WARM_MB:
-                self.too_much[leash] = "it used too much memory"
-            if leash in self.too_much:
+            max_processes = max(2, limits.processes // 4)
+            tree = _process_tree(process, max_processes)
+            if len(tree) > max_processes:
+                self.kill_reasons[control] = "it started too many processes"
+            elif len(tree) > 1 and sum(map(_memory_mb, tree)) > limits.memory_mb + PRELOADED_MB:
+                self.kill_reasons[control] = "it used too much memory"
+            if control in self.kill_reasons:
                 with contextlib.suppress(ProcessLookupError):
-                    signal.pidfd_send_signal(watched, signal.SIGKILL)
+                    signal.pidfd_send_signal(process_descriptor, signal.SIGKILL)
 
 
-def _family(process, most):
-    """Return a process and those that descend from it; not all where they are more than `most`."""
-    found, at = [process], 0
-    while at < len(found) <= most:
-        found += _children(found[at])
-        at += 1
+def _process_tree(process: int, max_processes: int) -> list[int]:
+    """Return a process and its descendants; stop once there are more than `max_processes`."""
+    found, index = [process], 0
+    while index < len(found) <= max_processes:
+        found += _children(found[index])
+        index += 1
     return found
 
 
-def _children(process):
-    """Return the children of a process, those that have ended among them."""
-    found = set()
+def _children(process: int) -> set[int]:
+    """Return the children of a process, including zombies."""
+    found: set[int] = set()
     with contextlib.suppress(OSError):
         for children in Path(f"/proc/{process}/task").glob("*/children"):
             found |= set(map(int, children.read_text().split()))
     return found
 
 
-def _megabytes(process):
-    """Return the memory of a process, shared pages divided among those who share them."""
+def _memory_mb(process: int) -> float:
+    """Return the memory of a process; shared pages are divided among the processes that share."""
     try:
         for line in Path(f"/proc/{process}/smaps_rollup").read_text().splitlines():
             if line.startswith("Pss:"):
                 return int(line.split()[1]) / 1024
     except PermissionError:
-        # It hides (PR_SET_DUMPABLE): shared pages count in full then.
+        # The process hides (PR_SET_DUMPABLE): count its shared pages in full.
         with contextlib.suppress(OSError):
             pages = int(Path(f"/proc/{process}/statm").read_text().split()[1])
             return pages * os.sysconf("SC_PAGE_SIZE") / 2**20
@@ -275,8 +286,9 @@ def _megabytes(process):
     return 0
 
 
-def _cause(result):
-    """Return what ended a kernel, in words."""
+def _exit_reason(result: "os.waitid_result | None") -> str:
+    """Return why a kernel ended, as a clause."""
+    assert result  # None only without a child to wait for
     if result.si_code == os.CLD_EXITED:
         return f"it ended itself with exit code {result.si_status}"
     names = {each.value: each.name for each in signal.Signals}
@@ -284,13 +296,13 @@ def _cause(result):
     return f"it was ended by {name}" + (" (memory?)" if name == "SIGKILL" else "")
 
 
-def _close_all_but(kept):
-    """Close every descriptor but the kernel's own; input, output and errors lead nowhere."""
-    nowhere = os.open(os.devnull, os.O_RDWR)
+def _close_all_but(descriptor: int) -> None:
+    """Close every descriptor but one; standard input, output and errors become /dev/null."""
+    null = os.open(os.devnull, os.O_RDWR)
     for standard in range(3):
-        os.dup2(nowhere, standard)
-    os.closerange(3, kept)
-    os.closerange(kept + 1, 65536)
+        os.dup2(null, standard)
+    os.closerange(3, descriptor)
+    os.closerange(descriptor + 1, 65536)
 
 
 if __name__ == "__main__":

@@ -1,117 +1,106 @@
-"""The caller's side of a zygote, the warm process that forks kernels."""
+"""Client for the forkserver, the preloaded process that forks kernels."""
 
 import atexit
 import contextlib
-import json
 import re
 import socket
 import subprocess
 import sys
 import tempfile
 import threading
+import time
+from collections.abc import Iterable, Mapping, Sequence
 from concurrent.futures import Future
+from dataclasses import asdict
 from pathlib import Path
+from typing import Any, Self
 
 from course.errors import CourseError
-from course.instructor.sandbox import bubblewrap
-from course.instructor.sandbox.kernel_client import Kernel, KernelGone
+from course.instructor.sandbox import bubblewrap, messages
+from course.instructor.sandbox.kernel_client import Kernel, KernelEnded
 from course.instructor.sandbox.limits import Limits
 
 START_SECONDS = 180
-# What of an environment decides what is imported for notebooks, and how: another value of one of
-# these is another zygote.
-DECIDES = re.compile(r"PATH|HOME|LANG|LD_LIBRARY_PATH|MPLCONFIGDIR|(JAX|KERAS)_\w+")
-OF_NOTEBOOKS = {
-    # OpenBLAS starts its threads when it is loaded, and what has threads does not fork well. The
-    # backends start theirs when they are first used, which is in the kernel.
+REQUEST_SECONDS = 60
+PROJECT_ROOT = Path(__file__).parents[3]
+# Environment variables that decide what is imported for notebooks, and how: for another value of
+# one of these there is another forkserver.
+IMPORT_VARIABLES = re.compile(r"PATH|HOME|LANG|LD_LIBRARY_PATH|MPLCONFIGDIR|(JAX|KERAS)_\w+")
+NOTEBOOK_ENVIRONMENT = {
+    # OpenBLAS starts its threads when it is loaded, and a process with threads does not fork well.
+    # The backends start theirs on first use, which is in the kernel.
     "OPENBLAS_NUM_THREADS": "1",
-    # matplotlib reads it while it is imported, and the kernel would come too late.
+    # matplotlib reads it during the import, which is before there is a kernel.
     "MPLBACKEND": "module://matplotlib_inline.backend_inline",
     "TF_CPP_MIN_LOG_LEVEL": "3",
-    "PYTHONPATH": str(Path(__file__).parents[3]),
+    "PYTHONPATH": str(PROJECT_ROOT),
 }
 
 
-class Zygote:
-    """A warm process that forks kernels; use it as a context, from any thread.
+class Forkserver:
+    """A preloaded process that forks kernels; use it as a context manager, from any thread.
 
-    Parameters
-    ----------
-    isolated : bool
-        Whether kernels run in the sandbox. False is for a person who says so.
-    devices : sequence of str
-        Paths of devices to let in, such as "/dev/nvidia0".
-    idle_seconds : float
-        How long it lives while nobody asks for a kernel.
-    environment : dict, optional
-        For notebooks of our own: what its kernels find as their environment. They run without
-        sandbox and limits, and Keras is left as it is.
-
-    Raises
-    ------
-    CourseError
-        If kernels cannot be isolated here.
+    Without `isolated`, kernels run outside the sandbox, which a person must have asked for.
+    `devices` are the paths of devices to expose, such as "/dev/nvidia0". The process ends after
+    `idle_seconds` without a kernel. With an `environment`, its kernels are for the course's own
+    notebooks: no sandbox, no limits, unpatched Keras. Raises CourseError if kernels cannot be
+    isolated on this machine.
     """
 
-    def __init__(self, isolated=True, devices=(), idle_seconds=900, environment=None):
+    def __init__(
+        self,
+        isolated: bool = True,
+        devices: Sequence[str] = (),
+        idle_seconds: float = 900,
+        environment: Mapping[str, str] | None = None,
+    ) -> None:
         if not bubblewrap.is_linux():
             raise CourseError(
-                "grading needs Linux: use a virtual machine or a container that has it."
+                "grading needs Linux: use a virtual machine or a container that runs it."
             )
         isolated = isolated and environment is None
-        if isolated and (problem := bubblewrap.problem()):
-            raise CourseError(f"{problem}; or grade with --no-isolation, on your own risk.")
+        if isolated and (problem := bubblewrap.isolation_problem()):
+            raise CourseError(f"{problem}; or grade with --no-isolation, at your own risk.")
         self.isolated = isolated
         self._lock = threading.Lock()
         self._requests, inside = socket.socketpair(socket.AF_UNIX, socket.SOCK_SEQPACKET)
         mode = "isolated" if isolated else "open" if environment is None else "notebook"
-        arguments = [
-            "-m",
-            "course.instructor.sandbox.forkserver",
-            str(inside.fileno()),
-            mode,
-            str(idle_seconds),
-        ]
+        arguments = ["-m", "course.instructor.sandbox.forkserver", str(inside.fileno()), mode]
+        arguments.append(str(idle_seconds))
         command = (
             bubblewrap.command(arguments, devices) if isolated else [sys.executable, *arguments]
         )
         if mode == "open":
             environment = bubblewrap.environment(
-                Path(sys.executable).parent, Path.home(), Path(__file__).parents[3]
+                Path(sys.executable).parent, Path.home(), PROJECT_ROOT
             )
         self._log = tempfile.TemporaryFile()  # noqa: SIM115 (closed in close)
-        self._process = _start(
+        self._process = _start_process(
             command,
             env=environment,
             pass_fds=[inside.fileno()],
             stdin=subprocess.DEVNULL,
             stdout=subprocess.DEVNULL,
             stderr=self._log,
-            # A Ctrl-C in the terminal is for the caller, who ends this with order.
+            # A Ctrl-C in the terminal is for the caller, which ends this process properly.
             start_new_session=True,
         )
         inside.close()
         self._ready = False
 
-    def __enter__(self):
+    def __enter__(self) -> Self:
         return self
 
-    def __exit__(self, *error):
+    def __exit__(self, *error: object) -> None:
         self.close()
 
     @property
-    def alive(self):
-        """Whether it can be asked for a kernel."""
+    def alive(self) -> bool:
+        """True while the process can start kernels."""
         return self._process.poll() is None
 
-    def wait_until_ready(self):
-        """Return when the imports are done.
-
-        Raises
-        ------
-        CourseError
-            If it ends before.
-        """
+    def wait_until_ready(self) -> None:
+        """Return once the imports are done; raise CourseError if the process ends before."""
         with self._lock:
             if self._ready:
                 return
@@ -125,52 +114,47 @@ class Zygote:
                 lines = self._log.read().decode(errors="replace").strip().splitlines()
                 raise CourseError(
                     f"the process that starts kernels ended ({(lines or ['no reason given'])[-1]}):"
-                    " course doctor says what this machine lacks."
+                    " run course doctor to find out what this machine is missing."
                 )
 
-    def kernel(self, module, limits, files=(), folder=None, environment=None):
-        """Start a kernel.
+    def start_kernel(
+        self,
+        module: str,
+        limits: Limits | None,
+        files: Iterable[tuple[str, bytes]] = (),
+        folder: str | None = None,
+        environment: Mapping[str, str] | None = None,
+    ) -> Kernel:
+        """Start a kernel in which the `serve` of a module runs.
 
-        Parameters
-        ----------
-        module : str
-            Name of the module whose `serve` is to run in it.
-        limits : Limits or None
-            What it may use; None, for a notebook of our own, sets no limit.
-        files : iterable of (str, bytes)
-            What lies in its scratch directory: relative path, content.
-        folder : str, optional
-            Where a notebook of our own runs, and leaves its files.
-        environment : dict, optional
-            What is added to the environment.
-
-        Returns
-        -------
-        Kernel
+        `files`, relative path and content, are written into its scratch folder. A notebook of the
+        course runs without limits, in a `folder`, and with additions to its environment.
         """
         self.wait_until_ready()
         ours, theirs = socket.socketpair()
-        leash, held = socket.socketpair()
+        control, their_control = socket.socketpair()
         scratch = None if self.isolated or folder else tempfile.mkdtemp(prefix="kernel-")
-        request = {
+        request: dict[str, Any] = {
             "module": module,
-            "limits": limits and limits.as_dict(),
+            "limits": asdict(limits) if limits else None,
             "folder": folder or scratch,
-            "environment": environment or {},
+            "environment": dict(environment or {}),
         }
-        kernel = Kernel(ours, leash, limits or Limits(), scratch)
-        with self._lock, theirs, held:
-            try:
-                socket.send_fds(
-                    self._requests, [json.dumps(request).encode()], [theirs.fileno(), held.fileno()]
-                )
-            except OSError as error:
-                kernel.close()
-                raise KernelGone(f"the process that starts kernels has ended ({error})") from None
-        kernel.put(files)
+        kernel = Kernel(ours, control, limits or Limits(), scratch)
+        try:
+            with self._lock, theirs, their_control:
+                # A packet has a size limit, which an environment may exceed: the request follows
+                # as a message.
+                descriptors = [theirs.fileno(), their_control.fileno()]
+                socket.send_fds(self._requests, [b"kernel"], descriptors)
+            messages.send(ours, request, deadline=time.monotonic() + REQUEST_SECONDS)
+        except (OSError, messages.MessageError) as error:
+            kernel.close()
+            raise KernelEnded(f"the process that starts kernels has ended ({error})") from None
+        kernel.write_files(files)
         return kernel
 
-    def close(self):
+    def close(self) -> None:
         """End the process and every kernel."""
         self._requests.close()
         with contextlib.suppress(subprocess.TimeoutExpired):
@@ -180,14 +164,14 @@ class Zygote:
         self._log.close()
 
 
-def _start(command, **options):
-    """Start a process from a thread of its own, which stays as long as the process.
+def _start_process(command: Sequence[str], **options: Any) -> "subprocess.Popen[bytes]":
+    """Start a process from its own thread, which lives as long as the process.
 
-    The end of the thread that has started it is what --die-with-parent takes for the caller's.
+    --die-with-parent kills the process when the thread that started it ends.
     """
-    started = Future()
+    started: Future[subprocess.Popen[bytes]] = Future()
 
-    def start_and_stay():
+    def start_and_wait() -> None:
         try:
             process = subprocess.Popen(command, **options)
         except BaseException as error:
@@ -196,59 +180,60 @@ def _start(command, **options):
             started.set_result(process)
             process.wait()
 
-    threading.Thread(target=start_and_stay, name="zygote", daemon=True).start()
+    threading.Thread(target=start_and_wait, name="forkserver", daemon=True).start()
     return started.result()
 
 
-_shared = {}
-_sharing = threading.Lock()
+_shared: dict[tuple, Forkserver] = {}
+_shared_lock = threading.Lock()
 _stopped = threading.Event()
 
 
-def shared_zygote(isolated=True, devices=(), environment=None):
-    """Return this process's zygote, started at the first call and again after it has ended.
+def shared_forkserver(
+    isolated: bool = True,
+    devices: Sequence[str] = (),
+    environment: Mapping[str, str] | None = None,
+) -> Forkserver:
+    """Return this process's forkserver for these arguments; start it if none is alive.
 
-    The arguments are those of `Zygote`; other ones are another zygote.
-
-    Raises
-    ------
-    KernelGone
-        Between `stop_shared` and `allow_shared`.
+    Raises KernelEnded between `stop_shared` and `allow_shared`.
     """
     key = isolated, tuple(devices), environment and tuple(sorted(environment.items()))
-    with _sharing:
+    with _shared_lock:
         if _stopped.is_set():
-            raise KernelGone("this was stopped")
+            raise KernelEnded("this was stopped")
         if key not in _shared or not _shared[key].alive:
             if key in _shared:
                 _shared[key].close()
-            _shared[key] = Zygote(isolated, devices, environment=environment)
+            _shared[key] = Forkserver(isolated, devices, environment=environment)
         return _shared[key]
 
 
-def notebook_zygote(environment):
-    """Return the zygote whose kernels run notebooks of our own in an environment."""
-    chosen = {name: value for name, value in environment.items() if DECIDES.fullmatch(name)}
-    return shared_zygote(isolated=False, environment=chosen | OF_NOTEBOOKS)
+def notebook_forkserver(environment: Mapping[str, str]) -> Forkserver:
+    """Return the forkserver that runs the course's own notebooks in an environment."""
+    chosen = {
+        name: value for name, value in environment.items() if IMPORT_VARIABLES.fullmatch(name)
+    }
+    return shared_forkserver(isolated=False, environment=chosen | NOTEBOOK_ENVIRONMENT)
 
 
-def stop_shared():
-    """End this process's zygotes and every kernel: who waits for one gets KernelGone at once."""
+def stop_shared() -> None:
+    """End this process's forkservers and all kernels; callers that wait get KernelEnded at once."""
     _stopped.set()
     _close_shared()
 
 
-def is_stopped():
-    """Return whether `stop_shared` was called."""
+def is_stopped() -> bool:
+    """Return True after `stop_shared`, until `allow_shared`."""
     return _stopped.is_set()
 
 
-def allow_shared():
-    """Let zygotes be started again."""
+def allow_shared() -> None:
+    """Allow forkservers to be started again."""
     _stopped.clear()
 
 
 @atexit.register
-def _close_shared():
-    for zygote in _shared.values():
-        zygote.close()
+def _close_shared() -> None:
+    for forkserver in _shared.values():
+        forkserver.close()

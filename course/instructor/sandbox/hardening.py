@@ -1,7 +1,7 @@
-"""What a forked kernel does to itself before it runs a line of anybody's.
+"""The restrictions that a forked kernel puts on itself before it runs any cell.
 
-The order matters: namespaces, then a second fork (the first process of a process namespace ends
-everything in it when it ends), mounts, limits, and last the rights that all of this needed.
+The order matters: namespaces, then a second fork (when the first process of a process namespace
+ends, everything in it ends), limits, mounts, and last the privileges that all of this needed.
 """
 
 import ctypes
@@ -11,36 +11,35 @@ import socket
 import sys
 from pathlib import Path
 
-from course.instructor.sandbox import seccomp
-from course.instructor.sandbox.limits import SCRATCH
+from course.instructor.sandbox.limits import SCRATCH, Limits
 
 libc = ctypes.CDLL(None, use_errno=True)
 
 _NEWNS, _NEWCGROUP, _NEWUTS, _NEWIPC = 0x00020000, 0x02000000, 0x04000000, 0x08000000
 _NEWUSER, _NEWPID, _NEWNET = 0x10000000, 0x20000000, 0x40000000
-_MS_RDONLY, _MS_NOSUID, _MS_NODEV, _MS_REC, _MS_PRIVATE = 1, 2, 4, 16384, 1 << 18
+_MS_RDONLY, _MS_NOSUID, _MS_NODEV, _MS_REMOUNT, _MS_REC, _MS_PRIVATE = 1, 2, 4, 32, 16384, 1 << 18
 _PR_SET_PDEATHSIG, _PR_SET_DUMPABLE, _PR_CAPBSET_DROP, _PR_SET_NO_NEW_PRIVS = 1, 4, 24, 38
 _PR_SET_CHILD_SUBREAPER = 36
 NOBODY = 65534
 
 
-def leave_root():
-    """Become nobody where this is root: the limit on processes does not bind root."""
+def drop_root() -> None:
+    """Become nobody if this process is root, to whom the limit on processes does not apply."""
     if os.geteuid() == 0:
         os.setgroups([])
         os.setresgid(NOBODY, NOBODY, NOBODY)
         os.setresuid(NOBODY, NOBODY, NOBODY)
-        # The change of user hides /proc/self from its own process, which then maps no users.
+        # After a change of user, a process cannot access its own /proc/self to map users.
         libc.prctl(_PR_SET_DUMPABLE, 1, 0, 0, 0)
 
 
-def adopt_orphans():
-    """Become the parent of grandchildren whose parent has ended."""
+def become_subreaper() -> None:
+    """Become the parent of descendants whose parent has ended."""
     libc.prctl(_PR_SET_CHILD_SUBREAPER, 1, 0, 0, 0)
 
 
-def enter_namespaces():
-    """Leave the users, mounts, processes, network, host name and memory segments of the others.
+def enter_namespaces() -> None:
+    """Enter new namespaces: users, mounts, processes, network, IPC, host name and cgroups.
 
     The next fork is the first process of the new process namespace.
     """
@@ -54,37 +53,36 @@ def enter_namespaces():
     Path("/proc/self/gid_map").write_text(f"{group} {group} 1")
 
 
-def mount_own(limits):
-    """Mount an own scratch, /tmp, /dev/shm, /dev/pts and an empty /proc, and go to the scratch."""
+def mount_private_filesystems(limits: Limits) -> None:
+    """Mount a private scratch, /tmp, /dev/shm, /dev/pts and /proc, and change to the scratch."""
     _mount(None, "/", None, _MS_REC | _MS_PRIVATE)
-    for place in (SCRATCH, "/tmp", "/dev/shm"):
-        _tmpfs(place, f"size={limits.disk_mb}m,nr_inodes=20000,mode=700")
-    _tmpfs("/dev/pts", "size=4k,mode=500", _MS_RDONLY)
-    # Instead of a mount of its own processes, which a partly masked /proc does not allow: files
+    for folder in (SCRATCH, "/tmp", "/dev/shm"):
+        _mount_tmpfs(folder, f"size={limits.disk_mb}m,nr_inodes=20000,mode=700")
+    _mount_tmpfs("/dev/pts", "size=4k,mode=500", _MS_RDONLY)
+    # A partly masked /proc does not allow a mount of the kernel's own processes. Instead: the files
     # that libraries read at run time. No process has an entry, not even this one.
-    facts = {name: Path("/proc", name).read_bytes() for name in ("cpuinfo", "meminfo", "stat")}
-    # TensorFlow's first operation ends the process where it finds no table of mounts.
-    facts |= {"mounts": b"", "self/cmdline": b"python\0", "self/cpuset": b"/\n"}
-    _tmpfs("/proc", "size=1m,mode=755")
-    for name, content in facts.items():
+    files = {name: Path("/proc", name).read_bytes() for name in ("cpuinfo", "meminfo", "stat")}
+    # Without a table of mounts, TensorFlow's first operation ends the process.
+    files |= {"mounts": b"", "self/cmdline": b"python\0", "self/cpuset": b"/\n"}
+    _mount_tmpfs("/proc", "size=1m,mode=755")
+    for name, content in files.items():
         Path("/proc", name).parent.mkdir(exist_ok=True)
         Path("/proc", name).write_bytes(content)
     Path("/proc/self/exe").symlink_to(sys.executable)
-    _tmpfs_read_only("/proc")
+    _mount_tmpfs("/proc", None, _MS_RDONLY | _MS_REMOUNT)
     socket.sethostname("kernel")
     os.chdir(SCRATCH)
 
 
-def limit(limits, of_user=True):
+def set_limits(limits: Limits, limit_processes: bool = True) -> None:
     """Set the limits that the system enforces on each process.
 
-    Without a user namespace, the limit on processes would count all that this user runs: leave it
-    out then, with `of_user=False`.
+    Without a user namespace, the limit on processes would count all processes of this user.
     """
     mapped = int(Path("/proc/self/statm").read_text().split()[0]) * resource.getpagesize()
     for kind, value in {
         resource.RLIMIT_AS: mapped + limits.memory_mb * 2**20,
-        **({resource.RLIMIT_NPROC: limits.processes} if of_user else {}),
+        **({resource.RLIMIT_NPROC: limits.processes} if limit_processes else {}),
         resource.RLIMIT_FSIZE: limits.disk_mb * 2**20,
         resource.RLIMIT_NOFILE: 256,
         resource.RLIMIT_CORE: 0,
@@ -93,37 +91,34 @@ def limit(limits, of_user=True):
         resource.setrlimit(kind, (value, value))
 
 
-def end_with_parent():
-    """Be killed when the parent ends."""
+def die_with_parent() -> None:
+    """Have this process killed when its parent ends."""
     _check(libc.prctl(_PR_SET_PDEATHSIG, 9, 0, 0, 0), "prctl")
 
 
-def drop_rights():
-    """Give up every capability, now and for every program started from here, and filter calls."""
+def drop_privileges() -> None:
+    """Drop all capabilities, for this process and any program it executes; filter system calls."""
+    from course.instructor.sandbox import seccomp  # needs libseccomp, which only isolation needs
+
     for capability in range(64):
-        libc.prctl(_PR_CAPBSET_DROP, capability, 0, 0, 0)  # fails past the last one there is
+        libc.prctl(_PR_CAPBSET_DROP, capability, 0, 0, 0)  # fails beyond the last capability
     header = (ctypes.c_uint32 * 2)(0x20080522, 0)  # version 3, this process
-    nothing = (ctypes.c_uint32 * 6)()
-    _check(libc.capset(header, nothing), "capset")
+    no_capabilities = (ctypes.c_uint32 * 6)()
+    _check(libc.capset(header, no_capabilities), "capset")
     _check(libc.prctl(_PR_SET_NO_NEW_PRIVS, 1, 0, 0, 0), "prctl")
-    seccomp.forbid(libc)
+    seccomp.install_filter()
 
 
-def _tmpfs(place, options, flags=0):
-    _mount("tmpfs", place, options, _MS_NOSUID | _MS_NODEV | flags)
+def _mount_tmpfs(folder: str, options: str | None, flags: int = 0) -> None:
+    _mount("tmpfs", folder, options, _MS_NOSUID | _MS_NODEV | flags)
 
 
-def _tmpfs_read_only(place):
-    remount = 32
-    _mount("tmpfs", place, None, _MS_NOSUID | _MS_NODEV | _MS_RDONLY | remount)
+def _mount(kind: str | None, folder: str, options: str | None, flags: int) -> None:
+    encoded = [None if text is None else text.encode() for text in (kind, folder, kind, options)]
+    _check(libc.mount(encoded[0], encoded[1], encoded[2], flags, encoded[3]), f"mount {folder}")
 
 
-def _mount(kind, place, options, flags):
-    encoded = [None if text is None else text.encode() for text in (kind, place, kind, options)]
-    _check(libc.mount(encoded[0], encoded[1], encoded[2], flags, encoded[3]), f"mount {place}")
-
-
-def _check(result, what):
+def _check(result: int, call: str) -> None:
     if result:
         number = ctypes.get_errno()
-        raise OSError(number, f"{what}: {os.strerror(number)}")
+        raise OSError(number, f"{call}: {os.strerror(number)}")

@@ -1,107 +1,127 @@
-"""Jupyter's way to a warm kernel: a provisioner that has the zygote fork it.
+"""Jupyter kernels that a forkserver forks, for the course's own notebooks.
 
-Registered in pyproject.toml as `course-warm`. A kernel specification that names it starts in a
-moment whatever it imports; everything else, papermill and nbclient too, sees an ordinary kernel.
+Registered in pyproject.toml as the provisioner `course-forkserver`. A kernel specification that
+names it starts in a moment, with Keras imported; papermill and nbclient see an ordinary kernel.
 """
 
 import asyncio
 import contextlib
 import os
 import signal
+import socket
 import time
 from pathlib import Path
+from typing import Any
 
+from jupyter_client.connect import KernelConnectionInfo
 from jupyter_client.kernelspec import KernelSpec
 from jupyter_client.manager import AsyncKernelManager
 from jupyter_client.provisioning import LocalProvisioner
 
-from course.instructor.sandbox.forkserver_client import notebook_zygote
+from course.instructor.sandbox import messages
+from course.instructor.sandbox.forkserver_client import notebook_forkserver
+from course.instructor.sandbox.kernel_client import Kernel
+from course.instructor.sandbox.limits import Limits
 
-NAME = "course-warm"
-GONE_SECONDS = 10
+NAME = "course-forkserver"
+END_SECONDS = 10
 
 
-class WarmProvisioner(LocalProvisioner):
-    """A kernel that was forked, in place of a process of its own."""
+class ForkserverProvisioner(LocalProvisioner):
+    """Provides a forked kernel instead of a new process."""
 
-    kernel = None  # course.instructor.sandbox.kernel_client.Kernel
-    ended = None  # in words, once it has ended
+    kernel: Kernel | None = None
+    end_reason: str | None = None
 
     @property
-    def has_process(self):
-        """Whether there is a kernel."""
+    def has_process(self) -> bool:
+        """True if there is a kernel."""
         return self.kernel is not None
 
-    async def launch_kernel(self, cmd, **kwargs):
-        """Have a kernel forked and tell it where to listen.
-
-        Parameters
-        ----------
-        cmd : list of str
-            The command of an ordinary kernel; only its connection file counts.
-        **kwargs
-            `cwd` and `env` as for an ordinary kernel.
-        """
+    async def launch_kernel(self, cmd: list[str], **kwargs: Any) -> KernelConnectionInfo:
+        """Start a kernel with the `cwd` and `env` of an ordinary one; the command is not used."""
         self.cwd = kwargs.get("cwd") or str(Path.cwd())
         environment = kwargs.get("env") or dict(os.environ)
-        zygote = notebook_zygote(environment)
-        module = "course.instructor.sandbox.notebook_kernel"
-        self.kernel = zygote.kernel(module, None, folder=str(self.cwd), environment=environment)
-        answer, _ = self.kernel.hear(seconds=30)
+        self.kernel = notebook_forkserver(environment).start_kernel(
+            __name__, None, folder=str(self.cwd), environment=environment
+        )
+        answer, _ = self.kernel.receive(seconds=30)
         self.pid = self.pgid = answer["process"]
-        self.kernel.tell({"connection_file": self.parent.connection_file})
+        manager: Any = self.parent
+        self.kernel.send({"connection_file": manager.connection_file})
         return self.connection_info
 
-    async def poll(self):
-        """Return None while the kernel lives, else 1."""
-        if self.ended is None and self.kernel and self.kernel.has_ended():
+    async def poll(self) -> int | None:
+        """Return None while the kernel is running, else 1."""
+        if self.end_reason is None and self.kernel and self.kernel.has_ended():
             self._end()
-        return None if self.ended is None else 1
+        return None if self.end_reason is None else 1
 
-    async def wait(self):
-        """Return when the kernel has ended."""
+    async def wait(self) -> int:
+        """Return once the kernel has ended."""
         while await self.poll() is None:
             await asyncio.sleep(0.05)
         self.kernel = None
         return 1
 
-    async def send_signal(self, signum):
-        """Interrupt the kernel, or send its group another signal."""
-        if signum == signal.SIGINT:
+    async def send_signal(self, signum: int) -> None:
+        """Interrupt the kernel, or send its process group another signal."""
+        if signum == signal.SIGINT and self.kernel:
             self.kernel.interrupt()
-        elif self.ended is None:
+        elif self.end_reason is None and self.pgid is not None:
             with contextlib.suppress(ProcessLookupError):
                 os.killpg(self.pgid, signum)
 
-    async def kill(self, restart=False):
-        """End the kernel and everything that it has started, and return when it is gone.
+    async def kill(self, restart: bool = False) -> None:
+        """End the kernel and everything that it has started; return once it has ended.
 
-        Who has its GPU next must not find it occupied.
+        The next user of its GPU must find it free.
         """
         self._end()
-        end = time.monotonic() + GONE_SECONDS
-        while Path(f"/proc/{self.pid}").exists() and time.monotonic() < end:
+        deadline = time.monotonic() + END_SECONDS
+        while Path(f"/proc/{self.pid}").exists() and time.monotonic() < deadline:
             await asyncio.sleep(0.01)
 
-    async def terminate(self, restart=False):
+    async def terminate(self, restart: bool = False) -> None:
         """End the kernel as `kill` does."""
         await self.kill(restart)
 
-    def _end(self):
-        if self.ended is None:
+    def _end(self) -> None:
+        if self.end_reason is None and self.kernel:
             self.kernel.close()
-            self.ended = self.kernel.gone
+            self.end_reason = self.kernel.end_reason
 
 
-class WarmKernelManager(AsyncKernelManager):
-    """A manager of one warm kernel."""
+class ForkserverKernelManager(AsyncKernelManager):
+    """Manages one forked kernel."""
 
     @property
-    def kernel_spec(self):
-        """A Python kernel by our provisioner; none has to be installed."""
+    def kernel_spec(self) -> KernelSpec:
+        """A Python kernel with this provisioner; nothing has to be installed."""
         return KernelSpec(
             argv=["python", "-m", "ipykernel_launcher", "-f", "{connection_file}"],
-            display_name="Python 3 (warm)",
+            display_name="Python 3 (forked)",
             language="python",
             metadata={"kernel_provisioner": {"provisioner_name": NAME}},
         )
+
+
+def serve(data: socket.socket, limits: Limits | None) -> None:
+    """Be a Jupyter kernel: report the process id, receive the connection file, and run.
+
+    Runs in the forked process.
+    """
+    import random
+
+    import numpy
+    from ipykernel.kernelapp import IPKernelApp
+
+    # All kernels are forked from the same state.
+    random.seed()
+    numpy.random.seed()
+    messages.send(data, {"process": os.getpid()})
+    request, _ = messages.receive(data, 0)
+    IPKernelApp.launch_instance(
+        # No history: its database would be shared with the other kernels.
+        argv=["-f", request["connection_file"], "--HistoryManager.enabled=False"]
+    )

@@ -1,136 +1,130 @@
-"""The caller's side of a kernel: what is asked of it, and how it ends."""
+"""Client for one kernel: requests, interrupts, and the reason why it ended."""
 
 import contextlib
 import select
 import shutil
 import socket
 import time
+from collections.abc import Iterable, Sequence
+from typing import Any
 
 from course.instructor.sandbox import messages
+from course.instructor.sandbox.limits import Limits
 
-GRACE_SECONDS = 2
+GRACE_SECONDS = 2  # for an answer after an interrupt
 
 
-class KernelGone(Exception):
-    """The kernel has ended or had to be ended; its text says why."""
+class KernelEnded(Exception):
+    """The kernel has ended or had to be killed; the message says why."""
 
 
 class Kernel:
-    """A kernel as its caller sees it; made by `host.Zygote.kernel`."""
+    """A kernel as its caller sees it; created by `Forkserver.start_kernel`.
 
-    def __init__(self, sock, leash, limits, folder):
-        self._sock = sock
-        self._leash = leash
+    `messages_socket` leads to the kernel, `control` to its forkserver; `folder` is deleted with it.
+    """
+
+    def __init__(
+        self,
+        messages_socket: socket.socket,
+        control: socket.socket,
+        limits: Limits,
+        folder: str | None,
+    ) -> None:
+        self._socket = messages_socket
+        self._control = control
         self._folder = folder
         self.limits = limits
-        self.gone = None  # why it ended, once it has
+        self.end_reason: str | None = None  # set once it has ended
 
-    def put(self, files):
-        """Lay files into its scratch directory."""
+    def write_files(self, files: Iterable[tuple[str, bytes]]) -> None:
+        """Write files, given as relative path and content, into the kernel's scratch folder."""
         paths, contents = [], []
         for path, content in files:
             paths.append(path)
             contents.append(content)
         if paths:
-            self.ask({"op": "put", "paths": paths}, contents, seconds=30)
+            self.request({"op": "write_files", "paths": paths}, contents, seconds=30)
 
-    def tell(self, header, blocks=(), seconds=60):
-        """Send a message; see `ask`."""
-        if self.gone:
-            raise KernelGone(self.gone)
+    def send(self, header: Any, blocks: Sequence[Any] = (), seconds: float = 60) -> None:
+        """Send a message; raise KernelEnded if the kernel does not read it in time."""
+        if self.end_reason:
+            raise KernelEnded(self.end_reason)
         try:
-            messages.send(self._sock, header, blocks, time.monotonic() + seconds)
-        except messages.WireError as error:
-            raise self._end(self._last_words() or error) from None
+            messages.send(self._socket, header, blocks, time.monotonic() + seconds)
+        except messages.MessageError as error:
+            raise self._end(self._exit_reason() or error) from None
 
-    def hear(self, seconds):
-        """Return the next message, or raise `wire.Silence` or `KernelGone`."""
-        if self.gone:
-            raise KernelGone(self.gone)
+    def receive(self, seconds: float) -> tuple[Any, list[bytearray]]:
+        """Return the next message; raise MessageTimeout or KernelEnded if there is none."""
+        if self.end_reason:
+            raise KernelEnded(self.end_reason)
         try:
             return messages.receive(
-                self._sock, self.limits.message_mb * 2**20, time.monotonic() + seconds
+                self._socket, self.limits.message_mb * 2**20, time.monotonic() + seconds
             )
-        except messages.Silence:
+        except messages.MessageTimeout:
             raise
-        except messages.WireError as error:
-            raise self._end(self._last_words() or error) from None
+        except messages.MessageError as error:
+            raise self._end(self._exit_reason() or error) from None
 
-    def ask(self, header, blocks=(), seconds=60):
-        """Send a message and return the answer.
+    def request(
+        self, header: Any, blocks: Sequence[Any] = (), seconds: float = 60
+    ) -> tuple[dict[str, Any], list[bytearray]]:
+        """Send a message, whose "op" names the operation, and return the answer.
 
-        Parameters
-        ----------
-        header : dict
-            The message; its "op" says what is wanted.
-        blocks : sequence of bytes-like
-            Its raw data.
-        seconds : float
-            How long the answer may take. Then the kernel is interrupted, and ended if it does not
-            answer soon after.
-
-        Returns
-        -------
-        header : dict
-            The answer, with "late": True where it had to be interrupted.
-        blocks : list of bytearray
-            Its raw data.
-
-        Raises
-        ------
-        KernelGone
-            If it has ended, had to be ended, or sends what no honest kernel sends.
+        After `seconds` the kernel is interrupted, and "late" is True in the answer; it is killed if
+        it does not answer soon after. Raises KernelEnded if it has ended, had to be killed, or
+        sends what no correct kernel sends.
         """
-        if self.gone:
-            raise KernelGone(self.gone)
-        self.tell(header, blocks)
+        self.send(header, blocks)
         late = False
         try:
-            answer, data = self.hear(seconds)
-        except messages.Silence:
+            answer, data = self.receive(seconds)
+        except messages.MessageTimeout:
             late = True
             self.interrupt()
             try:
-                answer, data = self.hear(GRACE_SECONDS)
-            except messages.Silence:
+                answer, data = self.receive(GRACE_SECONDS)
+            except messages.MessageTimeout:
                 raise self._end(f"it ran for more than {seconds:g} s and did not stop") from None
         if not isinstance(answer, dict):
-            raise self._end("it sent no message that can be read")
+            raise self._end("it sent a malformed message")
         return answer | {"late": late}, data
 
-    def has_ended(self):
-        """Return whether it has ended by itself; then `gone` says why."""
-        if not self.gone and select.select([self._leash], [], [], 0)[0]:
-            self._end(self._last_words() or "it ended")
-        return bool(self.gone)
+    def has_ended(self) -> bool:
+        """Return True if the kernel has ended; `end_reason` then says why."""
+        if not self.end_reason and select.select([self._control], [], [], 0)[0]:
+            self._end(self._exit_reason() or "it ended")
+        return bool(self.end_reason)
 
-    def interrupt(self):
-        """Interrupt what it runs, as the stop button of a notebook does."""
+    def interrupt(self) -> None:
+        """Interrupt the running code, like the stop button of a notebook."""
         with contextlib.suppress(OSError):
-            self._leash.send(b"i")
+            self._control.send(b"i")
 
-    def close(self):
-        """End it and everything that it has started."""
-        if not self.gone:
+    def close(self) -> None:
+        """Kill the kernel and everything that it has started."""
+        if not self.end_reason:
             self._end("it was closed")
 
-    def _last_words(self):
-        """Return what the zygote says of the end of the process, or None."""
-        self._leash.settimeout(1)
+    def _exit_reason(self) -> str | None:
+        """Return the forkserver's report on the end of the process, or None."""
+        self._control.settimeout(1)
         try:
-            return self._leash.recv(1000).decode(errors="replace")
+            return self._control.recv(1000).decode(errors="replace")
         except OSError:
             return None
 
-    def _end(self, reason):
-        self.gone = str(reason)
+    def _end(self, reason: object) -> KernelEnded:
+        self.end_reason = str(reason)
         if self._folder:
             with contextlib.suppress(OSError):
-                # Until the zygote has ended it, it may still write there.
-                self._leash.shutdown(socket.SHUT_WR)
-                self._last_words()
-        for sock in (self._sock, self._leash):
+                # Until the forkserver has killed the kernel, it may still write into the folder.
+                self._control.shutdown(socket.SHUT_WR)
+                self._exit_reason()
+        for sock in (self._socket, self._control):
             sock.close()
         if self._folder:
             shutil.rmtree(self._folder, ignore_errors=True)
-        return KernelGone(self.gone)
+        return KernelEnded(self.end_reason)

@@ -1,44 +1,20 @@
-"""What one kernel may use."""
+"""Resource limits of a kernel."""
 
-from dataclasses import asdict, dataclass
+from dataclasses import dataclass
 
-# An empty directory of the sandbox; each kernel mounts its own over it.
-SCRATCH = "/scratch"
+SCRATCH = "/scratch"  # an empty folder of the sandbox; each kernel mounts its own over it
+PRELOADED_MB = 600  # memory that the imports of a forkserver use
 
 
 @dataclass(frozen=True)
 class Limits:
-    """Limits of a submission, per kernel.
+    """Limits of one kernel; the only place where their defaults are set."""
 
-    Attributes
-    ----------
-    cell_seconds : float
-        Wall time of a cell.
-    call_seconds : float
-        Wall time of one call of a student's function by a test.
-    notebook_seconds : float
-        Wall time of a whole notebook.
-    memory_mb : int
-        Memory beyond that of the imports, of all processes of a kernel together.
-    processes : int
-        Processes and threads; a quarter of them may be processes.
-    disk_mb : int
-        Files in the scratch directory; as much again in /tmp and in /dev/shm.
-    output_kb : int
-        Text that a cell may print; more is dropped.
-    message_mb : int
-        What may cross from one kernel to the other at once.
-    """
-
-    cell_seconds: float = 60
-    call_seconds: float = 20
-    notebook_seconds: float = 300
-    memory_mb: int = 4096
-    processes: int = 128
-    disk_mb: int = 256
-    output_kb: int = 256
-    message_mb: int = 256
-
-    def as_dict(self):
-        """Return the limits as a JSON object."""
-        return asdict(self)
+    cell_seconds: float = 60  # wall time of one cell
+    call_seconds: float = 20  # wall time of one call of a student's function by a test
+    notebook_seconds: float = 300  # wall time of the whole notebook
+    memory_mb: int = 4096  # of all processes of a kernel, beyond what the imports use
+    processes: int = 128  # processes and threads; at most a quarter of them processes
+    disk_mb: int = 256  # in the scratch folder, and as much again in /tmp and in /dev/shm
+    output_kb: int = 256  # text that one cell may print; the rest is dropped
+    message_mb: int = 256  # size of one message between kernels

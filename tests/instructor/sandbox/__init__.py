@@ -4,7 +4,7 @@ import contextlib
 import time
 from pathlib import Path
 
-from course.instructor.grading.serialize import Unpacker
+from course.instructor.grading.serialize import Deserializer
 from course.instructor.sandbox.limits import Limits
 
 LIMITS = {
@@ -21,9 +21,9 @@ STUDENT, GRADER = (
 
 
 @contextlib.contextmanager
-def kernel_of(zygote, files=(), module=STUDENT, **limits):
-    """Open a kernel with small limits and close it at the end."""
-    kernel = zygote.kernel(module, Limits(**LIMITS | limits), files)
+def open_kernel(forkserver, files=(), module=STUDENT, **limits):
+    """Start a kernel with small limits and close it at the end."""
+    kernel = forkserver.start_kernel(module, Limits(**LIMITS | limits), files)
     try:
         yield kernel
     finally:
@@ -31,21 +31,21 @@ def kernel_of(zygote, files=(), module=STUDENT, **limits):
 
 
 def run(kernel, source, seconds=30):
-    """Run a cell and return what came of it."""
-    header, _ = kernel.ask({"op": "run", "name": "cell", "source": source}, (), seconds)
+    """Run a cell and return the answer's header."""
+    header, _ = kernel.request({"op": "run", "name": "cell", "source": source}, (), seconds)
     return header
 
 
 def result_of(kernel, source, seconds=30):
-    """Run a cell that must not fail and return what it has bound to `result`."""
+    """Run a cell that must not fail and return the value that it assigns to `result`."""
     outcome = run(kernel, source, seconds)
     assert outcome["error"] is None, outcome["error"]
-    header, blocks = kernel.ask({"op": "fetch", "names": ["result"]})
-    return Unpacker(blocks).unpack(header["values"]["result"])
+    header, blocks = kernel.request({"op": "fetch", "names": ["result"]})
+    return Deserializer(blocks).deserialize(header["values"]["result"])
 
 
 def descendants(process):
-    """Return the numbers of all processes that descend from one."""
+    """Return the process ids of all descendants of a process."""
     found = [process]
     for each in found:
         for children in Path(f"/proc/{each}/task").glob("*/children"):
@@ -54,8 +54,8 @@ def descendants(process):
     return set(found[1:])
 
 
-def living(processes):
-    """Return those of the processes that have not ended."""
+def running(processes):
+    """Return the processes that have not ended."""
     found = set()
     for each in processes:
         with contextlib.suppress(OSError):
@@ -64,10 +64,10 @@ def living(processes):
     return found
 
 
-def until(holds, seconds=5):
-    """Wait until something holds and return whether it does in time."""
+def wait_until(condition, seconds=5):
+    """Wait until a condition holds and return True if it does in time."""
     end = time.monotonic() + seconds
-    while not holds():
+    while not condition():
         if time.monotonic() > end:
             return False
         time.sleep(0.02)

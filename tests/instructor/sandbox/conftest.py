@@ -1,34 +1,34 @@
-"""The zygote of the tests: one for all of them, since it takes seconds to start."""
+"""The forkserver of the tests: one for all of them, because it takes seconds to start."""
 
 import pytest
 
 from course.instructor.sandbox import bubblewrap
-from course.instructor.sandbox.forkserver_client import Zygote, shared_zygote
-from tests.instructor.sandbox import kernel_of
+from course.instructor.sandbox.forkserver_client import Forkserver, shared_forkserver
+from tests.instructor.sandbox import open_kernel
 
 SECRET = "COURSE_TEST_SECRET"
 
 
 @pytest.fixture(scope="session")
-def zygote():
-    if problem := bubblewrap.problem():
+def forkserver():
+    if problem := bubblewrap.isolation_problem():
         pytest.skip(problem)
     with pytest.MonkeyPatch.context() as patch:
         patch.setenv(SECRET, "hunter2")
-        zygote = shared_zygote()
-        zygote.wait_until_ready()
-    return zygote
+        forkserver = shared_forkserver()
+        forkserver.wait_until_ready()
+    return forkserver
 
 
 @pytest.fixture
-def kernel(zygote):
-    with kernel_of(zygote) as kernel:
+def kernel(forkserver):
+    with open_kernel(forkserver) as kernel:
         yield kernel
 
 
 @pytest.fixture(scope="module")
-def open_zygote():
-    """Return one without a sandbox."""
-    with Zygote(isolated=False) as zygote:
-        zygote.wait_until_ready()
-        yield zygote
+def unisolated_forkserver():
+    """Return a forkserver whose kernels run without a sandbox."""
+    with Forkserver(isolated=False) as forkserver:
+        forkserver.wait_until_ready()
+        yield forkserver

@@ -1,15 +1,15 @@
-"""Running cells: what they leave, what they print, how they fail, how they are stopped."""
+"""Running cells: their values, their output, their errors and their interruption."""
 
 import time
 
 import pytest
 
 from course.instructor.sandbox import execute
-from course.instructor.sandbox.kernel_client import KernelGone
-from tests.instructor.sandbox import GRADER, kernel_of, result_of, run
+from course.instructor.sandbox.kernel_client import KernelEnded
+from tests.instructor.sandbox import GRADER, open_kernel, result_of, run
 
 
-def test_what_a_cell_binds_stays_for_the_next(kernel):
+def test_names_that_a_cell_assigns_exist_in_the_next(kernel):
     assert run(kernel, "numbers = [1, 2]") == {"error": None, "value": None, "late": False}
     assert result_of(kernel, "result = sum(numbers)") == 3
 
@@ -28,55 +28,58 @@ def test_what_a_cell_binds_stays_for_the_next(kernel):
         ("10**400", "nan"),
     ],
 )
-def test_the_value_of_the_last_line_is_a_number_or_counts_as_none(kernel, last_line, value):
+def test_the_value_of_the_last_line_is_a_number_nan_or_none(kernel, last_line, value):
     assert run(kernel, last_line)["value"] == value
 
 
 def test_an_error_is_data(kernel):
     error = run(kernel, "x = 1\n\nx / 0")["error"]
     assert error == {
-        "class": "ZeroDivisionError",
+        "class_name": "ZeroDivisionError",
         "message": "division by zero",
         "parts": None,
-        "line": 3,
         "lines": [3],
         "in_cell": True,
-        "text": "x / 0",
+        "source_line": "x / 0",
         "from_student": False,
     }
 
 
-def test_the_line_is_the_cells_own_where_the_error_is_raised_deeper(kernel):
+def test_the_line_is_the_cells_own_if_the_error_is_raised_deeper(kernel):
     error = run(kernel, "import json\n\njson.loads('{')")["error"]
-    assert (error["class"], error["line"]) == ("json.decoder.JSONDecodeError", 3)
+    assert (error["class_name"], error["lines"][-1]) == ("json.decoder.JSONDecodeError", 3)
 
 
 def test_a_syntax_error_is_data_too(kernel):
     error = run(kernel, "x = 1\nif x\n    pass")["error"]
-    assert (error["class"], error["line"], error["text"]) == ("SyntaxError", 2, "if x")
+    assert (error["class_name"], error["lines"], error["source_line"]) == (
+        "SyntaxError",
+        [2],
+        "if x",
+    )
 
 
-def test_a_check_is_known_by_its_name(kernel):
+def test_a_failed_check_is_identified_by_its_class(kernel):
     source = "from course import checks\nchecks.equal('x', 1, 2, 'Count again.')"
     error = run(kernel, source)["error"]
-    assert error["class"] == "CheckFailed"
+    assert error["class_name"] == "CheckFailed"
     assert error["message"] == "x: got 1, expected 2. Count again."
     parts = {"subject": "x", "got": "got 1", "expected": "expected 2", "hint": "Count again."}
     assert error["parts"] == parts
 
 
 @pytest.mark.parametrize("leave", ["raise SystemExit(3)", "raise KeyboardInterrupt", "exit()"])
-def test_leaving_does_not_end_the_kernel(kernel, leave):
+def test_an_exit_does_not_end_the_kernel(kernel, leave):
     run(kernel, leave)
     assert result_of(kernel, "result = 1") == 1
 
 
-def test_an_error_whose_class_fails_at_telling_is_data(kernel):
+def test_an_error_without_a_readable_message_is_data(kernel):
     source = "class E(Exception):\n    def __str__(self):\n        1 / 0\nraise E"
     assert run(kernel, source)["error"]["message"] == ""
 
 
-def test_a_message_is_cut_and_plain(kernel):
+def test_a_message_is_truncated_and_free_of_control_characters(kernel):
     source = "raise ValueError('\\x1b[31mred\\x1b]0;title\\x07 \\ud800\\u202e' + 'x' * 10_000)"
     message = run(kernel, source)["error"]["message"]
     assert message.startswith("red �xxx")
@@ -89,33 +92,33 @@ def test_magics_and_shell_commands_run(kernel):
     assert result_of(kernel, source) == ["fine"]
 
 
-def test_printed_text_is_kept_up_to_a_limit():
-    printed = execute.Printed(10)
+def test_output_is_stored_up_to_a_limit():
+    buffer = execute.OutputBuffer(10)
     for text in ("\x1b[1m12345", *"1234"):
-        printed.write(text)
-    assert printed.text() == "123451\n... (more was printed than is kept)\n"
+        buffer.write(text)
+    assert buffer.text() == "123451\n... (output is longer than the limit)\n"
 
 
-def test_a_flood_of_text_is_cut(zygote):
-    with kernel_of(zygote, module=GRADER) as kernel:
+def test_a_flood_of_text_is_truncated(forkserver):
+    with open_kernel(forkserver, module=GRADER) as kernel:
         for source in ("for _ in range(10**6): print('x' * 100)", "!yes | head -c 100000000"):
-            kernel.tell({"op": "run", "name": "cell", "source": source})
-            done, _ = kernel.hear(30)
+            kernel.send({"op": "run", "name": "cell", "source": source})
+            done, _ = kernel.receive(30)
             assert done["op"] == "done" and done["error"] is None
             assert len(done["printed"]) < 5000
 
 
-def test_an_endless_loop_is_interrupted_and_the_kernel_lives(kernel):
+def test_an_endless_loop_is_interrupted_and_the_kernel_keeps_running(kernel):
     outcome = run(kernel, "x = 5\nwhile True:\n    pass", seconds=0.3)
     assert outcome["late"]
-    assert outcome["error"]["class"] == "KeyboardInterrupt"
+    assert outcome["error"]["class_name"] == "KeyboardInterrupt"
     assert result_of(kernel, "result = x") == 5
 
 
-def test_an_interrupt_that_comes_too_late_does_nothing(kernel):
+def test_an_interrupt_after_the_cell_does_nothing(kernel):
     run(kernel, "x = 1")
     kernel.interrupt()
-    time.sleep(0.5)  # the zygote passes it on
+    time.sleep(0.5)  # until the forkserver has passed it on
     assert result_of(kernel, "result = x") == 1
 
 
@@ -127,34 +130,34 @@ def test_an_interrupt_that_comes_too_late_does_nothing(kernel):
         "import signal, time\nsignal.signal(2, signal.SIG_IGN)\ntime.sleep(100)",
     ],
 )
-def test_what_does_not_stop_ends_the_kernel_with_a_sentence(kernel, source):
+def test_code_that_does_not_stop_ends_the_kernel_with_a_reason(kernel, source):
     run(kernel, "1")
-    with pytest.raises(KernelGone, match=r"ran for more than 0\.9 s and did not stop"):
+    with pytest.raises(KernelEnded, match=r"ran for more than 0\.9 s and did not stop"):
         run(kernel, source, seconds=0.9)
-    with pytest.raises(KernelGone, match="did not stop"):
+    with pytest.raises(KernelEnded, match="did not stop"):
         run(kernel, "1")
 
 
-def test_kernels_draw_different_random_numbers(zygote):
+def test_kernels_draw_different_random_numbers(forkserver):
     source = (
         "import random, numpy as np, keras\n"
         "result = random.random(), float(np.random.rand()), float(keras.random.uniform(()))"
     )
-    with kernel_of(zygote) as one, kernel_of(zygote) as other:
+    with open_kernel(forkserver) as one, open_kernel(forkserver) as other:
         for a, b in zip(result_of(one, source), result_of(other, source), strict=True):
             assert a != b
 
 
-def test_files_lie_where_cells_run(zygote):
+def test_files_are_in_the_working_directory_of_the_cells(forkserver):
     files = [("data/table.csv", b"1,2"), ("helper.py", b"answer = 42")]
-    with kernel_of(zygote, files) as kernel:
+    with open_kernel(forkserver, files) as kernel:
         source = "import helper\nresult = open('data/table.csv').read(), helper.answer"
         assert result_of(kernel, source) == ("1,2", 42)
 
 
-def test_files_that_do_not_fit_are_left_out(zygote):
+def test_files_that_do_not_fit_are_skipped(forkserver):
     files = [("big", bytes(2**24)), ("also-big", bytes(2**24)), ("a" * 300, b""), ("small", b"1")]
     for module in (None, GRADER):
-        more = {"module": module} if module else {}
-        with kernel_of(zygote, files, **more) as kernel:
-            assert kernel.gone is None
+        options = {"module": module} if module else {}
+        with open_kernel(forkserver, files, **options) as kernel:
+            assert kernel.end_reason is None

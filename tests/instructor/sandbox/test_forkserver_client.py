@@ -1,4 +1,4 @@
-"""The caller's side: its own end, an idle zygote, kernels without a sandbox, files to hand in."""
+"""The caller of a forkserver: its end, an idle forkserver, unisolated kernels, submitted files."""
 
 import contextlib
 import os
@@ -13,17 +13,25 @@ import pytest
 from course.errors import CourseError
 from course.files import files_below
 from course.instructor.sandbox import bubblewrap, forkserver_client
-from course.instructor.sandbox.forkserver_client import Zygote
-from course.instructor.sandbox.kernel_client import KernelGone
+from course.instructor.sandbox.forkserver_client import Forkserver
+from course.instructor.sandbox.kernel_client import KernelEnded
 from course.instructor.sandbox.limits import Limits
-from tests.instructor.sandbox import STUDENT, descendants, kernel_of, living, result_of, run, until
+from tests.instructor.sandbox import (
+    STUDENT,
+    descendants,
+    open_kernel,
+    result_of,
+    run,
+    running,
+    wait_until,
+)
 from tests.submissions import ROOT
 
 CALLER = """
 import sys, time
-from course.instructor.sandbox.forkserver_client import Zygote
+from course.instructor.sandbox.forkserver_client import Forkserver
 from course.instructor.sandbox.limits import Limits
-zygote = Zygote(isolated=sys.argv[1] == "isolated")
+forkserver = Forkserver(isolated=sys.argv[1] == "isolated")
 source = '''
 import os, signal, subprocess
 signal.signal(signal.SIGINT, signal.SIG_IGN)
@@ -34,9 +42,10 @@ if os.fork() == 0:
 os.fork()
 while True: pass
 '''
-kernels = [zygote.kernel("course.instructor.grading.student_worker", Limits()) for _ in range(2)]
+module = "course.instructor.grading.student_worker"
+kernels = [forkserver.start_kernel(module, Limits()) for _ in range(2)]
 for kernel in kernels:
-    kernel.tell({"op": "run", "name": "cell", "source": source})
+    kernel.send({"op": "run", "name": "cell", "source": source})
 print("running", flush=True)
 time.sleep(1000)
 """
@@ -45,7 +54,7 @@ time.sleep(1000)
 @pytest.mark.slow
 @pytest.mark.parametrize("mode", ["isolated", "open"])
 def test_a_killed_caller_leaves_no_process(mode):
-    if mode == "isolated" and (problem := bubblewrap.problem()):
+    if mode == "isolated" and (problem := bubblewrap.isolation_problem()):
         pytest.skip(problem)
     caller = subprocess.Popen(
         [sys.executable, "-c", CALLER, mode],
@@ -55,18 +64,18 @@ def test_a_killed_caller_leaves_no_process(mode):
     )
     try:
         assert caller.stdout.readline() == b"running\n"
-        assert until(lambda: len(descendants(caller.pid)) >= 8, seconds=10)
+        assert wait_until(lambda: len(descendants(caller.pid)) >= 8, seconds=10)
         started = descendants(caller.pid)
     finally:
         caller.send_signal(signal.SIGKILL)
         caller.wait()
         caller.stdout.close()
-    assert until(lambda: not living(started))
+    assert wait_until(lambda: not running(started))
 
 
-def test_kernels_run_without_a_sandbox(open_zygote):
+def test_kernels_run_without_a_sandbox(unisolated_forkserver):
     files = [("folder/table.csv", b"1")]
-    with kernel_of(open_zygote, files) as kernel:
+    with open_kernel(unisolated_forkserver, files) as kernel:
         source = "import os\nresult = os.getcwd(), open('folder/table.csv').read(), os.getpid()"
         folder, table, process = result_of(kernel, source)
         assert table == "1"
@@ -76,30 +85,30 @@ def test_kernels_run_without_a_sandbox(open_zygote):
     assert not Path(folder).exists()
 
 
-def test_limits_hold_without_a_sandbox(open_zygote):
-    with kernel_of(open_zygote) as kernel:
-        assert run(kernel, "x = bytearray(3 * 2**30)")["error"]["class"] == "MemoryError"
+def test_limits_hold_without_a_sandbox(unisolated_forkserver):
+    with open_kernel(unisolated_forkserver) as kernel:
+        assert run(kernel, "x = bytearray(3 * 2**30)")["error"]["class_name"] == "MemoryError"
         assert run(kernel, "while True: pass", seconds=0.3)["late"]
-        with pytest.raises(KernelGone, match="did not stop"):
+        with pytest.raises(KernelEnded, match="did not stop"):
             run(kernel, "sum(range(10**13))", seconds=0.3)
     for source, cause in [("import os\nos._exit(3)", "exit code 3"),
                           ("import os\nos.kill(os.getpid(), 9)", "SIGKILL"),
                           ("import os\nos.kill(os.getpid(), 40)", "signal 40")]:  # fmt: skip
-        with kernel_of(open_zygote) as kernel, pytest.raises(KernelGone, match=cause):
+        with open_kernel(unisolated_forkserver) as kernel, pytest.raises(KernelEnded, match=cause):
             run(kernel, source)
-    with kernel_of(open_zygote) as kernel:
+    with open_kernel(unisolated_forkserver) as kernel:
         assert result_of(kernel, "result = 1") == 1
 
 
-def test_background_processes_end_without_a_sandbox(open_zygote):
-    before = descendants(open_zygote._process.pid)
-    with kernel_of(open_zygote) as kernel:
+def test_background_processes_end_without_a_sandbox(unisolated_forkserver):
+    before = descendants(unisolated_forkserver._process.pid)
+    with open_kernel(unisolated_forkserver) as kernel:
         source = """
 import os, subprocess, sys
 folder = os.getcwd()
 subprocess.Popen(["sleep", "1000"])
 subprocess.Popen(["sleep", "1000"], start_new_session=True)
-if os.fork() == 0:  # a daemon: its parent is gone, and it writes on
+if os.fork() == 0:  # a daemon: its parent has ended, and it keeps writing
     os.setsid()
     if os.fork():
         os._exit(0)
@@ -109,53 +118,73 @@ if os.fork() == 0:  # a daemon: its parent is gone, and it writes on
 result = folder
 """
         folder = result_of(kernel, source)
-        # The daemon writes once it is one; the process between stays a zombie of the kernel.
-        assert until(Path(folder, "again").exists)
-        assert until(lambda: len(living(descendants(open_zygote._process.pid) - before)) == 4)
-        during = descendants(open_zygote._process.pid) - before
-    assert not living(during)
-    assert until(lambda: not descendants(open_zygote._process.pid) & during)
+        # The daemon writes only once it is one; the intermediate process remains a zombie.
+        assert wait_until(Path(folder, "again").exists)
+        assert wait_until(
+            lambda: len(running(descendants(unisolated_forkserver._process.pid) - before)) == 4
+        )
+        during = descendants(unisolated_forkserver._process.pid) - before
+    assert not running(during)
+    assert wait_until(lambda: not descendants(unisolated_forkserver._process.pid) & during)
     assert not Path(folder).exists()
 
 
 @pytest.mark.slow
-def test_an_idle_zygote_ends_by_itself():
-    with Zygote(isolated=False, idle_seconds=0.5) as zygote:
-        zygote.wait_until_ready()
-        with kernel_of(zygote) as kernel:
+def test_an_idle_forkserver_ends_by_itself():
+    with Forkserver(isolated=False, idle_seconds=0.5) as forkserver:
+        forkserver.wait_until_ready()
+        with open_kernel(forkserver) as kernel:
             time.sleep(1)
             assert result_of(kernel, "result = 1") == 1
-        assert until(lambda: not zygote.alive, seconds=10)
-        with pytest.raises(KernelGone, match="has ended"):
-            zygote.kernel(STUDENT, Limits())
+        assert wait_until(lambda: not forkserver.alive, seconds=10)
+        with pytest.raises(KernelEnded, match="has ended"):
+            forkserver.start_kernel(STUDENT, Limits())
 
 
-def test_a_zygote_that_cannot_start_says_why(monkeypatch):
+@pytest.mark.parametrize("length", [100_000, 1_000_000])
+def test_an_environment_larger_than_a_packet_reaches_the_kernel(unisolated_forkserver, length):
+    environment = {"LARGE": "x" * length}
+    kernel = unisolated_forkserver.start_kernel(STUDENT, Limits(), environment=environment)
+    with contextlib.closing(kernel):
+        assert result_of(kernel, "import os\nresult = len(os.environ['LARGE'])") == length
+
+
+def test_a_kernel_that_is_closed_at_once_does_not_harm_the_next(unisolated_forkserver):
+    for _ in range(3):
+        unisolated_forkserver.start_kernel(STUDENT, Limits()).close()
+    with open_kernel(unisolated_forkserver) as kernel:
+        assert result_of(kernel, "result = 1") == 1
+
+
+def test_a_forkserver_that_cannot_start_reports_why(monkeypatch):
     monkeypatch.setattr(sys, "executable", "/bin/false")
-    with Zygote(isolated=False) as zygote, pytest.raises(CourseError, match="course doctor"):
-        zygote.wait_until_ready()
+    with (
+        Forkserver(isolated=False) as forkserver,
+        pytest.raises(CourseError, match="course doctor"),
+    ):
+        forkserver.wait_until_ready()
 
 
 def test_a_machine_that_cannot_isolate_is_refused(monkeypatch):
     monkeypatch.setattr(bubblewrap, "problem", lambda: "bubblewrap is missing")
     with pytest.raises(CourseError, match="bubblewrap is missing; or grade with --no-isolation"):
-        Zygote()
+        Forkserver()
 
 
-def test_no_descriptor_is_left_behind(zygote):
+def test_no_descriptor_is_left_behind(forkserver):
     def count():
         return len(list(Path("/proc/self/fd").iterdir()))
 
-    with kernel_of(zygote):
+    with open_kernel(forkserver):
         pass
     before = count()
     for source in ("1", "import os\nos._exit(1)"):
-        with kernel_of(zygote) as kernel, contextlib.suppress(KernelGone):
+        with open_kernel(forkserver) as kernel, contextlib.suppress(KernelEnded):
             run(kernel, source)
     assert count() == before
 
 
-def test_only_plain_files_are_handed_in(tmp_path):
+def test_only_regular_files_are_found(tmp_path):
     outside = tmp_path / "outside"
     outside.mkdir()
     (outside / "secret").write_text("secret")
@@ -172,13 +201,13 @@ def test_only_plain_files_are_handed_in(tmp_path):
     ]
 
 
-def test_what_is_handed_in_is_limited(tmp_path):
+def test_the_total_size_of_files_is_limited(tmp_path):
     for name in "abc":
         (tmp_path / name).write_bytes(bytes(10))
     assert [path for path, _ in files_below(tmp_path, max_bytes=25)] == ["a", "b"]
 
 
-def test_a_file_that_is_too_large_is_named_and_hides_no_other(tmp_path):
+def test_a_file_that_is_too_large_is_reported_and_hides_no_other(tmp_path):
     (tmp_path / "a").write_bytes(bytes(10))
     with (tmp_path / "b").open("wb") as file:
         file.truncate(10 * 2**30)
@@ -189,5 +218,5 @@ def test_a_file_that_is_too_large_is_named_and_hides_no_other(tmp_path):
     assert too_large == [("b", 10 * 2**30)]
 
 
-def test_the_shared_zygote_is_one_as_long_as_it_lives(zygote):
-    assert forkserver_client.shared_zygote() is zygote
+def test_the_shared_forkserver_is_reused_while_it_is_alive(forkserver):
+    assert forkserver_client.shared_forkserver() is forkserver

@@ -1,15 +1,15 @@
-"""What a kernel cannot reach: the course, the machine, the network, its siblings."""
+"""A kernel cannot reach the course, the machine, the network or other kernels."""
 
 import errno
 import os
-import platform
 from pathlib import Path
 
 import pytest
+from pyseccomp import Arch, resolve_syscall
 
 from course.instructor.sandbox import seccomp
-from course.instructor.sandbox.bubblewrap import KIT
-from tests.instructor.sandbox import kernel_of, result_of, run
+from course.instructor.sandbox.bubblewrap import PACKAGE_ROOT
+from tests.instructor.sandbox import open_kernel, result_of, run
 from tests.instructor.sandbox.conftest import SECRET
 from tests.submissions import ROOT
 
@@ -36,11 +36,11 @@ def descriptors():
     return len(list(Path("/proc/self/fd").iterdir()))
 
 
-def column():
-    return seccomp.ARCHITECTURES[platform.machine()][0]
+def number_of(name):
+    return resolve_syscall(Arch.NATIVE, name)
 
 
-def test_a_kernel_is_nobody_and_has_no_rights(kernel):
+def test_a_kernel_is_nobody_and_has_no_privileges(kernel):
     source = """
 import ctypes, os
 libc = ctypes.CDLL(None)
@@ -66,13 +66,13 @@ def test_nobody_cannot_become_root_again(kernel):
 
 
 def test_dangerous_system_calls_are_refused(kernel):
-    numbers = {name: numbers[column()] for name, numbers in seccomp.DENIED.items()}
+    numbers = {name: number_of(name) for name in seccomp.DENIED}
     source = CALL + f"result = {{n: call(m, 0, 0, 0, 0, 0) for n, m in {numbers!r}.items()}}"
     assert result_of(kernel, source) == dict.fromkeys(numbers, errno.EPERM)
 
 
 def test_no_namespace_is_entered_by_clone(kernel):
-    clone, clone3 = seccomp.CLONE[column()], seccomp.CLONE3[column()]
+    clone, clone3 = number_of("clone"), number_of("clone3")
     flags = [1 << bit for bit in (17, *range(25, 31))]
     source = CALL + (
         f"result = [call({clone}, flag | 17, 0, 0, 0, 0) for flag in {flags}], call({clone3}, 0, 0)"
@@ -97,7 +97,7 @@ result = sorted(set(result))
     assert result_of(kernel, source) == [1]
 
 
-def test_no_urgent_bytes_on_local_sockets(kernel):
+def test_no_urgent_data_on_unix_sockets(kernel):
     source = (
         TRY
         + """
@@ -115,32 +115,32 @@ result = [
     assert result_of(kernel, source) == ["EPERM"] * 4 + ["done"]
 
 
-def test_the_environment_holds_nothing_of_the_callers(kernel):
+def test_the_environment_contains_nothing_of_the_callers(kernel):
     found = result_of(kernel, "import os\nresult = dict(os.environ)")
     assert SECRET not in found
-    assert found["HOME"] == "/tmp"  # not where a submission's files lie
+    assert found["HOME"] == "/tmp"  # not the folder of the submitted files
     assert "PYTEST_CURRENT_TEST" not in found
     assert "hunter2" not in str(found)
 
 
-def test_nothing_of_the_course_is_to_be_found(kernel):
+def test_no_file_of_the_course_is_visible(kernel):
     source = f"""
 import os
 from pathlib import Path
 places = [{str(ROOT)!r}, {str(ROOT / "source")!r}, {str(ROOT / "tests")!r}, "/home", "/work",
           {str(Path.home() / ".cache")!r}, "/etc/passwd", "/etc/shadow", "/var", "/run", "/sys"]
 result = {{"there": [place for place in places if os.path.exists(place)], "named": []}}
-result["kit"] = sorted(os.listdir({KIT!r}))
+result["packages"] = sorted(os.listdir({PACKAGE_ROOT!r}))
 large = ("/usr", "/opt/environment", sys.base_prefix) if (sys := __import__("sys")) else ()
 for folder, folders, names in os.walk("/"):
     folders[:] = [each for each in folders if not os.path.join(folder, each).startswith(large)]
     result["named"] += [n for n in names if n.endswith((".ipynb", ".db", "_config.py"))]
 """
     found = result_of(kernel, source)
-    assert found == {"there": [], "named": [], "kit": ["course"]}
+    assert found == {"there": [], "named": [], "packages": ["course"]}
 
 
-def test_proc_tells_of_no_process(kernel):
+def test_proc_lists_no_process(kernel):
     source = """
 import os
 result = sorted(n for n in os.listdir("/proc") if n.isdigit()), sorted(os.listdir("/proc/self"))
@@ -149,20 +149,21 @@ result = sorted(n for n in os.listdir("/proc") if n.isdigit()), sorted(os.listdi
 
 
 @pytest.mark.parametrize(
-    "place", ["/", "/usr", "/opt", f"{KIT}/course", "/dev", "/dev/pts", "/proc", "/proc/self"]
+    "place",
+    ["/", "/usr", "/opt", f"{PACKAGE_ROOT}/course", "/dev", "/dev/pts", "/proc", "/proc/self"],
 )
-def test_what_is_not_its_own_is_read_only(kernel, place):
+def test_everything_but_its_own_folders_is_read_only(kernel, place):
     source = TRY + f"result = attempt(open, {place!r} + '/mine', 'w')"
     assert result_of(kernel, source) in ("EROFS", "EACCES")
 
 
-def test_only_harmless_devices_are_there(kernel):
+def test_only_harmless_devices_exist(kernel):
     harmless = {"null", "zero", "full", "random", "urandom", "tty", "pts", "shm", "ptmx", "console"}
     harmless |= {"core", "fd", "stdin", "stdout", "stderr"}
     assert set(result_of(kernel, "import os\nresult = os.listdir('/dev')")) <= harmless
 
 
-def test_no_descriptor_but_its_own_line(kernel):
+def test_its_socket_is_the_only_open_descriptor(kernel):
     source = """
 import os, stat
 result = []
@@ -206,23 +207,23 @@ result = found
 """
 
 
-def test_two_kernels_side_by_side_see_nothing_of_each_other(zygote):
-    with kernel_of(zygote) as one, kernel_of(zygote) as other:
+def test_parallel_kernels_see_nothing_of_each_other(forkserver):
+    with open_kernel(forkserver) as one, open_kernel(forkserver) as other:
         own, child = result_of(one, LEAVE)
         assert own == 1  # of its own process namespace
         assert result_of(other, LOOK) == []
-        # What is not found by another is found by its owner.
+        # The owner does find what the other kernel does not.
         found = result_of(one, LOOK)
         assert {"/tmp/mine", "/dev/shm/mine", "/scratch/mine", "\0course-test", child} <= {*found}
         run(other, "import os\nos.kill(-1, 9)")
         assert result_of(one, "result = child.poll()") is None
 
 
-def test_a_later_kernel_finds_nothing_of_an_earlier_one(zygote):
-    with kernel_of(zygote, [("table.csv", b"1")]) as one:
+def test_a_later_kernel_finds_nothing_of_an_earlier_one(forkserver):
+    with open_kernel(forkserver, [("table.csv", b"1")]) as one:
         result_of(one, LEAVE)
         result_of(one, "import builtins, numpy\nbuiltins.mine = numpy.mine = 1\nresult = 1")
-    with kernel_of(zygote) as other:
+    with open_kernel(forkserver) as other:
         assert result_of(other, LOOK) == []
         source = (
             "import builtins, numpy\nresult = hasattr(builtins, 'mine'), hasattr(numpy, 'mine')"
@@ -230,7 +231,7 @@ def test_a_later_kernel_finds_nothing_of_an_earlier_one(zygote):
         assert result_of(other, source) == (False, False)
 
 
-def test_passed_descriptors_are_dropped(zygote):
+def test_passed_descriptors_are_dropped(forkserver):
     before = descriptors()
     source = """
 import os, socket
@@ -241,7 +242,7 @@ for descriptor in range(3, 256):
     except OSError:
         pass
 """
-    with kernel_of(zygote) as kernel:
+    with open_kernel(forkserver) as kernel:
         inside = descriptors()
         with pytest.raises(Exception, match=r"\w"):
             run(kernel, source, seconds=1)
@@ -250,7 +251,7 @@ for descriptor in range(3, 256):
 
 
 @pytest.mark.parametrize("place", ["/scratch", "/tmp", "/dev/shm"])
-def test_files_have_a_limit_in_all(kernel, place):
+def test_the_total_size_of_files_has_a_limit(kernel, place):
     source = (
         TRY
         + f"""
@@ -269,7 +270,7 @@ result = written, end
     assert end in ("ENOSPC", "done")
 
 
-def test_one_file_has_a_limit_too(kernel):
+def test_the_size_of_one_file_has_a_limit(kernel):
     source = TRY + "file = open('/tmp/x', 'wb')\nresult = attempt(file.truncate, 2**40)"
     assert result_of(kernel, source) == "EFBIG"
 

@@ -1,4 +1,4 @@
-"""Messages, and what comes instead of one."""
+"""Messages between processes, and malformed, late or missing ones."""
 
 import json
 import socket
@@ -31,7 +31,7 @@ def frame(header, *blocks):
 
 
 @pytest.mark.parametrize("header", [{}, {"a": [1, None, True, "é\ud800"]}, [], "text", 5, None])
-def test_a_message_comes_as_it_was_sent(pair, header):
+def test_a_message_arrives_as_it_was_sent(pair, header):
     ours, theirs = pair
     array = np.arange(6, dtype="float32")
     messages.send(theirs, header, [b"", b"abc", array])
@@ -40,7 +40,7 @@ def test_a_message_comes_as_it_was_sent(pair, header):
     assert blocks == [b"", b"abc", array.tobytes()]
 
 
-def test_messages_come_one_by_one_in_order(pair):
+def test_messages_arrive_one_by_one_in_order(pair):
     ours, theirs = pair
     for number in range(10):
         messages.send(theirs, number, [bytes(number)])
@@ -48,7 +48,7 @@ def test_messages_come_one_by_one_in_order(pair):
         assert messages.receive(ours, MB, soon()) == (number, [bytes(number)])
 
 
-def test_a_large_message_comes_while_it_is_being_sent(pair):
+def test_a_large_message_is_received_while_it_is_being_sent(pair):
     ours, theirs = pair
     block = np.random.default_rng(0).bytes(8 * MB)
     sender = threading.Thread(target=messages.send, args=(theirs, {}, [block], soon(20)))
@@ -60,14 +60,14 @@ def test_a_large_message_comes_while_it_is_being_sent(pair):
 @pytest.mark.parametrize(
     "data",
     [
-        b"garbage that is no frame at all",
+        b"garbage that is not a message",
         frame(b"{"),
         frame(b"\xff\xfe"),
         frame(b""),
         frame(b"[" * 100_000 + b"]" * 100_000),
         frame(b"1" * 5000),
         struct.pack("!QQ", 2**63, 0),
-        struct.pack("!QQ", messages.MAX_HEADER + 1, 0),
+        struct.pack("!QQ", messages.MAX_HEADER_BYTES + 1, 0),
         struct.pack("!QQ", 2, 2**63),
         struct.pack("!QQ", 2, messages.MAX_BLOCKS + 1),
         struct.pack("!QQQ", 2, 1, MB + 1),
@@ -75,50 +75,50 @@ def test_a_large_message_comes_while_it_is_being_sent(pair):
         struct.pack("!QQQ", 2, 1, 2**64 - 1),
     ],
 )
-def test_what_is_no_message_or_too_large_is_refused_at_once(pair, data):
+def test_malformed_or_too_large_messages_are_refused_at_once(pair, data):
     ours, theirs = pair
     sender = threading.Thread(target=theirs.sendall, args=(data,))
     sender.start()
     start = time.monotonic()
-    with pytest.raises(messages.WireError) as refused:
+    with pytest.raises(messages.MessageError) as refused:
         messages.receive(ours, MB, soon(10))
-    assert not isinstance(refused.value, messages.Silence)
+    assert not isinstance(refused.value, messages.MessageTimeout)
     assert time.monotonic() - start < 1
     sender.join()
 
 
-def test_a_header_of_too_many_things_is_not_parsed(pair):
+def test_a_header_with_too_many_elements_is_not_parsed(pair):
     ours, theirs = pair
-    header = b"[" + b"{}," * messages.MAX_PARTS + b"{}]"
+    header = b"[" + b"{}," * messages.MAX_ELEMENTS + b"{}]"
     sender = threading.Thread(target=theirs.sendall, args=(frame(header),))
     sender.start()
     start = time.monotonic()
-    with pytest.raises(messages.WireError, match="too many things"):
+    with pytest.raises(messages.MessageError, match="too many elements"):
         messages.receive(ours, MB, soon(10))
     assert time.monotonic() - start < 3
     sender.join()
 
 
-def test_half_a_message_is_waited_for_until_the_deadline(pair):
+def test_the_rest_of_a_message_is_awaited_until_the_deadline(pair):
     ours, theirs = pair
     whole = frame(b'{"a": 1}', b"block")
     for length in (0, 3, 8, 20, len(whole) - 1):
         theirs.sendall(whole[:length])
         start = time.monotonic()
-        with pytest.raises(messages.Silence):
+        with pytest.raises(messages.MessageTimeout):
             messages.receive(ours, MB, soon(0.05))
         assert 0.04 < time.monotonic() - start < 0.5
 
 
-def test_half_a_message_and_an_end_is_an_end(pair):
+def test_half_a_message_before_the_end_counts_as_an_end(pair):
     ours, theirs = pair
     theirs.sendall(frame(b"{}", b"block")[:-1])
     theirs.close()
-    with pytest.raises(messages.WireError, match="ended"):
+    with pytest.raises(messages.MessageError, match="ended"):
         messages.receive(ours, MB, soon())
 
 
-def test_a_slow_sender_is_given_no_more_time(pair):
+def test_a_slow_sender_does_not_extend_the_deadline(pair):
     ours, theirs = pair
     data = frame(json.dumps("x" * 1000).encode())
 
@@ -130,7 +130,7 @@ def test_a_slow_sender_is_given_no_more_time(pair):
     sender = threading.Thread(target=drip)
     sender.start()
     start = time.monotonic()
-    with pytest.raises(messages.Silence):
+    with pytest.raises(messages.MessageTimeout):
         messages.receive(ours, MB, soon(0.3))
     assert time.monotonic() - start < 0.6
     sender.join()
@@ -139,21 +139,21 @@ def test_a_slow_sender_is_given_no_more_time(pair):
 def test_a_receiver_that_does_not_read_does_not_block_the_sender(pair):
     _, theirs = pair
     start = time.monotonic()
-    with pytest.raises(messages.Silence):
+    with pytest.raises(messages.MessageTimeout):
         messages.send(theirs, {}, [bytes(8 * MB)], soon(0.2))
     assert time.monotonic() - start < 1
 
 
-def test_a_receiver_that_is_gone_is_told(pair):
+def test_a_sender_learns_that_the_receiver_has_ended(pair):
     ours, theirs = pair
     ours.close()
-    with pytest.raises(messages.WireError, match="ended"):
+    with pytest.raises(messages.MessageError, match="ended"):
         messages.send(theirs, {}, [bytes(8 * MB)], soon())
 
 
-def test_what_came_deeply_nested_cannot_be_passed_on_but_harms_nobody(pair):
+def test_a_deeply_nested_header_raises_an_error(pair):
     nested = []
     for _ in range(100_000):
         nested = [nested]
-    with pytest.raises(messages.WireError, match="nested"):
+    with pytest.raises(messages.MessageError, match="nested"):
         messages.send(pair[0], nested)

@@ -1,13 +1,13 @@
-"""How a kernel ends: its cause is told, and nothing of it stays."""
+"""The end of a kernel: its cause is reported, and nothing of it remains."""
 
 import threading
 import time
 
 import pytest
 
-from course.instructor.sandbox.forkserver_client import Zygote
-from course.instructor.sandbox.kernel_client import KernelGone
-from tests.instructor.sandbox import descendants, kernel_of, living, result_of, run, until
+from course.instructor.sandbox.forkserver_client import Forkserver
+from course.instructor.sandbox.kernel_client import KernelEnded
+from tests.instructor.sandbox import descendants, open_kernel, result_of, run, running, wait_until
 
 FILL = """
 import time
@@ -25,35 +25,38 @@ time.sleep(20)
         ("import os\nos.abort()", "it was ended by SIG"),
     ],
 )
-def test_the_cause_is_told(kernel, source, cause):
-    with pytest.raises(KernelGone, match=cause):
+def test_the_cause_is_reported(kernel, source, cause):
+    with pytest.raises(KernelEnded, match=cause):
         run(kernel, source)
-    assert cause in kernel.gone
+    assert cause in kernel.end_reason
 
 
-def test_a_process_that_takes_too_much_memory_gets_an_error(kernel):
-    assert run(kernel, "x = bytearray(3 * 2**30)")["error"]["class"] == "MemoryError"
+def test_a_process_that_uses_too_much_memory_gets_an_error(kernel):
+    assert run(kernel, "x = bytearray(3 * 2**30)")["error"]["class_name"] == "MemoryError"
     assert result_of(kernel, "result = 1") == 1
 
 
 @pytest.mark.parametrize("hide", ["", "import ctypes\nctypes.CDLL(None).prctl(4, 0, 0, 0, 0)\n"])
-def test_many_processes_that_take_too_much_memory_together_are_ended(zygote, hide):
+def test_processes_that_use_too_much_memory_together_are_killed(forkserver, hide):
     source = f"import os\n{hide}for _ in range(6):\n    if os.fork() == 0:\n        break\n{FILL}"
-    with kernel_of(zygote, processes=128) as kernel, pytest.raises(KernelGone, match="memory"):
+    with (
+        open_kernel(forkserver, processes=128) as kernel,
+        pytest.raises(KernelEnded, match="memory"),
+    ):
         run(kernel, source)
 
 
-def test_a_fork_bomb_is_ended_and_the_zygote_goes_on(zygote, kernel):
+def test_a_fork_bomb_is_killed_and_the_forkserver_keeps_working(forkserver, kernel):
     source = "import os\nwhile True:\n    try: os.fork()\n    except OSError: pass"
-    with pytest.raises(KernelGone, match=r"too many processes|did not stop"):
+    with pytest.raises(KernelEnded, match=r"too many processes|did not stop"):
         run(kernel, source, seconds=10)
     start = time.monotonic()
-    with kernel_of(zygote) as other:
+    with open_kernel(forkserver) as other:
         assert result_of(other, "result = 1") == 1
     assert time.monotonic() - start < 3
 
 
-def test_a_thread_bomb_meets_a_limit(kernel):
+def test_a_thread_bomb_reaches_a_limit(kernel):
     source = """
 import threading, time
 count = 0
@@ -67,16 +70,16 @@ except RuntimeError:
     assert 0 < result_of(kernel, source) < 48
 
 
-def test_the_children_of_a_kernel_end_with_it(zygote):
-    before = descendants(zygote._process.pid)
-    with kernel_of(zygote) as kernel:
+def test_the_children_of_a_kernel_end_with_it(forkserver):
+    before = descendants(forkserver._process.pid)
+    with open_kernel(forkserver) as kernel:
         run(kernel, "import subprocess\nfor _ in range(3): subprocess.Popen(['sleep', '100'])")
         run(kernel, "subprocess.Popen(['sleep', '100'], start_new_session=True)")
-        during = descendants(zygote._process.pid) - before
+        during = descendants(forkserver._process.pid) - before
         assert len(during) >= 5
-    assert until(lambda: not living(during))
-    # Not even as zombies: nothing builds up in a zygote that serves a whole class.
-    assert until(lambda: not descendants(zygote._process.pid) & during)
+    assert wait_until(lambda: not running(during))
+    # No zombies either: nothing accumulates in a forkserver that serves a whole class.
+    assert wait_until(lambda: not descendants(forkserver._process.pid) & during)
 
 
 GARBAGE = """
@@ -95,36 +98,36 @@ for descriptor in range(3, 256):
 @pytest.mark.parametrize(
     "data", ["b'garbage' * 1000", "bytes(16)", "b'\\x00' * 7 + b'\\x05' + bytes(8) + b'12345'"]
 )
-def test_garbage_on_the_line_costs_the_kernel_alone(zygote, data, after):
-    with kernel_of(zygote) as kernel:
+def test_garbage_on_the_socket_ends_only_the_kernel(forkserver, data, after):
+    with open_kernel(forkserver) as kernel:
         start = time.monotonic()
-        with pytest.raises(KernelGone) as gone:
-            for _ in range(3):  # what comes after a number that was sent in place of an answer
+        with pytest.raises(KernelEnded) as gone:
+            for _ in range(3):  # the messages after a number that was sent as an answer
                 run(kernel, GARBAGE.format(data=data, after=after), seconds=1)
         assert str(gone.value)
         assert time.monotonic() - start < 15
 
 
-def test_closed_descriptors_cost_the_kernel_alone(kernel):
-    with pytest.raises(KernelGone):
+def test_closed_descriptors_end_only_the_kernel(kernel):
+    with pytest.raises(KernelEnded):
         run(kernel, "import os\nos.closerange(3, 256)", seconds=2)
 
 
-def test_a_kernel_that_does_not_read_holds_nobody_up(zygote):
-    with kernel_of(zygote) as kernel:
-        with pytest.raises(KernelGone):
+def test_a_kernel_that_does_not_read_does_not_block_its_caller(forkserver):
+    with open_kernel(forkserver) as kernel:
+        with pytest.raises(KernelEnded):
             run(kernel, "import time\nwhile True:\n try: time.sleep(9)\n except: pass", seconds=0.2)
         start = time.monotonic()
-        with pytest.raises(KernelGone):
-            kernel.tell({"op": "run"}, [bytes(2**22)])
+        with pytest.raises(KernelEnded):
+            kernel.send({"op": "run"}, [bytes(2**22)])
         assert time.monotonic() - start < 1
 
 
-def test_a_zygote_outlives_the_thread_that_started_it(zygote):
+def test_a_forkserver_outlives_the_thread_that_started_it(forkserver):
     started = []
-    thread = threading.Thread(target=lambda: started.append(Zygote()))
+    thread = threading.Thread(target=lambda: started.append(Forkserver()))
     thread.start()
     thread.join()
     with started[0] as other:
-        assert not until(lambda: not other.alive, seconds=1)
+        assert not wait_until(lambda: not other.alive, seconds=1)
     assert not other.alive
