@@ -83,9 +83,9 @@ def record(folder):
 
 def across(value):
     """Return what comes out of the grader's end."""
-    packer = Serializer()
-    node = json.loads(json.dumps(packer.pack(value)))
-    return Deserializer(packer.blocks).unpack(node)
+    serializer = Serializer()
+    node = json.loads(json.dumps(serializer.serialize(value)))
+    return Deserializer(serializer.blocks).deserialize(node)
 
 
 def read_in_time(folder="evidence", seconds=20):

@@ -66,7 +66,7 @@ def test_the_numbers_of_a_sheet_without_a_name_are_told_from_ones_own(capsys):
     sheet = Sheet("conv-parameters", "dense-parameters", seed=3, student="ada")
     answers = right(Sheet("conv-parameters", "dense-parameters", seed=3))
     assert mark(sheet, answers, 2) == 0
-    assert capsys.readouterr().out.count("type yours into the parameters cell") == 2
+    assert capsys.readouterr().out.count("Type your name into the parameters cell") == 2
 
 
 @pytest.mark.parametrize("answers", [None, [1, 2], "q1"])

@@ -1,1 +1,1 @@
-"""What a cell reads, binds and depends on, found from its text; no cell is run."""
+"""Static analysis of cells: the names that they read and bind, and what depends on them."""

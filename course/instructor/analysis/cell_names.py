@@ -1,4 +1,4 @@
-"""The global names that a cell reads and binds, told from its text; nothing is run."""
+"""The global names that a cell reads and binds, found without running it."""
 
 import ast
 import io
@@ -9,142 +9,124 @@ import warnings
 from dataclasses import dataclass, field
 from functools import lru_cache
 
-from course.instructor.analysis.scope_visitor import Reader, known
+from course.instructor.analysis.scope_visitor import ScopeVisitor, is_predefined
 from course.instructor.python_parser import parse_python
 
-# Whoever calls one of these reaches names that the text does not show.
-_OPAQUE = {"__import__", "eval", "exec", "get_ipython", "globals", "locals"}
+# Calls that can read or bind names which are not in the source.
+_OPAQUE_CALLS = {"__import__", "eval", "exec", "get_ipython", "globals", "locals"}
 
-# Lines of IPython's that neither read nor bind a name: a magic or a command into which no value is
-# put ({{ is a brace), and a question. %time and %%time run what follows as it stands.
-_HARMLESS = re.compile(
+# IPython lines that neither read nor bind a name: magics and shell commands without variables ({{
+# is a literal brace), and help requests. The text after %time and %%time runs as ordinary code.
+_HARMLESS_LINE = re.compile(
     r"^([ \t]*)(?:%(?:pip|conda|matplotlib|config|load_ext|tensorboard|ls|pwd)\b|!)(?:[^\n${]|{{)*$"
     r"|^([ \t]*)(?:\?{1,2}[\w.]+|[\w.]+\?{1,2})[ \t]*$",
     re.MULTILINE,
 )
-_TIMED = re.compile(r"^([ \t]*)%%?time\b[ \t]*", re.MULTILINE)
+_TIMING_MAGIC = re.compile(r"^([ \t]*)%%?time\b[ \t]*", re.MULTILINE)
 _OTHER_LANGUAGE = re.compile(r"\s*%%(?:html|javascript|js|latex|markdown|svg|writefile)\b")
 
 _MAGIC = re.compile(r"^[ \t]*[%!?/,;]|[=(][ \t]*[%!]|\?[ \t]*$", re.MULTILINE)
-MOST_WORK = 1_000_000  # characters times magics, about two seconds
+MAX_TRANSFORM_COST = 1_000_000  # characters times magics, about two seconds
 
-_UNREADABLE = (SyntaxError, ValueError, RuntimeError, MemoryError)  # nested too deep is the third
+_PARSE_ERRORS = (SyntaxError, ValueError, RuntimeError, MemoryError)  # the third: too deeply nested
 
 
 @dataclass(frozen=True)
 class CellNames:
     """The global names of a cell.
 
-    Attributes
-    ----------
-    needed : frozenset of str
-        Read where the cell itself may not have bound them yet, less what every notebook has
-        (`known`). A name that only one branch binds counts as not bound; one that a function reads
-        when it is called counts as bound where the cell binds it anywhere.
-    bound : frozenset of str
-        What the cell may bind, imports and functions' `global` names among them.
-    mentioned : frozenset of str
-        Everything read, bound or deleted.
-    imported : frozenset of str
-        What import statements bind.
-    functions : dict of str to frozenset of str
-        What `def` or `name = lambda` bind, each with the globals that its body reads.
-    classes : frozenset of str
-        What class statements bind.
-    opaque : bool
-        Whether there may be more than this: the cell calls exec, eval, globals or the like,
-        imports a star, uses a magic that binds names, or is not Python.
+    - `needed` are read where the cell may not have bound them yet, except the predefined names. A
+      name that only one branch binds counts as unbound; one that a function reads when it is called
+      counts as bound if the cell binds it anywhere.
+    - `bound` are those that the cell may bind, including imports and functions' `global` names.
+    - `mentioned` are those that are read, bound or deleted.
+    - `imported` are bound by import statements, `classes` by class statements.
+    - `functions` maps names bound by `def` or `name = lambda` to the globals that they read.
+    - `opaque` means that there may be more names: the cell calls exec, eval, globals or the like,
+      imports a star, uses a magic that binds names, or is not Python.
     """
 
-    needed: frozenset = frozenset()
-    bound: frozenset = frozenset()
-    mentioned: frozenset = frozenset()
-    imported: frozenset = frozenset()
-    functions: dict = field(default_factory=dict)
-    classes: frozenset = frozenset()
+    needed: frozenset[str] = frozenset()
+    bound: frozenset[str] = frozenset()
+    mentioned: frozenset[str] = frozenset()
+    imported: frozenset[str] = frozenset()
+    functions: dict[str, frozenset[str]] = field(default_factory=dict)
+    classes: frozenset[str] = frozenset()
     opaque: bool = False
 
 
-def parse(source):
-    """Return a cell's syntax tree, or None where it is not Python.
+def parse_cell(source: str) -> ast.Module | None:
+    """Return a cell's syntax tree, or None if the cell is not Python.
 
-    Magics and shell commands are calls of `get_ipython()`, as IPython has it, but for those that
-    concern no name: they are left out.
+    Magics and shell commands become calls of `get_ipython()`, as IPython translates them, except
+    those that neither read nor bind a name, which are removed.
     """
     with warnings.catch_warnings():
-        warnings.simplefilter("ignore")  # such as for "\d": who runs the cell sees them
-        for text_of in (str, _without_magics):
+        warnings.simplefilter("ignore")  # for example for "\d": the student sees them on running
+        for transform in (str, _translate_magics):
             try:
-                tree = parse_python(text_of(source))
-                # Not every tree is a program, such as one with a return outside of a function.
+                tree = parse_python(transform(source))
+                # Some trees are not valid programs, such as one with a return outside a function.
                 flags = ast.PyCF_ALLOW_TOP_LEVEL_AWAIT
                 compile(tree, "<cell>", "exec", flags, dont_inherit=True)
             except SyntaxError:
                 continue
-            except _UNREADABLE:
+            except _PARSE_ERRORS:
                 break
             return tree
     return None
 
 
-@lru_cache(maxsize=512)  # grading asks for the same cells again and again
-def names_in(source):
+@lru_cache(maxsize=512)  # grading needs the same cells repeatedly
+def find_names(source: str) -> CellNames:
     """Return the global names of a cell.
 
-    Parameters
-    ----------
-    source : str
-        The cell's text, whoever wrote it.
-
-    Returns
-    -------
-    CellNames
-        Where the text is not Python, it is opaque and `mentioned` is every identifier in it.
+    If the cell is not Python, they are opaque, and `mentioned` contains every identifier in it.
     """
-    tree, reader = parse(source), Reader()
+    tree, visitor = parse_cell(source), ScopeVisitor()
     try:
-        reader.visit(tree or ast.Pass())
-    except _UNREADABLE:
+        visitor.visit(tree or ast.Pass())
+    except _PARSE_ERRORS:
         tree = None
     if tree is None:
         return CellNames(mentioned=_identifiers(source), opaque=True)
-    needed = reader.needed | (reader.later - reader.at_top)
+    needed = visitor.needed | (visitor.needed_by_functions - visitor.bound_at_top_level)
     return CellNames(
-        needed=frozenset(name for name in needed if not known(name)),
-        bound=frozenset(reader.bound),
-        mentioned=frozenset(reader.mentioned),
-        imported=frozenset(reader.imported),
-        functions=reader.functions,
-        classes=frozenset(reader.classes),
-        opaque=reader.opaque
-        or bool(_OPAQUE & (reader.mentioned - reader.bound))
-        or any(map(_looks_around, ast.walk(tree))),
+        needed=frozenset(name for name in needed if not is_predefined(name)),
+        bound=frozenset(visitor.bound),
+        mentioned=frozenset(visitor.mentioned),
+        imported=frozenset(visitor.imported),
+        functions=visitor.functions,
+        classes=frozenset(visitor.classes),
+        opaque=visitor.opaque
+        or bool(_OPAQUE_CALLS & (visitor.mentioned - visitor.bound))
+        or any(map(_inspects_namespace, ast.walk(tree))),
     )
 
 
-def _without_magics(source):
-    # Only where there are any: importing IPython takes time, and most cells are plain Python.
+def _translate_magics(source: str) -> str:
+    # Only if the source is not plain Python: importing IPython takes time.
     from IPython.core.inputtransformer2 import TransformerManager
 
     if _OTHER_LANGUAGE.match(source):
         return ""
-    source = _HARMLESS.sub(lambda line: f"{line[1] or line[2] or ''}pass", source)
-    source = _TIMED.sub(r"\1", source)
-    if len(source) * len(_MAGIC.findall(source)) > MOST_WORK:
-        raise ValueError("IPython would read this text for each magic in it, for minutes in all")
+    source = _HARMLESS_LINE.sub(lambda line: f"{line[1] or line[2] or ''}pass", source)
+    source = _TIMING_MAGIC.sub(r"\1", source)
+    if len(source) * len(_MAGIC.findall(source)) > MAX_TRANSFORM_COST:
+        raise ValueError("IPython scans the text once per magic, which takes minutes for this cell")
     return TransformerManager().transform_cell(source)
 
 
-def _identifiers(source):
+def _identifiers(source: str) -> frozenset[str]:
     try:
         tokens = list(tokenize.generate_tokens(io.StringIO(source).readline))
         found = {token.string for token in tokens if token.type == tokenize.NAME}
-    except (tokenize.TokenError, *_UNREADABLE):
-        found = set(re.findall(r"[^\W\d]\w*", source))  # words of strings and comments too
+    except (tokenize.TokenError, *_PARSE_ERRORS):
+        found = set(re.findall(r"[^\W\d]\w*", source))  # also words in strings and comments
     return frozenset(found.difference(keyword.kwlist))
 
 
-def _looks_around(node):
+def _inspects_namespace(node: ast.AST) -> bool:
     match node:
         case ast.Call(func=ast.Name(id="vars"), args=[], keywords=[]):
             return True

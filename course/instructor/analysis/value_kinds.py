@@ -1,61 +1,61 @@
-"""What the names that a cell binds evidently hold, where that cannot be handed to a test."""
+"""Kinds of values that a cell's names clearly hold and that cannot be passed to a test."""
 
 import ast
+from collections.abc import Mapping
+from typing import Any
 
-FIGURE_MAKERS = ["add_subplot", "axes", "figure", "gca", "gcf", "subplot", "subplot_mosaic"]
-FIGURE_MAKERS += ["subplots"]
-GENERATOR_MAKERS = ["enumerate", "filter", "iter", "map", "reversed", "zip"]
+FIGURE_FUNCTIONS = ["add_subplot", "axes", "figure", "gca", "gcf", "subplot", "subplot_mosaic"]
+FIGURE_FUNCTIONS += ["subplots"]
+GENERATOR_FUNCTIONS = ["enumerate", "filter", "iter", "map", "reversed", "zip"]
 SCOPES = (ast.FunctionDef, ast.AsyncFunctionDef, ast.ClassDef, ast.Lambda)
 
 
-def what_names_hold(tree, before):
-    """Return what the names that a cell binds evidently hold; the last binding counts.
+def infer_value_kinds(
+    tree: ast.Module | None, known_kinds: Mapping[str, str | None]
+) -> dict[str, str | None]:
+    """Return the kind of value of each name that a cell binds; the last binding counts.
 
-    Parameters
-    ----------
-    tree : ast.Module or None
-        The cell.
-    before : dict of str to (str or None)
-        What names held before it.
-
-    Returns
-    -------
-    dict of str to (str or None)
-        A key of `lint.REFUSED`, or None for what may well cross.
+    A kind is a key of `release.lint.REFUSED`, or None for a value that may be serializable.
+    `known_kinds` are those of names bound before the cell.
     """
-    found = {}
-    nodes = [tree] if tree else []
+    found: dict[str, str | None] = {}
+    nodes: list[ast.AST] = [tree] if tree else []
     while nodes:
-        node = nodes.pop()
-        value, targets = None, []
+        node: Any = nodes.pop()
+        value: ast.expr | None = None
+        targets: list[Any] = []
         match node:
-            case ast.Assign(targets=targets, value=value):
-                pass
-            case ast.NamedExpr(target=target) | ast.AnnAssign(target=target):
-                value, targets = node.value, [target]
-            case ast.withitem(context_expr=value, optional_vars=ast.expr() as target):
-                targets = [target]
+            case ast.Assign():
+                value, targets = node.value, node.targets
+            case ast.NamedExpr() | ast.AnnAssign():
+                value, targets = node.value, [node.target]
+            case ast.withitem(optional_vars=ast.expr()):
+                value, targets = node.context_expr, [node.optional_vars]
             case ast.ClassDef(name=name):
                 found[name] = "a class"
             case ast.FunctionDef(name=name):
-                found[name] = "a generator" if _yields(node) else None
+                found[name] = "a generator" if _is_generator_function(node) else None
         for target in targets:
-            what = _made_by(value, before | found)
-            if not isinstance(target, ast.Name) and what != "a figure":
-                what = None  # `x, y = zip(*pairs)` takes it apart
-            found |= {each.id: what for each in ast.walk(target) if _is_stored(each)}
+            kind = _infer_kind(value, {**known_kinds, **found})
+            if not isinstance(target, ast.Name) and kind != "a figure":
+                kind = None  # `x, y = zip(*pairs)` unpacks it
+            found |= {
+                each.id: kind
+                for each in ast.walk(target)
+                if isinstance(each, ast.Name) and isinstance(each.ctx, ast.Store)
+            }
         if not isinstance(node, SCOPES):
             nodes += reversed(list(ast.iter_child_nodes(node)))
     return found
 
 
-def _made_by(value, holds):
-    """Return which key of REFUSED a value evidently is, or None."""
+def _infer_kind(value: ast.expr | None, kinds: Mapping[str, str | None]) -> str | None:
+    """Return the kind that an expression clearly produces, or None."""
     if isinstance(value, ast.GeneratorExp):
         return "a generator"
     if isinstance(value, ast.Name):
-        return holds.get(value.id)
-    path = []
+        return kinds.get(value.id)
+    path = []  # of the called function, innermost attribute first
     node = value.func if isinstance(value, ast.Call) else None
     while isinstance(node, ast.Attribute):
         path.append(node.attr)
@@ -64,25 +64,21 @@ def _made_by(value, holds):
         path.append(node.id)
     if not path:
         return None
-    if path[0] in FIGURE_MAKERS or "plotting" in path[1:]:
+    if path[0] in FIGURE_FUNCTIONS or "plotting" in path[1:]:
         return "a figure"
     if path[0] == "open":
         return "an open file"
     if len(path) > 1:
         return None
-    if holds.get(path[0]) == "a class":
+    if kinds.get(path[0]) == "a class":
         return "an object of a class"
-    is_generator = path[0] in GENERATOR_MAKERS or holds.get(path[0]) == "a generator"
+    is_generator = path[0] in GENERATOR_FUNCTIONS or kinds.get(path[0]) == "a generator"
     return "a generator" if is_generator else None
 
 
-def _is_stored(node):
-    return isinstance(node, ast.Name) and isinstance(node.ctx, ast.Store)
-
-
-def _yields(function):
-    """Tell whether a function makes a generator; what functions inside it yield is theirs."""
-    nodes = list(function.body)
+def _is_generator_function(function: ast.FunctionDef) -> bool:
+    """Return whether a function itself yields, not a function inside it."""
+    nodes: list[ast.AST] = list(function.body)
     for node in nodes:
         if isinstance(node, ast.Yield | ast.YieldFrom):
             return True

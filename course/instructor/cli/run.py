@@ -1,6 +1,5 @@
 """`course run`: running the solution notebooks."""
 
-import ast
 import json
 import sys
 from pathlib import Path
@@ -10,6 +9,7 @@ import click
 
 from course.errors import CourseError
 from course.instructor.cli import forkserver_start, options
+from course.instructor.python_parser import parse_literal
 from course.profiles import PROFILES, check_profile
 
 if TYPE_CHECKING:
@@ -141,7 +141,7 @@ def _parse_parameters(pairs: tuple[str, ...]) -> dict[str, Any]:
             raise CourseError(f"-p {pair} has no value: write it as -p NAME=VALUE.")
         try:
             # Through JSON, as runs are saved in it: tuples become lists, sets are refused.
-            parameters[name] = json.loads(json.dumps(ast.literal_eval(value)))
+            parameters[name] = json.loads(json.dumps(parse_literal(value)))
         except (ValueError, SyntaxError, TypeError):
             parameters[name] = value
     return parameters

@@ -1,57 +1,57 @@
-"""Runs in the grader kernel: the assignment's locked cells and the test cells.
+"""Worker in the grader kernel: runs the assignment's locked cells and the test cells.
 
-Names that the student defined arrive as plain data; what stays behind in the student kernel, the
-functions above all, is asked for over the same socket while a test runs.
+The student's variables arrive as plain data. Functions and datasets stay in the student kernel:
+their proxies here send requests over the same socket while a test runs.
 """
 
 import builtins
 import contextlib
+import inspect
 import operator
+import socket
 import sys
-from pathlib import Path
+from collections.abc import Callable, Iterator, Sequence
+from typing import Any, NoReturn
 
 import numpy as np
 
 from course import checks
 from course.instructor.grading import serialize
-from course.instructor.grading.test_output import Heard
+from course.instructor.grading.test_output import CapturedOutput
 from course.instructor.sandbox import execute, messages
+from course.instructor.sandbox.limits import Limits
 
 MAX_BATCHES = 1000
-BATCHES_AT_ONCE = 8
+BATCHES_PER_REQUEST = 8
 
 
 class StudentError(Exception):
-    """Something of the student's own was raised; its text names the class."""
+    """An exception of a student's function that is not a built-in; the message names its class."""
 
 
-def serve(sock, limits):
-    """Answer messages until the other side is gone."""
-    side = GraderSide(sock, limits)
+def serve(sock: socket.socket, limits: Limits) -> NoReturn:
+    """Handle messages until the other side closes the socket."""
+    worker = GraderWorker(sock, limits)
     execute.discard_output()
     while True:
         header, blocks = messages.receive(sock, 2**62)
-        side.answer(header, blocks)
+        worker.handle(header, blocks)
 
 
-class GraderSide:
-    """The grader's namespace, and the line to the student's kernel."""
+class GraderWorker:
+    """The grader's namespace, and the connection to the student kernel."""
 
-    def __init__(self, sock, limits):
+    def __init__(self, sock: socket.socket, limits: Limits) -> None:
         self.sock = sock
         self.limits = limits
         self.namespace = execute.initialize_kernel()
-        self.cell_stream = None
+        self.cell_output: CapturedOutput | None = None
 
-    def answer(self, header, blocks):
-        """Run a cell and send what came of it."""
-        if header["op"] == "put":
-            # A test that reads a file beside the notebook reads the one that was handed in.
-            for path, content in zip(header["paths"], blocks, strict=True):
-                place = Path(path)
-                with contextlib.suppress(OSError):  # more than fits is not there
-                    place.parent.mkdir(parents=True, exist_ok=True)
-                    place.write_bytes(content)
+    def handle(self, header: dict[str, Any], blocks: list[Any]) -> None:
+        """Write files or run a cell, and send the result."""
+        if header["op"] == "write_files":
+            # A test that reads a file beside the notebook reads the submitted one.
+            execute.write_files(header["paths"], blocks)
             messages.send(self.sock, {})
             return
         for name in header.get("forget", ()):
@@ -60,209 +60,207 @@ class GraderSide:
             from course import notebook_cells
 
             notebook_cells.set_source_lookup(header["sources"].get)
-        printed = self.cell_stream = Heard(
+        output = self.cell_output = CapturedOutput(
             header["name"], header["source"], self.limits.output_kb * 1024
         )
-        checks.on_show = printed.hear
-        unpacker = serialize.Unpacker(blocks, self)
+        checks.on_show = output.on_show
+        deserializer = serialize.Deserializer(blocks, self)
         for name, node in header.get("values", {}).items():
-            try:
-                self.namespace[name] = unpacker.unpack(node)
-            except serialize.CrossingError as error:
-                self.namespace[name] = serialize.Stranger(
-                    f"{name}, which cannot be handed over: {error}"
-                )
-        outcome = execute.run_cell(header["source"], header["name"], printed)
-        words = {"printed": printed.text(), "told": printed.told.text(), "items": printed.items}
-        messages.send(self.sock, {"op": "done", **words, **outcome})
+            self.namespace[name] = deserializer.deserialize_or_describe(node, name)
+        result = execute.run_cell(header["source"], header["name"], output)
+        result["printed"], result["items"] = output.text(), output.items
+        result["student_printed"] = output.student_output.text()
+        messages.send(self.sock, {"op": "done", **result})
 
-    def ask(self, header, blocks=()):
-        """Send a question to the student's kernel and return the answer."""
-        # An interrupt in between would leave an answer on the way, to be taken for the next order.
+    def request(
+        self, header: dict[str, Any], blocks: Sequence[Any] = ()
+    ) -> tuple[dict[str, Any], list[bytearray]]:
+        """Send a request to the student kernel and return the answer and its blocks."""
+        # An interrupt in between would leave an unread answer, which the next request would get.
         with execute.uninterruptible():
-            messages.send(self.sock, {"op": "ask", "question": header}, blocks)
-            answer, blocks = messages.receive(self.sock, 2**62)
-        if "gone" in answer:
-            raise StudentError(str(answer["gone"]))
-        return answer, blocks
+            messages.send(self.sock, {"op": "student_request", "request": header}, blocks)
+            answer, answer_blocks = messages.receive(self.sock, 2**62)
+        if "no_answer" in answer:
+            raise StudentError(str(answer["no_answer"]))
+        return answer, answer_blocks
 
-    def function(self, handle, name, signature):
-        """Return what stands for a student's function."""
-        return _Function(self, handle, name, signature).as_function()
+    def function(self, handle: int, name: str, signature: Any) -> Callable[..., Any]:
+        """Return the proxy of a student's function."""
+        return _FunctionProxy(self, handle, name).as_function(signature)
 
-    def dataset(self, handle, length):
-        """Return what stands for a student's dataset."""
-        return _Dataset(self, handle, length)
+    def dataset(self, handle: int, length: Any) -> "_DatasetProxy":
+        """Return the proxy of a student's dataset."""
+        return _DatasetProxy(self, handle, length)
 
-    def weights(self, handle):
-        """Return the weights of a student's model as arrays."""
-        answer, blocks = self.ask({"op": "weights", "handle": handle})
-        unpacker = serialize.Unpacker(blocks)
-        arrays = [unpacker.unpack(node) for node in _listed(answer, "values")]
+    def weights(self, handle: int) -> list[np.ndarray]:
+        """Return the weights of a student's model."""
+        answer, blocks = self.request({"op": "weights", "handle": handle})
+        deserializer = serialize.Deserializer(blocks)
+        arrays = [deserializer.deserialize(node) for node in _list_in(answer, "values")]
         if not all(type(array) is np.ndarray for array in arrays):
-            raise serialize.CrossingError("the weights are no arrays")
+            raise serialize.SerializationError("the weights are not arrays")
         return arrays
 
 
-class _Function:
-    """Calls a function that stays in the student's kernel."""
+class _FunctionProxy:
+    """Calls a function that stays in the student kernel."""
 
-    def __init__(self, side, handle, name, signature):
-        self.side, self.handle, self.name, self.signature = side, handle, name, signature
+    def __init__(self, worker: GraderWorker, handle: int, name: str) -> None:
+        self.worker, self.handle, self.name = worker, handle, name
 
-    def as_function(self):
-        def student_function(*arguments, **named):
+    def as_function(self, signature: Any) -> Callable[..., Any]:
+        """Return a function that calls the student's function."""
+
+        def student_function(*arguments: Any, **named: Any) -> Any:
             return self.call(arguments, named)
 
         student_function.__name__ = student_function.__qualname__ = self.name
-        if self.signature is not None:
-            student_function.__signature__ = _signature(self.signature)
-        student_function._is_students = True
+        if signature is not None:
+            vars(student_function)["__signature__"] = _rebuild_signature(signature)
         return student_function
 
-    def call(self, arguments, named):
-        packer = serialize.Packer()
+    def call(self, positional: tuple[Any, ...], named: dict[str, Any]) -> Any:
+        """Call the function, apply its changes to the arguments, and return its value."""
+        serializer = serialize.Serializer()
         try:
-            question = {
+            request = {
                 "op": "call",
                 "handle": self.handle,
-                "arguments": [packer.pack(each) for each in arguments],
-                "named": {name: packer.pack(each) for name, each in named.items()},
+                "arguments": [serializer.serialize(each) for each in positional],
+                "named": {name: serializer.serialize(each) for name, each in named.items()},
             }
-        except serialize.CrossingError as error:
+        except serialize.SerializationError as error:
             raise TypeError(f"{self.name}: {error}") from None
-        answer, blocks = self.side.ask(question, packer.blocks)
-        handed = [*arguments, *named.values()]
-        unpacker = serialize.Unpacker(blocks, self.side, handed)
+        answer, blocks = self.worker.request(request, serializer.blocks)
+        arguments = [*positional, *named.values()]
+        deserializer = serialize.Deserializer(blocks, self.worker, arguments)
         self._print(answer.get("printed"))
-        for change in _listed(answer, "changed"):
-            place, after = _pair(change)
-            if type(place) is int and 0 <= place < len(handed):
-                _change(handed[place], unpacker.unpack(after))
+        for change in _list_in(answer, "changed"):
+            index, changed = _pair(change)
+            if type(index) is int and 0 <= index < len(arguments):
+                _apply_change(arguments[index], deserializer.deserialize(changed))
         if "raised" in answer:
-            raise _exception(*_pair(answer["raised"]))
-        try:
-            return unpacker.unpack(answer.get("value"))
-        except serialize.CrossingError as error:
-            return serialize.Stranger(
-                f"what {self.name} returns, which cannot be handed over: {error}"
-            )
+            raise _rebuild_exception(*_pair(answer["raised"]))
+        return deserializer.deserialize_or_describe(
+            answer.get("value"), f"the value that {self.name} returns"
+        )
 
-    def _print(self, text):
-        # A test that captures what a function prints gets it. In the cell's own output it would
-        # show the student what the hidden tests hand in.
-        if type(text) is str and sys.stdout is not self.side.cell_stream:
+    def _print(self, text: Any) -> None:
+        # Only for a test that captures what a function prints: in the cell's own output it would
+        # show the student the inputs of hidden tests.
+        if type(text) is str and sys.stdout is not self.worker.cell_output:
             sys.stdout.write(text)
 
 
-class _Dataset:
-    """Draws batches of a dataset that stays in the student's kernel."""
+class _DatasetProxy:
+    """Fetches batches of a dataset that stays in the student kernel."""
 
-    def __init__(self, side, handle, length):
-        self._side, self._handle = side, handle
+    def __init__(self, worker: GraderWorker, handle: int, length: Any) -> None:
+        self._worker, self._handle = worker, handle
         self._length = length if type(length) is int and length >= 0 else None
 
-    def __iter__(self):
-        for start in range(0, MAX_BATCHES, BATCHES_AT_ONCE):
-            question = {
-                "op": "draw", "handle": self._handle, "start": start, "count": BATCHES_AT_ONCE,
-            }  # fmt: skip
-            answer, blocks = self._side.ask(question)
-            unpacker = serialize.Unpacker(blocks, self._side)
-            batches = _listed(answer, "batches")[:BATCHES_AT_ONCE]
+    def __iter__(self) -> Iterator[Any]:
+        for start in range(0, MAX_BATCHES, BATCHES_PER_REQUEST):
+            answer, blocks = self._worker.request(
+                {
+                    "op": "batches",
+                    "handle": self._handle,
+                    "start": start,
+                    "count": BATCHES_PER_REQUEST,
+                }
+            )
+            deserializer = serialize.Deserializer(blocks, self._worker)
+            batches = _list_in(answer, "batches")[:BATCHES_PER_REQUEST]
             for node in batches:
-                yield unpacker.unpack(node)
-            if len(batches) < BATCHES_AT_ONCE:
+                yield deserializer.deserialize(node)
+            if len(batches) < BATCHES_PER_REQUEST:
                 return
 
-    def take(self, count):
+    def take(self, count: int) -> list[Any]:
         """Return the first batches."""
         return [batch for _, batch in zip(range(count), self, strict=False)]
 
-    def __len__(self):
+    def __len__(self) -> int:
         if self._length is None:
-            raise TypeError("this dataset does not know its length")
+            raise TypeError("this dataset has no known length")
         return self._length
 
 
-def _change(argument, after):
-    """Make an argument what the student's function made of it, as far as it could be changed.
+def _apply_change(argument: Any, changed: Any) -> Any:
+    """Change an argument as the student's function did, if possible; return the resulting object.
 
-    What lies in a container is changed, not replaced: a test may hold it by another name too.
-    Returns what then stands at its place.
+    Objects in a container are changed in place, not replaced: a test may have other references.
     """
     from course.instructor.grading import serialize_keras
 
     kind = type(argument)
-    if kind is not type(after):
-        return after
+    if kind is not type(changed):
+        return changed
     if kind is np.ndarray:
-        if argument.shape == after.shape and argument.dtype == after.dtype:
-            argument[...] = after
+        if argument.shape == changed.shape and argument.dtype == changed.dtype:
+            argument[...] = changed
             return argument
     elif kind is list:
-        kept = [_change(*pair) for pair in zip(argument, after, strict=False)]
-        argument[:] = kept + after[len(kept) :]
+        common = [_apply_change(*pair) for pair in zip(argument, changed, strict=False)]
+        argument[:] = common + changed[len(common) :]
         return argument
     elif kind is tuple:
-        kept = [_change(*pair) for pair in zip(argument, after, strict=False)]
-        same = len(argument) == len(after) and all(map(operator.is_, argument, kept))
-        return argument if same else after
+        common = [_apply_change(*pair) for pair in zip(argument, changed, strict=False)]
+        same = len(argument) == len(changed) and all(map(operator.is_, argument, common))
+        return argument if same else changed
     elif kind is set:
         argument.clear()
-        argument.update(after)
+        argument.update(changed)
         return argument
     elif kind is dict:
-        kept = {
-            key: _change(argument[key], value) if key in argument else value
-            for key, value in after.items()
+        values = {
+            key: _apply_change(argument[key], value) if key in argument else value
+            for key, value in changed.items()
         }
         argument.clear()
-        argument.update(kept)
+        argument.update(values)
         return argument
     elif serialize_keras.is_model(argument):
-        serialize_keras.change(argument, after)
+        serialize_keras.apply_change(argument, changed)
         return argument
-    return after
+    return changed
 
 
-def _listed(answer, key):
-    """Return a list of an answer, which is empty where the student's process sends none."""
+def _list_in(answer: dict[str, Any], key: str) -> list[Any]:
+    """Return a list of an answer, or an empty one if the student's process sends none."""
     if "raised" in answer and key != "changed":
-        raise _exception(*_pair(answer["raised"]))
+        raise _rebuild_exception(*_pair(answer["raised"]))
     value = answer.get(key)
     return value if type(value) is list else []
 
 
-def _pair(value):
-    return value if type(value) is list and len(value) == 2 else (None, None)
+def _pair(value: Any) -> list[Any]:
+    """Return a list of two elements, both None unless the value is such a list."""
+    return value if type(value) is list and len(value) == 2 else [None, None]
 
 
-def _exception(kind, message):
-    """Return the exception that a student's function raised, if Python has its class."""
-    error = StudentError("something that cannot be read")
+def _rebuild_exception(kind: Any, message: Any) -> Exception:
+    """Return the exception of a student's function if it is a built-in, else a StudentError."""
+    error: Exception = StudentError("an unreadable exception")
     if type(kind) is str and type(message) is str:
         error = StudentError(f"{kind}: {message}" if message else kind)
         if execute.is_builtin_exception(kind):
-            # A UnicodeError, for one, wants more than a message.
+            # Some classes, such as UnicodeError, need more than a message.
             with contextlib.suppress(TypeError):
                 error = getattr(builtins, kind)(message)
-    error.from_student = True
+    error.from_student = True  # type: ignore[attr-defined]  # read by execute.describe_error
     return error
 
 
-def _signature(described):
-    """Return the signature that a list of [name, kind, has a default] describes."""
-    import inspect
-
+def _rebuild_signature(parameters: Any) -> inspect.Signature:
+    """Return the signature for a list of [name, kind, has a default]; an empty one if malformed."""
     kinds = list(inspect._ParameterKind)
+    empty = inspect.Parameter.empty
     try:
         return inspect.Signature(
             [
-                inspect.Parameter(
-                    name, kinds[kind], default=None if optional else inspect.Parameter.empty
-                )
-                for name, kind, optional in described
+                inspect.Parameter(name, kinds[kind], default=None if has_default else empty)
+                for name, kind, has_default in parameters
             ]
         )
     except (TypeError, ValueError, IndexError):

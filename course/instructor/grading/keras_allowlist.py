@@ -1,20 +1,28 @@
-"""Which configurations of Keras models are data: those of Keras's own classes and functions."""
+"""Allowlist of the classes and functions that the configuration of a Keras model may contain."""
 
 import json
 from functools import lru_cache
+from typing import Any
 
-from course.instructor.grading.placeholders import CrossingError
+from course.instructor.grading.placeholders import SerializationError
 
-MAX_CONFIG = 4 * 2**20
-# Public, and yet not data: they run code of the configuration, or read files.
-NEVER = {
+MAX_CONFIG_LENGTH = 4 * 2**20
+# Public, but they run code from the configuration, read files, or are only base classes.
+EXCLUDED_CLASSES = {
     "Lambda", "TFSMLayer", "JaxLayer", "FlaxLayer", "TorchModuleWrapper", "Layer", "Wrapper",
     "TextVectorization", "StringLookup", "IntegerLookup", "Pipeline", "Model", "RNN",
     "MeanMetricWrapper", "LossFunctionWrapper", "Loss", "Metric", "Optimizer",
 }  # fmt: skip
-# What a sum, difference or product of two outputs is in a configuration, as in `x + before`.
+# The operations of expressions such as `x + y` in a functional model.
 ARITHMETIC = {("keras.src.ops.numpy", name) for name in ("Add", "Subtract", "Multiply")}
-ROOMS = [
+MODEL_CLASSES = {
+    ("keras", "Sequential"),
+    ("keras", "Functional"),
+    ("keras.models", "Sequential"),
+    ("keras.models", "Functional"),
+    ("keras.src.models.functional", "Functional"),
+}
+CLASS_MODULES = [
     "layers",
     "initializers",
     "regularizers",
@@ -25,78 +33,78 @@ ROOMS = [
     "metrics",
     "dtype_policies",
 ]
-FUNCTION_ROOMS = ["activations", "initializers", "losses", "metrics", "regularizers"]
+FUNCTION_MODULES = ["activations", "initializers", "losses", "metrics", "regularizers"]
 
 
-def vetted(text):
-    """Return a parsed configuration in which every class and function is built into Keras."""
-    if type(text) is not str or len(text) > MAX_CONFIG:
-        raise CrossingError("its configuration is too large")
+def parse_config(text: Any) -> Any:
+    """Return a parsed JSON configuration in which all classes and functions are built into Keras.
+
+    Raises SerializationError for any other configuration.
+    """
+    if type(text) is not str or len(text) > MAX_CONFIG_LENGTH:
+        raise SerializationError("its configuration is too large")
     try:
-        parsed = json.loads(text)
+        config = json.loads(text)
     except (ValueError, RecursionError):
-        raise CrossingError("its configuration cannot be read") from None
-    waiting = [parsed]
-    while waiting:
-        each = waiting.pop()
-        if isinstance(each, list):
-            waiting += each
-        elif isinstance(each, dict):
-            if "class_name" in each or "registered_name" in each or "module" in each:
-                _vet_object(each)
-            waiting += each.values()
-    return parsed
+        raise SerializationError("its configuration is malformed") from None
+    pending = [config]
+    while pending:
+        value = pending.pop()
+        if isinstance(value, list):
+            pending += value
+        elif isinstance(value, dict):
+            if "class_name" in value or "registered_name" in value or "module" in value:
+                _check_object(value)
+            pending += value.values()
+    return config
 
 
-def _vet_object(described):
-    name, module = described.get("class_name"), described.get("module")
-    if name == "__tuple__" or name == "__keras_tensor__" or name == "__ellipsis__":
+def _check_object(config: dict[str, Any]) -> None:
+    """Raise SerializationError unless an object's configuration names something allowed."""
+    name, module = config.get("class_name"), config.get("module")
+    if name in ("__tuple__", "__keras_tensor__", "__ellipsis__"):
         return
     if name == "function":
-        plain = described.get("registered_name") in (None, "function", described.get("config"))
-        allowed = plain and module == "builtins" and described.get("config") in _functions()
+        function = config.get("config")
+        is_plain = config.get("registered_name") in (None, "function", function)
+        allowed = is_plain and module == "builtins" and function in _allowed_functions()
     else:
-        allowed = (module, name) in _classes() and described.get("registered_name") in (None, name)
+        is_plain = config.get("registered_name") in (None, name)
+        allowed = is_plain and (module, name) in _allowed_classes()
     if not allowed:
-        what = described.get("config") if name == "function" else name
-        raise CrossingError(
-            f"it holds {str(module)[:60]}.{str(what)[:60]}, which is not one of Keras's own: test"
-            " its effect through a function on arrays"
+        what = config.get("config") if name == "function" else name
+        raise SerializationError(
+            f"it contains {str(module)[:60]}.{str(what)[:60]}, which is not one of Keras's own:"
+            " test its effect with a function that takes arrays"
         )
 
 
 @lru_cache
-def _classes():
-    """Return (module, class name) of everything that a configuration may name."""
+def _allowed_classes() -> set[tuple[str, str]]:
+    """Return (module, name) of each allowed class."""
     import keras
 
-    found = {("keras", "Sequential"), ("keras.src.models.functional", "Functional")}
-    found |= {
-        ("keras", "Functional"),
-        ("keras.models", "Functional"),
-        ("keras.models", "Sequential"),
-    }
-    for room in ROOMS:
-        place = keras
-        for part in room.split("."):
-            place = getattr(place, part)
+    found = MODEL_CLASSES | ARITHMETIC
+    for path in CLASS_MODULES:
+        module: Any = keras
+        for part in path.split("."):
+            module = getattr(module, part)
         found |= {
-            (f"keras.{room}", name)
-            for name, value in vars(place).items()
-            if isinstance(value, type) and name not in NEVER
+            (f"keras.{path}", name)
+            for name, value in vars(module).items()
+            if isinstance(value, type) and name not in EXCLUDED_CLASSES
         }
-    found |= {("keras", name) for room, name in found if room == "keras.dtype_policies"}
-    return found | ARITHMETIC
+    return found | {("keras", name) for module, name in found if module == "keras.dtype_policies"}
 
 
 @lru_cache
-def _functions():
-    """Return the names of Keras's own functions that a configuration may name."""
+def _allowed_functions() -> set[str]:
+    """Return the names of the allowed functions."""
     import keras
 
     return {
         name
-        for room in FUNCTION_ROOMS
-        for name, value in vars(getattr(keras, room)).items()
+        for module in FUNCTION_MODULES
+        for name, value in vars(getattr(keras, module)).items()
         if callable(value) and not name.startswith("_") and name not in ("get", "deserialize")
     }

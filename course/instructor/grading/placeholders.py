@@ -1,54 +1,50 @@
-"""What stands in a kernel for a value of the other one that is no plain data."""
+"""Placeholders in one kernel for values of the other kernel that are not plain data."""
+
+from typing import Any
 
 
-class CrossingError(Exception):
-    """A value that cannot cross; the message says what to do instead."""
+class SerializationError(Exception):
+    """A value cannot be serialized or deserialized; the message says what to do instead."""
 
 
-class Stranger:
-    """Stands for a value that cannot cross: it can be shown, and nothing else."""
+class UnserializableValue:
+    """A placeholder for a value that cannot be serialized: it only has a description."""
 
-    def __init__(self, what):
-        self._what = what
+    def __init__(self, description: str) -> None:
+        self._description = description
 
-    def __repr__(self):
-        return self._what
+    def __repr__(self) -> str:
+        return self._description
 
-    def __getattr__(self, name):
-        raise _of_student(AttributeError(f"{self._what} has no {name!r} that a test could use."))
+    def __getattr__(self, name: str) -> Any:
+        message = f"{self._description} has no attribute {name!r} that a test can use."
+        raise _mark_as_students(AttributeError(message))
 
-    def __bool__(self):
-        raise _of_student(TypeError(f"{self._what} is neither true nor false to a test."))
+    def __bool__(self) -> bool:
+        message = f"{self._description} is neither true nor false for a test."
+        raise _mark_as_students(TypeError(message))
 
 
-class History:
-    """Stands for what `Model.fit` returns.
+class TrainingHistory:
+    """The part of a Keras `History` that tests use: metrics per epoch, and epoch indices."""
 
-    Attributes
-    ----------
-    history : dict of str to list
-        As Keras fills it.
-    epoch : list of int
-        The epochs' numbers.
-    """
-
-    def __init__(self, history, epoch):
+    def __init__(self, history: dict[str, list[Any]], epoch: list[int]) -> None:
         self.history = history
         self.epoch = epoch
 
 
-def describe(value):
-    """Return what a value is, for a person, without trusting its class."""
+def describe_value(value: Any) -> str:
+    """Return a short description of a value for people, without trusting its class."""
     kind = type(value)
     name = f"class {value.__name__}" if isinstance(value, type) else kind.__name__
     try:
         text = " ".join(repr(value).split())[:80]
-    except Exception:  # a class of the student's own may fail even at this
+    except Exception:  # the methods of a student's class may fail
         text = ""
     return f"{text} (a {name})" if text else f"a {name}"
 
 
-def _of_student(error):
-    # Its words are the student's, who may have put there what a test handed in.
-    error.from_student = True
+def _mark_as_students(error: Exception) -> Exception:
+    """Mark an error whose message contains student text, which may reveal a hidden input."""
+    error.from_student = True  # type: ignore[attr-defined]  # read by execute.describe_error
     return error

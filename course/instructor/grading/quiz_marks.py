@@ -1,53 +1,42 @@
-"""Marking a graded sheet of questions: item by item, with the reason of each lost point."""
+"""Marking of a graded quiz: each question is scored, with the reason for each lost point."""
+
+from typing import Any
 
 from course import checks
 from course.questions import judge
 
+WITHOUT_NAME = (
+    "This is right for a quiz without a student name. Type your name into the parameters cell and"
+    " answer the questions that appear then."
+)
 
-def mark(sheet, answers, points):
-    """Print a line a question and return the points that the answers earn.
 
-    Parameters
-    ----------
-    sheet : course.questions.Sheet
-        What was asked.
-    answers : dict
-        Key to answer, as the student has it.
-    points : float
-        What all of it is worth; every question counts alike.
+def mark(quiz: Any, answers: Any, points: float) -> float:
+    """Print one line per question and return the points for the answers, to two decimals.
 
-    Returns
-    -------
-    float
-        To two decimals: a test cell ends with it for its partial credit.
-
-    Raises
-    ------
-    course.checks.CheckFailed
-        If `answers` is no dict.
+    A test cell ends with this value for its partial credit; all questions count equally. Raises
+    CheckFailed if `answers` is not a dict of keys such as "q1" and answers.
     """
     if not isinstance(answers, dict):
         raise checks.CheckFailed(
             "answers is not a dict of answers. Write answers = {'q1': ..., ...}."
         )
-    others = sheet.everybodys().questions if sheet.student else {}
-    earned = 0
-    for key, question in sheet.questions.items():
-        given = answers.get(key)
-        verdict = judge(question, given)
-        reason, told = verdict.reason, verdict.told or verdict.reason
-        if verdict.credit == 0 and key in others and judge(others[key], given).credit == 1:
-            reason = told = (
-                "This is right for the numbers of a sheet without a name: type yours into the"
-                " parameters cell, and answer your own."
-            )
-        word = {0: "not right", 1: "right"}.get(verdict.credit, "partly right")
-        if given is None or given is ...:
-            word = "open"
-        # What is right is explained with what was expected.
-        told = f"{key}: {word}." if verdict.credit == 1 else f"{key}: {word}. {told}"
-        checks.show(f"{key}: {word}. {reason}", told)
+    without_name = quiz.everybodys().questions if quiz.student else {}
+    earned = 0.0
+    for key, question in quiz.questions.items():
+        answer = answers.get(key)
+        verdict = judge(question, answer)
+        reason, hint = verdict.reason, verdict.told or verdict.reason
+        unnamed = without_name.get(key)
+        if verdict.credit == 0 and unnamed and judge(unnamed, answer).credit == 1:
+            reason = hint = WITHOUT_NAME
+        result = {0: "not right", 1: "right"}.get(verdict.credit, "partly right")
+        if answer is None or answer is ...:
+            result = "open"
+        # The reason of a right answer contains the expected one: only the instructor sees it.
+        for_student = f"{key}: {result}." if verdict.credit == 1 else f"{key}: {result}. {hint}"
+        checks.show(f"{key}: {result}. {reason}", for_student)
         earned += verdict.credit
-    total = round(points * earned / len(sheet.questions), 2)
+    total = round(points * earned / len(quiz.questions), 2)
     checks.show(f"{total:g} of {points:g} points.")
     return total

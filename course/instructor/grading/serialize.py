@@ -1,66 +1,82 @@
-"""What crosses between the student kernel and the grader kernel: plain data, by exact type.
+"""Serialization of values between the student kernel and the grader kernel, by exact type.
 
-`Packer` turns values into a JSON tree and blocks of bytes; `Unpacker` turns them back. Both sides
-have both, since a test hands values to a student's function and gets values back. An unpacker
-trusts nothing: it makes objects of the types listed here and no others.
+`Serializer` turns values into a JSON tree and blocks of bytes; `Deserializer` rebuilds them. Both
+kernels use both, since a test passes arguments to a student's function and gets a value back. The
+deserializer does not trust its input: it creates objects of the types listed here and no others.
 
-A tree node is a list that begins with its kind:
+A node of the tree is a list that begins with its kind:
 
-    ["none"], ["bool", b], ["int", "12"], ["float", "0x1.8p+1"], ["str", s], ["ellipsis"]
+    ["none"], ["bool", b], ["int", "0x12"], ["float", "0x1.8p+1"], ["str", s], ["ellipsis"]
     ["list" | "tuple" | "set" | "frozenset", [nodes]], ["dict", [[node, node], ...]]
     ["array", dtype, shape, block], ["scalar", dtype, block]
     ["function", handle, name, signature], ["dataset", handle, length], ["history", node, node]
-    ["model", ...] as course.instructor.grading.serialize_keras has it
-    ["stranger", what it is]     what cannot cross: it has no value, no method, and equals nothing
-    ["argument", index]          in an answer: the very object that was handed over at that place
+    ["model", ...]               see course.instructor.grading.serialize_keras
+    ["argument", index]          in an answer: the very object that was passed at this position
+    ["unserializable", text]     a value that cannot be serialized; the placeholder equals nothing
 """
 
+import inspect
 import math
+from collections.abc import Callable, Sequence
+from typing import Any, Protocol
 
 import numpy as np
 
-from course.instructor.grading.placeholders import CrossingError, History, Stranger, describe
+from course.instructor.grading.placeholders import (
+    SerializationError,
+    TrainingHistory,
+    UnserializableValue,
+    describe_value,
+)
 
 NUMERIC_KINDS = "biufc"
-MAX_NODES = 1_000_000  # no more than wire.MAX_PARTS have room for
+MAX_NODES = 1_000_000  # no more than messages.MAX_ELEMENTS permits
 MAX_DEPTH = 100
-MAX_DIMENSIONS = 64  # as many as NumPy knows
-CONTAINERS = {kind.__name__: kind for kind in (list, tuple, set, frozenset)}
+MAX_DIMENSIONS = 64  # the limit of NumPy
+CONTAINERS: dict[str, Callable[..., Any]] = {
+    kind.__name__: kind for kind in (list, tuple, set, frozenset)
+}
+TOO_LARGE = "it is too large or too deeply nested"
+UNREADABLE = "it is malformed"
 
 
-class Packer:
-    """Turns values into nodes and blocks.
+class ProxyFactory(Protocol):
+    """Gives access to objects that stay in the student kernel."""
 
-    Parameters
-    ----------
-    keep : callable, optional
-        Keeps a function or dataset and returns its handle; without it none crosses.
-    arguments : sequence
-        Objects that the receiver knows by their index.
+    def function(self, handle: int, name: str, signature: Any) -> Any:
+        """Return the proxy of a function."""
 
-    Attributes
-    ----------
-    blocks : list of bytes-like
-        The raw data that the nodes refer to by index.
+    def dataset(self, handle: int, length: Any) -> Any:
+        """Return the proxy of a dataset."""
+
+    def weights(self, handle: int) -> list[np.ndarray]:
+        """Return the weights of a model."""
+
+
+class Serializer:
+    """Turns values into nodes, and their data into `blocks`, which the nodes refer to by index.
+
+    `register` stores a function, dataset or model and returns its handle; without it, only models
+    can be serialized, with their weights. `arguments` are objects that the receiver knows by index.
     """
 
-    def __init__(self, keep=None, arguments=()):
-        self.keep = keep
-        self.blocks = []
-        self._places = {id(each): index for index, each in enumerate(arguments)}
-        self._nodes = 0
+    def __init__(
+        self, register: Callable[[Any], int] | None = None, arguments: Sequence[Any] = ()
+    ) -> None:
+        self.register = register
+        self.blocks: list[Any] = []
+        self._argument_indices = {id(each): index for index, each in enumerate(arguments)}
+        self._node_count = 0
 
-    def pack(self, value, depth=0):
+    def serialize(self, value: Any, depth: int = 0) -> list[Any]:
         """Return the node of a value.
 
-        Raises
-        ------
-        CrossingError
-            If it is too large or too deep, or a callable where callables do not cross.
+        Raises SerializationError if the value is too large or too deeply nested, or contains a
+        callable that cannot be registered.
         """
-        self._nodes += 1
-        if self._nodes > MAX_NODES or depth > MAX_DEPTH:
-            raise CrossingError("it is too large or too deeply nested to be handed over")
+        self._node_count += 1
+        if self._node_count > MAX_NODES or depth > MAX_DEPTH:
+            raise SerializationError(TOO_LARGE)
         kind = type(value)
         if value is None:
             return ["none"]
@@ -74,13 +90,13 @@ class Packer:
             return ["float", value.hex()]
         if kind is str:
             return ["str", value]
-        place = self._places.get(id(value))
-        if place is not None:
-            return ["argument", place]
+        index = self._argument_indices.get(id(value))
+        if index is not None:
+            return ["argument", index]
         if kind in (list, tuple, set, frozenset):
-            return [kind.__name__, [self.pack(each, depth + 1) for each in value]]
+            return [kind.__name__, [self.serialize(each, depth + 1) for each in value]]
         if kind is dict:
-            return ["dict", [[self.pack(k, depth + 1), self.pack(v, depth + 1)]
+            return ["dict", [[self.serialize(k, depth + 1), self.serialize(v, depth + 1)]
                              for k, v in value.items()]]  # fmt: skip
         if kind is np.ndarray:
             return self._array(value, "array")
@@ -88,79 +104,68 @@ class Packer:
             return self._array(np.asarray(value), "scalar")
         return self._object(value, depth)
 
-    def _array(self, array, node):
+    def _array(self, array: np.ndarray, kind: str) -> list[Any]:
         if array.dtype.kind not in NUMERIC_KINDS or array.dtype.itemsize > 16:
-            return ["stranger", f"an array of {array.dtype} (only numbers can be handed over)"]
-        if array.dtype.hasobject or array.dtype.isnative is False:
+            return ["unserializable", f"an array of {array.dtype} (tests only get numeric arrays)"]
+        if not array.dtype.isnative:
             array = array.astype(array.dtype.newbyteorder("="))
-        # Not ascontiguousarray alone, which makes a scalar a row.
+        # ascontiguousarray gives a scalar one dimension; reshape restores its shape.
         contiguous = np.ascontiguousarray(array).reshape(array.shape)
         self.blocks.append(contiguous.reshape(-1).view(np.uint8) if contiguous.size else b"")
         block = len(self.blocks) - 1
-        if node == "scalar":
+        if kind == "scalar":
             return ["scalar", array.dtype.name, block]
         return ["array", array.dtype.name, list(array.shape), block]
 
-    def _object(self, value, depth):
+    def _object(self, value: Any, depth: int) -> list[Any]:
         from course.instructor.grading import serialize_keras
 
         if serialize_keras.is_tensor(value):
             return self._array(serialize_keras.as_array(value), "array")
         if serialize_keras.is_history(value):
-            return [
-                "history",
-                self.pack(value.history, depth + 1),
-                self.pack(value.epoch, depth + 1),
-            ]
+            parts = (value.history, value.epoch)
+            return ["history", *(self.serialize(part, depth + 1) for part in parts)]
         if serialize_keras.is_model(value):
-            return serialize_keras.pack(value, self)
-        if serialize_keras.is_dataset(value) and self.keep:
-            return ["dataset", self.keep(value), serialize_keras.length_of(value)]
+            return serialize_keras.serialize_model(value, self.serialize, self.register)
+        if serialize_keras.is_dataset(value) and self.register:
+            return ["dataset", self.register(value), serialize_keras.batch_count(value)]
         if callable(value) and not isinstance(value, type):
-            if self.keep is None:
-                raise CrossingError(
-                    "a function cannot be handed to a student's function: hand it what the function"
+            if self.register is None:
+                raise SerializationError(
+                    "a function cannot be passed to a student's function; pass the value that it"
                     " returns"
                 )
             name = getattr(value, "__name__", type(value).__name__)
-            return ["function", self.keep(value), str(name)[:100], _signature(value)]
-        return ["stranger", describe(value)]
+            return ["function", self.register(value), str(name)[:100], _signature(value)]
+        return ["unserializable", describe_value(value)]
 
 
-class Unpacker:
-    """Makes values of nodes and blocks.
+class Deserializer:
+    """Rebuilds values from nodes and blocks.
 
-    Parameters
-    ----------
-    blocks : list of bytes-like
-        What came with the nodes.
-    link : object, optional
-        Makes what stays behind usable: `link.function(handle, name, signature)`,
-        `link.dataset(handle, length)`, `link.weights(handle)`. Without it none is taken.
-    arguments : sequence
-        Objects that were handed over.
+    `proxies` gives access to functions, datasets and weights in the student kernel; without it,
+    nodes that need it are rejected. `arguments` are the objects that "argument" nodes refer to.
     """
 
-    def __init__(self, blocks=(), link=None, arguments=()):
+    def __init__(
+        self,
+        blocks: Sequence[Any] = (),
+        proxies: ProxyFactory | None = None,
+        arguments: Sequence[Any] = (),
+    ) -> None:
         self.blocks = list(blocks)
-        self.link = link
+        self.proxies = proxies
         self.arguments = arguments
-        self._nodes = 0
+        self._node_count = 0
 
-    def unpack(self, node, depth=0):
-        """Return the value of a node.
-
-        Raises
-        ------
-        CrossingError
-            If it is no node that an honest packer makes.
-        """
-        self._nodes += 1
-        if self._nodes > MAX_NODES or depth > MAX_DEPTH:
-            raise CrossingError("it is too large or too deeply nested to be handed over")
+    def deserialize(self, node: Any, depth: int = 0) -> Any:
+        """Return the value of a node, or raise SerializationError if it is malformed."""
+        self._node_count += 1
+        if self._node_count > MAX_NODES or depth > MAX_DEPTH:
+            raise SerializationError(TOO_LARGE)
         try:
-            return self._unpack(node, depth)
-        except CrossingError:
+            return self._deserialize(node, depth)
+        except SerializationError:
             raise
         except (
             TypeError,
@@ -171,9 +176,16 @@ class Unpacker:
             AttributeError,
             MemoryError,
         ) as error:
-            raise CrossingError(f"it cannot be read ({error})") from None
+            raise SerializationError(f"{UNREADABLE} ({error})") from None
 
-    def _unpack(self, node, depth):
+    def deserialize_or_describe(self, node: Any, description: str) -> Any:
+        """Return the value of a node, or a placeholder if it cannot be deserialized."""
+        try:
+            return self.deserialize(node)
+        except SerializationError as error:
+            return UnserializableValue(f"{description} (a test cannot use it: {error})")
+
+    def _deserialize(self, node: Any, depth: int) -> Any:
         kind, *rest = node
         if kind == "none":
             return None
@@ -182,63 +194,64 @@ class Unpacker:
         if kind == "bool":
             return rest[0] is True
         if kind == "int":
-            return int(_text(rest[0]), 16)
+            return int(_require_text(rest[0]), 16)
         if kind == "float":
-            return float.fromhex(_text(rest[0]))
+            return float.fromhex(_require_text(rest[0]))
         if kind == "str":
-            return _text(rest[0])
+            return _require_text(rest[0])
         if kind in CONTAINERS:
-            return CONTAINERS[kind](self.unpack(each, depth + 1) for each in rest[0])
+            return CONTAINERS[kind](self.deserialize(each, depth + 1) for each in rest[0])
         if kind == "dict":
-            return {self._key(k, depth): self.unpack(v, depth + 1) for k, v in rest[0]}
+            return {self._key(k, depth): self.deserialize(v, depth + 1) for k, v in rest[0]}
         if kind == "array":
             return self._array(*rest)
         if kind == "scalar":
             return self._array(rest[0], (), rest[1])[()]
         if kind == "history":
-            return History(self.unpack(rest[0], depth + 1), self.unpack(rest[1], depth + 1))
-        if kind == "stranger":
-            return Stranger(_text(rest[0])[:300])
+            history, epoch = (self.deserialize(rest[index], depth + 1) for index in (0, 1))
+            return TrainingHistory(history, epoch)
+        if kind == "unserializable":
+            return UnserializableValue(_require_text(rest[0])[:300])
         if kind == "argument":
-            return self.arguments[_count(rest[0])]
-        if kind == "function" and self.link:
-            return self.link.function(_count(rest[0]), _text(rest[1])[:100], rest[2])
-        if kind == "dataset" and self.link:
-            return self.link.dataset(_count(rest[0]), rest[1])
+            return self.arguments[_require_count(rest[0])]
+        if kind == "function" and self.proxies:
+            name = _require_text(rest[1])[:100]
+            return self.proxies.function(_require_count(rest[0]), name, rest[2])
+        if kind == "dataset" and self.proxies:
+            return self.proxies.dataset(_require_count(rest[0]), rest[1])
         if kind == "model":
             from course.instructor.grading import serialize_keras
 
-            return serialize_keras.unpack(rest, self)
-        raise CrossingError("it is of a kind that does not cross")
+            fetch_weights = self.proxies.weights if self.proxies else None
+            return serialize_keras.deserialize_model(rest, self.deserialize, fetch_weights)
+        raise SerializationError("it is of a kind that tests cannot use")
 
-    def _key(self, node, depth):
-        key = self.unpack(node, depth + 1)
+    def _key(self, node: Any, depth: int) -> Any:
+        key = self.deserialize(node, depth + 1)
         if type(key) not in (str, int, bool, float, tuple, type(None)):
-            raise CrossingError("a dict has keys other than text and numbers")
+            raise SerializationError("the keys of a dict are not text, numbers or tuples")
         return key
 
-    def _array(self, name, shape, block):
-        dtype = np.dtype(_text(name)[:30])
+    def _array(self, dtype_name: Any, shape: Sequence[Any], block: Any) -> np.ndarray:
+        dtype = np.dtype(_require_text(dtype_name)[:30])
         if dtype.kind not in NUMERIC_KINDS:
-            raise CrossingError("an array holds something else than numbers")
-        shape = tuple(map(_count, shape))
-        place = _count(block)
-        # Each block is one array's: many arrays of one block would fill the memory.
-        data, self.blocks[place] = self.blocks[place], None
-        # Long products of long numbers take for ever.
-        honest = len(shape) <= MAX_DIMENSIONS and all(side < 2**63 for side in shape)
-        if not honest or math.prod(shape) * dtype.itemsize != len(data):
-            raise CrossingError("an array has not the size that it claims")
+            raise SerializationError("an array is not numeric")
+        shape = tuple(map(_require_count, shape))
+        index = _require_count(block)
+        # Each block belongs to one array: many arrays from one block would fill the memory.
+        data, self.blocks[index] = self.blocks[index], None
+        # Checked before the product, which takes forever for many large integers.
+        is_plausible = len(shape) <= MAX_DIMENSIONS and all(size < 2**63 for size in shape)
+        if not is_plausible or math.prod(shape) * dtype.itemsize != len(data):
+            raise SerializationError("the size of an array does not match its shape")
         if dtype.kind == "b" and np.frombuffer(data, np.uint8).max(initial=0) > 1:
-            raise CrossingError("an array of booleans holds something else")
+            raise SerializationError("an array of booleans contains other values")
         # A copy, so that the array is writable and owns its data.
         return np.frombuffer(data, dtype).reshape(shape).copy()
 
 
-def _signature(function):
+def _signature(function: Any) -> list[list[Any]] | None:
     """Return a function's parameters as [name, kind, has a default], or None."""
-    import inspect
-
     try:
         parameters = inspect.signature(function).parameters.values()
         return [[p.name, int(p.kind), p.default is not p.empty] for p in parameters]
@@ -246,13 +259,13 @@ def _signature(function):
         return None
 
 
-def _text(value):
+def _require_text(value: Any) -> str:
     if type(value) is not str:
-        raise CrossingError("it cannot be read")
+        raise SerializationError(UNREADABLE)
     return value
 
 
-def _count(value):
+def _require_count(value: Any) -> int:
     if type(value) is not int or value < 0:
-        raise CrossingError("it cannot be read")
+        raise SerializationError(UNREADABLE)
     return value

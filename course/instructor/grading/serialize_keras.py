@@ -1,50 +1,52 @@
-"""Keras models, tensors and datasets on their way between the two kernels.
+"""Serialization of Keras models, tensors and datasets between the two kernels.
 
-A model crosses as the configuration of its built-in layers, of its optimizer, loss and metrics, and
-a handle by which its weights are fetched when something uses them: counting the parameters of a
-network costs nothing. Keras is imported only where a value is one of its own.
+A model crosses as the configurations of its built-in layers, optimizer, loss and metrics, with a
+handle by which its weights are fetched on first use: counting the parameters of a network transfers
+no weights. Keras is imported only if a value is a Keras object.
 """
 
 import json
 import sys
+from collections.abc import Callable
 from functools import lru_cache
+from typing import Any
 
 import numpy as np
 
-from course.instructor.grading.keras_allowlist import vetted
-from course.instructor.grading.placeholders import CrossingError
+from course.instructor.grading.keras_allowlist import parse_config
+from course.instructor.grading.placeholders import SerializationError
 
 
-def is_tensor(value):
-    """Return whether a value is a tensor or variable of the backend, or a Keras variable."""
+def is_tensor(value: Any) -> bool:
+    """Return whether a value is a TensorFlow tensor or variable, or a Keras variable."""
     tensorflow = sys.modules.get("tensorflow")
     if tensorflow and isinstance(value, tensorflow.Tensor | tensorflow.Variable):
         return True
     keras = sys.modules.get("keras")
-    return bool(keras) and isinstance(value, keras.Variable)
+    return keras is not None and isinstance(value, keras.Variable)
 
 
-def as_array(tensor):
-    """Return the numbers of a tensor; those of a symbolic one are a stranger's."""
+def as_array(tensor: Any) -> np.ndarray:
+    """Return the values of a tensor; a symbolic tensor becomes an array that is not numeric."""
     try:
         return np.asarray(tensor)
     except (TypeError, ValueError, NotImplementedError, AttributeError):
         return np.asarray("symbolic")
 
 
-def is_history(value):
+def is_history(value: Any) -> bool:
     """Return whether a value is what `Model.fit` returns."""
     keras = sys.modules.get("keras")
-    return bool(keras) and type(value) is keras.callbacks.History
+    return keras is not None and type(value) is keras.callbacks.History
 
 
-def is_model(value):
-    """Return whether a value is a Sequential or functional model, and no class derived from it."""
+def is_model(value: Any) -> bool:
+    """Return whether a value is a Sequential or functional model, but not of a derived class."""
     keras = sys.modules.get("keras")
-    return bool(keras) and type(value) in (keras.Sequential, _functional())
+    return keras is not None and type(value) in (keras.Sequential, _functional_class())
 
 
-def is_dataset(value):
+def is_dataset(value: Any) -> bool:
     """Return whether a value is a tf.data.Dataset or a PyDataset."""
     tensorflow, keras = sys.modules.get("tensorflow"), sys.modules.get("keras")
     return bool(tensorflow and isinstance(value, tensorflow.data.Dataset)) or bool(
@@ -52,185 +54,192 @@ def is_dataset(value):
     )
 
 
-def length_of(dataset):
-    """Return the number of batches of a dataset, or None."""
+def batch_count(dataset: Any) -> int | None:
+    """Return the number of batches of a dataset, or None if it is unknown."""
     try:
         return len(dataset)
     except TypeError:
         return None
 
 
-def pack(model, packer):
-    """Return the node of a model."""
+def serialize_model(
+    model: Any, serialize: Callable[[Any], list[Any]], register: Callable[[Any], int] | None
+) -> list[Any]:
+    """Return the node of a model, with a handle or, without `register`, with its weights."""
     import keras
 
     try:
         config = json.dumps(keras.saving.serialize_keras_object(model))
-        compiled = json.dumps(model.get_compile_config()) if model.compiled else None
-    except Exception as error:  # a layer of the student's own may raise anything
-        return ["stranger", f"a model that cannot be described ({type(error).__name__})"]
-    if packer.keep:
-        return ["model", config, compiled, packer.keep(model), None]
-    # Handed to the student, who has no way to ask for the weights later.
-    weights = [packer.pack(np.asarray(weight)) for weight in model.weights]
-    return ["model", config, compiled, None, weights]
+        compile_config = json.dumps(model.get_compile_config()) if model.compiled else None
+    except Exception as error:  # a student's layer may raise anything
+        description = f"a model without a configuration ({type(error).__name__})"
+        return ["unserializable", description]
+    if register:
+        return ["model", config, compile_config, register(model), None]
+    # The student kernel, which receives this, cannot fetch the weights later.
+    weights = [serialize(np.asarray(weight)) for weight in model.weights]
+    return ["model", config, compile_config, None, weights]
 
 
-def unpack(rest, unpacker):
-    """Return the model of a node's content: that of `pack` without its kind."""
-    config, compiled, handle, weights = rest
-    model = build(config)
-    if compiled is not None:
-        compile_as(model, compiled)
+def deserialize_model(
+    content: list[Any],
+    deserialize: Callable[[Any], Any],
+    fetch_weights: Callable[[int], list[np.ndarray]] | None,
+) -> Any:
+    """Return the model of a node, given the elements after its kind."""
+    config, compile_config, handle, weights = content
+    model = build_model(config)
+    if compile_config is not None:
+        compile_model(model, compile_config)
     if weights is not None:
-        model.set_weights([unpacker.unpack(each) for each in weights])
-    elif unpacker.link is None:
-        raise CrossingError("a model came without weights")
+        model.set_weights([deserialize(each) for each in weights])
+    elif fetch_weights is None:
+        raise SerializationError("a model came without weights")
     else:
-        make_lazy(model, lambda: unpacker.link.weights(handle))
+        fetch_on_first_use(model, lambda: fetch_weights(handle))
     return model
 
 
-def build(config):
-    """Return the model of a JSON configuration, its variables not yet made.
+def build_model(config: Any) -> Any:
+    """Return the model of a JSON configuration, without creating its variables yet.
 
-    Raises
-    ------
-    CrossingError
-        If something in it is not built into Keras, or Keras cannot build it.
+    Raises SerializationError if the configuration contains something that is not built into Keras,
+    or if Keras cannot build it.
     """
     import keras
     from keras.src.backend.common import global_state
 
-    parsed = vetted(config)
+    parsed = parse_config(config)
     if type(parsed) is not dict:
-        raise CrossingError("its configuration cannot be read")
-    _drop_compilation(parsed)
+        raise SerializationError("its configuration is malformed")
+    _remove_compile_configs(parsed)
     pending = global_state.get_global_attribute("uninitialized_variables") or []
     try:
-        # Keras puts off making the variables in such a scope; the end of it would make them.
+        # In this scope Keras defers the creation of variables until the end of the scope, which
+        # would create all that it finds in this list.
         with keras.StatelessScope():
             model = keras.saving.deserialize_keras_object(parsed, safe_mode=True)
             global_state.set_global_attribute("uninitialized_variables", pending)
-    except Exception as error:  # Keras raises many kinds
-        raise CrossingError(f"Keras cannot build the model again ({_reason(error)})") from None
+    except Exception as error:  # Keras raises many types
+        raise SerializationError(f"Keras cannot build the model ({_last_line(error)})") from None
     if not is_model(model):
-        raise CrossingError("its configuration is not a model's")
+        raise SerializationError("its configuration does not describe a model")
     for variable in model.variables:
         if variable._value is None:
-            variable.__class__ = _lazy(type(variable))
+            variable_class: Any = type(variable)
+            variable.__class__ = _lazy_class(variable_class)
     return model
 
 
-def _drop_compilation(parsed):
-    """Take the optimizers out of a parsed configuration, those of models in the model too.
+def _remove_compile_configs(config: dict[str, Any]) -> None:
+    """Remove all optimizers from a configuration: they would create variables too early.
 
-    That of the whole crosses by itself. Here each would make variables, which cannot be made yet.
+    The outermost model's is sent separately.
     """
-    waiting = [parsed]
-    while waiting:
-        each = waiting.pop()
-        if isinstance(each, dict):
-            if "class_name" in each:
-                each.pop("compile_config", None)
-            waiting += each.values()
-        elif isinstance(each, list):
-            waiting += each
+    pending: list[Any] = [config]
+    while pending:
+        value = pending.pop()
+        if isinstance(value, dict):
+            if "class_name" in value:
+                value.pop("compile_config", None)
+            pending += value.values()
+        elif isinstance(value, list):
+            pending += value
 
 
-def make_lazy(model, fetch):
-    """Let the first use of any of a model's weights fetch all of them."""
+def fetch_on_first_use(model: Any, fetch: Callable[[], list[np.ndarray]]) -> None:
+    """Make the first use of any weight of a model fetch all of them."""
 
-    def load():
-        arrays = fetch() if waiting else []
-        for variable in waiting:
+    def load() -> None:
+        arrays = fetch() if lazy else []
+        for variable in lazy:
             variable._load = None
-        fitting = len(arrays) == len(weights) and all(
+        fits = len(arrays) == len(weights) and all(
             tuple(weight.shape) == array.shape
             for weight, array in zip(weights, arrays, strict=True)
         )
-        if not fitting:
-            raise CrossingError("the weights do not fit the model")
+        if not fits:
+            raise SerializationError("the weights do not fit the model")
         for weight, array in zip(weights, arrays, strict=True):
-            _set(weight, array)
+            _initialize(weight, array)
 
     weights = list(model.weights)
-    waiting = [variable for variable in weights if isinstance(variable, _lazy(None))]
-    for variable in waiting:
+    lazy = [variable for variable in weights if isinstance(variable, _LazyVariable)]
+    for variable in lazy:
         variable._load = load
 
 
-def compile_as(model, config):
-    """Compile a model as a JSON configuration says, and not yet make the optimizer's variables."""
+def compile_model(model: Any, config: Any) -> None:
+    """Compile a model with a JSON configuration, without creating the optimizer's variables yet."""
     import keras
 
-    parsed = vetted(config)
+    parsed = parse_config(config)
     try:
         settings = {
             key: keras.saving.deserialize_keras_object(value, safe_mode=True)
             for key, value in parsed.items()
         }
         model.compile(**settings)
-    except Exception as error:  # Keras raises many kinds
-        raise CrossingError(f"Keras cannot compile the model again ({_reason(error)})") from None
+    except Exception as error:  # Keras raises many types
+        raise SerializationError(f"Keras cannot compile the model ({_last_line(error)})") from None
 
 
-def _reason(error):
-    """Return why Keras failed: the last of its lines, behind whole configurations."""
+def apply_change(model: Any, changed: Any) -> None:
+    """Give a model the weights and the compilation of another with the same layers."""
+    if len(model.weights) == len(changed.weights):
+        for weight, new in zip(model.weights, changed.weights, strict=True):
+            if tuple(weight.shape) == tuple(new.shape):
+                weight.assign(new)
+    if changed.compiled:
+        compile_model(model, json.dumps(changed.get_compile_config()))
+
+
+def _last_line(error: Exception) -> str:
+    """Return the last line of an error of Keras, which follows the whole configuration."""
     lines = str(error).strip().splitlines() or [type(error).__name__]
     return lines[-1].removeprefix("Exception encountered: ")[:200]
 
 
 @lru_cache
-def _functional():
+def _functional_class() -> type:
     from keras.src.models.functional import Functional
 
     return Functional
 
 
 @lru_cache
-def _lazy(kind):
-    """Return a class of variables that are made at their first use; of any kind for None."""
-    if kind is None:
-        return _Lazy
-    return type(kind.__name__, (_Lazy, kind), {"__module__": kind.__module__})
+def _lazy_class(variable_class: type) -> type:
+    """Return a subclass of a variable class whose instances get their value on first use."""
+    attributes = {"__module__": variable_class.__module__}
+    return type(variable_class.__name__, (_LazyVariable, variable_class), attributes)
 
 
-class _Lazy:
-    """Mixed into a Keras variable that has a shape and no value yet."""
+class _LazyVariable:
+    """A mix-in for Keras variables that have a shape, but no value until the first use."""
 
-    _load = None
-    _held = None
+    _load: Callable[[], None] | None = None
+    _loaded_value: Any = None
 
     @property
-    def _value(self):
-        if self._held is None:
+    def _value(self) -> Any:
+        if self._loaded_value is None:
             if self._load:
                 self._load()
-            if self._held is None:  # no weight of the model's but, say, the state of a dropout
-                _set(self, None)
-        return self._held
+            if self._loaded_value is None:  # not a weight, but for example a dropout layer's state
+                _initialize(self, None)
+        return self._loaded_value
 
     @_value.setter
-    def _value(self, value):
-        self._held = value
+    def _value(self, value: Any) -> None:
+        self._loaded_value = value
 
 
-def _set(variable, array):
+def _initialize(variable: Any, array: np.ndarray | None) -> None:
+    """Set a variable to an array, or to its initial value."""
     import tensorflow
 
-    # Also where the first use is in the middle of tracing a function.
+    # The first use can be inside a function that TensorFlow traces.
     with tensorflow.init_scope():
         if array is None:
             array = variable._initializer(variable._shape, dtype=variable._dtype)
         variable._initialize(array)
-
-
-def change(model, after):
-    """Give a model the weights and the compilation of another of the same layers."""
-    if len(model.weights) == len(after.weights):
-        for weight, new in zip(model.weights, after.weights, strict=True):
-            if tuple(weight.shape) == tuple(new.shape):
-                weight.assign(new)
-    if after.compiled:
-        compile_as(model, json.dumps(after.get_compile_config()))

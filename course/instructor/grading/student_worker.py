@@ -1,173 +1,171 @@
-"""Runs in the student kernel: runs cells, hands over values, answers calls.
+"""Worker in the student kernel: runs cells, serializes values and answers calls.
 
-All of it is in the hands of whoever wrote the cells; what it answers is data to the grader, who
-believes none of it more than an answer written on paper.
+Student code can change everything here: the grader treats the answers as untrusted data.
 """
 
 import contextlib
 import itertools
+import socket
 import sys
-from pathlib import Path
+from collections.abc import Iterator
+from typing import Any
 
 import numpy as np
 
 from course.instructor.grading import serialize
 from course.instructor.sandbox import execute, messages
+from course.instructor.sandbox.limits import Limits
 
-MAX_KEPT = 100_000
+MAX_HANDLES = 100_000
+
+Header = dict[str, Any]
+Blocks = list[Any]
 
 
-def serve(sock, limits):
-    """Answer messages until the other side is gone."""
-    # As in a notebook's kernel, whose folder comes first when a module is looked for.
+def serve(sock: socket.socket, limits: Limits) -> None:
+    """Answer requests until the other side closes the socket."""
+    # As in a notebook's kernel, imports look in the working folder first.
     sys.path.insert(0, "")
-    side = StudentSide(limits)
-    execute.stop_writing()
+    worker = StudentWorker(limits)
+    execute.discard_output()
     while True:
         header, blocks = messages.receive(sock, 2**62)
         try:
-            answer, blocks = side.answer(header, blocks)
+            answer, blocks = worker.answer(header, blocks)
         except Exception as error:
             answer, blocks = {"raised": ["RuntimeError", f"{type(error).__name__}: {error}"]}, []
         messages.send(sock, answer, blocks)
 
 
-class StudentSide:
-    """The student's namespace, and what was handed out of it."""
+class StudentWorker:
+    """The student's namespace, and the objects in it that have handles."""
 
-    def __init__(self, limits):
+    def __init__(self, limits: Limits) -> None:
         self.limits = limits
-        self.namespace = execute.start()
-        self.kept = {}
-        self.drawing = {}  # handle of a dataset -> what iterates over it, number of its next batch
+        self.namespace = execute.initialize_kernel()
+        self.objects: dict[int, Any] = {}
+        # Handle of a dataset -> an iterator over its batches, and the index of the next one.
+        self.iterators: dict[int, tuple[Iterator[Any], int]] = {}
         self.first_handle = 0
 
-    def answer(self, header, blocks):
-        """Return the answer to a message and its blocks."""
-        # A handle that an earlier kernel of this submission gave out must not name anything here.
+    def answer(self, header: Header, blocks: Blocks) -> tuple[Header, Blocks]:
+        """Return the answer to a request and its blocks."""
+        # Handles from an earlier kernel of this submission must not refer to objects of this one.
         self.first_handle = header.get("first_handle", 0)
         return getattr(self, f"_{header['op']}")(header, blocks)
 
-    def keep(self, value):
-        """Keep a function, dataset or model, and return its handle."""
-        if len(self.kept) >= MAX_KEPT:
-            raise serialize.CrossingError("too much was handed over")
-        handle = self.first_handle + len(self.kept)
-        self.kept[handle] = value
+    def register(self, value: Any) -> int:
+        """Store a function, dataset or model, and return its handle."""
+        if len(self.objects) >= MAX_HANDLES:
+            raise serialize.SerializationError("there are too many functions, datasets and models")
+        handle = self.first_handle + len(self.objects)
+        self.objects[handle] = value
         return handle
 
-    def _put(self, header, blocks):
-        for path, content in zip(header["paths"], blocks, strict=True):
-            place = Path(path)
-            place.parent.mkdir(parents=True, exist_ok=True)
-            with contextlib.suppress(OSError):  # more than fits is not there, as on a full disk
-                place.write_bytes(content)
+    def _write_files(self, header: Header, blocks: Blocks) -> tuple[Header, Blocks]:
+        execute.write_files(header["paths"], blocks)
         return {}, []
 
-    def _run(self, header, blocks):
-        printed = execute.Printed(self.limits.output_kb * 1024)
-        outcome = execute.run_cell(header["source"], header["name"], printed)
-        return outcome, []
+    def _run(self, header: Header, blocks: Blocks) -> tuple[Header, Blocks]:
+        output = execute.OutputBuffer(self.limits.output_kb * 1024)
+        return execute.run_cell(header["source"], header["name"], output), []
 
-    def _set(self, header, blocks):
-        unpacker = serialize.Unpacker(blocks)
-        for name, node in header["values"].items():
-            self.namespace[name] = unpacker.unpack(node)
-        return {}, []
-
-    def _fetch(self, header, blocks):
-        packer = serialize.Packer(self.keep)
+    def _fetch(self, header: Header, blocks: Blocks) -> tuple[Header, Blocks]:
+        """Return the requested variables."""
+        serializer = serialize.Serializer(self.register)
         values = {}
         for name in header["names"]:
             if name in self.namespace:
                 try:
                     with execute.interruptible():
-                        values[name] = packer.pack(self.namespace[name])
+                        values[name] = serializer.serialize(self.namespace[name])
                 except (Exception, KeyboardInterrupt) as error:
-                    values[name] = ["stranger", f"a value that cannot be handed over ({error})"]
-        return {"values": values}, packer.blocks
+                    description = f"a value that cannot be serialized ({error})"
+                    values[name] = ["unserializable", description]
+        return {"values": values}, serializer.blocks
 
-    def _call(self, header, blocks):
-        unpacker = serialize.Unpacker(blocks)
-        arguments = [unpacker.unpack(node) for node in header["arguments"]]
-        named = {name: unpacker.unpack(node) for name, node in header["named"].items()}
-        function = self.kept[header["handle"]]
-        handed = [*arguments, *named.values()]
-        before = [_state(each) for each in handed]
-        printed = execute.Printed(self.limits.output_kb * 1024)
-        answer = {}
-        packer = serialize.Packer(self.keep, handed)
-        with contextlib.redirect_stdout(printed), contextlib.redirect_stderr(printed):
+    def _call(self, header: Header, blocks: Blocks) -> tuple[Header, Blocks]:
+        """Call a function and return its value or exception, and the arguments that it changed."""
+        deserializer = serialize.Deserializer(blocks)
+        positional = [deserializer.deserialize(node) for node in header["arguments"]]
+        named = {name: deserializer.deserialize(node) for name, node in header["named"].items()}
+        function = self.objects[header["handle"]]
+        arguments = [*positional, *named.values()]
+        before = [_snapshot(argument) for argument in arguments]
+        output = execute.OutputBuffer(self.limits.output_kb * 1024)
+        answer: Header = {}
+        serializer = serialize.Serializer(self.register, arguments)
+        with contextlib.redirect_stdout(output), contextlib.redirect_stderr(output):
             try:
                 with execute.interruptible():
-                    answer["value"] = packer.pack(function(*arguments, **named))
+                    answer["value"] = serializer.serialize(function(*positional, **named))
             except BaseException as error:
-                answer["raised"] = _raised(error)
-        # What the function did to its arguments is part of what it did.
-        changed = serialize.Packer(self.keep)
-        changed.blocks = packer.blocks
+                answer["raised"] = _describe_exception(error)
+        # Without `arguments`: a changed argument crosses by its value, not as a reference.
+        changes = serialize.Serializer(self.register)
+        changes.blocks = serializer.blocks
         answer["changed"] = [
-            [place, changed.pack(each)]
-            for place, each in enumerate(handed)
-            if _state(each) != before[place]
+            [index, changes.serialize(argument)]
+            for index, argument in enumerate(arguments)
+            if _snapshot(argument) != before[index]
         ]
-        answer["printed"] = printed.text()
-        return answer, packer.blocks
+        answer["printed"] = output.text()
+        return answer, serializer.blocks
 
-    def _weights(self, header, blocks):
-        packer = serialize.Packer()
-        model = self.kept[header["handle"]]
-        values = [packer.pack(np.asarray(weight)) for weight in model.weights]
-        return {"values": values}, packer.blocks
+    def _weights(self, header: Header, blocks: Blocks) -> tuple[Header, Blocks]:
+        serializer = serialize.Serializer()
+        model = self.objects[header["handle"]]
+        values = [serializer.serialize(np.asarray(weight)) for weight in model.weights]
+        return {"values": values}, serializer.blocks
 
-    def _draw(self, header, blocks):
-        """Return batches of a dataset, from one on."""
-        packer = serialize.Packer(self.keep)
+    def _batches(self, header: Header, blocks: Blocks) -> tuple[Header, Blocks]:
+        """Return `count` batches of a dataset, beginning with the index `start`."""
+        serializer = serialize.Serializer(self.register)
         handle, start, count = header["handle"], header["start"], header["count"]
-        # Going on is not beginning again: a shuffled dataset has another order each time.
-        batches, place = self.drawing.pop(handle, (None, -1))
-        if place != start:
-            batches = itertools.islice(_batches(self.kept[handle]), start, None)
+        # Continue an iteration if possible: a shuffled dataset has another order each time.
+        iterator, next_index = self.iterators.pop(handle, (iter(()), -1))
+        if next_index != start:
+            iterator = itertools.islice(_iterate(self.objects[handle]), start, None)
         try:
             with execute.interruptible():
-                drawn = [packer.pack(batch) for batch in itertools.islice(batches, count)]
+                batches = [serializer.serialize(each) for each in itertools.islice(iterator, count)]
         except BaseException as error:
-            return {"raised": _raised(error)}, []
-        self.drawing[handle] = batches, start + count
-        return {"batches": drawn}, packer.blocks
+            return {"raised": _describe_exception(error)}, []
+        self.iterators[handle] = iterator, start + count
+        return {"batches": batches}, serializer.blocks
 
 
-def _batches(dataset):
+def _iterate(dataset: Any) -> Iterator[Any]:
     """Return an iterator over the batches of a dataset."""
     if hasattr(dataset, "__iter__"):
         return iter(dataset)
-    return (dataset[index] for index in range(len(dataset)))  # a PyDataset knows no end
+    return (dataset[index] for index in range(len(dataset)))  # iter(PyDataset) would not end
 
 
-def _raised(error):
-    """Return an exception as its class's name and its message."""
+def _describe_exception(error: BaseException) -> list[str]:
+    """Return the class name and the message of an exception."""
     try:
         message = str(error)
-    except Exception:  # a class of the student's own may fail even at this
+    except Exception:  # the methods of a student's class may fail
         message = ""
     for kind in type(error).__mro__:
         if kind is Exception and type(error) is not Exception:
-            break  # its class is the student's own: every such class derives from this one
+            break  # the student's own class, which has no more specific built-in base
         if kind.__module__ == "builtins" and execute.is_builtin_exception(kind.__name__):
             return [kind.__name__, message[:4000]]
     return [type(error).__name__[:100], message[:4000]]
 
 
-def _state(value):
-    """Return what a function may change of an argument, in a form that can be compared."""
+def _snapshot(value: Any) -> Any:
+    """Return what a function may change in an argument, in a form that can be compared."""
     if type(value) is np.ndarray:
         return value.dtype.str, value.shape, value.tobytes()
     if type(value) in (list, tuple):
-        return type(value), [_state(each) for each in value]
+        return type(value), [_snapshot(each) for each in value]
     if type(value) is set:
         return set, sorted(map(repr, value))
     if type(value) is dict:
-        return dict, [(_state(key), _state(each)) for key, each in value.items()]
+        return dict, [(_snapshot(key), _snapshot(each)) for key, each in value.items()]
     if isinstance(value, int | float | str):
         return type(value), repr(value)
     if hasattr(value, "compiled") and hasattr(value, "get_weights"):

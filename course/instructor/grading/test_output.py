@@ -1,62 +1,53 @@
-"""Hearing what a test says while it runs, and keeping apart what its student may read of that.
+"""Captured output of a test cell, and the part of it that the student may see.
 
-In the grader kernel, which knows the line that is at work.
+This runs in the grader kernel, where the stack shows which line of the test is running.
 """
 
 import sys
+from types import FrameType
 
 from course.instructor.grading.redaction import hidden_lines
 from course.instructor.sandbox import execute
 
-MAX_ITEMS, MAX_LETTERS = 200, 1_000
+MAX_ITEMS, MAX_ITEM_LENGTH = 200, 1_000
 
 
-class Heard(execute.Printed):
-    """Keeps what a test prints, and apart from it what of that a student may read.
+class CapturedOutput(execute.OutputBuffer):
+    """The complete output of a test cell.
 
-    Parameters
-    ----------
-    name, source : str
-        The test cell's.
-    limit : int
-        As in `Printed`.
-
-    Attributes
-    ----------
-    told : Printed
-        What visible lines print; of hidden ones what the checks tell.
-    items : list of str
-        What the checks tell.
+    `student_output` contains what visible lines print and what checks on hidden lines show. `items`
+    are the texts that all checks show.
     """
 
-    def __init__(self, name, source, limit):
+    def __init__(self, name: str, source: str, limit: int) -> None:
         super().__init__(limit)
-        self.told = execute.Printed(limit)
-        self.items = []
+        self.student_output = execute.OutputBuffer(limit)
+        self.items: list[str] = []
         self._file = f"<{name}>"
-        self._hidden = hidden_lines(source)
+        self._hidden_lines = hidden_lines(source)
 
-    def write(self, text):
-        """Keep a text."""
-        if not self._is_hidden():
-            self.told.write(text)
+    def write(self, text: object) -> int:
+        """Append a text, also for the student unless a hidden line prints it."""
+        if not self._runs_hidden_line():
+            self.student_output.write(text)
         return super().write(text)
 
-    def hear(self, text):
-        """Keep what a check tells, unless the test has sent what it prints elsewhere."""
+    def on_show(self, text: str) -> None:
+        """Record a text that a check shows, unless the test has redirected its output."""
         if sys.stdout is self and len(self.items) < MAX_ITEMS:
-            hidden = self._is_hidden()
-            self.items.append(execute.printable(text)[:MAX_LETTERS])
-            if hidden:
-                self.told.write(f"{text}\n")
+            is_hidden = self._runs_hidden_line()
+            self.items.append(execute.printable(text)[:MAX_ITEM_LENGTH])
+            if is_hidden:
+                self.student_output.write(f"{text}\n")
 
-    def _is_hidden(self):
-        """Return whether a hidden line is at work; so it is where no line of the test is."""
-        if not self._hidden:
+    def _runs_hidden_line(self) -> bool:
+        """Return whether a hidden line is on the stack, or no line of a test with hidden lines."""
+        if not self._hidden_lines:
             return False
-        lines, frame = set(), sys._getframe(1)
+        lines = set()
+        frame: FrameType | None = sys._getframe(1)
         while frame:
             if frame.f_code.co_filename == self._file:
                 lines.add(frame.f_lineno)
             frame = frame.f_back
-        return not lines or not lines.isdisjoint(self._hidden)
+        return not lines or not lines.isdisjoint(self._hidden_lines)

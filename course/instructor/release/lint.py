@@ -1,274 +1,271 @@
-"""What a test cell asks for that grading in two kernels cannot give, found before the release."""
+"""Finds test cells that need what a grading with two kernels cannot provide, before a release."""
 
 import ast
 import builtins
+from collections.abc import Iterator
 from dataclasses import dataclass, field
+from pathlib import Path
 
 import nbformat
 from nbgrader import utils
 
 from course.errors import CourseError
-from course.instructor.analysis import cell_names
+from course.instructor.analysis.cell_names import CellNames, find_names, parse_cell
+from course.instructor.analysis.scope_visitor import is_predefined
 from course.instructor.analysis.value_kinds import infer_value_kinds
-from course.instructor.analysis.cell_names import CellNames
 
-# Kinds of cells, and whose a name is: the grader's for ever, the grader's until a student's cell
-# mentions it, the student's.
+# Kinds of cells, and owners of names: the grader; the grader until a student's cell mentions the
+# name; the student.
 LOCKED, TEST, STUDENT = "locked", "test", "student"
 
-# What does not cross, and what a test does instead.
-REFUSED = {
+# Kind of value that cannot be passed to the grader kernel, and what a test can do instead.
+ALTERNATIVES = {
     "a class": "test its effect through a function on arrays, or grade by hand",
     "an object of a class": "test its effect through a function on arrays, or grade by hand",
-    "a figure": "test the numbers it was made from, or grade by hand",
+    "a figure": "test the values it was drawn from, or grade by hand",
     "a generator": "make it a list, or grade by hand",
     "an open file": "test what was read or written, or grade by hand",
     "an import": "import it in a locked cell",
 }
 SOURCE_READERS = ["getfile", "getsource", "getsourcefile", "getsourcelines"]
 HISTORY = {"In", "Out", "_ih", "_oh", "get_ipython"}
-CELL_SOURCE = 'use course.cell_source("grade-id")'
+USE_CELL_SOURCE = 'use course.cell_source("grade-id")'
 
 
 @dataclass
 class _Cell:
+    """A code cell; it is `derived` if it is locked but uses names that students' cells bind."""
+
     grade_id: str
     kind: str
-    is_given: bool  # locked, and yet the student's: it needs what the student's cells make
+    is_derived: bool
     source: str
     tree: ast.Module | None
     names: CellNames
 
 
 @dataclass
-class _Ledger:
-    """What is known of the names at a point of the notebook."""
+class _NotebookState:
+    """The names that are known at a position in the notebook."""
 
-    locked: set  # what the grader's own cells bind anywhere: the grader runs them first
-    owners: dict = field(default_factory=dict)  # of the other names: TEST or STUDENT
-    setters: dict = field(default_factory=dict)  # of the names of tests: the test's grade id
-    functions: dict = field(default_factory=dict)  # each with the globals that it reads
-    holds: dict = field(default_factory=dict)  # of what evidently does not cross: a key of REFUSED
-    seen: set = field(default_factory=set)  # all that was bound so far
-    given: dict = field(default_factory=dict)  # of names that a given cell made: its grade id
-    reset: set = field(default_factory=set)  # the grader's names that the student's cells set too
-    has_unseen: bool = False  # whether a cell so far may bind names that its text does not show
+    grader_names: set[str]  # bound by the grader's own cells anywhere: these run first
+    owners: dict[str, str] = field(default_factory=dict)  # TEST or STUDENT, for other names
+    binding_cells: dict[str, str] = field(default_factory=dict)  # grade id, for other names
+    function_globals: dict[str, frozenset[str]] = field(default_factory=dict)
+    kinds: dict[str, str | None] = field(default_factory=dict)  # a key of ALTERNATIVES or None
+    bound: set[str] = field(default_factory=set)
+    derived: dict[str, str] = field(default_factory=dict)  # name to the derived cell's grade id
+    rebound: set[str] = field(default_factory=set)  # grader names that students' cells bind too
+    may_be_incomplete: bool = False  # a cell may bind names that its source does not show
 
-    def take(self, cell):
-        """Go past a cell."""
+    def add(self, cell: _Cell) -> None:
+        """Advance past a cell."""
         bound = cell.names.bound
         if cell.kind == STUDENT:
             self.owners |= dict.fromkeys(cell.names.mentioned & self.owners.keys(), STUDENT)
-            self.reset |= (bound & self.locked) - cell.names.imported
+            self.rebound |= (bound & self.grader_names) - cell.names.imported
             for name in bound:
-                self.given.pop(name, None)
-            self.given |= dict.fromkeys(bound if cell.is_given else (), cell.grade_id)
+                self.derived.pop(name, None)
+            self.derived |= dict.fromkeys(bound if cell.is_derived else (), cell.grade_id)
         if cell.kind != LOCKED:
-            bound = bound - self.locked
+            bound = bound - self.grader_names
             self.owners |= dict.fromkeys(bound, cell.kind)
-            self.setters |= dict.fromkeys(bound, cell.grade_id)
-        self.seen |= cell.names.bound
-        self.has_unseen |= cell.names.opaque
-        evident = infer_value_kinds(cell.tree, self.holds) | dict.fromkeys(
-            cell.names.imported, "an import"
-        )
+            self.binding_cells |= dict.fromkeys(bound, cell.grade_id)
+        self.bound |= cell.names.bound
+        self.may_be_incomplete |= cell.names.opaque
+        kinds = infer_value_kinds(cell.tree, self.kinds)
+        kinds |= dict.fromkeys(cell.names.imported, "an import")
         for name in bound:
-            self.holds[name] = evident.get(name)
-            self.functions.pop(name, None)
+            self.kinds[name] = kinds.get(name)
+            self.function_globals.pop(name, None)
             if name in cell.names.functions:
-                self.functions[name] = cell.names.functions[name]
+                self.function_globals[name] = cell.names.functions[name]
 
 
-def problems(notebook):
-    """Return what in a source notebook's test cells cannot be graded in two kernels.
+def find_problems(notebook: nbformat.NotebookNode) -> list[str]:
+    """Return one sentence for each thing in a source notebook that cannot be graded.
 
-    Parameters
-    ----------
-    notebook : nbformat.NotebookNode
-        With solutions and hidden tests in it.
-
-    Returns
-    -------
-    list of str
-        A sentence each, with the grade id of the test cell and what to do; empty where all is well.
+    A sentence contains the grade id of the test cell and what to do.
     """
     cells = _code_cells(notebook)
-    own = [cell.names.bound for cell in cells if cell.kind == LOCKED]
-    ledger, found = _Ledger(set().union(*own)), []
+    grader_names = [cell.names.bound for cell in cells if cell.kind == LOCKED]
+    state = _NotebookState(set().union(*grader_names))
+    problems: list[str] = []
     for cell in cells:
         if cell.kind == TEST:
-            found += _problems_of_test(cell, ledger)
+            problems += _problems_of_test(cell, state)
         elif cell.kind == STUDENT:
-            found += _problems_of_functions(cell, ledger)
-        ledger.take(cell)
-    return list(dict.fromkeys(found))
+            problems += _problems_of_functions(cell, state)
+        state.add(cell)
+    return list(dict.fromkeys(problems))
 
 
-def check(path):
-    """Refuse a source notebook whose tests cannot be graded in two kernels.
-
-    Parameters
-    ----------
-    path : Path
-        The source notebook.
-
-    Raises
-    ------
-    CourseError
-        With a line a problem, each with the path.
-    """
+def check_source(path: Path) -> None:
+    """Raise CourseError, with one line per problem, if a source notebook cannot be graded."""
     try:
         notebook = nbformat.read(path, as_version=4)
-    except Exception as error:  # nbformat raises many kinds; each means that no cell can be read
+    except Exception as error:  # nbformat raises many kinds for a file that is not a notebook
         raise CourseError(
-            f"{path} is not a readable notebook ({type(error).__name__}): take it from git again."
+            f"cannot read the notebook {path} ({type(error).__name__}): restore it from git."
         ) from None
-    found = problems(notebook)
-    if found:
-        raise CourseError("\n".join(f"{path}: {problem}" for problem in found))
+    problems = find_problems(notebook)
+    if problems:
+        raise CourseError("\n".join(f"{path}: {problem}" for problem in problems))
 
 
-def _code_cells(notebook):
-    """Return the code cells; a locked one that needs the student's names is the student's."""
-    cells, own = [], set()
+def _code_cells(notebook: nbformat.NotebookNode) -> list[_Cell]:
+    """Return the code cells; a locked cell that uses a student's names is the student's."""
+    cells: list[_Cell] = []
+    grader_names: set[str] = set()
     for cell in nbformat.from_dict(notebook).cells:
         if cell.cell_type != "code":
             continue
         grade_id = cell.metadata.get("nbgrader", {}).get("grade_id", "")
-        used = cell_names.find_names(cell.source)
+        names = find_names(cell.source)
         kind, is_locked = STUDENT, utils.is_locked(cell)
         if utils.is_grade(cell) and not utils.is_solution(cell):
             kind = TEST
-        elif "parameters" in cell.metadata.get("tags", []) or (is_locked and used.needed <= own):
+        elif "parameters" in cell.metadata.get("tags", []) or (
+            is_locked and names.needed <= grader_names
+        ):
             kind = LOCKED
         if kind == LOCKED:
-            own |= used.bound
-        is_given = is_locked and kind == STUDENT
-        cells.append(_Cell(grade_id, kind, is_given, cell.source, cell_names.parse_cell(cell.source), used))
+            grader_names |= names.bound
+        is_derived = is_locked and kind == STUDENT
+        tree = parse_cell(cell.source)
+        cells.append(_Cell(grade_id, kind, is_derived, cell.source, tree, names))
     return cells
 
 
-def _problems_of_functions(cell, ledger):
-    """Yield of a student's functions which names of tests they read."""
-    for function, reads in cell.names.functions.items():
-        for name in sorted(reads - cell.names.bound):
-            if ledger.owners.get(name) == TEST:
-                yield _sets_a_global(ledger.setters[name], name, function, ledger.holds[name])
+def _problems_of_functions(cell: _Cell, state: _NotebookState) -> Iterator[str]:
+    """Yield a problem for each name of a test that a student's function reads."""
+    for function, global_names in cell.names.functions.items():
+        for name in sorted(global_names - cell.names.bound):
+            if state.owners.get(name) == TEST:
+                kind = state.kinds[name]
+                yield _sets_a_global(state.binding_cells[name], name, function, kind)
 
 
-def _sets_a_global(grade_id, name, function, holds=None):
-    advice = REFUSED[holds] if holds == "an import" else "pass what a function needs as an argument"
+def _sets_a_global(grade_id: str, name: str, function: str, kind: str | None = None) -> str:
+    """Return the problem of a test that binds a global of a student's function."""
+    advice = ALTERNATIVES[kind] if kind == "an import" else "pass it as an argument"
     return f"{grade_id} sets {name}, which the student's function {function} reads: {advice}."
 
 
-def _problems_of_test(cell, ledger):
-    """Yield what is wrong with a test cell."""
-    used, grade_id = cell.names, cell.grade_id
-    # A magic calls get_ipython too, but does not spell it.
-    history = {name for name in HISTORY & used.mentioned if name in cell.source} - used.bound
+def _problems_of_test(cell: _Cell, state: _NotebookState) -> Iterator[str]:
+    """Yield the problems of a test cell."""
+    names, grade_id = cell.names, cell.grade_id
+    # A magic calls get_ipython too, but its source does not contain the name.
+    history = {name for name in HISTORY & names.mentioned if name in cell.source} - names.bound
     for name in sorted(history):
-        yield f"{grade_id} uses {name}, where the student's cells are not: {CELL_SOURCE}."
-    if used.opaque and not history:
+        yield f"{grade_id} uses {name}, which omits the student's cells: {USE_CELL_SOURCE}."
+    if names.opaque and not history:
         yield (
-            f"{grade_id} is not plain Python, or uses exec, eval, globals or import *: write it"
-            " plainly, so that the names it uses can be seen."
+            f"{grade_id} is not plain Python, or uses exec, eval, globals or import *: write it as"
+            " plain Python, so that its names can be determined."
         )
-    if used.opaque:
+    if names.opaque or cell.tree is None:
         return
-    foreign = {name for name in used.needed if ledger.owners.get(name) == STUDENT}
-    yield from _problems_of_names(cell, ledger, foreign)
-    for name in sorted(used.bound - used.imported):
-        for function, reads in ledger.functions.items():
-            if name in reads and ledger.owners.get(function) == STUDENT:
+    student_names = {name for name in names.needed if state.owners.get(name) == STUDENT}
+    yield from _problems_of_names(cell, state, student_names)
+    for name in sorted(names.bound - names.imported):
+        for function, global_names in state.function_globals.items():
+            if name in global_names and state.owners.get(function) == STUDENT:
                 yield _sets_a_global(grade_id, name, function)
     for node in ast.walk(cell.tree):
-        if _reads_source(node, foreign):
-            yield f"{grade_id} reads the text of the student's code: {CELL_SOURCE}."
-        for function, what in _handed_over(node, cell, ledger, foreign):
-            instead = "a list" if what == "a generator" else "what it returns or makes"
+        if _reads_source(node, student_names):
+            yield f"{grade_id} reads the source of the student's code: {USE_CELL_SOURCE}."
+        for function, kind in _unsupported_arguments(node, cell, state, student_names):
+            instead = "a list" if kind == "a generator" else "its result"
             yield (
-                f"{grade_id} hands {what} to the student's {function}, but {what} cannot be handed"
-                f" to the student's code: hand over {instead}."
+                f"{grade_id} passes {kind} to the student's {function}, but {kind} cannot be passed"
+                f" to the student's code: pass {instead}."
             )
 
 
-def _problems_of_names(cell, ledger, foreign):
-    used, grade_id = cell.names, cell.grade_id
-    if not ledger.has_unseen:
-        for name in sorted(used.needed - used.bound - ledger.seen):
+def _problems_of_names(
+    cell: _Cell, state: _NotebookState, student_names: set[str]
+) -> Iterator[str]:
+    """Yield the problems of the names that a test cell reads."""
+    names, grade_id = cell.names, cell.grade_id
+    if not state.may_be_incomplete:
+        for name in sorted(names.needed - names.bound - state.bound):
             yield (
-                f"{grade_id} needs {name}, which no cell before it sets: correct the name, or set"
-                " it further up."
+                f"{grade_id} uses {name}, which no earlier cell defines: correct the name, or"
+                " define it in an earlier cell."
             )
-    for name in sorted(foreign):
-        what = ledger.holds[name]
-        if what:
-            advice = REFUSED[what]
-            yield f"{grade_id} uses {name}, but {what} cannot be handed to the tests: {advice}."
-        elif name in ledger.given:
+    for name in sorted(student_names):
+        kind = state.kinds[name]
+        if kind:
+            advice = ALTERNATIVES[kind]
+            yield f"{grade_id} uses {name}, but {kind} cannot be passed to the tests: {advice}."
+        elif name in state.derived:
             yield (
-                f"{grade_id} uses {name}, which the locked {ledger.given[name]} makes of what the"
-                " student's cells made, so that a student can choose it: make it in the test."
+                f"{grade_id} uses {name}, which the locked cell {state.derived[name]} computes from"
+                " the student's values, so that a student can choose it: compute it in the test."
             )
-    for name in sorted(used.needed & ledger.reset):
+    for name in sorted(names.needed & state.rebound):
         yield (
-            f"{grade_id} uses {name}, which a locked cell sets and a student's cell sets anew, but"
-            " the tests see the first value: give the second another name."
+            f"{grade_id} uses {name}, which a locked cell defines and a student's cell redefines,"
+            " but the tests see the first value: rename the second."
         )
-    students = {name for name, owner in ledger.owners.items() if owner == STUDENT}
-    for name in sorted((used.mentioned & students) - used.bound):
-        if cell_names.known(name):
+    owned_by_student = {name for name, owner in state.owners.items() if owner == STUDENT}
+    for name in sorted((names.mentioned & owned_by_student) - names.bound):
+        if is_predefined(name):
             yield (
-                f"{grade_id} uses {name}, which a student's cell sets, but the tests see Python's"
-                " own: give the student's another name."
+                f"{grade_id} uses {name}, which a student's cell defines, but the tests see"
+                " Python's own: rename the student's."
             )
 
 
-def _reads_source(node, foreign):
+def _reads_source(node: ast.AST, student_names: set[str]) -> bool:
+    """Return whether a node reads the source of one of the student's functions."""
     match node:
         case ast.Call(func=ast.Attribute(attr=reader) | ast.Name(id=reader), args=arguments):
             nodes = [node for part in arguments for node in ast.walk(part)]
-            return reader in SOURCE_READERS and any(_is_one_of(node, foreign) for node in nodes)
+            return reader in SOURCE_READERS and any(_is_name(node, student_names) for node in nodes)
         case ast.Attribute(value=owner, attr="__code__"):
-            return _is_one_of(owner, foreign)
+            return _is_name(owner, student_names)
     return False
 
 
-def _is_one_of(node, known_names):
-    return isinstance(node, ast.Name) and node.id in known_names
+def _is_name(node: ast.AST, names: set[str]) -> bool:
+    """Return whether a node is one of the names."""
+    return isinstance(node, ast.Name) and node.id in names
 
 
-def _handed_over(node, cell, ledger, foreign):
-    """Yield (function, what) where a call hands a student's function what does not cross."""
+def _unsupported_arguments(
+    node: ast.AST, cell: _Cell, state: _NotebookState, student_names: set[str]
+) -> Iterator[tuple[str, str]]:
+    """Yield (function, kind) for each argument that cannot be passed to a student's function."""
+    parts: list[ast.expr] = []
     match node:
-        case ast.Call(func=ast.Name(id=function), args=parts) if function in foreign:
-            parts = [*parts, *(keyword.value for keyword in node.keywords)]
-        case _:
-            parts = []
+        case ast.Call(func=ast.Name(id=function), args=arguments) if function in student_names:
+            parts = [*arguments, *(keyword.value for keyword in node.keywords)]
     for part in parts:
         match part:
             case ast.Starred(value=inner):
                 parts.append(inner)
-            case ast.List(elts=inner) | ast.Tuple(elts=inner) | ast.Set(elts=inner):
-                parts += inner
-            case ast.Dict(values=inner):
-                parts += inner
+            case ast.List(elts=elements) | ast.Tuple(elts=elements) | ast.Set(elts=elements):
+                parts += elements
+            case ast.Dict(values=values):
+                parts += values
             case ast.Lambda():
                 yield function, "a function"
             case ast.GeneratorExp():
                 yield function, "a generator"
             case ast.Name(id=name):
-                what = _callable_kind(name, cell.names, ledger)
-                if what:
-                    yield function, what
+                kind = _callable_kind(name, cell.names, state)
+                if kind:
+                    yield function, kind
 
 
-def _callable_kind(name, used, ledger):
-    """Return "a function" or "a class" where a name evidently stands for one, else None."""
-    if name in used.bound:
-        is_function, is_class = name in used.functions, name in used.classes
-    elif name in ledger.seen:
-        is_function, is_class = name in ledger.functions, ledger.holds.get(name) == "a class"
+def _callable_kind(name: str, names: CellNames, state: _NotebookState) -> str | None:
+    """Return "a function" or "a class" if a name clearly refers to one, else None."""
+    if name in names.bound:
+        is_function, is_class = name in names.functions, name in names.classes
+    elif name in state.bound:
+        is_function, is_class = name in state.function_globals, state.kinds.get(name) == "a class"
     else:
         value = getattr(builtins, name, None)
         is_function, is_class = callable(value), isinstance(value, type)

@@ -3,11 +3,11 @@ from types import SimpleNamespace
 
 import pytest
 
-from course.instructor.analysis.cell_names import known, names_in
+from course.instructor.analysis.cell_names import find_names, is_predefined
 
-# (program, the names that it needs); each runs from its first line to its last, so that it fails
-# where any one of them is missing.
-STRAIGHT = [
+# (program, the names that it needs). Each program fails if any one of the names is missing. A name
+# with a question mark is read on a branch that this run does not take.
+PROGRAMS = [
     ("x = f(y)\nx + 1", "f y"),
     ("total += 1", "total"),
     ("del gone\ngone = 1", "gone"),
@@ -60,7 +60,7 @@ class Suppress:
 
 
 def values(names):
-    """Return something that fits for each of the names."""
+    """Return a suitable value for each of the names."""
     some = dict.fromkeys(names, 1) | {"f": abs, "y": 2, "kind": int, "kind2": int}
     some |= {"items": [1, 2, 3], "a_list": [1], "pair": [1, 2, 3], "table": {"a": 1, "b": 2}}
     some |= {"opened": Suppress(), "suppressed": Suppress(), "wrap": lambda function: function}
@@ -68,14 +68,14 @@ def values(names):
     return {name: some[name] for name in names}
 
 
-@pytest.mark.parametrize(("source", "needed"), STRAIGHT)
-def test_what_a_program_needs_is_what_it_fails_without(source, needed):
+@pytest.mark.parametrize(("source", "needed"), PROGRAMS)
+def test_a_program_needs_exactly_the_names_without_which_it_fails(source, needed):
     wanted = [name.rstrip("?") for name in needed.split()]
-    assert sorted(names_in(source).needed) == sorted(wanted)
-    assert not names_in(source).opaque
+    assert sorted(find_names(source).needed) == sorted(wanted)
+    assert not find_names(source).opaque
     exec(source, values(wanted))
     for name in needed.split():
-        if not name.endswith("?"):  # read on a way that this run does not take
+        if not name.endswith("?"):
             rest = [other for other in wanted if other != name]
             with pytest.raises(NameError, match=name):
                 exec(source, values(rest))
@@ -97,20 +97,20 @@ def test_what_a_program_needs_is_what_it_fails_without(source, needed):
         ("assert a, message", "a message"),
     ],
 )
-def test_what_only_one_way_binds_may_be_needed(source, needed):
-    assert sorted(names_in(source).needed) == needed.split()
+def test_names_that_only_one_branch_binds_are_needed(source, needed):
+    assert sorted(find_names(source).needed) == needed.split()
 
 
 @pytest.mark.parametrize(
     "source",
     ["raise SystemExit\nx", "for i in '12':\n    continue\n    x", "while True:\n    break\n    x"],
 )
-def test_what_is_never_reached_is_not_needed(source):
-    names = names_in(source)
+def test_names_in_unreachable_code_are_not_needed(source):
+    names = find_names(source)
     assert not names.needed and "x" in names.mentioned
 
 
-def test_bound_are_all_the_names_that_a_cell_may_set():
+def test_bound_contains_all_names_that_a_cell_may_bind():
     source = (
         "import os.path, numpy as np\nfrom math import pi as p\na = b, *c = d[0] = [1]\n"
         "for e in a:\n    if (f := e):\n        g: int = 1\n        h: int\n"
@@ -119,29 +119,29 @@ def test_bound_are_all_the_names_that_a_cell_may_set():
         "class N:\n    attribute = 1\n[q for q in a]\n"
         "match a:\n    case {1: r, **s}:\n        pass\n"
     )
-    assert names_in(source).bound == set("abcefgijkmNprs") | {"os", "np"}
-    assert names_in(source).imported == {"os", "np", "p"}
-    assert names_in(source).classes == {"N"}
+    assert find_names(source).bound == set("abcefgijkmNprs") | {"os", "np"}
+    assert find_names(source).imported == {"os", "np", "p"}
+    assert find_names(source).classes == {"N"}
 
 
-def test_mentioned_are_all_globals_read_set_or_deleted():
+def test_mentioned_contains_all_globals_that_are_read_bound_or_deleted():
     source = "x = a\ndel b\ndef g(c):\n    d = e\n    return [f for f in c]\nlambda h: h + i\nlen"
-    assert names_in(source).mentioned == {"x", "a", "b", "g", "e", "i", "len"}
+    assert find_names(source).mentioned == {"x", "a", "b", "g", "e", "i", "len"}
 
 
-def test_functions_come_with_the_globals_that_their_bodies_read():
+def test_functions_are_listed_with_the_globals_that_their_bodies_read():
     source = (
         "n = 1\ndef plain(a, b=default):\n    own = a\n    return n + own + len(b)\n"
         "async def waits():\n    await other()\nshort = lambda a: a + n\n"
         "class A:\n    def method(self):\n        return n\n"
     )
-    assert names_in(source).functions == {"plain": {"n"}, "waits": {"other"}, "short": {"n"}}
+    assert find_names(source).functions == {"plain": {"n"}, "waits": {"other"}, "short": {"n"}}
 
 
-def test_what_every_notebook_has_is_not_needed():
+def test_predefined_names_are_not_needed():
     source = "print(len(In), Out, _, __, _i3, _12, display, __name__)\nquit"
-    assert not names_in(source).needed
-    assert known("print") and known("_i") and not known("keras")
+    assert not find_names(source).needed
+    assert is_predefined("print") and is_predefined("_i") and not is_predefined("keras")
 
 
 @pytest.mark.parametrize(
@@ -157,8 +157,8 @@ def test_what_every_notebook_has_is_not_needed():
         ("x = await y()", "y", "x"),
     ],
 )
-def test_magics_that_bind_nothing_are_looked_through(source, needed, bound):
-    names = names_in(source)
+def test_magics_that_bind_nothing_do_not_make_a_cell_opaque(source, needed, bound):
+    names = find_names(source)
     assert (" ".join(names.needed), " ".join(names.bound), names.opaque) == (needed, bound, False)
 
 
@@ -185,14 +185,14 @@ def test_magics_that_bind_nothing_are_looked_through(source, needed, bound):
         "!echo $y",
     ],
 )
-def test_a_cell_whose_names_cannot_all_be_seen_is_opaque(line):
-    names = names_in(f"x = 1\n{line}")
+def test_a_cell_that_can_use_names_not_in_its_source_is_opaque(line):
+    names = find_names(f"x = 1\n{line}")
     assert names.opaque and "x" in names.bound
 
 
 @pytest.mark.parametrize("source", ["vars(box)", "def g(eval):\n    eval()", "model.eval()"])
-def test_what_only_looks_like_it_is_not_opaque(source):
-    assert not names_in(source).opaque
+def test_similar_calls_are_not_opaque(source):
+    assert not find_names(source).opaque
 
 
 @pytest.mark.parametrize(
@@ -206,13 +206,13 @@ def test_what_only_looks_like_it_is_not_opaque(source):
         ("\0", set()),
     ],
 )
-def test_what_is_not_python_is_opaque_and_mentions_its_identifiers(source, mentioned):
-    names = names_in(source)
+def test_a_cell_that_is_not_python_is_opaque_and_mentions_its_identifiers(source, mentioned):
+    names = find_names(source)
     assert names.opaque and names.mentioned >= mentioned
     assert not names.needed | names.bound | names.imported | names.classes
 
 
-def test_a_cell_full_of_magics_does_not_keep_anyone_waiting():
+def test_a_cell_full_of_magics_is_analyzed_quickly():
     start = time.perf_counter()
-    assert names_in("%who a\n" * 499 + "x = [1, 2, 3]\n" * 2_000).opaque
+    assert find_names("%who a\n" * 499 + "x = [1, 2, 3]\n" * 2_000).opaque
     assert time.perf_counter() - start < 10

@@ -1,4 +1,4 @@
-"""Graded sheets through `course grade`: item by item, and with numbers of one's own."""
+"""Graded quizzes in `course grade`: question by question, and with personalized numbers."""
 
 import json
 
@@ -39,7 +39,7 @@ def answered(answers):
 
 @pytest.fixture
 def graded(small_course, course_command):
-    """Return a function that grades what students answered; returns scores and pages."""
+    """Return a function that grades answers and returns scores and printed texts by student."""
 
     def grade(submissions, settings=""):
         root = small_course(*answered({}), name="01-small")
@@ -52,46 +52,46 @@ def graded(small_course, course_command):
             write_notebook(path, cells)
         done = course_command("-C", root, "grade")
         assert done.returncode == 0, done.stdout + done.stderr
-        found, told = {}, {}
+        scores, printed = {}, {}
         for student in submissions:
-            found[student] = cell_scores(root, student)["test_sheet"][0]
+            scores[student] = cell_scores(root, student)["test_sheet"][0]
             path = root / "autograded" / student / "01-small" / "small.ipynb"
             *_, test = json.loads(path.read_text(encoding="utf-8"))["cells"]
-            told[student] = "".join("".join(each.get("text", "")) for each in test["outputs"])
-        return found, told
+            printed[student] = "".join("".join(each.get("text", "")) for each in test["outputs"])
+        return scores, printed
 
     return grade
 
 
 @pytest.mark.slow
-def test_a_sheet_is_scored_item_by_item_and_every_lost_point_has_its_reason(graded):
-    slip, reason = next(iter(Sheet(*NAMES, seed=8).questions["q1"].slips.items()))
-    found, told = graded(
+def test_a_quiz_is_scored_by_question_and_every_lost_point_has_its_reason(graded):
+    mistake, reason = next(iter(Sheet(*NAMES, seed=8).questions["q1"].slips.items()))
+    scores, printed = graded(
         {
             "ada": right(),
-            "bob": right() | {"q1": slip},
+            "bob": right() | {"q1": mistake},
             "cem": right() | {"q2": None, "q4": {"z"}},
             "dan": {},
             "eve": [1, 2],
         }
     )
-    assert found == {"ada": 8, "bob": 6, "cem": 4, "dan": 0, "eve": 0}
-    assert f"q1: not right. {reason}" in told["bob"]
-    assert "q2: open." in told["cem"] and "is not a set of letters" in told["cem"]
+    assert scores == {"ada": 8, "bob": 6, "cem": 4, "dan": 0, "eve": 0}
+    assert f"q1: not right. {reason}" in printed["bob"]
+    assert "q2: open." in printed["cem"] and "is not a set of letters" in printed["cem"]
 
 
 @pytest.mark.slow
-def test_with_own_numbers_everybodys_answers_are_right_for_their_own_sheet_alone(graded):
-    found, told = graded(
+def test_with_personalized_numbers_answers_are_right_only_for_the_own_quiz(graded):
+    scores, printed = graded(
         {"ada": right("ada"), "bob": right("ada"), "cem": right()},
-        settings="\nc.TwoKernels.own_numbers = True\n",
+        settings="\nc.ExecuteIsolated.personalized_quizzes = True\n",
     )
-    assert found["ada"] == 8
-    assert found["bob"] < 8 and found["cem"] < 8
-    assert "type yours into the parameters cell" in told["cem"]
+    assert scores["ada"] == 8
+    assert scores["bob"] < 8 and scores["cem"] < 8
+    assert "Type your name into the parameters cell" in printed["cem"]
 
 
 @pytest.mark.slow
-def test_without_it_a_name_that_a_student_typed_counts_for_nothing(graded):
-    found, _ = graded({"ada": right()})
-    assert found == {"ada": 8}
+def test_without_personalized_numbers_the_name_that_a_student_typed_is_ignored(graded):
+    scores, _ = graded({"ada": right()})
+    assert scores == {"ada": 8}

@@ -1,4 +1,4 @@
-"""What crosses between the two kernels arrives as it was; all else arrives as nothing."""
+"""Supported values arrive in the other kernel unchanged; all others arrive as placeholders."""
 
 import collections
 import contextlib
@@ -17,45 +17,51 @@ import pytest
 from keras import layers
 
 from course.instructor.grading import keras_allowlist, serialize, serialize_keras
-from course.instructor.grading.serialize import CrossingError, History, Packer, Stranger, Unpacker
+from course.instructor.grading.placeholders import (
+    SerializationError,
+    TrainingHistory,
+    UnserializableValue,
+)
+from course.instructor.grading.serialize import Deserializer, Serializer
 
 NAN = float("nan")
 
 
-class Link:
-    """Stands for the student's process: what stays there is kept here."""
+class StudentProcess:
+    """A fake of the student's process: it stores what stays there, and makes the proxies."""
 
     def __init__(self):
-        self.kept = []
-        self.fetched = 0
+        self.objects = []
+        self.fetch_count = 0
 
-    def keep(self, value):
-        self.kept.append(value)
-        return len(self.kept) - 1
+    def register(self, value):
+        self.objects.append(value)
+        return len(self.objects) - 1
 
     def function(self, handle, name, signature):
-        return "function", self.kept[handle], name, signature
+        return "function", self.objects[handle], name, signature
 
     def dataset(self, handle, length):
-        return "dataset", self.kept[handle], length
+        return "dataset", self.objects[handle], length
 
     def weights(self, handle):
         import tensorflow
 
-        self.fetched += 1
-        with tensorflow.init_scope():  # as in a process of its own, which traces nothing
-            return self.kept[handle].get_weights()
+        self.fetch_count += 1
+        with tensorflow.init_scope():  # as in a separate process, which traces nothing
+            return self.objects[handle].get_weights()
 
 
-def cross(value, link=None):
-    """Hand a value over, by way of what the wire carries."""
-    packer = Packer(link.keep if link else None)
-    node = json.loads(json.dumps(packer.pack(value)))
-    return Unpacker([bytearray(block) for block in packer.blocks], link).unpack(node)
+def transfer(value, student=None):
+    """Serialize a value, and deserialize what a message carries of it."""
+    serializer = Serializer(student.register if student else None)
+    node = json.loads(json.dumps(serializer.serialize(value)))
+    blocks = [bytearray(block) for block in serializer.blocks]
+    return Deserializer(blocks, student).deserialize(node)
 
 
 def same(one, other):
-    """Tell whether two values are equal, and so are the types of all that is in them."""
+    """Return whether two values and the types of all their parts are equal."""
     if type(one) is not type(other):
         return False
     if isinstance(one, np.ndarray | np.generic):
@@ -84,14 +90,14 @@ PLAIN = [
 
 
 def name_of_value(value):
-    """Return a value's text, of a set the same in every process."""
+    """Return a value's text, which for a set is the same in every process."""
     is_set = isinstance(value, set | frozenset)
     return repr(sorted(value, key=str) if is_set else value)[:30]
 
 
 @pytest.mark.parametrize("value", PLAIN, ids=name_of_value)
 def test_plain_values_arrive_by_exact_type(value):
-    assert same(cross(value), value)
+    assert same(transfer(value), value)
 
 
 ARRAYS = [
@@ -112,20 +118,20 @@ ARRAYS = [
 
 @pytest.mark.parametrize("array", ARRAYS, ids=lambda array: f"{array.dtype}{array.shape}")
 def test_arrays_arrive_equal_and_writable(array):
-    arrived = cross(array)
+    arrived = transfer(array)
     assert same(arrived, np.ascontiguousarray(array).reshape(array.shape))
     assert arrived.flags.writeable and arrived.flags.owndata
 
 
-def test_arrays_of_the_other_byte_order_arrive_in_this_machines():
-    arrived = cross(np.array([1, 2], ">i4"))
+def test_arrays_of_the_other_byte_order_arrive_in_native_order():
+    arrived = transfer(np.array([1, 2], ">i4"))
     assert arrived.dtype == np.dtype("int32") and arrived.tolist() == [1, 2]
 
 
 @pytest.mark.parametrize("kind", ["bool", "int8", "uint16", "int64", "float16", "float64", "c16"])
-def test_numpys_numbers_arrive_as_such(kind):
+def test_numpy_scalars_arrive_as_such(kind):
     value = np.dtype(kind).type(1)
-    assert same(cross(value), value)
+    assert same(transfer(value), value)
 
 
 def test_tensors_and_variables_arrive_as_arrays():
@@ -136,9 +142,9 @@ def test_tensors_and_variables_arrive_as_arrays():
         tensorflow.Variable([[1.0, 2.0]]),
         keras.Variable(np.array([[1.0, 2.0]], "float32")),
     ):
-        assert same(cross(value), np.array([[1, 2]], "float32"))
-    assert same(cross(tensorflow.constant(3)), np.array(3, "int32"))
-    assert type(cross(keras.Input(shape=(2,)))) is Stranger
+        assert same(transfer(value), np.array([[1, 2]], "float32"))
+    assert same(transfer(tensorflow.constant(3)), np.array(3, "int32"))
+    assert type(transfer(keras.Input(shape=(2,)))) is UnserializableValue
 
 
 def test_random_values_arrive_as_they_were():
@@ -172,7 +178,7 @@ def test_random_values_arrive_as_they_were():
 
     for _ in range(300):
         sent = value()
-        assert same(cross(sent), sent)
+        assert same(transfer(sent), sent)
 
 
 class _Int(int):
@@ -197,7 +203,7 @@ class _Array(np.ndarray):
 
 
 class _Equal:
-    """Equals all, is larger and smaller than all, and has every attribute."""
+    """Equals everything, is larger and smaller than everything, and has every attribute."""
 
     __hash__ = None
 
@@ -221,7 +227,7 @@ class _BadRepr:
         raise SystemError
 
 
-STRANGE = [
+UNSERIALIZABLE = [
     _Int(3), _Str("a"), _List([1]), _Dict(a=1), np.ones(3).view(_Array), _Equal(), _BadRepr(),
     collections.OrderedDict(a=1), collections.Counter("a"), int, _Int, NotImplemented, math, b"a",
     np.ma.array([1]), np.array(["a"]), np.array([None]), np.array([object()]), np.str_("a"),
@@ -230,10 +236,10 @@ STRANGE = [
 ]  # fmt: skip
 
 
-@pytest.mark.parametrize("value", STRANGE, ids=lambda value: type(value).__name__)
-def test_anything_else_arrives_as_a_stranger_that_equals_nothing(value):
-    arrived = cross(value)
-    assert type(arrived) is Stranger
+@pytest.mark.parametrize("value", UNSERIALIZABLE, ids=lambda value: type(value).__name__)
+def test_anything_else_arrives_as_a_placeholder_that_equals_nothing(value):
+    arrived = transfer(value)
+    assert type(arrived) is UnserializableValue
     for other in (3, "a", [1], {"a": 1}, True, None, 1.0):
         assert not operator.eq(arrived, other)
         assert arrived != other
@@ -247,89 +253,89 @@ def test_anything_else_arrives_as_a_stranger_that_equals_nothing(value):
             use()
 
 
-def test_a_stranger_is_named_in_a_few_plain_words():
-    assert repr(cross(_Int(3))) == "3 (a _Int)"
-    assert repr(cross([int])[0]) == "<class 'int'> (a class int)"
-    assert len(repr(cross(_Str("x" * 10_000)))) < 120
+def test_a_placeholder_has_a_short_description():
+    assert repr(transfer(_Int(3))) == "3 (a _Int)"
+    assert repr(transfer([int])[0]) == "<class 'int'> (a class int)"
+    assert len(repr(transfer(_Str("x" * 10_000)))) < 120
 
 
-def test_what_a_stranger_says_counts_as_the_students_words():
-    for use in (lambda: cross(_Int(3)).shape, lambda: bool(cross(_Int(0)))):
+def test_errors_of_a_placeholder_count_as_student_text():
+    for use in (lambda: transfer(_Int(3)).shape, lambda: bool(transfer(_Int(0)))):
         with pytest.raises((AttributeError, TypeError)) as raised:
             use()
         assert raised.value.from_student
 
 
-def test_a_stranger_in_a_container_leaves_the_rest_as_it_is():
-    arrived = cross([1, _Int(2), {"a": b""}])
+def test_a_placeholder_in_a_container_leaves_the_rest_unchanged():
+    arrived = transfer([1, _Int(2), {"a": b""}])
     assert arrived[0] == 1
-    assert type(arrived[1]) is Stranger and type(arrived[2]["a"]) is Stranger
+    assert type(arrived[1]) is UnserializableValue and type(arrived[2]["a"]) is UnserializableValue
 
 
-def test_a_key_that_is_no_plain_value_is_refused():
-    with pytest.raises(CrossingError, match="keys"):
-        cross({frozenset({1}): 1})
+def test_a_key_that_is_not_a_plain_value_is_rejected():
+    with pytest.raises(SerializationError, match="keys"):
+        transfer({frozenset({1}): 1})
 
 
-def test_what_is_too_deep_or_too_large_is_refused(monkeypatch):
+def test_values_that_are_too_deep_or_too_large_are_rejected(monkeypatch):
     nested = []
     for _ in range(500):
         nested = [nested]
     endless = []
     endless.append(endless)
     for value in (nested, endless):
-        with pytest.raises(CrossingError, match="too large or too deeply nested"):
-            cross(value)
+        with pytest.raises(SerializationError, match="too large or too deeply nested"):
+            transfer(value)
     monkeypatch.setattr(serialize, "MAX_NODES", 1000)
-    with pytest.raises(CrossingError, match="too large"):
-        cross([0] * 1000)
-    with pytest.raises(CrossingError, match="too large"):
-        Unpacker().unpack(["list", [["none"]] * 1000])
+    with pytest.raises(SerializationError, match="too large"):
+        transfer([0] * 1000)
+    with pytest.raises(SerializationError, match="too large"):
+        Deserializer().deserialize(["list", [["none"]] * 1000])
 
 
-def test_functions_datasets_and_histories():
+def test_functions_datasets_and_histories_cross():
     import tensorflow
 
     def double(numbers, /, by=2, *rest, key, **more):
         return numbers * by
 
-    link = Link()
-    kind, function, name, signature = cross(double, link)
+    student = StudentProcess()
+    kind, function, name, signature = transfer(double, student)
     assert (kind, function, name) == ("function", double, "double")
     assert [tuple(each) for each in signature] == [
         ("numbers", 0, False), ("by", 1, True), ("rest", 2, False), ("key", 3, False),
         ("more", 4, False),
     ]  # fmt: skip
-    with pytest.raises(CrossingError, match="a function cannot be handed to"):
-        cross(double)
+    with pytest.raises(SerializationError, match="a function cannot be passed to"):
+        transfer(double)
     dataset = tensorflow.data.Dataset.range(5).batch(2)
-    assert cross(dataset, link)[2] == 3
-    assert cross(dataset.repeat(), link)[2] is None
-    assert type(cross(dataset)) is Stranger
+    assert transfer(dataset, student)[2] == 3
+    assert transfer(dataset.repeat(), student)[2] is None
+    assert type(transfer(dataset)) is UnserializableValue
     history = keras.callbacks.History()
     history.history, history.epoch = {"loss": [2.0, 1.0]}, [0, 1]
-    arrived = cross(history)
-    assert type(arrived) is History
+    arrived = transfer(history)
+    assert type(arrived) is TrainingHistory
     assert (arrived.history, arrived.epoch) == ({"loss": [2.0, 1.0]}, [0, 1])
-    assert type(cross(history.__class__)) is Stranger
+    assert type(transfer(history.__class__)) is UnserializableValue
 
 
-def test_an_argument_that_comes_back_is_the_very_object():
+def test_an_argument_that_comes_back_is_the_same_object():
     arguments = [[1, 2], np.ones(3)]
-    packer = Packer(arguments=arguments)
-    node = packer.pack((arguments[1], [arguments[0], [1, 2]]))
-    arrived = Unpacker(packer.blocks, arguments=arguments).unpack(node)
+    serializer = Serializer(arguments=arguments)
+    node = serializer.serialize((arguments[1], [arguments[0], [1, 2]]))
+    arrived = Deserializer(serializer.blocks, arguments=arguments).deserialize(node)
     assert arrived[0] is arguments[1] and arrived[1][0] is arguments[0]
     assert arrived[1][1] == [1, 2] and arrived[1][1] is not arguments[0]
 
 
-FORGED = [
+MALFORMED = [
     None, 5, "none", [], {}, ["unknown"], [["none"]], [None], [{}], ["int"], ["int", 5],
     ["int", "0xz"], ["int", "9" * 5 + "z"], ["int", None], ["float", 1.5], ["float", "1q"],
     ["float", "0x1p99999"], ["str", 5], ["str"], ["list"], ["list", 5], ["list", [5]],
     ["list", "ab"], ["set", [["list", []]]], ["frozenset", [["dict", []]]], ["dict", [[]]],
     ["dict", [[["none"]]]], ["dict", [[["list", []], ["none"]]]], ["dict", 5],
-    ["dict", [[["stranger", "a"], ["none"]]]], ["array"], ["array", "float32", [1], 0],
+    ["dict", [[["unserializable", "a"], ["none"]]]], ["array"], ["array", "float32", [1], 0],
     ["array", "float32", [3], 0], ["array", "float32", [-1, -2], 0], ["array", "uint8", [8.0], 0],
     ["array", "uint8", [True] * 3, 0], ["array", "uint8", "8", 0], ["array", "uint8", [8], -1],
     ["array", "uint8", [8], 1], ["array", "uint8", [8], "0"], ["array", "uint8", [8], None],
@@ -341,15 +347,16 @@ FORGED = [
     ["array", "uint8", [10**4000] * 10_000, 0], ["scalar", "uint8", 0], ["scalar", "float64"],
     ["scalar", "object", 0], ["argument", 0], ["argument", -1], ["argument", "0"],
     ["function", 0, "f", None], ["dataset", 0, 3], ["model", "{}", None, 0, None],
-    ["history", ["none"]], ["stranger"], ["stranger", 5], ["model"], ["model", 5, 5, 5, 5],
+    ["history", ["none"]], ["unserializable"], ["unserializable", 5], ["model"],
+    ["model", 5, 5, 5, 5],
 ]  # fmt: skip
 
 
-@pytest.mark.parametrize("node", FORGED, ids=lambda node: json.dumps(node)[:40])
-def test_a_forged_node_is_refused_and_nothing_else_happens(node):
+@pytest.mark.parametrize("node", MALFORMED, ids=lambda node: json.dumps(node)[:40])
+def test_a_malformed_node_is_rejected_and_has_no_other_effect(node):
     start = time.perf_counter()
-    with pytest.raises(CrossingError):
-        Unpacker([bytearray(b"\x07" * 8)]).unpack(node)
+    with pytest.raises(SerializationError):
+        Deserializer([bytearray(b"\x07" * 8)]).deserialize(node)
     assert time.perf_counter() - start < 0.5
 
 
@@ -358,27 +365,27 @@ def test_a_forged_node_is_refused_and_nothing_else_happens(node):
     [["function", -1, "f", None], ["function", "0", "f", None], ["function", 0, 5, None],
      ["function", 0], ["dataset", -1, 3], ["dataset", None, 3], ["dataset", 0]],
 )  # fmt: skip
-def test_a_forged_handle_is_refused(node):
-    link = Link()
-    link.keep(print)
-    with pytest.raises(CrossingError):
-        Unpacker(link=link).unpack(node)
+def test_a_malformed_handle_is_rejected(node):
+    student = StudentProcess()
+    student.register(print)
+    with pytest.raises(SerializationError):
+        Deserializer(proxies=student).deserialize(node)
 
 
-def test_one_block_makes_no_more_than_one_array():
+def test_one_block_becomes_at_most_one_array():
     node = ["list", [["array", "uint8", [2**20], 0]] * 1000]
     tracemalloc.start()
-    with pytest.raises(CrossingError):
-        Unpacker([bytearray(2**20)]).unpack(node)
+    with pytest.raises(SerializationError):
+        Deserializer([bytearray(2**20)]).deserialize(node)
     peak = tracemalloc.get_traced_memory()[1]
     tracemalloc.stop()
     assert peak < 10 * 2**20
 
 
-def test_random_nodes_are_read_or_refused():
+def test_random_nodes_are_deserialized_or_rejected():
     draw = random.Random(3)
     kinds = ["none", "bool", "int", "float", "str", "list", "tuple", "set", "dict", "array"]
-    kinds += ["scalar", "function", "dataset", "history", "model", "stranger", "argument"]
+    kinds += ["scalar", "function", "dataset", "history", "model", "unserializable", "argument"]
 
     def node(depth=0):
         if depth > 3 or draw.random() < 0.3:
@@ -387,8 +394,9 @@ def test_random_nodes_are_read_or_refused():
         return draw.choice([[draw.choice(kinds), *parts], parts])
 
     for _ in range(5000):
-        with contextlib.suppress(CrossingError, IndexError):  # the latter is of the link above
-            Unpacker([bytearray(8)], Link()).unpack(node())
+        # The IndexError is StudentProcess's, for an unknown handle.
+        with contextlib.suppress(SerializationError, IndexError):
+            Deserializer([bytearray(8)], StudentProcess()).deserialize(node())
 
 
 # Models
@@ -431,7 +439,7 @@ def nested():
 
 
 def nested_and_compiled():
-    """A head that was trained alone, and compiled for that, on a base."""
+    """A base with a head that was compiled to be trained separately."""
     base = keras.Sequential([keras.Input(shape=(4,)), layers.Dense(3)])
     head = keras.Sequential([keras.Input(shape=(3,)), layers.Dense(1, activation="sigmoid")])
     head.compile(keras.optimizers.RMSprop(1e-4), "binary_crossentropy", metrics=["accuracy"])
@@ -455,14 +463,14 @@ def inputs_of(model):
 @pytest.mark.parametrize(
     "make", [sequential, residual, two_and_two, nested, nested_and_compiled, arithmetic]
 )
-def test_a_model_arrives_as_it_was(make):
-    model, link = make(), Link()
-    arrived = cross(model, link)
+def test_a_model_arrives_unchanged(make):
+    model, student = make(), StudentProcess()
+    arrived = transfer(model, student)
     assert type(arrived) is type(model)
     assert arrived.count_params() == model.count_params()
     assert [each.name for each in arrived.layers] == [each.name for each in model.layers]
     assert arrived.output_shape == model.output_shape
-    assert link.fetched == 0  # all this costs no weights
+    assert student.fetch_count == 0  # none of this needs the weights
     for one, other in zip(arrived.get_weights(), model.get_weights(), strict=True):
         np.testing.assert_array_equal(one, other)
     x = inputs_of(model)
@@ -472,11 +480,11 @@ def test_a_model_arrives_as_it_was(make):
         strict=True,
     ):
         np.testing.assert_allclose(one, other, rtol=1e-5, atol=1e-6)
-    assert link.fetched == 1
+    assert student.fetch_count == 1
 
 
 def test_shared_layers_stay_shared():
-    arrived = cross(two_and_two(), Link())
+    arrived = transfer(two_and_two(), StudentProcess())
     assert len(arrived.get_layer("shared")._inbound_nodes) == 2
     assert len(arrived.weights) == len(two_and_two().weights)
 
@@ -494,27 +502,27 @@ def test_shared_layers_stay_shared():
         lambda model: model(np.ones((1, 8, 8, 3), "float32"), training=True),
     ],
 )
-def test_whatever_uses_a_weight_first_fetches_all(use):
-    model, link = sequential(), Link()
+def test_the_first_use_of_any_weight_fetches_all(use):
+    model, student = sequential(), StudentProcess()
     model.layers[3].rate = 0.0
-    arrived = cross(model, link)
+    arrived = transfer(model, student)
     np.testing.assert_allclose(np.asarray(use(arrived)), np.asarray(use(model)), rtol=1e-5)
-    assert link.fetched == 1
+    assert student.fetch_count == 1
 
 
 def test_an_unbuilt_model_arrives_unbuilt():
     model = keras.Sequential([layers.Dense(3), layers.Dense(2)])
-    arrived = cross(model, Link())
+    arrived = transfer(model, StudentProcess())
     assert not arrived.built
     assert [layer.units for layer in arrived.layers] == [3, 2]
     assert arrived(np.ones((2, 4), "float32")).shape == (2, 2)
 
 
-def test_a_model_with_its_weights_in_the_message():
+def test_without_handles_a_model_is_sent_with_its_weights():
     model = sequential()
-    packer = Packer()
-    node = json.loads(json.dumps(packer.pack(model)))
-    arrived = Unpacker([bytearray(block) for block in packer.blocks]).unpack(node)
+    serializer = Serializer()
+    node = json.loads(json.dumps(serializer.serialize(model)))
+    arrived = Deserializer([bytearray(block) for block in serializer.blocks]).deserialize(node)
     for one, other in zip(arrived.get_weights(), model.get_weights(), strict=True):
         np.testing.assert_array_equal(one, other)
 
@@ -537,17 +545,17 @@ COMPILED = [
 
 
 def name_of_loss(settings):
-    """Return a name that is the same in every process, unlike the text of a function."""
+    """Return a name that is the same in every process, unlike the repr of a function."""
     loss = settings["loss"]
     return loss if isinstance(loss, str) else getattr(loss, "__name__", type(loss).__name__)
 
 
 @pytest.mark.slow
 @pytest.mark.parametrize("settings", COMPILED, ids=name_of_loss)
-def test_a_compiled_model_is_compiled_again_and_trains(settings):
+def test_a_compiled_model_arrives_compiled_and_trains(settings):
     model = keras.Sequential([keras.Input(shape=(4,)), layers.Dense(1)])
     model.compile(**settings)
-    arrived = cross(model, Link())
+    arrived = transfer(model, StudentProcess())
     assert type(arrived.optimizer) is type(model.optimizer)
     assert json.dumps(arrived.optimizer.get_config()) == json.dumps(model.optimizer.get_config())
     draw = np.random.default_rng(0)
@@ -567,13 +575,13 @@ def test_a_compiled_model_is_compiled_again_and_trains(settings):
 
 
 @pytest.mark.slow
-def test_a_large_model_is_counted_without_its_weights():
+def test_the_parameters_of_a_large_model_are_counted_without_its_weights():
     config = json.dumps(keras.saving.serialize_keras_object(vgg16()))
-    serialize_keras.build(
+    serialize_keras.build_model(
         json.dumps(keras.saving.serialize_keras_object(sequential()))
     )  # first use
     memory, start = resident(), time.process_time()
-    arrived = Unpacker(link=Link()).unpack(["model", config, None, 0, None])
+    arrived = Deserializer(proxies=StudentProcess()).deserialize(["model", config, None, 0, None])
     assert arrived.count_params() == 138_357_544
     assert [layer.count_params() for layer in arrived.layers][-1] == 4_097_000
     assert time.process_time() - start < 1
@@ -623,7 +631,7 @@ def with_operation():
     return keras.Model(inputs, layers.Dense(2)(keras.ops.exp(inputs)))
 
 
-REFUSED = {
+REJECTED_MODELS = {
     "lambda": lambda: with_layer(layers.Lambda(lambda x: x)),
     "custom layer": lambda: with_layer(_Layer()),
     "registered layer": lambda: with_layer(_Registered(2)),
@@ -636,26 +644,26 @@ REFUSED = {
 }
 
 
-@pytest.mark.parametrize("name", REFUSED)
-def test_a_model_with_something_of_its_own_does_not_cross(name):
-    link = Link()
+@pytest.mark.parametrize("name", REJECTED_MODELS)
+def test_a_model_with_custom_parts_is_rejected(name):
+    student = StudentProcess()
     try:
-        arrived = cross(REFUSED[name](), link)
-    except CrossingError as error:
+        arrived = transfer(REJECTED_MODELS[name](), student)
+    except SerializationError as error:
         assert "not one of Keras's own" in str(error) or "cannot build" in str(error)
         assert len(str(error)) < 300
     else:
-        assert type(arrived) is Stranger
+        assert type(arrived) is UnserializableValue
 
 
-def test_a_class_derived_from_model_crosses_only_as_a_function():
-    link = Link()
-    assert cross(_Model(), link)[0] == "function"
+def test_a_model_of_a_derived_class_arrives_only_as_a_function():
+    student = StudentProcess()
+    assert transfer(_Model(), student)[0] == "function"
 
     class Mine(keras.Sequential):
         pass
 
-    assert cross(Mine([layers.Dense(1)]), link)[0] == "function"
+    assert transfer(Mine([layers.Dense(1)]), student)[0] == "function"
 
 
 def config_with(**layer):
@@ -673,7 +681,7 @@ def dense(**more):
 
 
 FUNCTION = {"class_name": "function", "module": "builtins", "registered_name": "function"}
-EVIL = [
+FORGED_CONFIGURATIONS = [
     dense(activation=FUNCTION | {"config": "os.system"}),
     dense(activation=FUNCTION | {"config": "system", "module": "os"}),
     dense(activation=FUNCTION | {"config": "eval"}),
@@ -711,58 +719,59 @@ EVIL = [
 ]
 
 
-@pytest.mark.parametrize("config", EVIL, ids=range(len(EVIL)))
-def test_a_forged_configuration_is_refused_before_keras_sees_it(config, monkeypatch):
+@pytest.mark.parametrize("config", FORGED_CONFIGURATIONS, ids=range(len(FORGED_CONFIGURATIONS)))
+def test_a_forged_configuration_is_rejected_before_keras_reads_it(config, monkeypatch):
     monkeypatch.setattr(keras.saving, "deserialize_keras_object", lambda *a, **k: pytest.fail())
     for text in (json.dumps(config), json.dumps({"config": [config]})):
-        with pytest.raises(CrossingError, match=r"not one of Keras's own|cannot be read"):
-            Unpacker(link=Link()).unpack(["model", text, None, 0, None])
+        with pytest.raises(SerializationError, match=r"not one of Keras's own|is malformed"):
+            Deserializer(proxies=StudentProcess()).deserialize(["model", text, None, 0, None])
         plain = json.dumps(keras.saving.serialize_keras_object(with_layer()))
         monkeypatch.undo()
-        with pytest.raises(CrossingError, match=r"not one of Keras's own|cannot be read"):
-            Unpacker(link=Link()).unpack(["model", plain, text, 0, None])
+        with pytest.raises(SerializationError, match=r"not one of Keras's own|is malformed"):
+            Deserializer(proxies=StudentProcess()).deserialize(["model", plain, text, 0, None])
 
 
 @pytest.mark.parametrize(
     "config",
     ["", "{", "[" * 100_000, '"text"', "5", "[]", "{}", json.dumps({"class_name": "Dense"}),
-     '{"a": ' * 50_000, "x" * (keras_allowlist.MAX_CONFIG + 1), json.dumps(config_with(config=None)),
-     json.dumps(dense(units=-1)), json.dumps(dense(units="many")), json.dumps(dense(nonsense=1))],
+     '{"a": ' * 50_000, "x" * (keras_allowlist.MAX_CONFIG_LENGTH + 1),
+     json.dumps(config_with(config=None)), json.dumps(dense(units=-1)),
+     json.dumps(dense(units="many")), json.dumps(dense(nonsense=1))],
     ids=lambda text: text[:20],
 )  # fmt: skip
-def test_a_configuration_that_makes_no_model_is_refused(config):
-    with pytest.raises(CrossingError):
-        Unpacker(link=Link()).unpack(["model", config, None, 0, None])
+def test_a_configuration_that_does_not_describe_a_model_is_rejected(config):
+    with pytest.raises(SerializationError):
+        Deserializer(proxies=StudentProcess()).deserialize(["model", config, None, 0, None])
 
 
-def test_an_object_that_is_no_model_is_refused():
+def test_an_object_that_is_not_a_model_is_rejected():
     for each in (layers.Dense(3), keras.optimizers.Adam(), keras.losses.MeanSquaredError()):
         config = json.dumps(keras.saving.serialize_keras_object(each))
-        with pytest.raises(CrossingError):
-            Unpacker(link=Link()).unpack(["model", config, None, 0, None])
+        with pytest.raises(SerializationError):
+            Deserializer(proxies=StudentProcess()).deserialize(["model", config, None, 0, None])
 
 
-def test_weights_that_do_not_fit_are_refused():
+def test_weights_that_do_not_fit_are_rejected():
     model = with_layer(layers.Dense(2))
     config = json.dumps(keras.saving.serialize_keras_object(model))
     for weights in ([], [np.zeros(2)], [np.zeros((3, 3)), np.zeros(3)], model.get_weights() * 2):
-        link = Link()
-        link.weights = lambda handle, weights=weights: weights
-        arrived = Unpacker(link=link).unpack(["model", config, None, 0, None])
-        with pytest.raises(CrossingError, match="do not fit"):
+        student = StudentProcess()
+        student.weights = lambda handle, weights=weights: weights
+        arrived = Deserializer(proxies=student).deserialize(["model", config, None, 0, None])
+        with pytest.raises(SerializationError, match="do not fit"):
             arrived.get_weights()
-        packer = Packer()
-        nodes = [packer.pack(each) for each in weights]
-        with pytest.raises(CrossingError):
-            Unpacker(packer.blocks).unpack(["model", config, None, None, nodes])
-    with pytest.raises(CrossingError, match="without weights"):
-        Unpacker().unpack(["model", config, None, 0, None])
+        serializer = Serializer()
+        nodes = [serializer.serialize(each) for each in weights]
+        with pytest.raises(SerializationError):
+            Deserializer(serializer.blocks).deserialize(["model", config, None, None, nodes])
+    with pytest.raises(SerializationError, match="without weights"):
+        Deserializer().deserialize(["model", config, None, 0, None])
 
 
-def test_what_the_other_side_did_to_a_model_is_done_to_it():
+def test_the_other_kernels_change_of_a_model_is_applied():
     model, after = with_layer(layers.Dense(2)), with_layer(layers.Dense(2))
     after.compile(optimizer="sgd", loss="mse")
-    serialize_keras.change(model, after)
+    serialize_keras.apply_change(model, after)
     assert model.compiled and type(model.optimizer) is keras.optimizers.SGD
     for one, other in zip(model.get_weights(), after.get_weights(), strict=True):
         np.testing.assert_array_equal(one, other)
