@@ -21,7 +21,7 @@ from course.evidence.format import (
     key_of,
     size_of,
 )
-from course.experiments.specs import check_names
+from course.experiments.specifications import check_names
 
 
 def hand_in(run, results, chosen):

@@ -1,4 +1,4 @@
-"""Networks described as data and trained one after the other; finished trainings are saved."""
+"""Experiments: networks specified as data, trained in sequence, with saved results."""
 
 from course.experiments.recipe import Recipe
 from course.experiments.train import Interrupted, Result, best, speed, table, train_each

@@ -1,79 +1,102 @@
 """A progress bar for notebooks, terminals and static pages."""
 
 import sys
+from typing import Any
 
 from tqdm import tqdm
 
-# No count and no speed: what is counted is work, which has no unit that a reader knows.
-LOOKS = "{percentage:3.0f} % |{bar:24}| {elapsed} passed, about {remaining} left: {desc}"
+# Neither count nor rate: the unit of the work means nothing to the reader.
+BAR_FORMAT = "{percentage:3.0f} % |{bar:24}| {elapsed} elapsed, about {remaining} left: {desc}"
 
 
 class ProgressBar:
-    """Show how far long work in a cell is, in one line that is replaced as it goes on.
+    """A one-line progress bar for long work in a cell.
 
-    tqdm's own bar for notebooks needs ipywidgets and leaves nothing on a static page; the one for
-    terminals leaves hundreds of lines there.
+    The notebook bar of tqdm needs ipywidgets and leaves nothing on a static page; its terminal bar
+    leaves hundreds of lines there.
 
     Parameters
     ----------
     work : float
-        The whole of it, in any unit.
+        The total amount of work, in any unit.
 
     Examples
     --------
     >>> bar = ProgressBar(work=30)
-    >>> bar.say("the first network")
+    >>> bar.describe("the first network")
     >>> bar.advance(10)
-    >>> bar.end("One network of three is trained.")
-    One network of three is trained.
+    >>> bar.close("One of three networks is trained.")
+    One of three networks is trained.
     """
 
     def __init__(self, work):
-        self._line = _Line()
-        # An average over the whole: networks differ, and a second means little.
-        options = {"bar_format": LOOKS, "mininterval": 0.5, "smoothing": 0, "leave": False}
-        self._bar = tqdm(total=work, file=self._line, **options, disable=not self._line.shown)
+        self._stream = _LineStream()
+        # smoothing=0 averages over the whole time, since networks differ.
+        options = {"bar_format": BAR_FORMAT, "mininterval": 0.5, "smoothing": 0, "leave": False}
+        self._bar = tqdm(
+            total=work, file=self._stream, **options, disable=not self._stream.is_visible
+        )
 
-    def say(self, text):
-        """Say what is being done, behind the bar."""
+    def describe(self, text):
+        """Set the text after the bar, which says what is being done.
+
+        Parameters
+        ----------
+        text : str
+        """
         self._bar.set_description_str(text)
 
     def advance(self, work):
-        """Count work as done."""
-        # Shares of a work that is no whole number add up to a little more than the whole.
+        """Add completed work.
+
+        Parameters
+        ----------
+        work : float
+            In the unit of the total.
+        """
+        # Rounding errors can add up to a little more than the total.
         self._bar.update(min(work, self._bar.total - self._bar.n))
 
-    def end(self, text):
-        """Put a sentence in the bar's place; nothing is shown after it."""
+    def close(self, text):
+        """Replace the bar by a final sentence.
+
+        Parameters
+        ----------
+        text : str
+        """
         self._bar.close()
-        self._line.end(text)
+        self._stream.close(text)
 
 
-class _Line:
-    """A text stream for tqdm that shows the last line written to it."""
+class _LineStream:
+    """A text stream for tqdm that shows only the last line written to it."""
 
-    def __init__(self):
-        self._display = _display_of_notebook()
-        self._handle = None
-        self.shown = self._display is not None or sys.stderr.isatty()
+    def __init__(self) -> None:
+        self._display = _notebook_display()
+        self._handle: Any = None
+        self.is_visible = self._display is not None or sys.stderr.isatty()
 
-    def write(self, text):
+    def write(self, text: str) -> None:
+        """Show a line instead of the previous one."""
         if self._display is None:
             sys.stderr.write(text)
         elif line := text.strip():
             self._show(line)
 
-    def flush(self):
+    def flush(self) -> None:
+        """Flush the terminal; a notebook needs no flush."""
         if self._display is None:
             sys.stderr.flush()
 
-    def end(self, text):
+    def close(self, text: str) -> None:
+        """Show the final line."""
         if self._display is None:
             print(text)
         else:
             self._show(text)
 
-    def _show(self, text):
+    def _show(self, text: str) -> None:
+        """Create or update the output of the cell."""
         content = {"text/plain": text}
         if self._handle is None:
             self._handle = self._display(content, raw=True, display_id=True)
@@ -81,11 +104,11 @@ class _Line:
             self._handle.update(content, raw=True)
 
 
-def _display_of_notebook():
-    """Return IPython's `display` where a notebook shows what it is given, else None."""
-    ipython = sys.modules.get("IPython")
+def _notebook_display() -> Any:
+    """Return IPython's `display` function in a notebook, else None."""
+    ipython: Any = sys.modules.get("IPython")
     shell = ipython and ipython.get_ipython()
-    # A terminal's IPython prints every update on a line of its own.
+    # IPython in a terminal prints every update on a new line.
     if shell is None or not hasattr(shell, "kernel"):
         return None
     return ipython.display.display

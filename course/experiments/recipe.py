@@ -1,57 +1,64 @@
-"""One training: by which recipe, and what of the hardware it uses.
+"""Recipes of trainings: hyperparameters, and the hardware features that a training uses.
 
-Each switch of a `Recipe` can be thrown alone: only so can be measured what it buys.
+Each switch of a `Recipe` works independently, so that its effect can be measured.
 """
 
 import time
 from dataclasses import dataclass
 from itertools import pairwise
+from typing import Any
 
 from course.errors import CourseError
 
 
 @dataclass(frozen=True)
 class Recipe:
-    """How a network is trained.
+    """The hyperparameters and switches of a training.
 
     Attributes
     ----------
     epochs, batch_size : int
     learning_rate : float, optional
-        In place of the one that the network was compiled with.
-    warm_up : int
-        So many epochs, of a learning rate that is given here, it takes to rise to it from 0.
+        Replaces the learning rate that the network was compiled with.
+    warmup_epochs : int
+        The number of epochs in which the learning rate rises from 0 to `learning_rate`.
     on_device : bool
-        Whether the pictures are brought into the device's memory once, for all networks, and the
-        batches put together there. Else each batch is put together by the processor and sent.
+        If True, the images are copied to the device's memory once, for all networks, and batches
+        are formed there. If False, the CPU forms each batch and sends it to the device.
     mixed_precision : bool
-        Whether layers compute in float16, of which GPUs do several times as many. Weights stay in
-        float32, and so must the last layer: give it dtype="float32".
-    steps_per_call : int
-        How many steps Keras does before it looks at its callbacks. On torch always 1.
+        If True, layers compute in float16, which is several times faster on GPUs. The weights stay
+        in float32, and so must the last layer: give it dtype="float32".
+    steps_per_execution : int
+        The number of steps between two calls of the callbacks. Always 1 on torch.
     """
 
     epochs: int = 10
     batch_size: int = 128
     learning_rate: float | None = None
-    warm_up: int = 0
+    warmup_epochs: int = 0
     on_device: bool = False
     mixed_precision: bool = False
-    steps_per_call: int = 1
+    steps_per_execution: int = 1
 
     def check(self, name):
-        """Raise a CourseError unless every number is one that a training can have.
+        """Check that every value is valid.
 
         Parameters
         ----------
         name : str
-            Whose recipe it is, for the sentence.
+            The network's name, for the error.
+
+        Raises
+        ------
+        CourseError
+            If a value is invalid.
         """
-        for key, least in {"epochs": 1, "batch_size": 1, "warm_up": 0, "steps_per_call": 1}.items():
+        minima = {"epochs": 1, "batch_size": 1, "warmup_epochs": 0, "steps_per_execution": 1}
+        for key, minimum in minima.items():
             value = getattr(self, key)
-            if isinstance(value, bool) or not isinstance(value, int) or value < least:
+            if isinstance(value, bool) or not isinstance(value, int) or value < minimum:
                 raise CourseError(
-                    f"{key}={value!r} of {name!r} is not a whole number of at least {least}:"
+                    f"{key}={value!r} of {name!r} is not a whole number of at least {minimum}:"
                     " choose one."
                 )
         rate = self.learning_rate
@@ -61,45 +68,70 @@ class Recipe:
                 " choose one, such as 0.01."
             )
 
-    def steps_of_epoch(self, pictures):
-        """Return how many batches an epoch has."""
-        return -(-pictures // self.batch_size)
+    def steps_per_epoch(self, image_count):
+        """Return the number of batches per epoch.
 
-    def rate(self, pictures):
-        """Return what Keras takes for a learning rate: a number or a schedule, or None."""
-        import keras  # takes seconds
+        Parameters
+        ----------
+        image_count : int
 
-        if self.learning_rate is None or not self.warm_up:
+        Returns
+        -------
+        int
+        """
+        return -(-image_count // self.batch_size)
+
+    def schedule(self, image_count):
+        """Return the learning rate in the form that Keras optimizers accept.
+
+        Parameters
+        ----------
+        image_count : int
+            The number of training images.
+
+        Returns
+        -------
+        float, keras.optimizers.schedules.LearningRateSchedule or None
+            None if the network keeps the rate that it was compiled with.
+        """
+        import keras  # takes seconds to import
+
+        if self.learning_rate is None or not self.warmup_epochs:
             return self.learning_rate
-        # With alpha=1 it stays, after the warm-up, where it is.
+        # With alpha=1 the rate stays constant after the warm-up.
         return keras.optimizers.schedules.CosineDecay(
             initial_learning_rate=0.0,
             warmup_target=self.learning_rate,
-            warmup_steps=self.warm_up * self.steps_of_epoch(pictures),
+            warmup_steps=self.warmup_epochs * self.steps_per_epoch(image_count),
             decay_steps=1,
             alpha=1.0,
         )
 
 
-class Table:
-    """Pictures in the device's memory, for networks that are called with the pictures' numbers.
+class DeviceImages:
+    """Images in the device's memory, which networks look up by index.
 
     Parameters
     ----------
-    *parts : (ndarray, ndarray)
-        Pictures and labels; kept as float32.
+    *splits : (ndarray, ndarray)
+        Images and labels. The images are stored as float32.
+
+    Attributes
+    ----------
+    splits : list of (ndarray, ndarray)
+        The images' indices (int32) and the labels of each split.
     """
 
-    def __init__(self, *parts):
+    def __init__(self, *splits):
         import keras
         import numpy as np
 
-        shape = parts[0][0].shape[1:]
-        rows = [images.reshape(len(images), -1).astype("float32") for images, _ in parts]
+        shape = splits[0][0].shape[1:]
+        rows = [images.reshape(len(images), -1).astype("float32") for images, _ in splits]
         ends = np.cumsum([0, *map(len, rows)])
-        self.parts = [
+        self.splits = [
             (np.arange(start, end, dtype="int32"), labels)
-            for (start, end), (_, labels) in zip(pairwise(ends), parts, strict=True)
+            for (start, end), (_, labels) in zip(pairwise(ends), splits, strict=True)
         ]
         # A frozen embedding is a table whose rows are looked up on the device.
         table = keras.layers.Embedding(int(ends[-1]), rows[0].shape[1], trainable=False)
@@ -107,17 +139,27 @@ class Table:
         table.set_weights([np.concatenate(rows)])
         self._layers = [keras.Input((), dtype="int32"), table, keras.layers.Reshape(shape)]
 
-    def before(self, network):
-        """Return a compiled network that takes numbers, looks the pictures up and goes on so."""
+    def prepend_to(self, network):
+        """Return a compiled network that takes indices instead of images.
+
+        Parameters
+        ----------
+        network : keras.Model
+            Compiled; shares its layers with the returned network.
+
+        Returns
+        -------
+        keras.Sequential
+        """
         import keras
 
-        whole = keras.Sequential([*self._layers, network])
-        whole.compile(network.optimizer, network.loss, metrics=["accuracy"])
-        return whole
+        combined = keras.Sequential([*self._layers, network])
+        combined.compile(network.optimizer, network.loss, metrics=["accuracy"])
+        return combined
 
 
-def fit(run, network, recipe, training_data, validation_data, table=None, callbacks=()):
-    """Train a network by a recipe; return its history and the seconds it took.
+def fit(run, network, recipe, training_data, validation_data, device_images=None, callbacks=()):
+    """Train a network according to a recipe.
 
     Parameters
     ----------
@@ -126,25 +168,28 @@ def fit(run, network, recipe, training_data, validation_data, table=None, callba
         Compiled with metrics=["accuracy"]; its weights change.
     recipe : Recipe
     training_data, validation_data : (ndarray, ndarray)
-        The second may be None.
-    table : Table, optional
-        Of both, where the recipe wants them on the device.
+        Images and labels. `validation_data` can be None.
+    device_images : DeviceImages, optional
+        The same images, used instead of those above.
     callbacks : list of keras.callbacks.Callback
 
     Returns
     -------
-    dict of lists, float
+    history : dict of lists
+        One value per epoch for each metric.
+    seconds : float
+        The wall time.
     """
     import keras
 
-    trained = network
-    if table is not None:
-        trained = table.before(network)
-        training_data, validation_data = [*table.parts, None][:2]
+    trained: Any = network
+    if device_images is not None:
+        trained = device_images.prepend_to(network)
+        training_data, validation_data = [*device_images.splits, None][:2]
     if run.backend != "torch":
-        trained.steps_per_execution = recipe.steps_per_call
-    # The few steps of a smoke run do not pay for being traced first. (JAX compiles in any case: one
-    # operation after the other takes it longer.)
+        trained.steps_per_execution = recipe.steps_per_execution
+    # For the few steps of a smoke run, tracing takes longer than it saves; not so on JAX, whose
+    # eager execution is slower than its compilation.
     eagerly = network.run_eagerly
     trained.run_eagerly = eagerly or (run.profile == "smoke" and run.backend != "jax")
     keras.utils.set_random_seed(run.seed)

@@ -1,35 +1,45 @@
-"""What a training leaves: numbers and weights as plain files, found again by what made them."""
+"""Results of trainings, saved as plain files under a key of everything that determines them."""
 
 import hashlib
+import io
 import json
 import os
 import re
 import zipfile
 from pathlib import Path
+from typing import Any
 
 import numpy as np
 
 from course.errors import CourseError
+from course.files import write_atomically
 
 FOLDER = "results"  # beside the notebook
-# Where a student's Google Drive is, once it is mounted; Colab's own files go with the session.
+# A mounted Google Drive; Colab deletes its own files at the end of the session.
 DRIVE = Path("/content/drive/MyDrive")
-# The smoke profile reads and writes no files: grading must not find what a student handed in.
-_in_memory = {}
+# The smoke profile uses no files: grading must not find what a student submitted.
+_results_in_memory: dict[str, tuple[dict, list[np.ndarray]]] = {}
 
 
 def fingerprint(*parts):
-    """Return a text of 16 letters that tells whether things are the same.
+    """Return a short hash that is equal for equal objects.
 
     Parameters
     ----------
-    *parts : ndarray, or anything whose `repr` says what it is
+    *parts : ndarray or object
+        Arrays are compared by type, shape and values, other objects by their `repr`.
+
+    Returns
+    -------
+    str
+        16 hexadecimal digits.
     """
     digest = hashlib.blake2b(digest_size=8)
     for part in parts:
         if isinstance(part, np.ndarray):
             digest.update(f"{part.dtype} {part.shape}".encode())
-            digest.update(np.ascontiguousarray(part))
+            content: Any = np.ascontiguousarray(part)
+            digest.update(content)
         else:
             digest.update(repr(part).encode())
         digest.update(b"\0")
@@ -37,13 +47,19 @@ def fingerprint(*parts):
 
 
 def folder():
-    """Return where results are kept: beside the notebook, on Colab in Google Drive if mounted."""
+    """Return the folder of the results.
+
+    Returns
+    -------
+    pathlib.Path
+        `results` beside the notebook; on Colab in Google Drive, if it is mounted.
+    """
     on_drive = "COLAB_RELEASE_TAG" in os.environ and DRIVE.is_dir()
     return DRIVE / "cnn-course" / FOLDER if on_drive else Path(FOLDER)
 
 
-def open_results(run):
-    """Return the shelf where a run keeps its results.
+def open_store(run):
+    """Return the store of a run's results.
 
     Parameters
     ----------
@@ -51,47 +67,54 @@ def open_results(run):
 
     Returns
     -------
-    ResultFiles or ResultsInMemory
-        Both have `load(name, key, shapes)` and `keep(record, weights)`.
+    FileStore or MemoryStore
+        Both have `load(name, key, shapes)` and `save(record, weights)`.
     """
-    return ResultsInMemory(_in_memory) if run.profile == "smoke" else ResultFiles(folder())
+    return MemoryStore(_results_in_memory) if run.profile == "smoke" else FileStore(folder())
 
 
-class ResultsInMemory:
-    """Results that last as long as this process."""
+class MemoryStore:
+    """Results that last as long as this process.
 
-    def __init__(self, kept):
-        self._kept = kept
+    Parameters
+    ----------
+    results : dict
+        Maps keys to (record, weights).
+    """
+
+    def __init__(self, results):
+        self._results = results
 
     def load(self, name, key, shapes):
-        """Return what was kept, (record, weights), or None."""
-        return self._kept.get(key)
+        """Return the saved (record, weights), or None; see `FileStore.load`."""
+        return self._results.get(key)
 
-    def keep(self, record, weights):
-        """Keep a result under its record's key."""
-        self._kept[record["key"]] = record, weights
+    def save(self, record, weights):
+        """Save a result under its record's key; see `FileStore.save`."""
+        self._results[record["key"]] = record, weights
 
 
-class ResultFiles:
-    """Results as two files each: NAME-KEY.json, its numbers, and NAME-KEY.npz, its weights.
+class FileStore:
+    """Results as two files each: the record NAME-KEY.json and the weights NAME-KEY.npz.
 
     Parameters
     ----------
     folder : pathlib.Path
-        Made when the first result is kept.
+        Created when the first result is saved.
     """
 
     def __init__(self, folder):
         self._folder = folder
 
     def load(self, name, key, shapes):
-        """Return what was kept, (record, weights), or None; a damaged file counts as none.
+        """Return the saved (record, weights), or None if nothing intact is saved.
 
         Parameters
         ----------
         name, key : str
+            The network's name, and the fingerprint of everything that determines the result.
         shapes : list of tuple
-            Those of the weights.
+            The expected shapes of the weights.
 
         Returns
         -------
@@ -101,7 +124,7 @@ class ResultFiles:
         try:
             record = json.loads(path.with_suffix(".json").read_text(encoding="utf-8"))
             with (
-                path.with_suffix(".npz").open("rb") as file,  # np.load leaves a damaged one open
+                path.with_suffix(".npz").open("rb") as file,  # np.load leaves a damaged file open
                 np.load(file, allow_pickle=False) as stored,
             ):
                 weights = [stored[f"weight_{number}"] for number in range(len(shapes))]
@@ -110,17 +133,17 @@ class ResultFiles:
         except FileNotFoundError:
             return None
         except (OSError, ValueError, KeyError, EOFError, zipfile.BadZipFile) as error:
-            print(f"{path}.json or .npz cannot be read ({error}): this network is trained again.")
+            print(f"Cannot read {path}.json or .npz ({error}): this network is trained again.")
             return None
         return (record, weights) if record.get("key") == key else None
 
-    def keep(self, record, weights):
-        """Keep a result; whoever looks sees the whole of it or nothing.
+    def save(self, record, weights):
+        """Save a result, complete or not at all.
 
         Parameters
         ----------
         record : dict
-            Plain numbers and texts, with "name" and "key".
+            Data that JSON can hold, with "name" and "key".
         weights : list of ndarray
 
         Raises
@@ -129,22 +152,19 @@ class ResultFiles:
             If the files cannot be written.
         """
         path = self._path(record["name"], record["key"])
-        named = {f"weight_{number}": weight for number, weight in enumerate(weights)}
-        unfinished = path.with_suffix(".part")
+        content = io.BytesIO()
+        np.savez(content, **{f"weight_{number}": weight for number, weight in enumerate(weights)})
         try:
-            self._folder.mkdir(parents=True, exist_ok=True)
-            with unfinished.open("wb") as file:
-                np.savez(file, **named)
-            unfinished.replace(path.with_suffix(".npz"))
-            # The numbers come last: where they are, the weights are too.
-            unfinished.write_text(json.dumps(record, indent=1) + "\n", encoding="utf-8")
-            unfinished.replace(path.with_suffix(".json"))
+            write_atomically(path.with_suffix(".npz"), content.getvalue())
+            # The record comes last: if it exists, the weights do too.
+            write_atomically(path.with_suffix(".json"), json.dumps(record, indent=1) + "\n")
         except OSError as error:
             raise CourseError(
-                f"{path}.json cannot be written ({error.strerror}): make room in the folder"
+                f"{path}.json cannot be written ({error.strerror}): free some space for the folder"
                 f" {self._folder.resolve()} or make it writable, then run this cell again."
             ) from None
 
-    def _path(self, name, key):
+    def _path(self, name: str, key: str) -> Path:
+        """Return the path of a result's files, without suffix."""
         plain = re.sub(r"[^a-z0-9]+", "-", name.lower()).strip("-")[:40] or "network"
         return self._folder / f"{plain}-{key[:8]}"

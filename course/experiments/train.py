@@ -1,56 +1,60 @@
-"""Networks described as data and trained one after the other; what is done is kept.
+"""Training of a network per specification; finished trainings are saved.
 
-    mine = [
+    specifications = [
         {"name": "one layer", "units": [128], "learning_rate": 1e-3},
         {"name": "two layers", "units": [256, 128], "learning_rate": 1e-3},
     ]
-    results = experiments.train_each(run, mine, build_mlp, (x_train, y_train), (x_val, y_val))
+    results = experiments.train_each(
+        run, specifications, build_mlp, (x_train, y_train), (x_val, y_val)
+    )
     print(experiments.table(results))
 
-A list of specifications says what was tried, can be compared and changed, and is read by the next
-person; seven copies of a cell are not. Whoever interrupts the cell runs it again and goes on with
-the network that was interrupted.
+A list of specifications documents what was tried and is easy to compare and change, unlike seven
+copies of a cell. If the cell is interrupted, running it again continues with the network whose
+training was interrupted.
 """
 
 import itertools
 import time
 from dataclasses import asdict, dataclass, field, fields
+from typing import Any
 
 from course.errors import CourseError
 from course.experiments.progress_bar import ProgressBar
-from course.experiments.recipe import Recipe, Table, fit
-from course.experiments.specs import check_names, prepare
-from course.experiments.store import fingerprint, open_results
+from course.experiments.recipe import DeviceImages, Recipe, fit
+from course.experiments.specifications import Job, check_names, prepare
+from course.experiments.store import fingerprint, open_store
+from course.session import Run
 from course.training import results_table
 
-# Pictures on which the training accuracy is measured once more, dropout off.
-MEASURED = 10_000
+# The number of training images that the training accuracy is measured on after the training.
+EVALUATED_IMAGES = 10_000
 
 
 @dataclass(frozen=True)
 class Result:
-    """What came of one specification.
+    """The result of one specification.
 
     Attributes
     ----------
     name : str
         The specification's name.
     specification : dict
-        What was asked for.
     network : keras.Model
-        Trained; also where the training was kept from before.
+        Trained, even if the training was done in an earlier run.
     parameters, epochs : int
     seconds : float
-        Wall time of its training.
+        The wall time of the training.
     history : dict of lists
-        loss, accuracy, val_loss, val_accuracy, one number an epoch, as `fit` measured them.
+        loss, accuracy, val_loss and val_accuracy, one value per epoch, as `fit` measures them.
     training_accuracy, validation_accuracy : float
-        After the training, both with dropout off, the first on 10,000 pictures at most.
+        Fractions from 0 to 1, measured after the training, without dropout; `training_accuracy` on
+        at most 10,000 images.
     """
 
     name: str
     specification: dict
-    network: object = field(repr=False)
+    network: Any = field(repr=False)
     parameters: int
     epochs: int
     seconds: float
@@ -60,36 +64,36 @@ class Result:
 
 
 class Interrupted(KeyboardInterrupt):
-    """An interrupted `train_each`; its text says what is kept."""
+    """An interrupted `train_each`; the message says what is saved."""
 
-    def _render_traceback_(self):
-        # IPython shows this in place of a traceback into Keras.
+    def _render_traceback_(self) -> list[str]:
+        # IPython shows this instead of a traceback into Keras.
         return [f"Interrupted: {self}"]
 
 
 def train_each(
     run, specifications, build, training_data, validation_data, epochs=10, batch_size=128, **recipe
 ):
-    """Train a network for each specification, and keep each as soon as it is done.
+    """Train a network for each specification, and save each as soon as it is trained.
 
     Parameters
     ----------
     run : course.Run
-        What `course.setup` returned: its seed starts every network. Results lie in the folder
-        `results` beside the notebook, or on a mounted Google Drive; in the smoke profile they stay
-        in memory.
+        As `course.setup` returns it. Its seed is used for every network. Results are saved in the
+        folder `results` beside the notebook or on a mounted Google Drive; in the smoke profile they
+        stay in memory.
     specifications : list of dict
-        Each with a "name" of its own and whatever `build` reads. "epochs" and "batch_size" count
-        for that network alone.
+        Each has a unique "name" and the values that `build` reads. "epochs" and "batch_size"
+        override the arguments for that network.
     build : callable
-        Makes of a specification a network that is compiled with metrics=["accuracy"]. All are
-        built before the first is trained, so that a slip in the last one shows at once.
+        Takes a specification and returns a network compiled with metrics=["accuracy"]. All networks
+        are built before the first is trained, so that an error in the last one shows at once.
     training_data, validation_data : (ndarray, ndarray)
-        Pictures and labels.
+        Images and labels.
     epochs, batch_size : int
     **recipe
-        What else `course.experiments.recipe.Recipe` has: learning_rate, warm_up, and the switches on_device,
-        mixed_precision and steps_per_call.
+        The other attributes of `course.experiments.Recipe`: learning_rate, warmup_epochs,
+        on_device, mixed_precision and steps_per_execution.
 
     Returns
     -------
@@ -99,58 +103,60 @@ def train_each(
     Raises
     ------
     CourseError
-        If a specification has no name or another's, or `build` does not return what it should.
+        If a name is missing or duplicate, `build` does not return a compiled network, the recipe
+        has an invalid value, or a result cannot be saved.
     Interrupted
-        On an interrupt. Called again with the same arguments, it goes on with what is not done.
+        On an interrupt. Called again with the same arguments, the function continues.
 
     Notes
     -----
-    Kept results are used again where everything is the same: the network as built, its optimizer
-    and loss, pictures, labels, recipe, seed, profile, backend.
+    A saved result is used again if everything that determines it is the same: the network as built,
+    its optimizer and loss, images, labels, recipe, seed, profile and backend.
     """
     check_names(specifications)
-    recipe = _recipe({"epochs": epochs, "batch_size": batch_size} | recipe)
+    shared_recipe = _create_recipe({"epochs": epochs, "batch_size": batch_size} | recipe)
     data = fingerprint(*training_data, *validation_data)
     jobs = [
-        prepare(run, specification, build, data, len(training_data[0]), recipe)
+        prepare(run, specification, build, data, len(training_data[0]), shared_recipe)
         for specification in specifications
     ]
-    shelf = open_results(run)
-    kept = [
-        shelf.load(job.specification["name"], job.key, [each.shape for each in job.network.weights])
+    store = open_store(run)
+    saved = [
+        store.load(job.specification["name"], job.key, [each.shape for each in job.network.weights])
         for job in jobs
     ]
-    bar = ProgressBar(sum(job.work for job, found in zip(jobs, kept, strict=True) if not found))
-    results, table = [], None
+    bar = ProgressBar(sum(job.work for job, found in zip(jobs, saved, strict=True) if not found))
+    results: list[Result] = []
+    device_images = None
     try:
-        for job, found in zip(jobs, kept, strict=True):
+        for job, found in zip(jobs, saved, strict=True):
             if found:
                 record, weights = found
                 job.network.set_weights(weights)
             else:
-                if recipe.on_device and table is None:
-                    table = Table(training_data, validation_data)
-                place = f"{len(results) + 1} of {len(jobs)}, {job.specification['name']}"
-                record = _train(run, job, training_data, validation_data, table, bar, place)
-                shelf.keep(record, job.network.get_weights())
-            results.append(_result(job, record))
+                if shared_recipe.on_device and device_images is None:
+                    device_images = DeviceImages(training_data, validation_data)
+                title = f"{len(results) + 1} of {len(jobs)}, {job.specification['name']}"
+                record = _train(run, job, training_data, validation_data, device_images, bar, title)
+                store.save(record, job.network.get_weights())
+            results.append(_create_result(job, record))
     except KeyboardInterrupt:
-        done = f"{len(results)} of {len(jobs)} networks are kept"
-        bar.end(f"Interrupted: {done}.")
-        raise Interrupted(f"{done}; run this cell again to go on from there.") from None
-    bar.end(_summary(results, sum(map(bool, kept))))
+        state = f"{len(results)} of {len(jobs)} networks are saved"
+        bar.close(f"Interrupted: {state}.")
+        raise Interrupted(f"{state}; run this cell again to continue.") from None
+    bar.close(_summarize(results, sum(map(bool, saved))))
     return results
 
 
 def table(results, **columns):
-    """Return a text table of results, one row each, for `print`.
+    """Format results as a text table for `print`, one row per network.
 
     Parameters
     ----------
     results : list of Result
     **columns : list
-        Further columns at the right, one value for each result; an underscore in the name becomes
-        a space. Names that end in "accuracy" hold shares from 0 to 1 and are shown in percent.
+        More columns, one value per result; underscores in the names become spaces. Values of
+        columns whose names end in "accuracy" are fractions and are shown as percentages.
 
     Returns
     -------
@@ -173,14 +179,29 @@ def table(results, **columns):
 
 
 def best(results):
-    """Return the result with the highest validation accuracy, the first of equals."""
+    """Return the result with the highest validation accuracy.
+
+    Parameters
+    ----------
+    results : list of Result
+
+    Returns
+    -------
+    Result
+        The first one if several are equal.
+
+    Raises
+    ------
+    CourseError
+        If the list is empty.
+    """
     if not results:
         raise CourseError("there is no result to choose from: train at least one network.")
     return max(results, key=lambda result: result.validation_accuracy)
 
 
 def speed(run, specification, build, training_data, **recipe):
-    """Measure how many pictures a second a network learns from; nothing of it is kept.
+    """Measure the number of training images per second; nothing is saved.
 
     Parameters
     ----------
@@ -188,65 +209,78 @@ def speed(run, specification, build, training_data, **recipe):
     specification : dict
     build : callable
     training_data : (ndarray, ndarray)
+        Images and labels.
     **recipe
-        As in `train_each`. The first epoch, in which the backend compiles, is not counted; of the
-        others (one at least) the fastest is, since whatever else runs only makes them slower.
+        As in `train_each`.
 
     Returns
     -------
     float
-        Pictures a second.
+        Images per second in the fastest epoch, since other load only slows epochs down. The first
+        of several epochs, in which the backend compiles, is left out.
     """
     import keras
 
     check_names([specification])
-    recipe = _recipe({"epochs": 3} | recipe)
-    job = prepare(run, specification, build, "", len(training_data[0]), recipe)
-    moments = []
-    watch = keras.callbacks.LambdaCallback(
-        on_epoch_begin=lambda epoch, logs: moments.append(time.perf_counter()),
-        on_train_end=lambda logs: moments.append(time.perf_counter()),
+    shared_recipe = _create_recipe({"epochs": 3} | recipe)
+    job = prepare(run, specification, build, "", len(training_data[0]), shared_recipe)
+    times: list[float] = []
+    timer = keras.callbacks.LambdaCallback(
+        on_epoch_begin=lambda epoch, logs: times.append(time.perf_counter()),
+        on_train_end=lambda logs: times.append(time.perf_counter()),
     )
-    table = Table(training_data) if recipe.on_device else None
-    fit(run, job.network, job.recipe, training_data, None, table, [watch])
-    seconds = [end - start for start, end in itertools.pairwise(moments)]
+    device_images = DeviceImages(training_data) if shared_recipe.on_device else None
+    fit(run, job.network, job.recipe, training_data, None, device_images, [timer])
+    seconds = [end - start for start, end in itertools.pairwise(times)]
     return len(training_data[0]) / min(seconds[1:] or seconds)
 
 
-def _recipe(given):
-    """Return a recipe of keywords."""
+def _create_recipe(values: dict[str, Any]) -> Recipe:
+    """Create a recipe from keyword arguments."""
     known = [each.name for each in fields(Recipe)]
-    unknown = [name for name in given if name not in known]
+    unknown = [name for name in values if name not in known]
     if unknown:
-        raise CourseError(f"a recipe has no {unknown[0]!r}: choose of {', '.join(known)}.")
-    return Recipe(**given)
+        raise CourseError(f"a recipe has no {unknown[0]!r}: choose one of {', '.join(known)}.")
+    return Recipe(**values)
 
 
-def _train(run, job, training_data, validation_data, table, bar, place):
-    """Train a network and return what was measured, as plain data."""
+def _train(
+    run: Run,
+    job: Job,
+    training_data: tuple,
+    validation_data: tuple,
+    device_images: DeviceImages | None,
+    bar: ProgressBar,
+    title: str,
+) -> dict[str, Any]:
+    """Train a network and return its record, which JSON can hold."""
     import keras
 
     network, recipe = job.network, job.recipe
-    steps = recipe.steps_of_epoch(len(training_data[0])) * recipe.epochs
-    done = [0]  # steps that the bar has counted
-    bar.say(place)
+    steps = recipe.steps_per_epoch(len(training_data[0])) * recipe.epochs
+    steps_shown = 0
+    bar.describe(title)
 
-    def advance(batch, logs):
-        # `batch` is the last of a call, which may have done several steps.
-        bar.advance(job.work / steps * (batch + 1 - done[0]))
-        done[0] = batch + 1
+    def advance(batch: int, logs: dict) -> None:
+        # `batch` is the last one of an execution, which can comprise several steps.
+        nonlocal steps_shown
+        bar.advance(job.work / steps * (batch + 1 - steps_shown))
+        steps_shown = batch + 1
 
-    def end_epoch(epoch, logs):
-        done[0] = 0
-        said = f"epoch {epoch + 1} of {recipe.epochs}, validation {logs['val_accuracy']:.1%}"
-        bar.say(f"{place}, {said}")
+    def end_epoch(epoch: int, logs: dict) -> None:
+        nonlocal steps_shown
+        steps_shown = 0
+        progress = f"epoch {epoch + 1} of {recipe.epochs}, validation {logs['val_accuracy']:.1%}"
+        bar.describe(f"{title}, {progress}")
 
     show = keras.callbacks.LambdaCallback(on_train_batch_end=advance, on_epoch_end=end_epoch)
-    history, seconds = fit(run, network, recipe, training_data, validation_data, table, [show])
-    seen = tuple(part[:MEASURED] for part in training_data)
+    history, seconds = fit(
+        run, network, recipe, training_data, validation_data, device_images, [show]
+    )
+    evaluated = tuple(array[:EVALUATED_IMAGES] for array in training_data)
     training_accuracy, validation_accuracy = (
-        float(network.evaluate(*part, batch_size=500, verbose=0, return_dict=True)["accuracy"])
-        for part in (seen, validation_data)
+        float(network.evaluate(*split, batch_size=500, verbose=0, return_dict=True)["accuracy"])
+        for split in (evaluated, validation_data)
     )
     return {
         "name": job.specification["name"],
@@ -263,14 +297,16 @@ def _train(run, job, training_data, validation_data, table, bar, place):
     }
 
 
-def _result(job, record):
-    names = ("parameters", "epochs", "seconds", "history")
+def _create_result(job: Job, record: dict[str, Any]) -> Result:
+    """Create the result of a job from its record."""
+    names: tuple[str, ...] = ("parameters", "epochs", "seconds", "history")
     names += ("training_accuracy", "validation_accuracy")
     measured = {name: record[name] for name in names}
     return Result(record["name"], job.specification, job.network, **measured)
 
 
-def _summary(results, before):
+def _summarize(results: list[Result], loaded: int) -> str:
+    """Return the final sentence of `train_each`."""
     seconds = sum(result.seconds for result in results)
     text = f"{len(results)} network{'s' * (len(results) > 1)} trained in {seconds:,.0f} s"
-    return f"{text}; {before} of them kept from before." if before else f"{text}."
+    return f"{text}; {loaded} of them loaded from saved results." if loaded else f"{text}."

@@ -1,4 +1,4 @@
-"""Recipes: what changes a training, and what changes only how it is computed."""
+"""Recipes: settings that change a training, and settings that only speed it up."""
 
 import keras
 import numpy as np
@@ -9,7 +9,7 @@ import course
 from course import experiments
 from course.errors import CourseError
 
-PICTURES = 90
+IMAGE_COUNT = 90
 
 
 @pytest.fixture
@@ -19,14 +19,14 @@ def run(tmp_path, monkeypatch):
 
 
 @pytest.fixture(scope="module")
-def pictures():
-    random, labels = np.random.default_rng(0), np.arange(PICTURES) % 3
-    images = random.normal(size=(PICTURES, 6, 6, 2)) + 0.5 * labels[:, None, None, None]
+def data():
+    random, labels = np.random.default_rng(0), np.arange(IMAGE_COUNT) % 3
+    images = random.normal(size=(IMAGE_COUNT, 6, 6, 2)) + 0.5 * labels[:, None, None, None]
     return images.astype("float32"), labels
 
 
 def build(specification):
-    """Return a network with all that a recipe could upset: statistics, dropout, a penalty."""
+    """Return a network with batch normalization, dropout and a penalty."""
     network = keras.Sequential(
         [
             keras.Input((6, 6, 2)),
@@ -43,8 +43,8 @@ def build(specification):
     return network
 
 
-def train(run, pictures, specification=None, **recipe):
-    images, labels = pictures
+def train(run, data, specification=None, **recipe):
+    images, labels = data
     (result,) = experiments.train_each(
         run,
         [{"name": "one"} | (specification or {})],
@@ -58,12 +58,16 @@ def train(run, pictures, specification=None, **recipe):
 
 @pytest.mark.parametrize(
     "switches",
-    [{"on_device": True}, {"steps_per_call": 3}, {"on_device": True, "steps_per_call": 5}],
+    [
+        {"on_device": True},
+        {"steps_per_execution": 3},
+        {"on_device": True, "steps_per_execution": 5},
+    ],
     ids=str,
 )
-def test_a_faster_way_is_the_same_training_to_the_last_digit(run, pictures, switches):
-    plain, faster = train(run, pictures), train(run, pictures, **switches)
-    assert faster.seconds != plain.seconds, "it was trained, not kept"
+def test_a_speedup_gives_exactly_the_same_training(run, data, switches):
+    plain, faster = train(run, data), train(run, data, **switches)
+    assert faster.seconds != plain.seconds, "it was trained, not loaded"
     assert faster.history == plain.history
     assert faster.training_accuracy == plain.training_accuracy
     pairs = zip(plain.network.get_weights(), faster.network.get_weights(), strict=True)
@@ -71,62 +75,63 @@ def test_a_faster_way_is_the_same_training_to_the_last_digit(run, pictures, swit
         assert np.array_equal(before, after), number
 
 
-def test_on_the_device_the_pictures_are_found_by_their_numbers(run, pictures):
-    from course.experiments.recipe import Table
+def test_images_on_the_device_are_looked_up_by_index(run, data):
+    from course.experiments.recipe import DeviceImages
 
-    images, labels = pictures
-    table = Table((images[:60], labels[:60]), (images[60:], labels[60:]))
+    images, labels = data
+    device_images = DeviceImages((images[:60], labels[:60]), (images[60:], labels[60:]))
     network = build({"name": "one"})
-    whole = table.before(network)
-    for (numbers, known), part in zip(table.parts, (slice(0, 60), slice(60, 90)), strict=True):
-        assert np.array_equal(known, labels[part])
+    combined = device_images.prepend_to(network)
+    slices = slice(0, 60), slice(60, 90)
+    for (indices, split_labels), part in zip(device_images.splits, slices, strict=True):
+        assert np.array_equal(split_labels, labels[part])
         direct = np.asarray(network(images[part]))
-        assert np.allclose(np.asarray(whole(numbers)), direct, atol=1e-6)
-    assert len(whole.trainable_weights) == len(network.trainable_weights), "pictures do not learn"
+        assert np.allclose(np.asarray(combined(indices)), direct, atol=1e-6)
+    assert len(combined.trainable_weights) == len(network.trainable_weights), "images are frozen"
 
 
-def test_float16_learns_the_same_within_its_digits_and_keeps_float32_weights(run, pictures):
-    plain, mixed = train(run, pictures), train(run, pictures, mixed_precision=True)
+def test_float16_learns_nearly_the_same_with_float32_weights(run, data):
+    plain, mixed = train(run, data), train(run, data, mixed_precision=True)
     assert mixed.history["loss"] == pytest.approx(plain.history["loss"], rel=0.1)
     assert mixed.history["loss"] != plain.history["loss"]
     assert mixed.network.layers[0].compute_dtype == "float16"
     assert {weight.dtype for weight in mixed.network.weights} == {"float32"}
-    assert keras.config.dtype_policy().name == "float32", "for all that comes after"
+    assert keras.config.dtype_policy().name == "float32", "the policy is restored"
 
 
-def test_probabilities_in_float16_are_refused(run, pictures):
+def test_probabilities_in_float16_are_an_error(run, data):
     with pytest.raises(CourseError, match="the last layer of 'one' computes in float16"):
-        train(run, pictures, {"last": None}, mixed_precision=True)
+        train(run, data, {"last": None}, mixed_precision=True)
     assert keras.config.dtype_policy().name == "float32"
 
 
-def test_the_rate_rises_to_what_was_asked_for_and_stays(run, pictures):
+def test_the_learning_rate_rises_to_the_given_one_and_stays_constant(run, data):
     from course.experiments.recipe import Recipe
 
-    schedule = Recipe(batch_size=16, learning_rate=0.3, warm_up=2).rate(pictures=60)
+    schedule = Recipe(batch_size=16, learning_rate=0.3, warmup_epochs=2).schedule(image_count=60)
     rates = [float(np.asarray(schedule(step))) for step in range(12)]
     steps = 2 * 4
     assert rates[:steps] == pytest.approx([0.3 * step / steps for step in range(steps)], abs=1e-6)
     assert rates[steps:] == pytest.approx([0.3] * 4, abs=1e-6)
-    warm = train(run, pictures, learning_rate=0.3, warm_up=2)
+    warm = train(run, data, learning_rate=0.3, warmup_epochs=2)
     assert float(np.asarray(warm.network.optimizer.learning_rate)) == pytest.approx(0.3)
 
 
-def test_a_learning_rate_takes_the_place_of_the_builders(run, pictures):
-    same, other = train(run, pictures, learning_rate=0.02), train(run, pictures, learning_rate=0.1)
-    assert same.history == train(run, pictures).history
+def test_a_learning_rate_replaces_that_of_the_compiled_network(run, data):
+    same, other = train(run, data, learning_rate=0.02), train(run, data, learning_rate=0.1)
+    assert same.history == train(run, data).history
     assert other.history != same.history
 
 
-def test_what_is_kept_is_found_again_by_its_recipe_alone(run, pictures):
-    first = train(run, pictures, on_device=True)
-    assert train(run, pictures, on_device=True).seconds == first.seconds
-    assert train(run, pictures).seconds != first.seconds
+def test_a_saved_result_is_loaded_only_for_the_same_recipe(run, data):
+    first = train(run, data, on_device=True)
+    assert train(run, data, on_device=True).seconds == first.seconds
+    assert train(run, data).seconds != first.seconds
 
 
-def test_speed_counts_pictures_and_keeps_nothing(run, pictures, tmp_path):
+def test_speed_is_in_images_per_second_and_nothing_is_saved(run, data, tmp_path):
     for switches in ({}, {"on_device": True}):
-        speed = experiments.speed(run, {"name": "one"}, build, pictures, batch_size=16, **switches)
+        speed = experiments.speed(run, {"name": "one"}, build, data, batch_size=16, **switches)
         assert 100 < speed < 1e7
     assert not list(tmp_path.iterdir())
 
@@ -134,15 +139,15 @@ def test_speed_counts_pictures_and_keeps_nothing(run, pictures, tmp_path):
 @pytest.mark.parametrize(
     ("recipe", "sentence"),
     [
-        ({"epoch": 3}, "a recipe has no 'epoch': choose of epochs, batch_size"),
+        ({"epoch": 3}, "a recipe has no 'epoch': choose one of epochs, batch_size"),
         ({"epochs": 0}, "epochs=0 of 'one' is not a whole number of at least 1"),
-        ({"warm_up": -1}, "warm_up=-1 of 'one' is not a whole number of at least 0"),
-        ({"steps_per_call": True}, "steps_per_call=True of 'one' is not a whole number"),
+        ({"warmup_epochs": -1}, "warmup_epochs=-1 of 'one' is not a whole number of at least 0"),
+        ({"steps_per_execution": True}, "steps_per_execution=True of 'one' is not a whole number"),
         ({"learning_rate": "fast"}, "learning_rate='fast' of 'one' is not a number above 0"),
         ({"learning_rate": 0.0}, "learning_rate=0.0 of 'one' is not a number above 0"),
         ({"learning_rate": float("nan")}, "learning_rate=nan of 'one' is not a number above 0"),
     ],
 )
-def test_a_wrong_recipe_is_a_sentence(run, pictures, recipe, sentence):
+def test_an_invalid_recipe_is_an_error(run, data, recipe, sentence):
     with pytest.raises(CourseError, match=sentence):
-        train(run, pictures, **recipe)
+        train(run, data, **recipe)

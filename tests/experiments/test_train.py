@@ -21,13 +21,13 @@ NAMES = ("parameters", "history", "training_accuracy", "validation_accuracy")
 
 @pytest.fixture
 def run(tmp_path, monkeypatch):
-    """A run on real data, as far as it knows, whose results lie in an empty folder."""
+    """A run in the cpu profile, with an empty results folder."""
     monkeypatch.chdir(tmp_path)
     return course.Run("cpu", 3, "tensorflow", "CPU")
 
 
 @pytest.fixture
-def pictures():
+def data():
     random = np.random.default_rng(0)
     labels = np.arange(60) % 3
     return (random.normal(size=(60, 4)) + labels[:, None]).astype("float32"), labels
@@ -35,7 +35,7 @@ def pictures():
 
 @pytest.fixture
 def built():
-    """The names of the networks in the order in which they were built."""
+    """The names of the networks in the order in which they are built."""
     return []
 
 
@@ -51,49 +51,52 @@ def build(built):
         network = keras.Sequential([keras.Input((4,)), *hidden, layers.Dropout(0.3), output])
         optimizer = keras.optimizers.SGD(specification.get("learning_rate", 1e-2))
         loss = "sparse_categorical_crossentropy"
-        # Tracing takes longer than these networks' steps.
+        # Tracing takes longer than the steps of these networks.
         network.compile(optimizer, loss, metrics=["accuracy"], run_eagerly=True)
         return network
 
     return build_network
 
 
-MINE = [{"name": "narrow", "units": [4]}, {"name": "Two layers!", "units": [8, 4], "epochs": 1}]
+SPECIFICATIONS = [
+    {"name": "narrow", "units": [4]},
+    {"name": "Two layers!", "units": [8, 4], "epochs": 1},
+]
 
 
-def train(run, build, pictures, specifications=MINE, **options):
+def train(run, build, data, specifications=SPECIFICATIONS, **options):
     options = {"epochs": 2, "batch_size": 60} | options
-    return experiments.train_each(run, specifications, build, pictures, pictures, **options)
+    return experiments.train_each(run, specifications, build, data, data, **options)
 
 
 def measured(found):
     return [[getattr(result, name) for name in NAMES] for result in found]
 
 
-def when_kept(count, do, seconds=60):
-    """Do something in a moment when so many results are kept, while the next network trains."""
+def when_saved(count, action, seconds=60):
+    """Call a function once `count` results are saved, while the next network trains."""
 
     def wait():
         end = time.monotonic() + seconds
         while time.monotonic() < end:
             if len(list(Path("results").glob("*.json"))) >= count:
-                return do()
+                return action()
             time.sleep(0.001)
 
     threading.Thread(target=wait, daemon=True).start()
 
 
-def test_each_specification_is_trained_measured_and_put_into_a_table(run, build, pictures, capsys):
-    first, second = found = train(run, build, pictures)
+def test_each_specification_is_trained_measured_and_shown_in_a_table(run, build, data, capsys):
+    first, second = found = train(run, build, data)
     assert [result.name for result in found] == ["narrow", "Two layers!"]
     assert [result.parameters for result in found] == [35, 91]
     assert [result.epochs for result in found] == [2, 1]
     assert len(first.history["val_loss"]) == 2 and len(second.history["accuracy"]) == 1
     for result in found:
-        probabilities = result.network.predict(pictures[0], verbose=0)
-        share = float(np.mean(probabilities.argmax(1) == pictures[1]))
-        # Dropout is off: training and validation are the same pictures here.
-        assert result.training_accuracy == result.validation_accuracy == pytest.approx(share)
+        probabilities = result.network.predict(data[0], verbose=0)
+        fraction = float(np.mean(probabilities.argmax(1) == data[1]))
+        # Without dropout both are equal, since training and validation set are the same here.
+        assert result.training_accuracy == result.validation_accuracy == pytest.approx(fraction)
         assert 0 < result.seconds < 60
     capsys.readouterr()
     print(experiments.table(found, test_accuracy=[0.5, 0.25], depth=[1, 2]))
@@ -104,24 +107,24 @@ def test_each_specification_is_trained_measured_and_put_into_a_table(run, build,
     assert experiments.best(found) in found
 
 
-def test_the_same_again_trains_nothing_and_gives_the_same_networks(run, build, pictures, capsys):
-    found = train(run, build, pictures)
-    said = capsys.readouterr().out
-    again = train(run, build, pictures)
+def test_the_same_call_again_trains_nothing_and_returns_equal_networks(run, build, data, capsys):
+    found = train(run, build, data)
+    output = capsys.readouterr().out
+    again = train(run, build, data)
     assert measured(again) == measured(found)
     for one, other in zip(found, again, strict=True):
         assert one.seconds == other.seconds and one.network is not other.network
         for pair in zip(one.network.get_weights(), other.network.get_weights(), strict=True):
             np.testing.assert_array_equal(*pair)
-    assert "2 networks trained in " in said and "kept" not in said
-    assert "2 of them kept from before" in capsys.readouterr().out
+    assert "2 networks trained in " in output and "loaded" not in output
+    assert "2 of them loaded from saved results" in capsys.readouterr().out
 
 
-def test_a_network_does_not_depend_on_those_before_it(run, build, pictures):
-    alone = train(run, build, pictures, MINE[1:])
+def test_a_network_does_not_depend_on_earlier_ones(run, build, data):
+    alone = train(run, build, data, SPECIFICATIONS[1:])
     for path in Path("results").iterdir():
         path.unlink()
-    assert measured(train(run, build, pictures)[1:]) == measured(alone)
+    assert measured(train(run, build, data)[1:]) == measured(alone)
 
 
 @pytest.mark.parametrize(
@@ -138,55 +141,57 @@ def test_a_network_does_not_depend_on_those_before_it(run, build, pictures):
     ],
     ids=lambda change: next(iter(change)),
 )
-def test_whatever_changes_the_result_trains_anew(run, build, pictures, change, capsys):
-    narrow = MINE[:1]
-    train(run, build, pictures, narrow)
+def test_a_change_of_anything_that_determines_the_result_trains_again(
+    run, build, data, change, capsys
+):
+    narrow = SPECIFICATIONS[:1]
+    train(run, build, data, narrow)
     capsys.readouterr()
     options = {key: change[key] for key in ("epochs", "batch_size") if key in change}
     if "labels" in change:
-        pictures = pictures[0], (pictures[1] + 1) % 3
+        data = data[0], (data[1] + 1) % 3
     if {"learning_rate", "units"} & change.keys():
         narrow = [narrow[0] | change]
     of_run = {key: change[key] for key in ("seed", "profile", "backend") if key in change}
-    train(course.Run(**(vars(run) | of_run)), build, pictures, narrow, **options)
-    assert "kept" not in capsys.readouterr().out
-    assert len(list(Path("results").iterdir())) == 4, "what was kept stays"
+    train(course.Run(**(vars(run) | of_run)), build, data, narrow, **options)
+    assert "loaded" not in capsys.readouterr().out
+    assert len(list(Path("results").iterdir())) == 4, "earlier results stay"
 
 
-def test_a_network_that_begins_with_other_weights_is_trained_anew(run, build, pictures, capsys):
-    def begin_elsewhere(specification):
+def test_a_network_with_other_initial_weights_is_trained_again(run, build, data, capsys):
+    def start_elsewhere(specification):
         network = build(specification)
         network.set_weights([weight + 0.01 for weight in network.get_weights()])
         return network
 
-    train(run, build, pictures, MINE[:1])
-    first = train(run, begin_elsewhere, pictures, MINE[:1])
-    assert "kept" not in capsys.readouterr().out
-    again = train(run, begin_elsewhere, pictures, MINE[:1])
-    assert "1 of them kept" in capsys.readouterr().out
+    train(run, build, data, SPECIFICATIONS[:1])
+    first = train(run, start_elsewhere, data, SPECIFICATIONS[:1])
+    assert "loaded" not in capsys.readouterr().out
+    again = train(run, start_elsewhere, data, SPECIFICATIONS[:1])
+    assert "1 of them loaded" in capsys.readouterr().out
     assert measured(again) == measured(first)
 
 
-def test_an_interrupt_keeps_what_is_done_and_the_same_call_goes_on(run, build, pictures, capsys):
+def test_after_an_interrupt_the_same_call_continues(run, build, data, capsys):
     third = {"name": "long", "units": [4], "epochs": 100_000}
-    when_kept(2, lambda: os.kill(os.getpid(), signal.SIGINT))
+    when_saved(2, lambda: os.kill(os.getpid(), signal.SIGINT))
     with pytest.raises(KeyboardInterrupt) as caught:
-        train(run, build, pictures, [*MINE, third])
-    sentence = "2 of 3 networks are kept; run this cell again to go on from there."
+        train(run, build, data, [*SPECIFICATIONS, third])
+    sentence = "2 of 3 networks are saved; run this cell again to continue."
     assert caught.value._render_traceback_() == [f"Interrupted: {sentence}"]
-    assert "Interrupted: 2 of 3 networks are kept." in capsys.readouterr().out
-    # Of the third nothing is kept, neither on disk nor in memory.
+    assert "Interrupted: 2 of 3 networks are saved." in capsys.readouterr().out
+    # Nothing of the third network is saved, neither on disk nor in memory.
     assert len(list(Path("results").iterdir())) == 4
-    train(run, build, pictures, [*MINE, third | {"epochs": 1}])
-    assert "3 networks trained in" in (said := capsys.readouterr().out)
-    assert "2 of them kept from before" in said
+    train(run, build, data, [*SPECIFICATIONS, third | {"epochs": 1}])
+    assert "3 networks trained in" in (output := capsys.readouterr().out)
+    assert "2 of them loaded from saved results" in output
 
 
 KILLED = """
 import os, signal, sys, threading, time
 import numpy as np
 sys.path.insert(0, sys.argv[1])
-from tests.experiments.test_train import MINE, when_kept
+from tests.experiments.test_train import SPECIFICATIONS, when_saved
 import course, keras
 from course import experiments
 from keras import layers
@@ -199,7 +204,7 @@ def build(specification):
 data = np.ones((60, 4), "float32"), np.zeros(60, int)
 long = sys.argv[2] == "long"
 if long:
-    when_kept(1, lambda: os.kill(os.getpid(), signal.SIGKILL))
+    when_saved(1, lambda: os.kill(os.getpid(), signal.SIGKILL))
 second = {"name": "second", "epochs": 100_000 if long else 1}
 run = course.Run("cpu", 0, "tensorflow", "CPU")
 experiments.train_each(run, [{"name": "first"}, second], build, data, data, epochs=2)
@@ -207,79 +212,83 @@ experiments.train_each(run, [{"name": "first"}, second], build, data, data, epoc
 
 
 @pytest.mark.slow
-def test_a_session_that_is_lost_costs_one_network(tmp_path):
+def test_a_killed_session_loses_one_network(tmp_path):
     from tests.submissions import ROOT
 
     def session(length):
-        words = [sys.executable, "-c", KILLED, str(ROOT), length]
-        return subprocess.run(words, cwd=tmp_path, capture_output=True, text=True, timeout=120)
+        command = [sys.executable, "-c", KILLED, str(ROOT), length]
+        return subprocess.run(command, cwd=tmp_path, capture_output=True, text=True, timeout=120)
 
     assert session("long").returncode == -signal.SIGKILL
-    (kept,) = (tmp_path / "results").glob("*.json")
-    assert json.loads(kept.read_text())["name"] == "first"
+    (saved,) = (tmp_path / "results").glob("*.json")
+    assert json.loads(saved.read_text())["name"] == "first"
     ended = session("short")
     assert ended.returncode == 0, ended.stderr
-    assert "2 networks trained in" in ended.stdout and "1 of them kept" in ended.stdout
+    assert "2 networks trained in" in ended.stdout and "1 of them loaded" in ended.stdout
 
 
 @pytest.mark.parametrize("suffix", [".json", ".npz"])
-def test_a_damaged_result_is_told_and_trained_again(run, build, pictures, suffix, capsys, tmp_path):
-    found = train(run, build, pictures)
+def test_a_damaged_result_is_reported_and_trained_again(run, build, data, suffix, capsys, tmp_path):
+    found = train(run, build, data)
     (path,) = (tmp_path / "results").glob(f"narrow-*{suffix}")
-    whole = path.read_bytes()
-    path.write_bytes(whole[: len(whole) // 2])
+    content = path.read_bytes()
+    path.write_bytes(content[: len(content) // 2])
     capsys.readouterr()
-    assert measured(train(run, build, pictures)) == measured(found)
-    said = capsys.readouterr().out
-    assert "narrow" in said and "cannot be read" in said and "trained again" in said
-    assert "1 of them kept" in said
-    assert path.read_bytes()[:20] == whole[:20] and len(path.read_bytes()) >= len(whole) - 50
+    assert measured(train(run, build, data)) == measured(found)
+    output = capsys.readouterr().out
+    assert "narrow" in output and "Cannot read" in output and "trained again" in output
+    assert "1 of them loaded" in output
+    assert path.read_bytes()[:20] == content[:20] and len(path.read_bytes()) >= len(content) - 50
 
 
-def test_weights_that_do_not_fit_are_told_and_trained_again(run, build, pictures, capsys, tmp_path):
-    train(run, build, pictures)
+def test_weights_of_another_network_are_reported_and_trained_again(
+    run, build, data, capsys, tmp_path
+):
+    train(run, build, data)
     (narrow,) = (tmp_path / "results").glob("narrow-*.npz")
     (other,) = (tmp_path / "results").glob("two-layers-*.npz")
     narrow.write_bytes(other.read_bytes())
     capsys.readouterr()
-    train(run, build, pictures)
+    train(run, build, data)
     assert "trained again" in capsys.readouterr().out
 
 
-def test_a_result_with_a_pickle_in_it_runs_nothing(run, build, pictures, capsys, tmp_path):
+def test_a_pickle_in_a_result_is_not_executed(run, build, data, capsys, tmp_path):
     class Trap:
         def __reduce__(self):
-            return (os.mkdir, (str(tmp_path / "sprung"),))
+            return (os.mkdir, (str(tmp_path / "executed"),))
 
-    train(run, build, pictures)
+    train(run, build, data)
     (narrow,) = (tmp_path / "results").glob("narrow-*.npz")
     np.savez(narrow, weight_0=np.array([Trap()], dtype=object))
-    train(run, build, pictures)
-    assert not (tmp_path / "sprung").exists()
+    train(run, build, data)
+    assert not (tmp_path / "executed").exists()
     assert "trained again" in capsys.readouterr().out
 
 
-def test_a_folder_that_cannot_be_written_is_told(run, build, pictures, tmp_path):
-    (tmp_path / "results").write_text("a file in its place")
-    with pytest.raises(CourseError, match=r"narrow-\w+\.json cannot be written \(.*\): make room"):
-        train(run, build, pictures)
+def test_a_folder_that_is_not_writable_is_an_error(run, build, data, tmp_path):
+    (tmp_path / "results").write_text("a file instead of a folder")
+    with pytest.raises(
+        CourseError, match=r"narrow-\w+\.json cannot be written \(.*\): free some space"
+    ):
+        train(run, build, data)
 
 
-def test_the_smoke_profile_keeps_in_memory_and_never_reads_a_file(build, pictures, run, capsys):
+def test_the_smoke_profile_saves_in_memory_and_never_reads_a_file(build, data, run, capsys):
     smoke = course.Run("smoke", 0, "tensorflow", "CPU")
-    train(smoke, build, pictures)
+    train(smoke, build, data)
     assert not Path("results").exists()
-    assert "kept" not in capsys.readouterr().out
-    train(smoke, build, pictures)
-    assert "2 of them kept" in capsys.readouterr().out
+    assert "loaded" not in capsys.readouterr().out
+    train(smoke, build, data)
+    assert "2 of them loaded" in capsys.readouterr().out
 
 
-def test_a_smoke_run_traces_no_training_and_leaves_the_network_as_it_was(run, build, pictures):
+def test_a_smoke_run_trains_eagerly_and_restores_the_network(run, build, data):
     import keras
 
     trainings = []
 
-    def watched(specification):
+    def recorded(specification):
         network = build(specification)
         network.run_eagerly = False
         fit = network.fit
@@ -290,7 +299,7 @@ def test_a_smoke_run_traces_no_training_and_leaves_the_network_as_it_was(run, bu
 
     for profile in ("smoke", "cpu"):
         each = replace(run, profile=profile, backend=keras.backend.backend())
-        (result,) = train(each, watched, pictures, [MINE[0]])
+        (result,) = train(each, recorded, data, [SPECIFICATIONS[0]])
         assert result.network.run_eagerly is False
     assert trainings == [True, False]
 
@@ -300,56 +309,65 @@ def test_a_smoke_run_traces_no_training_and_leaves_the_network_as_it_was(run, bu
     [
         ([], "the list of specifications is empty: write at least one"),
         ([{"units": [3]}], "specification 1 has no name: write it as a dict such as"),
-        ([MINE[0], {"name": " "}], "specification 2 has no name"),
-        ([MINE[0], "two layers"], "specification 2 has no name"),
-        ([MINE[0], MINE[0]], "two specifications are called 'narrow': give each its own name"),
-        ([MINE[0] | {"epochs": 0}], "epochs=0 of 'narrow' is not a whole number of at least 1"),
-        ([MINE[0] | {"batch_size": 2.5}], "batch_size=2.5 of 'narrow' is not a whole number"),
+        ([SPECIFICATIONS[0], {"name": " "}], "specification 2 has no name"),
+        ([SPECIFICATIONS[0], "two layers"], "specification 2 has no name"),
+        (
+            [SPECIFICATIONS[0], SPECIFICATIONS[0]],
+            "two specifications are called 'narrow': use a unique name for each",
+        ),
+        (
+            [SPECIFICATIONS[0] | {"epochs": 0}],
+            "epochs=0 of 'narrow' is not a whole number of at least 1",
+        ),
+        (
+            [SPECIFICATIONS[0] | {"batch_size": 2.5}],
+            "batch_size=2.5 of 'narrow' is not a whole number",
+        ),
     ],
 )
-def test_a_specification_that_is_none_is_told(run, build, pictures, specifications, sentence):
+def test_an_invalid_specification_is_an_error(run, build, data, specifications, sentence):
     with pytest.raises(CourseError, match=sentence):
-        train(run, build, pictures, specifications)
+        train(run, build, data, specifications)
 
 
-def test_a_slip_in_the_last_network_shows_before_the_first_is_trained(run, build, pictures, built):
+def test_an_error_in_the_last_network_shows_before_the_first_is_trained(run, build, data, built):
     def forgetful(specification):
         network = build(specification)
         return network if specification["name"] == "narrow" else None
 
     with pytest.raises(CourseError, match="'Two layers!' is NoneType, not a Keras model: does"):
-        train(run, forgetful, pictures)
+        train(run, forgetful, data)
     assert not Path("results").exists()
 
 
 @pytest.mark.parametrize("metrics", [None, [], ["mae"]])
-def test_a_network_that_measures_no_accuracy_is_told(run, build, pictures, metrics):
+def test_a_network_without_accuracy_metric_is_an_error(run, build, data, metrics):
     def other(specification):
         network = build(specification)
         network.compile("adam", "sparse_categorical_crossentropy", metrics=metrics)
         return network
 
     with pytest.raises(CourseError, match='is not compiled with metrics=\\["accuracy"\\]: compile'):
-        train(run, other, pictures)
+        train(run, other, data)
 
 
-def test_the_best_of_none_is_told():
+def test_the_best_of_no_results_is_an_error():
     with pytest.raises(CourseError, match="there is no result to choose from"):
         experiments.best([])
 
 
-def test_arrays_that_differ_in_anything_have_other_fingerprints():
+def test_arrays_that_differ_in_anything_have_different_fingerprints():
     array = np.arange(6, dtype="float32")
     others = [array + 1, array.astype("float64"), array.reshape(2, 3), array[::-1]]
-    prints = [store.fingerprint(each) for each in (array, *others)]
-    assert len(set(prints)) == 5
-    assert store.fingerprint(array.copy()) == prints[0]
+    fingerprints = [store.fingerprint(each) for each in (array, *others)]
+    assert len(set(fingerprints)) == 5
+    assert store.fingerprint(array.copy()) == fingerprints[0]
     assert store.fingerprint("a", "b") != store.fingerprint("ab")
 
 
 @pytest.mark.parametrize(("colab", "mounted"), [(True, True), (True, False), (False, True)])
-def test_on_colab_results_lie_on_drive_once_it_is_mounted(
-    run, build, pictures, tmp_path, monkeypatch, colab, mounted
+def test_on_colab_results_are_saved_on_drive_if_it_is_mounted(
+    run, build, data, tmp_path, monkeypatch, colab, mounted
 ):
     drive = tmp_path / "drive" / "MyDrive"
     if mounted:
@@ -358,13 +376,13 @@ def test_on_colab_results_lie_on_drive_once_it_is_mounted(
     monkeypatch.delenv("COLAB_RELEASE_TAG", raising=False)
     if colab:
         monkeypatch.setenv("COLAB_RELEASE_TAG", "release-colab-20260101")
-    first = measured(train(run, build, pictures))
-    there = drive / "cnn-course" / "results" if colab and mounted else tmp_path / "results"
-    assert len(list(there.glob("*.json"))) == len(list(there.glob("*.npz"))) == 2
-    assert store.folder().resolve() == there
+    first = measured(train(run, build, data))
+    expected = drive / "cnn-course" / "results" if colab and mounted else tmp_path / "results"
+    assert len(list(expected.glob("*.json"))) == len(list(expected.glob("*.npz"))) == 2
+    assert store.folder().resolve() == expected
     # The next session has another working directory and the same Drive.
     elsewhere = tmp_path / "next session"
     elsewhere.mkdir()
     monkeypatch.chdir(elsewhere)
-    assert measured(train(run, build, pictures)) == first
+    assert measured(train(run, build, data)) == first
     assert (elsewhere / "results").exists() is not (colab and mounted)

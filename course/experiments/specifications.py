@@ -1,0 +1,155 @@
+"""Preparation of a specification's training: the built network, the recipe, and the key."""
+
+import json
+import re
+from collections.abc import Callable
+from dataclasses import astuple, dataclass, replace
+from typing import Any
+
+import numpy as np
+
+from course.counting import layer_rows
+from course.errors import CourseError
+from course.experiments.recipe import Recipe
+from course.experiments.store import fingerprint
+
+# The cost of an image apart from its MACs, expressed in MACs; for the estimate of the time.
+OVERHEAD = 1_000_000
+
+
+@dataclass(frozen=True)
+class Job:
+    """A training to do.
+
+    Attributes
+    ----------
+    specification : dict
+    network : keras.Model
+        Built and compiled.
+    recipe : Recipe
+    key : str
+        The fingerprint of everything that determines the result.
+    work : float
+        The estimated cost in MACs.
+    """
+
+    specification: dict
+    network: Any
+    recipe: Recipe
+    key: str
+    work: float
+
+
+def check_names(specifications):
+    """Check that every specification is a dict with a unique name.
+
+    Parameters
+    ----------
+    specifications : list of dict
+
+    Raises
+    ------
+    CourseError
+        If a name is missing or duplicate, or the list is empty.
+    """
+    names: list[str] = []
+    for number, specification in enumerate(specifications, start=1):
+        name = specification.get("name") if isinstance(specification, dict) else None
+        if not isinstance(name, str) or not name.strip():
+            raise CourseError(
+                f"specification {number} has no name: write it as a dict such as"
+                ' {"name": "two layers", ...}.'
+            )
+        if name in names:
+            raise CourseError(
+                f"two specifications are called {name!r}: use a unique name for each."
+            )
+        names.append(name)
+    if not names:
+        raise CourseError("the list of specifications is empty: write at least one.")
+
+
+def prepare(run, specification, build, data, image_count, recipe):
+    """Build a specification's network and describe its training.
+
+    Parameters
+    ----------
+    run : course.Run
+    specification : dict
+    build : callable
+        Takes the specification and returns a compiled network.
+    data : str
+        The fingerprint of the images and labels.
+    image_count : int
+        The number of training images.
+    recipe : Recipe
+        "epochs" and "batch_size" of the specification take precedence.
+
+    Returns
+    -------
+    Job
+
+    Raises
+    ------
+    CourseError
+        If `build` does not return a compiled network, or the recipe has an invalid value.
+    """
+    import keras  # takes seconds to import
+
+    own = {key: specification[key] for key in ("epochs", "batch_size") if key in specification}
+    recipe = replace(recipe, **own)
+    recipe.check(specification["name"])
+    keras.utils.set_random_seed(run.seed)
+    default_policy = keras.config.dtype_policy()
+    if recipe.mixed_precision:
+        keras.config.set_dtype_policy("mixed_float16")
+    try:
+        network = _build_network(build, specification)
+    finally:
+        keras.config.set_dtype_policy(default_policy)
+    if (learning_rate := recipe.schedule(image_count)) is not None:
+        network.optimizer.learning_rate = learning_rate
+    # Include the initial weights: those of a pretrained network do not follow from the seed.
+    initial_weights = fingerprint(*map(np.asarray, network.weights))
+    key = fingerprint(
+        _configuration(network), initial_weights, data, astuple(recipe),
+        run.seed, run.profile, run.backend,
+    )  # fmt: skip
+    macs = sum(row["multiplications"] for row in layer_rows(network))
+    work = recipe.epochs * image_count * (OVERHEAD + macs)
+    return Job(specification, network, recipe, key, work)
+
+
+def _build_network(build: Callable[[dict], Any], specification: dict) -> Any:
+    """Build a network and check that it can be trained."""
+    import keras
+
+    network = build(specification)
+    if not isinstance(network, keras.Model):
+        raise CourseError(
+            f"the network of {specification['name']!r} is {type(network).__name__}, not a Keras"
+            " model: does the function that builds it end with a return?"
+        )
+    config = network.get_compile_config() if network.compiled else None
+    if not config or "accuracy" not in (config.get("metrics") or []):
+        raise CourseError(
+            f"the network of {specification['name']!r} is not compiled with"
+            ' metrics=["accuracy"]: compile it before you return it.'
+        )
+    # A probability below 6e-8 is 0 in float16, and its logarithm is not finite.
+    if any(output.dtype == "float16" for output in network.outputs):
+        raise CourseError(
+            f"the last layer of {specification['name']!r} computes in float16, which is too"
+            ' imprecise for probabilities: give it dtype="float32".'
+        )
+    return network
+
+
+def _configuration(network: Any) -> str:
+    """Return a network's configuration as text, without Keras's counters in the names of layers."""
+    text = json.dumps([network.get_config(), network.get_compile_config()], default=repr)
+    # Layers, networks and optimizers have names with counters, which depend on the session. The
+    # name of a DTypePolicy, such as "float32", is kept.
+    names = re.findall(r'(?<!"DTypePolicy", "config": {)"name": "([^"]+)"', text)
+    numbers = {name: number for number, name in enumerate(dict.fromkeys(names))}
+    return re.sub(r'"([^"]+)"', lambda match: str(numbers.get(match[1], match[0])), text)
