@@ -6,7 +6,7 @@ from dataclasses import dataclass
 import pytest
 
 from course.instructor.cli import main
-from tests.instructor.collect.archives import zipped
+from tests.instructor.collect.platform_archives import zipped
 from tests.submissions import ROOT
 
 

@@ -1,6 +1,6 @@
-"""What platforms and students do to a notebook on its way back, a function each.
+"""Kinds of damage that platforms and students do to notebooks.
 
-Each takes a notebook as plain data and changes it in place, or says what becomes of its file.
+A function in `CELLS` changes a notebook in place; one in `FILES` changes its file.
 """
 
 import codecs
@@ -8,26 +8,27 @@ import copy
 import json
 
 
-def lose_metadata(notebook):
-    """As tools that clean notebooks do: the cells keep their ids."""
+def remove_metadata(notebook):
+    """Remove the metadata but not the ids, as tools that clean notebooks do."""
     for cell in notebook["cells"]:
         cell["metadata"] = {}
 
 
-def lose_metadata_and_ids(notebook):
-    lose_metadata(notebook)
-    lose_ids(notebook)
+def remove_metadata_and_ids(notebook):
+    """Remove metadata and ids."""
+    remove_metadata(notebook)
+    remove_ids(notebook)
 
 
-def lose_ids(notebook):
-    """As Colab saves: format 4.0, whose cells have no ids."""
+def remove_ids(notebook):
+    """Convert to format 4.0, whose cells have no ids, as Colab does."""
     notebook["nbformat_minor"] = 0
     for cell in notebook["cells"]:
         cell.pop("id", None)
 
 
 def save_by_colab(notebook):
-    """As Colab saves, which keeps an id of its own in the metadata, and its own kernel."""
+    """Save as Colab does, with the id in the metadata and its own kernel."""
     notebook["nbformat_minor"] = 0
     for cell in notebook["cells"]:
         cell["metadata"]["id"] = cell.pop("id", "none")
@@ -40,28 +41,30 @@ def save_by_colab(notebook):
 
 
 def duplicate_graded(notebook):
-    """Copy an answer and a test, as a slip with the keyboard does."""
+    """Duplicate an answer and a test, as an accidental key press does."""
     for kind in ("solution", "grade"):
-        places = [n for n, cell in enumerate(notebook["cells"]) if _is(cell, kind)]
-        place = places[len(places) // 2]
-        twin = copy.deepcopy(notebook["cells"][place])
+        positions = [n for n, cell in enumerate(notebook["cells"]) if _is(cell, kind)]
+        position = positions[len(positions) // 2]
+        twin = copy.deepcopy(notebook["cells"][position])
         if "id" in twin:
             twin["id"] = f"twin-{kind}"
-        notebook["cells"].insert(place + 1, twin)
+        notebook["cells"].insert(position + 1, twin)
 
 
 def delete_graded(notebook):
-    """Delete a test and a locked cell, which can be put back."""
+    """Delete a test and a locked cell, which can be restored."""
     for kind in ("grade", "locked"):
         cells = [c for c in notebook["cells"] if _is(c, kind) and not _is(c, "solution")]
         notebook["cells"].remove(cells[len(cells) // 2])
 
 
 def add_widgets_without_state(notebook):
+    """Add the metadata of widgets without their state."""
     notebook["metadata"]["widgets"] = {"application/vnd.jupyter.widget-state+json": {}}
 
 
 def change_kernel(notebook):
+    """Set the kernel of a conda environment."""
     notebook["metadata"]["kernelspec"] = {
         "name": "conda-env-tf-py",
         "display_name": "Python [conda env:tf]",
@@ -70,36 +73,37 @@ def change_kernel(notebook):
 
 
 def add_large_outputs(notebook, size=6 * 2**20):
-    """Print more than is kept; 100 MB have a test of their own."""
+    """Add more output than is preserved; 100 MB has its own test."""
     first = next(cell for cell in notebook["cells"] if cell["cell_type"] == "code")
     first["outputs"] = [{"output_type": "stream", "name": "stdout", "text": "x" * size}]
 
 
-def use_windows_line_ends(notebook):
+def use_windows_line_endings(notebook):
+    """End lines as on Windows."""
     for cell in notebook["cells"]:
         cell["source"] = "".join(cell["source"]).replace("\n", "\r\n")
 
 
 def split_into_lines(notebook):
-    """As nbformat writes: the text of a cell as a list of lines."""
+    """Write the source of a cell as a list of lines, as nbformat does."""
     for cell in notebook["cells"]:
         cell["source"] = "".join(cell["source"]).splitlines(keepends=True)
 
 
 CELLS = {
-    "metadata lost": lose_metadata,
-    "metadata and ids lost": lose_metadata_and_ids,
-    "format 4.0 without ids": lose_ids,
+    "metadata missing": remove_metadata,
+    "metadata and ids missing": remove_metadata_and_ids,
+    "format 4.0 without ids": remove_ids,
     "saved by Colab": save_by_colab,
-    "graded cells twice": duplicate_graded,
+    "duplicate graded cells": duplicate_graded,
     "graded cells deleted": delete_graded,
     "widgets without state": add_widgets_without_state,
     "foreign kernel": change_kernel,
     "large outputs": add_large_outputs,
-    "Windows line ends": use_windows_line_ends,
+    "Windows line endings": use_windows_line_endings,
     "lists of lines": split_into_lines,
 }
-# What is done to the file: its content, its name.
+# Each takes and returns the content and the name of the file.
 FILES = {
     "Windows file": lambda content, name: (content.replace(b"\n", b"\r\n"), name),
     "byte-order mark": lambda content, name: (codecs.BOM_UTF8 + content, name),
@@ -107,17 +111,17 @@ FILES = {
     "Copy of": lambda content, name: (content, f"Copy of {name}"),
     "(1)": lambda content, name: (content, name.replace(".ipynb", " (1).ipynb")),
 }
-# Metadata goes last: the others look there for graded cells. The order among them says nothing.
+# Metadata is removed last: the others find graded cells by it.
 ORDER = [
-    "graded cells twice", "graded cells deleted", "large outputs", "Windows line ends",
+    "duplicate graded cells", "graded cells deleted", "large outputs", "Windows line endings",
     "lists of lines", "widgets without state", "foreign kernel", "saved by Colab",
-    "metadata lost", "metadata and ids lost", "format 4.0 without ids",
+    "metadata missing", "metadata and ids missing", "format 4.0 without ids",
 ]  # fmt: skip
 KINDS = [*ORDER, *FILES]
 
 
 def damage(notebook, kinds, name="mnist.ipynb"):
-    """Return the file of a notebook that has gone through some of `KINDS`, and its name."""
+    """Return the file of a notebook with some kinds of damage from `KINDS`, and its name."""
     notebook = copy.deepcopy(notebook)
     for kind in sorted(set(kinds) & set(CELLS), key=ORDER.index):
         CELLS[kind](notebook)
@@ -129,4 +133,5 @@ def damage(notebook, kinds, name="mnist.ipynb"):
 
 
 def _is(cell, kind):
+    """Return nbgrader's flag of a cell."""
     return cell["metadata"].get("nbgrader", {}).get(kind)

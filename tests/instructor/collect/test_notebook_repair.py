@@ -62,13 +62,13 @@ def test_an_undamaged_notebook_needs_no_repair():
 @pytest.mark.parametrize(
     ("kind", "note"),
     [
-        ("metadata lost", "metadata of 25 cells missing, matched 25 by id"),
-        ("graded cells twice", "2 duplicate cells removed"),
+        ("metadata missing", "metadata of 25 cells missing, matched 25 by id"),
+        ("duplicate graded cells", "2 duplicate cells removed"),
         ("graded cells deleted", "2 deleted cells restored"),
         ("widgets without state", "widgets removed"),
         ("foreign kernel", "kernel 'conda-env-tf-py'"),
         ("large outputs", "6 MB of outputs removed"),
-        ("Windows line ends", "Windows line endings"),
+        ("Windows line endings", "Windows line endings"),
         ("byte-order mark", "byte-order mark"),
         ("format 4.0 without ids", "format 4.0"),
     ],
@@ -104,7 +104,7 @@ def position_of(notebook, grade_id):
 
 def stripped(notebook):
     """Return the file of a notebook without metadata and ids."""
-    return damage(notebook, ["metadata and ids lost"])[0]
+    return damage(notebook, ["metadata and ids missing"])[0]
 
 
 def test_added_cells_stay_in_their_position():
@@ -135,7 +135,7 @@ def test_an_answer_counts_and_its_untouched_copy_is_dropped():
         assert cells(repair(content)[0]) == cells(whole)
 
 
-@pytest.mark.parametrize("lost", [(), ("metadata and ids lost",)])
+@pytest.mark.parametrize("lost", [(), ("metadata and ids missing",)])
 def test_two_different_answers_need_a_manual_review(lost):
     whole = solved("02-mnist")
     position = position_of(whole, "prepare_images")

@@ -8,15 +8,15 @@ from pathlib import Path
 import pytest
 
 from course.instructor.collect import submitted_folder
-from tests.instructor.collect import archives
-from tests.instructor.collect.archives import zipped
+from tests.instructor.collect import platform_archives
 from tests.instructor.collect.damages import damage
+from tests.instructor.collect.platform_archives import zipped
 from tests.submissions import ROOT, solved
 
 NAME, FILE = "02-mnist", "mnist.ipynb"
-MEMBER = archives.moodle("Ada Lovelace", 17, FILE)
+MEMBER = platform_archives.moodle("Ada Lovelace", 17, FILE)
 WHOLE = damage(solved(NAME), ())[0]
-DAMAGED = damage(solved(NAME), ["metadata and ids lost", "Windows line ends"])[0]
+DAMAGED = damage(solved(NAME), ["metadata and ids missing", "Windows line endings"])[0]
 
 
 def contents(folder):
