@@ -5,7 +5,7 @@ nbgrader's own configuration and through `course grade`. Every score must agree.
 
 - seconds and submissions a minute of both, and their ratio, with start-up;
 - the same without start-up: what each further submission takes, from a small class and a large one;
-- the floor: how long one submission's cells take in warm kernels, run alone, over the cores;
+- the floor: how long one submission's cells take in preloaded kernels, alone, per core;
 - peak memory of all processes (shared pages divided among those who share them), and with
   `--memory N` that of a class of N.
 """
@@ -24,6 +24,7 @@ from pathlib import Path
 
 import psutil
 
+from course.instructor.sandbox.executor import available_cores
 from course.training import results_table
 from tests.submissions import lay_out
 
@@ -55,7 +56,7 @@ def main():
     with tempfile.TemporaryDirectory(prefix="benchmark-") as folder:
         floors = floor(Path(folder, "floor"))
         print(
-            f"floor: {statistics.median(floors):.2f} s a submission over {cores()} cores",
+            f"floor: {statistics.median(floors):.2f} s a submission over {available_cores()} cores",
             flush=True,
         )
         rows = []
@@ -130,7 +131,7 @@ def ours(root):
 
 
 def floor(root):
-    """Return how long a submission's cells take in warm kernels, run alone, over the cores."""
+    """Return how long a submission's cells take in preloaded kernels, alone, per core."""
     from course.instructor.grading import class_grader, notebook_grader
     from course.instructor.sandbox.forkserver_client import Forkserver
 
@@ -138,7 +139,7 @@ def floor(root):
     job = class_grader.prepare_job(root, ASSIGNMENT, "student-000")
     with Forkserver() as forkserver:
         runs = [notebook_grader.grade_with(forkserver, job).cell_seconds for _ in range(4)]
-    return [seconds / cores() for seconds in runs[1:]]
+    return [seconds / available_cores() for seconds in runs[1:]]
 
 
 def timed(command, root):
@@ -213,11 +214,6 @@ def environment():
         "TF_CPP_MIN_LOG_LEVEL": "3",
         "PATH": f"{BIN}:{os.environ['PATH']}",
     }
-
-
-def cores():
-    """Return how many cores this process may use."""
-    return len(os.sched_getaffinity(0))
 
 
 if __name__ == "__main__":

@@ -11,9 +11,7 @@ from course.errors import CourseError
 from course.instructor import course_dir
 from course.instructor.course_dir import CONFIG_NAME
 from course.instructor.doctor.findings import MISSING, NOTE, OK
-
-MEMORY_MB = 4096  # the default of c.ExecuteIsolated.memory_mb
-FORKSERVER_MB = 600
+from course.instructor.sandbox.limits import PRELOADED_MB, Limits
 
 
 @dataclass(frozen=True)
@@ -23,7 +21,7 @@ class Settings:
     root: Path
     problem: tuple[str, str] | None = None
     database: str = ""
-    memory_mb: int = MEMORY_MB
+    memory_mb: int = Limits.memory_mb
     devices: tuple[str, ...] = ()
 
     @classmethod
@@ -44,7 +42,7 @@ class Settings:
             root,
             None,
             str(config.CourseDirectory.get("db_url", "")),
-            int(config.ExecuteIsolated.get("memory_mb", MEMORY_MB)),
+            int(config.ExecuteIsolated.get("memory_mb", Limits.memory_mb)),
             tuple(map(str, config.ExecuteIsolated.get("devices", ()))),
         )
 
@@ -73,14 +71,15 @@ def check_isolation(settings: Settings) -> Iterator[tuple[str, str]]:
 
 def check_memory(settings: Settings) -> Iterator[tuple[str, str]]:
     """Compare the memory with the limit of all submissions that are graded at a time."""
-    has_affinity = hasattr(os, "sched_getaffinity")
-    cores = len(os.sched_getaffinity(0)) if has_affinity else os.cpu_count() or 1
+    from course.instructor.sandbox.executor import available_cores
+
+    cores = available_cores()
     memory = _memory_mb()
     if memory is None:
         yield OK, f"{cores} cores: course grade grades {cores} submissions at a time"
         return
     each = 2 * settings.memory_mb
-    fitting = max(1, int((memory - FORKSERVER_MB) // each))
+    fitting = max(1, int((memory - PRELOADED_MB) // each))
     available = f"{cores} cores and {memory / 1024:.0f} GB of memory"
     limit = f"at most {each / 1024:.0f} GB each"
     if cores <= fitting:

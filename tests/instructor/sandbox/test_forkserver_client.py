@@ -166,7 +166,7 @@ def test_a_forkserver_that_cannot_start_reports_why(monkeypatch):
 
 
 def test_a_machine_that_cannot_isolate_is_refused(monkeypatch):
-    monkeypatch.setattr(bubblewrap, "problem", lambda: "bubblewrap is missing")
+    monkeypatch.setattr(bubblewrap, "isolation_problem", lambda: "bubblewrap is missing")
     with pytest.raises(CourseError, match="bubblewrap is missing; or grade with --no-isolation"):
         Forkserver()
 
