@@ -36,11 +36,11 @@ def command(root: Path, names: tuple[str, ...], most: int) -> int:
     for name, found in find_for_each(selected, bool(names), compare):
         has_problems |= bool(found.problems)
         print(f"{name}: {found.summary}")
-        for line in found.problems + found.same + found.evidence:
+        for line in found.problems + found.same_cells + found.shared_evidence:
             print(f"         {line}")
-        for row in found.rows:
-            print(f"  {row.points:5.1f}  {', '.join(row.students)}")
-            for reason in row.reasons:
+        for group in found.groups:
+            print(f"  {group.points:5.1f}  {', '.join(group.students)}")
+            for reason in group.reasons:
                 print(f"         {reason}")
         print(f"{report.CAUTION}\n{found.path}", flush=True)
     return 1 if has_problems else 0

@@ -1,1 +1,1 @@
-"""Submissions that are remarkably alike, listed for a person to look at."""
+"""Finding suspiciously similar submissions, for manual review."""

@@ -1,127 +1,119 @@
-"""All pairs of a class, and the most remarkable of them."""
+"""Comparison of all pairs of a class, and the most suspicious groups."""
 
+from collections.abc import Sequence
 from dataclasses import dataclass, field
 
 import numpy as np
 
 from course.instructor.similarity import rarity_scoring
-from course.instructor.similarity import submissions
-from course.instructor.similarity import tokenization as pieces
+from course.instructor.similarity.rarity_scoring import AnswerView, Sequences
+from course.instructor.similarity.submissions import Answer, Submission, SuppliedText
+from course.instructor.similarity.tokenization import split_words, tokenize_code
 
 POINTS = {
-    "odd": rarity_scoring.odd_points,
+    "rare_token": rarity_scoring.rare_token_points,
     "names": rarity_scoring.name_points,
     "comments": rarity_scoring.passage_points,
     "words": rarity_scoring.passage_points,
 }
-LEAST = 3.0  # points of a pair that is listed
-TOGETHER = 0.6  # of a pair's points, that a third one shares with both to be listed with them
+MIN_POINTS = 3.0  # of a pair that is listed
+# A third student joins a pair if it shares this fraction of the pair's points with each of the two.
+GROUP_FRACTION = 0.6
 
 
 @dataclass
-class Class:
-    """A class compared.
+class ClassComparison:
+    """The comparison of a class; arrays are indexed by pairs of submissions.
 
-    Attributes
-    ----------
-    works : list of Work
-        One of those whose cells are all the same.
-    given : set of str
-        The lines of the release.
-    places : dict of (str, str) to Place
-        By place and view.
-    tables : dict of (str, str) to ndarray
-        Points of all pairs, by place and view.
-    alike : dict of str to ndarray
-        How alike the code in a place is, from 0 to 1.
-    excess : dict of str to ndarray
-        Points of all pairs beyond what is ordinary, by view.
+    Of several submissions with the same cells, only the first is compared.
     """
 
-    works: list
-    given: set
-    places: dict = field(default_factory=dict)
-    tables: dict = field(default_factory=dict)
-    alike: dict = field(default_factory=dict)
-    excess: dict = field(default_factory=dict)
+    submissions: list[Submission]
+    supplied_lines: set[str]
+    views: dict[tuple[str, str], AnswerView] = field(default_factory=dict)  # by answer and view
+    points: dict[tuple[str, str], np.ndarray] = field(default_factory=dict)  # by answer and view
+    code_similarity: dict[str, np.ndarray] = field(default_factory=dict)  # by answer, from 0 to 1
+    excess_points: dict[str, np.ndarray] = field(default_factory=dict)  # by view, above baseline
 
     @property
-    def points(self):
-        """Points of all pairs."""
-        count = len(self.works)
-        return sum(self.excess.values(), np.zeros((count, count)))
+    def total_points(self) -> np.ndarray:
+        """The points of all pairs."""
+        count = len(self.submissions)
+        return sum(self.excess_points.values(), np.zeros((count, count)))
 
 
-def compare(handout, works):
-    """Compare each with each.
-
-    Parameters
-    ----------
-    handout : Handout
-    works : list of Work
-
-    Returns
-    -------
-    Class
-    """
-    lines = "\n".join([*handout.code, *handout.texts]).split("\n")
-    found, count = Class(works, {line.strip() for line in lines}), len(works)
-    written = {}
-    for number, work in enumerate(works):
-        for place, part in work.parts.items():
-            for view, sequences in looked_at(part).items():
+def compare_submissions(supplied: SuppliedText, submissions: list[Submission]) -> ClassComparison:
+    """Compare all pairs of submissions."""
+    lines = "\n".join([*supplied.code, *supplied.texts]).split("\n")
+    comparison = ClassComparison(submissions, {line.strip() for line in lines})
+    count = len(submissions)
+    sequences_by_view: dict[tuple[str, str], dict[int, Sequences]] = {}
+    for index, submission in enumerate(submissions):
+        for name, answer in submission.answers.items():
+            for view, sequences in tokenize_views(answer).items():
                 if sequences:
-                    written.setdefault((place, view), {})[number] = sequences
-    released = looked_at(submissions.Part(True, handout.code)) | {
-        "words": looked_at(submissions.Part(False, handout.texts))["words"]
-    }
-    totals = {}
-    for (name, view), sequences in written.items():
-        texts = [handout.solutions[name]] if name in handout.solutions else []
-        solution = looked_at(submissions.Part(True, texts)).get(view, [])
-        # An odd piece is odd where it stands, even if the release has it somewhere else.
-        known = () if view == "odd" and name in handout.solutions else released.get(view, ())
-        place = rarity_scoring.Place(view, sequences, known, solution)
+                    sequences_by_view.setdefault((name, view), {})[index] = sequences
+    supplied_sequences = tokenize_views(Answer(True, supplied.code))
+    supplied_sequences["words"] = tokenize_views(Answer(False, supplied.texts))["words"]
+    totals: dict[str, np.ndarray] = {}
+    for (name, view), written in sequences_by_view.items():
+        is_solved = name in supplied.solutions
+        solutions = [supplied.solutions[name]] if is_solved else []
+        solution = tokenize_views(Answer(True, solutions)).get(view, [])
+        # A token that is rare in its answer stays rare if the release has it somewhere else.
+        ignored = () if view == "rare_token" and is_solved else supplied_sequences.get(view, ())
+        answer_view = AnswerView(view, written, ignored, solution)
         if view == "code":
-            points, found.alike[name] = rarity_scoring.code_points(place, count)
+            points, similarity = rarity_scoring.code_points(answer_view, count)
+            comparison.code_similarity[name] = similarity
         else:
-            points = POINTS[view](place, count)
-        found.places[name, view], found.tables[name, view] = place, points
-        join = np.maximum if view == "odd" else np.add
-        totals[view] = join(totals[view], points) if view in totals else points
-    found.excess = {view: rarity_scoring.unusual(total) for view, total in totals.items()}
-    return found
+            points = POINTS[view](answer_view, count)
+        comparison.views[name, view], comparison.points[name, view] = answer_view, points
+        combine = np.maximum if view == "rare_token" else np.add
+        totals[view] = combine(totals[view], points) if view in totals else points
+    comparison.excess_points = {
+        view: rarity_scoring.subtract_baseline(total) for view, total in totals.items()
+    }
+    return comparison
 
 
-def looked_at(part):
-    """Return what a part consists of: sequences of pieces, by view."""
-    if not part.is_code:
-        return {"words": [pieces.words(text) for text in part.texts]}
-    found = {"code": [], "names": [], "comments": []}
-    for text in part.texts:
-        tokens, names, comments = pieces.code(text)
-        found["code"].append(tokens)
-        found["names"] += [[name] for name in names]
-        found["comments"] += comments
-    return found | {"odd": found["code"]}
+def tokenize_views(answer: Answer) -> dict[str, Sequences]:
+    """Return the token sequences of an answer for each view."""
+    if not answer.is_code:
+        return {"words": [split_words(text) for text in answer.texts]}
+    cells = [tokenize_code(text) for text in answer.texts]
+    tokens = [cell.tokens for cell in cells]
+    return {
+        "code": tokens,
+        "names": [[name] for cell in cells for name in cell.names],
+        "comments": [comment for cell in cells for comment in cell.comments],
+        "rare_token": tokens,
+    }
 
 
-def groups(points, most):
-    """Return the most remarkable groups: lists of students, by number, the first two most alike."""
+def suspicious_groups(points: np.ndarray, max_groups: int) -> list[list[int]]:
+    """Return the groups with the most points; the first two of a group are the most similar."""
     points = np.triu(points, 1)
     order = np.argsort(-points, axis=None, kind="stable")
-    found, taken = [], set()
+    groups: list[list[int]] = []
+    grouped_pairs: set[tuple[int, int]] = set()
     for one, other in zip(*np.unravel_index(order, points.shape), strict=True):
-        if points[one, other] < LEAST or len(found) == most:
+        if points[one, other] < MIN_POINTS or len(groups) == max_groups:
             break
-        if (one, other) in taken:
+        if (one, other) in grouped_pairs:
             continue
-        enough = TOGETHER * points[one, other]
-        group = [int(one), int(other)]
-        for third in range(len(points)):
-            shared = [points[min(each, third), max(each, third)] for each in group]
-            if third not in group and min(shared) >= enough:
-                group.append(third)
-        taken |= {(min(a, b), max(a, b)) for a in group for b in group}
-        found.append(group)
-    return found
+        group = _with_similar(points, [int(one), int(other)])
+        grouped_pairs |= {(min(a, b), max(a, b)) for a in group for b in group}
+        groups.append(group)
+    return groups
+
+
+def _with_similar(points: np.ndarray, pair: Sequence[int]) -> list[int]:
+    """Return a pair and the submissions that share enough points with everyone in the group."""
+    group = list(pair)
+    threshold = GROUP_FRACTION * points[tuple(pair)]
+    for third in range(len(points)):
+        shared = [points[min(each, third), max(each, third)] for each in group]
+        if third not in group and min(shared) >= threshold:
+            group.append(third)
+    return group

@@ -1,136 +1,150 @@
-"""What two students have in common, in words."""
+"""Sentences that describe what two submissions have in common."""
 
+from collections.abc import Iterator, Sequence
 from difflib import SequenceMatcher
 
 from course.instructor.sandbox.execute import printable
-from course.instructor.similarity.submissions import ADDED
-from course.instructor.similarity.rarity_scoring import others_like, worth
-from course.instructor.similarity.tokenization import grams
+from course.instructor.similarity.comparison import ClassComparison
+from course.instructor.similarity.rarity_scoring import (
+    AnswerView,
+    Ngram,
+    count_as_similar,
+    ngram_points,
+)
+from course.instructor.similarity.submissions import ADDED_CELLS
+from course.instructor.similarity.tokenization import ngrams
 
-MOST_NAMES = 4
-MOST_WORDS = 1_000  # that are laid beside each other, which takes their square
-LONGEST = 70  # letters of an excerpt
-SAME, BUT_NAMES, NEARLY_SAME = "the same", "the same but for names", "nearly the same"
-
-
-def reasons(found, one, other):
-    """Return what is remarkable of two students, a sentence each, the most telling one first.
-
-    Parameters
-    ----------
-    found : Class
-    one, other : int
-        Their numbers.
-
-    Returns
-    -------
-    list of str
-    """
-    shares = sorted(found.excess, key=lambda view: -found.excess[view][one, other])
-    told = [each for each in shares if found.excess[each][one, other] > 0]
-    return [sentence for view in told for sentence in TELL[view](found, one, other)]
+MAX_NAMES = 4
+MAX_WORDS = 1_000  # of a text whose word order is compared, in quadratic time
+MAX_EXCERPT = 70  # characters
+IDENTICAL, RENAMED, NEARLY = "identical", "identical except for names", "nearly identical"
 
 
-def remarkable_places(found, view, one, other):
-    """Return the places where two have points in a view, those with most of them first."""
+def explain_pair(comparison: ClassComparison, one: int, other: int) -> list[str]:
+    """Return what two submissions have in common, a sentence each, most points first."""
+    excess = {view: points[one, other] for view, points in comparison.excess_points.items()}
+    views = sorted((view for view in excess if excess[view] > 0), key=lambda view: -excess[view])
+    return [sentence for view in views for sentence in EXPLAIN[view](comparison, one, other)]
+
+
+def list_names(names: Sequence[str]) -> str:
+    """Return names as an enumeration; of many, the first ones and the number of the others."""
+    if len(names) <= MAX_NAMES:
+        return " and ".join(filter(None, [", ".join(names[:-1]), names[-1]]))
+    return f"{', '.join(names[:MAX_NAMES])} and {len(names) - MAX_NAMES} more"
+
+
+def _similar_answers(comparison: ClassComparison, view: str, one: int, other: int) -> list[str]:
+    """Return the answers for which two submissions have points in a view, most points first."""
     points = {
-        name: table[one, other] for (name, kind), table in found.tables.items() if kind == view
+        name: table[one, other] for (name, each), table in comparison.points.items() if each == view
     }
     return sorted((name for name in points if points[name] > 0), key=lambda name: -points[name])
 
 
-def _code(found, one, other):
-    kinds, counts = {SAME: [], BUT_NAMES: [], NEARLY_SAME: []}, []
-    for name in remarkable_places(found, "code", one, other):
-        kinds[_kind(found, name, one, other)].append(name)
-        counts.append(
-            (others_like(found.alike[name], one, other), found.places[name, "code"].others)
+def _explain_code(comparison: ClassComparison, one: int, other: int) -> Iterator[str]:
+    """Yield which answers have the same code."""
+    names_by_kind: dict[str, list[str]] = {IDENTICAL: [], RENAMED: [], NEARLY: []}
+    counts = []
+    for name in _similar_answers(comparison, "code", one, other):
+        names_by_kind[_code_kind(comparison, name, one, other)].append(name)
+        similar = count_as_similar(comparison.code_similarity[name], one, other)
+        counts.append((similar, comparison.views[name, "code"].other_count))
+    answers = "; ".join(
+        f"{list_names(names)} {kind}" for kind, names in names_by_kind.items() if names
+    )
+    (fewest, class_size), most = min(counts), max(counts)[0]
+    writers = str(fewest) if fewest == most else f"{fewest} to {most}"
+    yield f"code: {answers} (also written by {writers} of {class_size} others)"
+
+
+def _code_kind(comparison: ClassComparison, name: str, one: int, other: int) -> str:
+    """Return IDENTICAL, RENAMED or NEARLY for an answer of two submissions."""
+    if comparison.code_similarity[name][one, other] < 1:
+        return NEARLY
+    names = [_token_texts(comparison, name, "names", each) for each in (one, other)]
+    return IDENTICAL if names[0] == names[1] else RENAMED
+
+
+def _explain_words(comparison: ClassComparison, one: int, other: int) -> Iterator[str]:
+    """Yield how many words of each similar text are the same."""
+    for name in _similar_answers(comparison, "words", one, other):
+        first, second = (
+            _token_texts(comparison, name, "words", each)[:MAX_WORDS] for each in (one, other)
         )
-    told = "; ".join(f"that of {listed(names)} {kind}" for kind, names in kinds.items() if names)
-    fewest, class_size = min(counts)
-    most = max(counts)[0]
-    also = str(fewest) if fewest == most else f"{fewest} to {most}"
-    return [f"code: {told} ({also} of {class_size} others wrote so)"]
-
-
-def _kind(found, name, one, other):
-    if found.alike[name][one, other] < 1:
-        return NEARLY_SAME
-    chosen = [_texts(found, name, "names", each) for each in (one, other)]
-    return SAME if chosen[0] == chosen[1] else BUT_NAMES
-
-
-def _words(found, one, other):
-    for name in remarkable_places(found, "words", one, other):
-        mine, theirs = (_texts(found, name, "words", each)[:MOST_WORDS] for each in (one, other))
-        blocks = SequenceMatcher(None, mine, theirs, autojunk=False).get_matching_blocks()
+        blocks = SequenceMatcher(None, first, second, autojunk=False).get_matching_blocks()
         same = sum(block.size for block in blocks if block.size > 2)
         longest = max(blocks, key=lambda block: block.size)
-        words = " ".join(mine[longest.a : longest.a + longest.size])
-        where = name if name in ADDED.values() else f"written answer {name}"
+        passage = " ".join(first[longest.a : longest.a + longest.size])
+        label = name if name in ADDED_CELLS.values() else f"written answer {name}"
         yield (
-            f"{where}: {same} of {min(len(mine), len(theirs))} words the same in order,"
-            f" such as “{_excerpt(words)}”"
+            f"{label}: {same} of {min(len(first), len(second))} words the same in order,"
+            f" for example “{_excerpt(passage)}”"
         )
 
 
-def _odd(found, one, other):
-    (name, *_) = remarkable_places(found, "odd", one, other)
-    place = found.places[name, "odd"]
-    pieces = _both(place, one, other)
-    (best, *_) = sorted(pieces, key=lambda gram: (-worth(place, gram), -len(gram[0])))
-    yield f"code of {name} with “{_excerpt(best[0])}” in it ({_also(place, best)})"
+def _explain_rare_token(comparison: ClassComparison, one: int, other: int) -> Iterator[str]:
+    """Yield the rarest token that both wrote."""
+    (name, *_) = _similar_answers(comparison, "rare_token", one, other)
+    view = comparison.views[name, "rare_token"]
+    shared = _shared_ngrams(view, one, other)
+    (rarest, *_) = sorted(shared, key=lambda ngram: (-ngram_points(view, ngram), -len(ngram[0])))
+    yield f"code of {name} contains “{_excerpt(rarest[0])}” ({_other_writers(view, rarest)})"
 
 
-def _names(found, one, other):
-    chosen = []
-    for name in remarkable_places(found, "names", one, other)[:MOST_NAMES]:
-        place = found.places[name, "names"]
-        best = max(_both(place, one, other), key=lambda gram: worth(place, gram))
-        chosen.append(f"“{_excerpt(best[0])}” in {name} ({_also(place, best)})")
-    yield f"names: {', '.join(chosen)}"
+def _explain_names(comparison: ClassComparison, one: int, other: int) -> Iterator[str]:
+    """Yield the rarest names that both chose."""
+    found = []
+    for name in _similar_answers(comparison, "names", one, other)[:MAX_NAMES]:
+        view = comparison.views[name, "names"]
+        shared = _shared_ngrams(view, one, other)
+        rarest = max(shared, key=lambda ngram: ngram_points(view, ngram))
+        found.append(f"“{_excerpt(rarest[0])}” in {name} ({_other_writers(view, rarest)})")
+    yield f"names: {', '.join(found)}"
 
 
-def _comments(found, one, other):
-    chosen = []
-    for name in remarkable_places(found, "comments", one, other)[:MOST_NAMES]:
-        place = found.places[name, "comments"]
-        theirs = set(_both(place, one, other))
-        lines = [
-            " ".join(piece.text for piece in line)
-            for line in place.written[one]
-            if any(gram in theirs and worth(place, gram) for gram in grams(line, 2))
+def _explain_comments(comparison: ClassComparison, one: int, other: int) -> Iterator[str]:
+    """Yield the longest shared comment of each answer."""
+    found = []
+    for name in _similar_answers(comparison, "comments", one, other)[:MAX_NAMES]:
+        view = comparison.views[name, "comments"]
+        shared = set(_shared_ngrams(view, one, other))
+        comments = [
+            " ".join(token.text for token in comment)
+            for comment in view.sequences[one]
+            if any(ngram in shared and ngram_points(view, ngram) for ngram in ngrams(comment, 2))
         ]
-        chosen.append(f"“{_excerpt(max(lines, key=len))}” in {name}")
-    yield f"comments: {', '.join(chosen)}"
+        found.append(f"“{_excerpt(max(comments, key=len))}” in {name}")
+    yield f"comments: {', '.join(found)}"
 
 
-TELL = {"code": _code, "words": _words, "odd": _odd, "names": _names, "comments": _comments}
+EXPLAIN = {
+    "code": _explain_code,
+    "words": _explain_words,
+    "rare_token": _explain_rare_token,
+    "names": _explain_names,
+    "comments": _explain_comments,
+}
 
 
-def _both(place, one, other):
-    """Return the grams that both wrote."""
-    return [gram for gram, holders in place.holders.items() if {one, other} <= holders]
+def _shared_ngrams(view: AnswerView, one: int, other: int) -> list[Ngram]:
+    """Return the n-grams that both wrote."""
+    return [ngram for ngram, writers in view.writers.items() if {one, other} <= writers]
 
 
-def _texts(found, name, view, student):
-    place = found.places.get((name, view))
-    written = place.written.get(student, ()) if place else ()
-    return [piece.text for sequence in written for piece in sequence]
+def _token_texts(comparison: ClassComparison, name: str, view: str, index: int) -> list[str]:
+    """Return the tokens of a submission's answer as texts."""
+    answer_view = comparison.views.get((name, view))
+    sequences = answer_view.sequences.get(index, ()) if answer_view else ()
+    return [token.text for tokens in sequences for token in tokens]
 
 
-def _also(place, gram):
-    also = place.also(gram)
-    return f"{also or 'none'} of {place.others} others"
+def _other_writers(view: AnswerView, ngram: Ngram) -> str:
+    """Return how many others wrote an n-gram, as text."""
+    return f"also written by {view.other_writers(ngram) or 'none'} of {view.other_count} others"
 
 
-def listed(names):
-    """Return names as a person lists them, the first of many."""
-    if len(names) <= MOST_NAMES:
-        return " and ".join(filter(None, [", ".join(names[:-1]), names[-1]]))
-    return f"{', '.join(names[:MOST_NAMES])} and {len(names) - MOST_NAMES} more"
-
-
-def _excerpt(text):
+def _excerpt(text: str) -> str:
+    """Return the beginning of a text in one line."""
     text = " ".join(printable(text).split())
-    return text if len(text) <= LONGEST else f"{text[: LONGEST - 1]}…"
+    return text if len(text) <= MAX_EXCERPT else f"{text[: MAX_EXCERPT - 1]}…"

@@ -1,92 +1,80 @@
-"""The page that shows texts side by side, with what is alike marked."""
+"""The page that shows similar answers side by side, with the shared text marked."""
 
+from collections.abc import Sequence
 from itertools import groupby
+from typing import Any
 
-from course.files import write_atomically
-from course.instructor import pages
-from course.instructor.similarity.submissions import Part
-from course.instructor.similarity.comparison import looked_at
-from course.instructor.similarity.rarity_scoring import STEPS, worth
-from course.instructor.similarity.tokenization import grams
+from course.instructor.similarity.comparison import ClassComparison, tokenize_views
+from course.instructor.similarity.rarity_scoring import NGRAM_LENGTHS, ngram_points
+from course.instructor.similarity.submissions import Answer
+from course.instructor.similarity.tokenization import Token, ngrams
 
-KINDS = ("", "shared", "rare")  # of a letter: nobody's in the group but the student's, ...
-MOST_COLUMNS = 8  # side by side; more nobody compares
-
-
-def write(path, **shown):
-    """Write the page, whole or not at all.
-
-    Parameters
-    ----------
-    path : Path
-    **shown
-        What `page.html` names.
-    """
-    write_atomically(path, pages.render("similarity.html", **shown))
+# Levels of a character: only in this submission, shared in the group, and rare in the class.
+LEVELS = ("", "shared", "rare")
+MAX_COLUMNS = 8
 
 
-def side_by_side(found, group):
-    """Return what a group wrote where the first two of it have points, marked.
+def mark_answers(comparison: ClassComparison, group: Sequence[int]) -> list[dict[str, Any]]:
+    """Return the answers for which the first two of a group have points, most points first.
 
-    Parameters
-    ----------
-    found : Class
-    group : list of int
-
-    Returns
-    -------
-    list of dict
-        For each place its name and columns: the student and, for each text, pairs of a kind and the
-        letters that are of this kind.
+    Each is a dictionary: the name and, in columns, the student and the texts of each submission. A
+    text is a list of pairs of a level and a string.
     """
     one, other, *_ = group
-    points = {}
-    for (name, view), table in found.tables.items():
-        if found.excess[view][one, other] > 0:
+    points: dict[str, float] = {}
+    for (name, view), table in comparison.points.items():
+        if comparison.excess_points[view][one, other] > 0:
             points[name] = points.get(name, 0) + table[one, other]
     return [
-        {"name": name, "columns": [_column(found, name, each, group) for each in group]}
+        {"name": name, "columns": [_column(comparison, name, each, group) for each in group]}
         for name in sorted(filter(points.get, points), key=lambda name: -points[name])
     ]
 
 
-def _column(found, name, student, group):
-    work = found.works[student]
-    part = work.parts.get(name, Part(True))
-    partners = set(group) - {student}
-    texts = [_marked(found, name, text, part.is_code, partners) for text in part.texts]
-    return {"student": work.student, "texts": texts}
+def _column(
+    comparison: ClassComparison, name: str, index: int, group: Sequence[int]
+) -> dict[str, Any]:
+    """Return the marked answer of one submission."""
+    submission = comparison.submissions[index]
+    answer = submission.answers.get(name, Answer(True))
+    partners = set(group) - {index}
+    texts = [_mark(comparison, name, text, answer.is_code, partners) for text in answer.texts]
+    return {"student": submission.student, "texts": texts}
 
 
-def _marked(found, name, text, is_code, partners):
+def _mark(
+    comparison: ClassComparison, name: str, text: str, is_code: bool, partners: set[int]
+) -> list[tuple[str, str]]:
+    """Return a text as pairs of a level and a string."""
     levels = [0] * len(text)
-    for view, sequences in looked_at(Part(is_code, [text])).items():
-        place = found.places.get((name, view))
-        for sequence in sequences if place else ():
-            for last, gram in enumerate(grams(sequence, STEPS[view])):
-                if not partners & place.holders.get(gram, set()):
+    for view, sequences in tokenize_views(Answer(is_code, [text])).items():
+        answer_view, length = comparison.views.get((name, view)), NGRAM_LENGTHS[view]
+        for tokens in sequences if answer_view else ():
+            for last, ngram in enumerate(ngrams(tokens, length)):
+                if answer_view is None or not partners & answer_view.writers.get(ngram, set()):
                     continue
-                is_rare = worth(place, gram) > 0
-                if is_rare or STEPS[view] > 1:  # a single token that many have is no agreement
-                    gram_pieces = sequence[max(0, last + 1 - STEPS[view]) : last + 1]
-                    _raise(levels, text, gram_pieces, 1 + is_rare)
+                is_rare = ngram_points(answer_view, ngram) > 0
+                if is_rare or length > 1:  # a single common token is a coincidence
+                    shared = tokens[max(0, last + 1 - length) : last + 1]
+                    _raise_level(levels, text, shared, 1 + is_rare)
     start = 0
     for line in text.split("\n"):
-        # What was handed out is nobody's, and neither is how far a line stands in.
-        until = len(line) if line.strip() in found.given else len(line) - len(line.lstrip())
-        levels[start : start + until] = [0] * until
+        # Supplied lines and indentation are not marked.
+        is_supplied = line.strip() in comparison.supplied_lines
+        unmarked = len(line) if is_supplied else len(line) - len(line.lstrip())
+        levels[start : start + unmarked] = [0] * unmarked
         start += len(line) + 1
         if start <= len(text):
             levels[start - 1] = 0
     runs = groupby(range(len(text)), key=levels.__getitem__)
-    return [(KINDS[level], "".join(text[at] for at in places)) for level, places in runs]
+    return [(LEVELS[level], "".join(text[at] for at in positions)) for level, positions in runs]
 
 
-def _raise(levels, text, pieces, level):
-    """Mark pieces, and what stands between them if that is nothing but space."""
-    end = pieces[0].start
-    for piece in pieces:
-        start = end if not text[end : piece.start].strip() else piece.start
-        end = piece.end
+def _raise_level(levels: list[int], text: str, tokens: Sequence[Token], level: int) -> None:
+    """Raise the level of tokens, and of the white space between them."""
+    end = tokens[0].start
+    for token in tokens:
+        start = end if not text[end : token.start].strip() else token.start
+        end = token.end
         for at in range(start, end):
             levels[at] = max(levels[at], level)

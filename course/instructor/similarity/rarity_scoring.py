@@ -1,174 +1,185 @@
-"""How much it tells that two students wrote the same: by how few others in the class did.
+"""Points for what two students have in common: the fewer others wrote it, the more points.
 
-Everything is counted in bits, the points of the list: one more says that half as many others wrote
-so. What a quarter of the class writes is no evidence (`COMMON`), and neither is what the release
-holds. A class has a table of points for each way of looking at it, with a row and a column for each
-student:
+Points are bits: one more means that half as many others wrote the same. What a quarter of the class
+writes gives no points (`COMMON_BITS`), and neither does the release's text. Each view of an answer
+has a table of points, with a row and a column for each student:
 
-- code: answers whose tokens are nearly the same whatever names and layout are, all of them added,
-  since one of them alone says little of a short exercise;
-- odd: the most unusual token that both wrote in one place, such as a wrong number;
-- names: the most unusual name in each answer; variables are the student's own choice;
-- comments, words: passages of so many words, which nobody finds twice by chance.
+- code: answers whose tokens are nearly the same, independently of names and layout. The points of
+  all answers are added, because a single short answer says little.
+- rare_token: the rarest token that both wrote in an answer, such as a wrong number.
+- names: the rarest name in each answer; students choose their variables themselves.
+- comments, words: passages of several words, which two people rarely write independently.
 
-Of each table, what an ordinary student shares with the one who is most alike is taken off. So
-honest students mostly have no points in common, however few ways there are to solve an exercise.
+From each table, the points that a typical student shares with the most similar one are subtracted.
+So most honest students share no points, even if an exercise has few possible solutions.
 """
 
 import math
 from collections import defaultdict
+from collections.abc import Iterator, Sequence
 
 import numpy as np
 
-from course.instructor.similarity.tokenization import grams
+from course.instructor.similarity.tokenization import Token, ngrams
 
-COMMON = 2.0  # bits
-NEARLY = 0.8  # share of the grams of both
-STEPS = {"code": 3, "odd": 1, "names": 1, "comments": 2, "words": 5}  # pieces of a gram
-PASSAGE = 0.25  # of the bits of each word: where one knows the last word, the next is half a choice
-# Bits of a passage that only two have, in however small a class: rare in any language. One less
-# for each time that twice as many have it.
-FLOOR = 4.0
-LONG = 20  # words; an answer of so many that is the same counts as one person's, however many copy
+COMMON_BITS = 2.0
+MIN_SIMILARITY = 0.8  # Dice similarity of code that is nearly the same
+NGRAM_LENGTHS = {"code": 3, "rare_token": 1, "names": 1, "comments": 2, "words": 5}
+# Fraction of each word's bits that counts: the words of a passage are not independent.
+PASSAGE_FACTOR = 0.25
+# Minimum bits of a passage that only two students share: even in a small class it is rare in the
+# language. One bit less each time that twice as many share it.
+MIN_PASSAGE_BITS = 4.0
+# Words; copies of an answer that is at least this long count as one writer.
+LONG_ANSWER = 20
+
+Ngram = tuple[str, ...]
+Sequences = Sequence[Sequence[Token]]
 
 
-class Place:
-    """What a class wrote in one place, looked at in one way.
+class AnswerView:
+    """One view of an answer across the class: who wrote which n-grams.
 
-    Attributes
-    ----------
-    view : str
-        A key of `STEPS`.
-    written : dict of int to list of list of Piece
-        By student.
-    holders : dict of tuple to set of int
-        Gram to those who wrote it; grams of the release are left out.
-    known, usual : set of tuple
-        Grams of the release, and of the solution, which many find by themselves.
-    others, finders : float
-        How many wrote here beside two of them, and for how many the solution counts.
+    `sequences` maps the index of a student to token sequences, and `writers` maps an n-gram that is
+    not in the release to the students who wrote it.
     """
 
-    def __init__(self, view, written, released=(), solution=()):
-        self.view, self.written = view, written
-        self.known = {gram for each in released for gram in grams(each, STEPS[view])}
-        self.usual = {gram for each in solution for gram in grams(each, STEPS[view])}
-        self.holders = defaultdict(set)
-        for student, sequences in written.items():
-            for gram in {gram for each in sequences for gram in grams(each, STEPS[view])}:
-                if gram not in self.known:
-                    self.holders[gram].add(student)
-        self.others = max(len(written) - 2, 0)
-        # The solution counts as a tenth of the class, that is there even if nobody wrote it.
-        self.finders = max(1.0, self.others / 10)
-        self._first = _first_of_same(written) if view == "words" else {}
+    def __init__(
+        self,
+        view: str,
+        sequences: dict[int, Sequences],
+        supplied: Sequences = (),
+        solution: Sequences = (),
+    ) -> None:
+        self.view, self.sequences = view, sequences
+        self.supplied_ngrams = self._ngrams_of(supplied)
+        self.solution_ngrams = self._ngrams_of(solution)
+        self.writers: defaultdict[Ngram, set[int]] = defaultdict(set)
+        for student, texts in sequences.items():
+            for ngram in self._ngrams_of(texts) - self.supplied_ngrams:
+                self.writers[ngram].add(student)
+        self.other_count = max(len(sequences) - 2, 0)
+        # Many students find the solution, so it counts as written by a tenth of the class.
+        self.solution_writers = max(1.0, self.other_count / 10)
+        self._representatives = _representatives(sequences) if view == "words" else {}
 
-    def bits(self, also):
-        """Return how rare it is, beside two students, if so many others wrote it."""
-        return math.log2((self.others + self.finders + 1) / (also + 1))
+    def _ngrams_of(self, sequences: Sequences) -> set[Ngram]:
+        """Return the n-grams of token sequences."""
+        length = NGRAM_LENGTHS[self.view]
+        return {ngram for tokens in sequences for ngram in ngrams(tokens, length)}
 
-    def also(self, gram):
-        """Return how many wrote a gram beside two who did."""
-        holders = self.holders.get(gram, ())
-        return max(len({self._first.get(each, each) for each in holders}) - 2, 0)
+    def rarity_bits(self, other_writers: float) -> float:
+        """Return the rarity of text that two students and so many others wrote."""
+        return math.log2((self.other_count + self.solution_writers + 1) / (other_writers + 1))
 
-    def shared(self):
-        """Yield (gram, its holders as an index of pairs) for what two or more wrote."""
-        for gram, holders in self.holders.items():
-            if len(holders) > 1:
-                yield gram, np.ix_(*[sorted(holders)] * 2)
+    def other_writers(self, ngram: Ngram) -> int:
+        """Return how many students wrote an n-gram in addition to two who did."""
+        writers = {self._representatives.get(each, each) for each in self.writers.get(ngram, ())}
+        return max(len(writers) - 2, 0)
 
-
-def code_points(place, count):
-    """Return the points of code that is nearly the same, and how alike it is: two tables."""
-    points, alike, like_solution = np.zeros((count, count)), *likeness(place, count)
-    for one, other in zip(*np.nonzero(np.triu(alike >= NEARLY, 1)), strict=True):
-        also = others_like(alike, one, other)
-        if min(like_solution[one], like_solution[other]) >= NEARLY:
-            also += place.finders
-        # An answer that half of the class has says little, but many such answers say something.
-        points[one, other] = points[other, one] = max(0.0, place.bits(also) - 1)
-    return points, alike
+    def shared_ngrams(self) -> Iterator[tuple[Ngram, tuple[np.ndarray, ...]]]:
+        """Yield each n-gram that several students wrote, and the index of their pairs."""
+        for ngram, writers in self.writers.items():
+            if len(writers) > 1:
+                yield ngram, np.ix_(*[sorted(writers)] * 2)
 
 
-def others_like(alike, one, other):
-    """Return how many are as like both as these two are like each other."""
-    least = alike[one, other] - 1e-9
-    return max(np.count_nonzero(np.minimum(alike[one], alike[other]) >= least) - 2, 0)
+def code_points(view: AnswerView, count: int) -> tuple[np.ndarray, np.ndarray]:
+    """Return the points for nearly identical code, and its similarity, for all pairs."""
+    points, (similarity, to_solution) = np.zeros((count, count)), dice_similarity(view, count)
+    for one, other in zip(*np.nonzero(np.triu(similarity >= MIN_SIMILARITY, 1)), strict=True):
+        other_writers: float = count_as_similar(similarity, one, other)
+        if min(to_solution[one], to_solution[other]) >= MIN_SIMILARITY:
+            other_writers += view.solution_writers
+        # Code that half of the class has still gives points, because answers are added.
+        points[one, other] = points[other, one] = max(0.0, view.rarity_bits(other_writers) - 1)
+    return points, similarity
 
 
-def likeness(place, count):
-    """Return for each pair, and for each with the solution, the share of what both wrote (Dice)."""
-    has = np.zeros((count + 1, max(len(place.holders), 1)), dtype=np.float32)
-    for column, (gram, holders) in enumerate(place.holders.items()):
-        has[sorted(holders), column] = 1
-        has[count, column] = gram in place.usual
-    sizes = has.sum(axis=1)
-    shares = 2 * (has @ has.T) / np.maximum(sizes[:, None] + sizes, 1)
-    return shares[:count, :count], shares[count, :count]
+def count_as_similar(similarity: np.ndarray, one: int, other: int) -> int:
+    """Return how many students are at least as similar to both as the two are to each other."""
+    threshold = similarity[one, other] - 1e-9
+    similar = np.count_nonzero(np.minimum(similarity[one], similarity[other]) >= threshold)
+    return max(int(similar) - 2, 0)
 
 
-def odd_points(place, count):
-    """Return the points of the most unusual piece of code that both have."""
+def dice_similarity(view: AnswerView, count: int) -> tuple[np.ndarray, np.ndarray]:
+    """Return the Dice similarity of all pairs, and of each student with the solution."""
+    contains = np.zeros((count + 1, max(len(view.writers), 1)), dtype=np.float32)
+    for column, (ngram, writers) in enumerate(view.writers.items()):
+        contains[sorted(writers), column] = 1
+        contains[count, column] = ngram in view.solution_ngrams
+    sizes = contains.sum(axis=1)
+    similarity = 2 * (contains @ contains.T) / np.maximum(sizes[:, None] + sizes, 1)
+    return similarity[:count, :count], similarity[count, :count]
+
+
+def rare_token_points(view: AnswerView, count: int) -> np.ndarray:
+    """Return the points of the rarest token that both wrote, for all pairs."""
     points = np.zeros((count, count))
-    alone = {
-        student for holders in place.holders.values() if len(holders) <= 2 for student in holders
+    students_with_rare_tokens = {
+        student for writers in view.writers.values() if len(writers) <= 2 for student in writers
     }
-    for gram, pairs in place.shared():
-        bits = worth(place, gram)
-        if len(place.holders[gram]) == 2:
-            # Where many write what nobody else does, two of them meet more easily.
-            bits += _beyond(place.bits(len(alone - place.holders[gram])))
+    for ngram, pairs in view.shared_ngrams():
+        bits = ngram_points(view, ngram)
+        if len(view.writers[ngram]) == 2:
+            # If many students write rare tokens, a coincidence is more likely.
+            others = students_with_rare_tokens - view.writers[ngram]
+            bits += _above_common(view.rarity_bits(len(others)))
         points[pairs] = np.maximum(points[pairs], bits)
     return points
 
 
-def name_points(place, count):
-    """Return the points of the most unusual name that both chose."""
+def name_points(view: AnswerView, count: int) -> np.ndarray:
+    """Return the points of the rarest name that both chose, for all pairs."""
     points = np.zeros((count, count))
-    for gram, pairs in place.shared():
-        points[pairs] = np.maximum(points[pairs], worth(place, gram) / 2)
+    for ngram, pairs in view.shared_ngrams():
+        points[pairs] = np.maximum(points[pairs], ngram_points(view, ngram) / 2)
     return points
 
 
-def passage_points(place, count):
-    """Return the points of all words that stand in the same passages."""
+def passage_points(view: AnswerView, count: int) -> np.ndarray:
+    """Return the points of all shared passages, for all pairs."""
     points = np.zeros((count, count))
-    for gram, pairs in place.shared():
-        points[pairs] += PASSAGE * worth(place, gram)
+    for ngram, pairs in view.shared_ngrams():
+        points[pairs] += PASSAGE_FACTOR * ngram_points(view, ngram)
     return points
 
 
-def worth(place, gram):
-    """Return the bits of a gram that two have written."""
-    also = place.also(gram)
-    bits = place.bits(also + place.finders * (gram in place.usual))
-    if place.view in ("comments", "words"):
-        bits = max(bits, FLOOR - math.log2(also + 1))
-    return _beyond(bits)
+def ngram_points(view: AnswerView, ngram: Ngram) -> float:
+    """Return the points of an n-gram that two students wrote."""
+    other_writers = view.other_writers(ngram)
+    is_in_solution = ngram in view.solution_ngrams
+    bits = view.rarity_bits(other_writers + view.solution_writers * is_in_solution)
+    if view.view in ("comments", "words"):
+        bits = max(bits, MIN_PASSAGE_BITS - math.log2(other_writers + 1))
+    return _above_common(bits)
 
 
-def unusual(table):
-    """Return a table of points without what an ordinary student shares with the most alike one.
+def subtract_baseline(points: np.ndarray) -> np.ndarray:
+    """Return points above those that a typical student shares with the most similar one.
 
-    An ordinary one is at a third of the class, so that many who copied do not look ordinary.
+    The typical student is at a third of the class, so that many copies do not raise the baseline.
     """
-    table = np.array(table)
-    np.fill_diagonal(table, 0)
-    if len(table) < 3:
-        return table  # of two students, neither is ordinary
-    nearest = np.sort(table.max(axis=1))
-    return np.maximum(0, table - nearest[(len(table) - 1) // 3])
+    points = np.array(points)
+    np.fill_diagonal(points, 0)
+    if len(points) < 3:
+        return points  # two students have no baseline
+    maxima = np.sort(points.max(axis=1))
+    return np.maximum(0, points - maxima[(len(points) - 1) // 3])
 
 
-def _beyond(bits):
-    return max(0.0, bits - COMMON)
+def _above_common(bits: float) -> float:
+    """Return the bits above what is common."""
+    return max(0.0, bits - COMMON_BITS)
 
 
-def _first_of_same(written):
-    """Return for each student the first one whose long text is the same."""
-    first, found = {}, {}
-    for student, sequences in written.items():
-        text = tuple(piece.text for each in sequences for piece in each)
-        found[student] = first.setdefault(text, student) if len(text) >= LONG else student
-    return found
+def _representatives(sequences: dict[int, Sequences]) -> dict[int, int]:
+    """Return for each student the first one with the same text, if that text is long."""
+    first: dict[Ngram, int] = {}
+    representatives = {}
+    for student, texts in sequences.items():
+        words = tuple(token.text for tokens in texts for token in tokens)
+        is_long = len(words) >= LONG_ANSWER
+        representatives[student] = first.setdefault(words, student) if is_long else student
+    return representatives

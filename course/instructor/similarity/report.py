@@ -1,140 +1,108 @@
-"""The whole of `course similar` for one assignment: what is listed, and the page."""
+"""The similarity report of an assignment: what `course similar` prints, and its page."""
 
 from collections import defaultdict
+from collections.abc import Sequence
 from dataclasses import dataclass, field
 from pathlib import Path
+from typing import Any
 
 import numpy as np
 
+from course.files import write_atomically
+from course.instructor import pages
 from course.instructor.gradebook.submission_results import list_students
 from course.instructor.sandbox.execute import printable
-from course.instructor.similarity import page
-from course.instructor.similarity import explanation
-from course.instructor.similarity import comparison
-from course.instructor.similarity import submissions
-from course.instructor.similarity import shared_evidence as trainings
-
-CAUTION = (
-    "Nothing here proves anything, and nothing is decided: read both texts, and ask the students."
+from course.instructor.similarity.comparison import (
+    MIN_POINTS,
+    compare_submissions,
+    suspicious_groups,
 )
+from course.instructor.similarity.explanation import explain_pair
+from course.instructor.similarity.page import MAX_COLUMNS, mark_answers
+from course.instructor.similarity.shared_evidence import find_shared_evidence
+from course.instructor.similarity.submissions import Submission, read_submissions
+
+CAUTION = "Similarity proves nothing and decides nothing: read both texts, and ask the students."
 
 
 @dataclass
 class SimilarGroup:
-    """Students whose work is alike.
+    """Students whose submissions are similar; points and reasons are those of the first two."""
 
-    Attributes
-    ----------
-    students : list of str
-    points : float
-        Of the two who are most alike.
-    reasons : list of str
-        What these two share.
-    places : list of dict
-        What they wrote there, for the page.
-    """
-
-    students: list
+    students: list[str]
     points: float
-    reasons: list
-    places: list = field(repr=False)
+    reasons: list[str]
+    answers: list[dict[str, Any]] = field(repr=False)  # for the page
 
 
 @dataclass
 class SimilarityReport:
-    """What was found in an assignment.
-
-    Attributes
-    ----------
-    summary : str
-        How many were compared, and what their pairs have in common as a rule.
-    same, evidence : list of str
-        A line for each group whose cells are all the same, whose evidence is.
-    rows : list of Row
-        The most remarkable first.
-    problems : list of str
-        What could not be read.
-    path : Path
-        The page.
-    """
+    """The findings about an assignment, as lines of text, and the path of the page."""
 
     summary: str
-    same: list
-    evidence: list
-    rows: list
-    problems: list
+    same_cells: list[str]  # one line per group
+    shared_evidence: list[str]  # one line per group
+    groups: list[SimilarGroup]  # most points first
+    problems: list[str]  # one line per submission that cannot be read
     path: Path
 
 
-def find_similar(root, name, most):
-    """Compare what was handed in for an assignment, and write the page.
+def find_similar(root: Path, name: str, max_groups: int) -> SimilarityReport:
+    """Compare the submissions of an assignment and write the page.
 
-    Parameters
-    ----------
-    root : Path
-        The course directory.
-    name : str
-        The assignment.
-    most : int
-        Rows that are listed.
-
-    Returns
-    -------
-    Similar
+    Raises CourseError if there are no submissions or the assignment is not released.
     """
-    handout, works, problems = submissions.read(root, name)
-    problems = [printable(problem) for problem in problems]
+    supplied, submissions, problems = read_submissions(root, name)
     copies = defaultdict(list)
-    for work in works:
-        copies[work.cells].append(work)
-    same = [_same(group) for group in copies.values() if len(group) > 1]
-    # One stands for all whose cells are the same, so that many copies do not look usual.
-    found = comparison.compare(handout, [group[0] for group in copies.values()])
-    points = found.points
-    more = {group[0].student: len(group) - 1 for group in copies.values()}
-    rows = [
+    for submission in submissions:
+        copies[submission.cells_digest].append(submission)
+    # One submission represents its copies, so that copies do not make its text look common.
+    comparison = compare_submissions(supplied, [same[0] for same in copies.values()])
+    points = comparison.total_points
+    copy_counts = {same[0].student: len(same) - 1 for same in copies.values()}
+    groups = [
         SimilarGroup(
-            [_called(found.works[each].student, more) for each in group],
+            [_label(comparison.submissions[index].student, copy_counts) for index in group],
             float(points[group[0], group[1]]),
-            explanation.reasons(found, *group[:2]),
-            page.side_by_side(found, group[: page.MOST_COLUMNS]),
+            explain_pair(comparison, *group[:2]),
+            mark_answers(comparison, group[:MAX_COLUMNS]),
         )
-        for group in comparison.groups(points, most)
+        for group in suspicious_groups(points, max_groups)
     ]
     students = list_students(root, "submitted", name)
-    evidence = [printable(line) for line in trainings.same(root, name, students)]
-    summary = _summary(len(works), points)
-    path = Path(root, "build", "similar", f"{name}.html")
-    page.write(
-        path,
-        assignment=name,
-        caution=CAUTION,
-        summary=summary,
-        same=same,
-        evidence=evidence,
-        rows=rows,
-        problems=problems,
+    report = SimilarityReport(
+        _summarize(len(submissions), points),
+        [_describe_copies(same) for same in copies.values() if len(same) > 1],
+        [printable(line) for line in find_shared_evidence(root, name, students)],
+        groups,
+        [printable(problem) for problem in problems],
+        Path(root, "build", "similar", f"{name}.html"),
     )
-    return SimilarityReport(summary, same, evidence, rows, problems, path)
+    page = pages.render("similarity.html", assignment=name, caution=CAUTION, report=report)
+    write_atomically(report.path, page)
+    return report
 
 
-def _same(group):
-    bytewise = len({work.file for work in group}) == 1
-    what = "the same file, byte for byte" if bytewise else "the same cells, with other outputs"
-    return f"{', '.join(printable(work.student) for work in group)}: {what}"
+def _describe_copies(same: Sequence[Submission]) -> str:
+    """Return a line about submissions with the same cells."""
+    is_same_file = len({each.file_digest for each in same}) == 1
+    kind = "the same file, byte for byte" if is_same_file else "the same cells, different outputs"
+    return f"{', '.join(printable(each.student) for each in same)}: {kind}"
 
 
-def _called(student, more):
-    count = more[student]
+def _label(student: str, copy_counts: dict[str, int]) -> str:
+    """Return a student's name and the number of submissions with the same cells."""
+    count = copy_counts[student]
     return printable(student) + (f" (and {count} with the same cells)" if count else "")
 
 
-def _summary(count, points):
+def _summarize(count: int, points: np.ndarray) -> str:
+    """Return how many pairs were compared and how many have points."""
+    submissions = f"{count} submission{'s' * (count != 1)} with answers"
     pairs = points[np.triu_indices(len(points), 1)]
     if not pairs.size:
-        return f"{count} with work of their own, nothing to compare."
+        return f"{submissions}, no pairs to compare."
     return (
-        f"{count} with work of their own, {pairs.size:,} pairs, of which"
-        f" {np.mean(pairs == 0):.1%} have no points and"
-        f" {np.count_nonzero(pairs >= comparison.LEAST)} have {comparison.LEAST:g} or more."
+        f"{submissions}, {pairs.size:,} pairs: {np.mean(pairs == 0):.1%} have no points,"
+        f" {np.count_nonzero(pairs >= MIN_POINTS)} have {MIN_POINTS:g} or more."
     )

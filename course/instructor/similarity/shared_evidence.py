@@ -1,73 +1,66 @@
-"""Evidence of long trainings that is the same: weights and numbers, read as data."""
+"""Evidence of training runs that several students share: the same weights or learning curves."""
 
 import json
 from collections import defaultdict
+from collections.abc import Sequence
 from pathlib import Path
+from typing import Any
 
 from course import evidence
 from course.evidence import format
 from course.experiments.store import fingerprint
-from course.instructor.similarity.explanation import listed
+from course.instructor.similarity.explanation import list_names
 
-STATED = ("profile", "seed", "backend", "device")
+REPORTED = ("profile", "seed", "backend", "device")
 
 
-def same(root, name, students):
-    """Tell whose evidence is the same.
-
-    Parameters
-    ----------
-    root : Path
-        The course directory.
-    name : str
-        The assignment.
-    students : list of str
-
-    Returns
-    -------
-    list of str
-        A sentence for each group.
-    """
-    weights, numbers, records = defaultdict(list), defaultdict(lambda: defaultdict(list)), {}
+def find_shared_evidence(root: Path, name: str, students: Sequence[str]) -> list[str]:
+    """Return a sentence for each group of students whose evidence is the same."""
+    # By experiment and student. The weights themselves, several megabytes each, are not stored.
+    weights: dict[str, dict[str, str]] = defaultdict(dict)
+    curves: dict[str, dict[str, str]] = defaultdict(dict)
+    metrics: dict[str, dict[str, Any]] = {}
     for student in students:
         folder = Path(root, "submitted", student, name, format.FOLDER)
         if not folder.is_dir():
             continue
-        # The weights of one student take megabytes: only what tells them from others is kept.
         found = evidence.read(folder)
-        records[student] = found["metrics"]
+        metrics[student] = found["metrics"]
         for experiment, arrays in found["weights"].items():
-            weights[experiment, evidence.fingerprint_of_weights(arrays)].append(student)
+            weights[experiment][student] = evidence.weights_fingerprint(arrays)
         for experiment, record in found["metrics"].items():
             if record.get("history"):
-                curves = fingerprint(json.dumps(record["history"], sort_keys=True))
-                numbers[experiment][curves].append(student)
-    told = [
-        f"{', '.join(group)}: the same weights of {format.shown(experiment)}"
-        f" ({_circumstances(records, group, experiment)})"
-        for (experiment, _), group in weights.items()
-        if len(group) > 1
+                history = json.dumps(record["history"], sort_keys=True)
+                curves[experiment][student] = fingerprint(history)
+    sentences = [
+        f"{', '.join(group)}: the same weights of {format.printable_text(experiment)}"
+        f" ({_explanation(metrics, group, experiment)})"
+        for experiment, fingerprints in weights.items()
+        for group in evidence.group_by_fingerprint(fingerprints)
     ]
-    experiments = defaultdict(list)
-    for experiment, groups in numbers.items():
-        for group in groups.values():
-            if len(group) > 1:
-                experiments[tuple(group)].append(experiment)
-    for group, names in experiments.items():
-        which = listed([format.shown(each) for each in names])
-        told.append(
-            f"{', '.join(group)}: the same curves of {which}"
-            f" ({_circumstances(records, group, names[0])})"
+    experiments_by_group = defaultdict(list)
+    for experiment, fingerprints in curves.items():
+        for group in evidence.group_by_fingerprint(fingerprints):
+            experiments_by_group[tuple(group)].append(experiment)
+    for shared_by, experiments in experiments_by_group.items():
+        names = list_names([format.printable_text(each) for each in experiments])
+        sentences.append(
+            f"{', '.join(shared_by)}: the same curves of {names}"
+            f" ({_explanation(metrics, shared_by, experiments[0])})"
         )
-    return told
+    return sentences
 
 
-def _circumstances(records, group, experiment):
-    """Return what the students state about a training that is the same."""
-    theirs = [records[student].get(experiment, {}) for student in group]
-    if len({repr(each.get("seconds")) for each in theirs}) == 1:
-        return "and the seconds that it took, which no two trainings share: the same files"
-    stated = [", ".join(format.shown(each.get(key)) for key in STATED) for each in theirs]
-    if len(set(stated)) == 1:
-        return f"all state {stated[0]}: honest students may get the same then"
-    return f"though they state {' and '.join(dict.fromkeys(stated))}"
+def _explanation(
+    metrics: dict[str, dict[str, Any]], students: Sequence[str], experiment: str
+) -> str:
+    """Return what the reported metrics say about the cause of equal training runs."""
+    records = [metrics[student].get(experiment, {}) for student in students]
+    if len({repr(each.get("seconds")) for each in records}) == 1:
+        return "and the same duration, which no two training runs share: the files are copies"
+    reported = [
+        ", ".join(format.printable_text(each.get(key)) for key in REPORTED) for each in records
+    ]
+    if len(set(reported)) == 1:
+        return f"all report {reported[0]}: honest students can get the same result then"
+    return f"although they report {' and '.join(dict.fromkeys(reported))}"

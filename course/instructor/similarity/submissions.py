@@ -1,110 +1,78 @@
-"""What each student wrote: answers and added cells, read as text; nothing of it runs."""
+"""Answers and added cells of an assignment's submissions, read as text without executing them."""
 
 import hashlib
 import json
 import stat
+from collections.abc import Sequence
 from dataclasses import dataclass, field
 from pathlib import Path
 
 from course.instructor.collect import notebook_reader
-from course.instructor.collect import released_assignment as reference
+from course.instructor.collect.released_assignment import (
+    NotebookCell,
+    ReleasedAssignment,
+    read_cells,
+    read_releases,
+)
 from course.instructor.course_dir import source_notebook
 from course.instructor.gradebook.submission_results import list_students
 
-LONGEST = 50_000  # letters of a cell that are compared; who pastes a book must not hold up the rest
-ADDED = {"code": "added code", "markdown": "added text"}
+MAX_CELL_LENGTH = 50_000  # characters; the rest of a cell is not compared
+ADDED_CELLS = {"code": "added code", "markdown": "added text"}
 
 
 @dataclass
-class Part:
-    """What a student wrote in one place.
-
-    Attributes
-    ----------
-    is_code : bool
-    texts : list of str
-        Of the answer, or of each cell that was added.
-    """
+class Answer:
+    """The code or text of an answer, or of all cells of a kind that a student added."""
 
     is_code: bool
-    texts: list = field(default_factory=list)
+    texts: list[str] = field(default_factory=list)  # one per cell
 
 
 @dataclass
-class Work:
-    """A submission.
+class Submission:
+    """A student's answers, by grade id or a value of `ADDED_CELLS`.
 
-    Attributes
-    ----------
-    student : str
-    parts : dict of str to Part
-        By grade id, or as `ADDED` calls it.
-    file, cells : str
-        Fingerprints of the notebook's file, and of its cells without what they gave out.
+    The digests are of the notebook file and of its cells without outputs.
     """
 
     student: str
-    parts: dict
-    file: str
-    cells: str
+    answers: dict[str, Answer]
+    file_digest: str
+    cells_digest: str
 
 
 @dataclass
-class Handout:
-    """What everybody has to begin with.
+class SuppliedText:
+    """The text that all students start from, and the source's solutions in code by grade id."""
 
-    Attributes
-    ----------
-    code, texts : list of str
-        The cells of the release.
-    solutions : dict of str to str
-        The source's own answers in code, by grade id.
-    """
-
-    code: list
-    texts: list
-    solutions: dict
+    code: list[str]
+    texts: list[str]
+    solutions: dict[str, str]
 
 
-def read(root, name):
-    """Read what was handed in for an assignment.
+def read_submissions(root: Path, name: str) -> tuple[SuppliedText, list[Submission], list[str]]:
+    """Return what is supplied, the submissions with answers, and a problem per unreadable one.
 
-    Parameters
-    ----------
-    root : Path
-        The course directory.
-    name : str
-        The assignment.
-
-    Returns
-    -------
-    handout : Handout
-    works : list of Work
-        Of those who wrote something.
-    problems : list of str
-        A sentence for each notebook that cannot be read.
-
-    Raises
-    ------
-    CourseError
-        If nobody has handed in or the assignment is not released.
+    Raises CourseError if there are no submissions or the assignment is not released.
     """
     students = list_students(root, "submitted", name)
-    (released,) = reference.read_releases(root, [name])
-    works, problems = [], []
+    (released,) = read_releases(root, [name])
+    submissions, problems = [], []
     for student in students:
         path = Path(root, "submitted", student, name, released.file_name)
         try:
-            work = _work(student, path, released)
+            submission = _read_submission(student, path, released)
         except (notebook_reader.RepairError, OSError) as error:
             reason = getattr(error, "strerror", None) or error
-            problems.append(f"{path} is left out, since {reason}: mend it, or ask for it anew.")
+            problems.append(f"{path} is skipped ({reason}): repair it, or ask for a new copy.")
         else:
-            works += [work] if work.parts else []
-    return _handout(root, name, released), works, problems
+            submissions += [submission] if submission.answers else []
+    return _read_supplied_text(root, name, released), submissions, problems
 
 
-def _work(student, path, released):
+def _read_submission(student: str, path: Path, released: ReleasedAssignment) -> Submission:
+    """Return a submitted notebook's answers."""
     status = path.lstat()
     if not stat.S_ISREG(status.st_mode):
         raise notebook_reader.RepairError("the file is not a regular file")
@@ -113,40 +81,44 @@ def _work(student, path, released):
     content = path.read_bytes()
     notebook = notebook_reader.parse(content).content
     for cell in notebook["cells"]:
-        # JSON may hold halves of characters, which no terminal and no page can show.
-        cell["source"] = cell["source"][:LONGEST].encode(errors="replace").decode()
-    cells = reference.read_cells(notebook)
-    texts = [(cell.cell_type, cell.text) for cell in cells]
-    return Work(
-        student, _parts(cells, released), _digest(content), _digest(json.dumps(texts).encode())
-    )
+        # JSON can contain lone surrogates, which cannot be printed or written to a page.
+        cell["source"] = cell["source"][:MAX_CELL_LENGTH].encode(errors="replace").decode()
+    cells = read_cells(notebook)
+    texts = json.dumps([(cell.cell_type, cell.text) for cell in cells])
+    return Submission(student, _answers(cells, released), _digest(content), _digest(texts.encode()))
 
 
-def _parts(cells, released):
-    answers = {cell.grade_id: cell for cell in released.cells if cell.is_answer}
-    given = {cell.text for cell in released.cells}
-    parts = {}
-    # Grading takes the last one of cells that claim the same; the others are added ones.
+def _answers(cells: Sequence[NotebookCell], released: ReleasedAssignment) -> dict[str, Answer]:
+    """Return the answers among a submission's cells."""
+    answer_ids = {cell.grade_id for cell in released.cells if cell.is_answer}
+    supplied = {cell.text for cell in released.cells}
+    answers: dict[str, Answer] = {}
+    # Grading takes the last of several cells with one grade id; the others count as added cells.
     for cell in reversed(cells):
-        if not cell.text or cell.text in given or cell.cell_type not in ADDED:
+        if not cell.text or cell.text in supplied or cell.cell_type not in ADDED_CELLS:
             continue
-        names = [cell.grade_id, *cell.ids]
-        place = next((each for each in names if each in answers and each not in parts), None)
-        part = Part(cell.cell_type == "code")
-        parts.setdefault(place or ADDED[cell.cell_type], part).texts.insert(0, cell.source)
-    return parts
+        candidates = [cell.grade_id, *cell.ids]
+        name = next((each for each in candidates if each in answer_ids - answers.keys()), None)
+        answer = Answer(cell.cell_type == "code")
+        answers.setdefault(name or ADDED_CELLS[cell.cell_type], answer).texts.insert(0, cell.source)
+    return answers
 
 
-def _handout(root, name, released):
+def _read_supplied_text(root: Path, name: str, released: ReleasedAssignment) -> SuppliedText:
+    """Return the release's cells and the source's solutions."""
     source = json.loads(source_notebook(root, name).read_text(encoding="utf-8"))
     solutions = {
         cell["metadata"]["nbgrader"]["grade_id"]: "".join(cell["source"])
         for cell in source["cells"]
         if cell["cell_type"] == "code" and cell["metadata"].get("nbgrader", {}).get("solution")
     }
-    texts = {kind: [c.source for c in released.cells if c.cell_type == kind] for kind in ADDED}
-    return Handout(texts["code"], texts["markdown"], solutions)
+    texts = {
+        cell_type: [cell.source for cell in released.cells if cell.cell_type == cell_type]
+        for cell_type in ADDED_CELLS
+    }
+    return SuppliedText(texts["code"], texts["markdown"], solutions)
 
 
-def _digest(content):
+def _digest(content: bytes) -> str:
+    """Return a digest that is equal for equal content."""
     return hashlib.sha256(content).hexdigest()

@@ -1,141 +1,133 @@
-"""Text and code taken apart into pieces that can be compared, each with its place in the text."""
+"""Splitting text and code into tokens that can be compared, with their positions."""
 
 import ast
 import io
 import re
 import tokenize
 import warnings
+from collections.abc import Iterator, Sequence
 from typing import NamedTuple
 
 from course.instructor.python_parser import parse_literal, parse_python
 
-START = ""  # stands before the first piece
-LOCAL = "□"  # stands for every name that the code itself binds
+PADDING = ""  # in n-grams that begin before the first token
+LOCAL_NAME = "□"  # replaces every name that the code itself binds
 DROPPED = {
     tokenize.ENCODING, tokenize.ENDMARKER, tokenize.NEWLINE, tokenize.NL, tokenize.INDENT,
     tokenize.DEDENT,
 }  # fmt: skip
 OPENING, CLOSING = {"(", "[", "{"}, {")", "]", "}"}
 WORD = re.compile(r"\w+")
-# What is left of code that Python cannot read to its end.
-ROUGH = re.compile(r"#[^\n]*|\w+|[^\w\s]")
+# Tokens of the part of a cell that Python cannot tokenize.
+FALLBACK_TOKEN = re.compile(r"#[^\n]*|\w+|[^\w\s]")
 MAGIC = re.compile(r"^[ \t]*[%!].*$", re.M)
 
 
-class Piece(NamedTuple):
-    """A word or a token.
-
-    Attributes
-    ----------
-    text : str
-        As it is compared.
-    start, end : int
-        Where it stands.
-    """
+class Token(NamedTuple):
+    """A word or a code token in normalized form, and its position in the text."""
 
     text: str
     start: int
     end: int
 
 
-def grams(sequence, length):
-    """Yield each run of so many pieces, as texts; the first ones begin before the sequence."""
-    texts = [START] * (length - 1) + [piece.text for piece in sequence]
+class CodeTokens(NamedTuple):
+    """Code as normalized tokens, the names it binds, and the words of each comment."""
+
+    tokens: list[Token]
+    names: list[Token]  # each at its first position
+    comments: list[list[Token]]
+
+
+def ngrams(tokens: Sequence[Token], length: int) -> Iterator[tuple[str, ...]]:
+    """Yield the n-grams of tokens as texts, one per token; the first ones begin with PADDING."""
+    texts = [PADDING] * (length - 1) + [token.text for token in tokens]
     for end in range(length, len(texts) + 1):
         yield tuple(texts[end - length : end])
 
 
-def words(text, offset=0):
-    """Return the words of a text, without case and signs."""
+def split_words(text: str, offset: int = 0) -> list[Token]:
+    """Return the words of a text, without case and punctuation."""
     return [
-        Piece(found[0].casefold(), offset + found.start(), offset + found.end())
-        for found in WORD.finditer(text)
+        Token(match[0].casefold(), offset + match.start(), offset + match.end())
+        for match in WORD.finditer(text)
     ]
 
 
-def code(source):
-    """Return what code consists of, however it is laid out.
+def tokenize_code(source: str) -> CodeTokens:
+    """Tokenize code, which may be invalid, independently of its layout.
 
-    Parameters
-    ----------
-    source : str
-        Code, which need not be whole.
-
-    Returns
-    -------
-    tokens : list of Piece
-        Numbers and strings by their values, and `LOCAL` for each name that the code binds.
-    names : list of Piece
-        Those names, where each stands first.
-    comments : list of list of Piece
-        The words of each comment.
+    Numbers and strings are replaced by their values, bound names by LOCAL_NAME.
     """
-    with warnings.catch_warnings(action="ignore"):  # Python warns of "\\d" and its like
-        return _code(source)
+    with warnings.catch_warnings(action="ignore"):  # Python warns about "\\d" and similar strings
+        return _tokenize_code(source)
 
 
-def _code(source):
-    bound = _bound(source)
-    found = list(_tokens(source))
-    comments = [words(text, at) for kind, text, at, _ in found if kind == tokenize.COMMENT]
-    found = [each for each in found if each[0] != tokenize.COMMENT]
-    tokens, names, depth = [], {}, 0
-    for number, (kind, text, start, end) in enumerate(found):
-        before = found[number - 1][1] if number else ""
-        after = found[number + 1][1] if number + 1 < len(found) else ""
+def _tokenize_code(source: str) -> CodeTokens:
+    """Tokenize code, with warnings."""
+    bound = _bound_names(source)
+    raw = list(_raw_tokens(source))
+    comments = [split_words(text, at) for kind, text, at, _ in raw if kind == tokenize.COMMENT]
+    raw = [each for each in raw if each[0] != tokenize.COMMENT]
+    tokens: list[Token] = []
+    names: dict[str, Token] = {}
+    depth = 0
+    for index, (kind, text, start, end) in enumerate(raw):
+        previous = raw[index - 1][1] if index else ""
+        following = raw[index + 1][1] if index + 1 < len(raw) else ""
         depth += (text in OPENING) - (text in CLOSING)
-        if text in CLOSING and before == ",":
-            tokens.pop()  # a comma that only formatting puts there
-        # The name of an attribute or of a keyword is nobody's choice, though a variable has it too.
-        if text in bound and before != "." and not (depth > 0 and after == "="):
-            names.setdefault(text, Piece(text, start, end))
-            text = LOCAL
+        if text in CLOSING and previous == ",":
+            tokens.pop()  # a trailing comma depends on the formatter
+        # Attribute and keyword names are not chosen by students, even if a variable has them too.
+        if text in bound and previous != "." and not (depth > 0 and following == "="):
+            names.setdefault(text, Token(text, start, end))
+            text = LOCAL_NAME
         elif kind in (tokenize.NUMBER, tokenize.STRING):
-            text = _value(text)
-        tokens.append(Piece(text, start, end))
-    return tokens, list(names.values()), comments
+            text = _normalize_literal(text)
+        tokens.append(Token(text, start, end))
+    return CodeTokens(tokens, list(names.values()), comments)
 
 
-def _tokens(source):
-    """Yield (kind, text, start, end) for each token, as far as Python can read it, then roughly."""
-    starts = [0]
+def _raw_tokens(source: str) -> Iterator[tuple[int, str, int, int]]:
+    """Yield (kind, text, start, end) of each token; what Python cannot tokenize is split simply."""
+    line_starts = [0]
     for line in source.split("\n"):
-        starts.append(starts[-1] + len(line) + 1)
+        line_starts.append(line_starts[-1] + len(line) + 1)
     reached = 0
     try:
         for token in tokenize.generate_tokens(io.StringIO(source, newline="\n").readline):
             if token.type in DROPPED or not token.string.strip():
                 continue
-            start = starts[token.start[0] - 1] + token.start[1]
-            reached = starts[token.end[0] - 1] + token.end[1]
+            start = line_starts[token.start[0] - 1] + token.start[1]
+            reached = line_starts[token.end[0] - 1] + token.end[1]
             yield token.type, token.string, start, reached
     except (tokenize.TokenError, SyntaxError):
-        for found in ROUGH.finditer(source, reached):
-            kind = tokenize.COMMENT if found[0].startswith("#") else tokenize.OP
-            yield kind, found[0], found.start(), found.end()
+        for match in FALLBACK_TOKEN.finditer(source, reached):
+            kind = tokenize.COMMENT if match[0].startswith("#") else tokenize.OP
+            yield kind, match[0], match.start(), match.end()
 
 
-def _bound(source):
-    """Return the names that code binds: variables, arguments, functions, imports as others."""
+def _bound_names(source: str) -> set[str]:
+    """Return the names that code binds: variables, arguments, functions, classes and aliases."""
     try:
         tree = parse_python(MAGIC.sub("", source))
     except (SyntaxError, ValueError, RecursionError, MemoryError):
-        return frozenset()
-    found = set()
+        return set()
+    names = set()
     for node in ast.walk(tree):
         if isinstance(node, ast.Name) and isinstance(node.ctx, ast.Store):
-            found.add(node.id)
+            names.add(node.id)
         elif isinstance(node, ast.arg):
-            found.add(node.arg)
+            names.add(node.arg)
         elif isinstance(node, ast.alias) and node.asname:
-            found.add(node.asname)
+            names.add(node.asname)
         elif isinstance(node, ast.FunctionDef | ast.ClassDef | ast.ExceptHandler) and node.name:
-            found.add(node.name)
-    return found
+            names.add(node.name)
+    return names
 
 
-def _value(text):
-    """Return a literal so that 1_000 and 1000, 'a' and "a" are the same."""
+def _normalize_literal(text: str) -> str:
+    """Return a literal's value as text: 1_000 and 1000 become equal, and 'a' and "a"."""
     try:
         return repr(parse_literal(text))
     except (SyntaxError, ValueError, MemoryError, RecursionError):
