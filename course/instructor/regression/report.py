@@ -98,7 +98,7 @@ def _metric_rows(group: list[CheckedRun], sources: dict[str, str]) -> list[dict[
                 "states": sorted({STATES.get(each.state, each.state) for each in verdicts}),
                 "failed": any(each.failed for each in verdicts),
                 "reasons": [each.reason for each in verdicts if each.failed],
-                "values": _values(label, verdicts, runs),
+                "value": _values(label, verdicts, runs),
                 "band": f"{banded.low:.4g} to {banded.high:.4g}" if banded else "",
                 "chart": Markup(svg_charts.band_chart(verdicts, runs)) if banded else "",
                 "source": sources.get(label) or sources.get(name, ""),

@@ -1,34 +1,36 @@
-"""Notebooks and runs for the tests of the regression."""
+"""Small notebooks and runs for the tests of the regression."""
 
 import os
 import signal
 import subprocess
 
+from course.instructor.regression.checked_run import CheckedRun
 from course.instructor.regression.notebook_run import NotebookRun
-from course.instructor.regression.suite import CheckedRun
 from tests.conftest import BIN, cell
 
-# A notebook of the course in small: it records what it is told to.
+# The parameters of a small notebook that has the structure of the course's own.
 PARAMETERS = cell("code", "profile = None\nseed = 0\nlength = 3", tags=["parameters"])
 
 
-def record(text):
+def record(arguments):
     """Return a cell that records metrics."""
-    return cell("code", f"import course\ncourse.record({text})")
+    return cell("code", f"import course\ncourse.record({arguments})")
 
 
-def run_of(seed=0, error=None, backend="tensorflow", **metrics):
-    """Return a run of a made-up notebook that has recorded metrics."""
-    return NotebookRun("01-small", "smoke", backend, seed, metrics=metrics, error=error)
+def run_of(seed=0, error=None, backend="tensorflow", kinds=None, **metrics):
+    """Return a run of an invented notebook with metrics, whose kinds can be given by name."""
+    return NotebookRun(
+        "01-small", "smoke", backend, seed, metrics=metrics, kinds=kinds or {}, error=error
+    )
 
 
 def checked(run, bands=None, **options):
-    """Return a run compared with bands, if there are any."""
+    """Return a run with its verdicts, if there are bands."""
     return CheckedRun(run, bands.judge(run) if bands else [], **options)
 
 
 def start_run(root, *arguments, **environment):
-    """Start `course run` in a course directory, as a process of its own."""
+    """Start `course run` in a course directory, in its own process."""
     return subprocess.Popen(
         [str(part) for part in (BIN / "course", "-C", root, "run", *arguments)],
         stdout=subprocess.PIPE,
@@ -36,6 +38,6 @@ def start_run(root, *arguments, **environment):
         env=os.environ | {"TF_CPP_MIN_LOG_LEVEL": "3"} | environment,
         text=True,
         start_new_session=True,
-        # Where the tests run in the background, shells make them, and so this, ignore SIGINT.
+        # A shell that runs the tests in the background makes its children ignore SIGINT.
         preexec_fn=lambda: signal.signal(signal.SIGINT, signal.SIG_DFL),
     )

@@ -7,7 +7,7 @@ METRICS = {"cnn": 0.6, "mlp": 0.4, "gap": -0.1, "each": [0.1, 0.5, 0.3]}
 
 
 @pytest.mark.parametrize(
-    ("lesson", "true"),
+    ("claim", "true"),
     [
         ("cnn > mlp", True),
         ("mlp > cnn", False),
@@ -22,21 +22,21 @@ METRICS = {"cnn": 0.6, "mlp": 0.4, "gap": -0.1, "each": [0.1, 0.5, 0.3]}
         ("gap < 0", True),
     ],
 )
-def test_a_lesson_compares_metrics(lesson, true):
-    assert holds(lesson, METRICS) is true
+def test_a_claim_compares_metrics(claim, true):
+    assert holds(claim, METRICS) is true
 
 
 @pytest.mark.parametrize(
-    "lesson",
+    "claim",
     ["cnn", "cnn >", "cnn == mlp", "open('x') > 1", "__import__('os') < 1", "cnn.real > 0",
      "each[cnn] > 0", "'a' > 'b'", "max(each) > 0", "cnn > (mlp := 1)"],
 )  # fmt: skip
-def test_what_is_no_lesson_is_refused(lesson):
-    with pytest.raises(CourseError, match="is no comparison of metrics"):
-        holds(lesson, METRICS)
+def test_an_invalid_claim_is_refused(claim):
+    with pytest.raises(CourseError, match="is not a comparison of metrics"):
+        holds(claim, METRICS)
 
 
-@pytest.mark.parametrize("lesson", ["gone > 1", "each[3] > 1"])
-def test_what_is_not_there_is_no_truth(lesson):
+@pytest.mark.parametrize("claim", ["gone > 1", "each[3] > 1"])
+def test_a_missing_metric_is_an_error(claim):
     with pytest.raises((KeyError, IndexError)):
-        holds(lesson, METRICS)
+        holds(claim, METRICS)

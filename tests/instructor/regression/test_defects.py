@@ -1,7 +1,7 @@
-"""Defects that are put into the solution notebooks, each of which a regression must notice.
+"""Defects in the solution notebooks, each of which a regression must detect.
 
-The last defence: what a defect does to a graded answer the notebook's own tests say before. So all
-of these lie where no test cell looks.
+The regression is the last defense: the notebook's own tests detect a defect in a graded answer. So
+all these defects are in cells that no test checks.
 """
 
 import json
@@ -9,18 +9,19 @@ import shutil
 
 import pytest
 
+from course.instructor.regression.bands import BANDS_PATH
 from tests.submissions import ROOT
 
 pytestmark = pytest.mark.slow
 
-# Assignment: the cell, what stands in it, what comes in its place, and the line that must be said.
+# By name: assignment, cell, text in it, replacement, and the start of the expected message.
 DEFECTS = {
     "dropout left out": (
         "02-mnist",
         "train_model",
         "history = None\n",
         "history = None\nfor layer in model.layers:\n    layer.rate = 0.0\n",
-        "the lesson dropout_costs > 0 does not hold.",
+        "the claim dropout_costs > 0 does not hold.",
     ),
     "NaN": (
         "03-vgg16",
@@ -53,14 +54,15 @@ DEFECTS = {
     "a metric that is no longer recorded": (
         "07-transfer-learning",
         "record",
-        "    wrong_preprocessing_accuracy=wrong.validation_accuracy,\n",
+        '        "wrong_preprocessing_accuracy": wrong.validation_accuracy,\n',
         "",
         "wrong_preprocessing_accuracy was not recorded.",
     ),
 }
 
 
-def seed_defect(path, cell_id, old, new):
+def insert_defect(path, cell_id, old, new):
+    """Replace text in a cell of a notebook."""
     notebook = json.loads(path.read_text(encoding="utf-8"))
     cells = [
         cell
@@ -78,12 +80,11 @@ def finished(tmp_path_factory, course_command):
     root = tmp_path_factory.mktemp("course")
     shutil.copy(ROOT / "nbgrader_config.py", root)
     shutil.copytree(ROOT / "source", root / "source")
-    bands = root / "tests" / "regression" / "bands.toml"
-    bands.parent.mkdir(parents=True)
-    shutil.copy(ROOT / "tests" / "regression" / "bands.toml", bands)
+    (root / "tests").mkdir()
+    shutil.copy(ROOT / BANDS_PATH, root / BANDS_PATH)
     for name, cell_id, old, new, _ in DEFECTS.values():
         (notebook,) = (root / "source" / name).glob("*.ipynb")
-        seed_defect(notebook, cell_id, old, new)
+        insert_defect(notebook, cell_id, old, new)
     return course_command("-C", root, "run", "--profile", "smoke")
 
 
@@ -99,9 +100,12 @@ def test_the_notebook_without_a_defect_passes(finished):
 
 
 @pytest.mark.parametrize("what", DEFECTS)
-def test_a_defect_is_named_with_what_it_did(finished, what):
-    name, *_, words = DEFECTS[what]
-    named = [line for line in finished.stderr.splitlines() if line.startswith(f"course: {name}: ")]
-    assert any(line.startswith(f"course: {name}: {words}") for line in named), named
+def test_a_defect_is_reported_with_its_effect(finished, what):
+    name, *_, message = DEFECTS[what]
+    reported = [
+        line for line in finished.stderr.splitlines() if line.startswith(f"course: {name}: ")
+    ]
+    assert any(line.startswith(f"course: {name}: {message}") for line in reported), reported
     if what == "a cell that raises":
-        assert named[0].endswith("failed: ValueError: seeded") and "SOLUTION" not in named[0]
+        assert reported[0].endswith("failed: ValueError: seeded")
+        assert "SOLUTION" not in reported[0]

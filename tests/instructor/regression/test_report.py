@@ -7,12 +7,15 @@ import pytest
 from course.instructor.gradebook.submission_results import SubmissionResult
 from course.instructor.regression import report
 from course.instructor.regression.bands import Bands
+from course.instructor.regression.junit import write_junit
 from course.instructor.regression.report_changes import changes_since_last_report
+from course.metrics import SECONDS
 from tests.conftest import cell, write_notebook
 from tests.instructor.regression import checked, run_of
 
+KINDS = {"seconds": SECONDS}
 SCRIPT = "<script>alert(1)</script>"
-PNG = base64.b64encode(b"not looked at").decode()
+PNG = base64.b64encode(b"never decoded").decode()
 
 
 @pytest.fixture
@@ -26,19 +29,21 @@ def bands(tmp_path):
 
 @pytest.fixture
 def notebook(tmp_path):
-    drawn = cell("code", "figure")
-    drawn["outputs"] = [
+    figure = cell("code", "figure")
+    figure["outputs"] = [
         {"output_type": "display_data", "data": {"image/png": PNG}, "metadata": {}},
         {"output_type": "display_data", "data": {"text/html": SCRIPT}, "metadata": {}},
     ]
-    return write_notebook(tmp_path / "run.ipynb", [cell("markdown", "## A picture"), drawn])
+    return write_notebook(
+        tmp_path / "run.ipynb", [cell("markdown", "## A section\n\n### A figure"), figure]
+    )
 
 
 def page_of(tmp_path, scores, runs):
     return report.write(tmp_path / "report", scores, runs).read_text()
 
 
-def test_the_report_holds_scores_metrics_bands_and_pictures(tmp_path, bands, notebook):
+def test_the_report_shows_scores_metrics_bands_and_figures(tmp_path, bands, notebook):
     passed = run_of(9, loss=0.52, parameters=1_199_882)
     passed.notebook = str(notebook)
     passed.curves = {
@@ -54,24 +59,25 @@ def test_the_report_holds_scores_metrics_bands_and_pictures(tmp_path, bands, not
     assert (
         'aria-label="1 values, band' in page and "accuracy by epoch" in page and "the CNN" in page
     )
-    assert f"base64,{PNG}" in page and "A picture" in page
+    assert f"base64,{PNG}" in page and "<figcaption>A figure</figcaption>" in page
     assert "an output that needs a running notebook" in page
     assert "<h2 id=" in page.partition("The executed notebook")[2], "Markdown is rendered"
-    assert "to do" in page and ">17<" in page and ">20<" in page
+    assert "pending" in page and ">17<" in page and ">20<" in page
     assert "&lt;script&gt;ada" in page and "<script" not in page, "nothing in it runs"
-    assert "http" not in page.replace("http://www.w3.org", ""), "it needs no network"
+    own = page.replace("http://www.w3.org", "").replace("http-equiv", "")
+    assert "http" not in own, "it needs no network"
 
 
-def test_what_failed_is_named_with_its_reason(tmp_path, bands):
+def test_each_failure_is_shown_with_its_reason(tmp_path, bands):
     outside = checked(run_of(9, loss=0.9, parameters=1_199_882), bands)
     dead = checked(run_of(1, error="cell <b>x</b> failed"))
     page = page_of(tmp_path, [], [outside, dead])
     assert "2 of 2 runs failed." in page
-    assert "loss is 0.9, and must lie between" in page
+    assert "loss is 0.9, but must be between" in page
     assert "cell &lt;b&gt;x&lt;/b&gt; failed" in page and "<b>x</b>" not in page
 
 
-def test_differences_between_backends_stand_side_by_side(tmp_path, bands):
+def test_differences_between_backends_are_shown_side_by_side(tmp_path, bands):
     runs = [
         checked(run_of(9, loss=0.51, parameters=1_199_882), bands),
         checked(run_of(9, backend="jax", loss=0.53, parameters=1_199_882), bands),
@@ -79,20 +85,20 @@ def test_differences_between_backends_stand_side_by_side(tmp_path, bands):
     page = page_of(tmp_path, [], runs)
     table = page.partition("Differences between backends")[2].partition("</table>")[0]
     assert "0.51" in table and "0.53" in table and "jax" in table
-    assert "parameters" not in table, "what is the same is no difference"
+    assert "parameters" not in table, "equal values are not a difference"
 
 
-def test_an_empty_report_says_how_to_fill_it(tmp_path):
+def test_an_empty_report_names_the_commands_that_fill_it(tmp_path):
     page = page_of(tmp_path, [], [])
     assert "course grade" in page and "course run" in page
 
 
-def test_junit_has_a_suite_a_run_and_a_case_a_figure(tmp_path, bands):
+def test_junit_has_one_suite_per_run_and_one_case_per_metric(tmp_path, bands):
     runs = [
         checked(run_of(9, loss=0.9, parameters=1_199_882, more=0.5), bands),
         checked(run_of(1, error="cell x failed: ValueError: <so>")),
     ]
-    report.write_junit(tmp_path / "junit.xml", runs)
+    write_junit(tmp_path / "junit.xml", runs)
     outside, dead = ElementTree.parse(tmp_path / "junit.xml").getroot()
     assert outside.get("name") == "01-small smoke seed 9 tensorflow"
     assert (outside.get("tests"), outside.get("failures"), outside.get("skipped")) == (
@@ -102,35 +108,39 @@ def test_junit_has_a_suite_a_run_and_a_case_a_figure(tmp_path, bands):
     )
     failures = {case.get("name"): case.find("failure") for case in outside}
     assert [name for name, failure in failures.items() if failure is not None] == ["loss"]
-    assert "must lie between" in failures["loss"].get("message")
+    assert "must be between" in failures["loss"].get("message")
     assert dead.get("failures") == "1"
     assert dead.find("testcase/failure").get("message") == "cell x failed: ValueError: <so>"
 
 
-def test_what_has_changed_since_the_last_report(tmp_path, bands):
+def test_the_changes_since_the_last_report_are_listed(tmp_path, bands):
     path = tmp_path / "last.json"
-    first = [checked(run_of(9, loss=0.51, parameters=1_199_882, old=1, seconds=1.0), bands)]
+    first = [
+        checked(run_of(9, kinds=KINDS, loss=0.51, parameters=1_199_882, old=1, seconds=1.0), bands)
+    ]
     assert changes_since_last_report(path, first) is None
-    assert changes_since_last_report(path, first) is None, "the same twice is still the first"
+    assert changes_since_last_report(path, first) is None, "a repeated report is still the first"
     second = [
-        checked(run_of(9, loss=0.9, parameters=1_199_883, new=0.25, seconds=9.0), bands),
+        checked(
+            run_of(9, kinds=KINDS, loss=0.9, parameters=1_199_883, new=0.25, seconds=9.0), bands
+        ),
         checked(run_of(8, loss=0.5, parameters=1_199_882), bands),
     ]
     lines = changes_since_last_report(path, second)
     start = "01-small, smoke, seed 9, tensorflow: "
-    assert lines[0] == "01-small, smoke, seed 8, tensorflow: was not run then"
+    assert lines[0] == "01-small, smoke, seed 8, tensorflow: was not run before"
     assert [line.removeprefix(start) for line in lines[1:]] == [
-        "fails now: loss is 0.9, and must lie between 0.3709 and 0.6691.",
-        "fails now: parameters is 1,199,883, and must be 1,199,882.",
+        "fails now: loss is 0.9, but must be between 0.3709 and 0.6691.",
+        "fails now: parameters is 1,199,883, but must be 1,199,882.",
         "loss was 0.51, is 0.9",
         "parameters was 1,199,882, is 1,199,883",
         "old is no longer recorded",
         "new = 0.25 is new",
     ]
-    assert changes_since_last_report(path, second) == lines, "written twice, it says the same"
+    assert changes_since_last_report(path, second) == lines, "a repeated report is the same"
     again = changes_since_last_report(path, first)
     assert start + "passes again" in again
-    assert "01-small, smoke, seed 8, tensorflow: was run then, and not now" in again
+    assert "01-small, smoke, seed 8, tensorflow: was run before, but not now" in again
     path.write_text("{")
     assert changes_since_last_report(path, first) is None
     assert json.loads(path.read_text())["before"] is None

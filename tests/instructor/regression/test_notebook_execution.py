@@ -1,10 +1,10 @@
 import json
-from pathlib import Path
 from xml.etree import ElementTree
 
 import numpy as np
 import pytest
 
+from course.instructor.regression.bands import BANDS_PATH
 from course.metrics import MIME_TYPE
 from tests.conftest import cell
 from tests.instructor.regression import PARAMETERS
@@ -18,18 +18,18 @@ def executed(folder):
 
 @pytest.fixture(scope="module")
 def smoke_run(tmp_path_factory, course_command):
-    """Run the smoke regression with a seed of which no band was made; returns it and its runs."""
+    """Run the smoke regression with a new seed; return the finished command and the runs folder."""
     root = copy_of_course(tmp_path_factory.mktemp("course"))
     finished = course_command("run", "--profile", "smoke", "--seed", "77", cwd=root)
     return finished, root / "build" / "runs"
 
 
 def copy_of_course(root):
+    """Make a course directory with the real notebooks and bands, and return it."""
     for name in ("nbgrader_config.py", "source"):
         (root / name).symlink_to(ROOT / name)
-    (root / "tests" / "regression").mkdir(parents=True)
-    bands = Path("tests", "regression", "bands.toml")
-    (root / bands).symlink_to(ROOT / bands)
+    (root / "tests").mkdir()
+    (root / BANDS_PATH).symlink_to(ROOT / BANDS_PATH)
     return root
 
 
@@ -48,10 +48,11 @@ def test_the_smoke_regression_passes(smoke_run):
     for name in names:
         (line,) = (line for line in lines if line.startswith(name))
         assert " inside their bands" in line
-        (kept,) = (runs / name).glob("*/metrics.json")
-        kept = json.loads(kept.read_text())
-        assert kept["error"] is None and kept["device"] == "CPU"
-        assert kept["versions"].keys() == {"Python", "keras", "tensorflow"}
+        (path,) = (runs / name).glob("*/metrics.json")
+        saved = json.loads(path.read_text())
+        assert saved["error"] is None and saved["device"] == "CPU"
+        assert saved["kinds"].keys() == saved["metrics"].keys()
+        assert saved["versions"].keys() == {"Python", "keras", "tensorflow"}
 
 
 @pytest.mark.slow
@@ -68,16 +69,18 @@ def test_the_report_shows_every_notebook(smoke_run):
 
 
 @pytest.mark.slow
-def test_metrics_and_pictures_are_kept(smoke_run):
+def test_metrics_and_figures_are_saved(smoke_run):
     folder = folder_of(smoke_run[1])
-    kept = json.loads((folder / "metrics.json").read_text())
-    metrics = kept["metrics"]
+    saved = json.loads((folder / "metrics.json").read_text())
+    metrics = saved["metrics"]
     assert metrics["parameters"] == 1_199_882
-    # On synthetic digits too, the order of the three is the lesson.
+    # The order of the three holds on synthetic digits too.
     assert metrics["majority_accuracy"] < metrics["linear_accuracy"] < metrics["test_accuracy"]
     assert abs(metrics["first_loss"] - 2.3026) < 0.1
     assert 300 < metrics["peak_memory_mb"] < 3_000
-    assert set(kept["curves"]) == {"linear", "CNN"} and len(kept["curves"]["CNN"]["loss"]) == 3
+    assert saved["kinds"]["test_accuracy"] == "accuracy" and saved["kinds"]["parameters"] == "count"
+    curves = saved["curves"]
+    assert set(curves) == {"linear", "CNN"} and len(curves["CNN"]["loss"]) == 3
     assert any(
         "image/png" in o.get("data", {})
         for c in executed(folder)["cells"]
@@ -95,7 +98,7 @@ def test_every_figure_is_shown_once_and_nothing_is_written_to_stderr(smoke_run):
 
 
 def seconds_of_tests(folder):
-    """Return how long each test cell of an executed notebook took."""
+    """Return the duration of each test cell of an executed notebook."""
     return {
         each["id"]: each["metadata"]["papermill"]["duration"]
         for each in executed(folder)["cells"]
@@ -105,7 +108,7 @@ def seconds_of_tests(folder):
 
 @pytest.mark.slow
 def test_the_test_cells_take_at_most_two_seconds(smoke_run, course_command):
-    # What else the machine does can only add to it, so the least of a few runs is the nearest.
+    # Other load on the machine only adds to the time, so the best of a few runs counts.
     runs = smoke_run[1]
     for seed in (77, 78, 79):
         if seed != 77:
@@ -120,7 +123,7 @@ def test_the_test_cells_take_at_most_two_seconds(smoke_run, course_command):
 
 @pytest.mark.slow
 def test_the_solved_notebook_runs_on_torch(tmp_path, course_command):
-    pytest.importorskip("torch")  # optional, so this is skipped in most environments
+    pytest.importorskip("torch")  # optional, so most environments skip this test
     root = copy_of_course(tmp_path)
     run = ["run", "02-mnist", "--profile", "smoke"]
     finished = course_command(*run, cwd=root, KERAS_BACKEND="torch")
@@ -129,8 +132,8 @@ def test_the_solved_notebook_runs_on_torch(tmp_path, course_command):
     assert json.loads((folder / "metrics.json").read_text())["metrics"]["parameters"] == 1_199_882
 
 
-# What must come out of the smoke runs of the notebooks that train, whatever computes it.
-STRUCTURE = {
+# Counts that the smoke runs of the training notebooks must record with every backend.
+COUNTS = {
     "02-mnist": {"parameters": 1_199_882},
     "04-mlp-vs-cnn": {
         "one_layer_parameters": 30_730,
@@ -158,21 +161,21 @@ STRUCTURE = {
 @pytest.mark.slow
 @pytest.mark.jax
 def test_the_regression_passes_on_jax(tmp_path, course_command):
-    # Most of the time is XLA's, which compiles each network; what it compiles is run so few times
-    # that it need not be fast.
+    # XLA needs most of the time to compile the networks, which run so few steps that they need
+    # not be optimized.
     pytest.importorskip("jax")
-    lazily = {"KERAS_BACKEND": "jax", "JAX_DISABLE_MOST_OPTIMIZATIONS": "1"}
+    environment = {"KERAS_BACKEND": "jax", "JAX_DISABLE_MOST_OPTIMIZATIONS": "1"}
     root = copy_of_course(tmp_path)
-    # The recipe is that of a GPU; only 06-dropout-batchnorm has the parameter.
-    arguments = ["run", *STRUCTURE, "--profile", "smoke", "-p", "recipe=fast"]
-    finished = course_command(*arguments, cwd=root, **lazily)
+    # The training configuration for a GPU; only 06-dropout-batchnorm has the parameter.
+    arguments = ["run", *COUNTS, "--profile", "smoke", "-p", "recipe=fast"]
+    finished = course_command(*arguments, cwd=root, **environment)
     assert finished.returncode == 0, finished.stdout + finished.stderr
-    for name, expected in STRUCTURE.items():
+    for name, expected in COUNTS.items():
         (path,) = (root / "build" / "runs" / name).glob("smoke-seed0-jax*/metrics.json")
-        kept = json.loads(path.read_text())
-        assert {key: kept["metrics"][key] for key in expected} == expected
-        assert f" on jax, {kept['device']}" in json.dumps(executed(path.parent)["cells"])
-    # Its bands were measured on TensorFlow, and hold here too.
+        saved = json.loads(path.read_text())
+        assert {key: saved["metrics"][key] for key in expected} == expected
+        assert f" on jax, {saved['device']}" in json.dumps(executed(path.parent)["cells"])
+    # The bands were measured on TensorFlow and hold on JAX too.
     assert "02-mnist  smoke, jax" in finished.stdout and " inside their bands" in finished.stdout
 
 
@@ -185,14 +188,12 @@ def test_the_regression_passes_on_jax(tmp_path, course_command):
         ("kittens", "data='kittens' is not a source of cats and dogs: choose one of photos"),
     ],
 )
-def test_nothing_takes_the_place_of_photos_that_cannot_be_had(
-    tmp_path, course_command, data, sentence
-):
+def test_unavailable_photos_are_never_replaced_by_others(tmp_path, course_command, data, sentence):
     (tmp_path / "data").mkdir()
-    nowhere = {"COURSE_DATA_DIR": str(tmp_path / "data"), "https_proxy": "http://127.0.0.1:9"}
+    no_network = {"COURSE_DATA_DIR": str(tmp_path / "data"), "https_proxy": "http://127.0.0.1:9"}
     root = copy_of_course(tmp_path)
     words = ["run", "07-transfer-learning", "--profile", "cpu", "-p", f"data={data}"]
-    finished = course_command(*words, cwd=root, **nowhere)
+    finished = course_command(*words, cwd=root, **no_network)
     assert finished.returncode == 1 and "Traceback" not in finished.stderr
     last = finished.stderr.splitlines()[-1]
     assert "07-transfer-learning: cell pictures (under '1 A small data set') failed" in last
@@ -202,11 +203,11 @@ def test_nothing_takes_the_place_of_photos_that_cannot_be_had(
 
 RECORD = f"""
 from IPython.display import display
-display({{"{MIME_TYPE}": {{"first": 1}}}}, raw=True)
+display({{"{MIME_TYPE}": {{"values": {{"first": 1}}}}}}, raw=True)
 """
 
 
-def test_a_failing_cell_is_named_and_what_was_run_is_kept(small_course, course_command):
+def test_a_failing_cell_is_named_and_earlier_metrics_are_saved(small_course, course_command):
     root = small_course(
         PARAMETERS,
         cell("markdown", "## 1 Fine\n\nText."),
@@ -221,16 +222,16 @@ def test_a_failing_cell_is_named_and_what_was_run_is_kept(small_course, course_c
     named = "course: 01-small: cell test_length (under '2 Broken') failed: "
     assert named + "AssertionError: length is 3" in finished.stderr
     folder = root / "build" / "runs" / "01-small" / "smoke-seed0-tensorflow"
-    kept = json.loads((folder / "metrics.json").read_text())
-    assert kept["metrics"]["first"] == 1 and "test_length" in kept["error"]
+    saved = json.loads((folder / "metrics.json").read_text())
+    assert saved["metrics"]["first"] == 1 and "test_length" in saved["error"]
     assert "length is 3" in (folder / "small.ipynb").read_text()
 
 
-def test_a_dead_kernel_is_a_failed_run(small_course, course_command):
+def test_a_run_whose_kernel_dies_fails(small_course, course_command):
     root = small_course(PARAMETERS, cell("code", "import os\nos._exit(3)"))
     finished = course_command("-C", root, "run")
     assert finished.returncode == 1
-    assert "course: 01-small: the kernel gave up" in finished.stderr
+    assert "course: 01-small: the kernel stopped" in finished.stderr
     assert "Traceback" not in finished.stderr
 
 
@@ -246,13 +247,13 @@ def test_parameters_reach_the_notebook(small_course, course_command):
 
 
 @pytest.mark.slow
-@pytest.mark.parametrize("trouble", ["a truncated file", "neither file nor network"])
-def test_real_data_that_cannot_be_had_is_one_sentence(tmp_path, course_command, trouble):
+@pytest.mark.parametrize("problem", ["a truncated file", "neither file nor network"])
+def test_unavailable_real_data_is_reported_in_one_sentence(tmp_path, course_command, problem):
     data = tmp_path / "data"
     data.mkdir()
-    # A proxy where nobody listens: no network, also on a machine that has one.
-    nowhere = {"COURSE_DATA_DIR": str(data), "https_proxy": "http://127.0.0.1:9"}
-    if trouble == "a truncated file":
+    # A proxy that does not exist simulates a missing network.
+    no_network = {"COURSE_DATA_DIR": str(data), "https_proxy": "http://127.0.0.1:9"}
+    if problem == "a truncated file":
         np.savez(data / "mnist.npz", x_train=np.zeros((100, 28, 28), "uint8"))
         whole = (data / "mnist.npz").read_bytes()
         (data / "mnist.npz").write_bytes(whole[: len(whole) // 2])
@@ -260,7 +261,7 @@ def test_real_data_that_cannot_be_had_is_one_sentence(tmp_path, course_command, 
     else:
         sentence = f"mnist.npz is not in {data} and could not be downloaded from "
     root = copy_of_course(tmp_path)
-    finished = course_command("run", "02-mnist", "--profile", "cpu", cwd=root, **nowhere)
+    finished = course_command("run", "02-mnist", "--profile", "cpu", cwd=root, **no_network)
     assert finished.returncode == 1
     assert "Traceback" not in finished.stderr
     last = finished.stderr.splitlines()[-1]
