@@ -1,26 +1,26 @@
-"""Attacks on grading: submissions of a wrong answer that try to score, to break out or to stay.
+"""Attacks on grading: wrong submissions that try to score, to escape or to keep running.
 
-`target.toml` is the assignment, with its solutions and its wrong answers. Every other TOML file, in
-a folder a kind, is one attack; its name is the student's name, and everything in it is done to the
+`target.toml` is the assignment, with its solutions and its wrong answers. Each of the other TOML
+files is one attack; its folder is its kind, and its name is the student's name. It changes the
 wrong submission:
 
-    about = "What it tries."
-    stock = 9                 # what it scored in stock nbgrader 0.9.6, where that was more than 1
+    about = "A description of the attack."
+    stock = 9                 # its score in stock nbgrader 0.9.6, if that was more than 1
     forbidden = ["text"]      # must not occur in graded outputs, on pages or in the terminal
-    first = "code"            # a code cell in front of everything; `last` puts one at the end
+    first = "code"            # a code cell before all others; `last` adds one at the end
     delete = ["grade_id"]     # also: duplicate, move_to_front, strip (of nbgrader's metadata)
-    [before]                  # grade id to the code of a cell in front of it; [after]: behind it
-    [source]                  # grade id to what stands in the cell instead
+    [before]                  # grade id to the code of a cell before it; [after]: after it
+    [source]                  # grade id to the new source of the cell
     [cell.grade_id]           # merged into the cell's JSON, and [notebook] into the notebook's
-    [files]                   # name to text laid beside the notebook
-    [links]                   # name to where a symbolic link points
-    [made]                    # name to the function of payloads.py that writes it
+    [files]                   # name to the text of a file beside the notebook
+    [links]                   # name to the target of a symbolic link
+    [payloads]                # name to the function of payloads.py that writes the file
 
-Where getting through brings no points by itself, a fixture pays itself: it sets `answer` to the
-right one only if it got through, so that the score tells. Nothing is endless but time, so that
-a missing limit is a failed test and not a dead machine. `@COURSE@`, `@PORT@` and `@SOCKET@`
-stand for the course directory, a port on loopback and the name of a Unix socket on which the
-test listens: an attacker may know every path.
+If success alone earns no points, the attack sets `answer` to the right value when it succeeds, so
+that the score shows it. Attacks use bounded resources, except time: a missing limit fails a test and
+does not bring down the machine. `@COURSE@`, `@PORT@` and `@SOCKET@` are replaced by the course
+directory, a port on loopback and the name of a Unix socket on which the test listens: an attacker
+may know every path.
 """
 
 import copy
@@ -39,11 +39,11 @@ ASSIGNMENT = "01-target"
 FILE_NAME = "target.ipynb"
 TARGET = tomllib.loads((HERE / "target.toml").read_text(encoding="utf-8"))
 SECRETS = TARGET["secrets"]
-SLEEPER = "98765"  # every process that an attack leaves behind is a `sleep` of so many seconds
+SLEEPER = "98765"  # every process that an attack leaves behind is a `sleep` of this duration
 
 
 def attacks():
-    """Return the attacks: name to the content of its TOML file and its kind, the folder."""
+    """Return a dict from attack name to the content of its TOML file and its kind, the folder."""
     found = {}
     for path in sorted(HERE.glob("*/*.toml")):
         found[path.stem] = tomllib.loads(path.read_text(encoding="utf-8"))
@@ -52,52 +52,53 @@ def attacks():
 
 
 def source():
-    """Return the cells of the target as a teacher writes them."""
-    return [_target_cell(described, described["source"]) for described in TARGET["cell"]]
+    """Return the cells of the target as an instructor writes them."""
+    return [_target_cell(description, description["source"]) for description in TARGET["cell"]]
 
 
 def solved():
-    """Return the cells that a perfect student hands in."""
+    """Return the cells of a perfect submission."""
     return [
-        _target_cell(described, _as_released(described["source"])) for described in TARGET["cell"]
+        _target_cell(description, _as_released(description["source"]))
+        for description in TARGET["cell"]
     ]
 
 
 def wrong():
-    """Return the cells of the wrong answer."""
+    """Return the cells of the wrong submission."""
     return [
-        _target_cell(described, described.get("wrong", _as_released(described["source"])))
-        for described in TARGET["cell"]
+        _target_cell(description, description.get("wrong", _as_released(description["source"])))
+        for description in TARGET["cell"]
     ]
 
 
 def attacked(attack):
-    """Return the cells of the wrong answer with an attack in them."""
+    """Return the cells of the wrong submission, changed by an attack."""
     cells = wrong()
-    places = {
+    by_grade_id = {
         each["metadata"]["nbgrader"]["grade_id"]: each for each in cells if _is_nbgrader(each)
     }
 
     def index(grade_id):
-        return next(i for i, each in enumerate(cells) if each is places[grade_id])
+        return next(i for i, each in enumerate(cells) if each is by_grade_id[grade_id])
 
     for grade_id, text in attack.get("source", {}).items():
-        places[grade_id]["source"] = text.strip("\n")
+        by_grade_id[grade_id]["source"] = text.strip("\n")
     for offset, side in enumerate(("before", "after")):
         for grade_id, text in attack.get(side, {}).items():
             cells.insert(index(grade_id) + offset, cell("code", text.strip("\n")))
     for grade_id in attack.get("move_to_front", []):
         cells.insert(0, cells.pop(index(grade_id)))
     for grade_id in attack.get("duplicate", []):
-        double = copy.deepcopy(places[grade_id])
-        double["id"] += "-again"
-        cells.insert(index(grade_id) + 1, double)
+        duplicate = copy.deepcopy(by_grade_id[grade_id])
+        duplicate["id"] += "-again"
+        cells.insert(index(grade_id) + 1, duplicate)
     for grade_id in attack.get("delete", []):
         cells.pop(index(grade_id))
     for grade_id in attack.get("strip", []):
-        del places[grade_id]["metadata"]["nbgrader"]
+        del by_grade_id[grade_id]["metadata"]["nbgrader"]
     for grade_id, content in attack.get("cell", {}).items():
-        _merge(places[grade_id], content)
+        _merge(by_grade_id[grade_id], content)
     if "first" in attack:
         cells.insert(0, cell("code", attack["first"].strip("\n")))
     if "last" in attack:
@@ -105,30 +106,23 @@ def attacked(attack):
     return cells
 
 
-def lay_out(root, names=None, **known):
-    """Lay out a course directory whose class has handed in `solved`, `wrong` and the attacks.
+def create_course(root, names=None, **values):
+    """Create a course directory with the submissions `solved`, `wrong` and the named attacks.
 
-    Parameters
-    ----------
-    root : Path
-        Where to.
-    names : collection of str, optional
-        The attacks; none means all.
-    **known : str
-        What stands for `@PORT@` and `@SOCKET@`, in lower case.
+    The default is all attacks. `values` are the values of `@PORT@` and `@SOCKET@`, in lower case.
     """
-    known = {"course": str(root), "port": "9", "socket": f"{root}/no-socket"} | known
+    values = {"course": str(root), "port": "9", "socket": f"{root}/no-socket"} | values
     shutil.copy(ROOT / "nbgrader_config.py", root)
     write_notebook(root / "source" / ASSIGNMENT / FILE_NAME, source())
     for name, cells in {"solved": solved(), "wrong": wrong()}.items():
         write_notebook(root / "submitted" / name / ASSIGNMENT / FILE_NAME, cells)
     for name, attack in attacks().items():
         if names is None or name in names:
-            hand_in(_fill_in(attack, known), root / "submitted" / name / ASSIGNMENT)
+            write_submission(_fill_in(attack, values), root / "submitted" / name / ASSIGNMENT)
 
 
-def hand_in(attack, folder):
-    """Write an attack's notebook and what lies beside it into a folder."""
+def write_submission(attack, folder):
+    """Write an attack's notebook and its other files into a folder."""
     path = write_notebook(folder / FILE_NAME, attacked(attack))
     notebook = json.loads(path.read_text(encoding="utf-8"))
     _merge(notebook, attack.get("notebook", {}))
@@ -136,27 +130,27 @@ def hand_in(attack, folder):
     for name, text in attack.get("files", {}).items():
         (folder / name).parent.mkdir(parents=True, exist_ok=True)
         (folder / name).write_text(text.lstrip("\n"), encoding="utf-8")
-    for name, end in attack.get("links", {}).items():
+    for name, target in attack.get("links", {}).items():
         (folder / name).unlink(missing_ok=True)
-        (folder / name).symlink_to(end)
-    for name, function in attack.get("made", {}).items():
+        (folder / name).symlink_to(target)
+    for name, function in attack.get("payloads", {}).items():
         getattr(payloads, function)(folder / name)
 
 
-def _target_cell(described, text):
-    kind, grade_id = described.get("kind", "code"), described.get("grade_id")
-    made = cell(
-        kind, text.strip("\n"), grade_id, described.get("points"), described.get("tags", ())
+def _target_cell(description, text):
+    kind, grade_id = description.get("kind", "code"), description.get("grade_id")
+    target_cell = cell(
+        kind, text.strip("\n"), grade_id, description.get("points"), description.get("tags", ())
     )
-    if described.get("locked"):
-        made["metadata"]["nbgrader"] |= {"locked": True, "solution": False}
-    if described.get("by_hand"):
-        made["metadata"]["nbgrader"] |= {"locked": False, "solution": True}
-    return made
+    if description.get("locked"):
+        target_cell["metadata"]["nbgrader"] |= {"locked": True, "solution": False}
+    if description.get("manual"):
+        target_cell["metadata"]["nbgrader"] |= {"locked": False, "solution": True}
+    return target_cell
 
 
 def _as_released(text):
-    """Take out what no student gets: the markers of solutions, and hidden tests."""
+    """Remove what students do not receive: solution markers and hidden tests."""
     text = re.sub(r"### BEGIN HIDDEN TESTS.*?### END HIDDEN TESTS", "", text, flags=re.DOTALL)
     lines = text.strip("\n").split("\n")
     return "\n".join(line for line in lines if not re.match(r"\s*### (BEGIN|END) SOLUTION", line))
@@ -174,13 +168,13 @@ def _merge(old, new):
             old[key] = value
 
 
-def _fill_in(value, known):
+def _fill_in(value, values):
     """Replace `@NAME@` in every text of an attack."""
     if isinstance(value, dict):
-        return {key: _fill_in(each, known) for key, each in value.items()}
+        return {key: _fill_in(each, values) for key, each in value.items()}
     if isinstance(value, list):
-        return [_fill_in(each, known) for each in value]
+        return [_fill_in(each, values) for each in value]
     if isinstance(value, str):
-        for name, text in known.items():
+        for name, text in values.items():
             value = value.replace(f"@{name.upper()}@", text)
     return value

@@ -1,4 +1,4 @@
-"""What the attacks lay beside their notebooks that is no text; each function writes one file."""
+"""Binary files of the attacks; each function writes one file."""
 
 import io
 import json
@@ -9,7 +9,7 @@ import zipfile
 import h5py
 import numpy as np
 
-# Run by whoever unpickles it: it makes every later check of that process pass.
+# Runs when it is unpickled, and makes every later check of that process pass.
 TAKE_OVER = """
 import builtins
 builtins.abs = lambda value: 0
@@ -20,7 +20,7 @@ for name in ("that", "equal", "answer", "array", "close", "at_least"):
 
 
 class RunsCode:
-    """An object that runs code where it is unpickled."""
+    """An object that runs code when it is unpickled."""
 
     def __reduce__(self):
         return exec, (TAKE_OVER,)
@@ -35,7 +35,7 @@ def pickled_array(path):
 
 
 def lambda_model(path):
-    """Write a model whose layer is a Lambda with marshalled code, as Keras saves them."""
+    """Write a model with a Lambda layer that contains marshalled code, as Keras saves it."""
     import codecs
     import marshal
 
@@ -60,7 +60,7 @@ def lambda_model(path):
 
 
 def calling_model(path):
-    """Write a model whose config names a function to call, after CVE-2025-1550."""
+    """Write a model whose config names a function to call (after CVE-2025-1550)."""
     layer = {
         "module": "keras.layers",
         "class_name": "Lambda",
@@ -90,16 +90,16 @@ def named_pipe(path):
 
 
 def _write_model(path, *layers):
-    entrance = {
+    inputs = {
         "module": "keras.layers",
         "class_name": "InputLayer",
-        "config": {"batch_shape": [None, 2], "dtype": "float32", "name": "entrance"},
+        "config": {"batch_shape": [None, 2], "dtype": "float32", "name": "inputs"},
         "registered_name": None,
     }
     config = {
         "module": "keras",
         "class_name": "Sequential",
-        "config": {"name": "model", "trainable": True, "layers": [entrance, *layers]},
+        "config": {"name": "model", "trainable": True, "layers": [inputs, *layers]},
         "registered_name": None,
         "build_config": {"input_shape": [None, 2]},
     }

@@ -1,4 +1,4 @@
-"""What the tests of attacks see with: listeners, processes that stay, pages, the formgrader."""
+"""Observations of an attack: listeners, remaining processes, pages, the formgrader."""
 
 import ctypes
 import hashlib
@@ -19,12 +19,12 @@ from types import SimpleNamespace
 from tests import attacks
 from tests.conftest import BIN
 
-TAKEN_OVER = "taken-over"  # what a script makes of a page's title, in every such attack
+TAKEN_OVER = "taken-over"  # the page title that every script of an attack sets
 
 
 @contextmanager
 def listeners():
-    """Listen where the attacks would like to be heard; yields the port, the name and who came."""
+    """Listen where attacks try to connect; yield the port, the socket name and the connections."""
     name = f"attack-{uuid.uuid4().hex[:8]}.sock"
     stream, datagram = socket.socket(), socket.socket(type=socket.SOCK_DGRAM)
     stream.bind(("127.0.0.1", 0))
@@ -34,7 +34,7 @@ def listeners():
     unix[1].bind(f"\0{name}")
     reached = SimpleNamespace(port=stream.getsockname()[1], name=name, connections=[])
 
-    def hear(listener):
+    def accept_all(listener):
         while True:
             try:
                 if listener is datagram:
@@ -48,7 +48,7 @@ def listeners():
     for listener in (stream, *unix):
         listener.listen()
     for listener in (stream, datagram, *unix):
-        threading.Thread(target=hear, args=(listener,), daemon=True).start()
+        threading.Thread(target=accept_all, args=(listener,), daemon=True).start()
     try:
         yield reached
     finally:
@@ -59,19 +59,18 @@ def listeners():
 
 @contextmanager
 def descendants():
-    """Adopt every process that loses its parent; yields a function that names and ends those left.
+    """Adopt orphaned processes; yield a function that kills and returns the remaining ones.
 
-    A process that makes itself a daemon would become a child of init, where nobody could tell whose
-    it was. A subreaper becomes the parent instead.
+    Without a subreaper, a daemon would become a child of init and its origin would be lost.
     """
     set_child_subreaper = 36
     libc = ctypes.CDLL(None)
     libc.prctl(set_child_subreaper, 1, 0, 0, 0)
-    known = set(_living())
+    known = set(_running_processes())
 
-    def left():
+    def kill_remaining():
         for _ in range(50):
-            found = {pid: line for pid, line in _living().items() if pid not in known}
+            found = {pid: line for pid, line in _running_processes().items() if pid not in known}
             if not found:
                 break
             time.sleep(0.1)
@@ -80,13 +79,13 @@ def descendants():
         return list(found.values())
 
     try:
-        yield left
+        yield kill_remaining
     finally:
         libc.prctl(set_child_subreaper, 0, 0, 0, 0)
 
 
-def _living():
-    """Return pid to command line of the processes that descend from this one, and of sleepers."""
+def _running_processes():
+    """Return the descendants of this process and sleepers: process id to command line."""
     parents, lines = {}, {}
     for process in Path("/proc").glob("[0-9]*"):
         try:
@@ -98,7 +97,7 @@ def _living():
             parents[int(process.name)] = int(parent)
             lines[int(process.name)] = line
 
-    def descends(pid):
+    def is_descendant(pid):
         while pid in parents and pid != os.getpid():
             pid = parents[pid]
         return pid == os.getpid()
@@ -106,12 +105,12 @@ def _living():
     return {
         pid: line
         for pid, line in lines.items()
-        if pid != os.getpid() and (descends(pid) or line.strip() == f"sleep {attacks.SLEEPER}")
+        if pid != os.getpid() and (is_descendant(pid) or line.strip() == f"sleep {attacks.SLEEPER}")
     }
 
 
-def watch(*command):
-    """Run a command that may take half an hour; return all that it shows."""
+def run_and_capture(*command):
+    """Run a command that may take half an hour; return all of its output."""
     done = subprocess.run(
         list(map(str, command)),
         env={**os.environ, "TF_CPP_MIN_LOG_LEVEL": "3"},
@@ -123,7 +122,7 @@ def watch(*command):
 
 
 def fingerprint(root):
-    """Return path to what is there of everything that grading may read but never change."""
+    """Return a dict from path to mode and content of all files that grading must not change."""
     found = {}
     trees = [root / stage for stage in ("source", "release", "submitted")]
     for path in [
@@ -149,7 +148,7 @@ def page(root, name):
 
 
 def outputs(root, name):
-    """Return every text in the outputs of a graded notebook; "" where none was written."""
+    """Return all texts in the outputs of a graded notebook; "" if there is no notebook."""
     path = root / "autograded" / name / attacks.ASSIGNMENT / attacks.FILE_NAME
     if not path.is_file():
         return ""
@@ -166,7 +165,7 @@ def outputs(root, name):
 
 
 def scripts(page):
-    """Return what an attack has left in a page that a browser would run."""
+    """Return the scripts of an attack in a page that a browser would run."""
     found = []
 
     class Reader(HTMLParser):
@@ -194,7 +193,7 @@ def scripts(page):
 
 @contextmanager
 def formgrader(root):
-    """Serve a course's formgrader on loopback; yields its address."""
+    """Serve a course's formgrader on loopback; yield its address."""
     with socket.socket() as free:
         free.bind(("127.0.0.1", 0))
         port = free.getsockname()[1]
