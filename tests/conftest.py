@@ -12,7 +12,7 @@ from pathlib import Path
 import pytest
 
 from tests.cluster import dask_cluster
-from tests.submissions import ROOT, lay_out
+from tests.submissions import ROOT, create_fixture_class
 
 BIN = Path(sys.executable).parent
 
@@ -60,7 +60,7 @@ def graded_class_of(tmp_path_factory, course_command):
 
     @lru_cache
     def grade(assignment):
-        root = lay_out(tmp_path_factory.mktemp("class"), assignment)
+        root = create_fixture_class(tmp_path_factory.mktemp("class"), assignment)
         return root, course_command("-C", root, "grade", assignment)
 
     return grade

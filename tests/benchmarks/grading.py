@@ -26,7 +26,7 @@ import psutil
 
 from course.instructor.sandbox.executor import available_cores
 from course.training import results_table
-from tests.submissions import lay_out
+from tests.submissions import create_fixture_class
 
 ASSIGNMENT = "02-mnist"
 SMALL = 2  # submissions that fill the cores of a small machine once
@@ -104,7 +104,7 @@ def compare(folder, count, floors):
 
 def make_class(root, count, stock):
     """Lay out a class of solved submissions that differ in a comment, compiled and ungraded."""
-    lay_out(root, ASSIGNMENT, names=["solved"])
+    create_fixture_class(root, ASSIGNMENT, names=["solved"])
     solved = root / "submitted" / "solved"
     (path,) = solved.glob("*/*.ipynb")
     text = path.read_text(encoding="utf-8")

@@ -1,19 +1,19 @@
-"""Fixture submissions, one behaviour each, made from the source so that they never go stale.
+"""Fixture submissions, derived from the source so that they never become outdated.
 
-A behaviour is a TOML file in the assignment's folder:
+A fixture is a TOML file in the assignment's folder:
 
-    about = "What the student did."
-    score = 18            # what the automatic cells must give in all
-    lost = ["test_x"]     # the test cells that must give 0, or "all"; others give full marks
-    partial = { test_y = 2.5 }              # but these, which give so much
-    reasons = { test_x = "why" }            # what the feedback says, a text or a list of texts
-    [[edit]]              # applied to the solved notebook
+    about = "A description of the submission."
+    score = 18                    # the total score of the test cells
+    lost = ["test_x"]             # test cells with a score of 0, or "all"
+    partial = { test_y = 2.5 }    # test cells with partial credit
+    reasons = { test_x = "why" }  # text that the feedback must contain: a string or a list
+    [[edit]]                      # an edit of the solved notebook
     cell = "grade_id"
-    old = "text that must be there"
-    new = "what stands in its place"
+    old = "text that must occur once"
+    new = "its replacement"
 
-Three keys change what is handed in: `from = "release"` begins with the untouched release,
-`truncate = true` cuts the file in half, `evidence = "honest"` adds a folder of `trainings`.
+Three keys change the submitted files: `from = "release"` starts from the unchanged release,
+`truncate = true` cuts the file in half, and `evidence = "honest"` adds a folder of `trainings`.
 """
 
 import json
@@ -25,14 +25,14 @@ HERE = Path(__file__).parent
 ROOT = HERE.parent.parent
 
 
-def behaviours(assignment):
-    """Return the fixtures of an assignment: name to the content of its TOML file."""
+def read_fixtures(assignment):
+    """Map the name of each fixture of an assignment to the content of its TOML file."""
     files = sorted((HERE / assignment).glob("*.toml"))
     return {file.stem: tomllib.loads(file.read_text(encoding="utf-8")) for file in files}
 
 
 def solved(assignment, root=ROOT):
-    """Return the release with the solutions filled in, as a perfect student hands it in."""
+    """Return the release with the solutions filled in."""
     release = _read(root, "release", assignment)
     solutions = {
         _grade_id(cell): _without_markers("".join(cell["source"]))
@@ -46,37 +46,35 @@ def solved(assignment, root=ROOT):
 
 
 def source_cells(assignment, root=ROOT):
-    """Return the text of each cell of an assignment's source notebook by cell id."""
+    """Map the id of each cell of an assignment's source notebook to its source."""
     cells = _read(root, "source", assignment)["cells"]
     return {cell["id"]: "".join(cell["source"]) for cell in cells}
 
 
-def submission(assignment, behaviour, root=ROOT):
+def submission(assignment, fixture, root=ROOT):
     """Return the text of a fixture's notebook file."""
-    if behaviour.get("from") == "release":
+    if fixture.get("from") == "release":
         notebook = _read(root, "release", assignment)
     else:
         notebook = solved(assignment, root)
-    for edit in behaviour.get("edit", []):
+    for edit in fixture.get("edit", []):
         (cell,) = (each for each in notebook["cells"] if _grade_id(each) == edit["cell"])
         source = "".join(cell["source"])
-        if source.count(edit["old"]) != 1:
-            raise ValueError(
-                f"{edit['cell']} holds {edit['old']!r} {source.count(edit['old'])} times"
-            )
+        if (count := source.count(edit["old"])) != 1:
+            raise ValueError(f"{edit['cell']} contains {edit['old']!r} {count} times, not once")
         cell["source"] = source.replace(edit["old"], edit["new"])
     text = json.dumps(notebook, indent=1)
-    return text[: len(text) // 2] if behaviour.get("truncate") else text
+    return text[: len(text) // 2] if fixture.get("truncate") else text
 
 
-def lay_out(destination, assignment, names=None, root=ROOT):
-    """Lay out a course directory whose class has handed in the fixtures, each under its name.
+def create_fixture_class(destination, assignment, names=None, root=ROOT):
+    """Create a course directory whose class has submitted the fixtures, each under its name.
 
-    Files that are there and the same stay untouched, so that what is graded stays graded.
+    Unchanged files are not written again, so that their submissions stay graded.
     """
     destination = Path(destination)
     destination.mkdir(parents=True, exist_ok=True)
-    _put(
+    _write(
         destination / "nbgrader_config.py",
         (root / "nbgrader_config.py").read_text(encoding="utf-8"),
     )
@@ -85,16 +83,16 @@ def lay_out(destination, assignment, names=None, root=ROOT):
             root / stage / assignment, destination / stage / assignment, dirs_exist_ok=True
         )
     file_name = next((root / "source" / assignment).glob("*.ipynb")).name
-    for name, behaviour in behaviours(assignment).items():
+    for name, fixture in read_fixtures(assignment).items():
         if names is None or name in names:
             path = destination / "submitted" / name / assignment / file_name
-            _put(path, submission(assignment, behaviour, root))
-            if "evidence" in behaviour:
-                _put_evidence(path.with_name("evidence"), behaviour["evidence"])
+            _write(path, submission(assignment, fixture, root))
+            if "evidence" in fixture:
+                _write_evidence(path.with_name("evidence"), fixture["evidence"])
     return destination
 
 
-def _put_evidence(folder, kind):
+def _write_evidence(folder, kind):
     from tests.submissions import trainings
 
     folder.mkdir(exist_ok=True)
@@ -106,11 +104,11 @@ def _put_evidence(folder, kind):
             (folder / name).write_bytes(content)
 
 
-def _put(path, text):
+def _write(path, text):
     if not path.is_file() or path.read_text(encoding="utf-8") != text:
         path.parent.mkdir(parents=True, exist_ok=True)
         path.write_text(text, encoding="utf-8")
-        # A submission that changed must be graded anew.
+        # A changed submission must be graded again.
         if path.suffix == ".ipynb":
             student, assignment = path.parent.parent.name, path.parent.name
             graded = path.parents[3] / "autograded" / student / assignment

@@ -46,7 +46,7 @@ def honest():
     with tempfile.TemporaryDirectory() as folder:
         os.chdir(folder)
         try:
-            evidence.hand_in(course.Run("cpu", 0, "tensorflow", "CPU"), trained, "III")
+            evidence.save(course.Run("cpu", 0, "tensorflow", "CPU"), trained, "III")
         finally:
             os.chdir(here)
         return {path.name: path.read_bytes() for path in Path(folder, "evidence").iterdir()}

@@ -10,12 +10,12 @@ import unicodedata
 import pytest
 
 from course import packing
-from course.packing.manifest import make_manifest
+from course.packing.manifest import create_manifest
 from tests.conftest import cell, write_notebook
 from tests.instructor.collect import platform_archives
 from tests.instructor.collect.damages import damage
 from tests.instructor.collect.platform_archives import zipped
-from tests.submissions import ROOT, behaviours, solved, trainings
+from tests.submissions import ROOT, read_fixtures, solved, trainings
 
 NAME, FILE = "02-mnist", "mnist.ipynb"
 NOTEBOOK = solved(NAME)
@@ -129,7 +129,7 @@ def test_the_newest_attempt_counts_and_the_others_are_saved(root, collect):
 def test_a_packed_attempt_does_not_count_as_newer_than_a_later_notebook(root, collect):
     old, new = other("old"), other("new")
     described = {"assignment": NAME, "packed_at": "2026-01-01 12:00:00 UTC"}
-    manifest, _ = make_manifest(described, {FILE: old})
+    manifest, _ = create_manifest(described, {FILE: old})
     packed = zipped({FILE: old, packing.MANIFEST: manifest})
     members = {"ada/mnist-hand-in.zip": packed, f"ada/{FILE}": new}
     times = dict.fromkeys(members, 1_772_000_000)  # in February
@@ -454,9 +454,9 @@ def test_a_repaired_notebook_earns_the_points_of_the_undamaged_one(root, collect
         untouched = json.loads(path.read_text(encoding="utf-8"))
         members[f"solved/{name}/Copy of {path.name}"] = damage(solved(name), damaged)[0]
         members[f"untouched/{name}/{path.name}"] = damage(untouched, damaged)[0]
-        wanted[name, "solved"] = behaviours(name)["solved"]["score"]
+        wanted[name, "solved"] = read_fixtures(name)["solved"]["score"]
         wanted[name, "untouched"] = 0
-        if "evidence" in behaviours(name)["solved"]:
+        if "evidence" in read_fixtures(name)["solved"]:
             for file, content in trainings.FOLDERS["honest"]().items():
                 members[f"solved/{name}/evidence/{file}"] = content
     done = collect(members)

@@ -514,7 +514,7 @@ def test_harmless_identifiers_are_unchanged(text, written):
 def test_submissions_are_exported_to_both_platforms(tmp_path, course_command):
     from tests.instructor.grading import classes
 
-    root = classes.lay_out(tmp_path / "course", classes.ANSWER, *classes.TESTS)
+    root = classes.create_course(tmp_path / "course", classes.ANSWER, *classes.TESTS)
     assert course_command("-C", root, "release").returncode == 0
     classes.submit_answers(root, {"ada": 2, "bob": 1}, seconds=0)
     assert course_command("-C", root, "grade").returncode == 0

@@ -21,7 +21,7 @@ TESTS = [
 ]
 
 
-def lay_out(root, *cells):
+def create_course(root, *cells):
     """Create a course directory with one small assignment, as the fixture small_course does."""
     root.mkdir(parents=True, exist_ok=True)
     shutil.copy(ROOT / "nbgrader_config.py", root)

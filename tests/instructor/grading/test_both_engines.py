@@ -7,9 +7,8 @@ import pytest
 
 from course.instructor.course_dir import open_api
 from tests.conftest import BIN, cell
-from tests.instructor.grading.classes import ANSWER, NAME, lay_out, scores, submit
-from tests.submissions import ROOT, behaviours
-from tests.submissions import lay_out as lay_out_fixtures
+from tests.instructor.grading.classes import ANSWER, NAME, create_course, scores, submit
+from tests.submissions import ROOT, create_fixture_class, read_fixtures
 
 pytestmark = pytest.mark.slow
 ASSIGNMENTS = sorted(path.parent.name for path in (ROOT / "source").glob("*/*.ipynb"))
@@ -17,7 +16,7 @@ ASSIGNMENTS = sorted(path.parent.name for path in (ROOT / "source").glob("*/*.ip
 STOCK = "\ndel c['Autograde']\nc.Execute.timeout = 120\n"
 # Submissions that earn all, none and some of the points; of 02-mnist, all fixtures are graded. The
 # stock engine takes up to half a minute for each.
-SAMPLE = {"solved", "untouched", "typical-slips"}
+SAMPLE = {"solved", "untouched", "common-mistakes"}
 LATE = "\nc.LateSubmissionPlugin.penalty_method = 'zero'\n"
 
 
@@ -70,11 +69,11 @@ def test_the_assignments_are_found():
 
 @pytest.mark.parametrize("name", ASSIGNMENTS)
 def test_both_engines_give_each_cell_of_the_fixtures_the_same_score(name, tmp_path):
-    readable = [key for key, one in behaviours(name).items() if not one.get("truncate")]
+    readable = [key for key, fixture in read_fixtures(name).items() if not fixture.get("truncate")]
     if name != "02-mnist":
         readable = [key for key in readable if key in SAMPLE]
         assert len(readable) == len(SAMPLE), f"an assignment needs the fixtures {SAMPLE}"
-    ours = lay_out_fixtures(tmp_path / "ours", name, readable)
+    ours = create_fixture_class(tmp_path / "ours", name, readable)
     stock = make_stock(ours, tmp_path / "stock", name)
     grade_with_both(ours, stock, name)
     found = scores(ours, name)
@@ -105,7 +104,7 @@ def comments(root):
 
 
 def test_both_engines_agree_on_every_kind_of_cell_and_late_penalty(tmp_path):
-    ours = lay_out(tmp_path / "ours", ANSWER, PARTLY, WHOLE, WRITTEN, DRAWN, TASK)
+    ours = create_course(tmp_path / "ours", ANSWER, PARTLY, WHOLE, WRITTEN, DRAWN, TASK)
     with (ours / "nbgrader_config.py").open("a") as config:
         config.write(LATE)
 

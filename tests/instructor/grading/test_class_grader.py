@@ -9,12 +9,12 @@ import time
 import pytest
 
 from tests.conftest import BIN, cell, run_command, write_notebook
-from tests.submissions import ROOT, behaviours, lay_out
+from tests.submissions import ROOT, create_fixture_class, read_fixtures
 
 FIXTURES = {
-    name: behaviour
-    for name, behaviour in behaviours("02-mnist").items()
-    if not behaviour.get("truncate")
+    name: fixture
+    for name, fixture in read_fixtures("02-mnist").items()
+    if not fixture.get("truncate")
 }
 UNREADABLE = "mnist.ipynb is not a readable notebook"
 SCORES = """
@@ -81,7 +81,7 @@ def test_feedback_on_an_unreadable_submission_gives_the_reason(graded_class, cou
 @pytest.mark.slow
 def test_plain_nbgrader_gives_the_same_scores(graded_class, tmp_path):
     graded, _ = graded_class
-    root = lay_out(tmp_path, "02-mnist", names=["relu-missing", "not-json"])
+    root = create_fixture_class(tmp_path, "02-mnist", names=["relu-missing", "not-json"])
     assert (
         run_command(
             BIN / "nbgrader", "generate_assignment", "02-mnist", "--force", cwd=root

@@ -308,7 +308,7 @@ else:
 try:
     same(lambda x: x)
 except TypeError as error:
-    assert "hand it what the function returns" in str(error)
+    assert "pass the value that it returns" in str(error)
 else:
     assert False
 """,

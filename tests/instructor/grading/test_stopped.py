@@ -16,9 +16,9 @@ from tests.instructor.grading.classes import (
     ANSWER,
     NAME,
     TESTS,
+    create_course,
     descendants,
     kill_all,
-    lay_out,
     scores,
     start_grading,
     submit,
@@ -135,7 +135,7 @@ def when(root, pattern, seconds=0.0):
 @pytest.fixture(scope="module")
 def graded(tmp_path_factory, course_command):
     """Grade the class once."""
-    root = lay_out(tmp_path_factory.mktemp("graded") / "course", ANSWER, *TESTS)
+    root = create_course(tmp_path_factory.mktemp("graded") / "course", ANSWER, *TESTS)
     submit_answers(root, ANSWERS, seconds=0.3)
     first = course_command("-C", root, "grade", "--workers", "2")
     assert first.returncode == 0, first.stderr
@@ -149,7 +149,7 @@ def root(graded, tmp_path):
 
 
 def test_grading_killed_at_any_moment_resumes(tmp_path, course_command):
-    root = lay_out(tmp_path / "course", ANSWER, *TESTS)
+    root = create_course(tmp_path / "course", ANSWER, *TESTS)
     submit_answers(root, ANSWERS, seconds=0.5)
     random_source = random.Random(1)
     moments = [
@@ -203,7 +203,7 @@ def test_a_killed_forced_regrading_resumes_and_the_next_starts_over(root, course
 
 
 def test_no_process_outlives_the_command_without_isolation_either(tmp_path):
-    root = lay_out(tmp_path / "course", ANSWER, *TESTS)
+    root = create_course(tmp_path / "course", ANSWER, *TESTS)
     endless = cell("code", "import time\nwhile True: time.sleep(0.01)\nanswer = 1", "answer")
     submit(root, "ada", endless, *TESTS)
 

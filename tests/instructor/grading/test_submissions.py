@@ -9,14 +9,14 @@ import pytest
 
 from tests.instructor.grading.secrets import Secrets, text_of
 from tests.instructor.grading.test_class_grader import cell_scores
-from tests.submissions import ROOT, behaviours
+from tests.submissions import ROOT, read_fixtures
 
 ASSIGNMENTS = sorted(path.parent.name for path in ROOT.glob("source/*/*.ipynb"))
 FIXTURES = {
-    (assignment, name): behaviour
+    (assignment, name): fixture
     for assignment in ASSIGNMENTS
-    for name, behaviour in behaviours(assignment).items()
-    if not behaviour.get("truncate")
+    for name, fixture in read_fixtures(assignment).items()
+    if not fixture.get("truncate")
 }
 each_fixture = pytest.mark.parametrize(("assignment", "name"), FIXTURES)
 # A page splits code into many tags: search for names of the hidden code, not for lines.
@@ -48,7 +48,7 @@ def points_of(assignment):
 
 @pytest.mark.parametrize("assignment", ASSIGNMENTS)
 def test_every_assignment_has_the_required_fixtures(assignment):
-    fixtures = behaviours(assignment)
+    fixtures = read_fixtures(assignment)
     tests = {key: n for key, n in points_of(assignment).items() if key.startswith("test_")}
     assert fixtures["solved"]["score"] == sum(tests.values())
     assert fixtures["untouched"]["score"] == 0
@@ -61,17 +61,17 @@ def test_every_assignment_has_the_required_fixtures(assignment):
 @each_fixture
 def test_a_fixture_earns_exactly_its_points(graded_class_of, assignment, name):
     root, _ = graded_class_of(assignment)
-    behaviour, scores = FIXTURES[assignment, name], cell_scores(root, name)
+    fixture, scores = FIXTURES[assignment, name], cell_scores(root, name)
     automatic = {key: pair for key, pair in scores.items() if key.startswith("test_")}
-    lost = automatic.keys() if behaviour["lost"] == "all" else behaviour["lost"]
-    partial = behaviour.get("partial", {})
+    lost = automatic.keys() if fixture["lost"] == "all" else fixture["lost"]
+    partial = fixture.get("partial", {})
     for key, (score, points) in automatic.items():
         assert score == (0 if key in lost else partial.get(key, points)), key
-    assert sum(score for score, _ in automatic.values()) == pytest.approx(behaviour["score"])
+    assert sum(score for score, _ in automatic.values()) == pytest.approx(fixture["score"])
     assert {key: points for key, (_, points) in scores.items()} == points_of(assignment)
     # A written answer is pending manual grading; an unchanged one is a zero at once.
     manual = {key: score for key, (score, _) in scores.items() if key not in automatic}
-    assert manual == dict.fromkeys(manual, 0 if behaviour.get("from") == "release" else None)
+    assert manual == dict.fromkeys(manual, 0 if fixture.get("from") == "release" else None)
 
 
 @pytest.mark.slow
@@ -123,7 +123,7 @@ def test_the_search_finds_expected_values_in_a_page_that_shows_them(
     with (copy / "nbgrader_config.py").open("a") as file:
         file.write("\nc.HideFromStudents.show_expected = True\n")
     assert course_command("-C", copy, "feedback", assignment).returncode == 0
-    for name in ("solved", "typical-slips"):
+    for name in ("solved", "common-mistakes"):
         (page,) = (copy / "feedback" / name / assignment).glob("*.html")
         found = Secrets(copy, assignment, name).in_text(text_of(page))
         assert any(type(each) is float for each in found), "a literal number of a test"

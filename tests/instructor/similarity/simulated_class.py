@@ -1,4 +1,4 @@
-"""A made-up class of 02-mnist in which most are honest and five pairs copied, each in its way."""
+"""A simulated class of 02-mnist: honest students and five pairs that copied in different ways."""
 
 import ast
 import copy
@@ -9,12 +9,12 @@ from pathlib import Path
 from string import Template
 
 from tests.instructor.similarity import answer_variants
-from tests.submissions import ROOT, lay_out, solved
+from tests.submissions import ROOT, create_fixture_class, solved
 
 NAME, FILE = "02-mnist", "mnist.ipynb"
 KINDS = ("verbatim", "renamed", "reformatted", "reworded", "odd mistake")
-# What a copier puts for a word; enough that a few of them stand in every answer.
-OTHER_WORDS = {
+# Replacements for words when rewording a copy; every answer contains some of these words.
+REPLACEMENTS = {
     "so": "thus", "small": "little", "picture": "image", "weights": "parameters", "is": "gets",
     "can": "may", "looks": "gazes", "each": "every", "more": "further", "one": "a single",
     "it": "this", "and": "as well as", "the": "that", "of": "from",
@@ -23,48 +23,50 @@ SYLLABLES = ["ba", "ro", "ti", "ka", "lu", "me", "no", "si", "du", "fe"]
 
 
 class Student:
-    """Somebody with habits, who writes all answers."""
+    """A simulated student with habits, who writes all answers."""
 
     def __init__(self, seed):
         self.random = random.Random(seed)
         self.habits = {}
-        self.answers = {place: self._code(place) for place in answer_variants.WAYS}
-        self.answers |= {place: self._text(place) for place in answer_variants.SENTENCES}
+        self.answers = {answer_id: self._code(answer_id) for answer_id in answer_variants.SOLUTIONS}
+        self.answers |= {
+            answer_id: self._text(answer_id) for answer_id in answer_variants.SENTENCES
+        }
 
-    def _code(self, place):
-        way = self.random.choice(answer_variants.WAYS[place])
+    def _code(self, answer_id):
+        solution = self.random.choice(answer_variants.SOLUTIONS[answer_id])
         names = {slot: self._name(slot) for slot in answer_variants.NAMES}
-        for share, cell, old, new in answer_variants.SLIPS:
-            if cell == place and self.random.random() < share:
-                way = way.replace(old, new)
-        body = self._chosen(self._with_layers(way)).replace("LAYERS", "")
+        for fraction, cell, old, new in answer_variants.MISTAKES:
+            if cell == answer_id and self.random.random() < fraction:
+                solution = solution.replace(old, new)
+        body = self._choose(self._with_layers(solution)).replace("LAYERS", "")
         body = Template(body).safe_substitute(names)
         if self._habit("quotes", ['"', "'"]) == '"':
             body = body.replace("'", '"')
         lines = body.split("\n")
-        if self.random.random() < 0.3 and place in answer_variants.COMMENTS:
-            comment = self.random.choice(answer_variants.COMMENTS[place])
+        if self.random.random() < 0.3 and answer_id in answer_variants.COMMENTS:
+            comment = self.random.choice(answer_variants.COMMENTS[answer_id])
             lines.insert(0, f"# {comment}")
-        if len(lines) > 2 and self._habit("airy", [False, False, True]):
+        if len(lines) > 2 and self._habit("blank line", [False, False, True]):
             lines.insert(-1, "")
         return "\n".join(lines)
 
-    def _with_layers(self, way):
-        if "LAYERS" not in way:
-            return way
+    def _with_layers(self, solution):
+        if "LAYERS" not in solution:
+            return solution
         stack = list(answer_variants.LAYERS)
-        if "keras.Model" in way:
+        if "keras.Model" in solution:
             first, *rest = stack
             lines = [f"$x = {first}(inputs)", *(f"$x = {each}($x)" for each in rest)]
-            return way.replace("$x = LAYERS(inputs)", "\n".join(lines))
-        if ".add(" in way:
+            return solution.replace("$x = LAYERS(inputs)", "\n".join(lines))
+        if ".add(" in solution:
             lines = [f"$b.add({each})" for each in [answer_variants.INPUT, *stack]]
-            return way.replace("$b.add(LAYERS)", "\n".join(lines))
-        return way.replace("LAYERS", ",\n    ".join([answer_variants.INPUT, *stack]))
+            return solution.replace("$b.add(LAYERS)", "\n".join(lines))
+        return solution.replace("LAYERS", ",\n    ".join([answer_variants.INPUT, *stack]))
 
-    def _text(self, place):
-        said = []
-        ideas = list(answer_variants.SENTENCES[place])
+    def _text(self, answer_id):
+        sentences = []
+        ideas = list(answer_variants.SENTENCES[answer_id])
         ideas = self.random.sample(ideas, self.random.randint(max(2, len(ideas) - 1), len(ideas)))
         numbers = {"d": str(self.random.randrange(10)), "e": str(self.random.randrange(10))}
         numbers["f"] = str(self.random.randrange(4, 30))
@@ -72,18 +74,20 @@ class Student:
             sentence = self.random.choice(idea)
             while "<" in sentence:
                 sentence = re.sub(
-                    r"<([^<>]*)>", lambda f: self.random.choice(f[1].split("|")), sentence
+                    r"<([^<>]*)>", lambda match: self.random.choice(match[1].split("|")), sentence
                 )
-            said.append(Template(sentence).safe_substitute(numbers) + ".")
-        return " ".join(said)
+            sentences.append(Template(sentence).safe_substitute(numbers) + ".")
+        return " ".join(sentences)
 
-    def _chosen(self, text):
-        return re.sub(r"<([^<>]*\|[^<>]*)>", lambda f: self._habit(f[1], f[1].split("|")), text)
+    def _choose(self, text):
+        return re.sub(
+            r"<([^<>]*\|[^<>]*)>", lambda match: self._habit(match[1], match[1].split("|")), text
+        )
 
     def _name(self, slot):
-        # The first names of a list are the ones that most think of.
-        pool = answer_variants.NAMES[slot]
-        return pool[min(int(self.random.expovariate(1) * len(pool) / 3), len(pool) - 1)]
+        # The first names of a list are the most frequent ones.
+        names = answer_variants.NAMES[slot]
+        return names[min(int(self.random.expovariate(1) * len(names) / 3), len(names) - 1)]
 
     def _habit(self, key, options):
         if key not in self.habits:
@@ -92,31 +96,31 @@ class Student:
 
 
 def make_class(root, count, seed=0, kinds=KINDS):
-    """Lay out a course directory with a class, and return it and who copied from whom by kind."""
-    root = lay_out(root, NAME, names=())
-    chance = random.Random(seed)
+    """Create a course directory with a class; return it and the pairs of copies by kind."""
+    root = create_fixture_class(root, NAME, names=())
+    rng = random.Random(seed)
     students = [Student(f"{seed} {number}").answers for number in range(count)]
     names = [f"s{number:03}" for number in range(count)]
-    chosen = chance.sample(range(count), 2 * len(kinds))  # nobody copies twice
+    chosen = rng.sample(range(count), 2 * len(kinds))  # each student is in one pair at most
     pairs = {}
     for kind, first, second in zip(kinds, chosen[::2], chosen[1::2], strict=True):
-        COPY[kind](students, first, second, chance)
+        COPY[kind](students, first, second, rng)
         pairs[kind] = {names[first], names[second]}
     template = solved(NAME, ROOT)
     for name, answers in zip(names, students, strict=True):
-        hand_in(root, name, answers, template, chance)
+        write_submission(root, name, answers, template, rng)
     return root, pairs
 
 
-def hand_in(root, student, answers, template, chance):
-    """Write a submission: the answers in the release, with outputs of its own."""
+def write_submission(root, student, answers, template, rng):
+    """Write a submission: the answers inserted into the release, with unique outputs."""
     notebook = copy.deepcopy(template)
     for cell in notebook["cells"]:
-        place = cell["metadata"].get("nbgrader", {}).get("grade_id")
-        if place in answers:
-            cell["source"] = _in_place(place, "".join(cell["source"]), answers[place])
+        answer_id = cell["metadata"].get("nbgrader", {}).get("grade_id")
+        if answer_id in answers:
+            cell["source"] = _insert_answer(answer_id, "".join(cell["source"]), answers[answer_id])
         if cell["cell_type"] == "code":
-            text = f"{chance.random()}\n"
+            text = f"{rng.random()}\n"
             cell["outputs"] = [{"output_type": "stream", "name": "stdout", "text": text}]
     path = Path(root, "submitted", student, NAME, FILE)
     path.parent.mkdir(parents=True, exist_ok=True)
@@ -124,15 +128,15 @@ def hand_in(root, student, answers, template, chance):
     return path
 
 
-def _in_place(place, solution, answer):
-    """Return a solved cell with another answer in the solution's place."""
-    if place in answer_variants.SENTENCES:
+def _insert_answer(answer_id, solution, answer):
+    """Return a solved cell with an answer instead of the solution."""
+    if answer_id in answer_variants.SENTENCES:
         return answer
     indented = "\n".join(f"    {line}" if line else "" for line in answer.split("\n"))
-    if place == "compile_model":
+    if answer_id == "compile_model":
         head, _, _ = solution.partition("    model.compile")
         return f"{head}{indented}\n    return model"
-    if place == "train_model":
+    if answer_id == "train_model":
         head, _, _ = solution.partition("    history = model.fit")
         return head + indented
     if solution.startswith("def "):
@@ -141,45 +145,47 @@ def _in_place(place, solution, answer):
     return answer
 
 
-def _verbatim(students, first, second, chance):
+def _verbatim(students, first, second, rng):
     students[second] = dict(students[first])
 
 
-def _renamed(students, first, second, chance):
-    """Take all code, and give each variable another name."""
-    for place in answer_variants.WAYS:
-        text = students[first][place]
+def _renamed(students, first, second, rng):
+    """Copy all code and rename each variable."""
+    for answer_id in answer_variants.SOLUTIONS:
+        text = students[first][answer_id]
         for name in {each for pool in answer_variants.NAMES.values() for each in pool}:
             if re.search(rf"^\s*(for )?(\w+, )?{name}\b.*( = | in )", text, re.M):
-                new = "".join(chance.sample(SYLLABLES, 3))
+                new = "".join(rng.sample(SYLLABLES, 3))
                 text = re.sub(rf"(?<![.\w]){name}\b(?!\()", new, text)
-        students[second][place] = text
+        students[second][answer_id] = text
 
 
-def _reformatted(students, first, second, chance):
-    """Take all code, in another layout and with other comments."""
-    for place in answer_variants.WAYS:
-        body = students[first][place]
+def _reformatted(students, first, second, rng):
+    """Copy all code with a different layout and different comments."""
+    for answer_id in answer_variants.SOLUTIONS:
+        body = students[first][answer_id]
         wrapped = "def f():\n" + "\n".join(f"    {line}" for line in body.split("\n"))
         lines = ast.unparse(ast.parse(wrapped)).split("\n")[1:]
         lines = [line[4:] for line in lines]
-        words = "".join(chance.sample(SYLLABLES, 2)), "".join(chance.sample(SYLLABLES, 3))
-        students[second][place] = "\n".join([f"# {' '.join(words)}", *lines])
+        words = "".join(rng.sample(SYLLABLES, 2)), "".join(rng.sample(SYLLABLES, 3))
+        students[second][answer_id] = "\n".join([f"# {' '.join(words)}", *lines])
 
 
-def _reworded(students, first, second, chance):
-    """Take a written answer and change one word in eight or so."""
-    place = "explain_cnn"
-    said = students[first][place].split(" ")
-    candidates = [at for at, word in enumerate(said) if word.lower() in OTHER_WORDS]
-    for at in chance.sample(candidates, min(len(candidates), len(said) // 8)):
-        said[at] = OTHER_WORDS[said[at].lower()]
-    students[second][place] = " ".join(said)
+def _reworded(students, first, second, rng):
+    """Copy a written answer and replace about one word in eight."""
+    answer_id = "explain_cnn"
+    words = students[first][answer_id].split(" ")
+    candidates = [at for at, word in enumerate(words) if word.lower() in REPLACEMENTS]
+    for at in rng.sample(candidates, min(len(candidates), len(words) // 8)):
+        words[at] = REPLACEMENTS[words[at].lower()]
+    students[second][answer_id] = " ".join(words)
 
 
-def _odd(students, first, second, chance):
-    """Make the same mistake that nobody else makes."""
-    for cell, patterns, new in chance.sample(answer_variants.ODD, len(answer_variants.ODD)):
+def _odd(students, first, second, rng):
+    """Make the same mistake, which no one else makes."""
+    for cell, patterns, new in rng.sample(
+        answer_variants.ODD_MISTAKES, len(answer_variants.ODD_MISTAKES)
+    ):
         texts = [students[each][cell] for each in (first, second)]
         changed = [re.sub(patterns[0], new, text, count=1) for text in texts]
         if all(a != b for a, b in zip(texts, changed, strict=True)):

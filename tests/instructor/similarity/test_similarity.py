@@ -1,4 +1,4 @@
-"""`course similar`: who copied stands first, and nothing of a submission runs or is changed."""
+"""`course similar`: copies are listed first, and no submission is executed or changed."""
 
 import hashlib
 import json
@@ -12,8 +12,14 @@ import numpy as np
 import pytest
 
 from tests.conftest import cell, write_notebook
-from tests.instructor.similarity.simulated_class import FILE, NAME, Student, hand_in, make_class
-from tests.submissions import ROOT, lay_out, solved
+from tests.instructor.similarity.simulated_class import (
+    FILE,
+    NAME,
+    Student,
+    write_submission,
+    make_class,
+)
+from tests.submissions import ROOT, create_fixture_class, solved
 
 ROW = re.compile(r"^ +([\d.]+)  (\S.*)\n((?: {9}.*\n)+)", re.M)
 TEXT = (
@@ -23,19 +29,19 @@ TEXT = (
 
 
 def rows_of(finished):
-    """Return for each row its points, its students and what it says."""
+    """Return the points, the students and the reasons of each row."""
     return [
-        (float(points), set(students.split(", ")), said)
-        for points, students, said in ROW.findall(finished.stdout)
+        (float(points), set(students.split(", ")), reasons)
+        for points, students, reasons in ROW.findall(finished.stdout)
     ]
 
 
-class Reader(HTMLParser):
-    """What a browser finds on a page: tags, letters, and those that are marked as rare."""
+class PageParser(HTMLParser):
+    """Parses a page into its tags, its text, and the text that is marked as rare."""
 
     def __init__(self):
         super().__init__()
-        self.tags, self.letters, self.rare, self.is_rare = set(), "", "", False
+        self.tags, self.text, self.rare, self.is_rare = set(), "", "", False
 
     def handle_starttag(self, tag, attributes):
         self.tags.add(tag)
@@ -44,9 +50,9 @@ class Reader(HTMLParser):
     def handle_endtag(self, tag):
         self.is_rare = False
 
-    def handle_data(self, letters):
-        self.letters += letters
-        self.rare += letters if self.is_rare else ""
+    def handle_data(self, data):
+        self.text += data
+        self.rare += data if self.is_rare else ""
 
 
 def files_in(folder):
@@ -71,39 +77,44 @@ def class_with_copies(tmp_path_factory, course_command):
 
 
 @pytest.fixture
-def few(tmp_path):
-    """A class of 24 honest students, a function that hands in what one changes, and all answers."""
-    root, template = lay_out(tmp_path, NAME, names=()), solved(NAME, ROOT)
-    chance = random.Random(0)
-    everybody = {f"s{number}": Student(f"few {number}").answers for number in range(24)}
+def small_class(tmp_path):
+    """Return a class of 24 honest students, a function that changes answers, and all answers."""
+    root, template = create_fixture_class(tmp_path, NAME, names=()), solved(NAME, ROOT)
+    rng = random.Random(0)
+    all_answers = {f"s{number}": Student(f"few {number}").answers for number in range(24)}
 
-    def give(student, **changed):
-        everybody[student] = everybody[student] | changed
-        return hand_in(root, student, everybody[student], template, chance)
+    def submit(student, **changed):
+        all_answers[student] = all_answers[student] | changed
+        return write_submission(root, student, all_answers[student], template, rng)
 
-    for student in everybody:
-        give(student)
-    return root, give, everybody
+    for student in all_answers:
+        submit(student)
+    return root, submit, all_answers
 
 
-def test_those_who_copied_stand_first_each_with_what_is_the_same(class_with_copies):
+def test_copies_are_listed_first_with_what_is_the_same(class_with_copies):
     _, pairs, _, finished = class_with_copies
     assert finished.returncode == 0 and finished.stderr == ""
     names = ", ".join(sorted(pairs["verbatim"]))
-    assert f"         {names}: the same cells, with other outputs\n" in finished.stdout
+    assert f"         {names}: the same cells, different outputs\n" in finished.stdout
     rows = rows_of(finished)
-    said = {kind: next(row[2] for row in rows if row[1] == pairs[kind]) for kind in list(pairs)[1:]}
+    reasons = {
+        kind: next(row[2] for row in rows if row[1] == pairs[kind]) for kind in list(pairs)[1:]
+    }
     copied = [pairs[kind] for kind in ("renamed", "reformatted", "reworded")]
     assert all(row[1] in copied for row in rows[:3])
-    assert "the same but for names (" in said["renamed"]
-    assert re.search("code: that of .*and 4 more the same", said["reformatted"])
-    assert re.search(r"answer explain_cnn: \d+ of \d+ words the same in order", said["reworded"])
-    # A single mistake says less than all that: it is listed among the twenty.
-    assert "code of build_model with “0.65” in it (none of 57 others)" in said["odd mistake"]
-    assert "Nothing here proves anything" in finished.stdout
+    assert "identical except for names (" in reasons["renamed"]
+    assert re.search("code: .*and 4 more identical", reasons["reformatted"])
+    assert re.search(r"answer explain_cnn: \d+ of \d+ words the same in order", reasons["reworded"])
+    # A single shared mistake gives fewer points, but is among the twenty that are listed.
+    assert (
+        "code of build_model contains “0.65” (also written by none of 57 others)"
+        in reasons["odd mistake"]
+    )
+    assert "Similarity proves nothing" in finished.stdout
 
 
-def test_honest_students_are_below_those_who_copied(honest_class, class_with_copies):
+def test_honest_students_are_below_copies(honest_class, class_with_copies):
     _, finished = honest_class
     assert finished.returncode == 0 and "the same cells" not in finished.stdout
     copied = [
@@ -112,11 +123,11 @@ def test_honest_students_are_below_those_who_copied(honest_class, class_with_cop
     honest = [points for points, *_ in rows_of(finished)]
     third = sorted((points for points, *_ in copied), reverse=True)[2]
     assert max(honest) < third
-    share = float(re.search(r"of which ([\d.]+)% have no points", finished.stdout)[1])
-    assert share > 80
+    percentage = float(re.search(r"pairs: ([\d.]+)% have no points", finished.stdout)[1])
+    assert percentage > 80
 
 
-def test_nothing_is_written_but_the_page(class_with_copies):
+def test_only_the_page_is_written(class_with_copies):
     root, _, before, finished = class_with_copies
     page = root / "build" / "similar" / f"{NAME}.html"
     assert finished.stdout.endswith(f"{page}\n")
@@ -125,7 +136,7 @@ def test_nothing_is_written_but_the_page(class_with_copies):
     assert {path: files_in(root)[path] for path in before} == before
 
 
-def test_it_lists_as_many_as_are_asked_for(class_with_copies, course_command):
+def test_the_number_of_rows_can_be_limited(class_with_copies, course_command):
     root = class_with_copies[0]
     finished = course_command("-C", root, "similar", NAME, "--most", "2")
     assert len(rows_of(finished)) == 2
@@ -133,11 +144,11 @@ def test_it_lists_as_many_as_are_asked_for(class_with_copies, course_command):
     assert course_command("-C", root, "similar", "--most", "0").returncode == 2
 
 
-def test_a_text_runs_nowhere_and_is_shown_as_it_stands(few, course_command):
-    root, give, _ = few
+def test_hostile_text_is_shown_as_text(small_class, course_command):
+    root, submit, _ = small_class
     hostile = f"</pre><script>alert(1)</script><img src=x onerror=alert(2)> \x1b[31m \ud800 {TEXT}"
-    give("s1", explain_cnn=hostile)
-    give("s2", explain_cnn=hostile)
+    submit("s1", explain_cnn=hostile)
+    submit("s2", explain_cnn=hostile)
     finished = course_command("-C", root, "similar", NAME)
     assert finished.returncode == 0 and finished.stderr == ""
     (first, *_) = rows_of(finished)
@@ -145,18 +156,18 @@ def test_a_text_runs_nowhere_and_is_shown_as_it_stands(few, course_command):
     assert "\x1b" not in finished.stdout
     page = (root / "build" / "similar" / f"{NAME}.html").read_text(encoding="utf-8")
     assert "default-src 'none'" in page
-    # What a browser makes of it: letters of the text, whatever pieces the marks cut it into.
-    reader = Reader()
-    reader.feed(page)
-    assert not {"script", "img"} & reader.tags
-    assert reader.letters.count(hostile.partition(" \x1b")[0]) == 2
-    assert "My grandmother keeps hens" in reader.rare
+    # The marks split the text; a browser shows all of it as text.
+    parser = PageParser()
+    parser.feed(page)
+    assert not {"script", "img"} & parser.tags
+    assert parser.text.count(hostile.partition(" \x1b")[0]) == 2
+    assert "My grandmother keeps hens" in parser.rare
 
 
-def test_three_who_share_are_one_row_and_all_stand_on_the_page(few, course_command):
-    root, give, _ = few
+def test_three_similar_submissions_are_one_row_and_all_are_on_the_page(small_class, course_command):
+    root, submit, _ = small_class
     for student, word in (("s1", "yard"), ("s4", "garden"), ("s6", "meadow")):
-        give(student, explain_cnn=TEXT.replace("yard", word))
+        submit(student, explain_cnn=TEXT.replace("yard", word))
     finished = course_command("-C", root, "similar", NAME)
     (first, *rest) = rows_of(finished)
     assert first[1] == {"s1", "s4", "s6"}
@@ -165,42 +176,42 @@ def test_three_who_share_are_one_row_and_all_stand_on_the_page(few, course_comma
     assert all(f"<h4>{student}</h4>" in page for student in first[1])
 
 
-def test_many_with_one_text_do_not_make_it_usual(few, course_command):
-    root, give, _ = few
+def test_many_copies_do_not_make_a_text_common(small_class, course_command):
+    root, submit, _ = small_class
     for student in ("s1", "s2", "s4", "s5", "s6"):
-        give(student, explain_cnn=TEXT)
+        submit(student, explain_cnn=TEXT)
     (first, *_) = rows_of(course_command("-C", root, "similar", NAME))
     assert first[1] == {"s1", "s2", "s4", "s5", "s6"} and "32 of 32 words" in first[2]
 
 
-def test_the_same_file_the_untouched_release_and_added_cells(few, course_command):
-    root, give, everybody = few
-    everybody["s3"] = everybody["s2"]
-    give("s3")
-    place = {student: root / "submitted" / student / NAME / FILE for student in everybody}
-    place["s5"].write_bytes(place["s4"].read_bytes())
+def test_same_files_unchanged_releases_and_added_cells(small_class, course_command):
+    root, submit, all_answers = small_class
+    all_answers["s3"] = all_answers["s2"]
+    submit("s3")
+    paths = {student: root / "submitted" / student / NAME / FILE for student in all_answers}
+    paths["s5"].write_bytes(paths["s4"].read_bytes())
     for student in ("s6", "s7"):
-        place[student].write_bytes((root / "release" / NAME / FILE).read_bytes())
+        paths[student].write_bytes((root / "release" / NAME / FILE).read_bytes())
     for student in ("s0", "s1"):
-        notebook = json.loads(place[student].read_text(encoding="utf-8"))
+        notebook = json.loads(paths[student].read_text(encoding="utf-8"))
         notebook["cells"].insert(9, cell("markdown", f"A note of {student}. {TEXT}"))
-        place[student].write_text(json.dumps(notebook), encoding="utf-8")
+        paths[student].write_text(json.dumps(notebook), encoding="utf-8")
     finished = course_command("-C", root, "similar", NAME)
-    assert "s2, s3: the same cells, with other outputs\n" in finished.stdout
+    assert "s2, s3: the same cells, different outputs\n" in finished.stdout
     assert "s4, s5: the same file, byte for byte\n" in finished.stdout
     (first, *_) = rows_of(finished)
     assert first[1] == {"s0", "s1"} and "added text: 35 of 36 words the same" in first[2]
-    assert "22 with work of their own" in finished.stdout
+    assert "22 submissions with answers" in finished.stdout
     assert not re.search(r"\bs[67]\b", finished.stdout)
 
 
-def test_code_that_python_cannot_read_is_compared_all_the_same(few, course_command):
-    root, give, _ = few
+def test_invalid_code_is_compared_too(small_class, course_command):
+    root, submit, _ = small_class
     broken = f'for hen in yard(:  # \\d\n    hens = """ # {TEXT}\n    return 13_131 //'
-    give("s1", confusion_matrix=broken)
-    give("s2", confusion_matrix=broken.replace("//", "+ hens"))
-    give("s3", confusion_matrix="((((" * 5_000)
-    give("s5", confusion_matrix="x = " + "9" * 9_000 + "\0")
+    submit("s1", confusion_matrix=broken)
+    submit("s2", confusion_matrix=broken.replace("//", "+ hens"))
+    submit("s3", confusion_matrix="((((" * 5_000)
+    submit("s5", confusion_matrix="x = " + "9" * 9_000 + "\0")
     finished = course_command("-C", root, "similar", NAME)
     assert finished.returncode == 0 and finished.stderr == ""
     (first, *_) = rows_of(finished)
@@ -220,10 +231,10 @@ BROKEN = {
 }
 
 
-def test_what_cannot_be_read_is_a_line_and_stops_nobody(few, course_command):
-    root, give, _ = few
-    give("s0", explain_cnn=TEXT)
-    give("s7", explain_cnn=TEXT)
+def test_an_unreadable_submission_is_one_line_and_stops_no_other(small_class, course_command):
+    root, submit, _ = small_class
+    submit("s0", explain_cnn=TEXT)
+    submit("s7", explain_cnn=TEXT)
     for student, (damage, _) in zip(
         ("s1", "s2", "s3", "s4", "s5", "s6"), BROKEN.values(), strict=True
     ):
@@ -234,7 +245,7 @@ def test_what_cannot_be_read_is_a_line_and_stops_nobody(few, course_command):
         ("s1", "s2", "s3", "s4", "s5", "s6"), BROKEN.values(), strict=True
     ):
         (line,) = re.findall(rf"^ +\S*submitted/{student}/.*$", finished.stdout, re.M)
-        assert reason in line and line.endswith("ask for it anew.")
+        assert reason in line and line.endswith("ask for a new copy.")
     (first, *_) = rows_of(finished)
     assert first[1] == {"s0", "s7"}
 
@@ -246,17 +257,17 @@ def test_what_cannot_be_read_is_a_line_and_stops_nobody(few, course_command):
         (["similar"], "there is nothing in "),
     ],
 )
-def test_a_mistake_is_answered_in_one_sentence(tmp_path, course_command, arguments, sentence):
-    finished = course_command("-C", lay_out(tmp_path, NAME, names=()), *arguments)
+def test_an_error_is_one_sentence(tmp_path, course_command, arguments, sentence):
+    finished = course_command("-C", create_fixture_class(tmp_path, NAME, names=()), *arguments)
     assert finished.returncode == 1 and finished.stdout == ""
     (line,) = finished.stderr.splitlines()
     assert line.startswith("course: ") and sentence in line
 
 
-def test_neither_keras_nor_a_kernel_is_started(few):
-    root, _, _ = few
+def test_neither_keras_nor_a_kernel_is_started(small_class):
+    root, _, _ = small_class
     program = (
-        "import sys; from course import cli; code = cli.main(sys.argv[1:]);"
+        "import sys; from course.instructor.cli import main; code = main.main(sys.argv[1:]);"
         "print(code, sorted({'keras', 'tensorflow', 'jax'} & set(sys.modules)))"
     )
     command = [sys.executable, "-c", program, "-C", str(root), "similar", NAME]
@@ -265,7 +276,7 @@ def test_neither_keras_nor_a_kernel_is_started(few):
 
 
 def put_evidence(root, student, seconds, seed=0, weights=(1.0, 2.0), losses=(2.5, 2.25)):
-    """Hand in a folder of evidence that reads as `hand_in` writes it."""
+    """Write a folder of evidence like one that `evidence.save` writes."""
     folder = root / "submitted" / student / "01-small" / "evidence"
     folder.mkdir(parents=True)
     record = {"name": "III", "profile": "cpu", "seed": seed, "backend": "jax", "device": "CPU"}
@@ -274,13 +285,11 @@ def put_evidence(root, student, seconds, seed=0, weights=(1.0, 2.0), losses=(2.5
     np.savez(folder / "iii.npz", weight_0=np.array(weights, dtype=np.float16))
 
 
-def test_the_same_weights_and_curves_are_told_with_what_may_explain_them(
-    small_course, course_command
-):
+def test_shared_weights_and_curves_are_listed_with_an_explanation(small_course, course_command):
     answer = cell("code", "### BEGIN SOLUTION Say it.\nanswer = 3\n### END SOLUTION", "answer")
     root = small_course(answer)
     write_notebook(root / "release" / "01-small" / "small.ipynb", [answer | {"source": "# here"}])
-    handed_in = {
+    submitted = {
         "ada": (60.5,),
         "bob": (71.25,),
         "cy": (80.0, 4, (3.0, 4.0), (1.5, 1.25)),
@@ -289,20 +298,21 @@ def test_the_same_weights_and_curves_are_told_with_what_may_explain_them(
         "fay": (99.5, 0, (5.0, 6.0), (0.5, 0.25)),
         "gil": (40.0, 1, (7.0, 8.0), (0.75, 0.5)),
     }
-    for number, (student, evidence) in enumerate(handed_in.items()):
+    for number, (student, evidence) in enumerate(submitted.items()):
         path = root / "submitted" / student / "01-small" / "small.ipynb"
         write_notebook(path, [answer | {"source": f"answer = {number}"}])
         put_evidence(root, student, *evidence)
     finished = course_command("-C", root, "similar")
     assert finished.returncode == 0, finished.stderr
-    told = finished.stdout
-    honest = "(all state cpu, 0, jax, CPU: honest students may get the same then)"
-    assert f"ada, bob: the same weights of III {honest}\n" in told
-    assert f"ada, bob: the same curves of III {honest}\n" in told
+    output = finished.stdout
+    honest = "(all report cpu, 0, jax, CPU: honest students can get the same result then)"
+    assert f"ada, bob: the same weights of III {honest}\n" in output
+    assert f"ada, bob: the same curves of III {honest}\n" in output
     assert (
-        "cy, dora: the same weights of III (though they state cpu, 4, jax, CPU and cpu, 5" in told
+        "cy, dora: the same weights of III (although they report cpu, 4, jax, CPU and cpu, 5"
+        in output
     )
-    assert "eve, fay: the same curves of III (and the seconds that it took" in told
-    assert "gil" not in told and "cy, dora: the same curves" not in told
+    assert "eve, fay: the same curves of III (and the same duration" in output
+    assert "gil" not in output and "cy, dora: the same curves" not in output
     page = (root / "build" / "similar" / "01-small.html").read_text(encoding="utf-8")
     assert "eve, fay: the same weights of III" in page
