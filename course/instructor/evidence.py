@@ -87,7 +87,7 @@ def measure_evidence(
 def same_weights(results: list[MeasuredEvidence]) -> list[list[str]]:
     """Return the groups of students who submitted the same weights."""
     fingerprints = {
-        each.student: evidence.fingerprint_of_weights(each.weights) if each.weights else None
+        each.student: evidence.weights_fingerprint(each.weights) if each.weights else None
         for each in results
     }
     return evidence.group_by_fingerprint(fingerprints)
@@ -106,13 +106,13 @@ def _measure(
     network = names["build_network"](specification)
     images, labels = names["x_val"], names["y_val"]
     result.profile, result.reported_accuracy = profile, metrics.get("validation_accuracy")
-    result.problems += evidence.problems_of_metrics(
+    result.problems += evidence.find_metric_problems(
         metrics, specification, network.count_params(), {profile: len(images)}
     )
-    weight_problems = evidence.problems_of_weights(network, result.weights, metrics)
+    weight_problems = evidence.find_weight_problems(network, result.weights, metrics)
     result.problems += weight_problems
     if not weight_problems:
-        result.measured_accuracy, problem = evidence.claimed_and_measured(
+        result.measured_accuracy, problem = evidence.compare_accuracy(
             network, result.weights, images, labels, result.reported_accuracy
         )
         result.problems += [problem] if problem else []

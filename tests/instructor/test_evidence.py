@@ -65,7 +65,7 @@ def honest(tmp_path_factory):
         trained = experiments.train_each(
             run, names["mine"], names["build_network"], images, images, epochs=4, batch_size=20
         )
-        evidence.hand_in(run, trained, "two")
+        evidence.save(run, trained, "two")
     finally:
         os.chdir(here)
     return folder / "evidence"
@@ -97,7 +97,7 @@ def exaggerated(folder):
     claimed = round(min(1.0, record["validation_accuracy"] + 0.2) * 200) / 200
     claimed = float(np.float32(claimed))
     record["validation_accuracy"] = record["history"]["val_accuracy"][-1] = claimed
-    record["key"] = evidence_format.key_of(record, [weights[name] for name in weights.files])
+    record["key"] = evidence_format.record_key(record, [weights[name] for name in weights.files])
     (folder / "two.json").write_text(json.dumps(record))
 
 
@@ -136,12 +136,12 @@ def unknown(folder):
 
 
 WRONG = {
-    "exaggerated": (exaggerated, "The weights give an accuracy of 0."),
+    "exaggerated": (exaggerated, "The weights have an accuracy of 0."),
     "other": (other_weights, "has the shape (4, 9), but that of the network (4, 8)."),
-    "nan": (not_finite, "/kernel, holds numbers that are not finite."),
+    "nan": (not_finite, "/kernel, has values that are not finite."),
     "truncated": (truncated, "evidence/two.npz cannot be used (it is damaged)"),
     "pickle": (pickled, "evidence/two.npz cannot be used ("),
-    "huge": (enormous, "evidence/two.npz cannot be used (it takes 10,240.0 MB, more than 8.0 MB)"),
+    "huge": (enormous, "evidence/two.npz cannot be used (it has 10,240.0 MB, more than 8.0 MB)"),
     "gone": (shutil.rmtree, "evidence cannot be used (it is not beside the notebook)"),
     "unknown": (unknown, "its weights belong to no experiment of this assignment."),
 }

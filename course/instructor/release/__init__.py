@@ -1,1 +1,1 @@
-"""The public tree: what students get, and nothing else."""
+"""Releases and the public tree: what students receive."""

@@ -4,126 +4,103 @@ import contextlib
 import filecmp
 import shutil
 import tempfile
+from collections.abc import Callable, Iterator
 from pathlib import Path
 
 import nbformat
 from nbgrader import utils
-from nbgrader.api import MissingEntry
+from nbgrader.api import Gradebook, MissingEntry
 
 from course.errors import CourseError
-from course.instructor.release import lint
+from course.files import replacing_folder
 from course.instructor.course_dir import first_error, open_api, source_notebook
+from course.instructor.release import lint
 
 
-def build(root, name):
+def build(root: Path, name: str) -> None:
     """Compile one assignment into `release/` and enter its cells in the gradebook.
 
-    The old release stays whole until the new one is.
-
-    Parameters
-    ----------
-    root : Path
-        The course directory.
-    name : str
-        The assignment.
-
-    Raises
-    ------
-    CourseError
-        If a test cell needs what cannot cross between the two kernels of grading, or nbgrader
-        refuses the source notebook; the reason is in the message.
+    Raises CourseError if its tests cannot be graded with two kernels or nbgrader refuses the
+    source; the old release is then unchanged.
     """
-    lint.check(source_notebook(root, name))
-    # nbgrader takes a path that is not absolute for one below the course directory.
-    target = Path(root, "release", name).resolve()
-    target.parent.mkdir(exist_ok=True)
-    with tempfile.TemporaryDirectory(prefix=".building-", dir=target.parent) as workshop:
-        fresh = _generate(root, name, Path(workshop, "new"))
-        if target.exists():
-            target.rename(Path(workshop, "old"))
-        fresh.rename(target)
+    lint.check_source(source_notebook(root, name))
+    with tempfile.TemporaryDirectory(prefix="release-") as temporary:
+        compiled = _compile(root, name, Path(temporary))
+        with replacing_folder(Path(root, "release", name)) as staging:
+            shutil.copytree(compiled, staging, dirs_exist_ok=True)
 
 
 @contextlib.contextmanager
-def comparison(root):
-    """Compare releases with what their sources compile to.
+def comparison(root: Path) -> Iterator[Callable[[str], list[str]]]:
+    """Yield a function that returns the stale files of an assignment's release.
 
-    Parameters
-    ----------
-    root : Path
-        The course directory; nothing in it changes, the gradebook neither.
-
-    Yields
-    ------
-    function
-        Takes an assignment's name and returns the files that differ, as a list of paths below the
-        course directory; empty where the release is fresh.
+    They are paths relative to the course directory, in which nothing changes.
     """
-    with tempfile.TemporaryDirectory(prefix="release-") as workshop:
-        # One for all assignments: nbgrader takes seconds to make a gradebook.
-        database = f"sqlite:///{workshop}/gradebook.db"
+    with tempfile.TemporaryDirectory(prefix="release-") as temporary:
+        # One for all assignments: nbgrader takes seconds to create a gradebook.
+        database = f"sqlite:///{temporary}/gradebook.db"
 
-        def stale_files(name):
-            fresh = _generate(root, name, Path(workshop, "new"), database)
+        def stale_files(name: str) -> list[str]:
+            compiled = _compile(root, name, Path(temporary, "release"), database)
             committed = Path(root, "release", name)
-            return [f"release/{name}/{path}" for path in _differences(fresh, committed)]
+            return [f"release/{name}/{path}" for path in _differences(compiled, committed)]
 
         yield stale_files
 
 
-def ensure_in_gradebook(root, name):
-    """Enter an assignment's cells in the gradebook unless they are there.
-
-    A fresh clone has releases but no gradebook.
-    """
+def ensure_in_gradebook(root: Path, name: str) -> None:
+    """Enter an assignment's cells in the gradebook if they are missing, as in a fresh clone."""
     source = source_notebook(root, name)
     api = open_api(root)
     with api.gradebook as gradebook:
-        entered = _is_entered(gradebook, source, name)
-    if not entered:
-        with tempfile.TemporaryDirectory(prefix="release-") as workshop:
-            _generate(root, name, Path(workshop, "new"))
+        is_entered = _is_entered(gradebook, source, name)
+    if not is_entered:
+        with tempfile.TemporaryDirectory(prefix="release-") as temporary:
+            _compile(root, name, Path(temporary))
 
 
-def _is_entered(gradebook, source, name):
-    """Return whether the gradebook has every cell of an assignment."""
+def _is_entered(gradebook: Gradebook, source: Path, name: str) -> bool:
+    """Return whether the gradebook contains every cell of an assignment."""
     try:
         notebook = gradebook.find_notebook(source.stem, name)
     except MissingEntry:
         return False
     if notebook.submissions:
         return True
-    # nbgrader enters cell by cell, so that a kill leaves some of them.
+    # nbgrader enters cell by cell, so a killed process may have entered only some of them.
     cells = nbformat.read(source, as_version=4).cells
     kinds = utils.is_grade, utils.is_solution, utils.is_locked, utils.is_task
-    wanted = {cell.metadata.nbgrader.grade_id for cell in cells if any(is_(cell) for is_ in kinds)}
-    return wanted <= {cell.name for cell in notebook.source_cells}
+    expected = {
+        cell.metadata.nbgrader.grade_id for cell in cells if any(is_kind(cell) for is_kind in kinds)
+    }
+    return expected <= {cell.name for cell in notebook.source_cells}
 
 
-def _generate(root, name, release_directory, database=None):
-    """Let nbgrader compile into another directory; return the assignment's folder there."""
+def _compile(root: Path, name: str, directory: Path, database: str | None = None) -> Path:
+    """Compile an assignment with nbgrader into a directory and return its folder there."""
     api = open_api(root)
-    api.coursedir.release_directory = str(release_directory)
+    api.coursedir.release_directory = str(directory)
     if database:
         api.coursedir.db_url = database
     result = api.generate_assignment(name, force=True)
     if not result["success"]:
-        shutil.rmtree(release_directory, ignore_errors=True)
+        shutil.rmtree(directory, ignore_errors=True)
         raise CourseError(f"source/{name} does not compile: {first_error(result['log'])}")
-    return Path(release_directory, name)
+    return Path(directory, name)
 
 
-def _differences(fresh, committed):
+def _differences(compiled: Path, committed: Path) -> list[str]:
+    """Return the relative paths of the files that differ between two folders."""
     files = {
-        path.relative_to(tree)
-        for tree in (fresh, committed)
-        for path in tree.rglob("*")
+        path.relative_to(folder)
+        for folder in (compiled, committed)
+        for path in folder.rglob("*")
         if path.is_file()
     }
     return sorted(
         str(file)
         for file in files
-        if not (fresh / file).is_file()
+        if not (compiled / file).is_file()
         or not (committed / file).is_file()
-        or not filecmp.cmp(fresh / file, committed / file, shallow=False)
+        or not filecmp.cmp(compiled / file, committed / file, shallow=False)
     )

@@ -1,4 +1,4 @@
-"""The public address of a course: where badges and install cells lead."""
+"""The public address of a course, to which badges and install cells lead."""
 
 from pathlib import Path
 
@@ -13,10 +13,8 @@ PLACEHOLDER = "YOUR_ORGANISATION"
 class PublicAddress(Configurable):
     """The public repository in which `release/` is published; nbgrader_config.py sets it."""
 
-    url = Unicode(help="Address of the public repository, without a slash at the end.").tag(
-        config=True
-    )
-    branch = Unicode("main", help="The branch that badges open.").tag(config=True)
+    url = Unicode(help="URL of the public repository, without a slash at the end.").tag(config=True)
+    branch = Unicode("main", help="Branch that badges open.").tag(config=True)
 
     @classmethod
     def of_course(cls, root: Path) -> "PublicAddress":
@@ -25,14 +23,14 @@ class PublicAddress(Configurable):
 
     @property
     def is_set(self) -> bool:
-        """Whether the address is a real one and not the placeholder."""
+        """Whether the address is real and not the placeholder."""
         return bool(self.url) and PLACEHOLDER not in self.url
 
     def fill_in(self, text: str, notebook_path: str) -> str:
-        """Replace the address placeholders in a cell of the notebook at a path in the repository.
+        """Replace the placeholders in a cell of the notebook at a path in the repository.
 
-        `{{INSTALL}}` becomes what pip installs, `{{COLAB}}` and `{{PAPERSPACE}}` the addresses
-        that open the notebook on these platforms.
+        `{{INSTALL}}` becomes the requirement for pip; `{{COLAB}}` and `{{PAPERSPACE}}` become the
+        addresses that open the notebook on these platforms.
         """
         repository = self.url.removeprefix("https://github.com/")
         file_on_github = f"github/{repository}/blob/{self.branch}/{notebook_path}"

@@ -1,139 +1,118 @@
-"""Writing the public tree into a folder, so that nothing of anybody else is lost in it."""
+"""Writing the public tree into a folder without losing anyone's files."""
 
 import hashlib
 import re
 import shutil
 import subprocess
+from collections.abc import Iterable
 from dataclasses import dataclass
 from pathlib import Path, PurePosixPath
 
 from course.errors import CourseError
+from course.files import write_atomically
 from course.instructor.file_lock import exclusive_lock
 
-# Says in the tree what was published there; a later publication replaces and removes that alone.
+# Lists the published files; a later publication replaces and removes only these.
 MANIFEST = ".published"
-# Where a file is written before it takes its place; gone when all is done.
-WORKSHOP = ".publishing"
+# Holds the lock and the file that is being written; removed at the end. A killed publication so
+# leaves no other incomplete file in a checkout.
+STAGING = ".publishing"
 MODE = 0o644
 
 
 @dataclass(frozen=True)
-class Outcome:
-    """What a publication did: paths in the tree."""
+class Changes:
+    """The paths that a publication wrote, removed, or found unchanged."""
 
-    written: list
-    removed: list
-    same: list
+    written: list[str]
+    removed: list[str]
+    unchanged: list[str]
 
 
-def check_folder(directory, root):
-    """Refuse a folder into which nobody would publish on purpose.
+def check_folder(directory: Path, root: Path) -> None:
+    """Raise CourseError if a folder cannot be meant for the public tree of a course directory.
 
-    Parameters
-    ----------
-    directory : Path
-        Where the tree is to stand; it need not exist.
-    root : Path
-        The course directory.
-
-    Raises
-    ------
-    CourseError
-        If it is or holds a course directory, or something else than a publication or a checkout.
+    That is a folder in or around a course directory, one whose git history contains the sources,
+    and one with other content that is neither a publication nor a checkout. It need not exist.
     """
-    here, course = directory.resolve(), root.resolve()
-    elsewhere = "choose a new folder or the checkout of the public repository"
-    if here.is_relative_to(course) and here.relative_to(course).parts[:1] != ("build",):
-        raise CourseError(f"{directory} is in the course directory: {elsewhere}.")
-    if course.is_relative_to(here):
-        raise CourseError(f"{directory} holds the course directory: {elsewhere}.")
-    if here.exists() and not here.is_dir():
-        raise CourseError(f"{directory} is a file: {elsewhere}.")
-    if (here / "nbgrader_config.py").exists():
-        raise CourseError(f"{directory} is a course directory itself: {elsewhere}.")
-    names = {path.name for path in here.iterdir()} - {WORKSHOP} if here.exists() else set()
+    resolved, course = directory.resolve(), root.resolve()
+    advice = "choose a new folder or the checkout of the public repository"
+    if resolved.is_relative_to(course) and resolved.relative_to(course).parts[:1] != ("build",):
+        raise CourseError(f"{directory} is in the course directory: {advice}.")
+    if course.is_relative_to(resolved):
+        raise CourseError(f"{directory} contains the course directory: {advice}.")
+    if resolved.exists() and not resolved.is_dir():
+        raise CourseError(f"{directory} is a file: {advice}.")
+    if (resolved / "nbgrader_config.py").exists():
+        raise CourseError(f"{directory} is a course directory itself: {advice}.")
+    names = {path.name for path in resolved.iterdir()} - {STAGING} if resolved.exists() else set()
     if names and not names & {MANIFEST, ".git"}:
         raise CourseError(
-            f"{directory} is not empty, and neither an earlier publication nor a git checkout:"
-            f" {elsewhere}."
+            f"{directory} is not empty, and is neither an earlier publication nor a git checkout:"
+            f" {advice}."
         )
     if ".git" in names:
         history = ["log", "--all", "--max-count=1", "--format=%h", "--"]
-        commit = _git(here, *history, "nbgrader_config.py", "source/*/*.ipynb").strip()
+        commit = _git(resolved, *history, "nbgrader_config.py", "source/*/*.ipynb").strip()
         if commit:
             raise CourseError(
-                f"the history of {directory} holds the sources (commit {commit}), which everybody"
-                " could read there: publish into a repository with a history of its own."
+                f"the git history of {directory} contains the sources (commit {commit}), which"
+                " everyone could read there: publish to a repository with a separate history."
             )
 
 
-def write(directory, files):
-    """Make a folder hold the files, and no others that were published there before.
+def write(directory: Path, files: dict[str, bytes]) -> Changes:
+    """Write the files, given by path in the folder, and remove others published there before.
 
-    A file that is the same is not touched. A killed call leaves each file whole, old or new, and
-    the next one goes on.
-
-    Parameters
-    ----------
-    directory : Path
-        A folder that `check_folder` lets pass.
-    files : dict of str to bytes
-        Content by path below it.
-
-    Returns
-    -------
-    Outcome
-
-    Raises
-    ------
-    CourseError
-        If something is in the way, or a change of somebody else would be lost.
+    Unchanged files are not touched. A killed call leaves each file whole, old or new, and the next
+    call completes it. Raises CourseError if a file is in the way or a change would be lost.
     """
     published = _read_manifest(directory)
     digests = {path: hashlib.sha256(content).hexdigest() for path, content in files.items()}
     for path in [MANIFEST, *files, *published]:
-        _check_way(directory, path)
+        _check_path(directory, path)
     manifest = _manifest(digests.items())
-    written = [path for path, content in files.items() if not _is(directory / path, content)]
+    written = [path for path, content in files.items() if not _holds(directory / path, content)]
     removed = [path for path in published if path not in files and (directory / path).exists()]
-    outcome = Outcome(written, removed, [path for path in files if path not in written])
-    workshop = directory / WORKSHOP
-    is_done = _is(directory / MANIFEST, manifest) and not workshop.exists()
-    if is_done and not written and not removed:
-        return outcome
-    _check_kept(directory, [*written, *removed], published, digests)
-    with exclusive_lock(workshop, f"another publication into {directory} is under way: wait for its end."):
-        # Until all is done, old and new are both known as ours.
+    changes = Changes(written, removed, [path for path in files if path not in written])
+    staging = directory / STAGING
+    is_complete = _holds(directory / MANIFEST, manifest) and not staging.exists()
+    if is_complete and not written and not removed:
+        return changes
+    _check_unmodified(directory, [*written, *removed], published, digests)
+    error_message = f"another publication to {directory} is running: wait until it ends."
+    with exclusive_lock(staging, error_message):
+        # Until everything is written, the manifest lists both the old and the new content.
         both = {(path, digest) for path, old in published.items() for digest in old}
         both |= set(digests.items())
-        _put(directory, MANIFEST, _manifest(both))
+        _write_file(directory, MANIFEST, _manifest(both))
         for path in written:
-            _put(directory, path, files[path])
+            _write_file(directory, path, files[path])
         for path in removed:
             _remove(directory, path)
-        _put(directory, MANIFEST, manifest)
-        shutil.rmtree(workshop)
-    return outcome
+        _write_file(directory, MANIFEST, manifest)
+        shutil.rmtree(staging)
+    return changes
 
 
-def published_version(directory):
-    """Return the version that was published here before, or None."""
+def published_version(directory: Path) -> str | None:
+    """Return the version of the course that was published to a folder before."""
     file = directory / "course" / "__init__.py"
     text = file.read_text(encoding="utf-8") if file.is_file() else ""
-    found = re.search(r'^__version__ = "(.+)"$', text, re.MULTILINE)
-    return found and found[1]
+    match = re.search(r'^__version__ = "(.+)"$', text, re.MULTILINE)
+    return match and match[1]
 
 
-def _manifest(entries):
-    """Return the manifest's text, which `sha256sum --check` reads too."""
+def _manifest(entries: Iterable[tuple[str, str]]) -> bytes:
+    """Return the text of a manifest, in the format of `sha256sum --check`."""
     lines = [f"{digest}  {path}\n" for path, digest in sorted(entries)]
     return ("# Written by course publish, which replaces these files.\n" + "".join(lines)).encode()
 
 
-def _read_manifest(directory):
-    """Return what was published here before: path to the digests of its content."""
+def _read_manifest(directory: Path) -> dict[str, set[str]]:
+    """Return the published paths, each with the digests of its content."""
     file = directory / MANIFEST
-    published = {}
+    published: dict[str, set[str]] = {}
     for line in file.read_text(encoding="utf-8").splitlines() if file.is_file() else []:
         if line.startswith("#"):
             continue
@@ -141,63 +120,67 @@ def _read_manifest(directory):
         parts = PurePosixPath(path).parts
         if not path or path.startswith("/") or {"..", ".git"} & set(parts):
             raise CourseError(
-                f"{file} is damaged ({line!r} is no line of it): take it back from git, or delete"
-                " it and, by hand, what is no longer published."
+                f"{file} is damaged ({line!r} is not an entry): restore it from git, or delete it"
+                " together with the files that are no longer published."
             )
         published.setdefault(path, set()).add(digest)
     return published
 
 
-def _check_way(directory, path):
-    """Refuse where a link or a folder stands in the place of a file, or a file in a folder's."""
-    place = directory / path
+def _check_path(directory: Path, path: str) -> None:
+    """Raise CourseError if a link, or a folder in place of a file or vice versa, is in the way."""
+    target = directory / path
     folders = [
-        directory.joinpath(*place.relative_to(directory).parts[:depth])
+        directory.joinpath(*target.relative_to(directory).parts[:depth])
         for depth in range(1, len(Path(path).parts))
     ]
-    for step in [*folders, place]:
-        is_right = step.is_file() if step == place else step.is_dir()
-        if step.is_symlink() or (step.exists() and not is_right):
+    for step in [*folders, target]:
+        has_right_kind = step.is_file() if step == target else step.is_dir()
+        if step.is_symlink() or (step.exists() and not has_right_kind):
             raise CourseError(
                 f"{step} is in the way of {path}, which is to be published: move it elsewhere."
             )
 
 
-def _check_kept(directory, paths, published, digests):
-    """Refuse where a file would go that neither a publication wrote nor git has."""
-    foreign = []
+def _check_unmodified(
+    directory: Path, paths: list[str], published: dict[str, set[str]], digests: dict[str, str]
+) -> None:
+    """Raise CourseError if a file with changes that git does not have would be lost."""
+    modified = []
     for path in paths:
         if (directory / path).exists():
             digest = hashlib.sha256((directory / path).read_bytes()).hexdigest()
             if digest not in published.get(path, ()) and digest != digests.get(path):
-                foreign.append(path)
-    if foreign and (directory / ".git").exists():
-        # No lock and no refreshed index: the checkout stays as it is until something is written.
+                modified.append(path)
+    if modified and (directory / ".git").exists():
+        # Without a lock or a refreshed index: the checkout stays as it is until the first write.
         status = ["--no-optional-locks", "--literal-pathspecs", "status", "--porcelain"]
         status += ["-z", "--no-renames", "--untracked-files=all", "--ignored"]
-        changed = _git(directory, *status, "--", *foreign)
-        foreign = [entry[3:] for entry in changed.split("\0") if entry]
-    if foreign:
+        changed = _git(directory, *status, "--", *modified)
+        modified = [entry[3:] for entry in changed.split("\0") if entry]
+    if modified:
         raise CourseError(
-            f"{directory / foreign[0]} is not as it was published, and git does not keep it:"
-            " commit it or move it elsewhere, and publish again."
+            f"{directory / modified[0]} has changed since it was published, and the change is not"
+            " in git: commit it or move the file elsewhere, and publish again."
         )
 
 
-def _is(path, content):
+def _holds(path: Path, content: bytes) -> bool:
+    """Return whether a file has the content and the public mode."""
     return path.is_file() and path.stat().st_mode & 0o777 == MODE and path.read_bytes() == content
 
 
-def _put(directory, path, content):
-    beside = directory / WORKSHOP / "next"
-    beside.write_bytes(content)
-    beside.chmod(MODE)
+def _write_file(directory: Path, path: str, content: bytes) -> None:
+    """Replace a file by a new one in one step."""
+    staged = directory / STAGING / "next"
+    write_atomically(staged, content)
+    staged.chmod(MODE)
     (directory / path).parent.mkdir(parents=True, exist_ok=True)
-    beside.replace(directory / path)
+    staged.replace(directory / path)
 
 
-def _remove(directory, path):
-    """Remove a file, and the folders that it leaves empty."""
+def _remove(directory: Path, path: str) -> None:
+    """Remove a file and the folders that it leaves empty."""
     (directory / path).unlink()
     for folder in list((directory / path).parents)[: len(Path(path).parts) - 1]:
         if any(folder.iterdir()):
@@ -205,16 +188,18 @@ def _remove(directory, path):
         folder.rmdir()
 
 
-def _git(directory, *arguments):
+def _git(directory: Path, *arguments: str) -> str:
+    """Return the output of a git command in a folder."""
     try:
         done = subprocess.run(
             ["git", "-C", directory, *arguments], capture_output=True, text=True, check=False
         )
     except FileNotFoundError:
         raise CourseError(
-            f"{directory} is a git checkout: install git, and publish again."
+            f"{directory} is a git checkout, but git is not installed: install it and publish"
+            " again."
         ) from None
     if done.returncode:
-        reason = (done.stderr.strip().splitlines() or ["no reason"])[0]
-        raise CourseError(f"git cannot read {directory} ({reason}): mend that, and publish again.")
+        reason = (done.stderr.strip().splitlines() or ["no reason given"])[0]
+        raise CourseError(f"git cannot read {directory} ({reason}): fix that and publish again.")
     return done.stdout

@@ -1,4 +1,4 @@
-"""What stands in the public tree: every file with its content."""
+"""The content of the public tree."""
 
 import re
 from fnmatch import fnmatch
@@ -10,59 +10,48 @@ import nbformat
 from IPython.core.inputtransformer2 import TransformerManager
 
 import course
-from course.instructor.release.public_address import PublicAddress
 from course.errors import CourseError
 from course.instructor.course_dir import assignment_names
 from course.instructor.python_parser import parse_python
 from course.instructor.release import student_package
+from course.instructor.release.public_address import PublicAddress
 from course.instructor.release.student_environment import Requirements
 
-# What runs leave beside a notebook. Whoever tries a solution in `source/` leaves there what it
-# handed in, and nbgrader copies that into the release.
-LEFT_BY_RUNS = ("evidence", "results", "*.h5", "*.keras", "*.npz", "*.zip")
-LEFT_BY_EDITORS = (".*", "__pycache__", "*.pyc")
-# Nothing that says one of these was meant for students, whichever way it got there.
+# Files that runs of a notebook create beside it. A person who runs a solution in `source/` creates
+# them there, and nbgrader copies them into the release.
+RUN_OUTPUTS = ("evidence", "results", "*.h5", "*.keras", "*.npz", "*.zip")
+EDITOR_FILES = (".*", "__pycache__", "*.pyc")
+# A file with one of these is not for students, regardless of how it got into the tree.
 MARKERS = re.compile(r"(BEGIN|END) (SOLUTION|HIDDEN TESTS|MARK SCHEME)")
-# The addresses that open a notebook elsewhere, as its first cell has them.
+# A badge that opens the notebook on a platform, in its first cell.
 BADGE = re.compile(r"\[!\[.+\]\(.+\)\]\(.+\)")
 
 
-def check_fresh(name, stale):
-    """Refuse a release that is not what its source compiles to, by the files that differ."""
-    for path in stale:
-        if not _is_leftover(path):
+def check_fresh(name: str, stale_files: list[str]) -> None:
+    """Raise CourseError if one of the stale files of a release is published."""
+    for path in stale_files:
+        if not _is_ignored(path):
             raise CourseError(
-                f"{path} is not what source/ compiles to: run course release {name}, look at what"
-                " has changed, and publish again."
+                f"{path} differs from what source/ compiles to: run course release {name}, review"
+                " the changes, and publish again."
             )
 
 
-def public_files(root):
-    """Return the public tree of a course directory.
+def public_files(root: Path) -> dict[str, bytes]:
+    """Return the content of each file of the public tree by its path, sorted.
 
-    Parameters
-    ----------
-    root : Path
-        The course directory.
-
-    Returns
-    -------
-    dict of str to bytes
-        The content of each file by its path in the tree, sorted; the same for the same course.
-
-    Raises
-    ------
-    CourseError
-        If a file would give away what is the instructor's, or needs it.
+    Raises CourseError if a file contains, or imports, what is the instructor's.
     """
     requirements = Requirements(root)
     files = {name: _text(Path(root, name)) for name in ("LICENSE", "docs/students.md")}
-    for path, module in student_package.files().items():
+    for path, module in student_package.modules().items():
         files[path] = _text(module)
         student_package.check_module(path, files[path].decode(), requirements.packages)
-    released = _released(root)
+    released = _released_files(root)
     notebooks = {
-        place: _notebook(place, released[place]) for place in released if _is_notebook(place)
+        path: _read_notebook(path, content)
+        for path, content in released.items()
+        if _is_notebook(path)
     }
     generated = {
         ".gitignore": _gitignore(),
@@ -71,79 +60,87 @@ def public_files(root):
         "pyproject.toml": requirements.pyproject(),
         "requirements.txt": requirements.for_pip(),
     }
-    files |= released | {place: text.encode() for place, text in generated.items()}
-    for place, content in files.items():
+    files |= released | {path: text.encode() for path, text in generated.items()}
+    for path, content in files.items():
         if found := MARKERS.search(content.decode(errors="replace")):
             raise CourseError(
-                f"{place} holds {found[0]!r}, which is not for students: take it out of what it is"
-                " made from, and publish again."
+                f"{path} contains {found[0]!r}, which is not for students: remove it from the file"
+                " that this one is made from, and publish again."
             )
     return dict(sorted(files.items()))
 
 
-def _released(root):
-    """Return what the releases of all assignments consist of."""
+def _released_files(root: Path) -> dict[str, bytes]:
+    """Return the files of all releases."""
     released = {}
     for name in assignment_names(root):
-        for path in sorted(Path(root, "release", name).rglob("*")):
-            place = path.relative_to(root).as_posix()
-            if path.is_file() and not _is_leftover(place):
-                released[place] = _text(path) if _is_notebook(place) else path.read_bytes()
+        for file in sorted(Path(root, "release", name).rglob("*")):
+            path = file.relative_to(root).as_posix()
+            if file.is_file() and not _is_ignored(path):
+                released[path] = _text(file) if _is_notebook(path) else file.read_bytes()
     return released
 
 
-def _is_notebook(place):
-    return place.endswith(".ipynb")
+def _is_notebook(path: str) -> bool:
+    """Return whether a path is that of a notebook."""
+    return path.endswith(".ipynb")
 
 
-def _text(path):
-    """Return a text file with plain line ends, whatever the checkout made of them."""
-    return path.read_text(encoding="utf-8").encode()
+def _text(file: Path) -> bytes:
+    """Return a text file with Unix line ends, regardless of the checkout."""
+    return file.read_text(encoding="utf-8").encode()
 
 
-def _is_leftover(place):
-    """Return whether a path "release/NAME/..." is none of the assignment's own files."""
-    patterns = LEFT_BY_RUNS + LEFT_BY_EDITORS
-    return any(fnmatch(part, pattern) for part in Path(place).parts[2:] for pattern in patterns)
+def _is_ignored(path: str) -> bool:
+    """Return whether a path "release/NAME/..." does not belong to the assignment."""
+    patterns = RUN_OUTPUTS + EDITOR_FILES
+    return any(fnmatch(part, pattern) for part in Path(path).parts[2:] for pattern in patterns)
 
 
-def _notebook(place, content):
-    """Return a notebook; refuse one that imports a module which its reader does not get."""
+def _read_notebook(path: str, content: bytes) -> nbformat.NotebookNode:
+    """Return a notebook; raise CourseError if it imports a module that is not published."""
     try:
         notebook = nbformat.reads(content.decode(), as_version=4)
     except ValueError:
-        name = Path(place).parts[1]
-        raise CourseError(f"{place} is no readable notebook: run course release {name}.") from None
+        name = Path(path).parts[1]
+        raise CourseError(f"cannot read the notebook {path}: run course release {name}.") from None
     for cell in notebook.cells:
         if cell.cell_type == "code":
             try:
                 tree = parse_python(TransformerManager().transform_cell(cell.source))
             except SyntaxError:
                 continue  # it cannot import anything either
-            student_package.check_imports(place, tree)
+            student_package.check_imports(path, tree)
     return notebook
 
 
-def _readme(notebooks, python, address):
+def _readme(
+    notebooks: dict[str, nbformat.NotebookNode], python: str, address: PublicAddress
+) -> str:
+    """Return README.md."""
     lines = ["| assignment | what you build |", "|---|---|"]
-    for place, notebook in notebooks.items():
+    for path, notebook in notebooks.items():
         first_cell = notebook.cells[0].source.splitlines()
         badges = [line for line in first_cell if BADGE.fullmatch(line)] if address.is_set else []
         title = first_cell[0].lstrip("# ")
-        lines.append(f"| [{Path(place).parts[1]}]({place}) | {'<br>'.join([title, *badges])} |")
-    opening = "Open one on your own machine, as below."
+        lines.append(f"| [{Path(path).parts[1]}]({path}) | {'<br>'.join([title, *badges])} |")
+    opening = "Open an assignment on your own computer, as described below."
     if address.is_set:
-        opening = "A badge opens a notebook on Colab or Paperspace, where nothing is to be set up."
-    template = Template(resources(__package__).joinpath("public_readme.md").read_text(encoding="utf-8"))
-    return template.substitute(
+        opening = (
+            "A badge opens an assignment on Colab or Paperspace, where you do not need to set up"
+            " anything."
+        )
+    template = resources(__package__).joinpath("public_readme.md").read_text(encoding="utf-8")
+    return Template(template).substitute(
         version=course.__version__, python=python, opening=opening, assignments="\n".join(lines)
     )
 
 
-def _gitignore():
-    # Below release/ alone: the kit has a package that is called evidence.
-    left = "".join(f"/release/**/{pattern}\n" for pattern in LEFT_BY_RUNS)
+def _gitignore() -> str:
+    """Return .gitignore."""
+    # Only in release/: the student package has a folder `evidence` too.
+    outputs = "".join(f"/release/**/{pattern}\n" for pattern in RUN_OUTPUTS)
     return (
-        "# What running the notebooks makes of this folder.\n"
-        f".venv/\n.ipynb_checkpoints/\n__pycache__/\n{left}"
+        "# Files that running the notebooks creates in this folder.\n"
+        f".venv/\n.ipynb_checkpoints/\n__pycache__/\n{outputs}"
     )

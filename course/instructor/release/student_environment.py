@@ -1,61 +1,55 @@
-"""What a student's machine needs, as pip and conda read it; all of it from our pyproject.toml."""
+"""The files from which students install the course, generated from pyproject.toml."""
 
 import re
 import tomllib
 from pathlib import Path
 
-# The tables of pyproject.toml that say what the kit is. Extras, the command, kernels and the
-# settings of our tools are the instructor's.
+# The tables of pyproject.toml that describe the student package. Extras, the command, the kernels
+# and the settings of development tools are the instructor's.
 TABLES = ("build-system", "project", "tool.hatch.version", "tool.hatch.build.targets.wheel")
 
 
 class Requirements:
-    """What our pyproject.toml asks for.
+    """The requirements in the pyproject.toml of a course directory."""
 
-    Parameters
-    ----------
-    root : Path
-        The course directory.
-    """
-
-    def __init__(self, root):
+    def __init__(self, root: Path) -> None:
         self._text = Path(root, "pyproject.toml").read_text(encoding="utf-8")
         self._project = tomllib.loads(self._text)["project"]
 
     @property
-    def packages(self):
-        """The names of the packages that the kit depends on."""
-        return [re.match(r"[\w-]+", line)[0] for line in self._project["dependencies"]]
+    def packages(self) -> list[str]:
+        """The names of the packages that the student package depends on."""
+        return [re.split(r"[^\w-]", line, maxsplit=1)[0] for line in self._project["dependencies"]]
 
     @property
-    def python(self):
-        """The versions of Python that will do, such as "3.11 to 3.13"."""
+    def python(self) -> str:
+        """The supported versions of Python, such as "3.11 to 3.13"."""
         first, end = re.findall(r"3\.(\d+)", self._project["requires-python"])
         return f"3.{first} to 3.{int(end) - 1}"
 
-    def pyproject(self):
-        """Return the public pyproject.toml: ours without the tables of the instructor."""
+    def pyproject(self) -> str:
+        """Return the public pyproject.toml: the tables of the student package."""
         tables = re.split(r"^(?=\[)", self._text, flags=re.MULTILINE)
-        kept = [table for table in tables if table.partition("]")[0][1:] in TABLES]
-        return "\n\n".join(table.strip() for table in kept) + "\n"
+        public = [table for table in tables if table.partition("]")[0][1:] in TABLES]
+        return "\n\n".join(table.strip() for table in public) + "\n"
 
-    def for_pip(self):
+    def for_pip(self) -> str:
         """Return requirements.txt."""
         return "\n".join(
             [
                 "# In this folder: python -m pip install -r requirements.txt",
                 "",
-                "# The helpers that notebooks import; pyproject.toml says what they need, and why.",
+                "# The package that notebooks import; pyproject.toml lists what it needs and why.",
                 ".",
-                "# What Keras computes with; for a GPU put tensorflow[and-cuda] in its place.",
+                "# The backend of Keras; for a GPU, replace it by tensorflow[and-cuda].",
                 *self._lines("instructor", "tensorflow"),
-                "# Where notebooks are opened.",
+                "# The program in which you open notebooks.",
                 *self._lines("tools", "jupyterlab"),
                 "",
             ]
         )
 
-    def for_conda(self):
+    def for_conda(self) -> str:
         """Return environment.yml."""
         return (
             "# For conda, in this folder: conda env create -f environment.yml\n"
@@ -63,12 +57,13 @@ class Requirements:
             "channels:\n"
             "  - conda-forge\n"
             "dependencies:\n"
-            f"  - python{self._project['requires-python']}   # {self.python} work\n"
+            f"  - python{self._project['requires-python']}   # {self.python} are supported\n"
             "  - pip   # installs the rest\n"
             "  - pip:\n"
-            "      - -r requirements.txt   # the same as without conda; reasons stand there\n"
+            "      - -r requirements.txt   # the same as without conda; the reasons are there\n"
         )
 
-    def _lines(self, extra, start):
-        found = self._project["optional-dependencies"][extra]
-        return [line for line in found if line.startswith(start)]
+    def _lines(self, extra: str, prefix: str) -> list[str]:
+        """Return the requirements of an extra that begin with a prefix."""
+        requirements = self._project["optional-dependencies"][extra]
+        return [line for line in requirements if line.startswith(prefix)]

@@ -1,7 +1,8 @@
-"""The student kit: which modules of the course are published, and that they need no others."""
+"""The student package: the modules that are published, and the check of their imports."""
 
 import ast
 import sys
+from collections.abc import Collection, Iterator
 from importlib.util import resolve_name
 from pathlib import Path
 
@@ -12,12 +13,12 @@ from course.instructor.python_parser import parse_python
 # The one folder of `course/` that is never published; everything else in it is.
 INSTRUCTOR = "instructor"
 
-# What the kit may import though it does not depend on it: it is there, or it is not asked for.
-BROUGHT_ALONG = (
+# Packages that the student package may import without depending on them.
+UNDECLARED_IMPORTS = (
     "IPython",  # every notebook runs in it
-    "PIL",  # matplotlib brings it
-    "google",  # on Colab, which is asked for the notebook
-    "jax",  # these three: only where Keras computes with it
+    "PIL",  # matplotlib installs it
+    "google",  # imported on Colab only
+    "jax",  # these three are imported only if they are the backend of Keras
     "tensorflow",
     "torch",
 )
@@ -25,72 +26,48 @@ BROUGHT_ALONG = (
 PACKAGE = Path(course.__file__).parent
 
 
-def check_course(root):
-    """Refuse a course directory whose `course/` is not the one that runs."""
+def check_course(root: Path) -> None:
+    """Raise CourseError if the `course/` of a course directory is not the one that is running."""
     package = Path(root, "course")
     if not (package.is_dir() and package.samefile(PACKAGE)):
         raise CourseError(
-            f"{Path(root).resolve()} is not where this command comes from: publish"
-            f" {PACKAGE.parent}, or install the course that you mean."
+            f"{Path(root).resolve()} does not contain the running course package: publish"
+            f" {PACKAGE.parent}, or install the package of the directory that you want to publish."
         )
 
 
-def files():
-    """Return the kit's modules by their path in the public tree, such as "course/checks.py"."""
+def modules() -> dict[str, Path]:
+    """Return the public modules by their path in the public tree, such as "course/checks.py"."""
     paths = {path.relative_to(PACKAGE): path for path in sorted(PACKAGE.rglob("*.py"))}
     return {
-        f"course/{place.as_posix()}": path
-        for place, path in paths.items()
-        if place.parts[0] != INSTRUCTOR
+        f"course/{relative.as_posix()}": path
+        for relative, path in paths.items()
+        if relative.parts[0] != INSTRUCTOR
     }
 
 
-def check_module(path, text, packages):
-    """Refuse a module of the kit that imports what students do not get.
+def check_module(path: str, text: str, packages: Collection[str]) -> None:
+    """Raise CourseError if a public module imports what students do not have.
 
-    Parameters
-    ----------
-    path : str
-        Its path in the public tree.
-    text : str
-        What is in it.
-    packages : collection of str
-        The packages that the kit depends on.
-
-    Raises
-    ------
-    CourseError
-        If it imports another part of the course, or a package that nobody installs for students.
+    `path` is its path in the public tree, `packages` are the dependencies of the student package.
     """
     tree, package = parse_python(text), ".".join(Path(path).parent.parts)
     check_imports(path, tree, package)
-    known = {"course", *sys.stdlib_module_names, *packages, *BROUGHT_ALONG}
-    for name in _imported(tree, package):
-        if name.partition(".")[0] not in known:
+    available = {"course", *sys.stdlib_module_names, *packages, *UNDECLARED_IMPORTS}
+    for name in _imported_modules(tree, package):
+        if name.partition(".")[0] not in available:
             raise CourseError(
-                f"{path} imports {name}, which students do not have: do without it, or add it to"
-                " the dependencies in pyproject.toml."
+                f"{path} imports {name}, which students do not have: remove the import, or add the"
+                " package to the dependencies in pyproject.toml."
             )
 
 
-def check_imports(path, tree, package=""):
-    """Refuse a module or a notebook's cell that imports a part of the course outside of the kit.
+def check_imports(path: str, tree: ast.Module, package: str = "") -> None:
+    """Raise CourseError if a module, or a cell of a notebook, imports `course.instructor`.
 
-    Parameters
-    ----------
-    path : str
-        Where it stands, for the message.
-    tree : ast.Module
-        What it says.
-    package : str
-        What its relative imports start from.
-
-    Raises
-    ------
-    CourseError
-        If it does.
+    `package` is the package that relative imports start from.
     """
-    for name in _imported(tree, package):
+    for name in _imported_modules(tree, package):
         if f"{name}.".startswith(f"course.{INSTRUCTOR}."):
             raise CourseError(
                 f"{path} imports {name}, which is not published: remove the import, or move what"
@@ -98,7 +75,7 @@ def check_imports(path, tree, package=""):
             )
 
 
-def _imported(tree, package):
+def _imported_modules(tree: ast.Module, package: str) -> Iterator[str]:
     """Yield the full names of the modules that a syntax tree imports."""
     for node in ast.walk(tree):
         if isinstance(node, ast.Import):
@@ -108,11 +85,12 @@ def _imported(tree, package):
             if node.level:
                 module = resolve_name("." * node.level + module, package)
             # `from course import checks` imports a module, `from course import setup` a function.
-            parts = [alias.name for alias in node.names if module == "course"]
-            yield from (f"course.{part}" for part in parts if _is_module(part))
+            names = [alias.name for alias in node.names if module == "course"]
+            yield from (f"course.{name}" for name in names if _is_module(name))
             if module != "course":
                 yield module
 
 
-def _is_module(name):
+def _is_module(name: str) -> bool:
+    """Return whether a name is that of a module or folder in `course/`."""
     return (PACKAGE / f"{name}.py").is_file() or (PACKAGE / name).is_dir()

@@ -1,8 +1,11 @@
 import json
+import os
 import shutil
+from pathlib import Path
 
 import pytest
 
+from course.instructor.release import build
 from tests.conftest import BIN, cell, run_command
 from tests.submissions import ROOT
 
@@ -14,7 +17,7 @@ TEST = "assert one() == 1\n### BEGIN HIDDEN TESTS\nassert type(one()) is int\n##
 
 @pytest.fixture
 def course_copy(tmp_path):
-    """Return a copy of the course's own sources and releases, without a gradebook."""
+    """Return a copy of the sources and releases of this course, without a gradebook."""
     shutil.copy(ROOT / "nbgrader_config.py", tmp_path)
     for folder in ("source", "release"):
         shutil.copytree(ROOT / folder, tmp_path / folder)
@@ -25,13 +28,13 @@ def contents(tree):
     return {path.relative_to(tree): path.read_bytes() for path in tree.rglob("*") if path.is_file()}
 
 
-def test_the_committed_release_is_fresh(course_command):
+def test_the_committed_releases_are_up_to_date(course_command):
     checked = course_command("release", "--check")
     assert checked.returncode == 0, checked.stderr
-    assert "fresh: " in checked.stdout and "02-mnist" in checked.stdout
+    assert "up to date: " in checked.stdout and "02-mnist" in checked.stdout
 
 
-def test_nbgrader_and_course_compile_the_same(course_copy, course_command):
+def test_nbgrader_and_course_compile_the_same_release(course_copy, course_command):
     committed = contents(course_copy / "release" / "02-mnist")
     shutil.rmtree(course_copy / "release")
     generated = run_command(BIN / "nbgrader", "generate_assignment", "02-mnist", cwd=course_copy)
@@ -53,18 +56,21 @@ def test_a_stale_release_is_named_and_fails(small_course, course_command, change
         path = root / "source" / "01-small" / "small.ipynb"
         path.write_text(path.read_text().replace("the number one", "number one"))
     elif change == "added":
-        (release / "left-over.txt").write_text("an old file")
-        named = "release/01-small/left-over.txt"
+        (release / "outdated.txt").write_text("an old file")
+        named = "release/01-small/outdated.txt"
     else:
         shutil.rmtree(release)
     before = contents(root)
     checked = course_command("-C", root, "release", "--check")
     assert checked.returncode == 1
-    assert f"stale: {named} is not what source/ compiles to: run course release." in checked.stderr
-    assert contents(root) == before, "--check must change nothing, the gradebook neither"
+    assert (
+        f"stale: {named} differs from what source/ compiles to: run course release."
+        in checked.stderr
+    )
+    assert contents(root) == before, "--check must change nothing, including the gradebook"
 
 
-def test_a_stub_raises_with_its_own_instruction(small_course, course_command):
+def test_a_stub_raises_its_instruction(small_course, course_command):
     root = small_course(
         cell("code", SOLUTION, "one"),
         cell("code", TEST, "test_one", points=1),
@@ -78,7 +84,7 @@ def test_a_stub_raises_with_its_own_instruction(small_course, course_command):
     assert two.endswith("raise NotImplementedError('Your answer.')")
 
 
-def test_a_source_that_does_not_compile_leaves_the_release_whole(small_course, course_command):
+def test_a_source_that_does_not_compile_leaves_the_release_unchanged(small_course, course_command):
     root = small_course(cell("code", SOLUTION, "one"), cell("code", TEST, "test_one", points=1))
     assert course_command("-C", root, "release").returncode == 0
     before = contents(root / "release")
@@ -90,3 +96,63 @@ def test_a_source_that_does_not_compile_leaves_the_release_whole(small_course, c
     assert "no end solution statement found" in failed.stderr
     assert "Traceback" not in failed.stderr
     assert contents(root / "release") == before
+
+
+def test_a_kill_at_any_step_leaves_a_whole_release(small_course, monkeypatch):
+    root = small_course(cell("code", "1"))
+    release = root / "release" / "01-small"
+
+    def compile_new(root, name, directory, database=None):
+        folder = Path(directory, name)
+        folder.mkdir(parents=True)
+        (folder / "small.ipynb").write_text("new")
+        return folder
+
+    monkeypatch.setattr(build, "_compile", compile_new)
+    steps, finished = 0, False
+    while not finished:
+        shutil.rmtree(root / "release", ignore_errors=True)
+        release.mkdir(parents=True)
+        (release / "small.ipynb").write_text("old")
+        (release / "outdated.txt").write_text("old")
+        finished = finishes_before(steps, lambda: build.build(root, "01-small"))
+        names = {path.name: path.read_text() for path in release.iterdir()}
+        assert names in (
+            {"small.ipynb": "old", "outdated.txt": "old"},
+            {"small.ipynb": "new"},
+        ), f"killed after {steps} steps"
+        # The next run completes it and leaves nothing else behind.
+        build.build(root, "01-small")
+        assert [path.name for path in (root / "release").iterdir()] == ["01-small"]
+        assert [path.name for path in release.iterdir()] == ["small.ipynb"]
+        steps += 1
+    assert steps > 5
+
+
+def finishes_before(steps, function):
+    """Call a function in a process that is killed after some file operations; False if it was."""
+    child = os.fork()
+    if child:
+        return os.waitstatus_to_exitcode(os.waitpid(child, 0)[1]) == 0
+    try:
+        remaining = iter(range(steps))
+
+        def killing(operation):
+            def step(*arguments, **keywords):
+                if next(remaining, None) is None:
+                    os.kill(os.getpid(), 9)
+                return operation(*arguments, **keywords)
+
+            return step
+
+        for owner, names in {
+            Path: ("mkdir", "rename", "replace", "unlink"),
+            os: ("mkdir", "rename", "rmdir", "unlink"),
+            shutil: ("copy2", "copytree", "rmtree"),
+        }.items():
+            for name in names:
+                setattr(owner, name, killing(getattr(owner, name)))
+        function()
+        os._exit(0)
+    finally:
+        os._exit(1)

@@ -2,83 +2,83 @@ import nbformat
 import pytest
 
 from course.errors import CourseError
-from course.instructor.release.lint import check, problems
+from course.instructor.release.lint import check_source, find_problems
 from tests.conftest import cell, write_notebook
 from tests.submissions import ROOT
 
 
-def given(source, grade_id="setup"):
+def locked(source, grade_id="setup"):
     """Return a locked cell."""
-    made = cell("code", source, grade_id)
-    made["metadata"]["nbgrader"] |= {"solution": False, "locked": True}
-    return made
+    locked_cell = cell("code", source, grade_id)
+    locked_cell["metadata"]["nbgrader"] |= {"solution": False, "locked": True}
+    return locked_cell
 
 
 def student(source, grade_id=None):
-    """Return a solution cell, or one without a grade where it has no id."""
+    """Return a solution cell, or an ordinary cell if it has no grade id."""
     return cell("code", source, grade_id)
 
 
-def the_test(source, grade_id="test_it"):
+def graded_test(source, grade_id="test_it"):
     return cell("code", source, grade_id, points=1)
 
 
-def found(*cells):
-    """Return the problems of a notebook; a string is a student's cell."""
+def problems_of(*cells):
+    """Return the problems of a notebook; a string stands for a student's cell."""
     cells = [student(each) if isinstance(each, str) else each for each in cells]
-    return problems(nbformat.from_dict({"cells": cells, "metadata": {}}))
+    return find_problems(nbformat.from_dict({"cells": cells, "metadata": {}}))
 
 
-SETUP = given("import numpy as np\nimport inspect\nfrom course import checks, plotting")
+SETUP = locked("import numpy as np\nimport inspect\nfrom course import checks, plotting")
 
 
 @pytest.mark.parametrize("path", sorted(ROOT.glob("source/*/*.ipynb")), ids=lambda p: p.stem)
-def test_the_courses_own_notebooks_are_without_a_problem(path):
-    check(path)
+def test_the_notebooks_of_the_course_have_no_problem(path):
+    check_source(path)
 
 
-def test_a_test_may_use_what_the_grader_has_and_the_student_made():
-    assert not found(
+def test_a_test_may_use_names_of_the_grader_and_of_the_student():
+    assert not problems_of(
         cell("code", "seed = 0", tags=["parameters"]),
         SETUP,
-        given("def helper(x):\n    return np.sqrt(x) + seed\ndata = helper(4)", "data"),
+        locked("def helper(x):\n    return np.sqrt(x) + seed\ndata = helper(4)", "data"),
         "def double(x):\n    return 2 * x + np.pi\nanswer = {'two': 2}",
-        the_test("checks.equal('it', double(helper(answer['two'])), seed + data)"),
+        graded_test("checks.equal('it', double(helper(answer['two'])), seed + data)"),
     )
 
 
 @pytest.mark.parametrize(
     "cells",
     [
-        ["anwser = 1", the_test("print(answer)")],
-        [the_test("print(answer)"), "answer = 1"],
-        ["def f():\n    answer = 1", the_test("print(answer)")],
-        [given("%pip install -q something", "install"), the_test("print(answer)")],
+        ["anwser = 1", graded_test("print(answer)")],
+        [graded_test("print(answer)"), "answer = 1"],
+        ["def f():\n    answer = 1", graded_test("print(answer)")],
+        [locked("%pip install -q something", "install"), graded_test("print(answer)")],
     ],
 )
-def test_a_name_that_nothing_sets_before_is_refused(cells):
-    assert found(*cells) == [
-        "test_it needs answer, which no cell before it sets: correct the name, or set it further"
-        " up."
+def test_a_name_that_no_earlier_cell_defines_is_refused(cells):
+    assert problems_of(*cells) == [
+        "test_it uses answer, which no earlier cell defines: correct the name, or define it in an"
+        " earlier cell."
     ]
 
 
 @pytest.mark.parametrize(
     "cells",
     [
-        ["answer = 1", the_test("print(answer)")],
-        ["def f():\n    global answer\n    answer = 1", the_test("print(answer)")],
-        [the_test("answer = 1", "test_other"), the_test("print(answer)")],
-        [the_test("for answer in ():\n    pass\nprint(answer)")],
-        ["from numpy import *", the_test("print(answer)")],  # nobody knows
+        ["answer = 1", graded_test("print(answer)")],
+        ["def f():\n    global answer\n    answer = 1", graded_test("print(answer)")],
+        [graded_test("answer = 1", "test_other"), graded_test("print(answer)")],
+        [graded_test("for answer in ():\n    pass\nprint(answer)")],
+        ["from numpy import *", graded_test("print(answer)")],  # may define anything
         [
-            given("import course"),
-            the_test("assert 'keras.ops' not in course.cell_source('conv2d')"),
+            locked("import course"),
+            graded_test("assert 'keras.ops' not in course.cell_source('conv2d')"),
         ],
     ],
 )
-def test_a_name_that_something_may_set_passes(cells):
-    assert not found(*cells)
+def test_a_name_that_a_cell_may_define_passes(cells):
+    assert not problems_of(*cells)
 
 
 CLASS = "class Scale:\n    pass"
@@ -107,17 +107,19 @@ CLASS = "class Scale:\n    pass"
         ("import math", "math.pi", "math, but an import"),
     ],
 )
-def test_what_cannot_be_handed_to_a_test_is_refused(source, use, what):
-    (problem,) = found(SETUP, given("import matplotlib.pyplot as plt"), source, the_test(use))
+def test_a_value_that_cannot_be_passed_to_a_test_is_refused(source, use, what):
+    (problem,) = problems_of(
+        SETUP, locked("import matplotlib.pyplot as plt"), source, graded_test(use)
+    )
     assert problem.startswith(f"test_it uses {what}")
-    assert " cannot be handed to the tests: " in problem
+    assert " cannot be passed to the tests: " in problem
 
 
-def test_what_to_do_instead_is_said():
-    problem = found(CLASS, the_test("Scale()"))[0]
+def test_the_message_names_an_alternative():
+    problem = problems_of(CLASS, graded_test("Scale()"))[0]
     assert problem.endswith(": test its effect through a function on arrays, or grade by hand.")
-    problem = found("f = plt.figure()", the_test("f.axes"))[0]
-    assert problem.endswith(": test the numbers it was made from, or grade by hand.")
+    problem = problems_of("f = plt.figure()", graded_test("f.axes"))[0]
+    assert problem.endswith(": test the values it was drawn from, or grade by hand.")
 
 
 @pytest.mark.parametrize(
@@ -134,12 +136,12 @@ def test_what_to_do_instead_is_said():
         ("file = open('a.txt')", "file = 3\nprint(file)"),
     ],
 )
-def test_what_can_be_handed_to_a_test_passes(source, use):
-    assert not found(SETUP, source, the_test(use))
+def test_a_value_that_can_be_passed_to_a_test_passes(source, use):
+    assert not problems_of(SETUP, source, graded_test(use))
 
 
 def test_the_graders_own_classes_and_modules_pass():
-    assert not found(SETUP, given(CLASS, "scale"), the_test("Scale()\nnp.ones(3)"))
+    assert not problems_of(SETUP, locked(CLASS, "scale"), graded_test("Scale()\nnp.ones(3)"))
 
 
 @pytest.mark.parametrize(
@@ -163,10 +165,10 @@ def test_the_graders_own_classes_and_modules_pass():
     ],
 )
 def test_a_callable_for_a_students_function_is_refused(call, what):
-    helpers = given("def helper(x):\n    return x\nclass Helper:\n    pass", "helpers")
+    helpers = locked("def helper(x):\n    return x\nclass Helper:\n    pass", "helpers")
     students = "def apply(*a, **b):\n    pass\ndef other():\n    pass"
-    (problem,) = found(SETUP, helpers, students, the_test(call))
-    assert problem.startswith(f"test_it hands {what} to the student's apply, but {what} cannot be")
+    (problem,) = problems_of(SETUP, helpers, students, graded_test(call))
+    assert problem.startswith(f"test_it passes {what} to the student's apply, but {what} cannot be")
 
 
 @pytest.mark.parametrize(
@@ -181,79 +183,82 @@ def test_a_callable_for_a_students_function_is_refused(call, what):
     ],
 )
 def test_plain_values_for_a_students_function_pass(call):
-    helpers = given("def helper(x):\n    return x", "helpers")
-    assert not found(SETUP, helpers, "def apply(*a):\n    pass", the_test(call))
+    helpers = locked("def helper(x):\n    return x", "helpers")
+    assert not problems_of(SETUP, helpers, "def apply(*a):\n    pass", graded_test(call))
 
 
 def test_a_students_function_that_reads_what_a_test_sets_is_refused():
-    cells = [the_test("factor = 3", "test_a"), "def scale(x):\n    return factor * x"]
-    assert found(*cells) == [
-        "test_a sets factor, which the student's function scale reads: pass what a function needs"
-        " as an argument."
+    cells = [graded_test("factor = 3", "test_a"), "def scale(x):\n    return factor * x"]
+    assert problems_of(*cells) == [
+        "test_a sets factor, which the student's function scale reads: pass it as an argument."
     ]
 
 
 def test_a_test_that_sets_what_a_students_function_reads_is_refused():
-    cells = ["factor = 2\ndef scale(x):\n    return factor * x", the_test("factor = 3\nscale(1)")]
-    assert found(*cells) == [
-        "test_it sets factor, which the student's function scale reads: pass what a function needs"
-        " as an argument."
+    cells = [
+        "factor = 2\ndef scale(x):\n    return factor * x",
+        graded_test("factor = 3\nscale(1)"),
+    ]
+    assert problems_of(*cells) == [
+        "test_it sets factor, which the student's function scale reads: pass it as an argument."
     ]
 
 
-def test_an_import_of_a_test_for_a_students_function_belongs_into_a_locked_cell():
-    (problem,) = found(the_test("import math", "test_a"), "def root(x):\n    return math.sqrt(x)")
+def test_an_import_for_a_students_function_belongs_in_a_locked_cell():
+    (problem,) = problems_of(
+        graded_test("import math", "test_a"), "def root(x):\n    return math.sqrt(x)"
+    )
     assert problem.startswith("test_a sets math, ")
     assert problem.endswith("reads: import it in a locked cell.")
 
 
-def test_a_students_function_may_have_names_of_its_own_like_those_of_a_test():
-    assert not found(
+def test_local_names_of_a_students_function_may_equal_those_of_a_test():
+    assert not problems_of(
         SETUP,
-        the_test("factor = 3", "test_a"),
+        graded_test("factor = 3", "test_a"),
         "def scale(x, factor):\n    sizes = [factor for factor in x]\n    return sizes",
-        the_test("sizes = scale([1], 2)\nimport numpy as np"),
+        graded_test("sizes = scale([1], 2)\nimport numpy as np"),
     )
 
 
-def test_a_students_cell_may_go_on_with_what_a_test_made_and_owns_it_then():
-    cells = [SETUP, "def build():\n    return 1", the_test("model = build()", "test_build")]
-    assert not found(*cells, "width = model + 1", the_test("print(model, width)"))
-    (problem,) = found(*cells, "model = plotting.filters(model)", the_test("print(model)"))
+def test_a_name_of_a_test_belongs_to_the_student_once_a_students_cell_uses_it():
+    cells = [SETUP, "def build():\n    return 1", graded_test("model = build()", "test_build")]
+    assert not problems_of(*cells, "width = model + 1", graded_test("print(model, width)"))
+    (problem,) = problems_of(*cells, "model = plotting.filters(model)", graded_test("print(model)"))
     assert "model, but a figure" in problem
 
 
-def test_a_locked_cell_that_needs_the_student_is_the_students():
-    cells = ["def build():\n    return 1", given("class Tall:\n    size = build()", "tall")]
-    (problem,) = found(*cells, the_test("Tall()"))
+def test_a_locked_cell_that_uses_student_names_counts_as_the_students():
+    cells = ["def build():\n    return 1", locked("class Tall:\n    size = build()", "tall")]
+    (problem,) = problems_of(*cells, graded_test("Tall()"))
     assert "Tall, but a class" in problem
 
 
-def test_what_a_locked_cell_makes_of_the_students_is_no_truth_for_a_test():
+def test_a_value_derived_from_the_students_is_refused():
     cells = [SETUP, "def double(x):\n    return 2 * x"]
-    cells += [given("expected = double(3)", "expectation"), "answer = 6"]
-    assert found(*cells, the_test("checks.equal('it', answer, expected)")) == [
-        "test_it uses expected, which the locked expectation makes of what the student's cells"
-        " made, so that a student can choose it: make it in the test."
+    cells += [locked("expected = double(3)", "expectation"), "answer = 6"]
+    assert problems_of(*cells, graded_test("checks.equal('it', answer, expected)")) == [
+        "test_it uses expected, which the locked cell expectation computes from the student's"
+        " values, so that a student can choose it: compute it in the test."
     ]
-    assert not found(*cells, "expected = 6", the_test("print(expected)"))
-    assert not found(*cells, the_test("expected = 6\nprint(answer == expected)"))
+    assert not problems_of(*cells, "expected = 6", graded_test("print(expected)"))
+    assert not problems_of(*cells, graded_test("expected = 6\nprint(answer == expected)"))
 
 
-def test_a_locked_name_that_a_student_sets_anew_is_refused():
-    data = given("images = [1, 2]", "data")
-    assert found(data, "images = [3]", the_test("print(images)")) == [
-        "test_it uses images, which a locked cell sets and a student's cell sets anew, but the"
-        " tests see the first value: give the second another name."
+def test_a_locked_name_that_a_student_redefines_is_refused():
+    data = locked("images = [1, 2]", "data")
+    assert problems_of(data, "images = [3]", graded_test("print(images)")) == [
+        "test_it uses images, which a locked cell defines and a student's cell redefines, but the"
+        " tests see the first value: rename the second."
     ]
-    assert not found(data, "images = [3]", the_test("print(3)"))
-    assert not found(SETUP, "import numpy as np", the_test("print(np.pi)"))
+    assert not problems_of(data, "images = [3]", graded_test("print(3)"))
+    assert not problems_of(SETUP, "import numpy as np", graded_test("print(np.pi)"))
 
 
-def test_a_students_name_that_is_pythons_too_is_refused():
-    (problem,) = found("def sum(a, b):\n    return a + b", the_test("sum(1, 2)"))
-    assert problem.startswith("test_it uses sum, which a student's cell sets")
-    assert not found("def add(a, b):\n    return a + b", the_test("sum([add(1, 2)])"))
+def test_a_students_name_that_shadows_a_builtin_is_refused():
+    (problem,) = problems_of("def sum(a, b):\n    return a + b", graded_test("sum(1, 2)"))
+    assert problem.startswith("test_it uses sum, which a student's cell defines, but")
+    assert not problems_of("def add(a, b):\n    return a + b", graded_test("sum([add(1, 2)])"))
 
 
 @pytest.mark.parametrize(
@@ -270,45 +275,47 @@ def test_a_students_name_that_is_pythons_too_is_refused():
         "get_ipython().history_manager",
     ],
 )
-def test_the_text_of_a_students_code_comes_from_cell_source(use):
-    (problem,) = found(SETUP, "def scale(x):\n    return x", the_test(use))
+def test_the_source_of_a_students_code_comes_from_cell_source(use):
+    (problem,) = problems_of(SETUP, "def scale(x):\n    return x", graded_test(use))
     assert problem.startswith("test_it ") and problem.endswith(
         ': use course.cell_source("grade-id").'
     )
 
 
-def test_the_graders_own_code_may_be_looked_at():
-    helper = given("def helper():\n    pass", "helper")
-    assert not found(SETUP, helper, the_test("inspect.getsource(helper)"))
+def test_the_source_of_the_graders_own_code_may_be_read():
+    helper = locked("def helper():\n    pass", "helper")
+    assert not problems_of(SETUP, helper, graded_test("inspect.getsource(helper)"))
 
 
 @pytest.mark.parametrize(
     "source", ["exec('x = 1')", "from numpy import *", "%run it.py", "globals()", "def f(:"]
 )
-def test_a_test_whose_names_cannot_be_seen_is_refused(source):
-    (problem,) = found(the_test(source))
+def test_a_test_whose_names_cannot_be_determined_is_refused(source):
+    (problem,) = problems_of(graded_test(source))
     assert problem.startswith("test_it ")
-    assert problem.endswith(": write it plainly, so that the names it uses can be seen.")
-    assert not found(source), "a student's cell may"
+    assert problem.endswith(": write it as plain Python, so that its names can be determined.")
+    assert not problems_of(source), "a student's cell may"
 
 
 def test_solutions_graded_by_hand_and_text_are_not_tests():
     by_hand = student("print(nowhere)", "by_hand")
     by_hand["metadata"]["nbgrader"] |= {"grade": True, "points": 1}
-    assert not found(by_hand, cell("markdown", "print(nowhere)", "text", points=1))
+    assert not problems_of(by_hand, cell("markdown", "print(nowhere)", "text", points=1))
 
 
-def test_check_names_the_file_with_each_problem(tmp_path):
-    cells = [the_test("first", "test_a"), the_test("second", "test_b")]
+def test_each_problem_comes_with_the_path(tmp_path):
+    cells = [graded_test("first", "test_a"), graded_test("second", "test_b")]
     path = write_notebook(tmp_path / "source.ipynb", cells)
     with pytest.raises(CourseError) as error:
-        check(path)
+        check_source(path)
     lines = str(error.value).splitlines()
-    assert [line.split(" needs ")[0] for line in lines] == [f"{path}: test_a", f"{path}: test_b"]
+    assert [line.split(" uses ")[0] for line in lines] == [f"{path}: test_a", f"{path}: test_b"]
 
 
-def test_check_of_what_is_no_notebook_is_a_sentence(tmp_path):
+def test_a_file_that_is_not_a_notebook_is_refused(tmp_path):
     path = tmp_path / "source.ipynb"
-    path.write_text("no JSON")
-    with pytest.raises(CourseError, match="is not a readable notebook"):
-        check(path)
+    path.write_text("not JSON")
+    with pytest.raises(
+        CourseError, match=r"cannot read the notebook .*source.ipynb \(\w+\): restore it from git"
+    ):
+        check_source(path)

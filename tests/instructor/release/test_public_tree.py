@@ -1,4 +1,4 @@
-"""The tree that students of this course get, published once."""
+"""The public tree of this course, published once."""
 
 import json
 import re
@@ -16,35 +16,35 @@ from course import __version__
 from course.instructor.release.public_address import PublicAddress
 from course.instructor.release.student_package import PACKAGE
 from tests.conftest import run_command
-from tests.instructor.release.searching import instructor_modules, search, secrets
+from tests.instructor.release.secret_search import instructor_modules, search, secrets
 from tests.submissions import ROOT
 
 SECRETS = secrets(ROOT)
 MODULES = instructor_modules(ROOT)
 ADDRESS = PublicAddress.of_course(ROOT)
-# Formulas of a single line that the practice questions and the drawings need, and that the course
-# asks for as well: they are no secret, see "Questions that answer back" in docs/instructors.md.
+# Single-line formulas that the practice questions and figures need and that the assignments ask for
+# as well. They are not secret; see "Questions that answer back" in docs/instructors.md.
 FORMULAS = {
     ("course/questions/registry.py", "return (size - window + 2 * padding) // stride + 1"),
     ("course/questions/parameters.py", "inputs = side * side * channels"),
     ("course/receptive_field.py", "step *= stride"),
 }
-OURS = tomllib.loads((ROOT / "pyproject.toml").read_text(encoding="utf-8"))
+PYPROJECT = tomllib.loads((ROOT / "pyproject.toml").read_text(encoding="utf-8"))
 
 
 @pytest.fixture(scope="module")
 def tree(tmp_path_factory, course_command):
-    """Publish this course, whether its address is set or not."""
+    """Publish this course, with or without a public address."""
     directory = tmp_path_factory.mktemp("public") / "tree"
     done = course_command("publish", directory, "--without-address")
     assert done.returncode == 0, done.stderr
-    nowhere = "Badges and install cells lead nowhere" in done.stdout
-    assert nowhere == (not ADDRESS.is_set)
+    is_unset = "Badges and install cells do not work" in done.stdout
+    assert is_unset == (not ADDRESS.is_set)
     return directory
 
 
 def secrets_in(tree):
-    """Return what the search finds but for the formulas."""
+    """Return what the search finds except the formulas."""
     formulas = {(path, line) for path, line in FORMULAS}
     return [
         (path, what)
@@ -53,14 +53,18 @@ def secrets_in(tree):
     ]
 
 
-def test_there_is_something_to_search_for():
+def test_there_are_secrets_to_search_for():
     kinds = {kind.partition(" of ")[::2] for kind in SECRETS.values()}
     names = {path.parent.name for path in ROOT.glob("source/*/*.ipynb")}
     assert kinds == {(k, n) for k in ("solution", "hidden test", "mark scheme") for n in names}
-    assert {"course.instructor.cli.main", "course.instructor.grading.quiz_marks", "course.instructor.sandbox"} <= MODULES
+    assert {
+        "course.instructor.cli.main",
+        "course.instructor.grading.quiz_marks",
+        "course.instructor.sandbox",
+    } <= MODULES
 
 
-def test_no_solution_no_hidden_test_and_no_instructor_code_is_published(tree):
+def test_no_solution_hidden_test_or_instructor_code_is_published(tree):
     assert secrets_in(tree) == []
     tops = {path.name for path in tree.iterdir()}
     assert tops == {"release", "course", "docs", "LICENSE", "README.md", "pyproject.toml"} | {
@@ -74,17 +78,17 @@ def first_secret(kind):
 
 
 @pytest.mark.parametrize("kind", ["solution", "hidden test", "mark scheme"])
-@pytest.mark.parametrize("place", ["course/checks.py", "README.md", "release/02-mnist/mnist.ipynb"])
-def test_the_search_finds_a_line_that_was_planted(tree, tmp_path, kind, place):
+@pytest.mark.parametrize("path", ["course/checks.py", "README.md", "release/02-mnist/mnist.ipynb"])
+def test_the_search_finds_a_planted_line(tree, tmp_path, kind, path):
     planted = shutil.copytree(tree, tmp_path / "planted")
     line = first_secret(kind)
-    if place.endswith(".ipynb"):
-        notebook = json.loads((planted / place).read_text())
+    if path.endswith(".ipynb"):
+        notebook = json.loads((planted / path).read_text())
         notebook["cells"][7]["source"].append(f"\n    {line}")
-        (planted / place).write_text(json.dumps(notebook))
+        (planted / path).write_text(json.dumps(notebook))
     else:
-        (planted / place).write_text((planted / place).read_text() + f"\n    {line}\n")
-    assert secrets_in(planted) == [(place, f"{SECRETS[line]}: {line}")]
+        (planted / path).write_text((planted / path).read_text() + f"\n    {line}\n")
+    assert secrets_in(planted) == [(path, f"{SECRETS[line]}: {line}")]
 
 
 @pytest.mark.parametrize(
@@ -93,24 +97,27 @@ def test_the_search_finds_a_line_that_was_planted(tree, tmp_path, kind, place):
         ("### BEGIN SOLUTION", "BEGIN SOLUTION"),
         ("=== END MARK SCHEME ===", "END MARK SCHEME"),
         ("import course.instructor.regression.bands", "names course.instructor.regression.bands"),
-        ("see course/instructor/sandbox/forkserver.py", "names course.instructor.sandbox.forkserver"),
+        (
+            "see course/instructor/sandbox/forkserver.py",
+            "names course.instructor.sandbox.forkserver",
+        ),
     ],
 )
-def test_the_search_finds_marks_and_names_of_modules(tree, tmp_path, text, what):
+def test_the_search_finds_markers_and_names_of_modules(tree, tmp_path, text, what):
     planted = shutil.copytree(tree, tmp_path / "planted")
     (planted / "docs" / "notes.md").write_text(f"- {text}\n")
     assert secrets_in(planted) == [("docs/notes.md", what)]
 
 
-def test_the_search_finds_a_module_of_the_instructor(tree, tmp_path):
+def test_the_search_finds_an_instructor_module(tree, tmp_path):
     planted = shutil.copytree(tree, tmp_path / "planted")
     doctor = Path("course", "instructor", "doctor")
     shutil.copytree(ROOT / doctor, planted / doctor)
-    found = {path for path, what in secrets_in(planted) if what == "is a module of the instructor"}
+    found = {path for path, what in secrets_in(planted) if what == "is an instructor module"}
     assert found == {f"{doctor}/{path.name}" for path in (ROOT / doctor).glob("*.py")}
 
 
-def test_the_kit_and_the_releases_are_ours_to_the_byte(tree):
+def test_the_student_package_and_the_releases_are_published_byte_for_byte(tree):
     ours = {f"release/{path.relative_to(ROOT / 'release')}" for path in ROOT.glob("release/*/*")}
     modules = [path.relative_to(ROOT) for path in PACKAGE.rglob("*.py")]
     ours |= {str(path) for path in modules if path.parts[1] != "instructor"}
@@ -138,7 +145,7 @@ for path in sorted(Path(sys.argv[1]).glob("release/*/*.ipynb")):
         if not set_up:
             exec(code, names)
             set_up = cell["id"] == "setup"
-        for node in ast.walk(ast.parse(code)):  # what later cells will import
+        for node in ast.walk(ast.parse(code)):  # the imports of later cells
             if isinstance(node, ast.Import | ast.ImportFrom) and "course" in ast.unparse(node):
                 exec(ast.unparse(node), names)
     print(path.parent.name, names["course"].__file__)
@@ -146,7 +153,7 @@ print(importlib.util.find_spec("course.instructor"))
 """
 
 
-def test_each_notebook_opens_on_the_published_kit_alone(tree, tmp_path):
+def test_each_notebook_runs_with_the_published_package_alone(tree, tmp_path):
     done = run_command(
         sys.executable, "-c", FIRST_CELLS, tree,
         cwd=tmp_path, PYTHONPATH=str(tree), PYTHONDONTWRITEBYTECODE="1", COURSE_PROFILE="smoke",
@@ -155,29 +162,33 @@ def test_each_notebook_opens_on_the_published_kit_alone(tree, tmp_path):
     used = re.findall(r"^(\d\d-\S+) (\S+)$", done.stdout, re.MULTILINE)
     names = sorted(path.name for path in (ROOT / "release").iterdir())
     assert used == [(name, str(tree / "course" / "__init__.py")) for name in names]
-    assert done.stdout.splitlines()[-1] == "None", "a module of the instructor was published"
+    assert done.stdout.splitlines()[-1] == "None", "an instructor module was published"
     assert done.stdout.count("profile  smoke") == len(names)
 
 
-def test_pyproject_has_the_kit_of_ours_and_nothing_of_the_instructor(tree):
+def test_pyproject_contains_the_student_package_only(tree):
     text = (tree / "pyproject.toml").read_text()
     public = tomllib.loads(text)
-    ours = {key: value for key, value in OURS["project"].items() if key != "optional-dependencies"}
+    ours = {
+        key: value for key, value in PYPROJECT["project"].items() if key != "optional-dependencies"
+    }
     entry_points = {"scripts", "entry-points"}
     assert public["project"] == {k: v for k, v in ours.items() if k not in entry_points}
-    assert public["build-system"] == OURS["build-system"]
-    assert public["tool"] == {"hatch": OURS["tool"]["hatch"]}
+    assert public["build-system"] == PYPROJECT["build-system"]
+    assert public["tool"] == {"hatch": PYPROJECT["tool"]["hatch"]}
     for dependency in public["project"]["dependencies"]:
         assert re.search(rf'"{re.escape(dependency)}",? +# \S+ \S+', text), dependency
-    assert "constraints.txt" not in text, "it is not published"
+    assert "constraints.txt" not in text, "constraints.txt is not published"
     assert f'__version__ = "{__version__}"' in (tree / "course" / "__init__.py").read_text()
 
 
-def test_the_students_environment_asks_for_what_ours_does(tree):
+def test_the_students_requirements_are_the_ones_of_pyproject(tree):
     lines = (tree / "requirements.txt").read_text().splitlines()
     wanted = [line for line in lines if line and not line.startswith("#")]
     assert wanted[0] == "."
-    extras = [line for extra in OURS["project"]["optional-dependencies"].values() for line in extra]
+    extras = [
+        line for extra in PYPROJECT["project"]["optional-dependencies"].values() for line in extra
+    ]
     assert set(wanted[1:]) <= set(extras)
     names = [Requirement(line).name for line in wanted[1:]]
     assert names == ["tensorflow-cpu", "tensorflow", "jupyterlab"]
@@ -187,25 +198,26 @@ def test_the_students_environment_asks_for_what_ours_does(tree):
         needed = [Requirement(line) for line in wanted[1:]]
         taken = [each.name for each in needed if not each.marker or each.marker.evaluate(here)]
         assert len(taken) == 2, f"one TensorFlow and JupyterLab on {system} {machine}: {taken}"
-    for place, line in enumerate(lines):
+    for number, line in enumerate(lines):
         if line in wanted:
-            assert lines[place - 1].startswith("# ") or lines[place - 1] in wanted, "its reason"
+            previous = lines[number - 1]
+            assert previous.startswith("# ") or previous in wanted, f"{line} has no reason"
 
 
-def test_condas_environment_is_the_same(tree):
+def test_the_conda_environment_has_the_same_requirements(tree):
     text = (tree / "environment.yml").read_text()
     environment = yaml.safe_load(text)
-    assert environment["name"] == OURS["project"]["name"]
+    assert environment["name"] == PYPROJECT["project"]["name"]
     python, pip, from_pip = environment["dependencies"]
     assert pip == "pip" and from_pip == {"pip": ["-r requirements.txt"]}
     asked = SpecifierSet(python.removeprefix("python"))
-    assert asked == SpecifierSet(OURS["project"]["requires-python"])
+    assert asked == SpecifierSet(PYPROJECT["project"]["requires-python"])
     for line in text.splitlines():
         if line.lstrip().startswith("- ") and line.strip() not in ("- pip:", "- conda-forge"):
-            assert "   # " in line, f"a reason stands beside {line.strip()}"
+            assert "   # " in line, f"{line.strip()} has no reason beside it"
 
 
-def test_the_readme_and_the_guide_lead_only_to_what_is_there(tree):
+def test_every_link_of_the_readme_and_the_guide_has_a_target(tree):
     readme = (tree / "README.md").read_text()
     assert f"This is version {__version__}." in readme and "$" not in readme
     for page in ("README.md", "docs/students.md"):
@@ -214,9 +226,9 @@ def test_the_readme_and_the_guide_lead_only_to_what_is_there(tree):
             assert ((tree / page).parent / link).resolve().is_relative_to(tree), link
             assert ((tree / page).parent / link).exists(), link
     for notebook in tree.glob("release/*/*.ipynb"):
-        place = notebook.relative_to(tree)
-        assert f"]({place})" in readme
-        assert (f"/{place})" in readme) == ADDRESS.is_set, "badges that lead nowhere are left out"
+        path = notebook.relative_to(tree)
+        assert f"]({path})" in readme
+        assert (f"/{path})" in readme) == ADDRESS.is_set, "badges without an address are omitted"
     for command in ("python -m pip install -r requirements.txt", "jupyter lab"):
         for page in ("README.md", "docs/students.md"):
             assert f"\n    {command}\n" in (tree / page).read_text(), page

@@ -1,4 +1,4 @@
-"""The command `course publish` on small courses: what it refuses, what it leaves alone."""
+"""`course publish` on small courses: what it refuses and what it leaves unchanged."""
 
 import json
 import os
@@ -8,30 +8,28 @@ import pytest
 
 from course import __version__
 from course.errors import CourseError
-from course.instructor.release import student_package
-from course.instructor.release import public_folder as writing
+from course.instructor.release import public_folder, student_package
 from tests.conftest import cell, write_notebook
-from tests.instructor.release.courses import (
+from tests.instructor.release.small_courses import (
     ADDRESS,
     contents,
-    course_of,
-    edit,
+    create_course,
     git,
-    lay_out_course,
     publish,
+    run_course,
     set_address,
 )
 
 
 @pytest.fixture(scope="module")
 def small(tmp_path_factory):
-    """Return a course directory, compiled, and what runs of its notebooks left in it."""
-    root = lay_out_course(tmp_path_factory.mktemp("small") / "course")
-    for name in ("evidence/weights.npz", "results/run.json", "mine.keras", "hand-in.zip"):
+    """Return a compiled course directory with files that runs of its notebooks created."""
+    root = create_course(tmp_path_factory.mktemp("small") / "course")
+    for name in ("evidence/weights.npz", "results/run.json", "mine.keras", "submission.zip"):
         path = root / "source" / "01-small" / name
         path.parent.mkdir(exist_ok=True)
         path.write_text("return 3 - 2")
-    assert course_of(root, "release").returncode == 0
+    assert run_course(root, "release").returncode == 0
     (root / "release" / "01-small" / "results").mkdir(exist_ok=True)
     (root / "release" / "01-small" / "results" / "later.json").write_text("{}")
     return root
@@ -45,7 +43,7 @@ def course_copy(small, tmp_path):
 
 @pytest.fixture(scope="module")
 def public(small, tmp_path_factory):
-    """Publish the small course once; returns the tree and what was printed."""
+    """Publish the small course once; return the tree and the output of the command."""
     directory = tmp_path_factory.mktemp("public") / "new" / "tree"
     before = os.umask(0o077)
     try:
@@ -54,12 +52,12 @@ def public(small, tmp_path_factory):
         os.umask(before)
 
 
-def test_what_runs_left_is_not_published_and_the_rest_is(public):
+def test_outputs_of_runs_are_not_published_and_the_rest_is(public):
     released = {path for path in contents(public[0]) if path.startswith("release/")}
     assert released == {"release/01-small/small.ipynb", "release/01-small/heights.csv"}
 
 
-def test_every_file_may_be_read_by_all_and_ends_its_lines_alike(public):
+def test_every_file_is_readable_for_all_and_has_unix_line_ends(public):
     for path in public[0].rglob("*"):
         if path.is_file():
             assert path.stat().st_mode & 0o777 == 0o644, path
@@ -67,7 +65,7 @@ def test_every_file_may_be_read_by_all_and_ends_its_lines_alike(public):
             assert path.read_bytes().endswith(b"\n"), path
 
 
-def test_badges_and_the_install_cell_have_the_address(public):
+def test_badges_and_the_install_cell_contain_the_address(public):
     readme = (public[0] / "README.md").read_text()
     on_github = ADDRESS.removeprefix("https://github.com/")
     notebook = f"github/{on_github}/blob/main/release/01-small/small.ipynb"
@@ -76,21 +74,21 @@ def test_badges_and_the_install_cell_have_the_address(public):
     assert f"git+{ADDRESS}" in (public[0] / "release" / "01-small" / "small.ipynb").read_text()
 
 
-def test_it_says_what_it_does_and_what_comes_next(public):
+def test_the_output_lists_the_changes_and_the_next_steps(public):
     directory, printed = public
-    count = len(contents(directory)) - 1  # all but the list of them
+    count = len(contents(directory)) - 1  # without the manifest
     assert "comparing release/01-small with what source/01-small compiles to\n" in printed
     assert f"version {__version__} in {directory}: {count} files written, 0 removed" in printed
     for command in ("init", "add --all", "commit", f"remote add origin {ADDRESS}", "push"):
         assert f"    git -C {directory} {command}" in printed
 
 
-def test_run_twice_it_changes_nothing(small, public):
+def test_a_second_publication_changes_nothing(small, public):
     directory, _ = public
     state = {path: path.stat().st_mtime_ns for path in [directory, *directory.rglob("*")]}
     before = contents(directory)
     printed = publish(small, directory)
-    assert f"0 files written, 0 removed, {len(before) - 1} the same" in printed
+    assert f"0 files written, 0 removed, {len(before) - 1} unchanged" in printed
     assert "Next" not in printed
     assert contents(directory) == before
     after = {path: path.stat().st_mtime_ns for path in [directory, *directory.rglob("*")]}
@@ -99,17 +97,19 @@ def test_run_twice_it_changes_nothing(small, public):
 
 def test_the_placeholder_is_refused(course_copy, tmp_path):
     set_address(course_copy, "https://github.com/YOUR_ORGANISATION/cnns")
-    refused = course_of(course_copy, "publish", tmp_path / "tree")
+    refused = run_course(course_copy, "publish", tmp_path / "tree")
     assert refused.returncode == 1
-    assert refused.stderr.startswith("course: c.PublicAddress.url in nbgrader_config.py is still the placeholder")
+    assert refused.stderr.startswith(
+        "course: c.PublicAddress.url in nbgrader_config.py is still the placeholder"
+    )
     assert "publish with --without-address" in refused.stderr
     assert not (tmp_path / "tree").exists()
 
 
 def refuse(root, directory, reason):
-    """See that a publication is refused with a sentence, and that nothing has changed."""
+    """Assert that a publication is refused with one sentence and changes nothing."""
     before = contents(root.parent)
-    refused = course_of(root, "publish", directory)
+    refused = run_course(root, "publish", directory)
     assert refused.returncode == 1
     assert refused.stderr.startswith("course: ") and refused.stderr.count("\n") == 1
     assert reason in refused.stderr
@@ -118,21 +118,21 @@ def refuse(root, directory, reason):
 
 
 @pytest.mark.parametrize(
-    ("place", "reason"),
+    ("directory", "reason"),
     [
         (".", "is in the course directory"),
         ("source", "is in the course directory"),
         ("release/public", "is in the course directory"),
         (".git/public", "is in the course directory"),
-        ("..", "holds the course directory"),
+        ("..", "contains the course directory"),
         ("LICENSE", "is in the course directory"),
         ("../file", "is a file"),
-        ("../full", "is not empty, and neither an earlier publication nor a git checkout"),
+        ("../full", "is not empty, and is neither an earlier publication nor a git checkout"),
         ("../other", "is a course directory itself"),
         ("../link", "is in the course directory"),
     ],
 )
-def test_a_folder_that_nobody_means_is_refused(course_copy, place, reason):
+def test_a_wrong_folder_is_refused(course_copy, directory, reason):
     beside = course_copy.parent
     (beside / "file").write_text("a file")
     (beside / "full").mkdir()
@@ -140,96 +140,118 @@ def test_a_folder_that_nobody_means_is_refused(course_copy, place, reason):
     (beside / "other").mkdir()
     (beside / "other" / "nbgrader_config.py").write_text("")
     (beside / "link").symlink_to(course_copy / "source")
-    refuse(course_copy, course_copy / place, reason)
+    refuse(course_copy, course_copy / directory, reason)
 
 
-def test_build_is_a_place_in_the_course_directory(small):
-    writing.check_folder(small / "build" / "public", small)
+def test_the_folder_build_of_a_course_directory_is_accepted(small):
+    public_folder.check_folder(small / "build" / "public", small)
 
 
-def test_only_the_course_that_runs_is_published(small, tmp_path, course_command):
+def test_only_the_running_course_is_published(small, tmp_path, course_command):
     refused = course_command("-C", small, "publish", tmp_path / "tree")
     assert refused.returncode == 1
-    assert f"{small} is not where this command comes from" in refused.stderr
+    assert f"{small} does not contain the running course package: publish" in refused.stderr
 
 
 def test_a_stale_release_is_refused(course_copy, tmp_path):
     notebook = course_copy / "source" / "01-small" / "small.ipynb"
     notebook.write_text(notebook.read_text().replace("Return the number one", "Return 1"))
-    refused = course_of(course_copy, "publish", tmp_path / "tree")
+    refused = run_course(course_copy, "publish", tmp_path / "tree")
     assert refused.returncode == 1
     assert (
-        "course: release/01-small/small.ipynb is not what source/ compiles to: run course release"
-        " 01-small" in refused.stderr
+        "course: release/01-small/small.ipynb differs from what source/ compiles to: run course"
+        " release 01-small" in refused.stderr
     )
     assert not (tmp_path / "tree").exists()
 
 
 def refuse_before_comparing(root, directory, reason):
-    refused = course_of(root, "publish", directory)
+    refused = run_course(root, "publish", directory)
     assert refused.returncode == 1
     assert reason in refused.stderr and refused.stderr.count("\n") == 1
     assert refused.stdout == "" and not directory.exists()
 
 
-def test_a_helper_that_needs_more_than_students_get_is_refused(course_copy, tmp_path):
+def test_a_module_that_imports_instructor_code_is_refused(course_copy, tmp_path):
     module = course_copy / "course" / "checks.py"
-    module.write_text(module.read_text() + "\n\ndef later():\n    import course.instructor.grading.job\n")
-    reason = "course: course/checks.py imports course.instructor.grading.job, which is not published"
+    module.write_text(
+        module.read_text() + "\n\ndef later():\n    import course.instructor.grading.job\n"
+    )
+    reason = (
+        "course: course/checks.py imports course.instructor.grading.job, which is not published"
+    )
     refuse_before_comparing(course_copy, tmp_path / "tree", reason)
 
 
 @pytest.mark.parametrize(
     ("path", "text", "reason"),
     [
-        ("course/checks.py", "from course.instructor.grading import job", "imports course.instructor.grading, which"),
-        ("course/checks.py", "from course import instructor", "imports course.instructor, which is not"),
-        ("course/plotting/charts.py", "from ..instructor import doctor", "imports course.instructor, which"),
-        ("course/plotting/charts.py", "from ..instructor.sandbox.messages import send", "imports course.instructor.sandbox.mess"),
+        (
+            "course/checks.py",
+            "from course.instructor.grading import job",
+            "imports course.instructor.grading, which",
+        ),
+        (
+            "course/checks.py",
+            "from course import instructor",
+            "imports course.instructor, which is not",
+        ),
+        (
+            "course/plotting/charts.py",
+            "from ..instructor import doctor",
+            "imports course.instructor, which",
+        ),
+        (
+            "course/plotting/charts.py",
+            "from ..instructor.sandbox.messages import send",
+            "imports course.instructor.sandbox.mess",
+        ),
         ("course/training.py", "import nbgrader.api", "imports nbgrader.api, which students do"),
         ("course/training.py", "import keras\nimport papermill", "imports papermill, which"),
     ],
 )
-def test_every_way_of_importing_is_seen(path, text, reason):
+def test_every_kind_of_import_is_recognized(path, text, reason):
     with pytest.raises(CourseError, match=f"{path} {reason}"):
         student_package.check_module(path, text, ["keras", "numpy"])
 
 
-def test_the_kit_may_import_itself_and_what_it_depends_on():
+def test_the_student_package_may_import_itself_and_its_dependencies():
     text = "import numpy as np\nfrom course import checks, setup\nfrom . import charts\nimport os"
     student_package.check_module("course/plotting/images.py", text, ["keras", "numpy"])
 
 
-def test_a_notebook_that_imports_what_is_not_published_is_refused(course_copy, tmp_path):
+def test_a_notebook_that_imports_instructor_code_is_refused(course_copy, tmp_path):
     path = course_copy / "release" / "01-small" / "small.ipynb"
     code = "%matplotlib inline\nfrom course import instructor"
     notebook = json.loads(path.read_text())
     write_notebook(path, [*notebook["cells"], cell("code", code)])
-    reason = "course: release/01-small/small.ipynb imports course.instructor, which is not published"
+    reason = (
+        "course: release/01-small/small.ipynb imports course.instructor, which is not published"
+    )
     refuse_before_comparing(course_copy, tmp_path / "tree", reason)
 
 
-def test_a_release_that_cannot_be_read_is_refused(course_copy, tmp_path):
+def test_an_unreadable_release_is_refused(course_copy, tmp_path):
     (course_copy / "release" / "01-small" / "small.ipynb").write_text('{"cells": [')
-    reason = "course: release/01-small/small.ipynb is no readable notebook: run course release"
+    reason = "course: cannot read the notebook release/01-small/small.ipynb: run course release"
     refuse_before_comparing(course_copy, tmp_path / "tree", reason)
 
 
-def test_a_mark_that_no_compiler_removed_is_refused(course_copy, tmp_path):
+def test_a_marker_that_was_not_removed_is_refused(course_copy, tmp_path):
     notes = course_copy / "release" / "01-small" / "notes.md"
     notes.write_text("### BEGIN HIDDEN TESTS\n")
-    reason = "course: release/01-small/notes.md holds 'BEGIN HIDDEN TESTS', which is not for"
+    reason = "course: release/01-small/notes.md contains 'BEGIN HIDDEN TESTS', which is not for"
     refuse_before_comparing(course_copy, tmp_path / "tree", reason)
 
 
-def test_a_checkout_gets_a_clean_diff_and_keeps_what_is_its_own(course_copy, tmp_path):
+def test_a_checkout_gets_a_clean_diff_and_keeps_its_own_files(course_copy, tmp_path):
     checkout = tmp_path / "checkout"
     for path, text in {"CNAME": "cnns.org", ".github/x.yml": "{}", "README.md": "# New"}.items():
         (checkout / path).parent.mkdir(parents=True, exist_ok=True)
         (checkout / path).write_text(text)
     git(checkout, "init", "--initial-branch", "main")
     git(checkout, "add", "--all")
-    git(checkout, "commit", "--message", "As the host made it")
+    git(checkout, "commit", "--message", "Initial commit of the host")
     (checkout / "notes.txt").write_text("mine, and not committed")
     printed = publish(course_copy, checkout)
     assert "note:" not in printed
@@ -242,10 +264,10 @@ def test_a_checkout_gets_a_clean_diff_and_keeps_what_is_its_own(course_copy, tmp
         (course_copy / folder / "01-small" / "data").mkdir()
         (course_copy / folder / "01-small" / "data" / "weights.csv").write_text("a,1\n")
     helper = course_copy / "course" / "checks.py"
-    helper.write_text(helper.read_text() + "# mended\n")
+    helper.write_text(helper.read_text() + "# fixed\n")
     printed = publish(course_copy, checkout)
     assert "2 files written, 1 removed" in printed
-    assert f"note: course/ has changed and is still version {__version__}" in printed
+    assert f"note: course/ has changed but is still version {__version__}" in printed
     assert git(checkout, "status", "--porcelain", "--untracked-files=all").splitlines() == [
         " M .published",
         " M course/checks.py",
@@ -257,7 +279,7 @@ def test_a_checkout_gets_a_clean_diff_and_keeps_what_is_its_own(course_copy, tmp
     assert (checkout / "notes.txt").read_text() == "mine, and not committed"
 
 
-def test_a_history_that_holds_the_sources_is_refused(course_copy, tmp_path):
+def test_a_history_that_contains_the_sources_is_refused(course_copy, tmp_path):
     checkout = tmp_path / "checkout"
     shutil.copytree(course_copy / "source", checkout / "source")
     git(checkout, "init", "--initial-branch", "main")
@@ -265,13 +287,13 @@ def test_a_history_that_holds_the_sources_is_refused(course_copy, tmp_path):
     git(checkout, "commit", "--message", "Everything")
     git(checkout, "rm", "--quiet", "-r", "source")
     git(checkout, "commit", "--message", "Gone?")
-    refused = course_of(course_copy, "publish", checkout)
+    refused = run_course(course_copy, "publish", checkout)
     assert refused.returncode == 1
-    assert "holds the sources" in refused.stderr and "history of its own" in refused.stderr
+    assert "contains the sources" in refused.stderr and "separate history" in refused.stderr
     assert contents(checkout) == {}
 
 
-def test_a_notebook_of_the_tree_is_the_release(small, public):
+def test_a_published_notebook_equals_the_release(small, public):
     path = "release/01-small/small.ipynb"
     assert (public[0] / path).read_bytes() == (small / path).read_bytes()
     sources = ["".join(c["source"]) for c in json.loads((public[0] / path).read_text())["cells"]]

@@ -25,18 +25,18 @@ PUBLISHED = PublicAddress(url="https://github.com/some-school/cnns", branch="aut
         ),
     ],
 )
-def test_a_placeholder_becomes_an_address_wherever_it_stands(placeholder, value):
+def test_a_placeholder_is_replaced_everywhere(placeholder, value):
     text = f"[a]({placeholder})\n'{placeholder}' b"
     assert PUBLISHED.fill_in(text, PATH) == f"[a]({value})\n'{value}' b"
 
 
 @pytest.mark.parametrize("text", ["", "x = {'a': {}}", "{INSTALL}", "{{install}}", "{{OTHER}}"])
-def test_other_text_stays_as_it_is(text):
+def test_other_text_is_unchanged(text):
     assert PUBLISHED.fill_in(text, PATH) == text
 
 
-def test_the_address_is_one_that_every_placeholder_can_be_made_from():
-    # No slash or .git at the end: badges name the repository, not the file that git clones.
+def test_the_configured_address_fits_every_placeholder():
+    # Without a slash or .git at the end: badges name the repository, not the file to clone.
     address = PublicAddress.of_course(ROOT)
     assert re.fullmatch(r"https://github\.com/[\w-]+/[\w-]+", address.url)
     assert re.fullmatch(r"[\w./-]+", address.branch)

@@ -1,4 +1,4 @@
-"""Small courses of their own to publish: this one's `course/`, and one assignment free of Keras."""
+"""Small courses to publish: a copy of `course/` and one assignment that does not use Keras."""
 
 import shutil
 from pathlib import Path
@@ -27,8 +27,8 @@ assert type(one()) is int
 ### END HIDDEN TESTS"""
 
 
-def lay_out_course(root, *cells, address=ADDRESS):
-    """Make a course directory to publish, not yet compiled; returns it."""
+def create_course(root, *cells, address=ADDRESS):
+    """Create a course directory that is not compiled yet, and return it."""
     without_caches = shutil.ignore_patterns("__pycache__")
     shutil.copytree(ROOT / "course", root / "course", ignore=without_caches)
     for name in ("nbgrader_config.py", "pyproject.toml", "LICENSE", "docs/students.md"):
@@ -55,31 +55,31 @@ def lay_out_course(root, *cells, address=ADDRESS):
 def set_address(root, address):
     """Set the public address of a course directory."""
     text = f'c.PublicAddress.url = "{address}"'
-    edit(root / "nbgrader_config.py", text, line="c.PublicAddress.url = ")
+    replace_line(root / "nbgrader_config.py", text, line="c.PublicAddress.url = ")
 
 
-def edit(path, text, line):
-    """Put a text in the place of the one line of a file that starts so."""
+def replace_line(path, text, line):
+    """Replace the only line of a file that starts with `line`."""
     lines = path.read_text().splitlines()
-    (place,) = (number for number, each in enumerate(lines) if each.startswith(line))
-    lines[place] = text
+    (position,) = (number for number, each in enumerate(lines) if each.startswith(line))
+    lines[position] = text
     path.write_text("\n".join(lines) + "\n")
 
 
-def course_of(root, *arguments):
-    """Run the command of a course directory's own `course/`."""
+def run_course(root, *arguments):
+    """Run `course` from the `course/` of a course directory."""
     return run_command(BIN / "course", "-C", root, *arguments, PYTHONPATH=str(root))
 
 
 def publish(root, directory, *flags):
-    """Publish a course directory, which must succeed; returns what the command printed."""
-    done = course_of(root, "publish", directory, *flags)
+    """Publish a course directory and return the output of the command, which must succeed."""
+    done = run_course(root, "publish", directory, *flags)
     assert done.returncode == 0, done.stderr
     return done.stdout
 
 
 def contents(tree):
-    """Return the content of all files of a folder but git's own."""
+    """Return the content of all files in a folder except git's."""
     return {
         path.relative_to(tree).as_posix(): path.read_bytes()
         for path in sorted(Path(tree).rglob("*"))
@@ -88,7 +88,7 @@ def contents(tree):
 
 
 def git(directory, *arguments):
-    """Run git in a folder, which must succeed; returns what it printed."""
+    """Run git in a folder and return its output; it must succeed."""
     identity = ["-c", "user.name=ada", "-c", "user.email=ada@example.org"]
     done = run_command("git", "-C", directory, *identity, *arguments)
     assert done.returncode == 0, done.stderr

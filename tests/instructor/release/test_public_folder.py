@@ -1,4 +1,4 @@
-"""Writing a tree into a folder in which something else lies, or in which it was cut off."""
+"""Writing a tree into a folder that has other content, or after an interrupted publication."""
 
 import os
 from pathlib import Path
@@ -7,27 +7,27 @@ import pytest
 
 from course.errors import CourseError
 from course.instructor.release import public_folder
-from tests.instructor.release.courses import contents, git
+from tests.instructor.release.small_courses import contents, git
 
 OLD = {"README.md": b"old\n", "course/a.py": b"a = 1\n", "course/old/b.py": b"b = 1\n"}
 NEW = {"README.md": b"new\n", "course/a.py": b"a = 1\n", "course/new/c.py": b"c = 1\n"}
 
 
-def without_list(tree):
+def without_manifest(tree):
     return {path: text for path, text in contents(tree).items() if path != public_folder.MANIFEST}
 
 
-def test_files_and_folders_that_are_no_longer_published_go(tmp_path):
+def test_files_and_folders_that_are_no_longer_published_are_removed(tmp_path):
     public_folder.write(tmp_path, OLD)
     (tmp_path / "course" / "mine.txt").write_text("mine")
-    outcome = public_folder.write(tmp_path, NEW)
-    assert sorted(outcome.written) == ["README.md", "course/new/c.py"]
-    assert outcome.removed == ["course/old/b.py"] and outcome.same == ["course/a.py"]
-    assert without_list(tmp_path) == NEW | {"course/mine.txt": b"mine"}
+    changes = public_folder.write(tmp_path, NEW)
+    assert sorted(changes.written) == ["README.md", "course/new/c.py"]
+    assert changes.removed == ["course/old/b.py"] and changes.unchanged == ["course/a.py"]
+    assert without_manifest(tmp_path) == NEW | {"course/mine.txt": b"mine"}
     assert not (tmp_path / "course" / "old").exists()
 
 
-def test_the_list_of_what_was_published_depends_on_nothing_else(tmp_path):
+def test_the_manifest_depends_only_on_the_published_files(tmp_path):
     public_folder.write(tmp_path / "one", OLD)
     public_folder.write(tmp_path / "one", NEW)
     public_folder.write(tmp_path / "two", dict(reversed(NEW.items())))
@@ -35,16 +35,16 @@ def test_the_list_of_what_was_published_depends_on_nothing_else(tmp_path):
 
 
 def killed_after(steps, directory, files):
-    """Write in a process that is killed at a step; return whether it came to its end before."""
+    """Write in a process that is killed at a step; return whether it finished before."""
     child = os.fork()
     if child:
         return os.waitstatus_to_exitcode(os.waitpid(child, 0)[1]) == 0
     try:
-        left = iter(range(steps))
+        remaining = iter(range(steps))
 
         def killing(function):
             def step(*arguments, **keywords):
-                if next(left, None) is None:
+                if next(remaining, None) is None:
                     os.kill(os.getpid(), 9)
                 return function(*arguments, **keywords)
 
@@ -68,60 +68,66 @@ def test_a_kill_at_any_step_loses_nothing_and_the_next_run_completes(tmp_path):
         public_folder.write(tree, OLD)
         (tree / "mine.txt").write_text("mine")
         ended = killed_after(steps, tree, NEW)
-        for path, text in without_list(tree).items():
-            if not path.startswith(public_folder.WORKSHOP):
+        for path, text in without_manifest(tree).items():
+            if not path.startswith(public_folder.STAGING):
                 versions = OLD.get(path), NEW.get(path), b"mine"
                 assert text in versions, f"{path} after {steps} steps"
         public_folder.check_folder(tree, tmp_path / "course")
         public_folder.write(tree, NEW)
         assert contents(tree) == contents(expected), f"killed after {steps} steps"
-        assert not (tree / public_folder.WORKSHOP).exists()
+        assert not (tree / public_folder.STAGING).exists()
         steps += 1
     assert steps > 10
 
 
-def test_a_kill_of_the_first_publication_loses_nothing_either(tmp_path):
+def test_a_kill_during_the_first_publication_loses_nothing(tmp_path):
     steps, ended = 0, False
     while not ended:
         tree = tmp_path / f"killed-{steps}"
         ended = killed_after(steps, tree, NEW)
         public_folder.check_folder(tree, tmp_path / "course")
         public_folder.write(tree, NEW)
-        assert without_list(tree) == NEW, f"killed after {steps} steps"
+        assert without_manifest(tree) == NEW, f"killed after {steps} steps"
         steps += 1
     assert steps > 8
 
 
 @pytest.mark.parametrize("files", [NEW, {"course/a.py": OLD["course/a.py"]}])
-def test_what_a_person_changed_is_neither_replaced_nor_removed(tmp_path, files):
+def test_a_file_that_a_person_changed_is_neither_replaced_nor_removed(tmp_path, files):
     public_folder.write(tmp_path, OLD)
-    (tmp_path / "README.md").write_text("words of my own")
+    (tmp_path / "README.md").write_text("my own text")
     before = contents(tmp_path)
-    with pytest.raises(CourseError, match=r"README.md is not as it was published, and git does"):
+    with pytest.raises(
+        CourseError,
+        match=r"README.md has changed since it was published, and the change is not in git",
+    ):
         public_folder.write(tmp_path, files)
     assert contents(tmp_path) == before
 
 
 @pytest.mark.parametrize("state", ["untracked", "changed", "staged", "ignored", "committed"])
-def test_in_a_checkout_only_what_git_keeps_is_replaced(tmp_path, state):
+def test_in_a_checkout_only_committed_files_are_replaced(tmp_path, state):
     git(tmp_path, "init", "--initial-branch", "main")
-    (tmp_path / "README.md").write_text("the first words")
+    (tmp_path / "README.md").write_text("the first text")
     if state == "ignored":
         (tmp_path / ".gitignore").write_text("*.md\n")
     if state in ("changed", "committed"):
         git(tmp_path, "add", "--all")
         git(tmp_path, "commit", "--message", "First")
     if state == "changed":
-        (tmp_path / "README.md").write_text("other words")
+        (tmp_path / "README.md").write_text("changed text")
     if state == "staged":
         git(tmp_path, "add", "--all")
     before = contents(tmp_path)
     if state == "committed":
         public_folder.write(tmp_path, NEW)
-        assert without_list(tmp_path) == NEW
-        assert git(tmp_path, "show", "HEAD:README.md") == "the first words"
+        assert without_manifest(tmp_path) == NEW
+        assert git(tmp_path, "show", "HEAD:README.md") == "the first text"
     else:
-        with pytest.raises(CourseError, match=r"README.md is not as it was published, and git"):
+        with pytest.raises(
+            CourseError,
+            match=r"README.md has changed since it was published, and the change is not in git",
+        ):
             public_folder.write(tmp_path, NEW)
         assert contents(tmp_path) == before
 
@@ -147,7 +153,7 @@ def test_links_and_folders_in_the_way_are_refused(tmp_path, kind):
 
 
 @pytest.mark.parametrize("path", ["../mine.txt", "/etc/hosts", "course/../../mine.txt", ".git/x"])
-def test_a_list_that_leads_out_of_the_folder_is_not_followed(tmp_path, path):
+def test_a_manifest_entry_outside_the_folder_is_refused(tmp_path, path):
     tree = tmp_path / "tree"
     public_folder.write(tree, OLD)
     (tmp_path / "mine.txt").write_text("mine")
@@ -158,9 +164,9 @@ def test_a_list_that_leads_out_of_the_folder_is_not_followed(tmp_path, path):
     assert (tmp_path / "mine.txt").read_text() == "mine"
 
 
-def test_two_at_once_do_not_mix(tmp_path):
+def test_two_publications_at_once_are_refused(tmp_path):
     with (
-        public_folder.alone(tmp_path / public_folder.WORKSHOP, "nobody else is here"),
-        pytest.raises(CourseError, match=r"another publication into .* is under way"),
+        public_folder.exclusive_lock(tmp_path / public_folder.STAGING, "no other process holds it"),
+        pytest.raises(CourseError, match=r"another publication to .* is running"),
     ):
         public_folder.write(tmp_path, NEW)

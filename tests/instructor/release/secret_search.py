@@ -1,39 +1,41 @@
-"""A search of a folder for what no student may read: the other half of `course publish`."""
+"""Searches a folder for content that students must not read."""
 
 import json
 import re
 
-# What a source notebook puts between two marks of nbgrader.
+# The parts of a source notebook between two of nbgrader's markers.
 PARTS = {
     "solution": ("### BEGIN SOLUTION", "### END SOLUTION"),
     "hidden test": ("### BEGIN HIDDEN TESTS", "### END HIDDEN TESTS"),
     "mark scheme": ("=== BEGIN MARK SCHEME ===", "=== END MARK SCHEME ==="),
 }
-MARKS = re.compile(r"(BEGIN|END) (SOLUTION|HIDDEN TESTS?|MARK SCHEME)")
-# Shorter lines, such as "return x", say nothing about where they come from.
-SHORTEST = 12
+MARKERS = re.compile(r"(BEGIN|END) (SOLUTION|HIDDEN TESTS?|MARK SCHEME)")
+# Shorter lines, such as "return x", can come from anywhere.
+MIN_LENGTH = 12
 
 
 def secrets(root):
-    """Return what the sources keep from students: line to what it is.
+    """Return the secret lines of the sources, each with a description.
 
-    A line that stands in a part of a source for students too is no secret. Whether the releases
-    are right is what the search is to find out, so nothing here is taken from them.
+    A line that also occurs in a public part of a source is not secret. The releases are not used,
+    because the search checks them.
     """
-    kept, public = {}, []
+    secret, public_parts = {}, []
     for path in sorted(root.glob("source/*/*.ipynb")):
         for text in _sources(path):
             for kind, (begin, end) in PARTS.items():
                 between = re.compile(f"{begin}[^\n]*\n(.*?){end}", re.DOTALL)
                 for part in between.findall(text):
-                    # A sentence could be quoted without the others of its line.
+                    # A sentence could be copied without the rest of its line.
                     for piece in map(_plain, re.split(r"\n|(?<=[.;]) ", part)):
-                        kept[piece] = f"{kind} of {path.parent.name}"
+                        secret[piece] = f"{kind} of {path.parent.name}"
                 text = between.sub("", text)
-            public.append(_plain(text))
-    public = "\n".join(public)
+            public_parts.append(_plain(text))
+    public = "\n".join(public_parts)
     return {
-        line: kind for line, kind in kept.items() if len(line) >= SHORTEST and line not in public
+        line: kind
+        for line, kind in secret.items()
+        if len(line) >= MIN_LENGTH and line not in public
     }
 
 
@@ -48,15 +50,15 @@ def instructor_modules(root):
 
 
 def search(tree, secret_lines, modules):
-    """Return what of it stands in a folder, as (path, what)."""
+    """Return the secrets that a folder contains, as (path, description)."""
     found = []
     as_paths = {name.replace(".", "/") for name in modules}
     for path in sorted(path for path in tree.rglob("*") if path.is_file()):
         name = path.relative_to(tree).as_posix()
         if name.removesuffix(".py").removesuffix("/__init__") in as_paths:
-            found.append((name, "is a module of the instructor"))
+            found.append((name, "is an instructor module"))
         text = _all_text(path)
-        found += [(name, mark[0]) for mark in MARKS.finditer(text)]
+        found += [(name, marker[0]) for marker in MARKERS.finditer(text)]
         found += [(name, f"{kind}: {line}") for line, kind in secret_lines.items() if line in text]
         words = set(re.findall(r"course(?:[./]\w+)+", text.replace(".py", "")))
         named = {word.replace("/", ".") for word in words} & modules
@@ -65,7 +67,7 @@ def search(tree, secret_lines, modules):
 
 
 def _all_text(path):
-    """Return all that a file says, in plain spaces; a notebook's strings without JSON's escapes."""
+    """Return the text of a file with single spaces; a notebook's strings also without escapes."""
     text = path.read_bytes().decode("utf-8", "replace")
     if path.suffix == ".ipynb":
         text += "\n".join(_strings(json.loads(text)))
