@@ -17,8 +17,8 @@ wrong submission:
     [payloads]                # name to the function of payloads.py that writes the file
 
 If success alone earns no points, the attack sets `answer` to the right value when it succeeds, so
-that the score shows it. Attacks use bounded resources, except time: a missing limit fails a test and
-does not bring down the machine. `@COURSE@`, `@PORT@` and `@SOCKET@` are replaced by the course
+that the score shows it. Attacks use bounded resources, except time: a missing limit fails a test
+and does not bring down the machine. `@COURSE@`, `@PORT@` and `@SOCKET@` are replaced by the course
 directory, a port on loopback and the name of a Unix socket on which the test listens: an attacker
 may know every path.
 """

@@ -121,7 +121,7 @@ class KernelSupervisor:
         try:
             intermediate = os.fork()
         except OSError as error:
-            control.send(f"not started: {error}".encode())
+            control.send(f"it could not be started: {error}".encode())
             for sock in (data, control):
                 sock.close()
             for end in (reader, writer):
@@ -141,7 +141,7 @@ class KernelSupervisor:
             # The intermediate process has ended; its child is now a child of this one.
             os.waitpid(intermediate, 0)
         if not report.isdigit():
-            control.send(b"not started: " + report)
+            control.send(b"it could not be started: " + report)
             control.close()
             return
         process = int(report)
@@ -293,7 +293,7 @@ def _exit_reason(result: "os.waitid_result | None") -> str:
         return f"it ended itself with exit code {result.si_status}"
     names = {each.value: each.name for each in signal.Signals}
     name = names.get(result.si_status, f"signal {result.si_status}")
-    return f"it was ended by {name}" + (" (memory?)" if name == "SIGKILL" else "")
+    return f"it was killed by {name}" + (" (out of memory?)" if name == "SIGKILL" else "")
 
 
 def _close_all_but(descriptor: int) -> None:

@@ -201,7 +201,7 @@ def shared_forkserver(
     key = isolated, tuple(devices), environment and tuple(sorted(environment.items()))
     with _shared_lock:
         if _stopped.is_set():
-            raise KernelEnded("this was stopped")
+            raise KernelEnded("the command was stopped")
         if key not in _shared or not _shared[key].alive:
             if key in _shared:
                 _shared[key].close()

@@ -155,7 +155,7 @@ def test_the_cause_of_a_kernels_death_is_reported(diary, course_command):
     finished = course_command("-C", root, "run", "--seeds", "2", *arguments)
     assert finished.returncode == 1 and "Traceback" not in finished.stderr
     lines = finished.stderr.splitlines()[-2:]
-    cause = "the kernel stopped: it was ended by SIGKILL (memory?)"
+    cause = "the kernel stopped: it was killed by SIGKILL (out of memory?)"
     assert lines == [f"course: 01-small, seed {seed}: {cause}" for seed in (0, 1)]
 
 

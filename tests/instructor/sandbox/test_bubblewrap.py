@@ -13,7 +13,10 @@ from course.instructor.sandbox import bubblewrap
     [
         ("bwrap: execvp /home/a/python: Permission denied", "readable by every user"),
         ("bwrap: Creating new namespace failed: Operation not permitted", "user namespaces"),
-        ("  import seccomp\nRuntimeError: Unable to find libseccomp", "apt-get install libseccomp2"),
+        (
+            "  import seccomp\nRuntimeError: Unable to find libseccomp",
+            "apt-get install libseccomp2",
+        ),
         ("ModuleNotFoundError: No module named 'pyseccomp'", "pip install pyseccomp"),
         ("", "no reason given"),
     ],

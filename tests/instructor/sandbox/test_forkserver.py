@@ -22,7 +22,7 @@ time.sleep(20)
     [
         ("import os\nos._exit(3)", "exit code 3"),
         ("import ctypes\nctypes.string_at(0)", "SIGSEGV"),
-        ("import os\nos.abort()", "it was ended by SIG"),
+        ("import os\nos.abort()", "it was killed by SIG"),
     ],
 )
 def test_the_cause_is_reported(kernel, source, cause):
