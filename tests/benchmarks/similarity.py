@@ -1,4 +1,4 @@
-"""Where those who copied stand among all pairs of a made-up class, and how long it takes.
+"""The ranks of copies among all pairs of a simulated class, and the time to find them.
 
 python -m tests.benchmarks.similarity                       # 60 students, ten seeds
 python -m tests.benchmarks.similarity --count 200 --seeds 3
@@ -19,14 +19,14 @@ ROW = re.compile(r"^ +[\d.]+  (\S.*)$", re.M)
 
 
 def rank_of(pair, rows):
-    """Return where a pair stands in the list, from 1, or None."""
+    """Return the rank of a pair in the list, from 1, or None."""
     return next((rank for rank, row in enumerate(rows, 1) if pair <= row), None)
 
 
-def listed(root, most):
-    """Return the students of each line of `course similar`, what comes first first."""
+def listed_groups(root, max_groups):
+    """Return the students of each line of `course similar`, in order."""
     with contextlib.redirect_stdout(io.StringIO()) as out:
-        cli.main(["-C", str(root), "similar", NAME, "--most", str(most)])
+        cli.main(["-C", str(root), "similar", NAME, "--most", str(max_groups)])
     text = out.getvalue()
     same = re.findall(r"^ +(\S+(?:, \S+)*): the same cells", text, re.M)
     rows = [re.sub(r" \(and [^)]*\)", "", row) for row in ROW.findall(text)]
@@ -34,7 +34,7 @@ def listed(root, most):
 
 
 def main():
-    """Print a line for each seed, then the ranks."""
+    """Print one line per seed, then the ranks."""
     parser = argparse.ArgumentParser(description=__doc__.splitlines()[0])
     parser.add_argument("--count", type=int, default=60)
     parser.add_argument("--seeds", type=int, default=10)
@@ -44,12 +44,12 @@ def main():
         with tempfile.TemporaryDirectory() as folder:
             root, pairs = make_class(Path(folder), arguments.count, seed)
             start = time.perf_counter()
-            rows = listed(root, 1_000)
+            rows = listed_groups(root, 1_000)
             seconds = time.perf_counter() - start
         for kind, pair in pairs.items():
             ranks[kind].append(rank_of(pair, rows))
-        told = ", ".join(f"{kind} {ranks[kind][-1] or '-'}" for kind in KINDS)
-        print(f"seed {seed}: {told}; {len(rows)} listed, {seconds:.1f} s", flush=True)
+        found = ", ".join(f"{kind} {ranks[kind][-1] or '-'}" for kind in KINDS)
+        print(f"seed {seed}: {found}; {len(rows)} listed, {seconds:.1f} s", flush=True)
     for kind, found in ranks.items():
         print(f"{kind:12} rank {' '.join(str(rank or '-') for rank in found)}")
 

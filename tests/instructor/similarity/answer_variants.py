@@ -1,6 +1,6 @@
-"""How honest students solve 02-mnist: ways, names, slips, comments, and sentences.
+"""Answers of honest students to 02-mnist: solutions, names, mistakes, comments and sentences.
 
-`$a` is a name from `NAMES`, `<one|other>` a choice that a student keeps to throughout.
+`$a` is a name from `NAMES`; of `<one|other>` a student always makes the same choice.
 """
 
 NAMES = {
@@ -29,7 +29,7 @@ LAYERS = [
 ]
 INPUT = "keras.Input(<shape=|>(28, 28, 1))"
 
-WAYS = {
+SOLUTIONS = {
     "prepare_images": [
         "$a = images.astype(<'float32'|np.float32|\"float32\">) / <255|255.0|255.>\n"
         "return $a[..., <np.newaxis|None>]",
@@ -118,8 +118,8 @@ WAYS = {
     ],
 }  # fmt: skip
 
-# The share of the class that makes a slip, the cell, what stands there, what they write.
-SLIPS = [
+# The fraction of the class that makes a mistake, the cell, the correct text, the mistake.
+MISTAKES = [
     (0.1, "build_model", "rate=0.25", "rate=0.5"),
     (0.12, "build_model", ", activation='relu'", ""),
     (0.15, "summary_answers", "18_496", "18_432"),
@@ -200,8 +200,8 @@ SENTENCES = {
     ],
 }  # fmt: skip
 
-# Mistakes that hardly anybody makes: the cell, what may stand there, what two of them write.
-ODD = [
+# Mistakes that hardly anyone makes: the cell, patterns of the correct text, the mistake.
+ODD_MISTAKES = [
     ("summary_answers", [r"1_?199_?882"], "1_199_828"),
     ("summary_answers", [r"4_?718_?720|36864 \* 128 \+ 128|24 \* 24 .*128 \+ 128|4_718_592 \+ 128"],
      "4_817_270"),

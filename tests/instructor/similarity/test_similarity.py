@@ -16,8 +16,8 @@ from tests.instructor.similarity.simulated_class import (
     FILE,
     NAME,
     Student,
-    write_submission,
     make_class,
+    write_submission,
 )
 from tests.submissions import ROOT, create_fixture_class, solved
 
