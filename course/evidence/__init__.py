@@ -1,36 +1,35 @@
-"""What a student hands in of a long training, and what can be told from it.
+"""Evidence of a long training: files that a student submits, and checks of their content.
 
-    evidence.hand_in(run, results, chosen="III")           # one of the last cells of a notebook
-    found = evidence.read()                                # a test cell, beside the notebook
+    evidence.save(run, results, chosen="III")           # in one of a notebook's last cells
+    submitted = evidence.read()                         # in a test cell, beside the notebook
 
-Grading runs a notebook on synthetic data within seconds and sees nothing of an hour on a GPU. So
-`hand_in` leaves the folder `evidence` beside the notebook: NAME.json, the numbers of an experiment,
-for each of them, and NAME.npz, the weights of the chosen one as float16.
+Grading runs a notebook on synthetic data in seconds, so it cannot repeat an hour on a GPU. Instead,
+`save` writes the folder `evidence` beside the notebook. It contains the record NAME.json of each
+experiment, and NAME.npz, the weights of the chosen one as float16.
 
-That is not the folder `results`, where `train_each` keeps NAME-KEY.json and .npz of every attempt
-and finds what it goes on from, and which `nbgrader_config.py` leaves out of what is collected: what
-was handed in must never be taken for something to go on from, nor the other way round.
+The folder `results` is separate: there `train_each` saves every training, to continue from it, and
+it is not collected. Submitted files must never be mistaken for saved results, or vice versa.
 
-What `read` finds comes from anybody: it believes no file and raises nothing. It and the checks
-answer in sentences for a person; nothing here gives points or takes any.
+The files that `read` finds are untrusted, and it raises no error. Like the checks, it describes
+problems in sentences for a person; nothing here adds or subtracts points.
 """
 
 from course.evidence.checks import (
-    claimed_and_measured,
-    fingerprint_of_weights,
+    compare_accuracy,
+    find_metric_problems,
+    find_weight_problems,
     group_by_fingerprint,
-    problems_of_metrics,
-    problems_of_weights,
+    weights_fingerprint,
 )
 from course.evidence.reader import read
-from course.evidence.writer import hand_in
+from course.evidence.writer import save
 
 __all__ = [
-    "claimed_and_measured",
-    "fingerprint_of_weights",
+    "compare_accuracy",
+    "find_metric_problems",
+    "find_weight_problems",
     "group_by_fingerprint",
-    "hand_in",
-    "problems_of_metrics",
-    "problems_of_weights",
     "read",
+    "save",
+    "weights_fingerprint",
 ]

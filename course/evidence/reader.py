@@ -1,4 +1,4 @@
-"""Reading what was handed in, which may be anything."""
+"""Reading submitted evidence, which can contain anything."""
 
 import io
 import itertools
@@ -8,27 +8,28 @@ import os
 import stat
 import zipfile
 from pathlib import Path
+from typing import Any
 
 import numpy as np
 
 from course.evidence.format import (
     FOLDER,
-    MAX_ENTRIES,
-    MAX_HEADER,
-    MAX_NUMBERS,
-    MAX_WEIGHTS,
-    is_deep,
-    shown,
-    size_of,
+    MAX_FILES,
+    MAX_HEADER_BYTES,
+    MAX_METRICS_BYTES,
+    MAX_WEIGHTS_BYTES,
+    format_size,
+    is_too_deep,
+    printable_text,
 )
 
 
-class _Unusable(Exception):
-    """What `hand_in` has not written; the text says why."""
+class _InvalidFile(Exception):
+    """A file that `save` has not written; the message says why."""
 
 
 def read(folder=FOLDER):
-    """Return what was handed in, as plain data; raise nothing, whatever the files are.
+    """Return submitted evidence as plain data; raise no error, whatever the files contain.
 
     Parameters
     ----------
@@ -37,126 +38,142 @@ def read(folder=FOLDER):
     Returns
     -------
     dict
-        - metrics: the name of each experiment to its record, a dict of what JSON holds. All that
-          is known of it is its name; `problems_of_metrics` looks at the rest.
-        - weights: the name of the chosen experiment to a list of float16 arrays; else empty.
-        - problems: a sentence for each file that is missing or not as `hand_in` writes it.
+        - metrics: maps the name of each experiment to its record, a dict read from JSON. Only the
+          name is checked; `find_metric_problems` checks the rest.
+        - weights: maps the name of the chosen experiment to a list of float16 arrays; empty if they
+          cannot be read.
+        - problems: one sentence for each file that is missing or not as `save` writes it.
     """
-    metrics, weights, problems, names, room = {}, {}, [], {}, MAX_NUMBERS
+    metrics: dict[str, dict] = {}
+    weights: dict[str, list[np.ndarray]] = {}
+    problems: list[str] = []
+    name_of: dict[str, str] = {}  # file name without suffix to experiment
+    bytes_left = MAX_METRICS_BYTES
     found = {"metrics": metrics, "weights": weights, "problems": problems}
     try:
-        paths = _entries(Path(folder))
+        paths = _list_files(Path(folder))
     except Exception as error:
-        problems.append(_sentence(FOLDER, error))
+        problems.append(_describe(FOLDER, error))
         return found
     for path in (path for path in paths if path.suffix == ".json"):
         try:
-            content = _content(path, MAX_NUMBERS)
-            if len(content) > room:
-                raise _Unusable(f"all numbers together take more than {size_of(MAX_NUMBERS)}")
-            room -= len(content)
-            record = _record(content)
+            content = _read_bytes(path, MAX_METRICS_BYTES)
+            if len(content) > bytes_left:
+                raise _InvalidFile(
+                    f"all records together have more than {format_size(MAX_METRICS_BYTES)}"
+                )
+            bytes_left -= len(content)
+            record = _parse_record(content)
             if record["name"] in metrics:
-                raise _Unusable("another file has an experiment of the same name")
-        except Exception as error:  # there is no end to the ways in which a file can be wrong
-            problems.append(_sentence(f"{FOLDER}/{path.name}", error))
+                raise _InvalidFile("another file has a record of the same name")
+        except Exception as error:  # a file can be invalid in countless ways
+            problems.append(_describe(f"{FOLDER}/{path.name}", error))
         else:
             metrics[record["name"]] = record
-            names[path.stem] = record["name"]
-    packed = [path for path in paths if path.suffix == ".npz"]
+            name_of[path.stem] = record["name"]
+    archives = [path for path in paths if path.suffix == ".npz"]
     try:
-        if len(packed) != 1:
-            raise _Unusable(f"it holds {len(packed) or 'no'} files of weights instead of one")
-        if packed[0].stem not in names:
-            raise _Unusable("there are no numbers that can be read beside its weights")
-        weights[names[packed[0].stem]] = _arrays(_content(packed[0], MAX_WEIGHTS))
+        if len(archives) != 1:
+            raise _InvalidFile(f"it has {len(archives) or 'no'} weights files instead of one")
+        if archives[0].stem not in name_of:
+            raise _InvalidFile("it has no readable record")
+        weights[name_of[archives[0].stem]] = _parse_weights(
+            _read_bytes(archives[0], MAX_WEIGHTS_BYTES)
+        )
     except Exception as error:
-        place = f"{FOLDER}/{packed[0].name}" if len(packed) == 1 else FOLDER
-        problems.append(_sentence(place, error))
+        place = f"{FOLDER}/{archives[0].name}" if len(archives) == 1 else FOLDER
+        problems.append(_describe(place, error))
     return found
 
 
-def _entries(folder):
-    """Return the paths in a folder, in order; hidden ones are left by systems and editors."""
+def _list_files(folder: Path) -> list[Path]:
+    """Return the sorted paths in a folder, without hidden files of systems and editors."""
     if not stat.S_ISDIR(folder.lstat().st_mode):
-        raise _Unusable("it is no folder")
+        raise _InvalidFile("it is not a folder")
     with os.scandir(folder) as entries:
-        names = [entry.name for entry in itertools.islice(entries, MAX_ENTRIES + 1)]
-    if len(names) > MAX_ENTRIES:
-        raise _Unusable(f"it holds more than {MAX_ENTRIES} files")
+        names = [entry.name for entry in itertools.islice(entries, MAX_FILES + 1)]
+    if len(names) > MAX_FILES:
+        raise _InvalidFile(f"it has more than {MAX_FILES} files")
     return [folder / name for name in sorted(names) if not name.startswith(".")]
 
 
-def _content(path, limit):
-    """Return the bytes of a plain file that is not too large."""
+def _read_bytes(path: Path, limit: int) -> bytes:
+    """Return the content of a regular file that is not too large."""
     status = path.lstat()
-    if not stat.S_ISREG(status.st_mode):  # a pipe would let us wait, a link leads anywhere
-        raise _Unusable("it is no plain file")
+    if not stat.S_ISREG(status.st_mode):  # a pipe would block, a link can lead anywhere
+        raise _InvalidFile("it is not a regular file")
     if status.st_size > limit:
-        raise _Unusable(f"it takes {size_of(status.st_size)}, more than {size_of(limit)}")
+        raise _InvalidFile(f"it has {format_size(status.st_size)}, more than {format_size(limit)}")
     with path.open("rb") as file:
         return file.read(limit)
 
 
-def _record(content):
-    """Return the dict in the content of a file of numbers."""
+def _parse_record(content: bytes) -> dict:
+    """Return the record in the content of a JSON file."""
     record = json.loads(
-        content.decode(), object_pairs_hook=_once, parse_float=_finite, parse_constant=_finite
+        content.decode(),
+        object_pairs_hook=_to_dict,
+        parse_float=_to_float,
+        parse_constant=_to_float,
     )
     if type(record) is not dict or type(record.get("name")) is not str:
-        raise _Unusable("it is no record of an experiment")
-    if is_deep(record):
-        raise _Unusable("it is too deeply nested")
+        raise _InvalidFile("it is not the record of an experiment")
+    if is_too_deep(record):
+        raise _InvalidFile("it is too deeply nested")
     return record
 
 
-def _once(pairs):
+def _to_dict(pairs: list[tuple[str, Any]]) -> dict:
+    """Return the dict of key-value pairs whose keys are unique."""
     if len(dict(pairs)) < len(pairs):
-        raise _Unusable("something stands in it twice")
+        raise _InvalidFile("it has a duplicate key")
     return dict(pairs)
 
 
-def _finite(text):
+def _to_float(text: str) -> float:
+    """Return a finite float."""
     if not math.isfinite(number := float(text)):
-        raise _Unusable("it holds a number that is not finite")
+        raise _InvalidFile("it has a value that is not finite")
     return number
 
 
-def _arrays(content):
-    """Return the arrays in the content of a file of weights."""
+def _parse_weights(content: bytes) -> list[np.ndarray]:
+    """Return the arrays in the content of a weights file."""
     with zipfile.ZipFile(io.BytesIO(content)) as archive:
         members = archive.infolist()
-        # hand_in does not compress. So whatever claims more than the file takes unpacks to more, or
-        # is many members in the same bytes.
+        # `save` does not compress. If the members claim more bytes than the file has, they are
+        # compressed or overlap.
         if sum(member.file_size for member in members) > len(content):
-            raise _Unusable("it would unpack to more than it takes")
+            raise _InvalidFile("it would expand to more than its size")
         if any(member.compress_type != zipfile.ZIP_STORED for member in members):
-            raise _Unusable("it is compressed")
+            raise _InvalidFile("it is compressed")
         if [m.filename for m in members] != [f"weight_{n}.npy" for n in range(len(members))]:
-            raise _Unusable("it holds something else than weights")
-        return [_array(archive.read(member)) for member in members]
+            raise _InvalidFile("it contains something other than weights")
+        return [_parse_array(archive.read(member)) for member in members]
 
 
-def _array(content):
-    # Not np.load, which makes room for as much as the header claims before it reads.
+def _parse_array(content: bytes) -> np.ndarray:
+    """Return the array in the content of a .npy file."""
+    # Not np.load, which allocates what the header claims before it reads.
     file = io.BytesIO(content)
     if np.lib.format.read_magic(file) != (1, 0):
-        raise _Unusable("it holds something else than weights")
-    shape, by_columns, dtype = np.lib.format.read_array_header_1_0(file, MAX_HEADER)
-    if by_columns or dtype != np.dtype("<f2"):
-        raise _Unusable("it holds something else than float16")
+        raise _InvalidFile("it contains something other than weights")
+    shape, is_fortran_order, dtype = np.lib.format.read_array_header_1_0(file, MAX_HEADER_BYTES)
+    if is_fortran_order or dtype != np.dtype("<f2"):
+        raise _InvalidFile("it contains something other than float16")
     if math.prod(shape) * dtype.itemsize != len(content) - file.tell():
-        raise _Unusable("an array has not the size that it claims")
+        raise _InvalidFile("an array does not have the size that it claims")
     return np.frombuffer(content, dtype, offset=file.tell()).reshape(shape).astype(np.float16)
 
 
-def _sentence(place, error):
+def _describe(place: str, error: Exception) -> str:
+    """Return a sentence about a file that cannot be used."""
     reason = "it is damaged"
-    if isinstance(error, _Unusable):
+    if isinstance(error, _InvalidFile):
         reason = str(error)
     elif isinstance(error, FileNotFoundError):
         reason = "it is not beside the notebook"
     return (
-        f"{shown(place)} cannot be used ({reason}): run the cell with hand_in once more, in the"
-        " cpu or gpu profile, and hand in the whole folder."
+        f"{printable_text(place)} cannot be used ({reason}): run the cell with evidence.save"
+        " again, in the cpu or gpu profile, and submit the whole folder."
     )

@@ -1,4 +1,4 @@
-"""Writing what is handed in of a training."""
+"""Writing the evidence of a training."""
 
 import io
 import itertools
@@ -6,92 +6,97 @@ import json
 import math
 import re
 from pathlib import Path
+from typing import Any
 
 import numpy as np
 
 from course.errors import CourseError
 from course.evidence.format import (
     CURVES,
+    FIELDS,
     FOLDER,
-    KINDS,
     MAX_EXPERIMENTS,
-    MAX_NUMBERS,
-    MAX_WEIGHTS,
-    is_deep,
-    key_of,
-    size_of,
+    MAX_METRICS_BYTES,
+    MAX_WEIGHTS_BYTES,
+    format_size,
+    is_too_deep,
+    record_key,
 )
 from course.experiments.specifications import check_names
+from course.experiments.train import Result
+from course.files import write_atomically
+from course.session import Run
 
 
-def hand_in(run, results, chosen):
-    """Write what is handed in of a training into the folder `evidence` beside the notebook.
+def save(run, results, chosen):
+    """Write the evidence of a training into the folder `evidence` beside the notebook.
 
-    What else is there in .json and .npz files, as from an earlier call, is removed. In the smoke
-    profile all is checked and nothing written: grading must neither see nor make such files.
+    Other .json and .npz files in the folder, such as those of an earlier call, are removed. In the
+    smoke profile everything is checked but nothing is written, since grading must not create
+    evidence.
 
     Parameters
     ----------
     run : course.Run
-        What `course.setup` returned.
+        As `course.setup` returns it.
     results : list of experiments.Result
-        All that are handed in.
+        The experiments to submit.
     chosen : str
-        The name of the one whose weights are handed in too.
+        The name of the experiment whose weights are submitted too.
 
     Raises
     ------
     CourseError
-        If there is no such experiment, two have the same name, the weights are not finite, too
-        large for float16 or for the file, or the files cannot be written.
+        If there is no such experiment, two have the same name, the weights are not finite or too
+        large for float16 or the file, or the files cannot be written.
     """
     check_names([result.specification for result in results])
     names = [result.name for result in results]
     if chosen not in names:
         raise CourseError(
-            f"there is no experiment called {chosen!r} whose weights could be handed in: choose"
-            f" one of {', '.join(map(repr, names))}."
+            f"there is no experiment called {chosen!r} whose weights can be submitted: choose one"
+            f" of {', '.join(map(repr, names))}."
         )
     files = {}
-    for result, stem in zip(results, _stems(names), strict=True):
+    for result, stem in zip(results, _unique_stems(names), strict=True):
         weights = result.network.get_weights()
         with np.errstate(over="ignore"):
             halves = [np.array(weight, dtype="<f2", order="C") for weight in weights]
-        # The numbers come last: where they are, the weights are too.
+        # The record comes last: if it exists, the weights do too.
         if result.name == chosen:
-            files[f"{stem}.npz"] = _pack(chosen, weights, halves)
-        files[f"{stem}.json"] = _write_down(run, result, halves)
+            files[f"{stem}.npz"] = _pack_weights(chosen, weights, halves)
+        files[f"{stem}.json"] = _pack_record(run, result, halves)
     weights_size = sum(len(content) for name, content in files.items() if name.endswith(".npz"))
-    numbers_size = sum(map(len, files.values())) - weights_size
-    if len(results) > MAX_EXPERIMENTS or numbers_size > MAX_NUMBERS:
+    metrics_size = sum(map(len, files.values())) - weights_size
+    if len(results) > MAX_EXPERIMENTS or metrics_size > MAX_METRICS_BYTES:
         raise CourseError(
-            f"{len(results)} experiments with {size_of(numbers_size)} of numbers are more than can"
-            f" be handed in, {MAX_EXPERIMENTS} and {size_of(MAX_NUMBERS)}: leave some out."
+            f"{len(results)} experiments with {format_size(metrics_size)} of metrics exceed the"
+            f" limits of {MAX_EXPERIMENTS} and {format_size(MAX_METRICS_BYTES)}: leave some out."
         )
     if run.profile == "smoke":
-        print("The smoke profile hands in nothing: train in the cpu or gpu profile.")
+        print("The smoke profile saves no evidence: train in the cpu or gpu profile.")
         return
-    _save(Path(FOLDER), files)
+    _write(Path(FOLDER), files)
     print(
-        f"{len(results)} experiment{'s' * (len(results) > 1)} ({size_of(numbers_size)}) and the"
-        f" weights of {chosen!r} ({size_of(weights_size)}) are in {Path(FOLDER).resolve()}.\n"
-        "Hand in this folder together with the notebook."
+        f"{len(results)} experiment{'s' * (len(results) > 1)} ({format_size(metrics_size)}) and the"
+        f" weights of {chosen!r} ({format_size(weights_size)}) are in {Path(FOLDER).resolve()}.\n"
+        "Submit this folder together with the notebook."
     )
 
 
-def _stems(names):
-    """Return a file name without an ending for each name, no two alike."""
-    stems = []
+def _unique_stems(names: list[str]) -> list[str]:
+    """Return a unique file name without suffix for each name."""
+    stems: list[str] = []
     for name in names:
-        # In lower case, since to some systems a capital makes no other file.
+        # In lower case, since file names are case-insensitive on some systems.
         plain = re.sub(r"[^a-z0-9]+", "-", name.lower()).strip("-")[:40] or "experiment"
         numbered = (f"{plain}-{number}" for number in itertools.count(2))
         stems.append(next(s for s in itertools.chain([plain], numbered) if s not in stems))
     return stems
 
 
-def _pack(name, weights, halves):
-    """Return the content of the file of weights."""
+def _pack_weights(name: str, weights: list[np.ndarray], halves: list[np.ndarray]) -> bytes:
+    """Return the content of the weights file."""
     if not all(np.isfinite(weight).all() for weight in weights):
         raise CourseError(
             f"the weights of {name!r} are not finite, since its training diverged: choose another"
@@ -99,56 +104,54 @@ def _pack(name, weights, halves):
         )
     if not all(np.isfinite(half).all() for half in halves):
         raise CourseError(
-            f"a weight of {name!r} is larger than 65,504, the largest number of float16: choose"
+            f"a weight of {name!r} is larger than 65,504, the largest value of float16: choose"
             " another experiment."
         )
     file = io.BytesIO()
-    np.savez(file, **{f"weight_{number}": half for number, half in enumerate(halves)})
+    arrays: dict[str, Any] = {f"weight_{number}": half for number, half in enumerate(halves)}
+    np.savez(file, **arrays)
     content = file.getvalue()
-    if len(content) > MAX_WEIGHTS:
+    if len(content) > MAX_WEIGHTS_BYTES:
         raise CourseError(
-            f"the weights of {name!r} take {size_of(len(content))} as float16, more than the"
-            f" {size_of(MAX_WEIGHTS)} that can be handed in: choose a smaller network."
+            f"the weights of {name!r} have {format_size(len(content))} as float16, more than the"
+            f" limit of {format_size(MAX_WEIGHTS_BYTES)}: choose a smaller network."
         )
     return content
 
 
-def _write_down(run, result, halves):
-    """Return the content of an experiment's file of numbers."""
-    known = vars(result) | vars(run)
-    record = {name: known[name] for name in KINDS if name != "key"}
-    # JSON has no NaN; None tells of a training that diverged.
+def _pack_record(run: Run, result: Result, halves: list[np.ndarray]) -> bytes:
+    """Return the content of an experiment's record file."""
+    fields = vars(result) | vars(run)
+    record = {name: fields[name] for name in FIELDS if name != "key"}
+    # JSON has no NaN; None marks a training that diverged.
     record["history"] = {
         curve: [number if math.isfinite(number) else None for number in result.history[curve]]
         for curve in CURVES
     }
     try:
         record = json.loads(json.dumps(record, allow_nan=False))
-        if is_deep(record):
+        if is_too_deep(record):
             raise ValueError
     except (TypeError, ValueError, RecursionError):
         raise CourseError(
-            f"the specification of {result.name!r} cannot be written down: make it of finite"
-            " numbers, texts, lists and dicts."
+            f"the specification of {result.name!r} cannot be saved as JSON: use only finite"
+            " numbers, strings, lists and dicts."
         ) from None
-    record["key"] = key_of(record, halves)
+    record["key"] = record_key(record, halves)
     return json.dumps(record, indent=1).encode() + b"\n"
 
 
-def _save(folder, files):
-    """Write files so that whoever looks sees the whole of each or nothing; remove other ones."""
+def _write(folder: Path, files: dict[str, bytes]) -> None:
+    """Write the files of a folder and remove other evidence in it."""
     try:
-        folder.mkdir(exist_ok=True)
         for name, content in files.items():
-            unfinished = folder / f"{name}.part"
-            unfinished.write_bytes(content)
-            unfinished.replace(folder / name)
+            write_atomically(folder / name, content)
         for path in folder.iterdir():
-            ours = path.suffix in (".json", ".npz", ".part") and path.name not in files
-            if ours and not path.is_dir():
+            is_old = path.suffix in (".json", ".npz", ".part") and path.name not in files
+            if is_old and not path.is_dir():
                 path.unlink()
     except OSError as error:
         raise CourseError(
-            f"what is to be handed in cannot be written ({error.strerror}): make room in the folder"
+            f"the evidence cannot be written ({error.strerror}): free some space for the folder"
             f" {folder.resolve()} or make it writable, then run this cell again."
         ) from None

@@ -11,11 +11,11 @@ from pathlib import Path
 from course import evidence as evidences
 from course import session
 from course.errors import CourseError
-from course.evidence.format import FOLDER, MAX_ENTRIES, MAX_NUMBERS, MAX_WEIGHTS
+from course.evidence.format import FOLDER, MAX_FILES, MAX_METRICS_BYTES, MAX_WEIGHTS_BYTES
 from course.packing import review, running_notebook
-from course.packing.manifest import MANIFEST, make_manifest
+from course.packing.manifest import MANIFEST, create_manifest
 
-LIMITS = {".json": MAX_NUMBERS, ".npz": MAX_WEIGHTS}  # bytes of a file
+LIMITS = {".json": MAX_METRICS_BYTES, ".npz": MAX_WEIGHTS_BYTES}  # bytes of a file
 REAL = {"cpu", "gpu"}  # profiles
 
 
@@ -92,7 +92,7 @@ def _evidence():
         count = len(found["metrics"])
         trainings = f"{count} training{'s' * (count > 1)}"
         _say(True, f"evidence of {trainings} ({', '.join(sorted(profiles))} profile)")
-    paths = sorted(itertools.islice(Path(FOLDER).glob("*"), MAX_ENTRIES))
+    paths = sorted(itertools.islice(Path(FOLDER).glob("*"), MAX_FILES))
     return {f"{FOLDER}/{path.name}": path.read_bytes() for path in paths if _is_plain(path)}
 
 
@@ -118,7 +118,7 @@ def _describe(assignment, shell):
 
 def _write(archive, files, described):
     """Write the archive, whole or not at all, and return the checksum."""
-    content, checksum = make_manifest(described, files)
+    content, checksum = create_manifest(described, files)
     packed = io.BytesIO()
     with zipfile.ZipFile(packed, "w", zipfile.ZIP_DEFLATED) as target:
         for name, data in {**files, MANIFEST: content}.items():

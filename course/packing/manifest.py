@@ -3,14 +3,14 @@
 import hashlib
 import json
 
-from course.evidence.format import shown
+from course.evidence.format import printable_text
 
 MANIFEST = "hand-in.json"
 MAX_BYTES = 2**16
 TEXTS = ("assignment", "student", "version", "profile", "backend", "device", "packed_at")
 
 
-def make_manifest(described, files):
+def create_manifest(described, files):
     """Return a manifest's content and the short checksum.
 
     Parameters
@@ -62,7 +62,7 @@ def read_manifest(files):
     added = sorted(name for name in real if name not in sums)
     for what, names in (("changed", changed), ("missing", gone), ("added", added)):
         if names:
-            words = ", ".join(shown(name) for name in names[:5])
+            words = ", ".join(printable_text(name) for name in names[:5])
             found["problems"].append(f"{what} since it was packed: {words}")
     if not found["problems"]:
         found["checksum"] = _short_sum(real)

@@ -20,13 +20,13 @@ from course import evidence, experiments, training
 from course.errors import CourseError
 from course.evidence import format
 from course.instructor.grading.placeholders import UnserializableValue
-from course.instructor.grading.serialize import Serializer, Deserializer
+from course.instructor.grading.serialize import Deserializer, Serializer
 
-MINE = [
-    {"name": "III", "filters": [4], "normalised": True},
-    {"name": "Two blocks!", "filters": [4, 6], "normalised": False, "epochs": 2},
+SPECIFICATIONS = [
+    {"name": "III", "filters": [4], "normalized": True},
+    {"name": "Two blocks!", "filters": [4, 6], "normalized": False, "epochs": 2},
 ]
-PICTURES = 60
+IMAGE_COUNT = 60
 
 
 def build(specification):
@@ -36,43 +36,43 @@ def build(specification):
     blocks = []
     for filters in specification["filters"]:
         blocks.append(layers.Conv2D(filters, 3, padding="same", activation="relu"))
-        if specification["normalised"]:
+        if specification["normalized"]:
             blocks.append(layers.BatchNormalization(momentum=0.5))
         blocks += [layers.MaxPooling2D(), layers.Dropout(0.1)]
     output = layers.Dense(3, activation="softmax")
     network = keras.Sequential([keras.Input((8, 8, 1)), *blocks, layers.Flatten(), output])
     loss = "sparse_categorical_crossentropy"
-    # Tracing takes longer than these networks' steps.
+    # Tracing takes longer than the steps of these networks.
     network.compile(keras.optimizers.SGD(0.05), loss, metrics=["accuracy"], run_eagerly=True)
     return network
 
 
 @pytest.fixture(scope="module")
-def pictures():
+def data():
     noise = np.random.default_rng(0)
-    labels = np.arange(PICTURES) % 3
-    images = noise.normal(size=(PICTURES, 8, 8, 1)) + 0.4 * labels[:, None, None, None]
+    labels = np.arange(IMAGE_COUNT) % 3
+    images = noise.normal(size=(IMAGE_COUNT, 8, 8, 1)) + 0.4 * labels[:, None, None, None]
     return images.astype("float32"), labels
 
 
 @pytest.fixture(scope="module")
-def trained(pictures):
-    """What `train_each` returns; nothing may change it."""
+def trained(data):
+    """The results of `train_each`; tests must not change them."""
     smoke = course.Run("smoke", 3, "tensorflow", "CPU")
-    return experiments.train_each(smoke, MINE, build, pictures, pictures, epochs=5, batch_size=20)
+    return experiments.train_each(smoke, SPECIFICATIONS, build, data, data, epochs=5, batch_size=20)
 
 
 @pytest.fixture
 def run(tmp_path, monkeypatch):
-    """A run on real data, as far as it knows, beside whose notebook nothing lies."""
+    """A run in the cpu profile, in an empty folder."""
     monkeypatch.chdir(tmp_path)
     return course.Run("cpu", 3, "tensorflow", "CPU")
 
 
 @pytest.fixture
 def folder(run, trained):
-    """What an honest student hands in."""
-    evidence.hand_in(run, trained, "III")
+    """The evidence that an honest student submits."""
+    evidence.save(run, trained, "III")
     return Path("evidence")
 
 
@@ -81,15 +81,15 @@ def record(folder):
     return evidence.read()["metrics"]["III"]
 
 
-def across(value):
-    """Return what comes out of the grader's end."""
+def round_trip(value):
+    """Serialize a value for the grader kernel and return it deserialized."""
     serializer = Serializer()
     node = json.loads(json.dumps(serializer.serialize(value)))
     return Deserializer(serializer.blocks).deserialize(node)
 
 
 def read_in_time(folder="evidence", seconds=20):
-    """Read within limits of time, which a pipe would outlast, and of memory, as a bomb would."""
+    """Read within limits of time, which a pipe would exceed, and memory, which a zip bomb would."""
     found = []
     tracemalloc.start()
     thread = threading.Thread(target=lambda: found.append(evidence.read(folder)), daemon=True)
@@ -97,80 +97,80 @@ def read_in_time(folder="evidence", seconds=20):
     thread.join(seconds)
     peak = tracemalloc.get_traced_memory()[1]
     tracemalloc.stop()
-    assert found, "read waits or raised"
+    assert found, "read blocks or raised an error"
     assert peak < 100 * 2**20
-    assert list(across(found[0])) == ["metrics", "weights", "problems"]
+    assert list(round_trip(found[0])) == ["metrics", "weights", "problems"]
     return found[0]
 
 
-def named(result, name, **changes):
+def renamed(result, name, **changes):
     return replace(
         result, name=name, specification={**result.specification, "name": name}, **changes
     )
 
 
-def test_what_is_handed_in_is_read_again_and_has_no_problems(run, trained, pictures, capsys):
-    evidence.hand_in(run, trained, "III")
-    said = capsys.readouterr().out.splitlines()
-    place = Path("evidence").resolve()
-    assert said[0].startswith("2 experiments (") and said[0].endswith(f" are in {place}.")
-    assert "the weights of 'III' (" in said[0] and "KB" in said[0]
-    assert said[1] == "Hand in this folder together with the notebook." and len(said) == 2
+def test_saved_evidence_is_read_and_has_no_problems(run, trained, data, capsys):
+    evidence.save(run, trained, "III")
+    lines = capsys.readouterr().out.splitlines()
+    path = Path("evidence").resolve()
+    assert lines[0].startswith("2 experiments (") and lines[0].endswith(f" are in {path}.")
+    assert "the weights of 'III' (" in lines[0] and "KB" in lines[0]
+    assert lines[1] == "Submit this folder together with the notebook." and len(lines) == 2
     names = sorted(path.name for path in Path("evidence").iterdir())
     assert names == ["iii.json", "iii.npz", "two-blocks.json"]
-    found = across(evidence.read())
+    found = round_trip(evidence.read())
     assert found["problems"] == []
     assert list(found["metrics"]) == ["III", "Two blocks!"] and list(found["weights"]) == ["III"]
-    for result, specification in zip(trained, MINE, strict=True):
+    for result, specification in zip(trained, SPECIFICATIONS, strict=True):
         record = found["metrics"][result.name]
-        sent = {name: record[name] for name in ("profile", "seed", "backend", "device")}
-        assert sent == vars(run)
+        origin = {name: record[name] for name in ("profile", "seed", "backend", "device")}
+        assert origin == vars(run)
         for name in ("parameters", "epochs", "seconds", "history", "validation_accuracy"):
             assert record[name] == getattr(result, name), name
-        judged = evidence.problems_of_metrics(
-            record, specification, result.parameters, {"cpu": PICTURES}
+        found_problems = evidence.find_metric_problems(
+            record, specification, result.parameters, {"cpu": IMAGE_COUNT}
         )
-        assert judged == []
-    network, arrays = build(MINE[0]), found["weights"]["III"]
+        assert found_problems == []
+    network, arrays = build(SPECIFICATIONS[0]), found["weights"]["III"]
     assert all(array.dtype == np.float16 for array in arrays)
     for array, weight in zip(arrays, trained[0].network.get_weights(), strict=True):
         np.testing.assert_allclose(array, weight, rtol=1e-3, atol=1e-7)
     record = found["metrics"]["III"]
-    assert evidence.problems_of_weights(network, arrays, record) == []
-    measured, problem = evidence.claimed_and_measured(
-        network, arrays, *pictures, record["validation_accuracy"], 1.5 / PICTURES
+    assert evidence.find_weight_problems(network, arrays, record) == []
+    measured, problem = evidence.compare_accuracy(
+        network, arrays, *data, record["validation_accuracy"], 1.5 / IMAGE_COUNT
     )
-    assert problem is None and abs(measured - record["validation_accuracy"]) < 1.5 / PICTURES
+    assert problem is None and abs(measured - record["validation_accuracy"]) < 1.5 / IMAGE_COUNT
 
 
-def test_the_smoke_profile_checks_everything_and_touches_no_file(folder, run, trained, capsys):
+def test_the_smoke_profile_checks_everything_and_writes_no_file(folder, run, trained, capsys):
     smoke = course.Run("smoke", 3, "tensorflow", "CPU")
     before = {path.name: path.stat().st_mtime_ns for path in folder.iterdir()}
     capsys.readouterr()
-    evidence.hand_in(smoke, trained[1:], "Two blocks!")
-    assert "The smoke profile hands in nothing" in capsys.readouterr().out
+    evidence.save(smoke, trained[1:], "Two blocks!")
+    assert "The smoke profile saves no evidence" in capsys.readouterr().out
     assert {path.name: path.stat().st_mtime_ns for path in folder.iterdir()} == before
     with pytest.raises(CourseError, match="no experiment called 'IV'"):
-        evidence.hand_in(smoke, trained, "IV")
+        evidence.save(smoke, trained, "IV")
     too_large = replace(trained[0], network=Large(np.ones(2**23)))
-    with pytest.raises(CourseError, match=r"'III' take 16\.1 MB as float16"):
-        evidence.hand_in(smoke, [too_large], "III")
+    with pytest.raises(CourseError, match=r"'III' have 16\.1 MB as float16"):
+        evidence.save(smoke, [too_large], "III")
 
 
-def test_a_later_call_leaves_nothing_of_the_earlier_one(folder, run, trained):
+def test_a_later_call_removes_the_files_of_an_earlier_one(folder, run, trained):
     (folder / "notes.txt").write_text("mine")
-    (folder / "iii.npz.part").write_text("from a session that was killed")
-    evidence.hand_in(run, trained[1:], "Two blocks!")
+    (folder / ".iii.npz.part").write_text("from a killed session")
+    evidence.save(run, trained[1:], "Two blocks!")
     names = sorted(path.name for path in folder.iterdir())
     assert names == ["notes.txt", "two-blocks.json", "two-blocks.npz"]
     found = evidence.read()
     assert found["problems"] == [] and list(found["weights"]) == ["Two blocks!"]
 
 
-def test_no_name_takes_the_file_of_another_or_leaves_the_folder(run, trained):
+def test_each_name_has_its_own_file_in_the_folder(run, trained):
     names = ["III", "iii", "i.i.i", "I I I", "实验", "эксперимент", "../../III", "/", "a" * 60]
     names += ["a" * 61, "a\nb", "iii-2", "\ud800", "Ⅲ"]
-    evidence.hand_in(run, [named(trained[0], name) for name in names], "эксперимент")
+    evidence.save(run, [renamed(trained[0], name) for name in names], "эксперимент")
     found = evidence.read()
     assert found["problems"] == []
     assert sorted(found["metrics"]) == sorted(names) and list(found["weights"]) == ["эксперимент"]
@@ -180,33 +180,30 @@ def test_no_name_takes_the_file_of_another_or_leaves_the_folder(run, trained):
     assert [path.name for path in Path().iterdir()] == ["evidence"]
 
 
-def test_a_full_disk_is_told_and_leaves_the_files_that_were_there(
-    folder, run, trained, monkeypatch
-):
+def test_a_full_disk_is_an_error_and_leaves_the_earlier_files(folder, run, trained, monkeypatch):
     before = {path.name: path.read_bytes() for path in folder.iterdir()}
-    write = Path.write_bytes
 
-    def half(path, content):
-        write(path, content[: len(content) // 2])
+    def fail(descriptor):
+        os.truncate(descriptor, os.fstat(descriptor).st_size // 2)
         raise OSError(errno.ENOSPC, "No space left on device")
 
-    monkeypatch.setattr(Path, "write_bytes", half)
-    with pytest.raises(CourseError, match=r"cannot be written \(No space left on device\): make"):
-        evidence.hand_in(run, trained, "III")
-    assert before.items() <= {path.name: path.read_bytes() for path in folder.iterdir()}.items()
+    monkeypatch.setattr(os, "fsync", fail)
+    with pytest.raises(CourseError, match=r"cannot be written \(No space left on device\): free"):
+        evidence.save(run, trained, "III")
+    assert before == {path.name: path.read_bytes() for path in folder.iterdir()}
     assert evidence.read()["problems"] == []
 
 
-def test_a_file_in_place_of_the_folder_is_told(run, trained):
+def test_a_file_instead_of_the_folder_is_an_error(run, trained):
     Path("evidence").write_text("")
     with pytest.raises(
-        CourseError, match=r"handed in cannot be written \(File exists\): make room"
+        CourseError, match=r"evidence cannot be written \(File exists\): free some space"
     ):
-        evidence.hand_in(run, trained, "III")
+        evidence.save(run, trained, "III")
 
 
 class Large:
-    """A network that has nothing but weights."""
+    """A network that has only weights."""
 
     def __init__(self, *weights):
         self.weights = weights
@@ -218,28 +215,31 @@ class Large:
 @pytest.mark.parametrize(
     ("weights", "sentence"),
     [
-        ([np.float32([1, 65520])], "'III' is larger than 65,504, the largest number of float16"),
-        ([np.float32([1, -1e30])], "'III' is larger than 65,504, the largest number of float16"),
+        ([np.float32([1, 65520])], "'III' is larger than 65,504, the largest value of float16"),
+        ([np.float32([1, -1e30])], "'III' is larger than 65,504, the largest value of float16"),
         ([np.float32([1, np.nan])], "of 'III' are not finite, since its training diverged: choose"),
         ([np.float32([1, np.inf])], "of 'III' are not finite, since its training diverged: choose"),
-        ([np.ones(2**22 + 1, "float32")], "'III' take 8.1 MB as float16, more than the 8.0 MB"),
-        ([np.ones(2**22, "float32"), np.ones(2**23, "float32")], "'III' take 24.1 MB as float16"),
+        (
+            [np.ones(2**22 + 1, "float32")],
+            "'III' have 8.1 MB as float16, more than the limit of 8.0 MB",
+        ),
+        ([np.ones(2**22, "float32"), np.ones(2**23, "float32")], "'III' have 24.1 MB as float16"),
     ],
     ids=["overflow", "far overflow", "NaN", "infinity", "too large", "three times too large"],
 )
-def test_weights_that_cannot_be_handed_in_are_told(run, trained, weights, sentence):
+def test_weights_that_cannot_be_saved_are_an_error(run, trained, weights, sentence):
     results = [replace(trained[0], network=Large(*weights)), trained[1]]
     with pytest.raises(CourseError, match=sentence):
-        evidence.hand_in(run, results, "III")
+        evidence.save(run, results, "III")
     assert not Path("evidence").exists()
-    # Whoever chooses another experiment can hand in.
-    evidence.hand_in(run, results, "Two blocks!")
+    # Another experiment can still be chosen.
+    evidence.save(run, results, "Two blocks!")
     assert evidence.read()["problems"] == []
 
 
-def test_weights_that_just_fit_and_scalars_come_back(run, trained):
+def test_scalars_and_weights_just_below_the_limit_are_saved(run, trained):
     weights = [np.float32(65504), np.asfortranarray(np.random.default_rng(0).random((2000, 2000)))]
-    evidence.hand_in(run, [replace(trained[0], network=Large(*weights))], "III")
+    evidence.save(run, [replace(trained[0], network=Large(*weights))], "III")
     found = read_in_time()
     assert found["problems"] == []
     scalar, matrix = found["weights"]["III"]
@@ -247,44 +247,44 @@ def test_weights_that_just_fit_and_scalars_come_back(run, trained):
     np.testing.assert_array_equal(matrix, weights[1].astype("float16"))
 
 
-def test_what_is_no_list_of_experiments_is_told(run, trained):
+def test_an_invalid_list_of_experiments_is_an_error(run, trained):
     with pytest.raises(CourseError, match=r"no experiment called 'IV' .* one of 'III', 'Two bl"):
-        evidence.hand_in(run, trained, "IV")
-    with pytest.raises(CourseError, match="called 'III': give each its own name"):
-        evidence.hand_in(run, [trained[0], *trained], "III")
+        evidence.save(run, trained, "IV")
+    with pytest.raises(CourseError, match="called 'III': use a unique name for each"):
+        evidence.save(run, [trained[0], *trained], "III")
     with pytest.raises(CourseError, match="the list of specifications is empty"):
-        evidence.hand_in(run, [], "III")
+        evidence.save(run, [], "III")
     for value in (len, np.float32(1), float("nan"), [[[[[[[[[[1]]]]]]]]]]):
         odd = replace(trained[0], specification={"name": "III", "odd": value})
-        with pytest.raises(CourseError, match="specification of 'III' cannot be written down"):
-            evidence.hand_in(run, [odd], "III")
+        with pytest.raises(CourseError, match="specification of 'III' cannot be saved as JSON"):
+            evidence.save(run, [odd], "III")
     assert not Path("evidence").exists()
 
 
-def test_more_numbers_than_can_be_read_are_not_handed_in(run, trained):
-    many = [named(trained[0], f"{number}") for number in range(101)]
-    with pytest.raises(CourseError, match=r"^101 experiments .* than can be handed in, 100 and 1"):
-        evidence.hand_in(run, many, "0")
-    evidence.hand_in(run, many[:100], "0")
+def test_more_metrics_than_can_be_read_are_not_saved(run, trained):
+    many = [renamed(trained[0], f"{number}") for number in range(101)]
+    with pytest.raises(CourseError, match=r"^101 experiments .* exceed the limits of 100 and 1"):
+        evidence.save(run, many, "0")
+    evidence.save(run, many[:100], "0")
     assert len(evidence.read()["metrics"]) == 100 and evidence.read()["problems"] == []
     curve = np.random.default_rng(0).random(12_000).tolist()
     long = replace(trained[0], history=dict.fromkeys(trained[0].history, curve), epochs=12_000)
-    with pytest.raises(CourseError, match=r"^1 experiments with 1\.\d MB of numbers are more"):
-        evidence.hand_in(run, [long], "III")
+    with pytest.raises(CourseError, match=r"^1 experiments with 1\.\d MB of metrics exceed"):
+        evidence.save(run, [long], "III")
 
 
-def test_an_experiment_that_diverged_is_handed_in_and_named(run, trained):
+def test_an_experiment_that_diverged_is_saved_and_named(run, trained):
     losses = [2.0, float("nan"), float("inf"), float("nan"), float("nan")]
     diverged = replace(trained[0], history=trained[0].history | {"loss": losses})
-    evidence.hand_in(run, [diverged, trained[1]], "Two blocks!")
+    evidence.save(run, [diverged, trained[1]], "Two blocks!")
     found = evidence.read()
     assert found["problems"] == []
-    (sentence,) = judge(found["metrics"]["III"], trained)
+    (sentence,) = find_problems(found["metrics"]["III"], trained)
     assert sentence.startswith("III: its loss of epoch 2 is not a finite number")
     assert "diverge" in sentence
 
 
-# What may lie where a file of numbers should.
+# Invalid files in place of a record.
 
 
 def of_text(text):
@@ -314,12 +314,12 @@ def linked(path):
     path.symlink_to(elsewhere)
 
 
-def nowhere(path):
+def dangling(path):
     path.unlink()
     path.symlink_to("/nowhere/at/all")
 
 
-def in_place(make):
+def replaced_by(make):
     def change(path):
         path.unlink()
         make(path)
@@ -330,45 +330,45 @@ def in_place(make):
 PLAIN = [
     (truncated, "is damaged"),
     (of_text(""), "is damaged"),
-    (sparse, "it takes 10,240.0 MB, more than"),
-    (linked, "is no plain file"),
-    (nowhere, "is no plain file"),
-    (in_place(Path.mkdir), "is no plain file"),
-    (in_place(os.mkfifo), "is no plain file"),
+    (sparse, "it has 10,240.0 MB, more than"),
+    (linked, "is not a regular file"),
+    (dangling, "is not a regular file"),
+    (replaced_by(Path.mkdir), "is not a regular file"),
+    (replaced_by(os.mkfifo), "is not a regular file"),
     (lambda path: path.write_bytes(random.Random(0).randbytes(5000)), "is damaged"),
 ]
-NUMBERS = [
+RECORDS = [
     *PLAIN,
-    (changed('"seed": 3', '"seed": NaN'), "a number that is not finite"),
-    (changed('"seed": 3', '"seed": -Infinity'), "a number that is not finite"),
-    (changed('"seed": 3', '"seed": 1e999'), "a number that is not finite"),
+    (changed('"seed": 3', '"seed": NaN'), "a value that is not finite"),
+    (changed('"seed": 3', '"seed": -Infinity'), "a value that is not finite"),
+    (changed('"seed": 3', '"seed": 1e999'), "a value that is not finite"),
     (changed('"seed": 3', f'"seed": {"3" * 5000}'), "is damaged"),
-    (changed('"seed": 3', '"seed": 3, "seed": 4'), "stands in it twice"),
+    (changed('"seed": 3', '"seed": 3, "seed": 4'), "duplicate key"),
     (changed('"seed": 3', f'"seed": {"[" * 30}{"]" * 30}'), "too deeply nested"),
     (of_text("[" * 100_000 + "]" * 100_000), "is damaged"),
     (of_text('{"a":' * 50_000 + "1" + "}" * 50_000), "is damaged"),
-    (changed('"Two blocks!",\n "spec', '3,\n "spec'), "is no record"),
-    (of_text('["III"]'), "is no record"),
-    (of_text('"III"'), "is no record"),
-    (of_text("null"), "is no record"),
-    (of_text("{}"), "is no record"),
+    (changed('"Two blocks!",\n "spec', '3,\n "spec'), "is not the record"),
+    (of_text('["III"]'), "is not the record"),
+    (of_text('"III"'), "is not the record"),
+    (of_text("null"), "is not the record"),
+    (of_text("{}"), "is not the record"),
     (of_text(b'{"name": "\xff\xfe"}'), "is damaged"),
     (of_text('{"name": "III"}'.encode("utf-16")), "is damaged"),
 ]
 
 
-@pytest.mark.parametrize(("change", "reason"), NUMBERS)
-def test_numbers_that_were_not_handed_in_so_are_told_and_the_others_read(folder, change, reason):
+@pytest.mark.parametrize(("change", "reason"), RECORDS)
+def test_an_invalid_record_is_reported_and_the_others_are_read(folder, change, reason):
     path = folder / "two-blocks.json"
     change(path)
     found = read_in_time()
     (sentence,) = found["problems"]
     assert sentence.startswith("evidence/two-blocks.json cannot be used (") and reason in sentence
-    assert sentence.endswith("and hand in the whole folder.")
+    assert sentence.endswith("and submit the whole folder.")
     assert list(found["metrics"]) == list(found["weights"]) == ["III"]
 
 
-def test_numbers_of_a_known_name_and_hidden_files_change_nothing(folder):
+def test_records_of_the_same_name_and_hidden_files_are_ignored(folder):
     (folder / "second.json").write_bytes((folder / "iii.json").read_bytes())
     (folder / "._iii.json").write_bytes(b"\0\5\x16\7")  # as macOS leaves them
     (folder / ".ipynb_checkpoints").mkdir()
@@ -378,28 +378,28 @@ def test_numbers_of_a_known_name_and_hidden_files_change_nothing(folder):
     assert list(found["metrics"]) == ["III", "Two blocks!"]
 
 
-def test_as_many_numbers_as_are_read_can_be_handed_to_the_grader(folder):
-    room = 2**20 - sum(path.stat().st_size for path in folder.glob("*.json"))
+def test_all_metrics_that_are_read_can_be_passed_to_the_grader(folder):
+    bytes_left = 2**20 - sum(path.stat().st_size for path in folder.glob("*.json"))
     ones = '{"name": "ones", "numbers": ['
-    ones += "1," * ((room - len(ones) - 4) // 2) + "1]}"
+    ones += "1," * ((bytes_left - len(ones) - 4) // 2) + "1]}"
     (folder / "ones.json").write_text(ones)
-    found = across(evidence.read())
+    found = round_trip(evidence.read())
     assert found["problems"] == [] and len(found["metrics"]["ones"]["numbers"]) > 500_000
     (folder / "ones.json").write_text(ones + "   ")
     (sentence,) = evidence.read()["problems"]
-    assert "two-blocks.json cannot be used (all numbers together take more than 1.0" in sentence
+    assert "two-blocks.json cannot be used (all records together have more than 1.0" in sentence
     (folder / "ones.json").write_text(ones + " " * 2**20)
     found = evidence.read()
-    assert "ones.json cannot be used (it takes 2.0 MB, more than 1.0 MB)" in found["problems"][0]
+    assert "ones.json cannot be used (it has 2.0 MB, more than 1.0 MB)" in found["problems"][0]
     assert list(found["metrics"]) == ["III", "Two blocks!"]
 
 
-# What may lie where the file of weights should.
+# Invalid files in place of the weights.
 
 
 class Trap:
     def __reduce__(self):
-        return os.mkdir, ("sprung",)
+        return os.mkdir, ("executed",)
 
 
 def of_arrays(save=np.savez, **arrays):
@@ -416,27 +416,27 @@ def of_members(*members, compression=zipfile.ZIP_STORED):
 
 
 def with_header(text, content=b"\0\0", version=(1, 0)):
-    """Return an array as np.save writes it, with a header of one's own."""
+    """Return an array as np.save writes it, with a given header."""
     length = struct.pack("<H" if version == (1, 0) else "<I", len(text))
     return b"\x93NUMPY" + bytes(version) + length + text.encode() + content
 
 
-def of_shape(shape, kind="<f2", by_columns=False):
-    text = f"{{'descr': {kind!r}, 'fortran_order': {by_columns}, 'shape': {shape}}}\n"
+def of_shape(shape, kind="<f2", is_fortran_order=False):
+    text = f"{{'descr': {kind!r}, 'fortran_order': {is_fortran_order}, 'shape': {shape}}}\n"
     return of_members(with_header(text))
 
 
-def that_lies(path):
-    """Write an archive whose directory says of its member that it has 4 GB."""
+def with_false_size(path):
+    """Write an archive whose directory claims that its member has 4 GB."""
     of_members(with_header("{'descr': '<f2', 'fortran_order': False, 'shape': (1,)}\n"))(path)
     content = bytearray(path.read_bytes())
-    place = content.index(b"PK\1\2") + 20
-    content[place : place + 8] = struct.pack("<II", 2**32 - 2, 2**32 - 2)
+    start = content.index(b"PK\1\2") + 20
+    content[start : start + 8] = struct.pack("<II", 2**32 - 2, 2**32 - 2)
     path.write_bytes(content)
 
 
 def overlapping(path):
-    """Write an archive of 1,000 members that all are the same megabyte."""
+    """Write an archive with 1,000 members that share one megabyte."""
     with zipfile.ZipFile(path, "w") as archive:
         archive.writestr("weight_0.npy", bytes(2**20))
         for number in range(1, 1000):
@@ -455,97 +455,97 @@ def encrypted(path):
 
 
 HALF = np.random.default_rng(0).random(1000).astype("float16")
-DENSE = np.frombuffer(random.Random(0).randbytes(2000), "<f2")  # nothing makes it smaller
+INCOMPRESSIBLE = np.frombuffer(random.Random(0).randbytes(2000), "<f2")
 WEIGHTS = [
     *PLAIN,
-    (of_arrays(weight_0=np.array([Trap()], dtype=object)), "something else than float16"),
-    (lambda path: path.write_bytes(b"cos\nmkdir\n(S'sprung'\ntR."), "is damaged"),
-    (of_arrays(weight_0=HALF.astype("float32")), "something else than float16"),
-    (of_arrays(weight_0=HALF.view([("a", "<f2")])), "something else than float16"),
-    (of_arrays(arr_0=HALF), "something else than weights"),
-    (of_arrays(weight_1=HALF), "something else than weights"),
-    (of_arrays(weight_0=HALF, **{"../up": HALF}), "something else than weights"),
+    (of_arrays(weight_0=np.array([Trap()], dtype=object)), "something other than float16"),
+    (lambda path: path.write_bytes(b"cos\nmkdir\n(S'executed'\ntR."), "is damaged"),
+    (of_arrays(weight_0=HALF.astype("float32")), "something other than float16"),
+    (of_arrays(weight_0=HALF.view([("a", "<f2")])), "something other than float16"),
+    (of_arrays(arr_0=HALF), "something other than weights"),
+    (of_arrays(weight_1=HALF), "something other than weights"),
+    (of_arrays(weight_0=HALF, **{"../up": HALF}), "something other than weights"),
     (lambda path: path.write_bytes(with_header("{}")), "is damaged"),
-    (of_arrays(np.savez_compressed, weight_0=DENSE), "is compressed"),
-    (of_arrays(np.savez_compressed, weight_0=np.zeros(2**25, "<f2")), "would unpack to more"),
-    (that_lies, "would unpack to more"),
-    (overlapping, "would unpack to more"),
+    (of_arrays(np.savez_compressed, weight_0=INCOMPRESSIBLE), "is compressed"),
+    (of_arrays(np.savez_compressed, weight_0=np.zeros(2**25, "<f2")), "would expand to more"),
+    (with_false_size, "would expand to more"),
+    (overlapping, "would expand to more"),
     (encrypted, "is damaged"),
-    (of_shape("(2,)"), "not the size that it claims"),
-    (of_shape("(1099511627776,)"), "not the size that it claims"),
-    (of_shape("()", kind="<f8"), "something else than float16"),
-    (of_shape("(1,)", kind=">f2"), "something else than float16"),
-    (of_shape("(1,)", by_columns=True), "something else than float16"),
+    (of_shape("(2,)"), "not have the size that it claims"),
+    (of_shape("(1099511627776,)"), "not have the size that it claims"),
+    (of_shape("()", kind="<f8"), "something other than float16"),
+    (of_shape("(1,)", kind=">f2"), "something other than float16"),
+    (of_shape("(1,)", is_fortran_order=True), "something other than float16"),
     (of_shape("(-1, -1)"), "is damaged"),
     (of_shape(f"({'1, ' * 70})"), "is damaged"),
     (of_shape("(1.0,)"), "is damaged"),
     (of_members(with_header("(" * 400)), "is damaged"),
     (of_members(with_header("-" * 60_000 + "1")), "is damaged"),
-    (of_members(with_header("{}", version=(2, 0))), "something else than weights"),
+    (of_members(with_header("{}", version=(2, 0))), "something other than weights"),
     (of_members(b"", HALF.tobytes()), "is damaged"),
 ]
 
 
 @pytest.mark.parametrize(("change", "reason"), WEIGHTS)
-def test_weights_that_were_not_handed_in_so_are_told_and_the_numbers_read(folder, change, reason):
+def test_invalid_weights_are_reported_and_the_records_are_read(folder, change, reason):
     change(folder / "iii.npz")
     found = read_in_time()
     (sentence,) = found["problems"]
     assert sentence.startswith("evidence/iii.npz cannot be used (") and reason in sentence
     assert found["weights"] == {} and list(found["metrics"]) == ["III", "Two blocks!"]
-    assert not Path("sprung").exists()
+    assert not Path("executed").exists()
 
 
-def test_a_trap_is_one(run):
+def test_the_pickle_of_these_tests_executes_code(run):
     file = io.BytesIO()
     np.savez(file, weight_0=np.array([Trap()], dtype=object))
     file.seek(0)
     with np.load(file, allow_pickle=True) as stored:
         _ = stored["weight_0"]
-    assert Path("sprung").is_dir()
+    assert Path("executed").is_dir()
 
 
-def test_thousands_of_weights_are_read_and_do_not_fit(folder):
+def test_thousands_of_weights_are_read_but_do_not_fit(folder):
     empty = with_header("{'descr': '<f2', 'fortran_order': False, 'shape': (0,)}\n", b"")
     of_members(*[empty] * 3000)(folder / "iii.npz")
-    arrays = across(evidence.read())["weights"]["III"]
+    arrays = round_trip(evidence.read())["weights"]["III"]
     assert len(arrays) == 3000
-    (sentence,) = evidence.problems_of_weights(build(MINE[0]), arrays)
+    (sentence,) = evidence.find_weight_problems(build(SPECIFICATIONS[0]), arrays)
     assert sentence.startswith("Weight 0, ") and "has the shape (0,)" in sentence
 
 
-def test_weights_of_none_or_of_several_experiments_are_told(folder):
+def test_weights_of_no_or_several_experiments_are_reported(folder):
     (folder / "two-blocks.npz").write_bytes((folder / "iii.npz").read_bytes())
     found = read_in_time()
     (sentence,) = found["problems"]
-    assert "evidence cannot be used (it holds 2 files of weights instead of one)" in sentence
+    assert "evidence cannot be used (it has 2 weights files instead of one)" in sentence
     assert found["weights"] == {}
     (folder / "iii.npz").unlink()
     (folder / "two-blocks.json").unlink()
     found = read_in_time()
     (sentence,) = found["problems"]
-    assert "evidence/two-blocks.npz cannot be used (there are no numbers" in sentence
+    assert "evidence/two-blocks.npz cannot be used (it has no readable record" in sentence
     (folder / "two-blocks.npz").unlink()
     (sentence,) = read_in_time()["problems"]
-    assert "evidence cannot be used (it holds no files of weights instead of one)" in sentence
+    assert "evidence cannot be used (it has no weights files instead of one)" in sentence
 
 
-# What may lie where the folder should.
+# Anything else in place of the folder.
 
 
 @pytest.mark.parametrize(
     ("make", "reason"),
     [
         (lambda path: None, "it is not beside the notebook"),
-        (Path.touch, "it is no folder"),
-        (os.mkfifo, "it is no folder"),
-        (lambda path: path.symlink_to(Path.cwd()), "it is no folder"),
-        (lambda path: path.symlink_to(path), "it is no folder"),
-        (Path.mkdir, "it holds no files of weights"),
+        (Path.touch, "it is not a folder"),
+        (os.mkfifo, "it is not a folder"),
+        (lambda path: path.symlink_to(Path.cwd()), "it is not a folder"),
+        (lambda path: path.symlink_to(path), "it is not a folder"),
+        (Path.mkdir, "it has no weights files"),
     ],
     ids=["nothing", "file", "pipe", "link", "link to itself", "empty"],
 )
-def test_a_folder_that_is_none_is_told(run, make, reason):
+def test_anything_but_a_folder_is_reported(run, make, reason):
     make(Path("evidence"))
     found = read_in_time()
     (sentence,) = found["problems"]
@@ -553,16 +553,16 @@ def test_a_folder_that_is_none_is_told(run, make, reason):
     assert found["metrics"] == found["weights"] == {}
 
 
-def test_thousands_of_files_are_told_in_one_sentence(folder):
+def test_thousands_of_files_are_reported_in_one_sentence(folder):
     for number in range(3000):
         (folder / f"{number}.json").write_text("{")
     found = read_in_time()
     (sentence,) = found["problems"]
-    assert "evidence cannot be used (it holds more than 200 files)" in sentence
+    assert "evidence cannot be used (it has more than 200 files)" in sentence
     assert found["metrics"] == found["weights"] == {}
 
 
-def test_names_of_files_and_experiments_can_be_printed_and_are_short(folder, trained):
+def test_names_of_files_and_experiments_are_printable_and_short(folder, trained):
     for name in (b"\xff\xfe.json", b"\x1b[31m.json", b"e" * 200 + b".json"):
         Path(os.fsdecode(bytes(folder) + b"/" + name)).write_text("{")
     sentences = read_in_time()["problems"]
@@ -570,20 +570,20 @@ def test_names_of_files_and_experiments_can_be_printed_and_are_short(folder, tra
     record = evidence.read()["metrics"]["III"]
     for value in ("\x1b[31m" * 10**5, "\ud800", "\u202e", "\n"):
         for key in ("name", "profile", "backend", "device"):
-            sentences += judge(record | {key: value}, trained)
-    sentences += judge(record | {"parameters": 10**4000, "epochs": 10**4000}, trained)
+            sentences += find_problems(record | {key: value}, trained)
+    sentences += find_problems(record | {"parameters": 10**4000, "epochs": 10**4000}, trained)
     assert len(sentences) > 20
     for sentence in sentences:
         assert sentence.isprintable() and len(sentence) < 300
         sentence.encode()
 
 
-# Numbers that somebody made up.
+# Made-up metrics.
 
 
-def judge(record, trained, pictures=PICTURES):
-    return evidence.problems_of_metrics(
-        across(record), MINE[0], trained[0].parameters, {"cpu": pictures}
+def find_problems(record, trained, image_count=IMAGE_COUNT):
+    return evidence.find_metric_problems(
+        round_trip(record), SPECIFICATIONS[0], trained[0].parameters, {"cpu": image_count}
     )
 
 
@@ -605,38 +605,38 @@ def with_epoch(curve, value):
 
 FORGED = [
     (with_value("name", "Two blocks!"), "the record is of Two blocks!"),
-    (with_value("specification", MINE[1]), "specification is not the one to be trained"),
-    (with_value("specification", MINE[0] | {"more": 1}), "specification is not the one"),
+    (with_value("specification", SPECIFICATIONS[1]), "specification is not the one to be trained"),
+    (with_value("specification", SPECIFICATIONS[0] | {"more": 1}), "specification is not the one"),
     (with_value("profile", "smoke"), "in the profile smoke, not cpu or gpu"),
     (with_value("backend", "mine"), "no backend is called mine"),
     (with_value("device", "TPU"), "no device is called TPU"),
-    (with_value("seed", -1), "its seed is none"),
-    (with_value("seed", 2**32), "its seed is none"),
+    (with_value("seed", -1), "its seed is not one"),
+    (with_value("seed", 2**32), "its seed is not one"),
     (with_value("parameters", 10**6), "it has 1,000,000 parameters, the network "),
-    (with_value("seconds", 0.0), "its seconds are no time"),
-    (with_value("seconds", float("nan")), "its seconds are no time"),
-    (with_value("key", "0" * 15), "its key is none"),
-    (with_value("key", "Z" * 16), "its key is none"),
+    (with_value("seconds", 0.0), "its seconds are not a positive"),
+    (with_value("seconds", float("nan")), "its seconds are not a positive"),
+    (with_value("key", "0" * 15), "its key is not one"),
+    (with_value("key", "Z" * 16), "its key is not one"),
     (with_value("training_accuracy", 1.5), "its training_accuracy is not from 0 to 1"),
     (with_value("validation_accuracy", float("nan")), "validation_accuracy is not from 0 to 1"),
     (with_epoch("accuracy", 1.25), "its accuracy of epoch 2 is not from 0 to 1"),
     (with_epoch("val_accuracy", -0.5), "its val_accuracy of epoch 2 is not from 0 to 1"),
     (with_epoch("val_accuracy", 1), "its val_accuracy of epoch 2 is not from 0 to 1"),
     (with_epoch("accuracy", "0.5"), "its accuracy of epoch 2 is not from 0 to 1"),
-    (with_epoch("loss", -0.5), "its loss of epoch 2 is not a finite number from 0 on"),
+    (with_epoch("loss", -0.5), "its loss of epoch 2 is not a finite number of at least 0"),
     (with_epoch("val_loss", float("inf")), "its val_loss of epoch 2 is not a finite number"),
     (with_epoch("val_loss", float("nan")), "its val_loss of epoch 2 is not a finite number"),
     (with_epoch("loss", 1e300), "its loss of epoch 2 is not a finite number"),
     (with_epoch("loss", 10**4000), "its loss of epoch 2 is not a finite number"),
     (with_epoch("loss", None), "did the training diverge?"),
-    (with_curve("loss", 2, 1.5, 1.25, 1.125), "its loss is that of 4 epochs"),
-    (lambda record: record["history"]["val_accuracy"].append(0.5), "val_accuracy is that of 6 ep"),
+    (with_curve("loss", 2, 1.5, 1.25, 1.125), "its loss has 4 epochs"),
+    (lambda record: record["history"]["val_accuracy"].append(0.5), "val_accuracy has 6 epochs"),
     (with_value("validation_accuracy", 0.0), "in the last epoch, but 0.0000 afterwards"),
-    (with_epoch("accuracy", 0.85), "0.85 is not as Keras measures, in float32"),
-    (with_value("training_accuracy", 0.85), "0.85 is not as Keras measures, in float32"),
-    (with_epoch("val_accuracy", float(np.float32(0.51))), "is no share of 60 pictures"),
-    (with_curve("loss", 0, 0, 0, 0, 0.25), "its loss is too small for so many wrong answers"),
-    (with_epoch("val_loss", 0.125), "its val_loss is too small for so many wrong answers"),
+    (with_epoch("accuracy", 0.85), "0.85 is not a float32 value, as Keras"),
+    (with_value("training_accuracy", 0.85), "0.85 is not a float32 value, as Keras"),
+    (with_epoch("val_accuracy", float(np.float32(0.51))), "is impossible for 60 images"),
+    (with_curve("loss", 0, 0, 0, 0, 0.25), "its loss is too small for so many wrong predictions"),
+    (with_epoch("val_loss", 0.125), "its val_loss is too small for so many wrong predictions"),
     (with_curve("loss", 2, 2, 2, 2, 2), "its loss never changes"),
     (with_curve("val_loss", 2, 1.875, 1.75, 1.625, 1.5), "val_loss changes by the same step"),
     (with_curve("accuracy", *[0.75] * 5), "its accuracy never changes"),
@@ -644,34 +644,34 @@ FORGED = [
 
 
 @pytest.mark.parametrize(("forge", "sentence"), FORGED)
-def test_numbers_that_are_made_up_are_told(record, trained, forge, sentence):
-    assert judge(record, trained) == []
+def test_made_up_metrics_are_reported(record, trained, forge, sentence):
+    assert find_problems(record, trained) == []
     forge(record)
-    (told,) = judge(record, trained)
-    assert told.startswith("III: ") and sentence in told and told.endswith(".")
+    (problem,) = find_problems(record, trained)
+    assert problem.startswith("III: ") and sentence in problem and problem.endswith(".")
 
 
-def test_another_number_of_epochs_than_specified_is_told(folder, trained):
+def test_an_unspecified_number_of_epochs_is_reported(folder, trained):
     record = evidence.read()["metrics"]["Two blocks!"]
-    specified = MINE[1], trained[1].parameters
-    assert evidence.problems_of_metrics(record, *specified) == []
+    specified = SPECIFICATIONS[1], trained[1].parameters
+    assert evidence.find_metric_problems(record, *specified) == []
     record["epochs"] = 3
     for values in record["history"].values():
         values.append(values[-1])
-    (sentence,) = evidence.problems_of_metrics(record, *specified)
-    assert sentence == "Two blocks!: it was trained for 3 epochs, not as many as specified."
+    (sentence,) = evidence.find_metric_problems(record, *specified)
+    assert sentence == "Two blocks!: it was trained for 3 epochs, not the specified number."
 
 
-@pytest.mark.parametrize("name", [*format.KINDS, *format.CURVES])
-def test_what_is_missing_or_of_another_type_is_named(record, trained, name):
-    place = record if name in record else record["history"]
-    found = place.pop(name)
+@pytest.mark.parametrize("name", [*format.FIELDS, *format.CURVES])
+def test_a_field_that_is_missing_or_has_another_type_is_named(record, trained, name):
+    parent = record if name in record else record["history"]
+    found = parent.pop(name)
     others = [None, True, 1, 1.5, "text", [], {}, np.ones(3), np.float32(1), 1j, b""]
     for value in [value for value in others if type(value) is not type(found)]:
-        (sentence,) = judge(record, trained)
-        assert name in sentence and "cannot be read; hand in the file that hand_in" in sentence
-        place[name] = value
-    (sentence,) = judge(record, trained)
+        (sentence,) = find_problems(record, trained)
+        assert name in sentence and "cannot be read; submit the file that evidence.save" in sentence
+        parent[name] = value
+    (sentence,) = find_problems(record, trained)
     assert "cannot be read" in sentence
 
 
@@ -681,19 +681,31 @@ def nested(depth):
 
 @pytest.mark.parametrize(
     "value",
-    [None, 1, "III", [], {}, [{}], UnserializableValue("a lambda"), np.ones(3), {1: 2}, {(1, 2): 3}, len],
+    [
+        None,
+        1,
+        "III",
+        [],
+        {},
+        [{}],
+        UnserializableValue("a lambda"),
+        np.ones(3),
+        {1: 2},
+        {(1, 2): 3},
+        len,
+    ],
     ids=repr,
 )
-def test_what_is_no_record_at_all_is_told(trained, value):
+def test_anything_but_a_record_is_reported(trained, value):
     for given in (value, {"history": value}, {"specification": value}, nested(90)):
-        (sentence,) = evidence.problems_of_metrics(given, MINE[0], trained[0].parameters)
+        (sentence,) = evidence.find_metric_problems(given, SPECIFICATIONS[0], trained[0].parameters)
         if given is None:
-            assert sentence == "III: no numbers of it were handed in."
+            assert sentence == "III: no metrics were submitted."
         else:
             assert sentence.startswith("III: name, ") and len(sentence) < 400
 
 
-# Weights that somebody made up.
+# Made-up weights.
 
 
 @pytest.fixture
@@ -701,70 +713,81 @@ def arrays(folder):
     return evidence.read()["weights"]["III"]
 
 
-def test_weights_that_do_not_fit_name_the_first_that_differs(arrays, record):
-    network = build(MINE[0])
-    assert evidence.problems_of_weights(network, arrays) == []
+def test_the_first_weight_that_does_not_fit_is_named(arrays, record):
+    network = build(SPECIFICATIONS[0])
+    assert evidence.find_weight_problems(network, arrays) == []
 
-    def told(other):
-        (sentence,) = evidence.problems_of_weights(network, across(other))
+    def problem(other):
+        (sentence,) = evidence.find_weight_problems(network, round_trip(other))
         return sentence
 
-    assert "There are 7 weights, but the network has 8." in told(arrays[:-1])
-    assert "There are 9 weights, but the network has 8." in told([*arrays, HALF])
+    assert "There are 7 weights, but the network has 8." in problem(arrays[:-1])
+    assert "There are 9 weights, but the network has 8." in problem([*arrays, HALF])
     for number, weight in enumerate(network.weights):
         others = [array.copy() for array in arrays]
         others[number] = others[number][..., :-1]
         others[-1] = others[-1][:0]
-        sentence = told(others)
+        sentence = problem(others)
         assert sentence.startswith(f"Weight {number}, {weight.path}, has the shape (")
         assert f"that of the network {tuple(weight.shape)}." in sentence
         others = [array.copy() for array in arrays]
         others[number] = others[number].astype("float64")
-        assert told(others) == f"Weight {number}, {weight.path}, holds float64 and not float16."
+        assert (
+            problem(others) == f"Weight {number}, {weight.path}, has the type float64, not float16."
+        )
         for value in (np.nan, np.inf):
             others = [array.copy() for array in arrays]
             others[number].flat[-1] = value
-            assert told(others).endswith(f"{weight.path}, holds numbers that are not finite.")
+            assert problem(others).endswith(f"{weight.path}, has values that are not finite.")
     for value in (None, 1, "text", {}, (), [1], [None] * 8, [[1.0]] * 8, HALF, [*arrays[:-1], 1.0]):
-        assert "are no list of arrays" in told(value)
-    assert "There are 0 weights" in told([])
+        assert "are not a list of arrays" in problem(value)
+    assert "There are 0 weights" in problem([])
 
 
-def test_the_key_tells_whether_numbers_or_weights_were_changed(arrays, folder):
-    network, found = build(MINE[0]), evidence.read()
+def test_the_key_shows_if_metrics_or_weights_were_changed(arrays, folder):
+    network, found = build(SPECIFICATIONS[0]), evidence.read()
     record = found["metrics"]["III"]
-    assert evidence.problems_of_weights(network, across(arrays), across(record)) == []
+    assert evidence.find_weight_problems(network, round_trip(arrays), round_trip(record)) == []
     better = json.loads(json.dumps(record))
-    better["history"]["val_accuracy"][-1] += 1 / PICTURES
+    better["history"]["val_accuracy"][-1] += 1 / IMAGE_COUNT
     others = [array.copy() for array in arrays]
     others[3].flat[0] += np.float16(0.5)
     pairs = [(arrays, better), (others, record), (arrays, found["metrics"]["Two blocks!"])]
-    for weights, numbers in [*pairs, (arrays, {}), (arrays, "III"), (arrays, UnserializableValue("x"))]:
-        (sentence,) = evidence.problems_of_weights(network, weights, numbers)
-        assert "are not of one training, or were changed since" in sentence
+    for weights, metrics in [
+        *pairs,
+        (arrays, {}),
+        (arrays, "III"),
+        (arrays, UnserializableValue("x")),
+    ]:
+        (sentence,) = evidence.find_weight_problems(network, weights, metrics)
+        assert "are not from one training, or were changed since" in sentence
 
 
-def test_the_stated_accuracy_is_held_against_that_of_the_weights(arrays, pictures):
-    network = build(MINE[0])
-    images, labels = pictures
+def test_the_stated_accuracy_is_compared_with_that_of_the_weights(arrays, data):
+    network = build(SPECIFICATIONS[0])
+    images, labels = data
 
-    def compare(claimed, *tolerance, weights=arrays):
-        return evidence.claimed_and_measured(network, weights, images, labels, claimed, *tolerance)
+    def compare(stated, *tolerance, weights=arrays):
+        return evidence.compare_accuracy(network, weights, images, labels, stated, *tolerance)
 
     measured, problem = compare(0.0)
-    rounded = build(MINE[0])
+    rounded = build(SPECIFICATIONS[0])
     rounded.set_weights([array.astype("float32") for array in arrays])
     assert measured == pytest.approx(training.accuracy(rounded.predict(images, verbose=0), labels))
-    assert measured > 0.5, "it has learnt something"
-    assert problem == f"The weights give an accuracy of {measured:.4f}; stated was 0.0000."
-    for claimed in (measured, measured + 0.004, measured - 0.004):
-        assert compare(claimed) == (measured, None)
-    for claimed in (measured + 0.006, measured - 0.006, float("nan")):
-        assert compare(claimed)[1].endswith(f"of {measured:.4f}; stated was {claimed:.4f}.")
+    assert measured > 0.5, "it has learned something"
+    assert (
+        problem == f"The weights have an accuracy of {measured:.4f}; the stated accuracy is 0.0000."
+    )
+    for stated in (measured, measured + 0.004, measured - 0.004):
+        assert compare(stated) == (measured, None)
+    for stated in (measured + 0.006, measured - 0.006, float("nan")):
+        assert compare(stated)[1].endswith(
+            f"of {measured:.4f}; the stated accuracy is {stated:.4f}."
+        )
     assert compare(measured + 0.006, 0.01) == (measured, None)
-    for claimed in (None, "0.9", np.float32(measured)):
-        assert compare(claimed)[1].endswith("stated was no number.")
-    fresh = [array.astype("float16") for array in build(MINE[0]).get_weights()]
+    for stated in (None, "0.9", np.float32(measured)):
+        assert compare(stated)[1].endswith("the stated accuracy is not a number.")
+    fresh = [array.astype("float16") for array in build(SPECIFICATIONS[0]).get_weights()]
     assert compare(measured, weights=fresh)[0] < measured
     assert compare(measured, weights=arrays[:-1]) == (
         None,
@@ -772,7 +795,7 @@ def test_the_stated_accuracy_is_held_against_that_of_the_weights(arrays, picture
     )
 
 
-def test_students_with_the_same_weights_are_put_together(arrays):
+def test_students_with_the_same_weights_are_grouped(arrays):
     zeros = [np.zeros(3, "float16")]
     evidences = {
         "ada": arrays,
@@ -789,7 +812,7 @@ def test_students_with_the_same_weights_are_put_together(arrays):
         "lee": [np.full(3, 1e30)],
     }
     fingerprints = {
-        student: evidence.fingerprint_of_weights(each) if each else None
+        student: evidence.weights_fingerprint(each) if each else None
         for student, each in evidences.items()
     }
     assert evidence.group_by_fingerprint(fingerprints) == [["ada", "bob", "cyd"], ["eve", "fay"]]

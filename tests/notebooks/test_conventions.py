@@ -117,7 +117,7 @@ def test_the_last_cell_packs_what_is_handed_in(path):
     cells = read(path).cells
     assert cells[-2].source.startswith("## Hand in\n")
     assert "nbgrader" not in cells[-1].metadata
-    hands_in = any("evidence.hand_in(" in cell.source for cell in cells)
+    hands_in = any("evidence.save(" in cell.source for cell in cells)
     assert cells[-1].source == (
         "from course import packing\n\n"
         f'packing.pack("{path.parent.name}", notebook="{path.name}"'

@@ -10,7 +10,7 @@ from typing import Any
 
 from course.errors import CourseError
 
-SAVES_EVIDENCE = "evidence.hand_in("
+SAVES_EVIDENCE = "evidence.save("
 DEFINITION = re.compile(r"^(?:(?:def|class)[ \t]+(\w+)|(\w+)[ \t]*=(?!=))", re.M)
 MIN_IDENTIFYING_TEXT = 20  # characters; shorter texts occur in any notebook
 
