@@ -31,6 +31,6 @@ def start_for_notebooks() -> None:
 def _configured_devices(root: Path) -> list[str]:
     """Return the devices that the configuration admits to the sandbox."""
     try:
-        return [str(path) for path in load_config(root).TwoKernels.get("devices", [])]
+        return [str(path) for path in load_config(root).ExecuteIsolated.get("devices", [])]
     except CourseError:  # nbgrader reports the error in the file
         return []

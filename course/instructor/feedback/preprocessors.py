@@ -14,7 +14,6 @@ from course.instructor.grading import redaction
 from course.instructor.grading.reference_notebook import tagged_cells
 
 if TYPE_CHECKING:
-    from nbconvert.exporters.exporter import ResourcesDict
     from nbformat import NotebookNode
 
 SHOW_EXPECTED_TAG = "show-expected"
@@ -38,9 +37,7 @@ class HideFromStudents(NbGraderPreprocessor):
         " test cell of the source.",
     ).tag(config=True)
 
-    def preprocess(
-        self, nb: "NotebookNode", resources: "ResourcesDict"
-    ) -> "tuple[NotebookNode, ResourcesDict]":
+    def preprocess(self, nb: "NotebookNode", resources: dict) -> tuple["NotebookNode", dict]:
         """Redact the cells and record which of them need manual grading."""
         ids = resources["nbgrader"]
         source = Path("source", ids["assignment"], f"{ids['notebook']}.ipynb")
@@ -57,8 +54,8 @@ class HideFromStudents(NbGraderPreprocessor):
         return super().preprocess(nb, resources)
 
     def preprocess_cell(
-        self, cell: "NotebookNode", resources: "ResourcesDict", cell_index: int
-    ) -> "tuple[NotebookNode, ResourcesDict]":
+        self, cell: "NotebookNode", resources: dict, cell_index: int
+    ) -> tuple["NotebookNode", dict]:
         """Keep the visible part of a test, and of its outputs what the student may see."""
         has_hidden_tests = False
         if utils.is_locked(cell) or utils.is_grade(cell):

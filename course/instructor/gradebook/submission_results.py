@@ -24,7 +24,7 @@ class SubmissionResult:
     max_score: float | None = None
     needs_manual_grading: bool = False
     seconds: float = 0.0  # duration of the grading
-    note: str = "graded"  # or "graded before", or a sentence about a problem
+    note: str = "graded"  # or "already graded", or a sentence about a problem
     failed: bool = False  # the submission could not be graded
 
 

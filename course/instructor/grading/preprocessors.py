@@ -4,7 +4,7 @@ import contextlib
 from collections.abc import Iterator
 from dataclasses import asdict
 from pathlib import Path
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING
 
 from nbgrader.api import Gradebook
 from nbgrader.preprocessors import AssignLatePenalties, NbGraderPreprocessor, SaveAutoGrades
@@ -17,7 +17,6 @@ from course.instructor.grading.reference_notebook import ReferenceNotebook, read
 from course.instructor.sandbox.limits import Limits
 
 if TYPE_CHECKING:
-    from nbconvert.exporters.exporter import ResourcesDict
     from nbformat import NotebookNode
 
 
@@ -28,9 +27,7 @@ class RestoreCells(NbGraderPreprocessor):
     metadata that a student can write, and stop if a test after a locked cell was deleted.
     """
 
-    def preprocess(
-        self, nb: "NotebookNode", resources: "ResourcesDict"
-    ) -> "tuple[NotebookNode, ResourcesDict]":
+    def preprocess(self, nb: "NotebookNode", resources: dict) -> tuple["NotebookNode", dict]:
         """Restore every cell that the gradebook knows."""
         submissions.sanitize(nb, _read_reference(resources))
         return nb, resources
@@ -43,21 +40,13 @@ class ExecuteIsolated(NbGraderPreprocessor):
     """
 
     cell_seconds = Float(Limits.cell_seconds, help="Wall time of one cell.").tag(config=True)
-    call_seconds = Float(
-        Limits.call_seconds, help="Wall time of one call of a student's function by a test."
-    ).tag(config=True)
-    notebook_seconds = Float(Limits.notebook_seconds, help="Wall time of the whole notebook.").tag(
-        config=True
-    )
-    memory_mb = Integer(
-        Limits.memory_mb, help="Memory beyond what the imports use, per kernel."
-    ).tag(config=True)
+    call_seconds = Float(Limits.call_seconds, help="Wall time of a test's call.").tag(config=True)
+    notebook_seconds = Float(Limits.notebook_seconds, help="Total wall time.").tag(config=True)
+    memory_mb = Integer(Limits.memory_mb, help="Memory, without the imports'.").tag(config=True)
     processes = Integer(Limits.processes, help="Processes and threads.").tag(config=True)
     disk_mb = Integer(Limits.disk_mb, help="Files in the scratch directory.").tag(config=True)
     output_kb = Integer(Limits.output_kb, help="Text that one cell may print.").tag(config=True)
-    message_mb = Integer(
-        Limits.message_mb, help="Size of one message between the two kernels."
-    ).tag(config=True)
+    message_mb = Integer(Limits.message_mb, help="One message between kernels.").tag(config=True)
     devices = List(Unicode(), help="Devices to admit, such as /dev/nvidia0.").tag(config=True)
     personalized_quizzes = Bool(
         False, help="Give each student's graded quizzes different numbers."
@@ -73,9 +62,7 @@ class ExecuteIsolated(NbGraderPreprocessor):
             personalized_quizzes=self.personalized_quizzes,
         )
 
-    def preprocess(
-        self, nb: "NotebookNode", resources: "ResourcesDict"
-    ) -> "tuple[NotebookNode, ResourcesDict]":
+    def preprocess(self, nb: "NotebookNode", resources: dict) -> tuple["NotebookNode", dict]:
         """Grade the notebook and add the outputs to it."""
         ids = resources["nbgrader"]
         identity = ids["assignment"], ids["student"], ids["notebook"]
@@ -94,18 +81,14 @@ class SaveScoresAtomically(SaveAutoGrades):
     The late penalty, a separate step in nbgrader, is saved with the scores.
     """
 
-    def preprocess(
-        self, nb: "NotebookNode", resources: "ResourcesDict"
-    ) -> "tuple[NotebookNode, ResourcesDict]":
+    def preprocess(self, nb: "NotebookNode", resources: dict) -> tuple["NotebookNode", dict]:
         """Save the scores of every cell and the late penalty."""
         with self.transaction(nb, resources):
             pass
         return nb, resources
 
     @contextlib.contextmanager
-    def transaction(
-        self, nb: "NotebookNode", resources: "ResourcesDict | dict[str, Any]"
-    ) -> Iterator[None]:
+    def transaction(self, nb: "NotebookNode", resources: dict) -> Iterator[None]:
         """Write the scores into a transaction, and commit it if the block raises no error."""
         ids = resources["nbgrader"]
         self.assignment_id, self.student_id = ids["assignment"], ids["student"]
@@ -139,7 +122,7 @@ class SaveScoresAtomically(SaveAutoGrades):
                 notebook.late_submission_penalty = late._check_late_penalty(notebook, penalty)
 
 
-def _read_reference(resources: "ResourcesDict") -> ReferenceNotebook:
+def _read_reference(resources: dict) -> ReferenceNotebook:
     """Return the reference notebook of the assignment that is being converted."""
     ids = resources["nbgrader"]
     source = Path("source", ids["assignment"], f"{ids['notebook']}.ipynb")

@@ -8,16 +8,13 @@ from nbgrader.preprocessors import ClearSolutions, NbGraderPreprocessor
 from course.instructor.release.public_address import PublicAddress
 
 if TYPE_CHECKING:
-    from nbconvert.exporters.exporter import ResourcesDict
     from nbformat import NotebookNode
 
 
 class FillInAddress(NbGraderPreprocessor):
     """Replaces the placeholders in badges and install cells by the course's public address."""
 
-    def preprocess(
-        self, nb: "NotebookNode", resources: "ResourcesDict"
-    ) -> "tuple[NotebookNode, ResourcesDict]":
+    def preprocess(self, nb: "NotebookNode", resources: dict) -> tuple["NotebookNode", dict]:
         """Replace the placeholders in every cell."""
         ids = resources["nbgrader"]
         path = f"release/{ids['assignment']}/{ids['notebook']}.ipynb"
