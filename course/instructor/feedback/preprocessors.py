@@ -56,7 +56,7 @@ class HideFromStudents(NbGraderPreprocessor):
     def preprocess_cell(
         self, cell: "NotebookNode", resources: dict, cell_index: int
     ) -> tuple["NotebookNode", dict]:
-        """Keep the visible part of a test, and of its outputs what the student may see."""
+        """Remove hidden tests and mark schemes, and the outputs that the student must not see."""
         has_hidden_tests = False
         if utils.is_locked(cell) or utils.is_grade(cell):
             visible = redaction.without_hidden_tests(cell.source)

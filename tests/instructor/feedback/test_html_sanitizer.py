@@ -3,7 +3,7 @@
 import pytest
 
 from course.instructor.feedback.html_sanitizer import markdown_to_safe_html
-from tests.attacks.watching import scripts
+from tests.attacks.observation import scripts
 
 PIXEL = (  # PNG, 1 by 1
     "iVBORw0KGgoAAAANSUhEUgAAAAEAAAABCAYAAAAfFcSJ"

@@ -7,7 +7,7 @@ import pytest
 
 from course.instructor.feedback.cell_renderer import render_markdown
 from course.instructor.feedback.mathml import MAX_LENGTH, to_mathml
-from tests.attacks.watching import scripts
+from tests.attacks.observation import scripts
 
 
 def doublings(count):

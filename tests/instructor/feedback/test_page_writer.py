@@ -12,7 +12,7 @@ from nbgrader.api import Gradebook
 
 from course.instructor.file_lock import exclusive_lock
 from course.instructor.grading.redaction import STUDENT_VIEW
-from tests.attacks.watching import scripts
+from tests.attacks.observation import scripts
 from tests.conftest import BIN, cell, write_notebook
 from tests.notebooks.test_browser import CHROMIUM
 from tests.submissions import ROOT
