@@ -1,4 +1,4 @@
-"""The workflows of GitHub: that what they call exists. They cannot be run here."""
+"""The GitHub workflows, which cannot run here: the commands and files that they use exist."""
 
 import re
 import shlex
@@ -15,23 +15,26 @@ IMAGE = "cnn-course-gpu"
 
 
 def workflow(name):
+    """Return the content of a workflow file."""
     return yaml.safe_load((ROOT / ".github" / "workflows" / name).read_text(encoding="utf-8"))
 
 
 def steps(content):
+    """Return the steps of all jobs of a workflow."""
     return [step for job in content["jobs"].values() for step in job["steps"]]
 
 
 def commands(content):
+    """Return the commands of a workflow, each as a list of words."""
     return [shlex.split(step["run"]) for step in steps(content) if "run" in step]
 
 
-def test_there_is_one_for_each_kind_of_runner():
+def test_each_kind_of_runner_has_a_workflow():
     assert [path.name for path in WORKFLOWS] == ["gpu.yml", "tests.yml"]
 
 
 @pytest.mark.parametrize("path", WORKFLOWS, ids=lambda path: path.name)
-def test_what_a_workflow_calls_exists(path):
+def test_every_command_of_a_workflow_exists(path):
     targets = set(re.findall(r"^([a-z]+):", (ROOT / "Makefile").read_text(), re.MULTILINE))
     called = commands(workflow(path.name))
     assert called
@@ -62,7 +65,7 @@ def test_a_push_lints_tests_and_runs_the_smoke_regression():
     assert "release --check" in makefile.partition("\nlint:")[2].partition("\n\n")[0]
 
 
-def test_the_gpu_is_used_on_a_schedule_by_label_and_by_hand():
+def test_the_gpu_workflow_starts_on_a_schedule_for_a_label_and_manually():
     content = workflow("gpu.yml")
     assert {"schedule", "workflow_dispatch", "pull_request"} == content[True].keys()
     job = content["jobs"]["regression"]
@@ -74,21 +77,21 @@ def test_the_gpu_is_used_on_a_schedule_by_label_and_by_hand():
 
 
 @pytest.mark.parametrize("path", WORKFLOWS, ids=lambda path: path.name)
-def test_the_report_is_kept_also_of_what_failed(path):
-    kept = [
+def test_the_report_of_a_failed_run_is_uploaded_too(path):
+    uploads = [
         step for step in steps(workflow(path.name)) if "upload-artifact@" in step.get("uses", "")
     ]
-    assert kept and all(step["if"] == "always()" for step in kept)
-    assert all("build/report/" in step["with"]["path"].split() for step in kept)
+    assert uploads and all(step["if"] == "always()" for step in uploads)
+    assert all("build/report/" in step["with"]["path"].split() for step in uploads)
 
 
 @pytest.mark.parametrize("path", WORKFLOWS, ids=lambda path: path.name)
-def test_the_report_which_holds_solutions_gets_no_public_page(path):
+def test_the_report_with_solutions_is_not_published(path):
     assert not [step for step in steps(workflow(path.name)) if "pages" in step.get("uses", "")]
 
 
 @pytest.mark.parametrize("path", WORKFLOWS, ids=lambda path: path.name)
-def test_actions_have_a_version_and_jobs_a_limit(path):
+def test_actions_have_a_version_and_jobs_a_time_limit(path):
     content = workflow(path.name)
     for step in steps(content):
         if "uses" in step:
@@ -98,10 +101,11 @@ def test_actions_have_a_version_and_jobs_a_limit(path):
         assert job["timeout-minutes"], name
 
 
-def test_the_image_is_tensorflows_own_and_gets_what_the_package_needs():
+def test_the_image_is_based_on_tensorflows_and_installs_the_tools():
     text = (ROOT / "docker" / "gpu.Dockerfile").read_text(encoding="utf-8")
     assert re.search(r"^FROM tensorflow/tensorflow:\$\{TENSORFLOW\}-gpu$", text, re.MULTILINE)
     copied = [words.split()[1:-1] for words in re.findall(r"^COPY .*", text, re.MULTILINE)]
     for name in (name for names in copied for name in names):
         assert (ROOT / name).exists()
-    assert ".[tools]" in text and "instructor" not in text, "its TensorFlow is not replaced"
+    assert ".[tools]" in text
+    assert "instructor" not in text, "the TensorFlow of the image must stay"

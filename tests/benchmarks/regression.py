@@ -1,11 +1,11 @@
-"""Measure the smoke regression against one papermill process after the other.
+"""Compare the speed of the smoke regression with that of sequential papermill processes.
 
-    python -m tests.benchmarks.regression              # two repetitions, some seven minutes
+    python -m tests.benchmarks.regression              # two repetitions, about seven minutes
     python -m tests.benchmarks.regression --count 1
 
-Both run every solution notebook in the smoke profile, cold: each command starts from nothing, and
-`course run` also compares with bands and writes its report. They take turns. Prints the seconds of
-each and the ratio of their means; exits with 1 if a notebook fails or a metric lies outside.
+Both run every solution notebook in the smoke profile, alternately and with a cold start; `course
+run` also compares metrics with bands and writes its report. Prints the seconds of each and the
+ratio of their means. Exits with 1 if a notebook fails or a metric is outside its band.
 """
 
 import argparse
@@ -24,8 +24,8 @@ BIN = Path(sys.executable).parent
 ENVIRONMENT = os.environ | {"TF_CPP_MIN_LOG_LEVEL": "3"}
 
 
-def one_after_the_other(folder):
-    """Run each solution notebook by a papermill process of its own; returns whether all passed."""
+def run_sequentially(folder):
+    """Run each solution notebook in its own papermill process; return True if all passed."""
     passed = True
     for source in sorted(ROOT.glob("source/*/*.ipynb")):
         command = [str(BIN / "papermill"), "--no-progress-bar", "-p", "profile", "smoke"]
@@ -34,14 +34,15 @@ def one_after_the_other(folder):
     return passed
 
 
-def side_by_side(folder):
-    """Run the smoke regression; returns whether it passed."""
+def run_in_parallel(folder):
+    """Run the smoke regression; return True if it passed."""
     for name in ("nbgrader_config.py", "source", "tests"):
         (folder / name).symlink_to(ROOT / name)
     return _passes([str(BIN / "course"), "run", "--profile", "smoke"], folder)
 
 
 def _passes(command, folder):
+    """Run a command; return True if it succeeds, else print the end of its output."""
     finished = subprocess.run(
         command, cwd=folder, env=ENVIRONMENT, capture_output=True, text=True, check=False
     )
@@ -51,20 +52,20 @@ def _passes(command, folder):
 
 
 def main(arguments=None):
-    """Measure, print, and return 1 if anything failed."""
+    """Measure, print the result, and return 1 if anything failed."""
     parser = argparse.ArgumentParser(description=__doc__.splitlines()[0])
-    parser.add_argument("--count", type=int, default=2, metavar="N", help="repetitions")
+    parser.add_argument("--count", type=int, default=2, metavar="N", help="number of repetitions")
     count = parser.parse_args(arguments).count
-    seconds = {one_after_the_other: [], side_by_side: []}
+    seconds = {run_sequentially: [], run_in_parallel: []}
     passed = True
     for _ in range(count):
-        for way, taken in seconds.items():
+        for method, durations in seconds.items():
             with tempfile.TemporaryDirectory() as folder:
                 start = time.perf_counter()
-                passed = way(Path(folder)) and passed
-                taken.append(time.perf_counter() - start)
-            print(f"{way.__name__.replace('_', ' '):22} {taken[-1]:6.1f} s", flush=True)
-    slow, fast = (statistics.mean(taken) for taken in seconds.values())
+                passed = method(Path(folder)) and passed
+                durations.append(time.perf_counter() - start)
+            print(f"{method.__name__.replace('_', ' '):22} {durations[-1]:6.1f} s", flush=True)
+    slow, fast = (statistics.mean(each) for each in seconds.values())
     print(f"{available_cores()} cores: {slow / fast:.2f} times as fast")
     return 0 if passed else 1
 
