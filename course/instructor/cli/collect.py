@@ -34,9 +34,9 @@ def command(
 ) -> int:
     """Collect submissions from a folder, archive or notebook.
 
-    PATH is a folder, a zip archive, or a notebook.
-    NAME is an assignment that PATH may contain, such as 02-mnist; without names, it may contain
-    all assignments. The exit code is 1 if a file is flagged for manual review.
+    PATH is a folder, a zip archive, or a notebook. NAME is an assignment that it may contain, such
+    as 02-mnist; without names, it may contain all assignments. The exit code is 1 if a file is
+    flagged for manual review.
     """
     from course.instructor.course_dir import assignment_names
 
@@ -50,11 +50,7 @@ def command(
     class_roster = rosters.read_roster(roster) if roster else rosters.read_course_roster(root)
     collect_options = collection.CollectOptions(class_roster, student, force)
     collected = collection.Collection(root, path, selected, collect_options)
-    grouped_statuses = (
-        FileStatus.SKIPPED,
-        FileStatus.OLDER_ATTEMPT,
-        FileStatus.MANUAL_REVIEW,
-    )
+    grouped_statuses = (FileStatus.SKIPPED, FileStatus.OLDER_ATTEMPT, FileStatus.MANUAL_REVIEW)
     grouped: dict[tuple[str, str], list[FileResult]] = {}
     for result in collected.run():
         if result.status in grouped_statuses:

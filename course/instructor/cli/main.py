@@ -9,7 +9,17 @@ from course.errors import CourseError
 
 # Package to the extra of pyproject.toml that installs it.
 EXTRAS = dict.fromkeys(
-    ["click", "jinja2", "nbclient", "nbconvert", "nbformat", "nbgrader", "papermill", "traitlets"],
+    [
+        "click",
+        "jinja2",
+        "latex2mathml",
+        "nbclient",
+        "nbconvert",
+        "nbformat",
+        "nbgrader",
+        "papermill",
+        "traitlets",
+    ],
     "instructor",
 ) | {"psycopg": "postgres"}
 RESUME = "finished work is saved, so run the same command again to continue."

@@ -1,4 +1,4 @@
-"""Finds test cells that need what a grading with two kernels cannot provide, before a release."""
+"""Lint for source notebooks: reports test cells that two kernels cannot grade."""
 
 import ast
 import builtins

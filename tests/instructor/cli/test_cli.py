@@ -22,7 +22,7 @@ MISTAKES = {
     ),
     "an unknown parameter": (
         ["run", "02-mnist", "-p", "epoch=3"],
-        "none of the notebooks to run has a parameter 'epoch': choose one of profile, seed, epochs.",
+        "has a parameter 'epoch': choose one of profile, seed, epochs.",
     ),
     "a parameter without a value": (
         ["run", "02-mnist", "-p", "epochs"],
