@@ -23,7 +23,7 @@ c.CourseDirectory.ignore = [
     "__pycache__",
     ".DS_Store",
     "results",
-    "*-hand-in.zip",  # written by the last cell of a notebook
+    "*-submission.zip",  # written by the last cell of a notebook
 ]
 
 # nbgrader's default list with two changes: FillInAddress, and a stub with an instruction.

@@ -1,147 +1,152 @@
-"""The call that stands in the last cell of a notebook."""
+"""The archive that a student submits."""
 
 import io
 import itertools
 import os
 import time
 import zipfile
-from contextlib import suppress
 from pathlib import Path
+from typing import Any
 
-from course import evidence as evidences
+from course import evidence as evidence_files
 from course import session
 from course.errors import CourseError
 from course.evidence.format import FOLDER, MAX_FILES, MAX_METRICS_BYTES, MAX_WEIGHTS_BYTES
-from course.packing import review, running_notebook
+from course.files import write_atomically
+from course.packing import running_notebook
 from course.packing.manifest import MANIFEST, create_manifest
+from course.packing.review import review_notebook
 
-LIMITS = {".json": MAX_METRICS_BYTES, ".npz": MAX_WEIGHTS_BYTES}  # bytes of a file
-REAL = {"cpu", "gpu"}  # profiles
+MAX_BYTES = {".json": MAX_METRICS_BYTES, ".npz": MAX_WEIGHTS_BYTES}  # of one file
+REAL_PROFILES = {"cpu", "gpu"}
 
 
 def pack(assignment, notebook, *, evidence=False):
-    """Look through the notebook, pack what is handed in, and say what to upload.
+    """Review the notebook, pack the submission, and print what to upload.
 
     Parameters
     ----------
     assignment : str
-        Its name, such as "02-mnist".
+        The assignment's name, such as "02-mnist".
     notebook : str
-        What the notebook's file is called, such as "mnist.ipynb", whatever it is called here.
+        The original name of the notebook's file, such as "mnist.ipynb", even if it was renamed.
     evidence : bool
-        Whether the folder `evidence` is handed in as well.
+        If True, the folder `evidence` is packed too.
 
     Raises
     ------
     CourseError
         If the archive cannot be written.
     """
-    shell = _shell()
+    shell = _get_shell()
     executed = list(shell.history_manager.input_hist_raw)[1:] if shell else []
     own = running_notebook.read(executed)
-    if own and own.is_for_instructors:
-        print("This notebook holds hidden tests: nothing is packed.")
+    if own and own.has_hidden_tests:
+        print("This notebook contains hidden tests: nothing is packed.")
         return
-    found = review.look(own, executed) if own else []
+    findings = review_notebook(own, executed) if own else []
     if own and own.name not in ("", notebook):
-        found.insert(0, (True, f"{own.name} is packed as {notebook}"))
-    for is_fine, line in found:
-        _say(is_fine, line)
+        findings.insert(0, (True, f"{own.name} is packed as {notebook}"))
+    for is_ok, line in findings:
+        _print_finding(is_ok, line)
     files = {notebook: own.content} if own else {}
     if evidence:
-        files |= _evidence()
-    archive = None
+        files |= _read_evidence()
+    archive = Path(f"{Path(notebook).stem}-submission.zip")
     if own or evidence:
         print()
     if files:
-        archive = Path(f"{Path(notebook).stem}-hand-in.zip")
         checksum = _write(archive, files, _describe(assignment, shell))
     if own:
         print(f"Upload {archive.resolve()}. Its checksum is {checksum}.")
-        if not all(is_fine for is_fine, _ in found):
-            print("You can hand it in as it is, or mend what stands behind `look` before.")
+        if not all(is_ok for is_ok, _ in findings):
+            print("You can submit it as it is, or fix the warnings first.")
         _offer_download(archive)
         return
-    print("This notebook cannot be read from here. Save it, download it (File > Download), and")
-    if archive:
-        print(f"upload it together with {archive.resolve()}. The checksum of that is {checksum}.")
+    print("This cell cannot read the notebook. Save it, download it (File > Download), and")
+    if files:
+        print(f"upload it together with {archive.resolve()}. The archive's checksum is {checksum}.")
         _offer_download(archive)
     else:
         print(f"upload it as {notebook}.")
 
 
-def _shell():
+def _get_shell() -> Any:
+    """Return IPython's shell, or None outside a notebook."""
     from IPython import get_ipython
 
     return get_ipython()
 
 
-def _say(is_fine, line):
-    print(f"{'ok' if is_fine else 'look'}: {line}")
+def _print_finding(is_ok: bool, line: str) -> None:
+    """Print a finding of the review."""
+    print(f"{'ok' if is_ok else 'warning'}: {line}")
 
 
-def _evidence():
-    """Return the files of evidence, and say whether they are of use."""
-    found = evidences.read()
+def _read_evidence() -> dict[str, bytes]:
+    """Return the files of the evidence, and print if they are usable."""
+    found = evidence_files.read()
     profiles = {str(record.get("profile")) for record in found["metrics"].values()}
     for problem in found["problems"]:
-        _say(False, problem)
-    if not profiles <= REAL:
-        _say(False, "the evidence is not of a real training: train in the cpu or gpu profile.")
+        _print_finding(False, problem)
+    if not profiles <= REAL_PROFILES:
+        _print_finding(
+            False, "the evidence is not from a real training: train in the cpu or gpu profile."
+        )
     elif not found["problems"]:
         count = len(found["metrics"])
         trainings = f"{count} training{'s' * (count > 1)}"
-        _say(True, f"evidence of {trainings} ({', '.join(sorted(profiles))} profile)")
+        _print_finding(True, f"evidence of {trainings} ({', '.join(sorted(profiles))} profile)")
     paths = sorted(itertools.islice(Path(FOLDER).glob("*"), MAX_FILES))
-    return {f"{FOLDER}/{path.name}": path.read_bytes() for path in paths if _is_plain(path)}
+    return {f"{FOLDER}/{path.name}": path.read_bytes() for path in paths if _is_packed(path)}
 
 
-def _is_plain(path):
+def _is_packed(path: Path) -> bool:
+    """Return True for readable regular files of evidence that are not too large."""
     is_file = path.is_file() and not path.is_symlink() and os.access(path, os.R_OK)
-    return is_file and path.stat().st_size <= LIMITS.get(path.suffix, -1)
+    return is_file and path.stat().st_size <= MAX_BYTES.get(path.suffix, -1)
 
 
-def _describe(assignment, shell):
+def _describe(assignment: str, shell: Any) -> dict[str, Any]:
+    """Return the manifest's description of the submission."""
     from course import __version__
 
     run = session.current_run
     student = shell.user_ns.get("student") if shell else None
-    described = {"assignment": assignment, "student": student if isinstance(student, str) else ""}
-    described |= {
+    description: dict[str, Any] = {
+        "assignment": assignment,
+        "student": student if isinstance(student, str) else "",
         "version": __version__,
         "packed_at": time.strftime("%Y-%m-%d %H:%M:%S UTC", time.gmtime()),
     }
     if run:
-        described |= {name: getattr(run, name) for name in ("profile", "backend", "device", "seed")}
-    return described
+        names = ("profile", "backend", "device", "seed")
+        description |= {name: getattr(run, name) for name in names}
+    return description
 
 
-def _write(archive, files, described):
-    """Write the archive, whole or not at all, and return the checksum."""
-    content, checksum = create_manifest(described, files)
-    packed = io.BytesIO()
-    with zipfile.ZipFile(packed, "w", zipfile.ZIP_DEFLATED) as target:
-        for name, data in {**files, MANIFEST: content}.items():
-            target.writestr(name, data)
-    unfinished = archive.with_name(archive.name + ".part")
+def _write(archive: Path, files: dict[str, bytes], description: dict[str, Any]) -> str:
+    """Write the archive and return its checksum."""
+    manifest, checksum = create_manifest(description, files)
+    buffer = io.BytesIO()
+    with zipfile.ZipFile(buffer, "w", zipfile.ZIP_DEFLATED) as target:
+        for name, content in {**files, MANIFEST: manifest}.items():
+            target.writestr(name, content)
     try:
-        unfinished.write_bytes(packed.getvalue())
-        unfinished.replace(archive)
+        write_atomically(archive, buffer.getvalue())
     except OSError as error:
-        with suppress(OSError):
-            unfinished.unlink()
         raise CourseError(
-            f"{archive.resolve()} cannot be written ({error.strerror}): make room in its folder or"
-            " make it writable, then run this cell again."
+            f"{archive.resolve()} cannot be written ({error.strerror}): free some space for its"
+            " folder or make it writable, then run this cell again."
         ) from None
     return checksum
 
 
-def _offer_download(archive):
-    """Let the browser download the archive, where a platform can."""
+def _offer_download(archive: Path) -> None:
+    """Start a download in the browser on platforms that support it."""
     try:
         from google.colab import files
     except ImportError:
         return
-    print("If no download begins, find the file in the list at the left.")
+    print("If no download starts, find the file in the file list on the left.")
     files.download(str(archive))

@@ -1,24 +1,26 @@
-"""The list that lies with what was packed: of what, when, and the checksum of every file."""
+"""The manifest of a submission: assignment, student, time, and the checksum of every file."""
 
 import hashlib
 import json
+from typing import Any
 
 from course.evidence.format import printable_text
 
-MANIFEST = "hand-in.json"
+MANIFEST = "submission.json"
+MANIFEST_NAMES = (MANIFEST, "hand-in.json")  # the second is that of earlier versions
 MAX_BYTES = 2**16
-TEXTS = ("assignment", "student", "version", "profile", "backend", "device", "packed_at")
+TEXT_FIELDS = ("assignment", "student", "version", "profile", "backend", "device", "packed_at")
 
 
-def create_manifest(described, files):
+def create_manifest(description, files):
     """Return a manifest's content and the short checksum.
 
     Parameters
     ----------
-    described : dict
-        `TEXTS` to text, and seed to a number.
+    description : dict
+        Maps `TEXT_FIELDS` to strings, and "seed" to an int.
     files : dict of str to bytes
-        What is packed, without the manifest.
+        The packed files, without the manifest.
 
     Returns
     -------
@@ -26,65 +28,71 @@ def create_manifest(described, files):
     checksum : str
         Two groups of four digits, for people to compare.
     """
-    sums = {name: hashlib.sha256(files[name]).hexdigest() for name in sorted(files)}
-    checksum = _short_sum(sums)
-    content = {**described, "files": sums, "checksum": checksum}
-    return json.dumps(content, indent=1).encode() + b"\n", checksum
+    checksums = {name: hashlib.sha256(files[name]).hexdigest() for name in sorted(files)}
+    short_checksum = _shorten(checksums)
+    content = {**description, "files": checksums, "checksum": short_checksum}
+    return json.dumps(content, indent=1).encode() + b"\n", short_checksum
 
 
 def read_manifest(files):
-    """Return what a manifest says, as far as the files beside it bear it out.
+    """Return the content of a manifest, checked against the files.
 
-    It comes from anybody: nothing of it is believed, and nothing in it raises an error.
+    The manifest is untrusted; nothing in it raises an error.
 
     Parameters
     ----------
     files : dict of str to bytes
-        What was packed, the manifest included.
+        The packed files, including the manifest under one of `MANIFEST_NAMES`.
 
     Returns
     -------
     dict
-        `TEXTS` to text, "" where there is none; "checksum", "" unless it fits; and "problems", a
-        list of sentences.
+        - `TEXT_FIELDS`: printable strings, "" if missing.
+        - checksum: the short checksum, "" unless all files are unchanged.
+        - problems: a list of sentences.
     """
-    said = _parse(files.get(MANIFEST, b""))
-    found = {name: _text(said.get(name)) for name in TEXTS}
-    found |= {"checksum": "", "problems": []}
-    sums = said.get("files")
-    if not isinstance(sums, dict):
-        found["problems"].append(f"{MANIFEST} cannot be read")
+    manifest_name = next((name for name in MANIFEST_NAMES if name in files), MANIFEST)
+    manifest = _parse(files.get(manifest_name, b""))
+    texts = {name: _printable_field(manifest.get(name)) for name in TEXT_FIELDS}
+    problems: list[str] = []
+    found: dict[str, Any] = {**texts, "checksum": "", "problems": problems}
+    listed = manifest.get("files")
+    if not isinstance(listed, dict):
+        problems.append(f"{manifest_name} cannot be read")
         return found
-    there = {name: files[name] for name in files if name != MANIFEST}
-    real = {name: hashlib.sha256(there[name]).hexdigest() for name in sorted(there)}
-    changed = sorted(name for name in real if name in sums and sums[name] != real[name])
-    gone = sorted(name for name in sums if name not in real)
-    added = sorted(name for name in real if name not in sums)
-    for what, names in (("changed", changed), ("missing", gone), ("added", added)):
-        if names:
-            words = ", ".join(printable_text(name) for name in names[:5])
-            found["problems"].append(f"{what} since it was packed: {words}")
-    if not found["problems"]:
-        found["checksum"] = _short_sum(real)
+    names = sorted(name for name in files if name != manifest_name)
+    actual = {name: hashlib.sha256(files[name]).hexdigest() for name in names}
+    changed = [name for name in names if name in listed and listed[name] != actual[name]]
+    missing = sorted(name for name in listed if name not in actual)
+    added = [name for name in names if name not in listed]
+    for change, affected in (("changed", changed), ("missing", missing), ("added", added)):
+        if affected:
+            text = ", ".join(printable_text(name) for name in affected[:5])
+            problems.append(f"{change} since it was packed: {text}")
+    if not problems:
+        found["checksum"] = _shorten(actual)
     return found
 
 
-def _parse(content):
+def _parse(content: bytes) -> dict[str, Any]:
+    """Return the dict in a JSON file, or an empty one."""
     try:
-        said = json.loads(content[: MAX_BYTES + 1]) if len(content) <= MAX_BYTES else None
+        value = json.loads(content[: MAX_BYTES + 1]) if len(content) <= MAX_BYTES else None
     except (ValueError, RecursionError):
         return {}
-    return said if isinstance(said, dict) else {}
+    return value if isinstance(value, dict) else {}
 
 
-def _text(value):
+def _printable_field(value: object) -> str:
+    """Return a text field without unprintable characters."""
     if not isinstance(value, str):
         return ""
-    return "".join(each for each in value[:100] if each.isprintable())
+    return "".join(character for character in value[:100] if character.isprintable())
 
 
-def _short_sum(sums):
-    lines = "".join(f"{name}\0{sums[name]}\n" for name in sorted(sums))
-    # The names in an archive need not be text that can be encoded.
+def _shorten(checksums: dict[str, str]) -> str:
+    """Return a short checksum of file names and checksums."""
+    lines = "".join(f"{name}\0{checksums[name]}\n" for name in sorted(checksums))
+    # Names in an archive can contain text that cannot be encoded.
     digits = hashlib.sha256(lines.encode(errors="backslashreplace")).hexdigest()[:8]
     return f"{digits[:4]}-{digits[4:]}"

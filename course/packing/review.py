@@ -1,141 +1,170 @@
-"""What a student should know before handing in, told from the notebook and what was run."""
+"""Review of a notebook before its submission: unexecuted cells, errors, empty answers."""
 
 import itertools
 import json
 
 from course.notebook_headings import section_headings
+from course.packing.running_notebook import RunningNotebook
 
 TEXT_STUB = "*Write your answer here.*"
 CODE_STUB = "raise NotImplementedError("
 CODE_HINT = "# Your code here"
-SAVED_AGO = 60  # seconds after which something may have been written that is not in the file
+MAX_UNSAVED_SECONDS = 60  # after which edits can be missing from the file
 MAX_MB = 20
+Finding = tuple[bool, str]  # True if all is well, and a line of text
 RUN_ALL = "Restart the kernel and run all cells"
 SAVE = "Save (Ctrl+S), then run this cell again"
 
 
-def look(notebook, executed, this="packing.pack("):
-    """Return what to say about a notebook.
+def review_notebook(notebook, executed, packing_call="packing.pack("):
+    """Return the findings about a notebook.
 
     Parameters
     ----------
-    notebook : OwnNotebook
+    notebook : RunningNotebook
     executed : list of str
-        The texts of the cells that were run, in their order.
-    this : str
-        What stands in the cell that is running; it and what comes after it is not looked at.
+        The source code of the executed cells, in order.
+    packing_call : str
+        Code in the running cell. This cell and later ones are not reviewed.
 
     Returns
     -------
     list of (bool, str)
-        Whether it is as it should be, and a line.
+        True if all is well, False for a warning; and a line of text.
     """
     cells = notebook.cells
-    places = [n for n, cell in enumerate(cells) if _is_code(cell) and this in cell["source"]]
-    before = cells[: places[-1]] if places else cells
-    found = [
-        _look_at_saving(notebook, executed, this),
-        _look_at_order(before, executed),
-        _look_at_errors(before),
-        _look_at_answers(cells),
-        _look_at_size(notebook),
+    indices = [
+        index
+        for index, cell in enumerate(cells)
+        if _is_code(cell) and packing_call in cell["source"]
     ]
-    return [each for each in found if each]
+    before = cells[: indices[-1]] if indices else cells
+    findings = [
+        _review_saving(notebook, executed, packing_call),
+        _review_order(before, executed),
+        _review_errors(before),
+        _review_answers(cells),
+        _review_size(notebook),
+    ]
+    return [finding for finding in findings if finding]
 
 
 def empty_answers(cells):
-    """Return the headings of the exercises whose answer is still as it came, or empty."""
-    return list(dict.fromkeys(_heading(cells, n) for n, cell in enumerate(cells) if _is_open(cell)))
+    """Return the headings of the exercises whose answer is empty or unchanged.
 
+    Parameters
+    ----------
+    cells : list of dict
+        A notebook's cells.
 
-def _look_at_saving(notebook, executed, this):
-    """Tell what of the page is not in the file, as far as that can be told."""
-    if notebook.saved_ago is None:
-        return None
-    later = executed[notebook.newest_run(executed) :]
-    if any(text.strip() and this not in text for text in later):
-        return False, (
-            f"the file does not hold what you ran last. {SAVE}.\n"
-            "  If this line stays: restart the kernel, run all cells, and save."
-        )
-    if notebook.saved_ago <= SAVED_AGO:
-        return None
-    minutes = max(1, round(notebook.saved_ago / 60))
-    return False, (
-        f"the file was saved {minutes} minute{'s' * (minutes > 1)} ago: what you have written"
-        f" since is not in it. {SAVE}."
+    Returns
+    -------
+    list of str
+    """
+    return list(
+        dict.fromkeys(_heading(cells, n) for n, cell in enumerate(cells) if _is_empty_answer(cell))
     )
 
 
-def _look_at_order(cells, executed):
-    """Tell whether every code cell was run as it stands there, from the top to the bottom."""
-    code = [(n, cell["source"].strip()) for n, cell in enumerate(cells) if _is_code(cell)]
-    code = [(n, text) for n, text in code if text]
-    last = {text.strip(): number for number, text in enumerate(executed)}
-    missing = [place for place, text in code if text not in last]
+def _review_saving(
+    notebook: RunningNotebook, executed: list[str], packing_call: str
+) -> Finding | None:
+    """Warn if edits are probably missing from the notebook's file."""
+    if notebook.seconds_since_save is None:
+        return None
+    later = executed[notebook.latest_execution(executed) :]
+    if any(source.strip() and packing_call not in source for source in later):
+        return False, (
+            f"the file does not contain the cells that you ran last. {SAVE}.\n"
+            "  If this warning stays: restart the kernel, run all cells, and save."
+        )
+    if notebook.seconds_since_save <= MAX_UNSAVED_SECONDS:
+        return None
+    minutes = max(1, round(notebook.seconds_since_save / 60))
+    return False, (
+        f"the file was saved {minutes} minute{'s' * (minutes > 1)} ago: later changes are not"
+        f" in it. {SAVE}."
+    )
+
+
+def _review_order(cells: list[dict], executed: list[str]) -> Finding:
+    """Check that every code cell was run in its present form, from top to bottom."""
+    code = [(index, cell["source"].strip()) for index, cell in enumerate(cells) if _is_code(cell)]
+    code = [(index, source) for index, source in code if source]
+    last = {source.strip(): number for number, source in enumerate(executed)}
+    missing = [index for index, source in code if source not in last]
     if missing:
         more = f", and {len(missing) - 1} more" if len(missing) > 1 else ""
-        named = _named(cells, missing[0])
-        return False, f"not run as it stands in the file: {named}{more}. {RUN_ALL}."
-    texts = [text for _, text in code]
-    # Of the same text twice, nothing says which was run last.
-    single = [(place, text) for place, text in code if texts.count(text) == 1]
-    for (_, one), (place, two) in itertools.pairwise(single):
-        if last[one] > last[two]:
-            return False, f"not run after those above it: {_named(cells, place)}. {RUN_ALL}."
-    return True, "all cells were run, from the top to the bottom"
+        title = _describe_cell(cells, missing[0])
+        return False, f"not run in its present form: {title}{more}. {RUN_ALL}."
+    sources = [source for _, source in code]
+    # If two cells are equal, nothing tells which of them was run last.
+    unique = [(index, source) for index, source in code if sources.count(source) == 1]
+    for (_, first), (index, second) in itertools.pairwise(unique):
+        if last[first] > last[second]:
+            title = _describe_cell(cells, index)
+            return False, f"not run after the cells above it: {title}. {RUN_ALL}."
+    return True, "all cells were run from top to bottom"
 
 
-def _look_at_errors(cells):
-    for place, cell in enumerate(cells):
+def _review_errors(cells: list[dict]) -> Finding:
+    """Warn about the first cell whose output is an error."""
+    for index, cell in enumerate(cells):
         outputs = cell.get("outputs") if _is_code(cell) else None
         for output in outputs if isinstance(outputs, list) else ():
             if isinstance(output, dict) and output.get("output_type") == "error":
-                return False, f"ends with an error: {_named(cells, place)}."
+                return False, f"ends with an error: {_describe_cell(cells, index)}."
     return True, "no cell ends with an error"
 
 
-def _look_at_answers(cells):
-    found = empty_answers(cells)
-    if not found:
+def _review_answers(cells: list[dict]) -> Finding:
+    """Warn about empty answers."""
+    headings = empty_answers(cells)
+    if not headings:
         return True, "no answer is empty"
-    return False, "\n  - ".join(["not answered yet:", *found])
+    return False, "\n  - ".join(["not answered yet:", *headings])
 
 
-def _look_at_size(notebook):
+def _review_size(notebook: RunningNotebook) -> Finding | None:
+    """Warn about a notebook that is too large to upload."""
     size = len(notebook.content) / 2**20
     if size <= MAX_MB:
         return None
     cells = notebook.cells
-    sizes = {n: len(json.dumps(cell)) for n, cell in enumerate(cells)}
-    largest = sorted(sizes, key=sizes.get, reverse=True)[:3]
-    named = [_named(cells, n).replace("\n ", "") for n in largest if sizes[n] > 2**20]
-    words = f"the notebook has {size:.0f} MB, which some platforms refuse. Clear the outputs of"
-    return False, "\n  - ".join([words, *named])
+    sizes = [len(json.dumps(cell)) for cell in cells]
+    largest = sorted(range(len(cells)), key=sizes.__getitem__, reverse=True)[:3]
+    large_cells = [
+        _describe_cell(cells, index).replace("\n ", "") for index in largest if sizes[index] > 2**20
+    ]
+    advice = f"the notebook has {size:.0f} MB, which some platforms reject. Clear the outputs of"
+    return False, "\n  - ".join([advice, *large_cells])
 
 
-def _is_code(cell):
+def _is_code(cell: dict) -> bool:
+    """Return True for a code cell."""
     return cell.get("cell_type") == "code"
 
 
-def _is_open(cell):
-    text = cell["source"].strip()
-    described = cell["metadata"].get("nbgrader") if isinstance(cell["metadata"], dict) else None
-    is_answer = isinstance(described, dict) and described.get("solution") is True
+def _is_empty_answer(cell: dict) -> bool:
+    """Return True for an answer cell that is empty or unchanged."""
+    source = cell["source"].strip()
+    metadata = cell["metadata"].get("nbgrader") if isinstance(cell["metadata"], dict) else None
+    is_answer = isinstance(metadata, dict) and metadata.get("solution") is True
     if not _is_code(cell):
-        return text == TEXT_STUB or (is_answer and not text)
-    # Where the metadata are lost, only the whole stub tells an answer from other code.
-    is_stub = CODE_STUB in text and (is_answer or CODE_HINT in text)
-    is_empty = all(line.lstrip().startswith("#") for line in text.splitlines() if line.strip())
+        return source == TEXT_STUB or (is_answer and not source)
+    # If the metadata are lost, only the complete stub identifies an answer.
+    is_stub = CODE_STUB in source and (is_answer or CODE_HINT in source)
+    is_empty = all(line.lstrip().startswith("#") for line in source.splitlines() if line.strip())
     return is_stub or (is_answer and is_empty)
 
 
-def _heading(cells, place):
+def _heading(cells: list[dict], index: int) -> str:
     """Return the heading that a cell is under."""
-    return section_headings(cells)[place] or "the first cells"
+    return section_headings(cells)[index] or "the first cells"
 
 
-def _named(cells, place):
-    first = next(iter(cells[place]["source"].strip().splitlines()), "")
+def _describe_cell(cells: list[dict], index: int) -> str:
+    """Return a cell's first line and heading."""
+    first = next(iter(cells[index]["source"].strip().splitlines()), "")
     short = f"{first[:47]}..." if len(first) > 50 else first
-    return f"the cell `{short}`\n  under {_heading(cells, place)}"
+    return f"the cell `{short}`\n  under {_heading(cells, index)}"

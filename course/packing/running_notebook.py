@@ -1,47 +1,59 @@
-"""The text of the notebook that is running, from wherever the platform lets it be read."""
+"""The content of the running notebook, from the platform or its file."""
 
 import json
 import os
 import time
+from collections.abc import Iterator
 from dataclasses import dataclass
 from pathlib import Path
+from typing import Any
 
-COLAB_SECONDS = 60  # a large notebook takes a while to come over
-SAVING_SECONDS = 5  # more than a save takes
-# In two parts: no published file may hold the whole mark.
-HIDDEN = "### BEGIN " + "HIDDEN TESTS"
+COLAB_TIMEOUT = 60  # seconds; the transfer of a large notebook takes a while
+SAVING_TIMEOUT = 5  # seconds; more than a save takes
+# In two parts, since no published file may contain the complete marker.
+HIDDEN_TESTS = "### BEGIN " + "HIDDEN TESTS"
 
 
 @dataclass
-class OwnNotebook:
+class RunningNotebook:
     """The running notebook.
 
     Attributes
     ----------
     content : bytes
-        Of its file.
+        The content of its file.
     cells : list of dict
-        Its cells, their texts joined.
+        Its cells, each source as one string.
     name : str
-        What its file is called; "" where it is read from the page itself.
-    saved_ago : float or None
-        Seconds since it was saved; None where it is read from the page itself.
+        The name of its file; "" on Colab, where the browser provides the content.
+    seconds_since_save : float or None
+        The age of its file; None on Colab.
     """
 
     content: bytes
-    cells: list
+    cells: list[dict[str, Any]]
     name: str = ""
-    saved_ago: float | None = None
+    seconds_since_save: float | None = None
 
     @property
-    def is_for_instructors(self):
-        """Whether hidden tests stand in it: they must not get into what is handed in."""
-        return any(HIDDEN in cell["source"] for cell in self.cells)
+    def has_hidden_tests(self):
+        """True for an instructor's notebook, which must not be submitted."""
+        return any(HIDDEN_TESTS in cell["source"] for cell in self.cells)
 
-    def newest_run(self, executed):
-        """Return the number of the last run that the file holds; 0 if it holds none of `executed`.
+    def latest_execution(self, executed):
+        """Return the number of the latest execution that the file contains.
 
-        A cell that is saved after it was run carries the number of its run.
+        A cell that is saved after its execution has the number of that execution.
+
+        Parameters
+        ----------
+        executed : list of str
+            The source code of the executed cells, in order.
+
+        Returns
+        -------
+        int
+            0 if the file contains none of the executions.
         """
         return max(
             (
@@ -56,87 +68,100 @@ class OwnNotebook:
 
 
 def read(executed):
-    """Return the running notebook, or None where it cannot be read.
+    """Return the running notebook, or None if it cannot be read.
 
-    Colab is asked for it; Jupyter and VS Code say which file it was when the kernel started;
-    elsewhere a notebook in this folder that holds what was run is taken.
+    Colab provides its content. Jupyter and VS Code tell the kernel the name of the file at its
+    start. Elsewhere, this looks for a notebook in this folder that contains the executed cells.
 
     Parameters
     ----------
     executed : list of str
-        The texts of the cells that were run.
+        The source code of the executed cells, in order.
 
     Returns
     -------
-    OwnNotebook or None
+    RunningNotebook or None
     """
-    content = _from_colab()
+    content = _read_from_colab()
     if content is not None:
         return _parse(content)
-    paths = list(_named())
+    paths = list(_announced_paths())
     _wait_until_saved(paths)
-    named = _fitting(paths, executed, more_than=0)
-    # What begins with a dot is not the student's: Jupyter and editors keep such files for a while.
-    here = _fitting(sorted(Path().glob("[!.]*.ipynb")), executed, more_than=0.5)
-    best = max(here, key=lambda each: (each.newest_run(executed), -each.saved_ago), default=None)
-    if not named:
-        return best
-    # "Save as" leaves the old file behind, and the kernel is still told of that one.
-    is_newer = (
-        best
-        and best.newest_run(executed) > named[0].newest_run(executed)
-        and best.saved_ago < named[0].saved_ago
+    announced = _find_matches(paths, executed, min_fraction=0)
+    # Names that start with a dot belong to temporary files of Jupyter and editors.
+    here = _find_matches(sorted(Path().glob("[!.]*.ipynb")), executed, min_fraction=0.5)
+    best = max(
+        here,
+        key=lambda notebook: (notebook.latest_execution(executed), -_age(notebook)),
+        default=None,
     )
-    return best if is_newer else named[0]
+    if not announced:
+        return best
+    # "Save as" creates a new file, but the kernel still has the name of the old one.
+    if (
+        best
+        and best.latest_execution(executed) > announced[0].latest_execution(executed)
+        and _age(best) < _age(announced[0])
+    ):
+        return best
+    return announced[0]
 
 
-def _wait_until_saved(paths):
-    """Wait while Jupyter is saving: meanwhile it keeps the old file as `.~name`."""
-    end = time.monotonic() + SAVING_SECONDS
+def _age(notebook: RunningNotebook) -> float:
+    """Return the seconds since a notebook's file was saved."""
+    return notebook.seconds_since_save or 0.0
+
+
+def _wait_until_saved(paths: list[Path]) -> None:
+    """Wait while Jupyter saves and has the old file as `.~name`."""
+    end = time.monotonic() + SAVING_TIMEOUT
     while any(path.with_name(f".~{path.name}").exists() for path in paths):
         if time.monotonic() > end:
-            return  # left by a server that was killed
+            return  # left behind by a killed server
         time.sleep(0.1)
 
 
-def _from_colab():
+def _read_from_colab() -> bytes | None:
+    """Return the notebook's content on Colab, else None."""
     try:
         from google.colab import _message
     except ImportError:
         return None
-    # Not a public interface: where it has changed, the student downloads the notebook.
+    # Not a public interface: if it changes, the student downloads the notebook.
     try:
-        answer = _message.blocking_request("get_ipynb", request="", timeout_sec=COLAB_SECONDS)
-        return json.dumps(answer["ipynb"], ensure_ascii=False, indent=1).encode()
-    except Exception:  # what it raises is nowhere said
+        response = _message.blocking_request("get_ipynb", request="", timeout_sec=COLAB_TIMEOUT)
+        return json.dumps(response["ipynb"], ensure_ascii=False, indent=1).encode()
+    except Exception:  # its errors are not documented
         return None
 
 
-def _named():
-    """Yield the paths that Jupyter and VS Code give for the notebook of this kernel."""
+def _announced_paths() -> Iterator[Path]:
+    """Yield the possible paths of the file whose name Jupyter or VS Code told the kernel."""
     from IPython import get_ipython
 
     shell = get_ipython()
-    told = [os.environ.get("JPY_SESSION_NAME")]
-    told.append(shell.user_ns.get("__vsc_ipynb_file__") if shell else None)
-    for text in told:
-        if isinstance(text, str) and text.endswith(".ipynb"):
-            # A server that was started elsewhere gives a path below its own folder.
-            yield from dict.fromkeys([Path(text), Path(Path(text).name)])
+    names = [os.environ.get("JPY_SESSION_NAME")]
+    names.append(shell.user_ns.get("__vsc_ipynb_file__") if shell else None)
+    for name in names:
+        if isinstance(name, str) and name.endswith(".ipynb"):
+            # A server started in another folder gives a path relative to that one.
+            yield from dict.fromkeys([Path(name), Path(Path(name).name)])
 
 
-def _from_file(path):
+def _read_file(path: Path) -> RunningNotebook | None:
+    """Return the notebook in a file, or None if it cannot be read."""
     try:
-        found = _parse(path.read_bytes())
-        if found:
-            found.name = path.name
-            found.saved_ago = max(0.0, time.time() - path.stat().st_mtime)
-        return found
+        notebook = _parse(path.read_bytes())
+        if notebook:
+            notebook.name = path.name
+            notebook.seconds_since_save = max(0.0, time.time() - path.stat().st_mtime)
+        return notebook
     except OSError:
         return None
 
 
-def _parse(content):
+def _parse(content: bytes) -> RunningNotebook | None:
+    """Return the notebook in the content of a file, or None if it is not a notebook."""
     try:
         cells = json.loads(content)["cells"]
         for cell in cells:
@@ -144,15 +169,18 @@ def _parse(content):
             cell.setdefault("metadata", {})
     except (ValueError, TypeError, KeyError, AttributeError, RecursionError):
         return None
-    return OwnNotebook(content, cells)
+    return RunningNotebook(content, cells)
 
 
-def _fitting(paths, executed, *, more_than):
-    """Return the notebooks in which more than a share of what was run stands."""
-    run = {text.strip() for text in executed} - {""}
+def _find_matches(
+    paths: list[Path], executed: list[str], *, min_fraction: float
+) -> list[RunningNotebook]:
+    """Return the notebooks that contain more than a fraction of the executed cells."""
+    sources = {source.strip() for source in executed} - {""}
     return [
-        found
-        for found in map(_from_file, paths)
-        if found
-        and len(run & {cell["source"].strip() for cell in found.cells}) > more_than * len(run)
+        notebook
+        for notebook in map(_read_file, paths)
+        if notebook
+        and len(sources & {cell["source"].strip() for cell in notebook.cells})
+        > min_fraction * len(sources)
     ]

@@ -131,6 +131,6 @@ def test_a_student_runs_the_release_until_the_first_exercise_and_packs_it(lab, g
     assert "does not hold" not in said.text_content()
     assert "not answered yet:\n  - Exercise 1: images (2 points)" in said.text_content()
     root, _ = graded_class
-    with zipfile.ZipFile(root / "release" / "02-mnist" / "mnist-hand-in.zip") as archive:
-        assert archive.namelist() == ["mnist.ipynb", "hand-in.json"]
+    with zipfile.ZipFile(root / "release" / "02-mnist" / "mnist-submission.zip") as archive:
+        assert archive.namelist() == ["mnist.ipynb", "submission.json"]
         assert b"Make them float32, divide by 255" in archive.read("mnist.ipynb")

@@ -1,4 +1,4 @@
-"""The last cell of a notebook, run in real kernels; and the list that it packs."""
+"""The last cell of a notebook, run in real kernels, and the manifest that it packs."""
 
 import io
 import json
@@ -21,7 +21,7 @@ ANSWER = cell("code", "def double(x):\n    return 2 * x", "double")
 STUB = cell(
     "code", '# Your code here, in place of the next line.\nraise NotImplementedError("x")', "double"
 )
-WORDS = cell("markdown", "It doubles.", "explain")
+EXPLANATION = cell("markdown", "It doubles.", "explain")
 COLAB = """
 import json, pathlib, sys, types
 def blocking_request(request_type, request="", timeout_sec=5, parent=None):
@@ -46,11 +46,11 @@ def notebook_of(*cells, pack=PACK):
 
 
 def saved_after_running(file, cells):
-    """Return a file's cells with the number that each was run as, as Jupyter saves them."""
-    texts = [each["source"] for each in cells if each["cell_type"] == "code"]
-    runs = {text: number for number, text in enumerate(texts, 1) if text != PACK}
+    """Return a file's cells with their execution counts, as Jupyter saves them."""
+    sources = [each["source"] for each in cells if each["cell_type"] == "code"]
+    counts = {source: number for number, source in enumerate(sources, 1) if source != PACK}
     return [
-        {**each, "execution_count": runs.get(each["source"])}
+        {**each, "execution_count": counts.get(each["source"])}
         if each["cell_type"] == "code"
         else each
         for each in file
@@ -59,16 +59,16 @@ def saved_after_running(file, cells):
 
 @pytest.fixture
 def run(tmp_path):
-    """Return a function that runs cells in a kernel and gives what the last one printed.
+    """Return a function that runs cells in a kernel and returns the output of the last one.
 
-    The file that is packed may hold other cells, under another name, saved some time ago. Jupyter
-    tells the kernel what the file was called when it started.
+    The file can have other cells and another name, and can have been saved some time ago. Jupyter
+    tells the kernel the name of the file at its start.
     """
 
-    def execute(cells, file=None, *, name="small.ipynb", saved_ago=0, told="small.ipynb"):
+    def execute(cells, file=None, *, name="small.ipynb", age=0, announced="small.ipynb"):
         file = cells if file is None else file
         write_notebook(tmp_path / name, saved_after_running(file, cells))
-        when = time.time() - saved_ago
+        when = time.time() - age
         os.utime(tmp_path / name, (when, when))
         notebook = nbformat.from_dict(
             json.loads((write_notebook(tmp_path / "run" / "x.json", cells)).read_text())
@@ -77,8 +77,8 @@ def run(tmp_path):
             notebook, allow_errors=True, resources={"metadata": {"path": str(tmp_path)}}
         )
         environment = {k: v for k, v in os.environ.items() if k != "JPY_SESSION_NAME"}
-        if told:
-            environment["JPY_SESSION_NAME"] = str(tmp_path / told)
+        if announced:
+            environment["JPY_SESSION_NAME"] = str(tmp_path / announced)
         with client.setup_kernel(env=environment):
             for number, each in enumerate(notebook.cells):
                 client.execute_cell(each, number)
@@ -91,32 +91,32 @@ def run(tmp_path):
 
 
 def packed(tmp_path):
-    """Return the files in the archive that was written."""
-    with zipfile.ZipFile(tmp_path / "small-hand-in.zip") as archive:
+    """Return the files in the written archive."""
+    with zipfile.ZipFile(tmp_path / "small-submission.zip") as archive:
         return {name: archive.read(name) for name in archive.namelist()}
 
 
-def test_what_is_whole_is_packed_under_its_own_name(run, tmp_path):
-    said = run(notebook_of(ANSWER, WORDS), name="Copy of small (1).ipynb")
-    assert "look" not in said
-    assert "ok: Copy of small (1).ipynb is packed as small.ipynb" in said
-    assert "ok: all cells were run" in said
-    assert "ok: no answer is empty" in said
+def test_a_complete_notebook_is_packed_under_its_original_name(run, tmp_path):
+    output = run(notebook_of(ANSWER, EXPLANATION), name="Copy of small (1).ipynb")
+    assert "warning" not in output
+    assert "ok: Copy of small (1).ipynb is packed as small.ipynb" in output
+    assert "ok: all cells were run" in output
+    assert "ok: no answer is empty" in output
     files = packed(tmp_path)
-    assert files.keys() == {"small.ipynb", "hand-in.json"}
+    assert files.keys() == {"small.ipynb", "submission.json"}
     assert files["small.ipynb"] == (tmp_path / "Copy of small (1).ipynb").read_bytes()
-    told = packing.read_manifest(files)
-    assert told["problems"] == []
-    assert told["assignment"] == "01-small"
-    assert f"Its checksum is {told['checksum']}." in said
-    assert str(tmp_path / "small-hand-in.zip") in said
+    manifest = packing.read_manifest(files)
+    assert manifest["problems"] == []
+    assert manifest["assignment"] == "01-small"
+    assert f"Its checksum is {manifest['checksum']}." in output
+    assert str(tmp_path / "small-submission.zip") in output
 
 
-def test_empty_answers_are_named_by_their_exercise_and_packed_all_the_same(run, tmp_path):
+def test_empty_answers_are_named_by_their_exercise_and_packed(run, tmp_path):
     answers = [
         STUB,
         cell("code", "raise NotImplementedError('x')", "without-hint"),
-        cell("code", "# nothing but words", "words"),
+        cell("code", "# only a comment", "comment"),
         cell("markdown", "*Write your answer here.*", "text"),
         cell("markdown", " ", "empty-text"),
         {**STUB, "metadata": {}},
@@ -124,48 +124,50 @@ def test_empty_answers_are_named_by_their_exercise_and_packed_all_the_same(run, 
     cells = [ANSWER]
     for number, answer in enumerate(answers, 2):
         cells += [cell("markdown", f"### Exercise {number}"), answer]
-    said = run(notebook_of(*cells))
-    assert [line for line in said.splitlines() if line.startswith("  - ")] == [
+    output = run(notebook_of(*cells))
+    assert [line for line in output.splitlines() if line.startswith("  - ")] == [
         f"  - Exercise {number}" for number in range(2, 8)
     ]
-    assert "You can hand it in as it is" in said
+    assert "You can submit it as it is" in output
     assert "small.ipynb" in packed(tmp_path)
 
 
-def test_code_that_is_no_answer_may_raise_and_may_be_empty(run):
-    mine = cell("code", "def later():\n    raise NotImplementedError('x')")
+def test_code_outside_answers_can_raise_or_be_empty(run):
+    own = cell("code", "def later():\n    raise NotImplementedError('x')")
     locked = cell("code", "# nothing", "test", points=2)
-    assert "ok: no answer is empty" in run(notebook_of(ANSWER, mine, locked))
+    assert "ok: no answer is empty" in run(notebook_of(ANSWER, own, locked))
 
 
-def test_a_cell_that_was_not_run_as_it_stands_is_named(run):
+def test_a_cell_that_was_not_run_in_its_present_form_is_named(run):
     file = notebook_of({**ANSWER, "source": "def double(x):\n    return 3 * x"})
-    said = run(notebook_of(ANSWER), file)
-    assert "look: not run as it stands in the file: the cell `def double(x):`\n" in said
+    output = run(notebook_of(ANSWER), file)
+    assert "warning: not run in its present form: the cell `def double(x):`\n" in output
     assert (
-        "\n  under Exercise 1: double (2 points). Restart the kernel and run all cells.\n" in said
+        "\n  under Exercise 1: double (2 points). Restart the kernel and run all cells.\n" in output
     )
 
 
-def test_of_many_cells_that_were_not_run_the_first_is_named_and_the_rest_counted(run):
+def test_the_first_of_many_unexecuted_cells_is_named_and_the_others_are_counted(run):
     long = cell("code", f"numbers = [{', '.join(map(str, range(30)))}]")
-    said = run(notebook_of(ANSWER), notebook_of(ANSWER, long, cell("code", "a = 1")))
-    assert "the cell `numbers = [0, 1, 2, 3, 4, 5, 6, 7, 8, 9, 10, 11...`\n" in said
-    assert "(2 points), and 1 more. Restart" in said
+    output = run(notebook_of(ANSWER), notebook_of(ANSWER, long, cell("code", "a = 1")))
+    assert "the cell `numbers = [0, 1, 2, 3, 4, 5, 6, 7, 8, 9, 10, 11...`\n" in output
+    assert "(2 points), and 1 more. Restart" in output
 
 
 def test_cells_that_were_run_out_of_order_are_named(run):
     first, second = cell("code", "a = 1", "a"), cell("code", "b = 2", "b")
-    said = run(notebook_of(second, first), notebook_of(first, second))
-    assert "look: not run after those above it: the cell `b = 2`\n" in said
+    output = run(notebook_of(second, first), notebook_of(first, second))
+    assert "warning: not run after the cells above it: the cell `b = 2`\n" in output
 
 
 def test_a_cell_with_an_error_is_named(run):
     output = {"output_type": "error", "ename": "E", "evalue": "", "traceback": []}
     broken = {**cell("code", "1 / 0"), "outputs": [output]}
     emptied = {**cell("code", ""), "outputs": [output]}
-    assert "look: ends with an error: the cell ``" in run(notebook_of(ANSWER), notebook_of(emptied))
-    assert "look: ends with an error: the cell `1 / 0`\n  under Exercise 1" in run(
+    assert "warning: ends with an error: the cell ``" in run(
+        notebook_of(ANSWER), notebook_of(emptied)
+    )
+    assert "warning: ends with an error: the cell `1 / 0`\n  under Exercise 1" in run(
         notebook_of(broken)
     )
 
@@ -173,48 +175,48 @@ def test_a_cell_with_an_error_is_named(run):
 OTHER = cell("code", "def double(x):\n    return x + x", "other")
 
 
-def test_what_was_run_and_not_saved_is_told(run):
-    # Both versions were run; the file holds the older one.
-    said = run(notebook_of(ANSWER, OTHER), notebook_of(ANSWER))
-    assert said.startswith("look: the file does not hold what you ran last. Save (Ctrl+S)")
+def test_unsaved_cells_are_reported(run):
+    # Both versions were run; the file contains the older one.
+    output = run(notebook_of(ANSWER, OTHER), notebook_of(ANSWER))
+    assert output.startswith(
+        "warning: the file does not contain the cells that you ran last. Save (Ctrl+S)"
+    )
 
 
-def test_an_answer_that_was_mended_run_and_saved_is_whole(run, tmp_path):
-    assert "look" not in run(notebook_of(ANSWER, OTHER), notebook_of(OTHER))
+def test_a_corrected_executed_and_saved_answer_gives_no_warning(run, tmp_path):
+    assert "warning" not in run(notebook_of(ANSWER, OTHER), notebook_of(OTHER))
     assert b"return x + x" in packed(tmp_path)["small.ipynb"]
 
 
-def test_what_was_saved_under_another_name_is_packed(run, tmp_path):
-    # The file that the kernel was told of is still there, with what it held before.
+def test_a_notebook_saved_under_another_name_is_packed(run, tmp_path):
+    # The file whose name the kernel has still exists, with its earlier content.
     write_notebook(tmp_path / "small.ipynb", notebook_of(ANSWER))
     os.utime(tmp_path / "small.ipynb", (0, 0))
-    said = run(notebook_of(ANSWER, OTHER), notebook_of(OTHER), name="mine.ipynb")
-    assert "look" not in said
-    assert "ok: mine.ipynb is packed as small.ipynb" in said
+    output = run(notebook_of(ANSWER, OTHER), notebook_of(OTHER), name="mine.ipynb")
+    assert "warning" not in output
+    assert "ok: mine.ipynb is packed as small.ipynb" in output
     assert b"return x + x" in packed(tmp_path)["small.ipynb"]
 
 
-def test_a_copy_that_was_made_before_is_not_packed(run, tmp_path):
+def test_an_older_copy_is_not_packed(run, tmp_path):
     cells = notebook_of(ANSWER, OTHER)
     write_notebook(tmp_path / "copy.ipynb", saved_after_running(cells, cells))
     os.utime(tmp_path / "copy.ipynb", (0, 0))
-    assert "look: the file does not hold" in run(cells, notebook_of(ANSWER))
+    assert "warning: the file does not contain" in run(cells, notebook_of(ANSWER))
     assert b"x + x" not in packed(tmp_path)["small.ipynb"]
 
 
-def test_of_a_large_notebook_the_largest_outputs_are_named(run):
+def test_the_largest_outputs_of_a_large_notebook_are_named(run):
     output = {"output_type": "stream", "name": "stdout", "text": "x" * 22 * 2**20}
-    said = run(notebook_of(ANSWER), notebook_of({**ANSWER, "outputs": [output]}))
-    assert "look: the notebook has 22 MB" in said
-    assert "Clear the outputs of\n  - the cell `def double(x):` under Ex" in said
+    output = run(notebook_of(ANSWER), notebook_of({**ANSWER, "outputs": [output]}))
+    assert "warning: the notebook has 22 MB" in output
+    assert "Clear the outputs of\n  - the cell `def double(x):` under Ex" in output
 
 
-@pytest.mark.parametrize("until", ["the file is whole", "nobody saves any more"])
-def test_what_jupyter_is_saving_is_waited_for_and_its_old_copy_is_never_packed(
-    run, tmp_path, until
-):
+@pytest.mark.parametrize("until", ["the file is complete", "a timeout"])
+def test_packing_waits_for_a_save_and_never_packs_the_old_copy(run, tmp_path, until):
     old = write_notebook(tmp_path / ".~small.ipynb", notebook_of(ANSWER, cell("code", "a = 1")))
-    if until == "the file is whole":
+    if until == "the file is complete":
         remove = f"import os, threading; threading.Timer(1, os.remove, [{str(old)!r}]).start()"
         cells = notebook_of(cell("code", remove), ANSWER)
     else:
@@ -223,81 +225,86 @@ def test_what_jupyter_is_saving_is_waited_for_and_its_old_copy_is_never_packed(
     assert packed(tmp_path)["small.ipynb"] == (tmp_path / "small.ipynb").read_bytes()
 
 
-def test_a_file_that_was_saved_long_ago_is_told(run):
-    assert "was saved 5 minutes ago" in run(notebook_of(ANSWER), saved_ago=300)
+def test_a_file_that_was_saved_long_ago_is_reported(run):
+    assert "was saved 5 minutes ago" in run(notebook_of(ANSWER), age=300)
 
 
-def test_on_colab_the_page_itself_is_packed_and_downloaded(run, tmp_path):
+def test_on_colab_the_content_of_the_page_is_packed_and_downloaded(run, tmp_path):
     cells = [cell("code", COLAB, "colab"), *notebook_of(ANSWER)]
     page = {"cells": cells, "metadata": {}, "nbformat": 4, "nbformat_minor": 0}
     (tmp_path / "page.txt").write_text(json.dumps(page))
-    said = run(cells, name="other.ipynb", file=[], told="")
-    assert "look" not in said
-    assert "downloading small-hand-in.zip" in said
+    output = run(cells, name="other.ipynb", file=[], announced="")
+    assert "warning" not in output
+    assert "downloading small-submission.zip" in output
     assert json.loads(packed(tmp_path)["small.ipynb"])["cells"] == cells
 
 
-def test_where_colab_does_not_answer_the_student_downloads_the_notebook(run):
+def test_if_colab_does_not_respond_the_student_downloads_the_notebook(run):
     cells = [cell("code", COLAB, "colab"), *notebook_of(ANSWER)]
-    assert "cannot be read from here. Save it, download it" in run(cells, file=[], told="")
+    assert "cannot read the notebook. Save it, download it" in run(cells, file=[], announced="")
 
 
-def test_an_archive_that_cannot_be_written_is_one_sentence_and_leaves_nothing(run, tmp_path):
-    (tmp_path / "small-hand-in.zip").mkdir()
-    assert "CourseError: " in (said := run(notebook_of(ANSWER)))
-    assert "small-hand-in.zip cannot be written" in said
-    assert not list(tmp_path.glob("*.part"))
+def test_an_archive_that_cannot_be_written_is_an_error_and_leaves_nothing(run, tmp_path):
+    (tmp_path / "small-submission.zip").mkdir()
+    assert "CourseError: " in (output := run(notebook_of(ANSWER)))
+    assert "small-submission.zip cannot be written" in output
+    assert not list(tmp_path.glob(".*.part"))
 
 
-def test_in_vs_code_the_file_that_it_names_is_packed(run, tmp_path):
+def test_in_vs_code_the_named_file_is_packed(run, tmp_path):
     path = tmp_path / "deep" / "mine.ipynb"
     cells = [cell("code", f"__vsc_ipynb_file__ = {str(path)!r}", "vs"), *notebook_of(ANSWER)]
     write_notebook(path, saved_after_running(cells, cells))
-    assert "look" not in run(cells, file=[], told="")
+    assert "warning" not in run(cells, file=[], announced="")
     assert packed(tmp_path)["small.ipynb"] == path.read_bytes()
 
 
-def test_elsewhere_the_file_that_holds_what_was_run_is_packed(run, tmp_path):
+def test_elsewhere_the_file_that_contains_the_executed_cells_is_packed(run, tmp_path):
     write_notebook(tmp_path / "unrelated.ipynb", [cell("code", "other = 1", "other")])
-    write_notebook(tmp_path / "older.ipynb", notebook_of(ANSWER, WORDS))
-    assert "look" not in run(notebook_of(ANSWER), told="")
+    write_notebook(tmp_path / "older.ipynb", notebook_of(ANSWER, EXPLANATION))
+    assert "warning" not in run(notebook_of(ANSWER), announced="")
     assert packed(tmp_path)["small.ipynb"] == (tmp_path / "small.ipynb").read_bytes()
 
 
-def test_where_nothing_can_be_read_it_says_what_to_upload(run, tmp_path):
-    said = run(notebook_of(ANSWER), file=[], told="")
-    assert "cannot be read from here" in said
-    assert "upload it as small.ipynb" in said
-    assert not (tmp_path / "small-hand-in.zip").exists()
+def test_if_nothing_can_be_read_it_says_what_to_upload(run, tmp_path):
+    output = run(notebook_of(ANSWER), file=[], announced="")
+    assert "cannot read the notebook" in output
+    assert "upload it as small.ipynb" in output
+    assert not (tmp_path / "small-submission.zip").exists()
 
 
-def test_missing_evidence_is_told_and_what_is_there_is_packed(run, tmp_path):
+def test_missing_evidence_is_reported_and_the_rest_is_packed(run, tmp_path):
     cells = notebook_of(ANSWER, pack=PACK.replace(")", ", evidence=True)"))
-    assert "look: evidence cannot be used" in run(cells)
+    assert "warning: evidence cannot be used" in run(cells)
     (tmp_path / "evidence").mkdir()
     (tmp_path / "evidence" / "iii.json").write_text("{}")
     (tmp_path / "evidence" / "iii.npz").symlink_to("/etc/passwd")
-    assert "look: " in run(cells)
-    assert packed(tmp_path).keys() == {"small.ipynb", "evidence/iii.json", "hand-in.json"}
+    assert "warning: " in run(cells)
+    assert packed(tmp_path).keys() == {"small.ipynb", "evidence/iii.json", "submission.json"}
 
 
 @pytest.mark.parametrize(
-    ("profile", "words"),
+    ("profile", "line"),
     [
         ("gpu", "ok: evidence of 1 training (gpu profile)"),
-        ("smoke", "look: the evidence is not of a real training"),
-        (["gpu"], "look: the evidence is not of a real training"),
+        ("smoke", "warning: the evidence is not from a real training"),
+        (["gpu"], "warning: the evidence is not from a real training"),
     ],
 )
-def test_evidence_is_packed_and_its_profile_told(run, tmp_path, profile, words):
+def test_evidence_is_packed_and_its_profile_printed(run, tmp_path, profile, line):
     folder = tmp_path / "evidence"
     folder.mkdir()
     (folder / "iii.json").write_text(json.dumps({"name": "III", "profile": profile}))
     np.savez(folder / "iii.npz", weight_0=np.ones(3, "<f2"))
     (folder / "notes.txt").write_text("mine")
-    assert words in run(notebook_of(ANSWER, pack=PACK.replace(")", ", evidence=True)")))
+    assert line in run(notebook_of(ANSWER, pack=PACK.replace(")", ", evidence=True)")))
     files = packed(tmp_path)
-    assert files.keys() == {"small.ipynb", "evidence/iii.json", "evidence/iii.npz", "hand-in.json"}
+    assert files.keys() == {
+        "small.ipynb",
+        "evidence/iii.json",
+        "evidence/iii.npz",
+        "submission.json",
+    }
     assert files["evidence/iii.npz"] == (folder / "iii.npz").read_bytes()
     assert packing.read_manifest(files)["checksum"]
 
@@ -308,45 +315,45 @@ HIDDEN = cell(
 
 
 def test_hidden_tests_are_never_packed(run, tmp_path):
-    said = run(notebook_of(ANSWER, HIDDEN))
-    assert said == "This notebook holds hidden tests: nothing is packed.\n"
-    assert not (tmp_path / "small-hand-in.zip").exists()
+    output = run(notebook_of(ANSWER, HIDDEN))
+    assert output == "This notebook contains hidden tests: nothing is packed.\n"
+    assert not (tmp_path / "small-submission.zip").exists()
 
 
-def test_what_is_packed_reaches_the_instructor_and_never_a_release(
+def test_an_archive_reaches_the_instructor_and_never_a_release(
     run, tmp_path, small_course, course_command
 ):
     answer = {**ANSWER, "source": f"### BEGIN SOLUTION\n{ANSWER['source']}\n### END SOLUTION"}
     root = small_course(*notebook_of(answer, HIDDEN))
-    # An instructor who runs all cells of the source has packed before hidden tests were refused.
-    (root / "source" / "01-small" / "small-hand-in.zip").write_bytes(b"solutions")
+    # An archive that an instructor created by running all cells of a source notebook.
+    (root / "source" / "01-small" / "small-submission.zip").write_bytes(b"solutions")
     assert course_command("release", cwd=root).returncode == 0
     (released,) = (root / "release" / "01-small").iterdir()
 
     cells = nbformat.read(released, as_version=4).cells
     run([{**each, "source": ANSWER["source"]} if each.id == "double" else each for each in cells])
     checksum = packing.read_manifest(packed(tmp_path))["checksum"]
-    done = course_command("collect", "small-hand-in.zip", "--student", "ada", cwd=root)
+    done = course_command("collect", "small-submission.zip", "--student", "ada", cwd=root)
     assert f"01-small  ada  collected: checksum {checksum}" in done.stdout
-    taken = root / "submitted" / "ada" / "01-small" / "small.ipynb"
-    assert taken.read_bytes() == packed(tmp_path)["small.ipynb"]
+    collected = root / "submitted" / "ada" / "01-small" / "small.ipynb"
+    assert collected.read_bytes() == packed(tmp_path)["small.ipynb"]
 
 
 FILES = {"small.ipynb": b"{}", "evidence/iii.json": b"[]"}
-MANIFEST, CHECKSUM = packing.manifest.make_manifest({"assignment": "01-small", "seed": 0}, FILES)
+MANIFEST, CHECKSUM = packing.manifest.create_manifest({"assignment": "01-small", "seed": 0}, FILES)
 
 
-def test_a_manifest_tells_what_has_changed_since():
-    whole = FILES | {packing.MANIFEST: MANIFEST}
-    assert packing.read_manifest(whole)["checksum"] == CHECKSUM
-    for files, words in [
-        (whole | {"small.ipynb": b"{ }"}, "changed since it was packed: small.ipynb"),
-        (whole | {"more.npz": b""}, "added since it was packed: more.npz"),
+def test_a_manifest_shows_later_changes():
+    complete = FILES | {packing.MANIFEST: MANIFEST}
+    assert packing.read_manifest(complete)["checksum"] == CHECKSUM
+    for files, text in [
+        (complete | {"small.ipynb": b"{ }"}, "changed since it was packed: small.ipynb"),
+        (complete | {"more.npz": b""}, "added since it was packed: more.npz"),
         ({packing.MANIFEST: MANIFEST, "small.ipynb": b"{}"}, "missing since it was packed"),
     ]:
-        told = packing.read_manifest(files)
-        assert told["checksum"] == ""
-        assert words in told["problems"][0]
+        manifest = packing.read_manifest(files)
+        assert manifest["checksum"] == ""
+        assert text in manifest["problems"][0]
 
 
 @pytest.mark.parametrize(
@@ -358,29 +365,34 @@ def test_a_manifest_tells_what_has_changed_since():
         '{"files": {}, "assignment": "\x1b[31m\u202e"}'.encode(),
     ],
 )  # fmt: skip
-def test_a_hostile_manifest_is_believed_nothing(content):
-    told = packing.read_manifest({packing.MANIFEST: content, "small.ipynb": b"{}"})
-    assert told["problems"]
-    assert told["checksum"] == ""
-    texts = [*(text for text in told.values() if isinstance(text, str)), *told["problems"]]
+def test_a_hostile_manifest_is_harmless(content):
+    manifest = packing.read_manifest({packing.MANIFEST: content, "small.ipynb": b"{}"})
+    assert manifest["problems"]
+    assert manifest["checksum"] == ""
+    texts = [*(text for text in manifest.values() if isinstance(text, str)), *manifest["problems"]]
     assert all(text.isprintable() for text in texts)
 
 
-def test_names_that_cannot_be_encoded_are_read_all_the_same():
+def test_the_manifest_of_an_earlier_version_is_read():
+    manifest = packing.read_manifest(FILES | {"hand-in.json": MANIFEST})
+    assert (manifest["checksum"], manifest["problems"]) == (CHECKSUM, [])
+
+
+def test_names_that_cannot_be_encoded_are_read():
     files = {"\udc80.ipynb": b"{}"}
-    content, checksum = packing.manifest.make_manifest({}, files)
-    told = packing.read_manifest(files | {packing.MANIFEST: content})
-    assert (told["checksum"], told["problems"]) == (checksum, [])
+    content, checksum = packing.manifest.create_manifest({}, files)
+    manifest = packing.read_manifest(files | {packing.MANIFEST: content})
+    assert (manifest["checksum"], manifest["problems"]) == (checksum, [])
 
 
 def test_the_archive_is_a_plain_zip(run, tmp_path):
     run(notebook_of(ANSWER))
-    content = (tmp_path / "small-hand-in.zip").read_bytes()
+    content = (tmp_path / "small-submission.zip").read_bytes()
     assert zipfile.ZipFile(io.BytesIO(content)).testzip() is None
 
 
 @pytest.mark.parametrize("path", sorted(ROOT.glob("release/*/*.ipynb")), ids=lambda path: path.stem)
-def test_every_stub_of_a_release_counts_as_empty_with_its_metadata_and_without(path):
+def test_every_stub_of_a_release_counts_as_empty_with_and_without_metadata(path):
     cells = json.loads(path.read_text(encoding="utf-8"))["cells"]
     answers = [each for each in cells if each["metadata"].get("nbgrader", {}).get("solution")]
     for each in cells:

@@ -69,13 +69,13 @@ class SubmissionFinder:
         manifests = {
             file.container: _read_manifest(file, files)
             for file, _ in files
-            if file.name == packing.MANIFEST
+            if file.name in packing.MANIFEST_NAMES
         }
         accompanying = []
         for file, copy in files:
             if originals.is_notebook(file.name):
                 self._add_attempt(file, copy, manifests.get(file.container, {}))
-            elif file.name == packing.MANIFEST:
+            elif file.name in packing.MANIFEST_NAMES:
                 self._skip(file, "read: the manifest that the packing cell writes")
             else:
                 accompanying.append((file, copy))

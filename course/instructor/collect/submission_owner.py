@@ -115,7 +115,9 @@ def name_hints(
     parameters = (STUDENT_PARAMETER.search(cell.source) for cell in cells)
     claims = [manifest.get("student"), *(match["name"] for match in parameters if match)]
     hints += [claim for claim in claims if isinstance(claim, str)]
-    not_names = {"", release.name, release.stem, FOLDER, f"{release.stem}-hand-in"}
+    # Earlier versions of the packing cell write NAME-hand-in.zip.
+    archives = {f"{release.stem}-{suffix}" for suffix in ("submission", "hand-in")}
+    not_names = {"", release.name, release.stem, FOLDER, *archives}
     return list(dict.fromkeys(hint for hint in hints if hint not in not_names))
 
 

@@ -126,14 +126,23 @@ def test_the_newest_attempt_counts_and_the_others_are_saved(root, collect):
         assert old in saved
 
 
-def test_a_packed_attempt_does_not_count_as_newer_than_a_later_notebook(root, collect):
+@pytest.mark.parametrize(
+    ("archive", "manifest_name"),
+    [("mnist-submission.zip", packing.MANIFEST), ("mnist-hand-in.zip", "hand-in.json")],
+    ids=["present", "earlier version"],
+)
+def test_a_packed_attempt_does_not_count_as_newer_than_a_later_notebook(
+    root, collect, archive, manifest_name
+):
     old, new = other("old"), other("new")
-    described = {"assignment": NAME, "packed_at": "2026-01-01 12:00:00 UTC"}
-    manifest, _ = create_manifest(described, {FILE: old})
-    packed = zipped({FILE: old, packing.MANIFEST: manifest})
-    members = {"ada/mnist-hand-in.zip": packed, f"ada/{FILE}": new}
+    description = {"assignment": NAME, "packed_at": "2026-01-01 12:00:00 UTC"}
+    manifest, checksum = create_manifest(description, {FILE: old})
+    packed = zipped({FILE: old, manifest_name: manifest})
+    done = collect({archive: packed}, "--student", "ada", name="packed.zip")
+    assert f"checksum {checksum}" in done.stdout
+    members = {f"ada/{archive}": packed, f"ada/{FILE}": new}
     times = dict.fromkeys(members, 1_772_000_000)  # in February
-    done = collect(members, "--student", "ada", times=times)
+    done = collect(members, "--student", "ada", "--force", times=times)
     assert done.returncode == 0, done.stdout
     assert submitted(root)[f"ada/{NAME}/{FILE}"] == new
 
