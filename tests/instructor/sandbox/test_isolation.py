@@ -13,7 +13,7 @@ from tests.instructor.sandbox import open_kernel, result_of, run
 from tests.instructor.sandbox.conftest import SECRET
 from tests.submissions import ROOT
 
-TRY = """
+ATTEMPT = """
 import os, errno
 def attempt(action, *arguments):
     try:
@@ -61,7 +61,7 @@ result = {
 
 
 def test_nobody_cannot_become_root_again(kernel):
-    source = TRY + "result = attempt(os.setuid, 0), attempt(os.setgroups, [0])"
+    source = ATTEMPT + "result = attempt(os.setuid, 0), attempt(os.setgroups, [0])"
     assert result_of(kernel, source) in [("EPERM", "EPERM"), ("EINVAL", "EPERM")]
 
 
@@ -99,7 +99,7 @@ result = sorted(set(result))
 
 def test_no_urgent_data_on_unix_sockets(kernel):
     source = (
-        TRY
+        ATTEMPT
         + """
 import socket
 one, other = socket.socketpair()
@@ -153,7 +153,7 @@ result = sorted(n for n in os.listdir("/proc") if n.isdigit()), sorted(os.listdi
     ["/", "/usr", "/opt", f"{PACKAGE_ROOT}/course", "/dev", "/dev/pts", "/proc", "/proc/self"],
 )
 def test_everything_but_its_own_folders_is_read_only(kernel, place):
-    source = TRY + f"result = attempt(open, {place!r} + '/mine', 'w')"
+    source = ATTEMPT + f"result = attempt(open, {place!r} + '/mine', 'w')"
     assert result_of(kernel, source) in ("EROFS", "EACCES")
 
 
@@ -176,7 +176,7 @@ for descriptor in range(3, 256):
     assert result_of(kernel, source) == [True]
 
 
-LEAVE = """
+LEAVE_TRACES = """
 import ctypes, os, socket, subprocess
 for place in ("/scratch", "/tmp", "/dev/shm"):
     open(f"{place}/mine", "w").write("mine")
@@ -188,7 +188,7 @@ named.listen()
 child = subprocess.Popen(["sleep", "100"])
 result = os.getpid(), child.pid
 """
-LOOK = """
+FIND_TRACES = """
 import os, socket
 found = [f"{place}/{n}" for place in ("/scratch", "/tmp", "/dev/shm") for n in os.listdir(place)]
 for address in ("\\0course-test", "/tmp/socket"):
@@ -209,11 +209,11 @@ result = found
 
 def test_parallel_kernels_see_nothing_of_each_other(forkserver):
     with open_kernel(forkserver) as one, open_kernel(forkserver) as other:
-        own, child = result_of(one, LEAVE)
+        own, child = result_of(one, LEAVE_TRACES)
         assert own == 1  # of its own process namespace
-        assert result_of(other, LOOK) == []
+        assert result_of(other, FIND_TRACES) == []
         # The owner does find what the other kernel does not.
-        found = result_of(one, LOOK)
+        found = result_of(one, FIND_TRACES)
         assert {"/tmp/mine", "/dev/shm/mine", "/scratch/mine", "\0course-test", child} <= {*found}
         run(other, "import os\nos.kill(-1, 9)")
         assert result_of(one, "result = child.poll()") is None
@@ -221,10 +221,10 @@ def test_parallel_kernels_see_nothing_of_each_other(forkserver):
 
 def test_a_later_kernel_finds_nothing_of_an_earlier_one(forkserver):
     with open_kernel(forkserver, [("table.csv", b"1")]) as one:
-        result_of(one, LEAVE)
+        result_of(one, LEAVE_TRACES)
         result_of(one, "import builtins, numpy\nbuiltins.mine = numpy.mine = 1\nresult = 1")
     with open_kernel(forkserver) as other:
-        assert result_of(other, LOOK) == []
+        assert result_of(other, FIND_TRACES) == []
         source = (
             "import builtins, numpy\nresult = hasattr(builtins, 'mine'), hasattr(numpy, 'mine')"
         )
@@ -253,7 +253,7 @@ for descriptor in range(3, 256):
 @pytest.mark.parametrize("place", ["/scratch", "/tmp", "/dev/shm"])
 def test_the_total_size_of_files_has_a_limit(kernel, place):
     source = (
-        TRY
+        ATTEMPT
         + f"""
 written = 0
 for number in range(40):
@@ -271,13 +271,13 @@ result = written, end
 
 
 def test_the_size_of_one_file_has_a_limit(kernel):
-    source = TRY + "file = open('/tmp/x', 'wb')\nresult = attempt(file.truncate, 2**40)"
+    source = ATTEMPT + "file = open('/tmp/x', 'wb')\nresult = attempt(file.truncate, 2**40)"
     assert result_of(kernel, source) == "EFBIG"
 
 
 def test_the_number_of_files_has_a_limit(kernel):
     source = (
-        TRY
+        ATTEMPT
         + """
 for number in range(30_000):
     if (end := attempt(os.mkdir, f"/tmp/{number}")) != "done":
