@@ -111,7 +111,7 @@ def test_an_interrupted_command_says_that_it_continues(diary, seeds):
     stopped.send_signal(signal.SIGINT)
     _, errors = stopped.communicate(timeout=30)
     assert stopped.returncode == 130
-    assert errors.splitlines()[-1].startswith("course: stopped; what is done is kept")
+    assert errors.splitlines()[-1].startswith("course: stopped: finished work is saved")
     assert "Traceback" not in errors
     assert not wait_until_gone(children)
 
@@ -214,7 +214,7 @@ def test_runs_are_executed_on_a_cluster(diary, course_command, cluster):
         (["--scheduler", "tcp://127.0.0.1:1"], "no Dask scheduler answers at tcp://127.0.0.1:1"),
         (
             ["-p", "profile=cpu"],
-            "sets what has an option of its own: use --profile.",
+            "course: -p cannot set profile: use --profile.",
         ),
     ],
 )
