@@ -15,24 +15,11 @@ EXCLUDED_CLASSES = {
 }  # fmt: skip
 # The operations of expressions such as `x + y` in a functional model.
 ARITHMETIC = {("keras.src.ops.numpy", name) for name in ("Add", "Subtract", "Multiply")}
-MODEL_CLASSES = {
-    ("keras", "Sequential"),
-    ("keras", "Functional"),
-    ("keras.models", "Sequential"),
-    ("keras.models", "Functional"),
-    ("keras.src.models.functional", "Functional"),
-}
-CLASS_MODULES = [
-    "layers",
-    "initializers",
-    "regularizers",
-    "constraints",
-    "optimizers",
-    "optimizers.schedules",
-    "losses",
-    "metrics",
-    "dtype_policies",
-]
+MODEL_CLASSES = {(module, "Sequential") for module in ("keras", "keras.models")}
+MODEL_CLASSES |= {(module, "Functional") for module in ("keras", "keras.models")}
+MODEL_CLASSES |= {("keras.src.models.functional", "Functional")}
+CLASS_MODULES = ["layers", "initializers", "regularizers", "constraints", "optimizers"]
+CLASS_MODULES += ["optimizers.schedules", "losses", "metrics", "dtype_policies"]
 FUNCTION_MODULES = ["activations", "initializers", "losses", "metrics", "regularizers"]
 
 

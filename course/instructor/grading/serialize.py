@@ -22,12 +22,8 @@ from typing import Any, Protocol
 
 import numpy as np
 
-from course.instructor.grading.placeholders import (
-    SerializationError,
-    TrainingHistory,
-    UnserializableValue,
-    describe_value,
-)
+from course.instructor.grading import placeholders
+from course.instructor.grading.placeholders import SerializationError, UnserializableValue
 
 NUMERIC_KINDS = "biufc"
 MAX_NODES = 1_000_000  # no more than messages.MAX_ELEMENTS permits
@@ -37,7 +33,8 @@ CONTAINERS: dict[str, Callable[..., Any]] = {
     kind.__name__: kind for kind in (list, tuple, set, frozenset)
 }
 TOO_LARGE = "it is too large or too deeply nested"
-UNREADABLE = "it is malformed"
+MALFORMED = "it is malformed"
+PARSE_ERRORS = (TypeError, ValueError, LookupError, OverflowError, AttributeError, MemoryError)
 
 
 class ProxyFactory(Protocol):
@@ -137,7 +134,7 @@ class Serializer:
                 )
             name = getattr(value, "__name__", type(value).__name__)
             return ["function", self.register(value), str(name)[:100], _signature(value)]
-        return ["unserializable", describe_value(value)]
+        return ["unserializable", placeholders.describe_value(value)]
 
 
 class Deserializer:
@@ -167,16 +164,8 @@ class Deserializer:
             return self._deserialize(node, depth)
         except SerializationError:
             raise
-        except (
-            TypeError,
-            ValueError,
-            IndexError,
-            KeyError,
-            OverflowError,
-            AttributeError,
-            MemoryError,
-        ) as error:
-            raise SerializationError(f"{UNREADABLE} ({error})") from None
+        except PARSE_ERRORS as error:
+            raise SerializationError(f"{MALFORMED} ({error})") from None
 
     def deserialize_or_describe(self, node: Any, description: str) -> Any:
         """Return the value of a node, or a placeholder if it cannot be deserialized."""
@@ -209,7 +198,7 @@ class Deserializer:
             return self._array(rest[0], (), rest[1])[()]
         if kind == "history":
             history, epoch = (self.deserialize(rest[index], depth + 1) for index in (0, 1))
-            return TrainingHistory(history, epoch)
+            return placeholders.TrainingHistory(history, epoch)
         if kind == "unserializable":
             return UnserializableValue(_require_text(rest[0])[:300])
         if kind == "argument":
@@ -261,11 +250,11 @@ def _signature(function: Any) -> list[list[Any]] | None:
 
 def _require_text(value: Any) -> str:
     if type(value) is not str:
-        raise SerializationError(UNREADABLE)
+        raise SerializationError(MALFORMED)
     return value
 
 
 def _require_count(value: Any) -> int:
     if type(value) is not int or value < 0:
-        raise SerializationError(UNREADABLE)
+        raise SerializationError(MALFORMED)
     return value
