@@ -225,7 +225,9 @@ def test_moodle_gets_its_documented_columns(export):
         ["Bob", 'O"Neill', "S2", "+bob@example.org", "bo99", "0", "", "-"],
         ["明", "李", "S3", "cy@example.org", "cy99", "3.5", "", "-"],
     ]  # fmt: skip
-    assert "no score in 01-small, nothing submitted: eve" in output, "and there is no row in the file"
+    assert "no score in 01-small, nothing submitted: eve" in output, (
+        "and there is no row in the file"
+    )
 
 
 def test_moodle_gets_back_its_own_columns_and_grades(export):
@@ -280,7 +282,9 @@ def test_a_grading_worksheet_is_filled_in(graded, export):
     before = list(csv.reader(io.StringIO(worksheet())))
     assert rows[0] == before[0] == WORKSHEET
     grade, comments, online = map(WORKSHEET.index, ["Grade", "Feedback comments", "Online text"])
-    assert [row[grade] for row in rows[1:]] == ["5", "0", "1.00"], "pending manual grading, unchanged"
+    assert [row[grade] for row in rows[1:]] == ["5", "0", "1.00"], (
+        "pending manual grading, unchanged"
+    )
     assert [row[comments] for row in rows[1:]] == [
         "explain: =Good, &lt;b&gt;<br>but: x &lt; y", "Seen, once.", "",
     ]  # fmt: skip
@@ -294,7 +298,11 @@ def test_a_grading_worksheet_is_filled_in(graded, export):
 @pytest.mark.parametrize(
     ("arguments", "roster", "message"),
     [
-        ((), worksheet(), "belongs to one assignment, but there are scores in 01-small, 02-next: choose"),
+        (
+            (),
+            worksheet(),
+            "belongs to one assignment, but there are scores in 01-small, 02-next: choose",
+        ),
         (
             ("--assignment", "01-small"),
             worksheet("100.00"),
@@ -408,13 +416,19 @@ def test_students_are_found_under_the_ids_that_collecting_assigns(export, graded
 def test_a_roster_of_a_different_class_is_an_error(export):
     code, _, output = export("--to", "canvas", roster="student,name\nzoe,Zoe\n")
     assert code == 1
-    assert "none of the students with a score is in the roster (ada, bob, cy, dora are not): add a" in output
+    assert (
+        "none of the students with a score is in the roster (ada, bob, cy, dora are not): add a"
+        in output
+    )
 
 
 @pytest.mark.parametrize(
     ("arguments", "message"),
     [
-        (("--assignment", "09-none"), "'09-none' is not an assignment in the gradebook: choose from"),
+        (
+            ("--assignment", "09-none"),
+            "'09-none' is not an assignment in the gradebook: choose from",
+        ),
         (("--student", "nobody"), "'nobody' is neither in the gradebook nor in the roster"),
         (("--assignment", "03-last"), "there is no score to export: run course grade first"),
     ],
