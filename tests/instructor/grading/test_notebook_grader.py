@@ -670,10 +670,10 @@ s.StudentWorker._fetch = fetch
         check("expected = 8\nassert result == 0", "sets"),
         check("assert abs(result - 8) < 1e-6", "builtin"),
         check("np.testing.assert_equal(result, 8)", "module"),
-        check("assert result == expected", "kept"),
+        check("assert result == expected", "comparison"),
     )
     assert graded.error("sets") is None
-    for name in ("builtin", "module", "kept"):
+    for name in ("builtin", "module", "comparison"):
         assert graded.error(name), name
 
 
@@ -686,11 +686,11 @@ def test_names_of_a_grader_process_that_ended_do_not_become_the_students(grade):
         check("expected = 8\nassert result == 0", "sets"),
         check("while True: slow()", "lost"),
         check("import os\nresult\nos._exit(1)", "dies"),
-        check("assert result == expected", "kept"),
+        check("assert result == expected", "comparison"),
         cell_seconds=1.5,
     )
     assert graded.error("sets") is None
-    for name in ("lost", "dies", "kept"):
+    for name in ("lost", "dies", "comparison"):
         assert graded.error(name), name
 
 
