@@ -116,7 +116,7 @@ class Bands:
         return band_changes(before, self.of(first), first)
 
     def _write(self, run: NotebookRun, parts: dict[str, dict[str, Any]]) -> None:
-        """Write the parts of one setting's table; the rest of the file, comments too, is kept."""
+        """Replace the parts of one setting's table; comments and the rest of the file stay."""
         import tomlkit
 
         document = tomlkit.parse(

@@ -15,8 +15,8 @@ _ordinary_managers: set[Any] = set()  # those with a running kernel
 def kernel_manager_class(environment: dict[str, str]) -> Any:
     """Return a new class of kernel managers, whose kernels have the environment variables.
 
-    After its one kernel has ended, the class attributes `peak_megabytes` and `ended` are the peak
-    memory and the reason if the kernel ended by itself; each is None if unknown. The memory of an
+    After its one kernel has ended, the class attribute `peak_megabytes` is the peak memory, and
+    `end_reason` the reason if the kernel ended by itself; each is None if unknown. The memory of an
     ordinary kernel stays unknown: it has imported other modules, so it is not comparable.
     """
     # torch looks for GPUs when it is imported; a process forked afterwards cannot use them.
@@ -25,7 +25,7 @@ def kernel_manager_class(environment: dict[str, str]) -> Any:
 
     class Manager(base):
         peak_megabytes: float | None = None
-        ended: str | None = None
+        end_reason: str | None = None
 
         def __init__(self, **options: Any) -> None:
             super().__init__(**options)
@@ -44,7 +44,8 @@ def kernel_manager_class(environment: dict[str, str]) -> Any:
 
         async def cleanup_resources(self, *arguments: Any, **options: Any) -> None:
             # Called for a kernel that has died too, unlike `shutdown_kernel`.
-            Manager.ended = Manager.ended or getattr(self.provisioner, "ended", None)
+            if forked and self.provisioner:
+                Manager.end_reason = Manager.end_reason or self.provisioner.end_reason
             _ordinary_managers.discard(self)
             await super().cleanup_resources(*arguments, **options)
 

@@ -94,7 +94,7 @@ def _execute(
             cell = _cell_description(executed, error.cell_index)
             run.error = f"{cell} failed: {error.ename}: {_first_line(error.evalue)}"
         except KERNEL_FAILURES as error:
-            run.error = f"the kernel stopped: {manager.ended or _first_line(error)}"
+            run.error = f"the kernel stopped: {manager.end_reason or _first_line(error)}"
         run.seconds = round(time.perf_counter() - start, 2)
     text = executed.read_text(encoding="utf-8") if executed.is_file() else job.text
     recorded, session = recorded_metrics(json.loads(text))

@@ -1,4 +1,4 @@
-"""The whole of one `course run`: its runs, their comparison with the bands, and the report."""
+"""The runs of one `course run` command, their comparison with the bands, and the report."""
 
 import time
 from collections.abc import Iterator

@@ -171,7 +171,7 @@ def test_every_band_that_widens_is_reported(bands, path):
 
 
 @pytest.mark.parametrize(
-    ("runs", "words"),
+    ("runs", "message"),
     [
         (RUNS[:4], "bands need at least 5 seeds, but 01-small has 4"),
         (
@@ -188,9 +188,9 @@ def test_every_band_that_widens_is_reported(bands, path):
         ),
     ],
 )
-def test_a_metric_without_a_band_leaves_the_file_unchanged(bands, path, runs, words):
+def test_a_metric_without_a_band_leaves_the_file_unchanged(bands, path, runs, message):
     before = path.read_text()
-    with pytest.raises(CourseError, match=words):
+    with pytest.raises(CourseError, match=message):
         bands.update(runs, COMMAND)
     assert path.read_text() == before
 

@@ -112,8 +112,8 @@ def test_the_test_cells_take_at_most_two_seconds(smoke_run, course_command):
     runs = smoke_run[1]
     for seed in (77, 78, 79):
         if seed != 77:
-            words = ["run", "02-mnist", "--profile", "smoke", "--seed", str(seed)]
-            assert course_command(*words, cwd=runs.parents[1]).returncode == 0
+            arguments = ["run", "02-mnist", "--profile", "smoke", "--seed", str(seed)]
+            assert course_command(*arguments, cwd=runs.parents[1]).returncode == 0
         seconds = seconds_of_tests(runs / "02-mnist" / f"smoke-seed{seed}-tensorflow")
         assert len(seconds) == 10
         if sum(seconds.values()) <= 2:
@@ -192,8 +192,8 @@ def test_unavailable_photos_are_never_replaced_by_others(tmp_path, course_comman
     (tmp_path / "data").mkdir()
     no_network = {"COURSE_DATA_DIR": str(tmp_path / "data"), "https_proxy": "http://127.0.0.1:9"}
     root = copy_of_course(tmp_path)
-    words = ["run", "07-transfer-learning", "--profile", "cpu", "-p", f"data={data}"]
-    finished = course_command(*words, cwd=root, **no_network)
+    arguments = ["run", "07-transfer-learning", "--profile", "cpu", "-p", f"data={data}"]
+    finished = course_command(*arguments, cwd=root, **no_network)
     assert finished.returncode == 1 and "Traceback" not in finished.stderr
     last = finished.stderr.splitlines()[-1]
     assert "07-transfer-learning: cell pictures (under '1 A small data set') failed" in last
