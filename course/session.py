@@ -33,18 +33,7 @@ class Run:
     device: str
 
     def choose(self, *, smoke, cpu, gpu):
-        """Return the argument named after this run's profile.
-
-        Parameters
-        ----------
-        smoke, cpu, gpu
-            The value for each profile.
-
-        Returns
-        -------
-        object
-            One of the three.
-        """
+        """Return the argument that is named after this run's profile."""
         return {"smoke": smoke, "cpu": cpu, "gpu": gpu}[self.profile]
 
 

@@ -52,17 +52,5 @@ def used_names(tree):
 
 
 def is_part_of(used, names):
-    """Return True if a dotted name is one of several names or belongs to one of them.
-
-    Parameters
-    ----------
-    used : str
-        Such as "numpy.fft.rfft".
-    names : sequence of str
-        Modules and functions, such as "numpy.fft".
-
-    Returns
-    -------
-    bool
-    """
+    """Return True if a dotted name is one of several names or belongs to one of them."""
     return any(used == name or used.startswith(f"{name}.") for name in names)

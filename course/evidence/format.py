@@ -27,69 +27,25 @@ MAX_FLOAT32 = float(np.finfo(np.float32).max)  # Keras measures in float32
 
 
 def record_key(record, halves):
-    """Return the key of a record.
-
-    Parameters
-    ----------
-    record : dict
-        Its own "key", if it has one, is ignored.
-    halves : list of ndarray
-        The weights as float16.
-
-    Returns
-    -------
-    str
-    """
+    """Return the key of a record (a dict, whose own "key" is ignored) and its float16 weights."""
     rest = {name: value for name, value in record.items() if name != "key"}
     return fingerprint(json.dumps(rest, sort_keys=True), *halves)
 
 
 def is_too_deep(value, left=MAX_DEPTH):
-    """Return True if lists and dicts are nested more deeply than in any valid record.
-
-    Parameters
-    ----------
-    value : object
-    left : int
-        The number of levels allowed.
-
-    Returns
-    -------
-    bool
-    """
+    """Return True if lists and dicts are nested more deeply than in any valid record."""
     children = value.values() if type(value) is dict else value if type(value) is list else ()
     return left < 0 or any(is_too_deep(each, left - 1) for each in children)
 
 
 def printable_text(value, longest=60):
-    """Return any submitted value as a short, printable text.
-
-    Parameters
-    ----------
-    value : object
-    longest : int
-        The maximum number of characters.
-
-    Returns
-    -------
-    str
-    """
+    """Return any submitted value as a printable text of limited length."""
     text = f"{value:,}" if type(value) is int else str(value)
     return "".join(each if each.isprintable() else "?" for each in text[:longest])
 
 
 def format_size(count):
-    """Return a number of bytes as text, rounded up so that a size above a limit looks so.
-
-    Parameters
-    ----------
-    count : int
-
-    Returns
-    -------
-    str
-        Such as "12 KB" or "5.1 MB".
-    """
+    """Return a number of bytes as text, rounded up so that a size above a limit looks so."""
     if count < 2**20:
         return f"{-(-count // 2**10)} KB"
     return f"{-(-10 * count // 2**20) / 10:,.1f} MB"

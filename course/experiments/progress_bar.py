@@ -38,32 +38,16 @@ class ProgressBar:
         )
 
     def describe(self, text):
-        """Set the text after the bar, which says what is being done.
-
-        Parameters
-        ----------
-        text : str
-        """
+        """Set the text after the bar, which says what is being done."""
         self._bar.set_description_str(text)
 
     def advance(self, work):
-        """Add completed work.
-
-        Parameters
-        ----------
-        work : float
-            In the unit of the total.
-        """
+        """Add completed work, in the unit of the total."""
         # Rounding errors can add up to a little more than the total.
         self._bar.update(min(work, self._bar.total - self._bar.n))
 
     def close(self, text):
-        """Replace the bar by a final sentence.
-
-        Parameters
-        ----------
-        text : str
-        """
+        """Replace the bar by a final sentence."""
         self._bar.close()
         self._stream.close(text)
 

@@ -69,16 +69,7 @@ class Recipe:
             )
 
     def steps_per_epoch(self, image_count):
-        """Return the number of batches per epoch.
-
-        Parameters
-        ----------
-        image_count : int
-
-        Returns
-        -------
-        int
-        """
+        """Return the number of batches per epoch."""
         return -(-image_count // self.batch_size)
 
     def schedule(self, image_count):
@@ -140,17 +131,7 @@ class DeviceImages:
         self._layers = [keras.Input((), dtype="int32"), table, keras.layers.Reshape(shape)]
 
     def prepend_to(self, network):
-        """Return a compiled network that takes indices instead of images.
-
-        Parameters
-        ----------
-        network : keras.Model
-            Compiled; shares its layers with the returned network.
-
-        Returns
-        -------
-        keras.Sequential
-        """
+        """Return a compiled network that takes indices and shares the layers of a network."""
         import keras
 
         combined = keras.Sequential([*self._layers, network])

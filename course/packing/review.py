@@ -50,17 +50,7 @@ def review_notebook(notebook, executed, packing_call="packing.pack("):
 
 
 def empty_answers(cells):
-    """Return the headings of the exercises whose answer is empty or unchanged.
-
-    Parameters
-    ----------
-    cells : list of dict
-        A notebook's cells.
-
-    Returns
-    -------
-    list of str
-    """
+    """Return the headings of the exercises whose answer is empty or unchanged."""
     return list(
         dict.fromkeys(_heading(cells, n) for n, cell in enumerate(cells) if _is_empty_answer(cell))
     )
