@@ -23,9 +23,9 @@ KERAS_SECONDS = 90
 _QUERY_KERAS = """
 import json, sys
 import keras
-from course.session import _device
+from course.session import _detect_device
 backend = keras.backend.backend()
-print(json.dumps([backend, sys.modules[backend].__version__, _device(backend)]))
+print(json.dumps([backend, sys.modules[backend].__version__, _detect_device(backend)]))
 """
 
 
