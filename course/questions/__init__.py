@@ -1,14 +1,16 @@
-"""Questions that answer back, in the page and in code.
+"""Questions that explain each common mistake, answered on the page or in code.
 
-    questions.ask("conv-parameters")             # the course's own numbers, to answer in the page
-    questions.ask("conv-parameters", seed=1)     # drawn again
+    questions.ask("conv-parameters")             # the values of the course text, on the page
+    questions.ask("conv-parameters", seed=1)     # random values
     questions.check("conv-parameters", 36_864)   # the same question, answered in code
 
-What is asked, what is right and why each usual slip is wrong is computed from the numbers, by the
-formulas in `sizes`, `parameters` and `networks`. A graded `Sheet` asks the same kinds of questions
-with numbers of its own and says nothing to an answer; grading does.
+The right answer and the explanation of each mistake are computed from the question's values, by
+the templates in `sizes`, `parameters` and `networks`. A graded `Quiz` asks the same kinds of
+questions with its own values; it does not say which answers are right, because grading does.
 """
 
+# These modules fill the bank.
+from course.questions import convolution_1d, networks, parameters, sizes  # noqa: F401
 from course.questions.bank import BANK, draw
 from course.questions.jupyter_quiz import ask, check
 from course.questions.question import (
@@ -21,7 +23,7 @@ from course.questions.question import (
     Verdict,
     judge,
 )
-from course.questions.quiz import Sheet
+from course.questions.quiz import Quiz
 
 __all__ = [
     "BANK",
@@ -31,7 +33,7 @@ __all__ = [
     "SINGLE",
     "Choice",
     "Question",
-    "Sheet",
+    "Quiz",
     "Verdict",
     "ask",
     "check",

@@ -1,26 +1,58 @@
-"""All questions by name, and how their numbers are drawn."""
+"""The question bank: templates by name, and drawing a question from one."""
 
 import difflib
-import random
+from collections.abc import Callable
+from functools import partial
+from random import Random
+from typing import NamedTuple
 
 from course.errors import CourseError
-from course.questions import networks, parameters, sizes
+from course.questions.question import Question
 
-# Name to a function that takes the numbers as keywords, the sources' own by default, and returns a
-# Question; its attribute `draw` takes a random.Random and returns other numbers.
-BANK = {**sizes.BANK, **parameters.BANK, **networks.BANK}
-MOST_DRAWS = 1_000
+
+class Template(NamedTuple):
+    """A question whose values are still open.
+
+    Attributes
+    ----------
+    build : callable
+        Takes the values as keywords, by default those of the course text; returns a Question.
+    draw_values : callable
+        Takes a random.Random and returns random values for `build`.
+    """
+
+    build: Callable[..., Question]
+    draw_values: Callable[[Random], dict]
+
+
+BANK: dict[str, Template] = {}
+
+
+def register(name, draw_values):
+    """Return a decorator that puts a function into the bank as the `build` of a template."""
+
+    def add(build):
+        BANK[name] = Template(build, draw_values)
+        return build
+
+    return add
+
+
+def register_variant(name, original, **values):
+    """Put a template of the bank into it again, with different default values."""
+    build, draw_values = BANK[original]
+    BANK[name] = Template(partial(build, **values), draw_values)
 
 
 def draw(name, seed=None):
-    """Return a question.
+    """Return a question from the bank.
 
     Parameters
     ----------
     name : str
-        Of `BANK`.
+        A key of `BANK`.
     seed : int or str, optional
-        Draws the numbers; the same seed draws the same. None: the numbers of the course's text.
+        Seed of random values; without it, the question has the values of the course text.
 
     Returns
     -------
@@ -29,17 +61,28 @@ def draw(name, seed=None):
     Raises
     ------
     CourseError
-        If there is no such question.
+        If the bank has no such question.
     """
     if name not in BANK:
-        near = difflib.get_close_matches(str(name), BANK, n=1)
-        raise CourseError(
-            f"there is no question {name!r}: "
-            + (f"did you mean {near[0]!r}?" if near else f"choose of {', '.join(sorted(BANK))}.")
+        similar = difflib.get_close_matches(str(name), BANK, n=1)
+        advice = (
+            f"did you mean {similar[0]!r}?"
+            if similar
+            else f"choose one of {', '.join(sorted(BANK))}."
         )
-    ask = BANK[name]
+        raise CourseError(f"there is no question {name!r}: {advice}")
+    template = BANK[name]
     if seed is None:
-        return ask()
-    # A text seeds alike on every machine and in every process; a tuple's hash does not.
-    source = random.Random(f"{name}|{seed}")
-    return ask(**ask.draw(source))
+        return template.build()
+    # A string, because its seed is the same in every process; the hash of a tuple is not.
+    return template.build(**template.draw_values(Random(f"{name}|{seed}")))
+
+
+def output_size(size: int, kernel_size: int, stride: int, padding: int) -> int:
+    """Return ⌊(W − F + 2P)/S⌋ + 1, the size of a convolution's output."""
+    return (size - kernel_size + 2 * padding) // stride + 1
+
+
+def count_of(count: int, noun: str) -> str:
+    """Return a count with its noun, in the plural unless the count is 1."""
+    return f"{count:,} {noun}" + ("" if count == 1 else "s")

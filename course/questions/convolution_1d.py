@@ -1,95 +1,108 @@
-"""Convolutions of one row of numbers, by hand: what comes out, and what the usual slips give."""
+"""One-dimensional convolutions by hand: the right result and those of common mistakes."""
 
+from collections.abc import Sequence
+from random import Random
+
+from course.questions.bank import register
 from course.questions.question import SHAPE, SINGLE, Choice, Question
 
-HINT = "each place: every product, then their sum."
+HINT = "multiply at each position, then add the products."
 
 
-def slide(row, kernel, stride):
-    """Return the sums of products at every place where a kernel fits into a row."""
-    places = range(0, len(row) - len(kernel) + 1, stride)
+def convolve(signal: Sequence[int], kernel: Sequence[int], stride: int) -> tuple[int, ...]:
+    """Return the sum of products at every position where the kernel fits into the signal."""
+    positions = range(0, len(signal) - len(kernel) + 1, stride)
     return tuple(
-        sum(int(number) * int(weight) for number, weight in zip(row[place:], kernel, strict=False))
-        for place in places
+        sum(int(x) * int(weight) for x, weight in zip(signal[start:], kernel, strict=False))
+        for start in positions
     )
 
 
-def answer_and_slips(row, kernel, stride, padding):
-    """Return what comes out, and the usual wrong results with their reasons."""
-    row, kernel, zeros = list(row), list(kernel), [0] * padding
-    padded = [*zeros, *row, *zeros]
-    right = slide(padded, kernel, stride)
-    sides = "The zeros stand at both ends of the row."
+def result_and_mistakes(
+    signal: Sequence[int], kernel: Sequence[int], stride: int, padding: int
+) -> tuple[tuple[int, ...], list[tuple[tuple[int, ...], str]]]:
+    """Return the right result, and the results of common mistakes with their reasons."""
+    signal, kernel, zeros = list(signal), list(kernel), [0] * padding
+    padded = [*zeros, *signal, *zeros]
+    right = convolve(padded, kernel, stride)
+    both_ends = "Put the zeros at both ends of the signal."
     return right, [
-        (slide(padded, kernel[::-1], stride), "Lay the kernel on as it stands, not flipped."),
-        (slide(row, kernel, stride), f"The padding is forgotten. {sides}"),
-        (slide([*zeros, *row], kernel, stride), sides),
-        (slide([*row, *zeros], kernel, stride), sides),
+        (convolve(padded, kernel[::-1], stride), "Apply the kernel as it is, not flipped."),
+        (convolve(signal, kernel, stride), f"The padding is forgotten. {both_ends}"),
+        (convolve([*zeros, *signal], kernel, stride), both_ends),
+        (convolve([*signal, *zeros], kernel, stride), both_ends),
         (
-            slide(padded, kernel, 1),
-            f"With stride {stride} the kernel moves {stride} numbers at a time.",
+            convolve(padded, kernel, 1),
+            f"With stride {stride} the kernel moves by {stride} values at a time.",
         ),
         (
-            slide([*padded, *[0] * stride], kernel, stride)[: len(right) + 1],
-            "One place too many: the last one reaches over the end.",
+            convolve([*padded, *[0] * stride], kernel, stride)[: len(right) + 1],
+            "One position too many: at the last one the kernel extends past the end.",
         ),
         (
-            slide([0, *row, 0], kernel, stride),
-            f"Zeros are put at the ends only with padding; here P = {padding}.",
+            convolve([0, *signal, 0], kernel, stride),
+            f"Put zeros at the ends only if there is padding; here P = {padding}.",
         ),
-        (right[:-1], "One place is missing: the kernel still fits in at the end."),
+        (right[:-1], "One position is missing: the kernel still fits at the end."),
         (right[::-1], "Go from left to right."),
     ]
 
 
-def by_hand(row, kernel, stride, padding):
-    """Return the question what comes out, to be answered with a tuple of numbers."""
-    right, slips = answer_and_slips(row, kernel, stride, padding)
-    return Question(_text(row, kernel, stride, padding), SHAPE, right, _because(right), slips, HINT)
+def by_hand(signal, kernel, stride, padding):
+    """Return the question for the output of a one-dimensional convolution.
+
+    Parameters
+    ----------
+    signal, kernel : sequence of int
+    stride, padding : int
+        Step of the kernel; zeros at each end of the signal.
+
+    Returns
+    -------
+    Question
+        Its answer is a tuple of integers.
+    """
+    right, mistakes = result_and_mistakes(signal, kernel, stride, padding)
+    text = _text(signal, kernel, stride, padding)
+    return Question(text, SHAPE, right, _explanation(right), mistakes, HINT)
 
 
-def convolve_row(
-    row=(2, 0, 1, 1, 3, 0), kernel=(1, 2, -1), stride=2, padding=0, order=(2, 0, 3, 1)
-):
-    """Ask what comes out, with three slips to choose from."""
-    right, slips = answer_and_slips(row, kernel, stride, padding)
-    wrong = {}
-    for result, reason in slips:
-        if result and result != right:
-            wrong.setdefault(result, reason)
-    options = [(right, _because(right)), *list(wrong.items())[:3]]
-    choices = [
-        Choice(", ".join(map(_number, result)), result == right, reason)
-        for result, reason in options
-    ]
-    return Question(
-        _text(row, kernel, stride, padding),
-        SINGLE,
-        choices=tuple(choices[place] for place in order),
-    )
-
-
-def draw(random):
-    """Return other numbers for `convolve_row`."""
+def _draw_row(rng: Random) -> dict:
     return {
-        "row": [random.randint(0, 4) for _ in range(random.choice([5, 6, 7]))],
-        "kernel": random.choice([(1, 2, -1), (1, 0, -1), (2, 1, 0), (0, 1, 1), (-1, 1, 2)]),
-        "stride": random.choice([1, 2, 3]),
-        "padding": random.choice([0, 1]),
-        "order": random.sample(range(4), 4),
+        "signal": [rng.randint(0, 4) for _ in range(rng.choice([5, 6, 7]))],
+        "kernel": rng.choice([(1, 2, -1), (1, 0, -1), (2, 1, 0), (0, 1, 1), (-1, 1, 2)]),
+        "stride": rng.choice([1, 2, 3]),
+        "padding": rng.choice([0, 1]),
+        "order": rng.sample(range(4), 4),
     }
 
 
-def _text(row, kernel, stride, padding):
+@register("convolve-row", _draw_row)
+def convolve_row(
+    signal=(2, 0, 1, 1, 3, 0), kernel=(1, 2, -1), stride=2, padding=0, order=(2, 0, 3, 1)
+):
+    """Ask for the output of a one-dimensional convolution, with three mistakes to choose from."""
+    right, mistakes = result_and_mistakes(signal, kernel, stride, padding)
+    wrong: dict = {}
+    for result, reason in mistakes:
+        if result and result != right:
+            wrong.setdefault(result, reason)
+    options = [(right, _explanation(right)), *list(wrong.items())[:3]]
+    choices = [Choice(_join(result), result == right, reason) for result, reason in options]
+    text = _text(signal, kernel, stride, padding)
+    return Question(text, SINGLE, choices=tuple(choices[index] for index in order))
+
+
+def _text(signal: Sequence[int], kernel: Sequence[int], stride: int, padding: int) -> str:
     return (
-        f"The row {', '.join(map(_number, row))} meets the kernel {', '.join(map(_number, kernel))}"
-        f" with stride {stride} and padding {padding}. What comes out?"
+        f"The signal {_join(signal)} is convolved with the kernel {_join(kernel)}, with stride"
+        f" {stride} and padding {padding}. What is the output?"
     )
 
 
-def _because(right):
-    return f"{len(right)} places, from left to right: {', '.join(map(_number, right))}."
+def _explanation(right: Sequence[int]) -> str:
+    return f"{len(right)} positions, from left to right: {_join(right)}."
 
 
-def _number(value):
-    return f"{int(value)}".replace("-", "−")
+def _join(values: Sequence[int]) -> str:
+    return ", ".join(f"{int(value)}".replace("-", "−") for value in values)

@@ -1,11 +1,11 @@
-"""Asking in the page, by jupyterquiz, and answering in code."""
+"""Questions answered on the page, with jupyterquiz, or in code."""
 
 import random
 
 from course.questions.bank import draw
-from course.questions.question import NUMBER, SEVERAL, SHAPE, SINGLE, judge
+from course.questions.question import NUMBER, SEVERAL, SHAPE, SINGLE, Question, judge
 
-# Dark on light and light on dark read alike; the package's own purple and orange are loud.
+# Readable in light and dark themes; the purple and orange of jupyterquiz are too bright.
 COLORS = {
     "--jq-multiple-choice-bg": "#1f4e79",
     "--jq-many-choice-bg": "#5b3a6e",
@@ -13,97 +13,104 @@ COLORS = {
     "--jq-correct-color": "#00664b",
     "--jq-incorrect-color": "#a33c00",
 }
+QUIZ_TYPES = {
+    NUMBER: "numeric",
+    SHAPE: "multiple_choice",
+    SINGLE: "multiple_choice",
+    SEVERAL: "many_choice",
+}
 
 
 def ask(*names, seed=None):
-    """Ask questions in the page; each answer is answered at once.
+    """Ask questions on the page; each answer gets its explanation at once.
 
     Parameters
     ----------
     *names : str
-        Of `course.questions.BANK`.
+        Keys of `course.questions.BANK`.
     seed : int, optional
-        Draws other numbers; any number of times.
+        Seed of random values; without it, the questions have the values of the course text.
 
     Raises
     ------
     CourseError
-        If there is no such question.
+        If the bank has no such question.
     """
-    quiz = [as_quiz(draw(name, seed)) for name in names]
-    # Here, since a notebook that asks nothing needs no quiz.
+    quiz = [jupyterquiz_question(draw(name, seed)) for name in names]
+    # Imported here, because a notebook without questions does not need them.
     from IPython.display import display
     from IPython.utils.capture import capture_output
     from jupyterquiz import display_quiz
 
-    # It draws the name of its place in the page from Python's generator, from which layers take
-    # their seeds too. These must not change, and no two quizzes may get the same name.
+    # jupyterquiz draws the id of its HTML element from Python's random generator, from which
+    # layers draw their seeds. These must not change, and each quiz needs its own id.
     state = random.getstate()
     random.seed()
     try:
-        with capture_output() as shown:
+        with capture_output() as captured:
             display_quiz(quiz, shuffle_answers=False, max_width=720, colors=COLORS)
     finally:
         random.setstate(state)
-    for output in shown.outputs:
+    for output in captured.outputs:
         data = dict(output.data)
         if "text/html" in data:
-            # It leaves its <div> open; on a static page everything below would stand inside it.
+            # jupyterquiz leaves its <div> open, which would enclose the rest of a static page.
             data["text/html"] += "</div>"
         display(data, raw=True)
 
 
 def check(name, answer, seed=None):
-    """Answer a question in code; prints whether it is right, and why.
+    """Answer a question in code: print if the answer is right, and why.
 
     Parameters
     ----------
     name : str
-        Of `course.questions.BANK`.
+        A key of `course.questions.BANK`.
     answer : object
         A number, a tuple of numbers, a letter or a set of letters.
     seed : int, optional
-        As it was asked.
+        The seed with which the question was asked.
 
     Raises
     ------
     CourseError
-        If there is no such question.
+        If the bank has no such question.
     """
     verdict = judge(draw(name, seed), answer)
     print("Right." if verdict.credit == 1 else "Not yet.", verdict.reason)
 
 
-def as_quiz(question):
-    """Return a question as jupyterquiz has it."""
-    quiz = {"question": question.text}
-    if question.kind == SEVERAL:
-        quiz["question"] += " Choose all that apply."
+def jupyterquiz_question(question: Question) -> dict:
+    """Return a question in the format of jupyterquiz."""
+    answers: list[dict]
     if question.kind == NUMBER:
-        answers = [{"value": question.answer, "correct": True, "feedback": question.because}]
-        answers += [
-            {"value": wrong, "correct": False, "feedback": reason}
-            for wrong, reason in question.slips.items()
+        answers = [
+            {"value": question.answer, "correct": True, "feedback": question.explanation},
+            *(
+                {"value": wrong, "correct": False, "feedback": reason}
+                for wrong, reason in question.mistakes.items()
+            ),
+            {
+                "type": "default",
+                "feedback": f"This is not one of the common mistakes: check {question.hint}",
+            },
         ]
-        hint = f"Not one of the usual slips: check {question.hint}"
-        answers.append({"type": "default", "feedback": hint})
-        return quiz | {"type": "numeric", "answers": answers}
-    answers = [
-        {"answer": choice.text, "correct": choice.is_right, "feedback": choice.reason}
-        for choice in question.choices
-    ]
-    if question.kind == SHAPE:
-        # A shape cannot be typed there: it is chosen among the slips, in a settled order.
-        answers = [{"answer": _shape(question.answer), "correct": True,
-                    "feedback": question.because}]  # fmt: skip
-        answers += [
-            {"answer": _shape(wrong), "correct": False, "feedback": reason}
-            for wrong, reason in question.slips.items()
+    elif question.kind == SHAPE:
+        # jupyterquiz has no input for a shape: the mistakes become choices, sorted by text.
+        options = {question.answer: question.explanation, **question.mistakes}
+        answers = [
+            {"answer": _format_shape(shape), "correct": shape == question.answer, "feedback": why}
+            for shape, why in options.items()
         ]
         answers.sort(key=lambda each: each["answer"])
-    kind = {SINGLE: "multiple_choice", SHAPE: "multiple_choice", SEVERAL: "many_choice"}
-    return quiz | {"type": kind[question.kind], "answers": answers}
+    else:
+        answers = [
+            {"answer": choice.text, "correct": choice.is_right, "feedback": choice.reason}
+            for choice in question.choices
+        ]
+    text = question.text + " Choose all that apply." * (question.kind == SEVERAL)
+    return {"question": text, "type": QUIZ_TYPES[question.kind], "answers": answers}
 
 
-def _shape(shape):
+def _format_shape(shape: tuple[int, ...]) -> str:
     return " × ".join(f"{side:,}" for side in shape)

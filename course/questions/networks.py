@@ -1,205 +1,208 @@
 """Questions about whole networks: where they shrink, where parameters are, what a layer is."""
 
-from functools import partial
+from random import Random
 
-from course.questions import registry
+from course.questions.bank import count_of, register
 from course.questions.question import NUMBER, SHAPE, SINGLE, Choice, Question
-from course.questions.registry import counted
-
-BANK = {}
-in_bank = partial(registry.in_bank, BANK)
 
 
-def _draw_maps(random):
-    return {
-        "size": random.choice([28, 40, 56, 64, 96]),
-        "window": random.choice([3, 5]),
-        "channels": random.choice([16, 32, 48]),
-        "filters": random.choice([64, 80, 96]),
-    }
-
-
-@in_bank("same-shape", _draw_maps)
-def same_shape(size=112, window=3, channels=64, filters=128):
+@register(
+    "same-shape",
+    lambda rng: {
+        "size": rng.choice([28, 40, 56, 64, 96]),
+        "kernel_size": rng.choice([3, 5]),
+        "channels": rng.choice([16, 32, 48]),
+        "filters": rng.choice([64, 80, 96]),
+    },
+)
+def same_shape(size=112, kernel_size=3, channels=64, filters=128):
     """Ask for the output shape of a convolution that keeps the size."""
-    padding = window // 2
+    padding = kernel_size // 2
+    unpadded = size - kernel_size + 1
     return Question(
-        f"A volume of {size} × {size} × {channels} goes into a convolution with {filters} filters"
-        f" of {window} × {window}, stride 1 and padding {padding}. Which shape comes out (height,"
-        " width, channels)?",
+        f"A convolution with {filters} filters of {kernel_size} × {kernel_size}, stride 1 and"
+        f" padding {padding} is applied to a volume of {size} × {size} × {channels}. What is the"
+        " shape of the output (height, width, channels)?",
         SHAPE,
         (size, size, filters),
-        f"With stride 1, a padding of {padding} makes up for a window of {window}: the size stays,"
-        f" and each of the {filters} filters makes a map.",
+        f"With stride 1, a padding of {padding} compensates for a kernel of size {kernel_size}: the"
+        f" size stays the same, and each of the {filters} filters produces a feature map.",
         [
-            ((size, size), f"Each of the {filters} filters makes a map: three dimensions."),
+            (
+                (size, size),
+                f"Each of the {filters} filters produces a feature map: three dimensions.",
+            ),
             (
                 (size // 2, size // 2, filters),
-                "Stride 1 halves nothing; the next pooling layer will.",
+                "Stride 1 halves nothing; the next pooling layer does.",
             ),
             ((size, size, channels), f"The depth is the number of filters, {filters}."),
-            ((size, size, channels + filters), "The filters' maps take the place of the channels."),
+            ((size, size, channels + filters), "The feature maps replace the input channels."),
             (
-                (size - window + 1, size - window + 1, filters),
-                f"The padding of {padding} makes up for the window.",
+                (unpadded, unpadded, filters),
+                f"The padding of {padding} compensates for the kernel.",
             ),
         ],
-        "the size with stride 1 and padding, and one map a filter.",
+        "the size with stride 1 and padding, and one feature map per filter.",
     )
 
 
-def _draw_pooled(random):
-    first = random.choice([8, 16, 24, 32])
+def _draw_blocks(rng: Random) -> dict:
+    first = rng.choice([8, 16, 24, 32])
     return {
-        "size": random.choice([96, 128, 224, 256, 320]),
-        "filters": [first, 2 * first, 4 * first][: random.choice([2, 3])],
+        "size": rng.choice([96, 128, 224, 256, 320]),
+        "filters": [first, 2 * first, 4 * first][: rng.choice([2, 3])],
     }
 
 
-@in_bank("pooled-shape", _draw_pooled)
+@register("pooled-shape", _draw_blocks)
 def pooled_shape(size=512, filters=(32, 64)):
-    """Ask for the shape behind several blocks of convolutions and a pooling layer."""
+    """Ask for the shape after several blocks of convolutions and a pooling layer."""
     blocks, last = len(filters), filters[-1]
     side, before = size // 2**blocks, size // 2 ** (blocks - 1)
     listed = ", ".join(f"{count}" for count in filters[:-1])
     return Question(
-        f"A picture of {size} × {size} × 3 goes through {blocks} blocks. Each is two convolutions"
-        " that keep the size and a 2 × 2 max pooling with stride 2; the convolutions have"
-        f" {listed} and {last} filters, block by block. Which shape has the output of the last"
+        f"An image of {size} × {size} × 3 passes through {blocks} blocks. Each consists of two"
+        " convolutions that keep the size and a 2 × 2 max pooling with stride 2; the convolutions"
+        f" of the blocks have {listed} and {last} filters. What is the output shape of the last"
         " pooling layer (height, width, channels)?",
         SHAPE,
         (side, side, last),
-        f"Every pooling layer halves {size}, {blocks} times: {side}; the last convolution makes"
-        f" {last} maps.",
+        f"Every pooling layer halves {size}, {blocks} times: {side}; the last convolution produces"
+        f" {last} feature maps.",
         [
             ((before, before, filters[-2]), "That is one block too early."),
             ((before, before, last), f"There are {blocks} pooling layers; that is one less."),
             ((side // 2, side // 2, last), f"There are {blocks} pooling layers; that is one more."),
             ((side, side, filters[-2]), "Pooling keeps the channels; the last block changed them."),
             ((size, size, last), "The convolutions keep the size; the pooling layers do not."),
-            ((side, side, 3), "The channels are those of the last convolution, not the picture's."),
-            ((side, side, sum(filters)), "A block's maps take the place of those before."),
+            ((side, side, 3), "The channels are those of the last convolution, not the image's."),
+            ((side, side, sum(filters)), "A block's feature maps replace those before."),
         ],
-        f"how often {size} is halved, and how many filters came last.",
+        f"how often {size} is halved, and how many filters the last block has.",
     )
 
 
-def _draw_shrinking(random):
-    window = random.choice([3, 5])
+def _draw_shrinkage(rng: Random) -> dict:
+    kernel_size = rng.choice([3, 5])
     return {
-        "window": window,
-        "padding": random.choice([0, window // 2]),
-        "pools": random.choice([True, False]),
-        "order": random.sample(range(4), 4),
+        "kernel_size": kernel_size,
+        "padding": rng.choice([0, kernel_size // 2]),
+        "pools": rng.choice([True, False]),
+        "order": rng.sample(range(4), 4),
     }
 
 
-@in_bank("shrinkage", _draw_shrinking)
-def shrinkage(window=3, padding=1, pools=True, order=(0, 1, 2, 3)):
-    """Ask which layers make the picture smaller."""
-    convs = padding < window // 2
-    told = (
-        f"A padding of {padding} makes up for a window of {window}: the convolutions keep height"
-        " and width."
-        if not convs
-        else f"Without padding a window of {window} takes {window - 1} pixels of the width."
+@register("shrinkage", _draw_shrinkage)
+def shrinkage(kernel_size=3, padding=1, pools=True, order=(0, 1, 2, 3)):
+    """Ask which layers make the feature maps smaller."""
+    convolutions = padding < kernel_size // 2
+    reason = (
+        f"Without padding, a kernel of size {kernel_size} removes {kernel_size - 1} pixels of the"
+        " width."
+        if convolutions
+        else f"A padding of {padding} compensates for a kernel of size {kernel_size}: the convolutions"
+        " keep height and width."
     )
-    told += (
+    reason += (
         " Each pooling layer halves height and width." if pools else " There is no pooling layer."
     )
-    claims = [
-        ("the convolutions only", convs and not pools),
-        ("the pooling layers only", pools and not convs),
-        ("both the convolutions and the pooling layers", convs and pools),
-        ("neither: only the dense layers reduce anything", not convs and not pools),
+    options = [
+        ("the convolutions only", convolutions and not pools),
+        ("the pooling layers only", pools and not convolutions),
+        ("both the convolutions and the pooling layers", convolutions and pools),
+        ("neither: only the dense layers reduce anything", not convolutions and not pools),
     ]
-    choices = [Choice(text, is_right, told) for text, is_right in claims]
-    ends = "each block ends with a 2 × 2 pooling with stride 2" if pools else "nothing is pooled"
+    choices = [Choice(text, is_right, reason) for text, is_right in options]
+    pooling = (
+        "each block ends with a 2 × 2 pooling with stride 2"
+        if pools
+        else "there is no pooling layer"
+    )
     return Question(
-        f"In a network of {window} × {window} convolutions with stride 1 and padding {padding},"
-        f" {ends}. What shrinks height and width?",
+        f"In a network of {kernel_size} × {kernel_size} convolutions with stride 1 and padding"
+        f" {padding}, {pooling}. What reduces height and width?",
         SINGLE,
-        choices=tuple(choices[place] for place in order),
+        choices=tuple(choices[index] for index in order),
     )
 
 
-KINDS = ("Convolution", "Pooling", "Flatten", "Dense")
+LAYER_KINDS = ("Convolution", "Pooling", "Flatten", "Dense")
 
 
-def _draw_layer(random):
-    return {
-        "kind": random.choice(KINDS),
-        "side": random.choice([8, 12, 16, 32]),
-        "channels": random.choice([16, 32, 64]),
-        "order": random.sample(range(4), 4),
-    }
-
-
-@in_bank("layer-kind", _draw_layer)
+@register(
+    "layer-kind",
+    lambda rng: {
+        "kind": rng.choice(LAYER_KINDS),
+        "side": rng.choice([8, 12, 16, 32]),
+        "channels": rng.choice([16, 32, 64]),
+        "order": rng.sample(range(4), 4),
+    },
+)
 def layer_kind(kind="Flatten", side=128, channels=64, order=(0, 1, 2, 3)):
-    """Ask what kind a layer T is, by what goes in and what comes out."""
+    """Ask for the kind of a layer T, given its input, output and weights."""
     volume, flat = f"{side} × {side} × {channels}", side * side * channels
-    # The parameters tell a pooling from a convolution with a stride.
-    shapes = {
+    # The weights distinguish pooling from a convolution with a stride.
+    layers = {
         "Convolution": (volume, f"{side} × {side} × {2 * channels}", 2 * channels * 9 * channels),
         "Pooling": (volume, f"{side // 2} × {side // 2} × {channels}", 0),
-        "Flatten": (volume, f"a row of {flat:,} numbers", 0),
-        "Dense": (f"a row of {flat:,} numbers", "a row of 100 numbers", 100 * flat),
+        "Flatten": (volume, f"a vector of {flat:,} values", 0),
+        "Dense": (f"a vector of {flat:,} values", "a vector of 100 values", 100 * flat),
     }
-    does = {
-        "Convolution": "makes one map a filter, and so changes the depth",
-        "Pooling": "makes height and width smaller and keeps the depth",
-        "Flatten": "lays all numbers of a volume in a row and loses none",
-        "Dense": "turns a row of numbers into one number a unit",
+    effects = {
+        "Convolution": "produces one feature map per filter, and so changes the depth",
+        "Pooling": "reduces height and width and keeps the depth",
+        "Flatten": "puts all values of a volume into one vector",
+        "Dense": "computes one value per unit from a vector",
     }
-    before, after, weights = shapes[kind]
+    before, after, weights = layers[kind]
     choices = [
         Choice(
             each,
             each == kind,
-            f"A {each.lower()} layer {does[each]}: "
-            + ("just that happens here." if each == kind else "that is not what happens here."),
+            f"A {each.lower()} layer {effects[each]}: "
+            + ("exactly that happens here." if each == kind else "that does not happen here."),
         )
-        for each in KINDS
+        for each in LAYER_KINDS
     ]
     return Question(
-        f"Layer T gets {before}, gives {after} and has"
-        f" {counted(weights, 'weight') if weights else 'no weights'}. Of what kind is it?",
+        f"The input of layer T is {before}, its output is {after}, and it has"
+        f" {count_of(weights, 'weight') if weights else 'no weights'}. Which kind of layer is it?",
         SINGLE,
-        choices=tuple(choices[place] for place in order),
+        choices=tuple(choices[index] for index in order),
     )
 
 
-@in_bank("output-units", lambda random: {"classes": random.choice([2, 4, 5, 6, 7, 12, 20])})
+@register("output-units", lambda rng: {"classes": rng.choice([2, 4, 5, 6, 7, 12, 20])})
 def output_units(classes=3, features=100):
-    """Ask how many units the last layer of a classifier has."""
+    """Ask for the number of units in the last layer of a classifier."""
     return Question(
-        f"A network tells {classes} kinds of pictures apart. Its last layer is a softmax behind a"
-        f" dense layer with {features:,} units. How many units has the last layer?",
+        f"A network distinguishes {classes} classes of images. Its last layer is a softmax layer"
+        f" after a dense layer with {features:,} units. How many units does the last layer have?",
         NUMBER,
         classes,
-        f"One probability a class: {classes}.",
+        f"One probability per class: {classes}.",
         [
-            (1000, "1,000 are the classes of ImageNet; here they are others."),
-            (features, "That is the layer before; the last has a unit a class."),
-            (1, "One unit, a sigmoid, tells two classes apart; a softmax has a unit a class."),
-            (classes - 1, "A softmax has a unit for every class, the last one too."),
-            (classes * features, "Those are its weights; units are asked."),
+            (1000, f"ImageNet has 1,000 classes; here there are {classes}."),
+            (features, "That is the layer before; the last layer has one unit per class."),
+            (1, "One unit with a sigmoid separates two classes; a softmax has one per class."),
+            (classes - 1, "A softmax has one unit for each class, including the last."),
+            (classes * features, "Those are its weights; the question asks for its units."),
         ],
-        "what a softmax gives for each class.",
+        "what a softmax computes for each class.",
     )
 
 
-def _draw_classifier(random):
+def _draw_classifier(rng: Random) -> dict:
     return {
-        "size": random.choice([32, 48, 64]),
-        "filters": random.choice([[8, 16, 64], [16, 32, 128], [16, 24, 512], [4, 32, 256]]),
-        "units": random.choice([2, 3, 5, 8]),
-        "order": random.sample(range(4), 4),
+        "size": rng.choice([32, 48, 64]),
+        "filters": rng.choice([[8, 16, 64], [16, 32, 128], [16, 24, 512], [4, 32, 256]]),
+        "units": rng.choice([2, 3, 5, 8]),
+        "order": rng.sample(range(4), 4),
     }
 
 
-@in_bank("most-parameters", _draw_classifier)
+@register("most-parameters", _draw_classifier)
 def most_parameters(size=64, filters=(16, 32, 128), units=5, order=(0, 1, 2, 3)):
     """Ask which of four layers has the most parameters."""
     one, two, three = filters
@@ -220,69 +223,84 @@ def most_parameters(size=64, filters=(16, 32, 128), units=5, order=(0, 1, 2, 3))
         f" pooling 3 × 3, stride 2, 'valid' → {three} filters 3 × 3 'same' → flatten → dense with"
         f" {units} units. Without calculating: which layer has the most parameters?",
         SINGLE,
-        choices=tuple(choices[place] for place in order),
+        choices=tuple(choices[index] for index in order),
     )
 
 
-@in_bank(
+@register(
     "stacked-weights",
-    lambda random: {
-        "layers": random.choice([2, 3]),
-        "channels": random.choice([16, 32, 48, 96, 128, 256]),
+    lambda rng: {
+        "layers": rng.choice([2, 3]),
+        "channels": rng.choice([16, 32, 48, 96, 128, 256]),
     },
 )
 def stacked_weights(layers=2, channels=64):
-    """Ask for the weights of small convolutions that see as much as a large one."""
-    window = 2 * layers + 1
-    stack, one = layers * 9 * channels * channels, window * window * channels * channels
+    """Ask for the weights of stacked convolutions with the receptive field of one large one."""
+    kernel_size = 2 * layers + 1
+    stacked, single = layers * 9 * channels * channels, kernel_size**2 * channels * channels
     return Question(
-        f"A convolution of {window} × {window} is replaced by {layers} convolutions of 3 × 3 in a"
-        f" row, which see as much of the input. Each has {channels} channels in and {channels} out."
-        f" How many weights have the {layers} together, without biases?",
+        f"A convolution of {kernel_size} × {kernel_size} is replaced by a stack of {layers}"
+        f" convolutions of 3 × 3, which has the same receptive field. Each has {channels} input"
+        f" and {channels} output channels. How many weights does the stack have, without biases?",
         NUMBER,
-        stack,
-        f"{layers} · 3 · 3 · {channels} · {channels} = {stack:,}; the {window} × {window} has"
-        f" {one:,}.",
+        stacked,
+        f"{layers} · 3 · 3 · {channels} · {channels} = {stacked:,}; the {kernel_size} ×"
+        f" {kernel_size} convolution has {single:,}.",
         [
-            (one, f"That is the one convolution of {window} × {window}, which they replace."),
-            (stack // layers, f"That is one of the {layers} convolutions."),
-            (stack + layers * channels, "That is with biases; here weights are asked."),
+            (
+                single,
+                f"That is the one convolution of {kernel_size} × {kernel_size} that is replaced.",
+            ),
+            (stacked // layers, f"That is one of the {layers} convolutions."),
+            (
+                stacked + layers * channels,
+                "That includes the biases; the question asks for the weights.",
+            ),
             (layers * 9 * channels, f"Each of the {channels} filters is {channels} channels deep."),
-            (layers * 9, "That is for one channel in and one out."),
+            (layers * 9, "That is for one input and one output channel."),
             (9**layers * channels * channels, "The weights of layers are added, not multiplied."),
         ],
-        "layers · 3 · 3 · channels in · channels out.",
+        "layers · 3 · 3 · input channels · output channels.",
     )
 
 
-@in_bank(
+@register(
     "weight-layers",
-    lambda random: {
-        "blocks": [random.choice([1, 2, 3, 4]) for _ in range(random.choice([3, 4, 5, 6]))],
-        "dense": random.choice([1, 2, 3]),
+    lambda rng: {
+        "blocks": [rng.choice([1, 2, 3, 4]) for _ in range(rng.choice([3, 4, 5, 6]))],
+        "dense": rng.choice([1, 2, 3]),
     },
 )
 def weight_layers(blocks=(2, 2, 3, 3, 3), dense=3):
     """Ask how many layers of a network have weights."""
-    convs = sum(blocks)
+    convolutions = sum(blocks)
     listed = ", ".join(str(count) for count in blocks[:-1]) + f" and {blocks[-1]}"
     return Question(
-        f"A network has {len(blocks)} blocks of {listed} convolutions, each block with a pooling"
-        f" layer at its end. Then follow a flatten layer and {counted(dense, 'dense layer')}. How"
-        " many layers with weights does it have?",
+        f"A network has {len(blocks)} blocks of {listed} convolutions; each block ends with a"
+        f" pooling layer. A flatten layer and {count_of(dense, 'dense layer')} follow. How many"
+        " layers with weights does the network have?",
         NUMBER,
-        convs + dense,
-        f"{convs} convolutions and {dense} dense: {convs + dense}. Pooling and flatten have nothing"
-        " to learn.",
+        convolutions + dense,
+        f"{convolutions} convolutions and {dense} dense: {convolutions + dense}. Pooling and"
+        " flatten layers have nothing to learn.",
         [
-            (convs + dense + len(blocks), "A pooling layer has no weights: it takes the largest."),
             (
-                convs + dense + len(blocks) + 1,
-                "Pooling layers and flatten have no weights: there is nothing to learn in them.",
+                convolutions + dense + len(blocks),
+                "A pooling layer has no weights: it takes the maximum.",
             ),
-            (convs + dense + 1, "Flatten has no weights: it only lays the numbers in a row."),
-            (convs, "The dense layers have weights too."),
-            (len(blocks) + dense, "A block is several convolutions, each with its own weights."),
+            (
+                convolutions + dense + len(blocks) + 1,
+                "Pooling and flatten layers have no weights: they have nothing to learn.",
+            ),
+            (
+                convolutions + dense + 1,
+                "Flatten has no weights: it only puts the values into one vector.",
+            ),
+            (convolutions, "The dense layers have weights too."),
+            (
+                len(blocks) + dense,
+                "A block consists of several convolutions, each with its own weights.",
+            ),
         ],
         "convolutions and dense layers, and nothing else.",
     )

@@ -1,7 +1,9 @@
-"""A question with its answer, and what is said to whoever gets it wrong."""
+"""A question with its answer, and the explanation that each wrong answer gets."""
 
+from collections.abc import Mapping
 from dataclasses import dataclass
 from string import ascii_lowercase
+from typing import Any
 
 NUMBER, SHAPE, SINGLE, SEVERAL = "number", "shape", "single", "several"
 MAX_REASONS = 3
@@ -9,14 +11,14 @@ MAX_REASONS = 3
 
 @dataclass(frozen=True)
 class Choice:
-    """One of the statements to choose from.
+    """A statement to choose from.
 
     Attributes
     ----------
     text : str
         The statement, in Markdown.
     is_right : bool
-        Whether it belongs to the answer.
+        True if the statement belongs to the answer.
     reason : str
         Why it does, or why it does not.
     """
@@ -28,50 +30,50 @@ class Choice:
 
 @dataclass(frozen=True)
 class Question:
-    """A question whose numbers are settled.
+    """A question with fixed values.
 
     Attributes
     ----------
     text : str
-        What is asked, in Markdown.
+        The question, in Markdown.
     kind : {"number", "shape", "single", "several"}
-        What answers it: a number, a tuple of numbers, a letter, or letters.
+        Type of the answer: a number, a tuple of integers, a letter, or a set of letters.
     answer : int, float or tuple of int, optional
-        Of a number or shape.
-    because : str
-        How the answer comes about.
-    slips : sequence of (wrong, reason)
-        Wrong answers that are to be expected, the most usual first, each with the reason it is
-        wrong. Kept as a dict, without those that happen to be right with these numbers.
+        The right answer if `kind` is "number" or "shape".
+    explanation : str
+        Why `answer` is right.
+    mistakes : sequence of (wrong answer, reason)
+        Common mistakes, the most frequent first. Stored as a dict without those that happen to be
+        right for these values.
     hint : str
-        What to check where no slip fits: it stands behind "check".
+        What to check if the answer is none of the mistakes; it completes the sentence "check ...".
     choices : tuple of Choice
-        In the order in which they are shown.
+        The statements of "single" and "several", in the order in which they are shown.
     """
 
     text: str
     kind: str
-    answer: object = None
-    because: str = ""
-    slips: object = ()
+    answer: Any = None
+    explanation: str = ""
+    mistakes: Any = ()
     hint: str = ""
     choices: tuple = ()
 
     def __post_init__(self):
-        kept = {}
-        for wrong, reason in self.slips:
+        mistakes: dict = {}
+        for wrong, reason in self.mistakes:
             if wrong != self.answer:
-                kept.setdefault(wrong, reason)
-        object.__setattr__(self, "slips", kept)
+                mistakes.setdefault(wrong, reason)
+        object.__setattr__(self, "mistakes", mistakes)
 
     @property
-    def letters(self):
-        """Return the choices by letter."""
+    def letters(self) -> Mapping[str, Choice]:
+        """The choices by letter."""
         return dict(zip(ascii_lowercase, self.choices, strict=False))
 
     @property
-    def solution(self):
-        """Return what earns full marks: a number, a tuple, a letter or a set of letters."""
+    def solution(self) -> Any:
+        """The answer that earns full credit: a number, a tuple, a letter or a set of letters."""
         if self.kind in (NUMBER, SHAPE):
             return self.answer
         right = {letter for letter, choice in self.letters.items() if choice.is_right}
@@ -80,111 +82,108 @@ class Question:
 
 @dataclass(frozen=True)
 class Verdict:
-    """What became of an answer.
+    """The result of judging an answer.
 
     Attributes
     ----------
     credit : float
         From 0 to 1.
     reason : str
-        Why, in a sentence or more.
-    told : str or None
-        The same without what else would have been right, where the reason names that.
+        One or more sentences.
+    student_reason : str or None
+        A version of `reason` that does not name the missing letters, if `reason` does.
     """
 
     credit: float
     reason: str
-    told: str | None = None
+    student_reason: str | None = None
 
 
-def judge(question, given):
-    """Judge an answer.
+def judge(question, answer):
+    """Judge an answer to a question.
 
     Parameters
     ----------
     question : Question
-        What was asked.
-    given : object
-        Whatever was answered. None, Ellipsis and empty text or collections are no answer.
+    answer : object
+        Of any type. None, Ellipsis and an empty string or collection count as unanswered.
 
     Returns
     -------
     Verdict
-        Of "several", every right letter counts for its share, and every wrong one takes one away.
+        If all choices that apply are asked for, each right letter earns an equal fraction of the
+        credit and each wrong letter loses one.
     """
-    if given is None or given is ... or (isinstance(given, str | tuple | list | set) and not given):
+    is_empty = isinstance(answer, str | tuple | list | set) and not answer
+    if answer is None or answer is ... or is_empty:
         return Verdict(0, "there is no answer yet.")
     if question.kind == SEVERAL:
-        return _several(question, given)
+        return _judge_letters(question, answer)
     if question.kind == SINGLE:
-        return _single(question, given)
-    return _value(question, given)
+        return _judge_letter(question, answer)
+    return _judge_value(question, answer)
 
 
-def _value(question, given):
-    value, wanted = _plain(given), "a whole number, such as 128"
+def _judge_value(question: Question, answer: Any) -> Verdict:
+    value, wanted = _plain(answer), "a whole number, such as 128"
     if question.kind == SHAPE:
         wanted = "a tuple of whole numbers, such as (28, 28, 1)"
     elif isinstance(question.answer, float):
         wanted = "a number, such as 0.25"
-    fits = isinstance(value, tuple) if question.kind == SHAPE else isinstance(value, int | float)
-    if not fits:
-        return Verdict(0, f"{_shown(given)} is not {wanted}.")
+    if not isinstance(value, tuple if question.kind == SHAPE else int | float):
+        return Verdict(0, f"{_shorten(answer)} is not {wanted}.")
     if _same(value, question.answer):
-        return Verdict(1, question.because)
-    for wrong, reason in question.slips.items():
+        return Verdict(1, question.explanation)
+    for wrong, reason in question.mistakes.items():
         if _same(value, wrong):
             return Verdict(0, reason)
-    return Verdict(0, f"Not one of the usual slips: check {question.hint}")
+    return Verdict(0, f"This is not one of the common mistakes: check {question.hint}")
 
 
-def _single(question, given):
-    letter = given.strip().strip("()").lower() if isinstance(given, str) else None
+def _judge_letter(question: Question, answer: Any) -> Verdict:
+    letter = answer.strip().strip("()").lower() if isinstance(answer, str) else ""
     if letter not in question.letters:
-        return Verdict(0, f"{_shown(given)} is not {_one_of(question)}.")
+        *letters, last = question.letters
+        return Verdict(
+            0, f"{_shorten(answer)} is not one of the letters {', '.join(letters)} and {last}."
+        )
     choice = question.letters[letter]
     return Verdict(float(choice.is_right), choice.reason)
 
 
-def _several(question, given):
+def _judge_letters(question: Question, answer: Any) -> Verdict:
     letters = set()
-    if isinstance(given, str | list | tuple | set | frozenset):
-        separate = given.replace(",", " ").replace(" ", "") if isinstance(given, str) else given
+    if isinstance(answer, str | list | tuple | set | frozenset):
+        separate = answer.replace(",", " ").replace(" ", "") if isinstance(answer, str) else answer
         letters = {each.strip().lower() for each in separate if isinstance(each, str)}
     if not letters or not letters <= question.letters.keys():
-        return Verdict(0, f'{_shown(given)} is not a set of letters, such as {{"a", "c"}}.')
+        return Verdict(0, f'{_shorten(answer)} is not a set of letters, such as {{"a", "c"}}.')
     right = question.solution
-    credit = max(0, (len(letters & right) - len(letters - right)) / len(right))
     if letters == right:
         return Verdict(1, " ".join(question.letters[letter].reason for letter in sorted(right)))
+    credit = max(0, (len(letters & right) - len(letters - right)) / len(right))
     reasons = [
-        f"{letter} {'belongs to it' if letter in right else 'does not belong to it'}:"
+        f"{letter} {'belongs' if letter in right else 'does not belong'} to the answer:"
         f" {question.letters[letter].reason}"
         for letter in sorted(letters ^ right)
     ]
-    chosen = [reason for reason in reasons if reason[0] not in right]
+    student_reasons = [reason for reason in reasons if reason[0] not in right]
     if missing := len(right - letters):
-        chosen.append(f"{missing} more {'belongs' if missing == 1 else 'belong'} to it.")
+        belongs = "letter belongs" if missing == 1 else "letters belong"
+        student_reasons.append(f"{missing} more {belongs} to the answer.")
     more = len(reasons) - MAX_REASONS
     ending = f" And {more} more." if more > 0 else ""
-    return Verdict(credit, " ".join(reasons[:MAX_REASONS]) + ending, " ".join(chosen))
+    return Verdict(credit, " ".join(reasons[:MAX_REASONS]) + ending, " ".join(student_reasons))
 
 
-def _one_of(question):
-    *most, last = question.letters
-    return f"one of the letters {', '.join(most)} and {last}"
-
-
-def _same(value, expected):
-    if isinstance(expected, tuple):
-        return value == expected
+def _same(value: Any, expected: Any) -> bool:
     if isinstance(expected, float):
         return abs(value - expected) <= 1e-6 * max(1, abs(expected))
     return value == expected
 
 
-def _plain(value):
-    """Return NumPy's and the backend's numbers as Python's, and a list as a tuple."""
+def _plain(value: Any) -> Any:
+    """Return a NumPy or backend number as a Python number, a list as a tuple, others as None."""
     if type(value) in (list, tuple):
         items = tuple(map(_plain, value))
         return items if all(type(each) in (int, float) for each in items) else None
@@ -198,6 +197,6 @@ def _plain(value):
     return value if type(value) in (int, float) else None
 
 
-def _shown(value):
+def _shorten(value: Any) -> str:
     text = " ".join(repr(value).split())
     return text if len(text) <= 60 else text[:57] + "..."

@@ -1,28 +1,29 @@
-"""A graded sheet: questions with numbers of their own, asked without saying what is right."""
+"""Graded quizzes: questions with their own values, asked without saying what is right."""
 
 from string import ascii_lowercase
 
 from course.questions.bank import draw
 from course.questions.question import NUMBER, SEVERAL, SHAPE
 
-HOW = {
+ANSWER_FORMATS = {
     NUMBER: "a number",
     SHAPE: "a tuple such as (28, 28, 1)",
     SEVERAL: 'all that apply, as a set of letters such as {"a", "c"}',
 }
 
 
-class Sheet:
-    """Questions under the keys q1, q2, and so on; a notebook shows it as Markdown.
+class Quiz:
+    """Questions with the keys q1, q2, and so on; a notebook shows the quiz as Markdown.
 
     Parameters
     ----------
     *names : str
-        Of `course.questions.BANK`; the same name twice asks twice, with other numbers.
+        Keys of `course.questions.BANK`. A repeated name asks again, with different values.
     seed : int
-        The numbers of this sheet.
+        Seed of the questions' values.
     student : str, optional
-        Whose sheet it is: everybody's numbers differ. None: one sheet for all.
+        Student with whose name the values are drawn too, so that they differ from student to
+        student. Without it, all students get the same values.
 
     Attributes
     ----------
@@ -34,20 +35,21 @@ class Sheet:
 
     def __init__(self, *names, seed, student=None):
         self.names, self.seed, self.student = names, seed, student
+        # The seed's text decides the values, and so the answers of quizzes that are in use.
         self.questions = {
-            f"q{place}": draw(name, f"sheet|{seed}|{place}|{student or ''}")
-            for place, name in enumerate(names, start=1)
+            f"q{number}": draw(name, f"sheet|{seed}|{number}|{student or ''}")
+            for number, name in enumerate(names, start=1)
         }
 
-    def everybodys(self):
-        """Return the sheet that a student sees who has given no name."""
-        return Sheet(*self.names, seed=self.seed)
+    def without_student(self):
+        """Return the quiz as a student sees it who has not entered a name."""
+        return Quiz(*self.names, seed=self.seed)
 
     def _repr_markdown_(self):
-        parts = [f"*The numbers of {self.student}.*"] if self.student else []
+        parts = [f"*The values of {self.student}.*"] if self.student else []
         for key, question in self.questions.items():
-            how = HOW.get(question.kind, "one letter")
-            parts.append(f"**{key}** ({how}). {question.text}")
+            answer_format = ANSWER_FORMATS.get(question.kind, "one letter")
+            parts.append(f"**{key}** ({answer_format}). {question.text}")
             parts += [
                 f"&nbsp;&nbsp;&nbsp;&nbsp;{letter}) {choice.text}"
                 for letter, choice in zip(ascii_lowercase, question.choices, strict=False)
@@ -57,22 +59,22 @@ class Sheet:
     def __repr__(self):
         return self._repr_markdown_().replace("&nbsp;", " ").replace("**", "")
 
-    def look_through(self, answers):
-        """Say which questions are still open; whether an answer is right, grading says.
+    def report_unanswered(self, answers):
+        """Print which questions are still unanswered; only grading says which answers are right.
 
         Parameters
         ----------
         answers : dict
-            Key to answer.
+            Answers by key.
         """
         if not isinstance(answers, dict):
             print("answers is not a dict: write it as answers = {'q1': ..., 'q2': ...}.")
             return
         unknown = [key for key in answers if key not in self.questions]
-        still_open = [key for key in self.questions if answers.get(key) in (None, ..., "")]
-        done = len(self.questions) - len(still_open)
-        print(f"{done} of {len(self.questions)} answered.")
-        if still_open:
-            print(f"Still open: {', '.join(still_open)}.")
+        unanswered = [key for key in self.questions if answers.get(key) in (None, ..., "")]
+        total = len(self.questions)
+        print(f"{total - len(unanswered)} of {total} questions answered.")
+        if unanswered:
+            print(f"Not answered yet: {', '.join(unanswered)}.")
         if unknown:
-            print(f"No such question: {', '.join(map(str, unknown))}.")
+            print(f"There is no question {', '.join(map(str, unknown))}.")

@@ -1,270 +1,285 @@
 """Questions about sizes: outputs, padding, pooling, receptive fields."""
 
-from functools import partial
+from random import Random
 
-from course.questions import convolution_1d, registry
+from course.questions.bank import count_of, output_size, register, register_variant
 from course.questions.question import NUMBER, SHAPE, SINGLE, Choice, Question
-from course.questions.registry import counted, output_size
 
-BANK = {}
-in_bank, preset = partial(registry.in_bank, BANK), partial(registry.preset, BANK)
+FIRST_POSITION = "The kernel also has a first position, before any step: + 1."
 
 
-def _draw_window(random):
-    window = random.choice([2, 3, 4, 5, 7])
+def _draw_convolution(rng: Random) -> dict:
+    kernel_size = rng.choice([2, 3, 4, 5, 7])
     return {
-        "size": random.randint(20, 120),
-        "window": window,
-        "stride": random.choice([1, 2, 3, 4]),
-        "padding": random.randint(0, window // 2),
+        "size": rng.randint(20, 120),
+        "kernel_size": kernel_size,
+        "stride": rng.choice([1, 2, 3, 4]),
+        "padding": rng.randint(0, kernel_size // 2),
     }
 
 
-@in_bank("output-size", _draw_window)
-def conv_output_size(size=100, window=5, stride=1, padding=2):
+@register("output-size", _draw_convolution)
+def conv_output_size(size=100, kernel_size=5, stride=1, padding=2):
     """Ask for the width of a convolution's output."""
-    reach = size - window + 2 * padding
-    answer = reach // stride + 1
-    zeros = f"{counted(padding, 'zero')} of padding on each side" if padding else "no padding"
-    slips = [
-        (reach // stride, "The window also has a first place, before any step: + 1."),
+    room = size - kernel_size + 2 * padding
+    answer = room // stride + 1
+    zeros = f"{count_of(padding, 'zero')} of padding on each side" if padding else "no padding"
+    mistakes = [
+        (room // stride, FIRST_POSITION),
         (
-            (size - window + padding) // stride + 1,
+            (size - kernel_size + padding) // stride + 1,
             f"The padding of {padding} is on both sides: 2P.",
         ),
-        ((size - window) // stride + 1, f"The padding of {padding} on each side is forgotten."),
-        (reach + 1, f"With stride {stride} the window moves {stride} pixels at a time."),
-        ((size - 1) // stride + 1, f"A window of {window} needs {window} pixels: W − F."),
-        (size, "The size is kept only if the padding makes up for the window and the stride is 1."),
+        (
+            (size - kernel_size) // stride + 1,
+            f"The padding of {padding} on each side is forgotten.",
+        ),
+        (room + 1, f"With stride {stride} the kernel moves by {stride} pixels at a time."),
+        (
+            (size - 1) // stride + 1,
+            f"A kernel of size {kernel_size} covers {kernel_size} pixels: W − F.",
+        ),
+        (
+            size,
+            "The size stays the same only if the padding compensates for the kernel and the stride"
+            " is 1.",
+        ),
     ]
-    if reach % stride:
-        slips = [
-            (-(-reach // stride) + 1, "Round down: the last step would lead over the border."),
-            *slips,
-        ]
+    if room % stride:
+        mistakes.insert(
+            0, (-(-room // stride) + 1, "Round down: the last step would cross the border.")
+        )
     return Question(
-        f"A convolution slides a window of {window} × {window} over an input of {size} × {size},"
-        f" with stride {stride} and {zeros}. How wide is its output?",
+        f"A convolution slides a kernel of {kernel_size} × {kernel_size} over an input of {size} ×"
+        f" {size}, with stride {stride} and {zeros}. How wide is its output?",
         NUMBER,
         answer,
-        f"⌊(W − F + 2P)/S⌋ + 1 = ⌊({size} − {window} + {2 * padding})/{stride}⌋ + 1 = {answer}.",
-        slips,
+        f"⌊(W − F + 2P)/S⌋ + 1 = ⌊({size} − {kernel_size} + {2 * padding})/{stride}⌋ + 1 ="
+        f" {answer}.",
+        mistakes,
         "⌊(W − F + 2P)/S⌋ + 1, with P on both sides.",
     )
 
 
-def _draw_volume(random):
-    numbers = _draw_window(random)
-    return numbers | {"channels": random.choice([1, 3, 8, 16]), "filters": random.randint(4, 48)}
+def _draw_convolution_of_volume(rng: Random) -> dict:
+    values = _draw_convolution(rng)
+    return values | {"channels": rng.choice([1, 3, 8, 16]), "filters": rng.randint(4, 48)}
 
 
-@in_bank("output-shape", _draw_volume)
-def conv_output_shape(size=100, channels=3, filters=10, window=5, stride=1, padding=2):
+@register("output-shape", _draw_convolution_of_volume)
+def conv_output_shape(size=100, channels=3, filters=10, kernel_size=5, stride=1, padding=2):
     """Ask for the shape of a convolution's output."""
-    side = output_size(size, window, stride, padding)
-    bare, once = output_size(size, window, stride, 0), (size - window + padding) // stride + 1
+    side = output_size(size, kernel_size, stride, padding)
+    unpadded = output_size(size, kernel_size, stride, 0)
+    one_side = (size - kernel_size + padding) // stride + 1
     return Question(
-        f"An input of {size} × {size} × {channels} goes through {counted(filters, 'filter')} of"
-        f" {window} × {window} × {channels}, with stride {stride} and padding {padding}. Which"
-        " shape has the output (height, width, channels)?",
+        f"A convolution with {count_of(filters, 'filter')} of {kernel_size} × {kernel_size} ×"
+        f" {channels}, stride {stride} and padding {padding} is applied to an input of {size} ×"
+        f" {size} × {channels}. What is the shape of the output (height, width, channels)?",
         SHAPE,
         (side, side, filters),
-        f"⌊({size} − {window} + {2 * padding})/{stride}⌋ + 1 = {side}, and each of the {filters}"
-        " filters makes one map.",
+        f"⌊({size} − {kernel_size} + {2 * padding})/{stride}⌋ + 1 = {side}, and each of the"
+        f" {filters} filters produces one feature map.",
         [
-            ((side, side, channels), "The channels are summed over; every filter makes one map."),
+            (
+                (side, side, channels),
+                "The channels are summed; each filter produces one feature map.",
+            ),
             (
                 (side, side, filters * channels),
-                f"A filter covers all channels at once: it makes one map, not {channels}.",
+                "A filter covers all channels at once: it produces one feature map, not"
+                f" {channels}.",
             ),
-            ((bare, bare, filters), f"The padding of {padding} on each side is forgotten."),
-            ((once, once, filters), f"The padding of {padding} is on both sides: 2P."),
-            ((side, side), "Each filter makes a map: the output has a third dimension."),
+            ((unpadded, unpadded, filters), f"The padding of {padding} on each side is forgotten."),
+            ((one_side, one_side, filters), f"The padding of {padding} is on both sides: 2P."),
+            (
+                (side, side),
+                "Each filter produces a feature map: the output has a third dimension.",
+            ),
         ],
-        "the size by ⌊(W − F + 2P)/S⌋ + 1, and one map a filter.",
+        "the size by ⌊(W − F + 2P)/S⌋ + 1, and one feature map per filter.",
     )
 
 
-preset("output-shape-small", conv_output_shape, size=4, filters=2, window=2, stride=1, padding=0)
+register_variant(
+    "output-shape-small", "output-shape", size=4, filters=2, kernel_size=2, stride=1, padding=0
+)
+register_variant(
+    "output-shape-stride", "output-shape", size=4, filters=2, kernel_size=2, stride=2, padding=0
+)
 
 
-preset("output-shape-stride", conv_output_shape, size=4, filters=2, window=2, stride=2, padding=0)
-
-
-@in_bank(
+@register(
     "activation-maps",
-    lambda random: {
-        "channels": random.choice([3, 4, 8, 16]),
-        "filters": random.choice([2, 5, 6, 12, 24]),
-        "window": random.choice([2, 3, 5]),
+    lambda rng: {
+        "channels": rng.choice([3, 4, 8, 16]),
+        "filters": rng.choice([2, 5, 6, 12, 24]),
+        "kernel_size": rng.choice([2, 3, 5]),
     },
 )
-def activation_maps(channels=3, filters=2, window=2):
-    """Ask how many maps a convolution makes."""
+def activation_maps(channels=3, filters=2, kernel_size=2):
+    """Ask how many feature maps a convolution produces."""
     return Question(
-        f"{counted(filters, 'filter')} of {window} × {window} × {channels} slide over an input with"
-        f" {channels} channels. How many activation maps come out?",
+        f"{count_of(filters, 'filter')} of {kernel_size} × {kernel_size} × {channels} slide over an"
+        f" input with {channels} channels. How many feature maps does that produce?",
         NUMBER,
         filters,
-        f"One map a filter, whatever the number of channels: {filters}.",
+        f"One feature map per filter, for any number of channels: {filters}.",
         [
-            (channels, "These are the channels of the input, which each filter sums over."),
+            (channels, "These are the channels of the input; each filter sums over them."),
             (
                 filters * channels,
-                "A filter covers all channels at once and adds them up: one map a filter.",
+                "A filter covers all channels at once and adds them: one feature map per filter.",
             ),
             (
-                filters * window * window,
-                "A filter's weights are summed into one number at each place.",
+                filters * kernel_size * kernel_size,
+                "At each position, the products with a filter's weights add to one value.",
             ),
         ],
-        "what one filter makes of all the channels.",
+        "what one filter computes from all the channels.",
     )
 
 
-@in_bank(
+@register(
     "padded-shape",
-    lambda random: {"size": random.randint(20, 200), "padding": random.randint(2, 6)},
+    lambda rng: {"size": rng.randint(20, 200), "padding": rng.randint(2, 6)},
 )
 def padded_shape(size=100, padding=3):
-    """Ask for the size of a padded picture."""
+    """Ask for the size of a padded image."""
     side = size + 2 * padding
     return Question(
-        f"Zero padding with P = {padding} is put around a picture of {size} × {size}. How large is"
-        " it then (height, width)?",
+        f"Zero padding with P = {padding} is added around an image of {size} × {size}. What is the"
+        " shape of the result (height, width)?",
         SHAPE,
         (side, side),
         f"{padding} on the left and {padding} on the right: {size} + 2 · {padding} = {side}.",
         [
-            ((size + padding,) * 2, "The zeros are put on both sides."),
-            ((size, size), "The zeros are added to the picture; a convolution shrinks it later."),
-            ((size * padding,) * 2, "P counts the zeros on each side; it is no factor."),
+            ((size + padding,) * 2, "The zeros are added on both sides."),
+            ((size, size), "The zeros make the image larger; a convolution shrinks it later."),
+            ((size * padding,) * 2, "P is the number of zeros on each side, not a factor."),
         ],
-        "how many zeros lie on each of the two sides.",
+        "how many zeros are on each of the two sides.",
     )
 
 
-@in_bank(
+@register(
     "keep-size",
-    lambda random: {
-        "size": random.choice([64, 128, 224, 256, 300]),
-        "window": random.choice([3, 5, 7, 9]),
-        "order": random.sample(range(4), 4),
+    lambda rng: {
+        "size": rng.choice([64, 128, 224, 256, 300]),
+        "kernel_size": rng.choice([3, 5, 7, 9]),
+        "order": rng.sample(range(4), 4),
     },
 )
-def keep_size(size=512, window=5, order=(0, 1, 2, 3)):
+def keep_size(size=512, kernel_size=5, order=(0, 1, 2, 3)):
     """Ask which stride and padding keep the size."""
-    half = window // 2
+    half = kernel_size // 2
     pairs = [(1, half - 1), (2, half), (1, half), (2, half - 1)]
     choices = []
-    for place in order:
-        stride, padding = pairs[place]
-        side = output_size(size, window, stride, padding)
-        text = f"⌊({size} − {window} + {2 * padding})/{stride}⌋ + 1 = {side}"
+    for index in order:
+        stride, padding = pairs[index]
+        side = output_size(size, kernel_size, stride, padding)
+        text = f"⌊({size} − {kernel_size} + {2 * padding})/{stride}⌋ + 1 = {side}"
         reason = f"{text}, the size of the input." if side == size else f"{text}, not {size}."
         choices.append(Choice(f"stride {stride}, padding {padding}", side == size, reason))
     return Question(
-        f"A convolution with a window of {window} × {window} gets an input of {size} × {size} and"
-        " is to keep that size. Which stride and padding do it?",
+        f"The output of a convolution with a kernel of {kernel_size} × {kernel_size} should be as"
+        f" large as its input of {size} × {size}. Which stride and padding achieve that?",
         SINGLE,
         choices=tuple(choices),
     )
 
 
-@in_bank(
+@register(
     "keras-size",
-    lambda random: {
-        "size": random.choice([15, 17, 20, 25, 31, 50, 63]),
-        "window": random.choice([3, 5]),
-        "stride": random.choice([2, 3, 4]),
-        "padding": random.choice(["valid", "same"]),
+    lambda rng: {
+        "size": rng.choice([15, 17, 20, 25, 31, 50, 63]),
+        "kernel_size": rng.choice([3, 5]),
+        "stride": rng.choice([2, 3, 4]),
+        "padding": rng.choice(["valid", "same"]),
     },
 )
-def keras_size(size=7, window=3, stride=2, padding="same"):
-    """Ask for the output size with Keras's own words for padding."""
-    same, valid = -(-size // stride), (size - window) // stride + 1
-    is_same = padding == "same"
-    answer, other = (same, valid) if is_same else (valid, same)
-    because = f"⌈{size}/{stride}⌉ = {same}" if is_same else f"⌊({size} − {window})/{stride}⌋ + 1"
+def keras_size(size=7, kernel_size=3, stride=2, padding="same"):
+    """Ask for the output size with Keras's names for padding."""
+    same, valid = -(-size // stride), (size - kernel_size) // stride + 1
+    if padding == "same":
+        answer, other_padding, other = same, "valid", valid
+        formula = f"⌈{size}/{stride}⌉"
+        unstrided = "'same' keeps the size only with stride 1."
+        rounding = "Round up: 'same' pads until the last pixel is covered too."
+    else:
+        answer, other_padding, other = valid, "same", same
+        formula = f"⌊({size} − {kernel_size})/{stride}⌋ + 1"
+        unstrided = "'valid' adds no padding, and the stride skips positions."
+        rounding = "The kernel must stay inside the input: ⌊(W − F)/S⌋ + 1."
     return Question(
-        f"Keras: a window of {window} × {window}, strides={stride}, padding={padding!r}, on an"
-        f" input of {size} × {size}. How wide is the output?",
+        f"In Keras, a convolution with a kernel of {kernel_size} × {kernel_size},"
+        f" strides={stride} and padding={padding!r} is applied to an input of {size} × {size}. How"
+        " wide is the output?",
         NUMBER,
         answer,
-        f"{because}, as {padding!r} says: {answer}.",
+        f"For {padding!r}, the width is {formula} = {answer}.",
         [
-            (other, f"That is what padding={'valid' if is_same else 'same'!r} gives."),
-            (
-                size,
-                "'same' keeps the size with stride 1 only."
-                if is_same
-                else "'valid' pads nothing, and the stride skips places.",
-            ),
-            (
-                size // stride,
-                "Round up: 'same' pads until the last pixel is covered too."
-                if is_same
-                else "The window must lie inside: ⌊(W − F)/S⌋ + 1.",
-            ),
-            (answer - 1, "The window also has a first place, before any step: + 1."),
+            (other, f"That is the result of padding={other_padding!r}."),
+            (size, unstrided),
+            (size // stride, rounding),
+            (answer - 1, FIRST_POSITION),
         ],
         "⌈W/S⌉ for 'same' and ⌊(W − F)/S⌋ + 1 for 'valid'.",
     )
 
 
-@in_bank(
+@register(
     "pool-size",
-    lambda random: {
-        "size": random.choice([32, 40, 48, 56, 72, 96]),
-        "window": random.choice([3, 5]),
+    lambda rng: {
+        "size": rng.choice([32, 40, 48, 56, 72, 96]),
+        "pool_size": rng.choice([3, 5]),
     },
 )
-def pool_size(size=64, window=3, stride=2):
+def pooling_output_size(size=64, pool_size=3, stride=2):
     """Ask for the output size of overlapping pooling."""
-    answer, same = (size - window) // stride + 1, -(-size // stride)
+    answer, same = (size - pool_size) // stride + 1, -(-size // stride)
+    overlap = f"That is stride {pool_size}: here the pooling windows overlap."
     return Question(
-        f"Max pooling with a window of {window} × {window} and stride {stride}, padding 'valid', on"
-        f" an input of {size} × {size}. How wide is the output?",
+        f"Max pooling over {pool_size} × {pool_size} windows with stride {stride} and padding"
+        f" 'valid' is applied to an input of {size} × {size}. How wide is the output?",
         NUMBER,
         answer,
-        f"⌊({size} − {window})/{stride}⌋ + 1 = {answer}.",
+        f"⌊({size} − {pool_size})/{stride}⌋ + 1 = {answer}.",
         [
-            (size // window, f"That is stride {window}: the windows overlap here."),
-            (-(-size // window), f"That is stride {window}: the windows overlap here."),
+            (size // pool_size, overlap),
+            (-(-size // pool_size), overlap),
             (same, "That is padding 'same'."),
-            (size - window + 1, f"That is stride 1; it is {stride}."),
-            (answer - 1, "The window also has a first place, before any step: + 1."),
-            (answer + 1, "Round down: the last window must lie inside."),
+            (size - pool_size + 1, f"That is stride 1; it is {stride}."),
+            (answer - 1, "The pooling window also has a first position, before any step: + 1."),
+            (answer + 1, "Round down: the last pooling window must stay inside the input."),
         ],
-        "⌊(W − F)/S⌋ + 1 with the stride, not the window, below.",
+        "⌊(W − F)/S⌋ + 1, divided by the stride and not by the pool size.",
     )
 
 
-@in_bank(
+@register(
     "receptive-field",
-    lambda random: {"layers": random.randint(2, 6), "window": random.choice([3, 5, 7])},
+    lambda rng: {"layers": rng.randint(2, 6), "kernel_size": rng.choice([3, 5, 7])},
 )
-def receptive_field(layers=3, window=3):
-    """Ask how much of the input one pixel of a stack of convolutions sees."""
-    answer = layers * (window - 1) + 1
+def receptive_field(layers=3, kernel_size=3):
+    """Ask for the receptive field of a stack of convolutions."""
+    answer = layers * (kernel_size - 1) + 1
     return Question(
-        f"{layers} convolutions of {window} × {window} with stride 1 follow each other. How many"
-        " pixels wide is the part of the input that one output pixel depends on?",
+        f"A network consists of {layers} convolutions of {kernel_size} × {kernel_size} with stride"
+        " 1. How many pixels wide is the part of the input that one output pixel depends on?",
         NUMBER,
         answer,
-        f"1, and {window - 1} more for each layer: 1 + {layers} · {window - 1} = {answer}.",
+        f"1, and {kernel_size - 1} more for each layer: 1 + {layers} · {kernel_size - 1} ="
+        f" {answer}.",
         [
-            (layers * window, "The windows overlap: each layer adds its size less one."),
+            (layers * kernel_size, "The kernels overlap: each layer adds its kernel size less 1."),
             (
-                window,
-                "That is one layer; each pixel of it has looked at a window of the one below.",
+                kernel_size,
+                "That is one layer; each of its pixels depends on a patch of the layer below.",
             ),
-            (window**layers, "The windows overlap; sizes are added, not multiplied."),
-            (layers * (window - 1), "The pixel in the middle counts too: + 1."),
-            (answer**2, "That is the area; the width is asked."),
+            (kernel_size**layers, "The kernels overlap; sizes are added, not multiplied."),
+            (layers * (kernel_size - 1), "The pixel in the middle counts too: + 1."),
+            (answer**2, "That is the area; the question asks for the width."),
         ],
-        "1 + layers · (window − 1).",
+        "1 + layers · (kernel size − 1).",
     )
-
-
-in_bank("convolve-row", convolution_1d.draw)(convolution_1d.convolve_row)

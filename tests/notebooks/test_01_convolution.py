@@ -12,7 +12,7 @@ from hypothesis import strategies as st
 from keras import layers
 
 from course import checks
-from course.questions import Sheet, convolution_1d, draw, judge
+from course.questions import Quiz, convolution_1d, draw, judge
 from tests.submissions import ROOT
 
 NOTEBOOK = ROOT / "source" / "01-convolution" / "convolution.ipynb"
@@ -103,7 +103,7 @@ def test_the_floor_matters_in_the_row_that_was_chosen(notebook):
     ("pair", "wrong", "words"),
     [
         ((1, 0), (5, -1, 8, 7, -2, 1), "not flipped"),
-        ((2, 0), (7, 0, 6, 4), "One place too many"),
+        ((2, 0), (7, 0, 6, 4), "One position too many"),
         ((2, 0), (7, 1, 0, 9, 6, -1), "With stride 2"),
         ((1, 1), (7, 1, 0, 9, 6, -1), "padding is forgotten"),
         ((1, 1), (-1, 7, 1, 0, 9, 6, -1), "both ends"),
@@ -179,11 +179,11 @@ def test_the_sources_slips_are_what_the_hints_take_them_for(notebook):
     assert notebook.dense_parameters(22 * 22 * 128, 5) == 309_765
 
 
-def test_the_graded_answers_are_those_of_the_sheet(notebook):
-    cell = "".join(sources()["sheet"]["source"])
-    shown = {"questions": type("Q", (), {"Sheet": Sheet}), "student": None}
+def test_the_graded_answers_are_those_of_the_quiz(notebook):
+    cell = "".join(sources()["quiz"]["source"])
+    shown = {"questions": type("Q", (), {"Quiz": Quiz}), "student": None}
     exec(cell, shown)
-    asked = shown["sheet"].questions
+    asked = shown["quiz"].questions
     assert notebook.answers == {key: question.solution for key, question in asked.items()}
 
 

@@ -182,7 +182,7 @@ def test_the_practice_questions_are_the_sources(cells):
         "layer-kind": "Flatten",
     }
     # The source prints 102,764,544 as the wrong choice too; this is the wrong one.
-    assert "biases" in answers["dense-parameters"].slips[102_760_448]
+    assert "biases" in answers["dense-parameters"].mistakes[102_760_448]
 
 
 def test_the_network_on_paper_fits_the_answers(cells):
@@ -196,10 +196,10 @@ def test_the_network_on_paper_fits_the_answers(cells):
     assert rows[10]["shape"] == (3,)
 
 
-def test_the_sheets_answers_are_right_and_spread(cells, solved):
+def test_the_answers_of_the_quiz_are_right_and_not_all_the_same_letter(cells, solved):
     names = {"questions": questions, "student": None}
-    exec(compile(cells["sheet"].rsplit("\n", 1)[0], "sheet", "exec"), names)
-    asked = names["sheet"].questions
+    exec(compile(cells["quiz"].rsplit("\n", 1)[0], "quiz", "exec"), names)
+    asked = names["quiz"].questions
     assert solved["answers"] == {key: question.solution for key, question in asked.items()}
     letters = [answer for answer in solved["answers"].values() if isinstance(answer, str)]
     assert len(set(letters)) > 1

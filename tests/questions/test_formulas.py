@@ -1,4 +1,6 @@
-"""The questions' numbers against Keras, and every slip with its reason."""
+"""Answers of the questions, compared with Keras, and every common mistake with its reason."""
+
+import random
 
 import keras
 import pytest
@@ -10,34 +12,32 @@ SEEDS = [None, *range(150)]
 
 
 def built(*stack):
-    """Return a model of layers without its weights' values."""
+    """Return a model of layers without allocating its weights."""
     with keras.StatelessScope(initialize_variables=False):
         return keras.Sequential(stack)
 
 
-def numbers(name):
-    """Yield the numbers that a question is drawn with."""
-    import random
-
+def drawn_values(name):
+    """Yield random values of a question."""
     for seed in range(40):
-        yield BANK[name].draw(random.Random(seed))
+        yield BANK[name].draw_values(random.Random(seed))
 
 
 @pytest.mark.parametrize("name", BANK)
-def test_the_solution_earns_all_and_every_slip_nothing_with_a_reason(name):
+def test_the_solution_earns_full_credit_and_a_mistake_none_with_its_reason(name):
     for seed in SEEDS:
         question = draw(name, seed)
         verdict = judge(question, question.solution)
         assert verdict.credit == 1, (name, seed)
         assert len(verdict.reason) > 10
-        for wrong, reason in question.slips.items():
+        for wrong, reason in question.mistakes.items():
             assert wrong != question.answer
             assert judge(question, wrong) == type(verdict)(0, reason)
             assert reason.endswith(".") and len(reason) > 10
 
 
 @pytest.mark.parametrize("name", BANK)
-def test_a_question_is_complete_and_drawn_alike_from_the_same_seed(name):
+def test_a_question_is_complete_and_the_same_for_the_same_seed(name):
     texts = set()
     for seed in SEEDS:
         question = draw(name, seed)
@@ -46,68 +46,68 @@ def test_a_question_is_complete_and_drawn_alike_from_the_same_seed(name):
         assert question.text.endswith("?")
         if question.kind in (NUMBER, SHAPE):
             assert question.hint.endswith(".") and not question.hint[0].isupper()
-            assert len(question.slips) >= 2, (name, seed)
+            assert len(question.mistakes) >= 2, (name, seed)
         right = [choice for choice in question.choices if choice.is_right]
         if question.kind == SINGLE:
             assert len(right) == 1, (name, seed)
         if question.kind == SEVERAL:
             assert 0 < len(right) < len(question.choices), (name, seed)
-    assert len(texts) > 5, "the seed draws other numbers"
+    assert len(texts) > 5, "values depend on the seed"
 
 
 @pytest.mark.parametrize("name", ["output-size", "output-shape"])
 def test_sizes_are_those_of_keras(name):
-    for drawn in numbers(name):
+    for drawn in drawn_values(name):
         volume = {"channels": 2, "filters": 3} | drawn
         model = built(
             keras.Input((volume["size"], volume["size"], volume["channels"])),
             layers.ZeroPadding2D(volume["padding"]),
-            layers.Conv2D(volume["filters"], volume["window"], strides=volume["stride"]),
+            layers.Conv2D(volume["filters"], volume["kernel_size"], strides=volume["stride"]),
         )
-        answer = BANK[name](**drawn).answer
+        answer = BANK[name].build(**drawn).answer
         shape = model.output_shape[1:]
         assert answer == (shape if name == "output-shape" else shape[0])
 
 
 def test_parameters_are_those_of_keras():
-    for drawn in numbers("conv-parameters"):
+    for drawn in drawn_values("conv-parameters"):
         shape = (None, None, drawn["channels"])
-        model = built(keras.Input(shape), layers.Conv2D(drawn["filters"], drawn["window"]))
+        model = built(keras.Input(shape), layers.Conv2D(drawn["filters"], drawn["kernel_size"]))
         assert parameters.conv_parameters(**drawn).answer == model.count_params()
-    for drawn in numbers("dense-parameters"):
+    for drawn in drawn_values("dense-parameters"):
         shape = (drawn["side"], drawn["side"], drawn["channels"])
         model = built(keras.Input(shape), layers.Flatten(), layers.Dense(drawn["units"]))
         assert parameters.dense_parameters(**drawn).answer == model.count_params()
-    for drawn in numbers("shared-weights"):
+    for drawn in drawn_values("shared-weights"):
         shape = (drawn["side"], drawn["side"], drawn["channels"])
-        model = built(keras.Input(shape), layers.Conv2D(drawn["filters"], drawn["window"]))
+        model = built(keras.Input(shape), layers.Conv2D(drawn["filters"], drawn["kernel_size"]))
         assert parameters.shared_weights(**drawn).answer == model.count_params()
 
 
 def test_dense_and_local_weights_are_those_of_keras():
-    for drawn in numbers("dense-weights"):
+    for drawn in drawn_values("dense-weights"):
         side, channels, units = drawn["side"], drawn["channels"], drawn["units"]
         inputs = keras.Input((side * side * channels,))
         model = built(inputs, layers.Dense(units, use_bias=False))
         assert parameters.dense_weights(**drawn).answer == model.count_params()
-        # A unit with a patch of its own is a dense layer of one unit on the patch.
-        patch = keras.Input((drawn["window"] ** 2 * channels,))
+        # A unit with its own patch is a dense layer of one unit on the patch.
+        patch = keras.Input((drawn["kernel_size"] ** 2 * channels,))
         one = built(patch, layers.Dense(1, use_bias=False)).count_params()
         assert parameters.local_weights(**drawn).answer == units * one
 
 
-def test_the_words_for_padding_are_those_of_keras():
-    for drawn in numbers("keras-size"):
-        kind = layers.Conv2D(1, drawn["window"], drawn["stride"], drawn["padding"])
+def test_keras_names_for_padding_are_understood_as_in_keras():
+    for drawn in drawn_values("keras-size"):
+        kind = layers.Conv2D(1, drawn["kernel_size"], drawn["stride"], drawn["padding"])
         model = built(keras.Input((drawn["size"], drawn["size"], 1)), kind)
         assert sizes.keras_size(**drawn).answer == model.output_shape[1]
-    for drawn in numbers("pool-size"):
-        pool = layers.MaxPooling2D(drawn["window"], strides=2)
+    for drawn in drawn_values("pool-size"):
+        pool = layers.MaxPooling2D(drawn["pool_size"], strides=2)
         model = built(keras.Input((drawn["size"], drawn["size"], 1)), pool)
-        assert sizes.pool_size(**drawn).answer == model.output_shape[1]
+        assert sizes.pooling_output_size(**drawn).answer == model.output_shape[1]
 
 
-def test_the_courses_own_numbers_are_those_of_the_sources():
+def test_default_values_give_the_answers_of_the_course_text():
     answers = {name: draw(name).answer for name in BANK}
     assert answers["output-shape"] == (100, 100, 10)
     assert answers["output-shape-small"] == (3, 3, 2)
@@ -139,14 +139,15 @@ def test_the_courses_own_numbers_are_those_of_the_sources():
         ("output-shape", (96, 96, 10), "forgotten"),
     ],
 )
-def test_the_sources_own_slips_are_caught_with_their_reason(name, wrong, words):
+def test_mistakes_of_the_course_text_get_their_reasons(name, wrong, words):
     verdict = judge(draw(name), wrong)
     assert verdict.credit == 0
     assert words in verdict.reason
 
 
-def test_what_is_no_usual_slip_says_what_to_check():
+def test_any_other_wrong_answer_is_told_what_to_check():
     verdict = judge(draw("conv-parameters"), 12_345)
     assert verdict.reason == (
-        "Not one of the usual slips: check filters · (window · window · channels + 1)."
+        "This is not one of the common mistakes: check filters · (kernel height · kernel width ·"
+        " input channels + 1)."
     )

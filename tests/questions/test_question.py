@@ -1,4 +1,4 @@
-"""What becomes of an answer, whatever was typed."""
+"""Judging answers of every type."""
 
 import numpy as np
 import pytest
@@ -6,7 +6,9 @@ import pytest
 from course.questions import Choice, Question, judge
 
 NUMBER = Question("How many?", "number", 12, "3 · 4.", [(7, "Multiply, do not add.")], "3 · 4.")
-FRACTION = Question("Which share?", "number", 0.25, "1/4.", [(4, "The other way round.")], "1/4.")
+FRACTION = Question(
+    "Which fraction?", "number", 0.25, "1/4.", [(4, "The other way round.")], "1/4."
+)
 SHAPE = Question(
     "Which shape?", "shape", (2, 3), "As it is.", [((3, 2), "Rows come first.")], "it."
 )
@@ -17,7 +19,7 @@ SEVERAL = Question("Which ones?", "several", choices=tuple(LETTERS))
 
 
 @pytest.mark.parametrize(
-    ("question", "given", "credit"),
+    ("question", "answer", "credit"),
     [
         (NUMBER, 12, 1),
         (NUMBER, 12.0, 1),
@@ -47,26 +49,26 @@ SEVERAL = Question("Which ones?", "several", choices=tuple(LETTERS))
         (SEVERAL, {"a", "b", "c", "d"}, 0),
     ],
 )
-def test_the_credit_of_an_answer(question, given, credit):
-    verdict = judge(question, given)
+def test_the_credit_of_an_answer(question, answer, credit):
+    verdict = judge(question, answer)
     assert verdict.credit == credit
     assert verdict.reason
 
 
-@pytest.mark.parametrize("given", [None, ..., "", (), [], set()])
+@pytest.mark.parametrize("answer", [None, ..., "", (), [], set()])
 @pytest.mark.parametrize("question", [NUMBER, SHAPE, SINGLE, SEVERAL])
-def test_no_answer_is_said_to_be_none(question, given):
-    verdict = judge(question, given)
+def test_an_empty_answer_counts_as_unanswered(question, answer):
+    verdict = judge(question, answer)
     assert verdict.credit == 0
     assert verdict.reason == "there is no answer yet."
 
 
 @pytest.mark.parametrize(
-    ("question", "given", "words"),
+    ("question", "answer", "words"),
     [
         (NUMBER, "12", "'12' is not a whole number, such as 128."),
         (NUMBER, (12,), "is not a whole number"),
-        (NUMBER, float("nan"), "Not one of the usual slips"),
+        (NUMBER, float("nan"), "This is not one of the common mistakes"),
         (NUMBER, object, "is not a whole number"),
         (FRACTION, "1/4", "is not a number, such as 0.25."),
         (SHAPE, 2, "is not a tuple of whole numbers, such as (28, 28, 1)."),
@@ -78,18 +80,18 @@ def test_no_answer_is_said_to_be_none(question, given):
         (SEVERAL, {1, 2}, "is not a set of letters"),
     ],
 )
-def test_an_answer_of_the_wrong_kind_is_told_which_kind_is_wanted(question, given, words):
-    verdict = judge(question, given)
+def test_an_answer_of_the_wrong_type_is_told_the_expected_type(question, answer, words):
+    verdict = judge(question, answer)
     assert verdict.credit == 0
     assert words in verdict.reason
 
 
-def test_of_several_each_wrong_letter_has_its_reason():
+def test_each_wrong_or_missing_letter_has_its_reason():
     reason = judge(SEVERAL, {"a", "b"}).reason
-    assert reason == "b does not belong to it: It is not. c belongs to it: It too."
+    assert reason == "b does not belong to the answer: It is not. c belongs to the answer: It too."
     assert judge(SEVERAL, {"b", "d"}).reason.endswith("And 1 more.")
 
 
-def test_a_slip_that_is_right_with_these_numbers_is_none():
+def test_a_mistake_that_is_right_for_these_values_is_dropped():
     question = Question("?", "number", 5, "So.", [(5, "No."), (6, "First."), (6, "Second.")], "it.")
-    assert question.slips == {6: "First."}
+    assert question.mistakes == {6: "First."}

@@ -21,12 +21,12 @@ def mark(quiz: Any, answers: Any, points: float) -> float:
         raise checks.CheckFailed(
             "answers is not a dict of answers. Write answers = {'q1': ..., ...}."
         )
-    without_name = quiz.everybodys().questions if quiz.student else {}
+    without_name = quiz.without_student().questions if quiz.student else {}
     earned = 0.0
     for key, question in quiz.questions.items():
         answer = answers.get(key)
         verdict = judge(question, answer)
-        reason, hint = verdict.reason, verdict.told or verdict.reason
+        reason, hint = verdict.reason, verdict.student_reason or verdict.reason
         unnamed = without_name.get(key)
         if verdict.credit == 0 and unnamed and judge(unnamed, answer).credit == 1:
             reason = hint = WITHOUT_NAME

@@ -4,37 +4,37 @@ import json
 
 import pytest
 
-from course.questions import Sheet
+from course.questions import Quiz
 from tests.conftest import cell, write_notebook
 from tests.instructor.grading.test_class_grader import cell_scores
 
 NAMES = ["conv-parameters", "output-size", "keep-size", "conv-facts"]
 PARAMETERS = cell("code", "profile = None\nstudent = None", tags=["parameters"])
-SHEET = cell(
+QUIZ = cell(
     "code",
     "from course import questions\n"
-    f"sheet = questions.Sheet(*{NAMES}, seed=8, student=student)\nsheet",
-    "sheet",
+    f"quiz = questions.Quiz(*{NAMES}, seed=8, student=student)\nquiz",
+    "quiz",
 )
-SHEET["metadata"]["nbgrader"] |= {"locked": True, "solution": False}
+QUIZ["metadata"]["nbgrader"] |= {"locked": True, "solution": False}
 TEST = cell(
     "code",
-    "sheet.look_through(answers)\n### BEGIN HIDDEN TESTS\n"
-    "from course.instructor.grading import quiz_marks\nquiz_marks.mark(sheet, answers, points=8)\n"
+    "quiz.report_unanswered(answers)\n### BEGIN HIDDEN TESTS\n"
+    "from course.instructor.grading import quiz_marks\nquiz_marks.mark(quiz, answers, points=8)\n"
     "### END HIDDEN TESTS",
-    "test_sheet",
+    "test_quiz",
     points=8,
     tags=["partial-credit"],
 )
 
 
 def right(student=None):
-    questions = Sheet(*NAMES, seed=8, student=student).questions
+    questions = Quiz(*NAMES, seed=8, student=student).questions
     return {key: question.solution for key, question in questions.items()}
 
 
 def answered(answers):
-    return [PARAMETERS, SHEET, cell("code", f"answers = {answers!r}", "answers"), TEST]
+    return [PARAMETERS, QUIZ, cell("code", f"answers = {answers!r}", "answers"), TEST]
 
 
 @pytest.fixture
@@ -54,7 +54,7 @@ def graded(small_course, course_command):
         assert done.returncode == 0, done.stdout + done.stderr
         scores, printed = {}, {}
         for student in submissions:
-            scores[student] = cell_scores(root, student)["test_sheet"][0]
+            scores[student] = cell_scores(root, student)["test_quiz"][0]
             path = root / "autograded" / student / "01-small" / "small.ipynb"
             *_, test = json.loads(path.read_text(encoding="utf-8"))["cells"]
             printed[student] = "".join("".join(each.get("text", "")) for each in test["outputs"])
@@ -65,7 +65,7 @@ def graded(small_course, course_command):
 
 @pytest.mark.slow
 def test_a_quiz_is_scored_by_question_and_every_lost_point_has_its_reason(graded):
-    mistake, reason = next(iter(Sheet(*NAMES, seed=8).questions["q1"].slips.items()))
+    mistake, reason = next(iter(Quiz(*NAMES, seed=8).questions["q1"].mistakes.items()))
     scores, printed = graded(
         {
             "ada": right(),
