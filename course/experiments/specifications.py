@@ -149,7 +149,7 @@ def _configuration(network: Any) -> str:
     """Return a network's configuration as text, without Keras's counters in the names of layers."""
     text = json.dumps([network.get_config(), network.get_compile_config()], default=repr)
     # Layers, networks and optimizers have names with counters, which depend on the session. The
-    # name of a DTypePolicy, such as "float32", is kept.
+    # name of a DTypePolicy, such as "float32", stays.
     names = re.findall(r'(?<!"DTypePolicy", "config": {)"name": "([^"]+)"', text)
     numbers = {name: number for number, name in enumerate(dict.fromkeys(names))}
     return re.sub(r'"([^"]+)"', lambda match: str(numbers.get(match[1], match[0])), text)

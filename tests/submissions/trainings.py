@@ -1,7 +1,7 @@
-"""What a student hands in of the trainings of 06-dropout-batchnorm, honestly or not.
+"""Honest and forged evidence of the trainings of 06-dropout-batchnorm.
 
-The training is a real one, by the course's own doors, though on a few synthetic pictures: three
-dozen to learn from, a share of the 2,000 that a student validates on.
+The training is real and uses the course's own functions, but only a few synthetic images: 36 for
+training and 20 for validation, where a student uses 2,000.
 """
 
 import functools
@@ -20,7 +20,7 @@ HUGE = 10 * 2**30  # bytes
 
 @functools.cache
 def honest():
-    """Return the files of an honest `evidence` folder: name to content."""
+    """Return the files of an honest `evidence` folder, as a dict of names to contents."""
     import keras
 
     import course
@@ -31,45 +31,45 @@ def honest():
     names = {"keras": keras, "layers": keras.layers}
     for name in ("first-three", "other_four", "build_network"):
         exec(compile(cells[name], name, "exec"), names)
-    seven = names["first_three"] + names["other_four"]
-    (images, labels), (others, their_labels) = datasets.load_cifar10("smoke")
+    specifications = names["first_three"] + names["other_four"]
+    (x_train, y_train), (x_val, y_val) = datasets.load_cifar10("smoke")
     trained = experiments.train_each(
         course.Run("smoke", 0, "tensorflow", "CPU"),
-        seven,
+        specifications,
         names["build_network"],
-        (images[:36] / np.float32(255), labels[:36]),
-        (others[:20] / np.float32(255), their_labels[:20]),
+        (x_train[:36] / np.float32(255), y_train[:36]),
+        (x_val[:20] / np.float32(255), y_val[:20]),
         epochs=1,
         batch_size=18,
     )
-    here = Path.cwd()
+    previous = Path.cwd()
     with tempfile.TemporaryDirectory() as folder:
         os.chdir(folder)
         try:
             evidence.save(course.Run("cpu", 0, "tensorflow", "CPU"), trained, "III")
         finally:
-            os.chdir(here)
+            os.chdir(previous)
         return {path.name: path.read_bytes() for path in Path(folder, "evidence").iterdir()}
 
 
 def forged():
-    """Return the folder of somebody who wrote better numbers into it, and other weights."""
+    """Return a folder with better metrics and the weights of another experiment."""
     files = dict(honest())
-    better = json.loads(files["ii.json"])
-    better["validation_accuracy"] = better["history"]["val_accuracy"][-1] = 0.9137
-    files["ii.json"] = json.dumps(better).encode()
+    record = json.loads(files["ii.json"])
+    record["validation_accuracy"] = record["history"]["val_accuracy"][-1] = 0.9137
+    files["ii.json"] = json.dumps(record).encode()
     files["vi.json"] = files["vi.json"][:200]
     del files["vii.json"]
     # The weights of I, which has no batch normalisation, under the name of III.
     weights = np.load(io.BytesIO(files["iii.npz"]))
-    few = [weights[name] for name in weights.files if weights[name].ndim > 1]
+    arrays = [weights[name] for name in weights.files if weights[name].ndim > 1]
     packed = io.BytesIO()
-    np.savez(packed, **{f"weight_{number}": array for number, array in enumerate(few)})
+    np.savez(packed, **{f"weight_{number}": array for number, array in enumerate(arrays)})
     return files | {"iii.npz": packed.getvalue()}
 
 
 def huge():
-    """Return an honest folder whose weights take ten gigabytes; a number is so many zeros."""
+    """Return an honest folder with a weights file of 10 GiB; an int stands for so many zero bytes."""
     return honest() | {"iii.npz": HUGE}
 
 
