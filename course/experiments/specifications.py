@@ -115,7 +115,7 @@ def prepare(run, specification, build, data, image_count, recipe):
         _configuration(network), initial_weights, data, astuple(recipe),
         run.seed, run.profile, run.backend,
     )  # fmt: skip
-    macs = sum(row["multiplications"] for row in layer_rows(network))
+    macs = sum(row["macs"] for row in layer_rows(network))
     work = recipe.epochs * image_count * (OVERHEAD + macs)
     return Job(specification, network, recipe, key, work)
 

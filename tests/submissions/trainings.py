@@ -69,7 +69,7 @@ def forged():
 
 
 def huge():
-    """Return an honest folder with a weights file of 10 GiB; an int stands for so many zero bytes."""
+    """Return an honest folder with a weights file of 10 GiB, given as a number of zero bytes."""
     return honest() | {"iii.npz": HUGE}
 
 
