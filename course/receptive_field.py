@@ -1,36 +1,41 @@
-"""Where the numbers of a layer's maps look: their square of the picture, cut out to be seen."""
+"""Receptive fields: which square of the image a layer's activations depend on."""
 
 from dataclasses import dataclass
 from itertools import pairwise
+from typing import Any
 
 import numpy as np
 
 from course.errors import CourseError
 
-WINDOWS = {"Conv2D": "kernel_size", "MaxPooling2D": "pool_size", "AveragePooling2D": "pool_size"}
-# These leave every number at its place.
-IN_PLACE = {"InputLayer", "Activation", "ReLU", "LeakyReLU", "Dropout", "BatchNormalization"}
-GREY = 0.5  # what lies outside the picture, where the maps were padded with zeros
+KERNEL_SIZES = {
+    "Conv2D": "kernel_size",
+    "MaxPooling2D": "pool_size",
+    "AveragePooling2D": "pool_size",
+}
+# Layers whose output at a position depends only on their input at that position.
+ELEMENTWISE = {"InputLayer", "Activation", "ReLU", "LeakyReLU", "Dropout", "BatchNormalization"}
+GREY = 0.5  # pixels outside the image
 
 
 @dataclass(frozen=True)
-class Field:
-    """The receptive field of a layer: what one number of its maps depends on.
+class ReceptiveField:
+    """The part of the image that one activation of a layer depends on.
 
     Attributes
     ----------
     size : (int, int)
-        Height and width of the square, in pixels of the picture.
-    step : (int, int)
-        How far it moves from one number of a map to the next, down and to the right.
+        Height and width in pixels.
+    stride : (int, int)
+        Distance in pixels, down and to the right, between the fields of neighboring positions.
     start : (int, int)
-        Row and column of its upper left pixel for the first number of a map; below 0 it reaches
-        out of the picture.
+        Row and column of the top left pixel for the first position of a feature map; negative if
+        padding lets the field extend past the image.
     """
 
-    size: tuple
-    step: tuple
-    start: tuple
+    size: tuple[int, int]
+    stride: tuple[int, int]
+    start: tuple[int, int]
 
 
 def field_of(network, layer):
@@ -39,129 +44,132 @@ def field_of(network, layer):
     Parameters
     ----------
     network : keras.Model
-        A chain: each layer works on the output of the one before.
+        A chain of layers: each takes the output of the previous one.
     layer : keras.Layer
-        One of its convolutions or pooling layers, or what follows them before `Flatten`.
+        A convolution or pooling layer of the network, or a layer between these and `Flatten`.
 
     Returns
     -------
-    Field
+    ReceptiveField
 
     Raises
     ------
     CourseError
-        If the layer is not in the network, the way to it forks, or a layer on the way looks at the
-        whole picture.
+        If the layer is not in the network, the path to it branches, or a layer on the path depends
+        on the whole image.
 
     Notes
     -----
-    From the input on, a layer of window F, stride S and padding P widens the field by (F - 1) times
-    the step before it, moves its start back by P steps, and makes the step S times as long. See
-    Dumoulin and Visin (2016), "A guide to convolution arithmetic for deep learning".
+    Starting at the input, each layer with kernel size F, stride S and padding P enlarges the field
+    by F - 1 times the current stride, moves its start back by P times that stride, and then
+    multiplies the stride by S: Dumoulin and Visin (2016), "A guide to convolution arithmetic for
+    deep learning".
     """
     chain = _chain(network, layer)
-    axes = [_along(chain, axis) for axis in (0, 1)]
-    return Field(*zip(*axes, strict=True))
+    (height, down, top), (width, right, left) = (_along_axis(chain, axis) for axis in (0, 1))
+    return ReceptiveField((height, width), (down, right), (top, left))
 
 
-def patches(pictures, places, field):
-    """Cut out what numbers of a layer's maps looked at.
+def patches(images, positions, field):
+    """Cut out the image patches that activations of a layer depend on.
 
     Parameters
     ----------
-    pictures : array, (n, h, w, c)
+    images : array, (n, h, w, c)
         Floats from 0 to 1.
-    places : sequence of (picture, row, column)
-        Whole numbers: which picture, and where in the layer's map.
-    field : Field
+    positions : sequence of (int, int, int)
+        For each patch: index of the image, row and column in the layer's feature map.
+    field : ReceptiveField
+        Of the layer.
 
     Returns
     -------
-    ndarray, (number of places, field height, field width, c)
-        Grey where the field reaches out of the picture.
+    ndarray, (len(positions), field height, field width, c)
+        Grey where the field extends past the image.
     """
-    pictures = np.asarray(pictures)
-    height, width = pictures.shape[1:3]
-    cut = np.full((len(places), *field.size, pictures.shape[3]), GREY, pictures.dtype)
-    for number, (picture, *place) in enumerate(places):
-        top, left = (
-            start + step * at
-            for start, step, at in zip(field.start, field.step, place, strict=True)
-        )
+    images = np.asarray(images)
+    height, width = images.shape[1:3]
+    cut = np.full((len(positions), *field.size, images.shape[3]), GREY, images.dtype)
+    for patch, (index, row, column) in zip(cut, positions, strict=True):
+        top = field.start[0] + field.stride[0] * row
+        left = field.start[1] + field.stride[1] * column
         bottom, right = top + field.size[0], left + field.size[1]
-        inside = pictures[picture, max(top, 0) : max(bottom, 0), max(left, 0) : max(right, 0)]
-        down, across = max(-top, 0), max(-left, 0)
         rows, columns = min(bottom, height) - max(top, 0), min(right, width) - max(left, 0)
         if rows > 0 and columns > 0:
-            cut[number, down : down + rows, across : across + columns] = inside
+            inside = images[index, max(top, 0) : bottom, max(left, 0) : right]
+            down, across = max(-top, 0), max(-left, 0)
+            patch[down : down + rows, across : across + columns] = inside
     return cut
 
 
-def only_inside(maps, field, pictures):
-    """Return maps without the responses whose field reaches out of the picture.
+def mask_border(feature_maps, field, images):
+    """Mask the activations whose receptive field extends past the image.
 
     Parameters
     ----------
-    maps : array, (n, h, w, filters)
-        A layer's maps.
-    field : Field
-        The layer's receptive field.
-    pictures : array, (n, height, width, c)
-        What the maps were made from.
+    feature_maps : array, (n, h, w, filters)
+        Output of a layer.
+    field : ReceptiveField
+        Of the layer.
+    images : array, (n, height, width, c)
+        Input of the network.
 
     Returns
     -------
     ndarray, (n, h, w, filters)
-        A copy with minus infinity in their place, so that none of them is the largest.
+        A copy with minus infinity at these positions, so that none of them is the maximum.
     """
-    maps, sides = np.asarray(maps), np.shape(pictures)[1:3]
-    inside = [np.arange(len(maps))]
-    for places, side, size, step, start in zip(
-        maps.shape[1:3], sides, field.size, field.step, field.start, strict=True
+    feature_maps, sides = np.asarray(feature_maps), np.shape(images)[1:3]
+    inside = [np.arange(len(feature_maps))]
+    for positions, side, size, stride, start in zip(
+        feature_maps.shape[1:3], sides, field.size, field.stride, field.start, strict=True
     ):
-        first = start + step * np.arange(places)
+        first = start + stride * np.arange(positions)
         inside.append(np.flatnonzero((first >= 0) & (first + size <= side)))
-    kept = np.full_like(maps, -np.inf)
-    kept[np.ix_(*inside)] = maps[np.ix_(*inside)]
-    return kept
+    masked = np.full_like(feature_maps, -np.inf)
+    masked[np.ix_(*inside)] = feature_maps[np.ix_(*inside)]
+    return masked
 
 
-def _chain(network, layer):
+def _chain(network: Any, layer: Any) -> list:
     """Return the layers from the input to this one, or raise a CourseError."""
     layers = list(network.layers)
     if not any(each is layer for each in layers):
-        raise CourseError(f"{layer.name} is no layer of {network.name}: take it from its layers.")
+        raise CourseError(
+            f"{layer.name} is not a layer of {network.name}: choose one of network.layers."
+        )
     chain = layers[: [each is layer for each in layers].index(True) + 1]
     if type(network).__name__ != "Sequential":
         for before, after in pairwise(chain):
             if after.input is not before.output:
                 raise CourseError(
-                    f"the way to {layer.name} forks at {after.name}: a receptive field is worked"
-                    " out only where each layer works on the one before."
+                    f"the path to {layer.name} branches at {after.name}, but a receptive field is"
+                    " computed only if each layer takes the output of the previous one: choose a"
+                    " layer before it."
                 )
     for each in chain:
         kind = type(each).__name__
-        if kind not in WINDOWS and kind not in IN_PLACE:
+        if kind not in KERNEL_SIZES and kind not in ELEMENTWISE:
             raise CourseError(
-                f"{layer.name} lies behind {each.name} ({kind}), which looks at the whole picture:"
-                " choose a layer before it."
+                f"{layer.name} is at or after {each.name} ({kind}), which depends on the whole"
+                " image: choose a layer before it."
             )
     return chain
 
 
-def _along(chain, axis):
-    """Return size, step and start of the field along one axis."""
-    size, step, start = 1, 1, 0
+def _along_axis(chain: list, axis: int) -> tuple[int, int, int]:
+    """Return size, stride and start of the field along one axis."""
+    field_size, field_stride, start = 1, 1, 0
     for layer in chain:
         kind = type(layer).__name__
-        if kind in WINDOWS:
-            window, stride = getattr(layer, WINDOWS[kind])[axis], layer.strides[axis]
-            reach = (window - 1) * getattr(layer, "dilation_rate", (1, 1))[axis] + 1
+        if kind in KERNEL_SIZES:
+            kernel_size, stride = getattr(layer, KERNEL_SIZES[kind])[axis], layer.strides[axis]
+            dilated = (kernel_size - 1) * getattr(layer, "dilation_rate", (1, 1))[axis] + 1
             if layer.padding == "same":
-                before = layer.input.shape[1 + axis]
-                # What Keras adds in all; of an odd number the smaller half comes first.
-                added = max((-(-before // stride) - 1) * stride + reach - before, 0)
-                start -= added // 2 * step
-            size += (reach - 1) * step
-            step *= stride
-    return size, step, start
+                side = layer.input.shape[1 + axis]
+                # The total padding that Keras adds; if it is odd, the smaller half comes first.
+                padding = max((-(-side // stride) - 1) * stride + dilated - side, 0)
+                start -= padding // 2 * field_stride
+            field_size += (dilated - 1) * field_stride
+            field_stride *= stride
+    return field_size, field_stride, start

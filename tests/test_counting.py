@@ -1,4 +1,4 @@
-"""Networks without weights: right counts, no memory, and nothing made of it later."""
+"""Networks without weights: right counts, and no memory, not even later."""
 
 import json
 import subprocess
@@ -37,7 +37,7 @@ with counting.without_weights():
     network = vgg(json.loads(sys.argv[1]))
 parameters = network.count_params()
 seconds, built = time.perf_counter() - start, peak()
-# What Keras makes up for at the end of such a scope; on JAX each fit has one.
+# Keras initializes variables at the end of such a scope; on JAX each fit has one.
 with keras.StatelessScope():
     pass
 print(json.dumps([parameters, seconds, built - before, peak() - before]))
@@ -71,7 +71,7 @@ def test_vgg_16_is_counted_within_a_second_and_200_mb():
     assert parameters == 138_357_544
     assert seconds < 1
     assert megabytes < 200
-    assert later < 200, "the weights were made after all"
+    assert later < 200, "the weights were allocated after all"
 
 
 def test_counts_and_shapes_are_those_of_the_same_network_with_weights(small):
@@ -80,7 +80,7 @@ def test_counts_and_shapes_are_those_of_the_same_network_with_weights(small):
     assert real.count_params() == small.count_params()
 
 
-def test_a_row_a_layer_with_its_name_shape_and_costs(small):
+def test_each_layer_has_a_row_with_its_name_shape_and_cost(small):
     rows = counting.layer_rows(small)
     assert [tuple(row.values()) for row in rows] == [
         ("conv1_1", "convolution", (8, 8, 4), 112, 8 * 8 * 108),
@@ -95,20 +95,20 @@ def test_a_row_a_layer_with_its_name_shape_and_costs(small):
     ]
 
 
-def test_networks_made_before_and_after_keep_their_weights():
+def test_networks_built_before_and_after_the_block_keep_their_weights():
     before = keras.Sequential([keras.Input((3,)), layers.Dense(2)])
     weights = before.get_weights()
     with counting.without_weights(), counting.without_weights():
         keras.Sequential([keras.Input((3,)), layers.Dense(2)])
     after = keras.Sequential([keras.Input((3,)), layers.Dense(2)])
     np.testing.assert_array_equal(before.get_weights()[0], weights[0])
-    pictures = np.ones((1, 3), "float32")
+    images = np.ones((1, 3), "float32")
     np.testing.assert_array_equal(
-        after.predict(pictures, verbose=0), after.predict(pictures, verbose=0)
+        after.predict(images, verbose=0), after.predict(images, verbose=0)
     )
 
 
-def test_an_error_in_the_block_comes_out_and_leaves_keras_as_it_was():
+def test_an_error_in_the_block_is_raised_and_keras_stays_usable():
     with pytest.raises(ValueError, match="wrong"), counting.without_weights():
         keras.Sequential([keras.Input((3,)), layers.Dense(2)])
         raise ValueError("wrong")
@@ -116,7 +116,7 @@ def test_an_error_in_the_block_comes_out_and_leaves_keras_as_it_was():
     assert np.ptp(weights[0]) > 0
 
 
-def test_an_architecture_in_words_leaves_out_what_goes_without_saying():
+def test_an_architecture_omits_flatten_layers_and_activations():
     network = keras.Sequential(
         [
             keras.Input((16, 16, 3)),
@@ -133,7 +133,7 @@ def test_an_architecture_in_words_leaves_out_what_goes_without_saying():
             layers.Softmax(),
         ]
     )
-    assert counting.in_words(network).split() == [
+    assert counting.architecture(network).split() == [
         "conv(D=4,w=h=3,S=1,P=same)",
         "batchnormalization",
         "conv(D=5,w=4,h=2,S=1×2,P=valid)",
@@ -146,7 +146,7 @@ def test_an_architecture_in_words_leaves_out_what_goes_without_saying():
     assert counting.activations(network) == ["relu", "relu", "relu", "softmax"]
 
 
-def test_an_activation_twice_is_told():
+def test_a_second_activation_is_named():
     network = keras.Sequential(
         [keras.Input((4,)), layers.Dense(3, activation="relu"), layers.Softmax(), layers.Dense(2)]
     )

@@ -106,7 +106,7 @@ def test_the_shares_in_the_text_are_right(vgg16, text):
         return f"{100 * part / sum(row[key] for row in rows):.1f} %"
 
     assert share("parameters", "dense") == "89.4 %"
-    assert share("multiplications", "convolution") == "99.2 %"
+    assert share("macs", "convolution") == "99.2 %"
     assert f"{100 * D_BY_LAYER[13] / TOTALS['D']:.1f} %" == "74.3 %"
     assert sum(D_BY_LAYER[:13]) == 14_714_688
     assert 4 * TOTALS["D"] // 10**6 == 553

@@ -93,7 +93,7 @@ def test_the_six_convolutions_halve_three_times(networks):
 
 def test_the_multiplications_in_the_text_are_right(networks, cells):
     work = {
-        name: sum(row["multiplications"] for row in layer_rows(network))
+        name: sum(row["macs"] for row in layer_rows(network))
         for name, network in networks.items()
     }
     millions = round(work["six_convolutions"] / 1e6)

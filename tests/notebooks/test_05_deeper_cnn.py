@@ -75,13 +75,13 @@ def test_parameters_and_shapes_are_those_of_the_sources(networks, name):
 def test_both_ways_of_writing_model_1_and_the_recipe_are_one_network(networks):
     listed = [keras.Input((32, 32, 3)), *recipes.model_1(keras, layers)]
     ways = [keras.Sequential(listed), networks["model_1"], networks["model_1 from its list"]]
-    assert len({counting.in_words(network) for network in ways}) == 1
+    assert len({counting.architecture(network) for network in ways}) == 1
     assert len({tuple(counting.activations(network)) for network in ways}) == 1
 
 
 def test_model_2_is_that_of_the_recipes(networks):
     listed = keras.Sequential([keras.Input((32, 32, 3)), *recipes.model_2(keras, layers)])
-    assert counting.in_words(networks["model_2"]) == counting.in_words(listed)
+    assert counting.architecture(networks["model_2"]) == counting.architecture(listed)
 
 
 def test_the_table_of_model_1_is_right(cells):
@@ -98,7 +98,7 @@ def test_the_table_of_model_1_is_right(cells):
 
 def test_the_work_stated_in_the_text_is_right(networks, cells):
     work = {
-        name: sum(row["multiplications"] for row in counting.layer_rows(network))
+        name: sum(row["macs"] for row in counting.layer_rows(network))
         for name, network in networks.items()
     }
     assert round(work["model_2"] / work["model_1"], 1) == 14.5
@@ -114,7 +114,7 @@ def test_what_doubling_does_is_what_the_solution_says(solved):
         network = keras.Sequential([keras.Input((32, 32, 16)), layer])
         (row,) = counting.layer_rows(network)
         field = receptive_field.field_of(network, layer)
-        return row["parameters"], row["multiplications"], field.size[0]
+        return row["parameters"], row["macs"], field.size[0]
 
     parameters, work, field = cost()
     found = {name: cost(**{name: 2 * value}) for name, value in start.items()}
@@ -149,7 +149,7 @@ def test_receptive_fields_of_model_2_are_those_that_assignment_01_would_reckon(n
     fields = [receptive_field.field_of(networks["model_2"], layer) for layer in convolutions]
     # 5; 5 + 4; 9 + 1 with the pooling, then twice 2 more in steps of 2.
     assert [field.size[0] for field in fields] == [5, 9, 14, 18]
-    assert [field.step[0] for field in fields] == [1, 1, 2, 2]
+    assert [field.stride[0] for field in fields] == [1, 1, 2, 2]
 
 
 def test_what_changed_is_what_the_cells_and_the_recipes_do(cells, solved):
