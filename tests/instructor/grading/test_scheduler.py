@@ -64,5 +64,5 @@ def test_a_wrong_address_is_reported_in_one_sentence(small_course, course_comman
     assert graded.returncode == 1
     (line,) = graded.stderr.splitlines()
     assert line.startswith(f"course: no Dask scheduler answers at {address} (")
-    assert line.endswith("or leave --scheduler out.")
+    assert line.endswith("or omit --scheduler.")
     assert graded.stdout == ""
