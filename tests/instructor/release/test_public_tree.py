@@ -23,11 +23,13 @@ SECRETS = secrets(ROOT)
 MODULES = instructor_modules(ROOT)
 ADDRESS = PublicAddress.of_course(ROOT)
 # Single-line formulas that the practice questions and figures need and that the assignments ask for
-# as well. They are not secret; see "Questions that answer back" in docs/instructors.md.
+# as well. They are not secret; see "Questions and quizzes" in docs/instructors.md.
 FORMULAS = {
-    ("course/questions/registry.py", "return (size - window + 2 * padding) // stride + 1"),
+    ("course/questions/bank.py", "return (size - kernel_size + 2 * padding) // stride + 1"),
     ("course/questions/parameters.py", "inputs = side * side * channels"),
     ("course/receptive_field.py", "step *= stride"),
+    ("course/receptive_field.py", "height, width = images.shape[1:3]"),
+    ("course/receptive_field.py", "return field"),  # the beginning of another line
 }
 PYPROJECT = tomllib.loads((ROOT / "pyproject.toml").read_text(encoding="utf-8"))
 
