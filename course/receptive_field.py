@@ -15,7 +15,7 @@ KERNEL_SIZES = {
 }
 # Layers whose output at a position depends only on their input at that position.
 ELEMENTWISE = {"InputLayer", "Activation", "ReLU", "LeakyReLU", "Dropout", "BatchNormalization"}
-GREY = 0.5  # pixels outside the image
+GRAY = 0.5  # pixels outside the image
 
 
 @dataclass(frozen=True)
@@ -85,11 +85,11 @@ def patches(images, positions, field):
     Returns
     -------
     ndarray, (len(positions), field height, field width, c)
-        Grey where the field extends past the image.
+        Gray where the field extends past the image.
     """
     images = np.asarray(images)
     height, width = images.shape[1:3]
-    cut = np.full((len(positions), *field.size, images.shape[3]), GREY, images.dtype)
+    cut = np.full((len(positions), *field.size, images.shape[3]), GRAY, images.dtype)
     for patch, (index, row, column) in zip(cut, positions, strict=True):
         top = field.start[0] + field.stride[0] * row
         left = field.start[1] + field.stride[1] * column

@@ -1,17 +1,17 @@
-"""Every figure of the course: picture grids, learning curves, filters, feature maps.
+"""Figures of the course: image grids, learning curves, filters, feature maps and others.
 
-Each function returns a figure that pyplot does not know. JupyterLab shows such a figure once, as
-the value of a cell's last line; a figure that pyplot knows *and* that is that value would be shown
-twice. So write `plotting.learning_curves(history)` as the last line, or `display(figure)` anywhere
-else; in a script, `figure.savefig("curves.png")`. A function that is given an Axes draws there and
-returns None. `sliding_kernel` alone returns pictures to play through, with a strip of them for
-pages without HTML.
+Each function returns a figure that pyplot does not manage. JupyterLab shows such a figure once, as
+the value of a cell's last line; a figure that pyplot manages would appear twice there. Write
+`plotting.learning_curves(history)` as the last line, or `display(figure)` anywhere else; in a
+script, `figure.savefig("curves.png")`. A function that is given an Axes draws there and returns
+None. Only `sliding_kernel` returns something else: images to play, or a strip of them on pages
+without HTML.
 
-Colours are those of Okabe and Ito (2008), "Color Universal Design", with viridis, RdBu and Oranges
-for scales: all can be told apart by colour-blind readers. What a colour says is written out too.
+Colors are those of Okabe and Ito (2008), "Color Universal Design", with viridis, RdBu and Oranges
+as scales: color-blind readers can distinguish all of them. No information is in a color alone.
 
-For speed many pictures are tiled into one array and drawn by one imshow. Axes fill their figure
-and labels stick out of it: `Figure.savefig` and JupyterLab crop to what was drawn.
+For speed, many images are tiled into one array and drawn by one imshow. Axes fill their figure and
+labels extend past it: `Figure.savefig` and JupyterLab crop to the drawn area.
 """
 
 from course.plotting.architecture import layer_bars, volumes
@@ -21,11 +21,10 @@ from course.plotting.charts import (
     confusion_matrix,
     learning_curves,
 )
-from course.plotting.comparison import compare_curves, compare_networks
+from course.plotting.comparison import compare_curves, compare_networks, gap_curves, seed_variation
 from course.plotting.convolution import receptive_field, sliding_kernel
 from course.plotting.images import class_rows, feature_maps, filters, image_grid, patch_blocks
 from course.plotting.primitives import Figure
-from course.plotting.training_runs import gap_curves, seed_spread
 
 __all__ = [
     "Figure",
@@ -43,7 +42,7 @@ __all__ = [
     "learning_curves",
     "patch_blocks",
     "receptive_field",
-    "seed_spread",
+    "seed_variation",
     "sliding_kernel",
     "volumes",
 ]

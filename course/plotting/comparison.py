@@ -1,4 +1,6 @@
-"""Networks side by side: what each costs, what it reaches, and how it got there."""
+"""Comparisons of several networks or training runs: costs, curves, gaps, seed variation."""
+
+from typing import Any
 
 import numpy as np
 from matplotlib.patches import Patch
@@ -6,89 +8,94 @@ from matplotlib.ticker import MaxNLocator, PercentFormatter
 
 from course.plotting.primitives import (
     BLUE,
+    GRAY,
     NO_TICKS,
     ORANGE,
     PAGE_INCHES,
     TITLE,
     VERMILLION,
     Figure,
-    longest,
+    longest_line,
 )
 
 COLORS = (BLUE, VERMILLION, ORANGE, "#009E73", "#CC79A7", "#56B4E9")  # Okabe-Ito
 HATCHES = ("", "//", "..", "xx", "\\\\", "--")
 LINES = ("-o", "--s", "-.^", ":D", "-v", "--P")
-BETTER = {
-    "accuracy": "longer is better",
-    "loss": "shorter is better",
-    "second": "longer is faster",  # so many of something a second
+BETTER = {  # by the last word of a quantity
+    "accuracy": "higher is better",
+    "loss": "lower is better",
+    "second": "higher is faster",  # a number per second
+}
+GAP_COLUMNS = 4
+GAP_CURVES: dict[str, dict[str, Any]] = {
+    "training": {"color": BLUE, "linestyle": "--", "marker": "o", "markersize": 2.5},
+    "validation": {"color": VERMILLION, "linestyle": "-", "marker": "s", "markersize": 2.5},
 }
 
 
 def compare_networks(rows, title="", chance=None) -> Figure:
-    """Compare networks in small multiples: a panel for each quantity, a bar for each network.
+    """Compare networks as small multiples: one panel per quantity, one bar per network.
 
     Parameters
     ----------
     rows : list of dict
-        A network each, as `training.results_table` takes them: "network", its name; if wanted
-        "kind", which colours its bars and is named in a legend; every other key is a quantity and
-        becomes a panel. Names that end in "accuracy" hold shares from 0 to 1, shown in percent.
-        A quantity that is None is left out.
+        One row per network, as for `training.results_table`: its name under "network", and
+        optionally its "kind", which determines the color of its bars and appears in a legend. Each
+        other key is a quantity with its own panel. Keys that end in "accuracy" have fractions as
+        values, shown as percentages. A value of None has no bar.
     title : str
     chance : float, optional
-        The accuracy of guessing, a share: a dotted line in the panels of accuracies.
+        Chance level, a fraction: a dotted line in the accuracy panels.
 
     Raises
     ------
     ValueError
-        Where there is no row, a row lacks a quantity that the first one has, or one is negative or
-        not a finite number.
+        If there is no row, a row does not have a quantity of the first one, or a value is negative
+        or not finite.
     """
     quantities = _quantities(rows)
     kinds = list(dict.fromkeys(row.get("kind", "") for row in rows))
-    styles = {kind: number % len(COLORS) for number, kind in enumerate(kinds)}
+    styles: dict[str, dict[str, Any]] = {
+        kind: {
+            "facecolor": COLORS[index % len(COLORS)],
+            "hatch": HATCHES[index % len(COLORS)],
+            "edgecolor": "white",
+            "linewidth": 0,
+        }
+        for index, kind in enumerate(kinds)
+    }
     names = [str(row["network"]) for row in rows]
-    figure = Figure(figsize=(PAGE_INCHES - 0.08 * longest(names), 0.34 * len(rows) + 0.1))
+    figure = Figure(figsize=(PAGE_INCHES - 0.08 * longest_line(names), 0.34 * len(rows) + 0.1))
     panels = figure.subplots(1, len(quantities), sharey=True, squeeze=False)[0]
     figure.subplots_adjust(left=0, right=1, bottom=0, top=1, wspace=0.12)
     for ax, quantity in zip(panels, quantities, strict=True):
         values = [row[quantity] for row in rows]
-        share = quantity.endswith("accuracy")
-        for place, (row, value) in enumerate(zip(rows, values, strict=True)):
-            style = styles[row.get("kind", "")]
+        is_fraction = quantity.endswith("accuracy")
+        for position, (row, value) in enumerate(zip(rows, values, strict=True)):
             if value is not None:
-                looks = {"facecolor": COLORS[style], "hatch": HATCHES[style], "edgecolor": "white"}
-                ax.barh(place, value, height=0.7, linewidth=0, **looks)
+                ax.barh(position, value, height=0.7, **styles[row.get("kind", "")])
                 ax.annotate(
-                    _written(value, share), (value, place), (3, 0), va="center", size=9,
+                    _format(value, is_fraction), (value, position), (3, 0), va="center", size=9,
                     textcoords="offset points",
                 )  # fmt: skip
-        # The number behind the longest bar needs room inside its panel.
+        # The text after the longest bar needs space inside its panel.
         largest = max([value for value in values if value is not None] + [chance or 0], default=0)
         ax.set_xlim(0, 1.75 * (largest or 1))
         ax.set_xticks([])
         ax.spines[["top", "right", "bottom"]].set_visible(False)
         ax.tick_params(axis="y", **NO_TICKS)
         ax.set_title(quantity, **{**TITLE, "fontsize": 10})
-        better = BETTER.get(quantity.split()[-1], "shorter is cheaper")
+        better = BETTER.get(quantity.split()[-1], "lower is cheaper")
         ax.set_xlabel(better, loc="left", size=9)
-        if share and chance is not None:
+        if is_fraction and chance is not None:
             ax.axvline(chance, color="black", linestyle=":", linewidth=1.2)
             ax.set_xlabel(f"{better};\ndotted: chance, {chance:.0%}", loc="left", size=9)
     panels[0].set_yticks(range(len(rows)), names)
     panels[0].set_ylim(len(rows) - 0.5, -0.5)
     height = figure.get_figheight()
     if any(kinds):
-        patches = [
-            Patch(facecolor=COLORS[styles[kind]], hatch=HATCHES[styles[kind]], edgecolor="white",
-                  linewidth=0, label=kind or "other")
-            for kind in kinds
-        ]  # fmt: skip
-        place = {"loc": "lower left", "bbox_to_anchor": (0, 1 + 0.25 / height)}
-        figure.legend(
-            handles=patches, ncols=len(kinds), frameon=False, fontsize=9, borderpad=0, **place
-        )
+        handles = [Patch(label=kind or "other", **styles[kind]) for kind in kinds]
+        _add_legend(figure, 0.25, handles=handles, ncols=len(kinds))
     if title:
         above = 0.6 if any(kinds) else 0.35
         figure.suptitle(title, x=0, y=1 + above / height, ha="left", va="bottom", fontsize=11)
@@ -101,31 +108,33 @@ def compare_curves(histories, title="", chance=None) -> Figure:
     Parameters
     ----------
     histories : dict of (dict of lists)
-        Name to history, each with "val_accuracy", one share from 0 to 1 an epoch. The numbers of
+        Histories by name, each with one fraction per epoch under "val_accuracy". The numbers of
         epochs may differ.
     title : str
     chance : float, optional
-        The accuracy of guessing, a share: a dotted line.
+        Chance level, a fraction: a dotted line.
 
     Raises
     ------
     ValueError
-        Where there is no history, or one has no validation accuracy.
+        If there is no history, or one has no validation accuracy.
     """
     if not histories:
-        raise ValueError("histories must hold at least one network.")
+        raise ValueError("histories must contain at least one network.")
     for name, history in histories.items():
         if not len(history.get("val_accuracy", ())):
-            raise ValueError(f"the history of {name!r} must hold 'val_accuracy', one an epoch.")
+            raise ValueError(
+                f"the history of {name!r} must contain 'val_accuracy', with one value per epoch."
+            )
     figure = Figure(figsize=(0.75 * PAGE_INCHES, 3.2))
     ax = figure.add_axes((0, 0, 1, 1))
     last = max(len(history["val_accuracy"]) for history in histories.values())
-    for number, (name, history) in enumerate(histories.items()):
-        shares = np.asarray(history["val_accuracy"])
-        looks = {"color": COLORS[number % len(COLORS)], "markersize": 4}
-        line = LINES[number % len(LINES)]
-        label = f"{name}: {shares[-1]:.1%} after {len(shares)}"
-        ax.plot(range(1, len(shares) + 1), shares, line, label=label, **looks)
+    for index, (name, history) in enumerate(histories.items()):
+        accuracies = np.asarray(history["val_accuracy"])
+        epochs = range(1, len(accuracies) + 1)
+        label = f"{name}: {accuracies[-1]:.1%} after {len(accuracies)}"
+        color, line = COLORS[index % len(COLORS)], LINES[index % len(LINES)]
+        ax.plot(epochs, accuracies, line, label=label, color=color, markersize=4)
     if chance is not None:
         ax.axhline(chance, color="black", linestyle=":", linewidth=1.2)
         ax.annotate(
@@ -136,38 +145,182 @@ def compare_curves(histories, title="", chance=None) -> Figure:
     ax.xaxis.set_major_locator(MaxNLocator(8, integer=True, min_n_ticks=1))
     ax.yaxis.set_major_formatter(PercentFormatter(1, decimals=0))
     ax.set_xlabel("epoch")
-    ax.set_ylabel("validation accuracy (% of pictures)")
+    ax.set_ylabel("validation accuracy (% of images)")
     ax.grid(alpha=0.3)
     ax.spines[["top", "right"]].set_visible(False)
     ax.legend(
         loc="upper left", bbox_to_anchor=(1.02, 1), frameon=False, fontsize=9, borderaxespad=0
     )
-    ax.set_title(title or "The higher the better", **TITLE)
+    ax.set_title(title or "Higher is better", **TITLE)
     return figure
 
 
-def _quantities(rows):
-    """Return the keys that become panels, every value checked."""
+def gap_curves(histories, final_accuracies, title="", chance=None) -> Figure:
+    """Draw the training and validation accuracy of several networks, with the gap shaded.
+
+    Parameters
+    ----------
+    histories : dict of (dict of lists)
+        Histories by name, each with one fraction per epoch under "accuracy" and "val_accuracy".
+        Each network has its own panel.
+    final_accuracies : dict of (float, float)
+        Training and validation accuracy after the training by name, fractions measured without
+        dropout: two larger marks after the last epoch, and the gap in percentage points.
+    title : str
+    chance : float, optional
+        Chance level, a fraction: a dotted line.
+
+    Raises
+    ------
+    ValueError
+        If there is no history, a curve is missing, or a network has no final accuracies.
+    """
+    if not histories:
+        raise ValueError("histories must contain at least one network.")
+    for name, history in histories.items():
+        lengths = [len(history.get(key, ())) for key in ("accuracy", "val_accuracy")]
+        if not lengths[0] or len(set(lengths)) > 1:
+            raise ValueError(
+                f"the history of {name!r} must contain 'accuracy' and 'val_accuracy', each with"
+                " one value per epoch."
+            )
+        if name not in final_accuracies:
+            raise ValueError(
+                f"final_accuracies must contain {name!r}: its training and validation accuracy."
+            )
+    columns = min(GAP_COLUMNS, len(histories))
+    rows = -(-len(histories) // columns)
+    figure = Figure(figsize=(PAGE_INCHES * columns / GAP_COLUMNS, 2.2 * rows))
+    panels = figure.subplots(rows, columns, sharex=True, sharey=True, squeeze=False).ravel()
+    figure.subplots_adjust(left=0, right=1, bottom=0, top=1, wspace=0.08, hspace=0.25)
+    last = max(len(history["accuracy"]) for history in histories.values())
+    for ax, (name, history) in zip(panels, histories.items(), strict=False):
+        epochs = np.arange(1, len(history["accuracy"]) + 1)
+        curves = np.array([history["accuracy"], history["val_accuracy"]], dtype=float)
+        final, end = final_accuracies[name], epochs[-1] + 0.08 * last
+        ax.fill_between(epochs, *curves, color=GRAY, alpha=0.35, linewidth=0)
+        for (label, style), curve, mark in zip(GAP_CURVES.items(), curves, final, strict=True):
+            ax.plot(epochs, curve, linewidth=1.2, label=label, **style)
+            ax.plot([end], [mark], **{**style, "markersize": 6})
+        ax.plot([end, end], final, color="black", linewidth=1)
+        gap = f"{100 * (final[0] - final[1]):.1f}".replace("-", "−")
+        ax.set_title(f"{name}: gap {gap} points", **{**TITLE, "fontsize": 10})
+        if chance is not None:
+            ax.axhline(chance, color="black", linestyle=":", linewidth=1)
+        ax.grid(alpha=0.3)
+        ax.spines[["top", "right"]].set_visible(False)
+    for ax in panels[len(histories) :]:
+        ax.remove()
+    panels[0].set_ylim(0, 1)
+    panels[0].set_xlim(0.5, 1.12 * last + 0.3)
+    ticks = MaxNLocator(4, integer=True, min_n_ticks=1).tick_values(1, last)
+    panels[0].set_xticks([int(tick) for tick in ticks if 1 <= tick <= last])
+    panels[0].yaxis.set_major_formatter(PercentFormatter(1, decimals=0))
+    for index in range(len(histories)):
+        if index % columns == 0:
+            panels[index].set_ylabel("accuracy (% of images)", size=9)
+        if index + columns >= len(histories):
+            panels[index].set_xlabel("epoch", size=9)
+            panels[index].tick_params(labelbottom=True)
+    panels[0].legend(loc="best", frameon=False, fontsize=8, borderaxespad=0.1)
+    note = "Curves: as measured by fit, training with dropout. Marks after them: without dropout."
+    if chance is not None:
+        note += f" Dotted: chance, {chance:.0%}."
+    figure.text(0, -0.5 / figure.get_figheight(), note, size=9, va="top")
+    if title:
+        figure.suptitle(title, x=0, y=1 + 0.35 / figure.get_figheight(), ha="left", va="bottom")
+    return figure
+
+
+def seed_variation(
+    accuracies, your_run=None, title="", label="accuracy", your_label="your run"
+) -> Figure:
+    """Show the results of several seeds as dots, with mean ± standard deviation and your own run.
+
+    Parameters
+    ----------
+    accuracies : dict of (list of float)
+        Fractions by name, one per seed; at least two seeds.
+    your_run : dict of float, optional
+        Fractions of your own run by name, drawn as diamonds.
+    title, label, your_label : str
+        `label` names the x axis, `your_label` your run.
+
+    Raises
+    ------
+    ValueError
+        If there are no accuracies, or those of only one seed.
+    """
+    if not accuracies or any(len(values) < 2 for values in accuracies.values()):
+        raise ValueError(
+            "accuracies must contain at least one network, each with two or more seeds."
+        )
+    your_run = your_run or {}
+    names = list(accuracies)
+    width = PAGE_INCHES - 1.5 - 0.08 * longest_line(names)
+    figure = Figure(figsize=(width, 0.36 * len(names) + 0.2))
+    ax = figure.add_axes((0, 0, 1, 1))
+    legend = {}
+    for y, (name, values) in enumerate(accuracies.items()):
+        mean, deviation = np.mean(values), np.std(values, ddof=1)
+        (legend["mean ± standard deviation"],) = ax.plot(
+            [mean - deviation, mean + deviation], [y, y],
+            color=BLUE, linewidth=7, alpha=0.35, solid_capstyle="butt",
+        )  # fmt: skip
+        ax.plot([mean], [y], "|", color=BLUE, markersize=14, markeredgewidth=2)
+        (legend["one seed"],) = ax.plot(values, [y] * len(values), "o", color=BLUE, markersize=4)
+        if name in your_run:
+            # Hollow, because it may overlap a dot.
+            (legend[your_label],) = ax.plot(
+                [your_run[name]], [y], "D", color=VERMILLION, markersize=8, markerfacecolor="none"
+            )
+        text = f"{mean:.1%} ± {100 * deviation:.1f}"
+        ax.annotate(text, (1.01, y), xycoords=("axes fraction", "data"), va="center", size=9)
+    ax.set_yticks(range(len(names)), names)
+    ax.set_ylim(len(names) - 0.5, -0.5)
+    ax.tick_params(axis="y", **NO_TICKS)
+    ax.xaxis.set_major_formatter(PercentFormatter(1, decimals=0))
+    ax.set_xlabel(f"{label} (% of images)")
+    ax.grid(axis="x", alpha=0.3)
+    ax.spines[["top", "right", "left"]].set_visible(False)
+    handles = list(legend.values())
+    _add_legend(figure, 0.08, handles=handles, labels=list(legend), ncols=len(legend))
+    if title:
+        above = 1 + 0.4 / figure.get_figheight()
+        figure.suptitle(title, x=0, y=above, ha="left", va="bottom", fontsize=11)
+    return figure
+
+
+def _quantities(rows: list[dict]) -> list[str]:
+    """Return the keys that become panels, after checking all values."""
     if not rows:
-        raise ValueError("rows must hold at least one network.")
+        raise ValueError("rows must contain at least one network.")
     quantities = [key for key in rows[0] if key not in ("network", "kind")]
     if not quantities:
-        raise ValueError("a row must hold a quantity beside its name, such as 'parameters'.")
+        raise ValueError("a row must contain a quantity, such as 'parameters', besides its name.")
     for row in rows:
-        lacking = {"network", *quantities} - row.keys()
-        if lacking:
-            raise ValueError(f"every row must hold {sorted(lacking)[0]!r}; {row} does not.")
+        missing = {"network", *quantities} - row.keys()
+        if missing:
+            raise ValueError(f"every row must contain {sorted(missing)[0]!r}; {row} does not.")
         for key in quantities:
-            value, most = row[key], 1 if key.endswith("accuracy") else np.inf
-            if value is not None and not (np.isfinite(value) and 0 <= value <= most):
-                allowed = "a share from 0 to 1" if most == 1 else "a finite number from 0 on"
+            value, maximum = row[key], 1 if key.endswith("accuracy") else np.inf
+            if value is not None and not (np.isfinite(value) and 0 <= value <= maximum):
+                allowed = "from 0 to 1" if maximum == 1 else "finite and not negative"
                 raise ValueError(f"{key} of {row['network']!r} must be {allowed}; got {value}.")
     return quantities
 
 
-def _written(value, share):
-    if share:
+def _format(value: Any, is_fraction: bool) -> str:
+    if is_fraction:
         return f"{value:.1%}"
     if isinstance(value, int | np.integer):
         return f"{value:,}"
     return f"{value:,.0f}" if value >= 100 else f"{value:#.3g}".rstrip(".")
+
+
+def _add_legend(figure: Figure, distance: float, **options: Any) -> None:
+    """Add a legend above a figure, at a distance in inches."""
+    anchor = (0, 1 + distance / figure.get_figheight())
+    figure.legend(
+        loc="lower left", bbox_to_anchor=anchor, frameon=False, fontsize=9, borderpad=0, **options
+    )

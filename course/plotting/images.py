@@ -1,4 +1,4 @@
-"""Figures made of pictures: grids, rows by class, filters, feature maps."""
+"""Figures made of images: grids, rows by class, filters, feature maps, patches."""
 
 import numpy as np
 from matplotlib import colormaps
@@ -8,76 +8,74 @@ from matplotlib.ticker import MaxNLocator
 
 from course.plotting.primitives import (
     Figure,
-    add_picture,
+    add_image,
     as_rgb,
     check_shape,
     draw_tiles,
-    each_scaled,
+    scale_each,
 )
 
 
 def image_grid(images, labels=None, columns=10, title="", ax=None) -> Figure | None:
-    """Show pictures side by side, each under its caption.
-
-    Grey pictures are white on black, as they are stored: a bright pixel is a large number.
+    """Show images in a grid, each below its caption; a bright pixel is a large value.
 
     Parameters
     ----------
     images : array, (n, h, w), (n, h, w, 1) or (n, h, w, 3)
-        Whole numbers 0 to 255, or floats 0 to 1. Floats outside 0 to 1 are scaled together so that
-        the smallest is black and the largest white.
+        Integers from 0 to 255 or floats from 0 to 1. If floats are outside 0 to 1, all are scaled
+        together so that the smallest is black and the largest is white.
     labels : sequence of n, optional
-        A caption for each picture; a line break starts a second line.
+        Captions, which may contain line breaks.
     columns : int
-        Pictures in a row.
+        Images per row.
     title : str
     ax : matplotlib Axes, optional
-        Where to draw; without it a new figure is made.
+        Axes to draw in, instead of a new figure.
 
     Raises
     ------
     ValueError
-        Where `images` has another shape or there is not one label for each picture.
+        If `images` has another shape, or `labels` has another length than `images`.
     """
-    pictures = as_rgb(images)
-    if labels is not None and len(labels) != len(pictures):
-        raise ValueError(f"labels must hold {len(pictures)}, one an image; got {len(labels)}.")
-    return draw_tiles(pictures, columns, captions=labels, title=title, ax=ax)
+    pixels = as_rgb(images)
+    if labels is not None and len(labels) != len(pixels):
+        raise ValueError(
+            f"labels must have {len(pixels)} entries, one per image; got {len(labels)}."
+        )
+    return draw_tiles(pixels, columns, captions=labels, title=title, ax=ax)
 
 
 def class_rows(images, labels, class_names, per_class=10, title="") -> Figure:
-    """Show the first pictures of each class, one row a class, its name at the left.
+    """Show the first images of each class, one row per class with its name on the left.
 
     Parameters
     ----------
     images : array, (n, h, w), (n, h, w, 1) or (n, h, w, 3)
         As for `image_grid`.
     labels : array of int, (n,)
-        The class of each picture: an index into `class_names`.
+        Class of each image: an index into `class_names`.
     class_names : sequence of str
     per_class : int
-        Pictures in a row; a class that has fewer leaves the rest of its row empty.
+        Images per row; a class with fewer images leaves the rest of its row empty.
     title : str
 
     Raises
     ------
     ValueError
-        Where a shape is wrong or a label has no name.
+        If a shape is wrong or a label has no name.
     """
     images, labels, classes = np.asarray(images), np.asarray(labels), len(class_names)
     check_shape("labels", labels, f"({len(images)},)", labels.shape == (len(images),))
     if labels.size and not 0 <= labels.min() <= labels.max() < classes:
         given = f"{labels.min()} to {labels.max()}"
-        raise ValueError(
-            f"labels must lie between 0 and {classes - 1} to have a name; got {given}."
-        )
-    chosen = [np.flatnonzero(labels == number)[:per_class] for number in range(classes)]
-    pictures = as_rgb(images[np.concatenate(chosen)])
-    tiles = np.full((classes, per_class, *pictures.shape[1:]), 255, np.uint8)
+        raise ValueError(f"labels must be between 0 and {classes - 1} to have a name; got {given}.")
+    chosen = [np.flatnonzero(labels == label)[:per_class] for label in range(classes)]
+    pixels = as_rgb(images[np.concatenate(chosen)])
+    tiles = np.full((classes, per_class, *pixels.shape[1:]), 255, np.uint8)
     for row, indices in enumerate(chosen):
-        tiles[row, : len(indices)] = pictures[: len(indices)]
-        pictures = pictures[len(indices) :]
-    tiles = tiles.reshape(classes * per_class, *pictures.shape[1:])
+        tiles[row, : len(indices)] = pixels[: len(indices)]
+        pixels = pixels[len(indices) :]
+    tiles = tiles.reshape(classes * per_class, *pixels.shape[1:])
     return draw_tiles(tiles, per_class, row_names=class_names, title=title)
 
 
@@ -87,30 +85,27 @@ def filters(kernel, title="") -> Figure:
     Parameters
     ----------
     kernel : array, (h, w, 1, filters) or (h, w, 3, filters)
-        Its weights. With 1 input channel: red above 0, blue below, one scale for all. With 3: as
-        RGB, each filter scaled on its own from its smallest weight (0) to its largest (1).
+        Weights of the convolution. With 1 input channel, weights above 0 are red and those below
+        are blue, with one scale for all filters. With 3, filters are shown as RGB, each scaled
+        separately from its smallest weight (0) to its largest (1).
     title : str
 
     Raises
     ------
     ValueError
-        Where there is another number of input channels: such filters are no pictures.
+        If the number of input channels is neither 1 nor 3.
     """
     kernel = np.asarray(kernel)
-    check_shape(
-        "kernel",
-        kernel,
-        "(h, w, 1, filters) or (h, w, 3, filters)",
-        kernel.ndim == 4 and kernel.shape[2] in (1, 3) and kernel.size > 0,
-    )
-    height, width, channels, number = kernel.shape
+    is_right = kernel.ndim == 4 and kernel.shape[2] in (1, 3) and kernel.size > 0
+    check_shape("kernel", kernel, "(h, w, 1, filters) or (h, w, 3, filters)", is_right)
+    height, width, channels, count = kernel.shape
     tiles = np.moveaxis(kernel, -1, 0).astype(float)
-    columns = 8 if number <= 32 else 16
-    title = title or f"{number} filter{'s' * (number > 1)} of {height} by {width}"
-    captions = range(number)
+    columns = 8 if count <= 32 else 16
+    title = title or f"{count} filter{'s' * (count > 1)} of {height} × {width}"
+    captions = range(count)
     if channels == 3:
-        tiles = np.uint8(each_scaled(tiles) * 255)
-        return draw_tiles(tiles, columns, captions, title, "RGB, each filter scaled on its own")
+        tiles = (scale_each(tiles) * 255).astype(np.uint8)
+        return draw_tiles(tiles, columns, captions, title, "RGB, each filter scaled separately")
     norm = CenteredNorm(0, halfrange=max(np.nanmax(np.abs(tiles)), 1e-12))
     colors = colormaps["RdBu_r"](norm(tiles[..., 0]), bytes=True)[..., :3]
     figure = draw_tiles(colors, columns, captions, title)
@@ -122,76 +117,78 @@ def filters(kernel, title="") -> Figure:
 
 
 def feature_maps(maps, image=None, columns=8, title="") -> Figure:
-    """Show what each filter of a layer makes of one picture, numbered from 0 as `filters` does.
+    """Show the feature maps of a layer for one image, numbered from 0 like `filters`.
 
     Parameters
     ----------
     maps : array, (h, w, channels)
-        The layer's output for one picture. Each map is scaled on its own, from its smallest value
-        (dark violet) to its largest (yellow); a map of zeros is called "off".
+        Output of the layer for one image. Each feature map is scaled separately from its smallest
+        value (dark violet) to its largest (yellow); the caption of an all-zero one says "off".
     image : array, (h, w), (h, w, 1) or (h, w, 3), optional
-        The picture, shown at the left.
+        The image, shown on the left.
     columns : int
-        Maps in a row.
+        Feature maps per row.
     title : str
 
     Raises
     ------
     ValueError
-        Where a shape is wrong, such as that of a whole batch of maps.
+        If a shape is wrong, such as that of a whole batch of feature maps.
     """
     maps = np.asarray(maps)
-    check_shape("maps", maps, "(h, w, channels), one picture's maps", maps.ndim == 3 and maps.size)
+    check_shape("maps", maps, "(h, w, channels), for one image", maps.ndim == 3 and maps.size)
     tiles = np.moveaxis(maps, -1, 0).astype(float)
-    colors = colormaps["viridis"](each_scaled(tiles), bytes=True)[..., :3]
+    colors = colormaps["viridis"](scale_each(tiles), bytes=True)[..., :3]
     captions = [f"{i}" if tile.any() else f"{i}: off" for i, tile in enumerate(tiles)]
-    height, width, number = maps.shape
-    counted = f"{number} map{'s' * (number > 1)} of {height} by {width}"
-    title = title or f"{counted}: bright where the filter responds"
-    note = "Each map scaled on its own"
+    height, width, channels = maps.shape
+    shape = f"{channels} feature map{'s' * (channels > 1)} of {height} × {width}"
+    title = title or f"{shape}: bright where the filter responds"
+    note = "Each feature map scaled separately"
     figure = draw_tiles(colors, columns, captions, title, note)
     if image is not None:
-        add_picture(figure, image, "input")
+        add_image(figure, image, "input")
     return figure
 
 
 def patch_blocks(patches, captions=None, columns=8, title="") -> Figure:
-    """Show the patches that excite each filter most, those of a filter in one block.
+    """Show the patches with the strongest responses of each filter, one block per filter.
 
-    After Zeiler and Fergus (2014), "Visualizing and Understanding Convolutional Networks".
+    Based on Zeiler and Fergus (2014), "Visualizing and Understanding Convolutional Networks".
 
     Parameters
     ----------
     patches : array, (filters, patches, h, w, 3)
-        The strongest first. Floats from 0 to 1, or whole numbers from 0 to 255.
+        Floats from 0 to 1 or integers from 0 to 255, the strongest response first.
     captions : sequence of str, optional
-        One for each filter; without them, their numbers.
+        One per filter; by default, numbers from 0.
     columns : int
-        Blocks in a row.
+        Blocks per row.
     title : str
 
     Raises
     ------
     ValueError
-        Where the shape is wrong or there is not one caption for each filter.
+        If the shape is wrong, or `captions` has another length than `patches`.
     """
     patches = np.asarray(patches)
-    right = patches.ndim == 5 and patches.shape[4] == 3 and patches.size > 0
-    check_shape("patches", patches, "(filters, patches, h, w, 3)", right)
-    filters, number, height, width = patches.shape[:4]
+    is_right = patches.ndim == 5 and patches.shape[4] == 3 and patches.size > 0
+    check_shape("patches", patches, "(filters, patches, h, w, 3)", is_right)
+    filters, count, height, width = patches.shape[:4]
     if captions is not None and len(captions) != filters:
-        raise ValueError(f"captions must hold {filters}, one a filter; got {len(captions)}.")
+        raise ValueError(
+            f"captions must have {filters} entries, one per filter; got {len(captions)}."
+        )
     pixels = as_rgb(patches.reshape(-1, height, width, 3)).reshape(patches.shape)
-    across = int(np.ceil(np.sqrt(number)))
-    down = -(-number // across)
-    # As many pixels as the patches, and a white line between two of them.
+    across = int(np.ceil(np.sqrt(count)))
+    down = -(-count // across)
+    # The pixels of the patches, with a white line between two patches.
     blocks = np.full((filters, down * (height + 1) - 1, across * (width + 1) - 1, 3), 255, np.uint8)
-    for place in range(number):
-        row, column = place // across * (height + 1), place % across * (width + 1)
-        blocks[:, row : row + height, column : column + width] = pixels[:, place]
+    for index in range(count):
+        row, column = index // across * (height + 1), index % across * (width + 1)
+        blocks[:, row : row + height, column : column + width] = pixels[:, index]
     names = list(range(filters)) if captions is None else captions
-    counted = f"{number} patch{'es' * (number > 1)} of {height} by {width} pixels"
-    title = title or f"For each of {filters} filters the {counted} that excite it most"
+    shape = f"{count} patch{'es' * (count > 1)} of {height} × {width} pixels"
+    title = title or f"For each of {filters} filters, the {shape} with the strongest responses"
     return draw_tiles(
-        blocks, columns, names, title, "In each block the strongest at the upper left"
+        blocks, columns, names, title, "The strongest response of each block at the top left"
     )

@@ -1,48 +1,52 @@
-"""The parts that the figures are drawn from."""
+"""Building blocks of the figures: the Figure class, colors, tiles, curves, bars."""
 
 import io
 import textwrap
+from collections.abc import Mapping, Sequence
+from typing import Any
 
 import numpy as np
 from matplotlib.figure import Figure as _Figure
 from matplotlib.ticker import MaxNLocator, PercentFormatter
 
 BLUE, VERMILLION, ORANGE = "#0072B2", "#D55E00", "#E69F00"  # Okabe-Ito
-GREY = "#B0B0B0"
-PAGE_INCHES = 8.5  # as wide as a notebook's output in a browser window of usual size
+GRAY = "#B0B0B0"
+PAGE_INCHES = 8.5  # width of a notebook's output in a typical browser window
 DPI = 100  # matplotlib's default
-TITLE = {"loc": "left", "fontsize": 11, "y": 1}  # y: else matplotlib measures all ticks to place it
-NO_TICKS = {"length": 0}
+# Without y, matplotlib would measure all ticks to place the title.
+TITLE: dict[str, Any] = {"loc": "left", "fontsize": 11, "y": 1}
+NO_TICKS: dict[str, Any] = {"length": 0}
 
 
 class Figure(_Figure):
-    """A matplotlib figure outside pyplot that shows itself in a notebook, once."""
+    """A matplotlib figure that pyplot does not manage and that a notebook shows once."""
 
-    def savefig(self, fname, **options):
-        """Save as matplotlib does, but cropped to what was drawn, labels included."""
-        # matplotlib's own "tight" draws everything twice, for layout engines that we do not use.
+    def savefig(self, fname: Any, **options: Any) -> None:
+        """Save the figure as matplotlib does, but cropped to the drawn area including labels."""
+        # matplotlib's own "tight" draws everything twice, for layout engines not used here.
         crop = self.get_tightbbox().padded(0.1)
         super().savefig(fname, **{"bbox_inches": crop, **options})
 
-    def _repr_mimebundle_(self, **_):
-        # Comes before the formatter that pyplot registers, which takes twice as long.
-        picture = io.BytesIO()
-        self.savefig(picture, format="png", pil_kwargs={"compress_level": 1})
-        return {"image/png": picture.getvalue()}
+    def _repr_mimebundle_(self, **_: Any) -> dict[str, bytes]:
+        # Used instead of the formatter that pyplot registers, which takes twice as long.
+        file = io.BytesIO()
+        self.savefig(file, format="png", pil_kwargs={"compress_level": 1})
+        return {"image/png": file.getvalue()}
 
 
-def check_shape(name, array, expected, right):
-    """Raise a ValueError that names both shapes unless this one is right."""
-    if not right:
+def check_shape(name: str, array: np.ndarray, expected: str, is_right: Any) -> None:
+    """Raise a ValueError with the actual and the expected shape unless `is_right`."""
+    if not is_right:
         raise ValueError(f"{name} must have the shape {expected}; got {array.shape}.")
 
 
-def as_rgb(images, name="images", expected="(n, h, w), (n, h, w, 1) or (n, h, w, 3)"):
-    """Return pictures as uint8 (n, h, w, 3), whatever way they were stored."""
+def as_rgb(images: Any) -> np.ndarray:
+    """Convert images of any supported shape and dtype to uint8 (n, h, w, 3)."""
     images = np.asarray(images)
-    grey = images.ndim == 3
-    right = grey or (images.ndim == 4 and images.shape[3] in (1, 3))
-    check_shape(name, images, expected, right and images.size)
+    is_gray = images.ndim == 3
+    is_right = is_gray or (images.ndim == 4 and images.shape[3] in (1, 3))
+    expected = "(n, h, w), (n, h, w, 1) or (n, h, w, 3)"
+    check_shape("images", images, expected, is_right and images.size)
     if images.dtype.kind in "iu":
         pixels = np.clip(images, 0, 255)
     else:
@@ -50,12 +54,12 @@ def as_rgb(images, name="images", expected="(n, h, w), (n, h, w, 1) or (n, h, w,
         if pixels.min() < 0 or pixels.max() > 1:
             pixels = (pixels - pixels.min()) / max(np.ptp(pixels), 1e-12)
         pixels = np.round(pixels * 255)
-    pixels = pixels.astype(np.uint8)[..., None] if grey else pixels.astype(np.uint8)
+    pixels = pixels.astype(np.uint8)[..., None] if is_gray else pixels.astype(np.uint8)
     return np.broadcast_to(pixels, (*pixels.shape[:3], 3))
 
 
-def each_scaled(tiles):
-    """Scale each of n tiles on its own to 0..1; a constant one becomes 0."""
+def scale_each(tiles: np.ndarray) -> np.ndarray:
+    """Scale each tile separately to the range from 0 to 1; a constant tile becomes 0."""
     tiles = np.nan_to_num(tiles)
     axes = tuple(range(1, tiles.ndim))
     low = tiles.min(axes, keepdims=True)
@@ -63,34 +67,42 @@ def each_scaled(tiles):
     return (tiles - low) / np.where(span > 0, span, 1)
 
 
-def longest(texts):
-    """Return the number of letters in the longest line."""
+def longest_line(texts: Any) -> int:
+    """Return the number of characters in the longest line of the texts."""
     return max((len(line) for text in texts for line in str(text).split("\n")), default=0)
 
 
-def wrap(text, letters):
-    """Break a text into lines of so many letters, keeping its own line breaks."""
+def wrap(text: str, width: float) -> str:
+    """Break a text into lines of at most `width` characters; keep its own line breaks."""
     lines = text.split("\n")
-    return "\n".join(textwrap.fill(line, int(letters), break_long_words=False) for line in lines)
+    return "\n".join(textwrap.fill(line, int(width), break_long_words=False) for line in lines)
 
 
-def draw_tiles(tiles, columns, captions=None, title="", note="", ax=None, row_names=None):
-    """Draw uint8 tiles (n, h, w, 3) as one picture, a caption above each."""
-    number, columns = len(tiles), max(1, min(columns, len(tiles)))
-    rows = -(-number // columns)
+def draw_tiles(
+    tiles: np.ndarray,
+    columns: int,
+    captions: Any = None,
+    title: str = "",
+    note: str = "",
+    ax: Any = None,
+    row_names: Any = None,
+) -> Any:
+    """Draw uint8 tiles (n, h, w, 3) as one image, each below its caption."""
+    columns = max(1, min(columns, len(tiles)))
+    rows = -(-len(tiles) // columns)
     available = (ax.get_window_extent().width / ax.figure.dpi if ax else PAGE_INCHES) / columns
-    # Each pixel becomes a square of whole screen pixels: sharp, and quick to draw.
+    # Each pixel becomes a square of whole screen pixels, which is sharp and fast to draw.
     zoom = max(1, round(min(available, 1.5) * DPI / tiles.shape[2]))
     tiles = tiles.repeat(zoom, 1).repeat(zoom, 2)
     height, width = tiles.shape[1:3]
     inches = min(available, width / DPI)
 
-    # A letter is about 0.6 of its size wide, a line 1.3 of its size high; a point is 1/72 inch.
-    letters = max(4, int(inches * 72 / (0.6 * 9)))
+    # A character is about 0.6 font sizes wide, a line 1.3 font sizes high; a point is 1/72 inch.
+    characters = max(4, int(inches * 72 / (0.6 * 9)))
     captions = [
-        wrap(str(caption), letters) for caption in (captions if captions is not None else [])
+        wrap(str(caption), characters) for caption in (captions if captions is not None else [])
     ]
-    size = min(9, max(5, 9 * letters / max(longest(captions), 1)))
+    size = min(9, max(5, 9 * characters / max(longest_line(captions), 1)))
     lines = max((caption.count("\n") + 1 for caption in captions), default=0)
     gap = max(2, width // 14)
     above = gap + int(lines * size * 1.3 / 72 / inches * width)
@@ -99,8 +111,8 @@ def draw_tiles(tiles, columns, captions=None, title="", note="", ax=None, row_na
         page[index // columns, above:, index % columns, :width] = tile
     page = page.reshape(rows * (above + height), columns * (width + gap), 3)[:, :-gap]
 
-    own = ax is None
-    if own:
+    is_new = ax is None
+    if is_new:
         size_inches = page.shape[1] / width * inches, page.shape[0] / width * inches
         ax = Figure(figsize=size_inches).add_axes((0, 0, 1, 1))
     ax.imshow(page)
@@ -108,7 +120,7 @@ def draw_tiles(tiles, columns, captions=None, title="", note="", ax=None, row_na
         x = index % columns * (width + gap) + width / 2
         y = index // columns * (above + height) + above - 1
         text = ax.text(x, y, caption, size=size, ha="center", va="bottom", linespacing=1.1)
-        text.set_in_layout(False)  # it lies inside: saves measuring it
+        text.set_in_layout(False)  # it is inside the Axes: no need to measure it
     ax.spines[:].set_visible(False)
     centers = [row * (above + height) + above + height / 2 for row in range(rows)]
     ax.set_xticks([])
@@ -116,17 +128,19 @@ def draw_tiles(tiles, columns, captions=None, title="", note="", ax=None, row_na
     ax.tick_params(**NO_TICKS)
     ax.set_xlabel(note, loc="left", size=9)
     ax.set_title(wrap(title, max(30, inches * columns * 13)), **TITLE)
-    return ax.figure if own else None
+    return ax.figure if is_new else None
 
 
-def add_picture(figure, image, name, room=0.3):
-    """Add one picture at the left of a figure, `room` inches away."""
+def add_image(figure: Figure, image: Any, name: str, distance: float = 0.3) -> None:
+    """Add an image to the left of a figure, at a distance in inches."""
     image = np.asarray(image)
-    right = image.ndim == 2 or (image.ndim == 3 and image.shape[2] in (1, 3))
-    check_shape("image", image, "(h, w), (h, w, 1) or (h, w, 3)", right)
+    is_right = image.ndim == 2 or (image.ndim == 3 and image.shape[2] in (1, 3))
+    check_shape("image", image, "(h, w), (h, w, 1) or (h, w, 3)", is_right)
     width, height = figure.get_size_inches()
     side = 1.8
-    ax = figure.add_axes((-(room + side) / width, 1 - side / height, side / width, side / height))
+    ax = figure.add_axes(
+        (-(distance + side) / width, 1 - side / height, side / width, side / height)
+    )
     ax.imshow(as_rgb(image[None])[0], interpolation="auto")
     ax.set_anchor("N")
     ax.set_xticks([])
@@ -134,23 +148,25 @@ def add_picture(figure, image, name, room=0.3):
     ax.set_xlabel(name, size=9)
 
 
-def draw_curves(ax, history, key, number):
-    """Draw training and validation, told apart by colour, line, marker and name."""
-    looks = {"": ("training", BLUE, "-o"), "val_": ("validation", VERMILLION, "--s")}
+def draw_curves(ax: Any, history: Mapping[str, Any], key: str, number_format: str) -> None:
+    """Draw training and validation curves that differ in color, line, marker and name."""
+    styles = {"": ("training", BLUE, "-o"), "val_": ("validation", VERMILLION, "--s")}
     last = 1
-    for prefix, (name, color, line) in looks.items():
+    for prefix, (name, color, line) in styles.items():
         values = history.get(prefix + key, [])
         if len(values):
             last = max(last, len(values))
-            label = f"{name}, last: {number.format(values[-1])}"
+            label = f"{name}, last: {number_format.format(values[-1])}"
             ax.plot(range(1, len(values) + 1), values, line, color=color, label=label)
             ax.lines[-1].set(markersize=4, markevery=max(1, len(values) // 10))
     if ax.lines:
         ax.legend(fontsize=9)
     else:
         ax.text(0.5, 0.5, f"no {key} in this history", transform=ax.transAxes, ha="center")
-    margin = min(max(0.04 * (last - 1), 0.2), 0.9)  # no tick at an epoch 0
-    ax.set_xlim(1 - margin, last + (margin if last > 1 else 0.7))  # beside one epoch: the legend
+    margin = min(max(0.04 * (last - 1), 0.2), 0.9)  # no tick at epoch 0
+    ax.set_xlim(
+        1 - margin, last + (margin if last > 1 else 0.7)
+    )  # with one epoch: space for the legend
     ax.xaxis.set_major_locator(MaxNLocator(5, integer=True, min_n_ticks=1))
     ax.yaxis.set_major_locator(MaxNLocator(4))
     ax.set_xlabel("epoch")
@@ -158,20 +174,20 @@ def draw_curves(ax, history, key, number):
     ax.spines[["top", "right"]].set_visible(False)
 
 
-def draw_baselines(ax, baselines):
-    """Draw dotted lines with their names at the right, pushed apart where they would overlap."""
+def draw_baselines(ax: Any, baselines: Mapping[str, float]) -> None:
+    """Draw dotted lines with their names on the right, moved apart if they would overlap."""
     for value in baselines.values():
         ax.axhline(value, color="black", linestyle=":", linewidth=1.2)
     low, high = ax.get_ylim()
-    lowest = -np.inf
+    position = -np.inf
     for name, value in sorted(baselines.items(), key=lambda item: item[1]):
-        lowest = max(value, lowest + 0.06 * (high - low))
-        ax.text(1.02, lowest, name, transform=ax.get_yaxis_transform(), va="center", size=9)
+        position = max(value, position + 0.06 * (high - low))
+        ax.text(1.02, position, name, transform=ax.get_yaxis_transform(), va="center", size=9)
     ax.set_ylim(low, high)
 
 
-def draw_bars(ax, names, values, colors):
-    """Draw fractions as bars from top to bottom, the percentage at the end of each."""
+def draw_bars(ax: Any, names: Sequence[str], values: Any, colors: Sequence[str]) -> None:
+    """Draw fractions as bars from top to bottom, each with its percentage at the end."""
     ax.barh(range(len(names)), values, color=colors, height=0.7)
     for row, value in enumerate(values):
         ax.text(value + 0.01, row, f"{value:.1%}", va="center", size=9)

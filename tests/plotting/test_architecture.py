@@ -1,4 +1,4 @@
-"""Figures of whole networks: what they draw, and what they refuse."""
+"""Figures of a network's architecture."""
 
 import io
 from itertools import pairwise
@@ -12,32 +12,32 @@ from course.plotting import architecture
 NAMES = ["conv1_1", "conv1_2", "dense1"]
 KINDS = ["convolution", "convolution", "dense"]
 SHAPES = [(8, 8, 4), (4, 4, 4), (4, 4, 8), (2, 2, 8), (10,), (2,)]
-OF_SHAPES = ["convolution", "pooling", "convolution", "pooling", "dense", "dense"]
+SHAPE_KINDS = ["convolution", "pooling", "convolution", "pooling", "dense", "dense"]
 
 
 def texts(ax):
     return [text.get_text() for text in ax.texts]
 
 
-def drawn(figure):
+def saved(figure):
     figure.savefig(io.BytesIO(), format="png")
     return figure
 
 
-def test_bars_have_a_panel_a_quantity_and_a_number_a_layer():
-    quantities = {"parameters": [100, 300, 3_600], "multiplications": [700, 200, 100]}
-    figure = drawn(plotting.layer_bars(NAMES, KINDS, quantities, title="T"))
+def test_bars_have_one_panel_per_quantity_and_one_value_per_layer():
+    quantities = {"parameters": [100, 300, 3_600], "MACs": [700, 200, 100]}
+    figure = saved(plotting.layer_bars(NAMES, KINDS, quantities, title="T"))
     left, right = figure.axes
     assert [label.get_text() for label in left.get_yticklabels()] == NAMES
     assert texts(left) == ["100", "300", "3,600"]
     assert texts(right) == ["700", "200", "100"]
     assert [bar.get_width() for bar in left.patches] == [100, 300, 3_600]
     assert left.get_title("left") == "parameters: 4,000\ndense 90.0%, convolution 10.0%"
-    assert right.get_title("left") == "multiplications: 1,000\nconvolution 90.0%, dense 10.0%"
+    assert right.get_title("left") == "MACs: 1,000\nconvolution 90.0%, dense 10.0%"
     assert figure.get_suptitle() == "T"
 
 
-def test_a_kind_has_a_colour_and_an_unknown_one_is_grey():
+def test_each_kind_has_a_color_and_an_unknown_one_is_gray():
     figure = plotting.layer_bars(["a", "b", "c"], ["dense", "pooling", "x"], {"n": [1, 2, 3]})
     colors = [bar.get_facecolor()[:3] for bar in figure.axes[0].patches]
     assert colors == [
@@ -45,14 +45,14 @@ def test_a_kind_has_a_colour_and_an_unknown_one_is_grey():
     ]
 
 
-def test_bars_of_nothing_are_drawn_too():
-    figure = drawn(plotting.layer_bars(["a"], ["pooling"], {"parameters": [0]}))
+def test_bars_of_zero_are_drawn():
+    figure = saved(plotting.layer_bars(["a"], ["pooling"], {"parameters": [0]}))
     assert texts(figure.axes[0]) == ["0"]
     assert figure.axes[0].get_title("left") == "parameters: 0"
 
 
-def test_volumes_are_as_high_as_they_are_and_wider_the_deeper():
-    (ax,) = drawn(plotting.volumes(SHAPES, OF_SHAPES, title="T")).axes
+def test_volumes_are_drawn_with_their_height_and_wider_the_deeper():
+    (ax,) = saved(plotting.volumes(SHAPES, SHAPE_KINDS, title="T")).axes
     boxes = [patch for patch in ax.patches if patch.get_height()][: len(SHAPES)]
     heights = [box.get_height() for box in boxes[:4]]
     assert heights == pytest.approx([1, 0.5, 0.5, 0.25])
@@ -65,8 +65,8 @@ def test_volumes_are_as_high_as_they_are_and_wider_the_deeper():
     assert ax.get_title("left").startswith("T\n")
 
 
-def test_a_size_is_written_once_for_volumes_that_share_it():
-    (ax,) = plotting.volumes(SHAPES, OF_SHAPES).axes
+def test_a_size_is_written_once_for_neighbors_that_share_it():
+    (ax,) = plotting.volumes(SHAPES, SHAPE_KINDS).axes
     assert [text for text in texts(ax) if "×" in text] == ["8 × 8", "4 × 4", "2 × 2"]
     assert sorted(text for text in texts(ax) if "×" not in text) == ["10", "2", "4", "4", "8", "8"]
     assert [t.get_text() for t in ax.get_legend().get_texts()] == [
@@ -76,25 +76,25 @@ def test_a_size_is_written_once_for_volumes_that_share_it():
     ]
 
 
-def test_volumes_without_kinds_or_without_volumes_are_drawn():
-    drawn(plotting.volumes(SHAPES))
-    drawn(plotting.volumes([(10,), (2,)], ["dense", "dense"]))
+def test_volumes_without_kinds_or_without_volumes_are_saved():
+    saved(plotting.volumes(SHAPES))
+    saved(plotting.volumes([(10,), (2,)], ["dense", "dense"]))
 
 
 @pytest.mark.parametrize(
     ("call", "words"),
     [
-        (lambda: plotting.layer_bars(NAMES, KINDS[:2], {"n": [1, 2, 3]}), "kinds must hold 3"),
+        (lambda: plotting.layer_bars(NAMES, KINDS[:2], {"n": [1, 2, 3]}), "kinds must have 3"),
         (
             lambda: plotting.layer_bars(NAMES, KINDS, {"n": [1]}),
-            "n must hold 3, one a layer; got 1",
+            "n must have 3 entries, one per layer; got 1",
         ),
-        (lambda: plotting.layer_bars(NAMES, KINDS, {}), "quantities must hold"),
-        (lambda: plotting.volumes([(8, 8)]), "shapes must hold"),
-        (lambda: plotting.volumes([]), "shapes must hold"),
-        (lambda: plotting.volumes(SHAPES, KINDS), "kinds must hold 6"),
+        (lambda: plotting.layer_bars(NAMES, KINDS, {}), "quantities must contain"),
+        (lambda: plotting.volumes([(8, 8)]), "shapes must contain"),
+        (lambda: plotting.volumes([]), "shapes must contain"),
+        (lambda: plotting.volumes(SHAPES, KINDS), "kinds must have 6"),
     ],
 )
-def test_what_does_not_fit_is_an_error_that_says_so(call, words):
+def test_wrong_input_is_rejected_with_a_sentence(call, words):
     with pytest.raises(ValueError, match=words):
         call()

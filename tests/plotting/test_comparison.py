@@ -1,3 +1,5 @@
+"""Figures that compare networks and training runs."""
+
 import matplotlib.pyplot as plt
 import numpy as np
 import pytest
@@ -17,7 +19,7 @@ def texts(ax):
     return [text.get_text() for text in ax.texts]
 
 
-def test_each_quantity_has_a_panel_and_each_bar_its_number():
+def test_each_quantity_has_a_panel_and_each_bar_its_value():
     figure = plotting.compare_networks(ROWS, title="Side by side", chance=0.1)
     assert [ax.get_title(loc="left") for ax in figure.axes] == list(ROWS[0])[2:]
     parameters, seconds, loss, accuracy = figure.axes
@@ -33,16 +35,16 @@ def test_each_quantity_has_a_panel_and_each_bar_its_number():
 
 
 def test_each_panel_says_which_way_is_better():
-    row = {"network": "CNN", "pictures a second": 414.0, "seconds": 9.0, "test accuracy": 0.6}
+    row = {"network": "CNN", "images per second": 414.0, "seconds": 9.0, "test accuracy": 0.6}
     panels = plotting.compare_networks([row]).axes
     assert [ax.get_xlabel() for ax in panels] == [
-        "longer is faster",
-        "shorter is cheaper",
-        "longer is better",
+        "higher is faster",
+        "lower is cheaper",
+        "higher is better",
     ]
 
 
-def test_kinds_are_told_apart_by_colour_and_by_hatching_and_are_named():
+def test_kinds_differ_in_color_and_hatching_and_are_named():
     figure = plotting.compare_networks(ROWS)
     mlp, cnn = figure.axes[0].patches
     assert to_hex(mlp.get_facecolor()) != to_hex(cnn.get_facecolor())
@@ -50,7 +52,7 @@ def test_kinds_are_told_apart_by_colour_and_by_hatching_and_are_named():
     assert [text.get_text() for text in figure.legends[0].get_texts()] == ["dense", "convolution"]
 
 
-def test_the_first_network_stands_at_the_top_and_numbers_stay_inside():
+def test_the_first_network_is_at_the_top_and_values_stay_inside():
     figure = plotting.compare_networks(ROWS)
     figure.draw_without_rendering()
     low, high = figure.axes[0].get_ylim()
@@ -60,7 +62,7 @@ def test_the_first_network_stands_at_the_top_and_numbers_stay_inside():
         assert all(text.get_window_extent().x1 <= frame.x1 for text in ax.texts)
 
 
-def test_without_kinds_there_is_no_legend_and_what_is_none_has_no_bar():
+def test_without_kinds_there_is_no_legend_and_a_value_of_none_has_no_bar():
     rows = [{"network": "a", "seconds": None}, {"network": "b", "seconds": 0.0}]
     figure = plotting.compare_networks(rows)
     assert not figure.legends
@@ -74,12 +76,12 @@ def test_without_kinds_there_is_no_legend_and_what_is_none_has_no_bar():
         ([{"network": "a"}], "a quantity"),
         ([{"network": "a", "seconds": 1}, {"network": "b"}], "'seconds'"),
         ([{"seconds": 1}], "'network'"),
-        ([{"network": "a", "accuracy": 40.0}], "a share from 0 to 1"),
-        ([{"network": "a", "seconds": np.nan}], "a finite number"),
-        ([{"network": "a", "seconds": -1}], "a finite number"),
+        ([{"network": "a", "accuracy": 40.0}], "must be from 0 to 1"),
+        ([{"network": "a", "seconds": np.nan}], "must be finite"),
+        ([{"network": "a", "seconds": -1}], "must be finite"),
     ],
 )
-def test_what_cannot_be_drawn_is_refused_with_a_sentence(rows, reason):
+def test_wrong_rows_are_rejected_with_a_sentence(rows, reason):
     with pytest.raises(ValueError, match=reason):
         plotting.compare_networks(rows)
 
@@ -87,7 +89,7 @@ def test_what_cannot_be_drawn_is_refused_with_a_sentence(rows, reason):
 HISTORIES = {"MLP": {"val_accuracy": [0.2, 0.3, 0.4]}, "CNN": {"val_accuracy": [0.3, 0.5]}}
 
 
-def test_curves_of_networks_share_a_panel_and_say_where_they_end():
+def test_curves_share_a_panel_and_name_their_last_value():
     figure = plotting.compare_curves(HISTORIES, title="T", chance=0.1)
     (ax,) = figure.axes
     mlp, cnn, chance = ax.lines
@@ -110,10 +112,108 @@ def test_curves_of_a_single_epoch_are_drawn():
     ("histories", "reason"),
     [
         ({}, "at least one network"),
-        ({"a": {"loss": [1.0]}}, "'a' must hold 'val_accuracy'"),
-        ({"a": {"val_accuracy": []}}, "'a' must hold 'val_accuracy'"),
+        ({"a": {"loss": [1.0]}}, "'a' must contain 'val_accuracy'"),
+        ({"a": {"val_accuracy": []}}, "'a' must contain 'val_accuracy'"),
     ],
 )
-def test_curves_without_numbers_are_refused_with_a_sentence(histories, reason):
+def test_histories_without_validation_are_rejected_with_a_sentence(histories, reason):
     with pytest.raises(ValueError, match=reason):
         plotting.compare_curves(histories)
+
+
+GAP_HISTORIES = {
+    name: {"accuracy": [0.2, 0.4, 0.6 + step], "val_accuracy": [0.25, 0.35, 0.4]}
+    for name, step in zip(["I", "II", "III", "IV", "V"], np.arange(5) / 20, strict=True)
+}
+FINAL_ACCURACIES = {
+    name: (history["accuracy"][-1] + 0.1, 0.4) for name, history in GAP_HISTORIES.items()
+}
+
+
+def test_each_network_has_a_panel_with_its_gap_in_points():
+    figure = plotting.gap_curves(GAP_HISTORIES, FINAL_ACCURACIES, title="Five", chance=0.1)
+    titles = [ax.get_title(loc="left") for ax in figure.axes]
+    assert titles == [
+        "I: gap 30.0 points",
+        "II: gap 35.0 points",
+        "III: gap 40.0 points",
+        "IV: gap 45.0 points",
+        "V: gap 50.0 points",
+    ]
+    assert plt.get_fignums() == []
+    notes = [text.get_text() for text in figure.texts]
+    assert any("without dropout" in note and "chance, 10%" in note for note in notes)
+
+
+def test_curves_and_final_accuracies_are_those_given():
+    ax = plotting.gap_curves({"I": GAP_HISTORIES["I"]}, FINAL_ACCURACIES).axes[0]
+    curves = {line.get_label(): line for line in ax.lines if not line.get_label().startswith("_")}
+    assert list(curves["training"].get_ydata()) == GAP_HISTORIES["I"]["accuracy"]
+    assert list(curves["validation"].get_ydata()) == GAP_HISTORIES["I"]["val_accuracy"]
+    assert list(curves["training"].get_xdata()) == [1, 2, 3]
+    marks = [line.get_ydata()[0] for line in ax.lines if len(line.get_xdata()) == 1]
+    assert marks == pytest.approx(FINAL_ACCURACIES["I"])
+    assert all(tick in (1, 2, 3) for tick in ax.get_xticks())
+    low, high = ax.get_ylim()
+    assert (low, high) == (0, 1), "panels of all figures can be compared"
+
+
+def test_a_negative_gap_has_a_minus_sign():
+    figure = plotting.gap_curves({"I": GAP_HISTORIES["I"]}, {"I": (0.30, 0.35)})
+    assert figure.axes[0].get_title(loc="left") == "I: gap −5.0 points"
+
+
+@pytest.mark.parametrize(
+    ("histories", "final_accuracies", "reason"),
+    [
+        ({}, {}, "at least one network"),
+        (
+            {"I": {"accuracy": [0.1]}},
+            FINAL_ACCURACIES,
+            "the history of 'I' must contain 'accuracy'",
+        ),
+        (
+            {"I": {"accuracy": [0.1], "val_accuracy": [0.1, 0.2]}},
+            FINAL_ACCURACIES,
+            "one value per epoch",
+        ),
+        (GAP_HISTORIES, {}, "final_accuracies must contain 'I'"),
+    ],
+)
+def test_incomplete_runs_are_rejected_with_a_sentence(histories, final_accuracies, reason):
+    with pytest.raises(ValueError, match=reason):
+        plotting.gap_curves(histories, final_accuracies)
+
+
+BY_SEED = {"I": [0.2, 0.3, 0.4], "II": [0.5, 0.5, 0.56]}
+
+
+def test_seeds_are_dots_with_their_mean_and_deviation():
+    figure = plotting.seed_variation(
+        BY_SEED, your_run={"II": 0.45}, title="Seeds", label="accuracy"
+    )
+    (ax,) = figure.axes
+    assert [text.get_text() for text in ax.texts] == ["30.0% ± 10.0", "52.0% ± 3.5"]
+    dots = [list(line.get_xdata()) for line in ax.lines if line.get_marker() == "o"]
+    assert dots == list(BY_SEED.values())
+    bands = [line.get_xdata() for line in ax.lines if line.get_linewidth() == 7]
+    assert bands[0] == pytest.approx([0.2, 0.4])
+    diamonds = [
+        (line.get_xdata()[0], line.get_ydata()[0]) for line in ax.lines if line.get_marker() == "D"
+    ]
+    assert diamonds == [(0.45, 1)]
+    low, high = ax.get_ylim()
+    assert low > high, "the first is at the top"
+    names = [text.get_text() for text in figure.legends[0].get_texts()]
+    assert names == ["mean ± standard deviation", "one seed", "your run"]
+
+
+def test_without_your_run_the_legend_does_not_name_it():
+    names = [text.get_text() for text in plotting.seed_variation(BY_SEED).legends[0].get_texts()]
+    assert names == ["mean ± standard deviation", "one seed"]
+
+
+@pytest.mark.parametrize("accuracies", [{}, {"I": [0.5]}])
+def test_seed_variation_needs_two_seeds(accuracies):
+    with pytest.raises(ValueError, match="two or more seeds"):
+        plotting.seed_variation(accuracies)

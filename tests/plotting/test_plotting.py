@@ -22,7 +22,7 @@ HISTORY = {
 
 
 @pytest.fixture(autouse=True)
-def nothing_left_behind():
+def no_side_effects_on_matplotlib():
     before = dict(matplotlib.rcParams)
     yield
     assert plt.get_fignums() == []
@@ -30,7 +30,7 @@ def nothing_left_behind():
 
 
 @pytest.fixture
-def pictures():
+def images():
     return np.random.default_rng(0).integers(0, 256, (12, 28, 28), dtype=np.uint8)
 
 
@@ -38,7 +38,7 @@ def texts(figure):
     return [text.get_text() for ax in figure.axes for text in ax.texts]
 
 
-def rows(ax):
+def row_names(ax):
     return [label.get_text() for label in ax.get_yticklabels()]
 
 
@@ -48,27 +48,27 @@ def saved(figure):
     return file.getvalue()
 
 
-def every_figure(pictures):
+def every_figure(images):
     kernel = np.random.default_rng(1).normal(size=(3, 3, 1, 8))
-    yield plotting.image_grid(pictures, range(12), title="grid")
-    yield plotting.class_rows(pictures, np.arange(12) % 10, DIGITS, per_class=2)
+    yield plotting.image_grid(images, range(12), title="grid")
+    yield plotting.class_rows(images, np.arange(12) % 10, DIGITS, per_class=2)
     yield plotting.learning_curves(HISTORY, baselines={"chance": 0.1}, title="curves")
     yield plotting.confusion_matrix(np.eye(10, dtype=int), DIGITS)
     yield plotting.accuracy_bars({"CNN": 0.98, "most frequent": 0.11}, chance=0.1)
     yield plotting.filters(kernel)
     yield plotting.filters(np.repeat(kernel, 3, axis=2))
-    yield plotting.feature_maps(kernel[:, :, 0], image=pictures[0])
+    yield plotting.feature_maps(kernel[:, :, 0], image=images[0])
     yield plotting.patch_blocks(np.zeros((3, 9, 5, 5, 3)))
-    yield plotting.class_probabilities(np.full(10, 0.1), DIGITS, image=pictures[0], true_name=3)
+    yield plotting.class_probabilities(np.full(10, 0.1), DIGITS, image=images[0], true_name=3)
 
 
-def test_every_figure_saves_as_a_picture_and_shows_the_same(pictures):
-    for figure in every_figure(pictures):
+def test_every_figure_is_saved_and_shown_as_a_png(images):
+    for figure in every_figure(images):
         assert saved(figure).startswith(b"\x89PNG")
         assert figure._repr_mimebundle_()["image/png"].startswith(b"\x89PNG")
 
 
-def test_saving_keeps_what_sticks_out_of_the_axes():
+def test_saving_includes_labels_outside_the_axes():
     def width(name):
         figure = plotting.accuracy_bars({name: 0.5})
         return plt.imread(io.BytesIO(saved(figure)), format="png").shape[1]
@@ -102,7 +102,7 @@ def test_a_notebook_shows_each_figure_once(pytestconfig):
 
 @pytest.mark.parametrize("shape", [(12, 28, 28), (12, 28, 28, 1), (12, 28, 28, 3), (1, 28, 28)])
 @pytest.mark.parametrize("dtype", [np.uint8, np.float32])
-def test_image_grid_draws_one_picture_and_a_caption_for_each(shape, dtype):
+def test_image_grid_draws_one_array_and_a_caption_for_each_image(shape, dtype):
     count = shape[0]
     figure = plotting.image_grid(np.ones(shape, dtype), labels=range(count), columns=5, title="T")
     (ax,) = figure.axes
@@ -111,9 +111,9 @@ def test_image_grid_draws_one_picture_and_a_caption_for_each(shape, dtype):
     assert ax.get_title("left") == "T"
 
 
-def test_image_grid_shows_pictures_in_reading_order():
-    pictures = np.stack([np.full((28, 28), value, np.uint8) for value in (10, 20, 30)])
-    page = plotting.image_grid(pictures, columns=2).axes[0].images[0].get_array()
+def test_image_grid_shows_images_in_reading_order():
+    images = np.stack([np.full((28, 28), value, np.uint8) for value in (10, 20, 30)])
+    page = plotting.image_grid(images, columns=2).axes[0].images[0].get_array()
     height, width = page.shape[:2]
     assert page[height // 4, width // 4, 0] == 10
     assert page[height // 4, -width // 4, 0] == 20
@@ -122,36 +122,36 @@ def test_image_grid_shows_pictures_in_reading_order():
 
 
 def test_image_grid_scales_floats_outside_0_to_1_together():
-    pictures = np.stack([np.full((28, 28), value) for value in (-2.0, 0.0, 2.0)])
-    page = plotting.image_grid(pictures).axes[0].images[0].get_array()
+    images = np.stack([np.full((28, 28), value) for value in (-2.0, 0.0, 2.0)])
+    page = plotting.image_grid(images).axes[0].images[0].get_array()
     assert {0, 128, 255} <= set(np.unique(page).tolist())
 
 
-def test_image_grid_draws_into_the_axes_it_is_given(pictures):
+def test_image_grid_draws_into_the_axes_it_is_given(images):
     figure, axes = plt.subplots(1, 2)
-    assert plotting.image_grid(pictures, range(12), columns=4, ax=axes[1]) is None
+    assert plotting.image_grid(images, range(12), columns=4, ax=axes[1]) is None
     assert len(axes[1].texts) == 12
     assert not axes[0].images
     plt.close(figure)
 
 
-def test_image_grid_breaks_long_captions(pictures):
-    figure = plotting.image_grid(pictures, ["automobile taken for airplane"] * 12)
+def test_image_grid_breaks_long_captions(images):
+    figure = plotting.image_grid(images, ["automobile taken for airplane"] * 12)
     assert all(max(map(len, text.split("\n"))) <= 10 for text in texts(figure))
 
 
-def test_class_rows_names_every_row_and_leaves_missing_pictures_out():
-    pictures = np.stack([np.full((28, 28), 10 * label, np.uint8) for label in (1, 0, 1, 1)])
-    figure = plotting.class_rows(pictures, [1, 0, 1, 1], ["zero", "one", "two"], per_class=2)
+def test_class_rows_names_every_row_and_leaves_positions_of_missing_images_empty():
+    images = np.stack([np.full((28, 28), 10 * label, np.uint8) for label in (1, 0, 1, 1)])
+    figure = plotting.class_rows(images, [1, 0, 1, 1], ["zero", "one", "two"], per_class=2)
     (ax,) = figure.axes
-    assert rows(ax) == ["zero", "one", "two"]
+    assert row_names(ax) == ["zero", "one", "two"]
     page = ax.images[0].get_array()
     left, right = page.shape[1] // 4, page.shape[1] * 3 // 4
-    seen = [[int(page[int(y), x, 0]) for x in (left, right)] for y in ax.get_yticks()]
-    assert seen == [[0, 255], [10, 10], [255, 255]]
+    values = [[int(page[int(y), x, 0]) for x in (left, right)] for y in ax.get_yticks()]
+    assert values == [[0, 255], [10, 10], [255, 255]]
 
 
-def test_learning_curves_tell_training_from_validation_in_three_ways():
+def test_learning_curves_of_training_and_validation_differ_in_three_ways():
     for ax, last in zip(plotting.learning_curves(HISTORY).axes, ("0.400", "90.0%"), strict=True):
         training, validation = ax.lines
         assert training.get_color() != validation.get_color()
@@ -171,7 +171,7 @@ def test_learning_curves_tick_whole_epochs_from_1(epochs):
     assert figure.axes[0].lines[0].get_marker() == "o"
 
 
-def test_learning_curves_do_without_missing_keys():
+def test_learning_curves_omit_missing_keys():
     figure = plotting.learning_curves({"loss": [1.0, float("nan")], "learning_rate": [0.1, 0.1]})
     loss, accuracy = figure.axes
     assert len(loss.lines) == 1
@@ -179,7 +179,7 @@ def test_learning_curves_do_without_missing_keys():
     saved(figure)
 
 
-def test_learning_curves_name_baselines_that_lie_close_without_overlap():
+def test_names_of_close_baselines_do_not_overlap():
     figure = plotting.learning_curves(HISTORY, baselines={"frequent": 0.113, "chance": 0.1})
     accuracy = figure.axes[1]
     assert [text.get_text() for text in accuracy.texts] == ["chance 10.0%", "frequent 11.3%"]
@@ -203,16 +203,16 @@ def test_confusion_matrix_has_true_classes_as_rows():
     assert cells == {(0, 0): "5", (1, 0): "2", (1, 1): "900"}  # (x, y): column, row
     assert ax.get_ylabel() == "true class"
     assert ax.get_xlabel().startswith("predicted class")
-    assert rows(ax) == ["cat", "dog"]
-    assert "cat taken for dog (2)" in ax.get_title("left")
+    assert row_names(ax) == ["cat", "dog"]
+    assert "cat predicted as dog (2)" in ax.get_title("left")
 
 
-def test_confusion_matrix_keeps_colour_for_mistakes():
+def test_confusion_matrix_has_colors_only_for_mistakes():
     matrix = np.diag([1000, 10, 500])
     matrix[0, 2], matrix[1, 0] = 9, 1
     colors = plotting.confusion_matrix(matrix, DIGITS[:3]).axes[0].images[0].get_array()
     assert len({tuple(colors[i, i]) for i in range(3)}) == 1
-    assert len(set(colors[0, 0].tolist())) == 1  # grey
+    assert len(set(colors[0, 0].tolist())) == 1  # gray
     assert colors[0, 2].sum() < colors[1, 0].sum() < colors[0, 1].sum() == 3 * 255
 
 
@@ -224,14 +224,14 @@ def test_confusion_matrix_without_mistakes_says_so():
 def test_accuracy_bars_write_name_and_percentage():
     figure = plotting.accuracy_bars({"chance": 0.1, "CNN": 0.986}, chance=0.1)
     (ax,) = figure.axes
-    assert rows(ax) == ["chance", "CNN"]
+    assert row_names(ax) == ["chance", "CNN"]
     assert texts(figure) == ["10.0%", "98.6%", "chance 10.0%"]
     assert [bar.get_width() for bar in ax.patches] == [0.1, 0.986]
     low, high = ax.get_ylim()
-    assert low > high  # the first stands at the top
+    assert low > high  # the first is at the top
 
 
-def test_filters_of_a_grey_picture_share_a_scale_around_0():
+def test_filters_of_a_grayscale_image_share_a_scale_around_0():
     kernel = np.zeros((3, 3, 1, 32))
     kernel[..., 0], kernel[..., 1] = 1, -0.5
     figure = plotting.filters(kernel)
@@ -246,18 +246,18 @@ def test_filters_of_a_grey_picture_share_a_scale_around_0():
     assert np.ptp(third.astype(int)) < 5  # 0 is white
 
 
-def test_filters_of_an_rgb_picture_have_no_common_scale():
+def test_filters_of_an_rgb_image_have_no_common_scale():
     figure = plotting.filters(np.random.default_rng(0).normal(size=(5, 5, 3, 10)))
     (ax,) = figure.axes
     assert len(texts(figure)) == 10
-    assert "on its own" in ax.get_xlabel()
+    assert "scaled separately" in ax.get_xlabel()
 
 
-def test_feature_maps_number_the_maps_and_name_those_that_are_off(pictures):
+def test_feature_maps_are_numbered_and_all_zero_ones_are_off(images):
     maps = np.ones((26, 26, 64))
     maps[0, 0] = 0
     maps[..., 5] = 0
-    figure = plotting.feature_maps(maps, image=pictures[0])
+    figure = plotting.feature_maps(maps, image=images[0])
     assert texts(figure)[4:7] == ["4", "5: off", "6"]
     assert len(texts(figure)) == 64
     assert len(figure.axes) == 2
@@ -265,13 +265,13 @@ def test_feature_maps_number_the_maps_and_name_those_that_are_off(pictures):
 
 
 @pytest.mark.parametrize(("true_name", "color"), [("3", "BLUE"), ("8", "VERMILLION")])
-def test_class_probabilities_say_what_the_network_says(pictures, true_name, color):
+def test_class_probabilities_name_the_prediction(images, true_name, color):
     probabilities = np.full(10, 0.02)
     probabilities[3] = 0.82
-    figure = plotting.class_probabilities(probabilities, DIGITS, pictures[0], true_name)
+    figure = plotting.class_probabilities(probabilities, DIGITS, images[0], true_name)
     ax = figure.axes[0]
-    assert ax.get_title("left") == f"The network says 3 (82.0%); it is {true_name}"
-    assert rows(ax)[int(true_name)] == f"{true_name} (true)"
+    assert ax.get_title("left") == f"The network predicts 3 (82.0%); it is {true_name}"
+    assert row_names(ax)[int(true_name)] == f"{true_name} (true)"
     assert texts(figure)[3] == "82.0%"
     assert ax.patches[3].get_facecolor()[:3] == to_rgb(getattr(primitives, color))
     assert len(figure.axes) == 2
@@ -279,27 +279,30 @@ def test_class_probabilities_say_what_the_network_says(pictures, true_name, colo
 
 ZEROS = np.zeros
 WRONG = {
-    "one picture": (
+    "one image": (
         lambda: plotting.image_grid(ZEROS((28, 28))),
         r"\(n, h, w, 3\); got \(28, 28\)",
     ),
     "two channels": (lambda: plotting.image_grid(ZEROS((5, 8, 8, 2))), r"got \(5, 8, 8, 2\)"),
-    "no picture": (lambda: plotting.image_grid(ZEROS((0, 8, 8))), r"got \(0, 8, 8\)"),
-    "captions": (lambda: plotting.image_grid(ZEROS((5, 8, 8)), [1, 2]), "hold 5, .* got 2"),
+    "no image": (lambda: plotting.image_grid(ZEROS((0, 8, 8))), r"got \(0, 8, 8\)"),
+    "captions": (lambda: plotting.image_grid(ZEROS((5, 8, 8)), [1, 2]), "have 5 entries, .* got 2"),
     "one-hot labels": (
         lambda: plotting.class_rows(ZEROS((5, 8, 8)), ZEROS((5, 10)), DIGITS),
         r"labels must have the shape \(5,\); got \(5, 10\)",
     ),
-    "nameless label": (
+    "label without a name": (
         lambda: plotting.class_rows(ZEROS((2, 8, 8)), [0, 10], DIGITS),
         "between 0 and 9 .* got 0 to 10",
     ),
     "no history": (lambda: plotting.learning_curves({"lr": [1]}), r"val_accuracy.* got \['lr'\]"),
-    "oblong matrix": (
+    "matrix that is not square": (
         lambda: plotting.confusion_matrix(ZEROS((10, 9)), DIGITS),
         r"\(10, 10\); got \(10, 9\)",
     ),
-    "shares": (lambda: plotting.confusion_matrix(np.eye(2) / 2, ["a", "b"]), "counts"),
+    "fractions": (
+        lambda: plotting.confusion_matrix(np.eye(2) / 2, ["a", "b"]),
+        "numbers of images",
+    ),
     "percent": (lambda: plotting.accuracy_bars({"CNN": 98.6}), "fractions .* 98.6 for CNN"),
     "no bars": (lambda: plotting.accuracy_bars({}), "at least one"),
     "deep filters": (
@@ -318,7 +321,10 @@ WRONG = {
         lambda: plotting.class_probabilities(ZEROS((1, 10)), DIGITS),
         r"\(10,\); got \(1, 10\)",
     ),
-    "logits": (lambda: plotting.class_probabilities(np.arange(10), DIGITS), "as softmax"),
+    "logits": (
+        lambda: plotting.class_probabilities(np.arange(10), DIGITS),
+        "like the output of softmax",
+    ),
     "unknown name": (
         lambda: plotting.class_probabilities(np.full(10, 0.1), DIGITS, true_name="cat"),
         "one of 0, 1.* got cat",
@@ -334,9 +340,9 @@ def test_wrong_input_is_one_sentence(case):
     assert "\n" not in str(raised.value)
 
 
-def test_patches_stand_in_their_filters_block_the_strongest_first():
+def test_patches_are_in_the_block_of_their_filter_the_strongest_first():
     patches = np.zeros((1, 9, 4, 4, 3))
-    patches[0, 0], patches[0, 5] = 1, 0.5  # upper left; middle row, right
+    patches[0, 0], patches[0, 5] = 1, 0.5  # top left; middle row, right
     figure = plotting.patch_blocks(patches, ["a"], title="T")
     (ax,) = figure.axes
     assert texts(figure) == ["a"] and ax.get_title("left") == "T"
@@ -354,9 +360,9 @@ def test_patches_stand_in_their_filters_block_the_strongest_first():
     [
         ((2, 9, 4, 4), None, "must have the shape"),
         ((2, 9, 4, 4, 1), None, "must have the shape"),
-        ((2, 9, 4, 4, 3), ["a"], "captions must hold 2, one a filter; got 1"),
+        ((2, 9, 4, 4, 3), ["a"], "captions must have 2 entries, one per filter; got 1"),
     ],
 )
-def test_patches_of_another_shape_are_refused(shape, captions, message):
+def test_patches_of_another_shape_are_rejected(shape, captions, message):
     with pytest.raises(ValueError, match=message):
         plotting.patch_blocks(np.zeros(shape), captions)
