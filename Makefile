@@ -15,7 +15,7 @@ export TF_CPP_MIN_LOG_LEVEL ?= 3
 help:  ## list the targets
 	@grep -E '^[a-z]+:.*##' $(MAKEFILE_LIST) | sed -E 's/^([a-z]+):[^#]*## (.*)/  make \1\t\2/' | expand -t 20
 
-demo: $(VENV)/.instructor $(VENV)/.apt-bubblewrap  ## set up, then take a small class from source to report
+demo: $(VENV)/.instructor $(VENV)/.apt-bubblewrap $(VENV)/.apt-libseccomp2  ## set up, then take a small class from source to report
 	@# Without isolation, nothing is graded unless a person sets GRADE_FLAGS=--no-isolation.
 	$(if $(GRADE_FLAGS),,$(COURSE) doctor isolation)
 	$(COURSE) release
@@ -30,7 +30,7 @@ demo: $(VENV)/.instructor $(VENV)/.apt-bubblewrap  ## set up, then take a small 
 	@printf '  2. Work on it as a student:   $(BIN)/jupyter lab release/02-mnist/mnist.ipynb\n'
 	@printf '  3. Grade the written answers: $(MAKE) formgrader COURSE_DIR=$(DEMO)\n'
 
-test: $(VENV)/.dev $(VENV)/.apt-bubblewrap $(VENV)/.apt-postgresql lint  ## set up, then lint and run every test that this machine can run
+test: $(VENV)/.dev $(VENV)/.apt-bubblewrap $(VENV)/.apt-libseccomp2 $(VENV)/.apt-postgresql lint  ## set up, then lint and run every test that this machine can run
 	@# Without isolation, the tests that grade submissions fail; this prints how to fix it.
 	@$(COURSE) doctor isolation || true
 	@# The tests of a file run in one process, because they share fixtures that take long to create.
@@ -63,7 +63,7 @@ release: $(VENV)/.instructor  ## compile source/ into release/
 formgrader: $(VENV)/.instructor  ## grade by hand (as root: make formgrader JUPYTER_FLAGS=--allow-root)
 	cd $(COURSE_DIR) && $(abspath $(BIN))/jupyter lab --LabApp.default_url=/formgrader $(JUPYTER_FLAGS)
 
-bench: $(VENV)/.instructor $(VENV)/.apt-bubblewrap  ## compare grading with stock nbgrader
+bench: $(VENV)/.instructor $(VENV)/.apt-bubblewrap $(VENV)/.apt-libseccomp2  ## compare grading with stock nbgrader
 	$(BIN)/python -m tests.benchmarks.grading $(BENCH_FLAGS)
 
 constraints:  ## pin the newest version of every package in constraints.txt
