@@ -84,7 +84,7 @@ c.Autograde.autograde_preprocessors = [
 # c.ExecuteIsolated.message_mb = 256  # one message between the two kernels
 c.ExecuteIsolated.devices = []  # with a GPU: ["/dev/nvidia0", "/dev/nvidiactl", "/dev/nvidia-uvm"]
 
-# True: each student's graded quizzes have different numbers, derived from the student's folder name
+# True: each student's graded quizzes have different values, derived from the student's folder name
 # in submitted/. The student types that name into the parameters cell.
 c.ExecuteIsolated.personalized_quizzes = False
 

@@ -48,7 +48,7 @@ if TYPE_CHECKING:
 @click.option(
     "--update-bands",
     is_flag=True,
-    help="Replace the bands by ones from these runs, and list those that widen.",
+    help="Replace the bands with ones from these runs, and list those that widen.",
 )
 @click.pass_obj
 def command(

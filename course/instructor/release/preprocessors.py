@@ -12,7 +12,7 @@ if TYPE_CHECKING:
 
 
 class FillInAddress(NbGraderPreprocessor):
-    """Replaces the placeholders in badges and install cells by the course's public address."""
+    """Replaces the placeholders in badges and install cells with the course's public address."""
 
     def preprocess(self, nb: "NotebookNode", resources: dict) -> tuple["NotebookNode", dict]:
         """Replace the placeholders in every cell."""
@@ -25,7 +25,7 @@ class FillInAddress(NbGraderPreprocessor):
 
 
 class ClearSolutionsWithInstruction(ClearSolutions):
-    """Replaces a solution by a stub that raises the instruction after BEGIN SOLUTION.
+    """Replaces a solution with a stub that raises the instruction after BEGIN SOLUTION.
 
     `### BEGIN SOLUTION Divide by 255.` becomes `raise NotImplementedError("Divide by 255.")`.
     A solution without an instruction gets nbgrader's own stub.

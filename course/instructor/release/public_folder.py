@@ -171,7 +171,7 @@ def _holds(path: Path, content: bytes) -> bool:
 
 
 def _write_file(directory: Path, path: str, content: bytes) -> None:
-    """Replace a file by a new one in one step."""
+    """Replace a file with a new one in one step."""
     staged = directory / STAGING / "next"
     write_atomically(staged, content)
     staged.chmod(MODE)

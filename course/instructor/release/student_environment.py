@@ -41,7 +41,7 @@ class Requirements:
                 "",
                 "# The package that notebooks import; pyproject.toml lists what it needs and why.",
                 ".",
-                "# The backend of Keras; for a GPU, replace it by tensorflow[and-cuda].",
+                "# The backend of Keras; for a GPU, replace it with tensorflow[and-cuda].",
                 *self._lines("instructor", "tensorflow"),
                 "# The program in which you open notebooks.",
                 *self._lines("tools", "jupyterlab"),
