@@ -1,13 +1,13 @@
-"""How fast `course grade` is beside stock nbgrader: `python -m tests.benchmarks.grading`.
+"""Compare the speed of `course grade` and stock nbgrader: `python -m tests.benchmarks.grading`.
 
-The same solved submissions of 02-mnist, in the smoke profile, go through `nbgrader autograde` with
-nbgrader's own configuration and through `course grade`. Every score must agree. Printed are:
+Both grade the same solved submissions of 02-mnist in the smoke profile: `nbgrader autograde` with
+nbgrader's default configuration, and `course grade`. All scores must agree. The benchmark prints:
 
-- seconds and submissions a minute of both, and their ratio, with start-up;
-- the same without start-up: what each further submission takes, from a small class and a large one;
-- the floor: how long one submission's cells take in preloaded kernels, alone, per core;
-- peak memory of all processes (shared pages divided among those who share them), and with
-  `--memory N` that of a class of N.
+- seconds and submissions per minute of both, and their ratio, including start-up;
+- the same without start-up: the time per additional submission, from a small and a large class;
+- the lower limit: the time of one submission's cells in preloaded kernels, alone, per core;
+- peak memory of all processes (shared pages are divided among the processes that share them), and
+  with `--memory N` that of a class of N.
 """
 
 import argparse
@@ -29,12 +29,12 @@ from course.training import results_table
 from tests.submissions import create_fixture_class
 
 ASSIGNMENT = "02-mnist"
-SMALL = 2  # submissions that fill the cores of a small machine once
+SMALL = 2  # submissions, one for each core of a small machine
 BIN = Path(sys.executable).parent
 STOCK = """
 c = get_config()
-# Mark schemes stand in locked cells here; nothing else differs from what nbgrader comes with, but
-# for the time-out: 30 s a cell are not enough where the machine is busy.
+# Differs from the defaults in two settings: mark schemes may be in locked cells, and the timeout of
+# 30 s per cell is too short on a busy machine.
 c.ClearMarkScheme.enforce_metadata = False
 c.Execute.timeout = 120
 """
@@ -47,37 +47,40 @@ SCORES = """
 
 
 def main():
-    """Measure and print; fail where scores differ."""
+    """Measure and print; fail if scores differ."""
     parser = argparse.ArgumentParser(description=__doc__.splitlines()[0])
     parser.add_argument("--count", type=int, default=20, help="submissions (default: 20)")
-    parser.add_argument("--repeat", type=int, default=1, help="how often both are run (default: 1)")
-    parser.add_argument("--memory", type=int, metavar="N", help="also the memory of a class of N")
+    parser.add_argument("--repeat", type=int, default=1, help="runs of both (default: 1)")
+    parser.add_argument(
+        "--memory", type=int, metavar="N", help="also measure the memory of a class of N"
+    )
     options = parser.parse_args()
     with tempfile.TemporaryDirectory(prefix="benchmark-") as folder:
-        floors = floor(Path(folder, "floor"))
+        limits = lower_limit(Path(folder, "limit"))
         print(
-            f"floor: {statistics.median(floors):.2f} s a submission over {available_cores()} cores",
+            f"lower limit: {statistics.median(limits):.2f} s per submission"
+            f" on {available_cores()} cores",
             flush=True,
         )
         rows = []
         for repetition in range(options.repeat):
-            rows.append(compare(Path(folder, str(repetition)), options.count, floors))
+            rows.append(compare(Path(folder, str(repetition)), options.count, limits))
             print(results_table(rows[-1:]), flush=True)
         if options.repeat > 1:
             print(results_table(rows))
         if options.memory:
             for count in (options.count, options.memory):
                 root = make_class(Path(folder, f"memory-{count}"), count, stock=False)
-                seconds, peak = timed(*ours(root))
+                seconds, peak = timed(*course_grade(root))
                 print(
                     f"{count} submissions: {seconds:.1f} s, peak memory {peak:.0f} MB", flush=True
                 )
 
 
-def compare(folder, count, floors):
-    """Grade a small and a large class with both engines and return what was measured."""
+def compare(folder, count, limits):
+    """Grade a small and a large class with both engines and return the measurements."""
     seconds, peaks, roots = {}, {}, {}
-    for name, command, stock in [("stock", stock_nbgrader, True), ("course", ours, False)]:
+    for name, command, stock in [("stock", stock_nbgrader, True), ("course", course_grade, False)]:
         for size in (SMALL, count):
             root = roots[name] = make_class(folder / f"{name}-{size}", size, stock)
             seconds[name, size], peaks[name] = timed(*command(root))
@@ -91,19 +94,19 @@ def compare(folder, count, floors):
         "submissions": count,
         "stock s": f"{seconds['stock', count]:.1f}",
         "course s": f"{seconds['course', count]:.1f}",
-        "a minute": f"{60 * count / seconds['course', count]:.0f}",
+        "per minute": f"{60 * count / seconds['course', count]:.0f}",
         "ratio": f"{seconds['stock', count] / seconds['course', count]:.1f}",
         "stock each": f"{each['stock']:.2f}",
         "course each": f"{each['course']:.2f}",
         "ratio without start-up": f"{each['stock'] / each['course']:.1f}",
-        "over the floor": f"{each['course'] / statistics.median(floors):.2f}",
+        "times the limit": f"{each['course'] / statistics.median(limits):.2f}",
         "stock MB": f"{peaks['stock']:.0f}",
         "course MB": f"{peaks['course']:.0f}",
     }
 
 
 def make_class(root, count, stock):
-    """Lay out a class of solved submissions that differ in a comment, compiled and ungraded."""
+    """Create a compiled, ungraded class of solved submissions that differ in a comment."""
     create_fixture_class(root, ASSIGNMENT, names=["solved"])
     solved = root / "submitted" / "solved"
     (path,) = solved.glob("*/*.ipynb")
@@ -111,8 +114,8 @@ def make_class(root, count, stock):
     for number in range(count):
         student = root / "submitted" / f"student-{number:03}" / ASSIGNMENT / path.name
         student.parent.mkdir(parents=True)
-        mine = text.replace("num_classes = 10", f"num_classes = 10  # student {number}", 1)
-        student.write_text(mine, encoding="utf-8")
+        own_text = text.replace("num_classes = 10", f"num_classes = 10  # student {number}", 1)
+        student.write_text(own_text, encoding="utf-8")
     shutil.rmtree(solved)
     if stock:
         (root / "nbgrader_config.py").write_text(STOCK, encoding="utf-8")
@@ -121,17 +124,17 @@ def make_class(root, count, stock):
 
 
 def stock_nbgrader(root):
-    """Return the command that grades with nbgrader alone, and where."""
+    """Return the command that grades with stock nbgrader, and its working directory."""
     return [BIN / "nbgrader", "autograde", ASSIGNMENT], root
 
 
-def ours(root):
-    """Return the command that grades with this course's engine, and where."""
+def course_grade(root):
+    """Return the command that grades with this course's engine, and its working directory."""
     return [BIN / "course", "grade", ASSIGNMENT], root
 
 
-def floor(root):
-    """Return how long a submission's cells take in preloaded kernels, alone, per core."""
+def lower_limit(root):
+    """Return seconds that a submission's cells take in preloaded kernels, alone, per core."""
     from course.instructor.grading import class_grader, notebook_grader
     from course.instructor.sandbox.forkserver_client import Forkserver
 
@@ -153,7 +156,7 @@ def timed(command, root):
         stderr=subprocess.PIPE,
         text=True,
     )
-    peak = Peak(process.pid)
+    peak = PeakMemory(process.pid)
     _, errors = process.communicate()
     seconds = time.perf_counter() - start
     if process.returncode:
@@ -161,19 +164,19 @@ def timed(command, root):
     return seconds, peak.stop()
 
 
-class Peak:
-    """Watches the memory of a process and its descendants, twice a second."""
+class PeakMemory:
+    """Measures the memory of a process and its descendants twice per second."""
 
     def __init__(self, process):
         self.process = psutil.Process(process)
         self.megabytes = 0
-        self.over = threading.Event()
-        self.thread = threading.Thread(target=self.watch)
+        self.stopped = threading.Event()
+        self.thread = threading.Thread(target=self.measure)
         self.thread.start()
 
-    def watch(self):
-        """Keep the largest sum until told to stop."""
-        while not self.over.wait(0.5):
+    def measure(self):
+        """Update the largest sum until `stop` is called."""
+        while not self.stopped.wait(0.5):
             total = 0
             try:
                 for each in [self.process, *self.process.children(recursive=True)]:
@@ -186,8 +189,8 @@ class Peak:
             self.megabytes = max(self.megabytes, total / 2**20)
 
     def stop(self):
-        """Return the peak."""
-        self.over.set()
+        """Stop measuring and return the peak in MB."""
+        self.stopped.set()
         self.thread.join()
         return self.megabytes
 
@@ -206,7 +209,7 @@ def run(*command, cwd):
 
 
 def environment():
-    """Return the environment of both engines: smoke profile, TensorFlow, no start-up messages."""
+    """Return the environment of both engines: smoke profile, TensorFlow without its messages."""
     return {
         **os.environ,
         "COURSE_PROFILE": "smoke",

@@ -1,10 +1,10 @@
-"""Train the sources' networks on all of CIFAR-10 by their own recipes, and print what comes out.
+"""Train the networks of the older course on all of CIFAR-10 with its training configurations.
 
-    python -m tests.benchmarks.recipes                      # all, one to two hours on two cores
+    python -m tests.benchmarks.recipes                      # all: one to two hours on two cores
     python -m tests.benchmarks.recipes model_1 --seed 1
 
-Accuracies are measured after the training, with dropout off. The networks stand here once more,
-plainly, so that a slip in a notebook shows as a difference.
+Prints accuracies, measured after the training and without dropout. The networks are defined again
+here, so that a mistake in a notebook shows as a difference.
 """
 
 import argparse
@@ -16,7 +16,7 @@ SOFTMAX = {"activation": "softmax"}
 
 
 def mlp(keras, layers):
-    """Three hidden layers with dropout, functional API; 20 % of the pictures for validation."""
+    """Three hidden layers with dropout, functional API; 20 % of the images for validation."""
     hidden = []
     for units in (128, 256, 512):
         hidden += [layers.Dense(units, activation="relu"), layers.Dropout(0.2)]
@@ -24,7 +24,7 @@ def mlp(keras, layers):
 
 
 def one_layer(keras, layers):
-    """One dense layer with L2, whose weights are looked at as pictures."""
+    """One dense layer with an L2 penalty, whose weights the notebook shows as images."""
     return [
         layers.Flatten(),
         layers.Dense(10, **SOFTMAX, kernel_regularizer=keras.regularizers.L2(0.05)),
@@ -32,7 +32,7 @@ def one_layer(keras, layers):
 
 
 def one_hidden_layer(keras, layers):
-    """One hidden layer of 128."""
+    """One hidden layer of 128 units."""
     return [layers.Flatten(), layers.Dense(128, activation="relu"), layers.Dense(10, **SOFTMAX)]
 
 
@@ -71,7 +71,7 @@ def model_1(keras, layers):
 
 
 def model_2(keras, layers):
-    """Four convolutions of stride 1, with dropout of 0.5 everywhere."""
+    """Four convolutions with stride 1, and dropout of 0.5 everywhere."""
     return _four_convolutions(layers, 0.5)
 
 
@@ -97,7 +97,7 @@ def _four_convolutions(layers, dropout):
     ]
 
 
-# Network, parameters, optimizer, learning rate, batch, epochs, share held out.
+# Network, parameters, optimizer, learning rate, batch size, epochs, fraction for validation.
 RECIPES = [
     (mlp, 563_082, "Adam", 1e-3, 32, 5, 0.2),
     (one_layer, 30_730, "Adam", 1e-3, 128, 5, 0),
@@ -111,15 +111,15 @@ RECIPES = [
 
 
 def train(recipe, data, seed):
-    """Train by a recipe and return a line of text with what came out."""
+    """Train a network with its configuration and return a line with the results."""
     import keras
     from keras import layers
 
-    build, parameters, optimizer, rate, batch_size, epochs, held_out = recipe
+    build, parameters, optimizer, rate, batch_size, epochs, validation_fraction = recipe
     (x_train, y_train), (x_test, y_test) = data
-    keep = round(len(x_train) * (1 - held_out))
-    x_val, y_val = (x_train[keep:], y_train[keep:]) if held_out else (x_test, y_test)
-    x_train, y_train = x_train[:keep], y_train[:keep]
+    split = round(len(x_train) * (1 - validation_fraction))
+    x_val, y_val = (x_train[split:], y_train[split:]) if validation_fraction else (x_test, y_test)
+    x_train, y_train = x_train[:split], y_train[:split]
     keras.utils.set_random_seed(seed)
     network = keras.Sequential([keras.Input((32, 32, 3)), *build(keras, layers)])
     assert network.count_params() == parameters, (build.__name__, network.count_params())
@@ -135,23 +135,23 @@ def train(recipe, data, seed):
         validation_data=(x_val, y_val),
     )
     seconds = time.perf_counter() - start
-    shares = [
-        network.evaluate(*part, batch_size=500, verbose=0)[1]
-        for part in ((x_train, y_train), (x_val, y_val), (x_test, y_test))
+    accuracies = [
+        network.evaluate(*data_split, batch_size=500, verbose=0)[1]
+        for data_split in ((x_train, y_train), (x_val, y_val), (x_test, y_test))
     ]
-    numbers = "".join(f"{100 * share:>12.1f} %" for share in shares)
-    return f"{build.__name__:<20}{parameters:>10,}{seconds:>9.0f}{numbers}"
+    columns = "".join(f"{100 * accuracy:>12.1f} %" for accuracy in accuracies)
+    return f"{build.__name__:<20}{parameters:>10,}{seconds:>9.0f}{columns}"
 
 
 def main():
-    """Parse the command line, train what it names, print a line each."""
+    """Parse the command line, train the networks it names, and print a line for each."""
     names = [recipe[0].__name__ for recipe in RECIPES]
     parser = argparse.ArgumentParser(description=__doc__.splitlines()[0])
     parser.add_argument("networks", nargs="*", metavar="network", help=", ".join(names))
     parser.add_argument("--seed", type=int, default=0)
     chosen = parser.parse_args()
     if unknown := set(chosen.networks) - set(names):
-        parser.error(f"no network {', '.join(unknown)}: choose of {', '.join(names)}")
+        parser.error(f"there is no network {', '.join(unknown)}: choose from {', '.join(names)}")
     (x_train, y_train), (x_test, y_test) = datasets.load_cifar10("gpu")
     data = (x_train.astype("float32") / 255, y_train), (x_test.astype("float32") / 255, y_test)
     print(f"{'network':<20}{'parameters':>10}{'seconds':>9}", end="")

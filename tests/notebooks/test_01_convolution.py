@@ -1,4 +1,4 @@
-"""The figures of 01-convolution, from its own solutions, from Keras, and as properties."""
+"""Numbers in 01-convolution, checked with its solutions, with Keras, and as properties."""
 
 import contextlib
 import io
@@ -16,42 +16,42 @@ from course.questions import Quiz, convolution_1d, draw, judge
 from tests.submissions import ROOT
 
 NOTEBOOK = ROOT / "source" / "01-convolution" / "convolution.ipynb"
-GIVEN = ["row", "worked-example", "small-case", "same-padding"]
+DATA_CELLS = ["row", "worked-example", "small-case", "same-padding"]
 quick = settings(derandomize=True, deadline=None, database=None, max_examples=40)
 small = st.integers(1, 3)
 
 
-def sources():
+def cells_by_id():
     cells = json.loads(NOTEBOOK.read_text(encoding="utf-8"))["cells"]
     return {cell["id"]: cell for cell in cells}
 
 
 @pytest.fixture(scope="module")
 def notebook():
-    """Run the solutions and the cells that give their numbers; returns the names as attributes."""
-    names = {"np": np, "plotting": _Silent()}
+    """Run the solutions and the cells with their data; return the names as attributes."""
+    names = {"np": np, "plotting": _NoFigures()}
     with contextlib.redirect_stdout(io.StringIO()):
-        for name, cell in sources().items():
+        for name, cell in cells_by_id().items():
             of_nbgrader = cell["metadata"].get("nbgrader", {})
-            if cell["cell_type"] == "code" and (of_nbgrader.get("solution") or name in GIVEN):
+            if cell["cell_type"] == "code" and (of_nbgrader.get("solution") or name in DATA_CELLS):
                 exec("".join(cell["source"]), names)
     return type("Notebook", (), {name: staticmethod(value) if callable(value) else value
                                  for name, value in names.items()})  # fmt: skip
 
 
-class _Silent:
+class _NoFigures:
     def __getattr__(self, name):
         return lambda *arguments, **options: None
 
 
 def built(*stack):
-    """Return a model of layers without its weights' values."""
+    """Return a model of layers without allocating its weights."""
     with keras.StatelessScope(initialize_variables=False):
         return keras.Sequential(stack)
 
 
 def counts(padding):
-    """Return the parameters of the network of section 7, by Keras."""
+    """Return the parameters of the network in section 7, and its pooled size, from Keras."""
     model = built(
         keras.Input((64, 64, 3)),
         layers.Conv2D(16, 3, padding="same"),
@@ -79,24 +79,24 @@ def test_one_dimension_by_hand_and_by_numpy(notebook):
         (1, 1): (-1, 7, 1, 0, 9, 6, -1, 4),
         (4, 1): (-1, 9),
     }
-    for (stride, padding), numbers in expected.items():
-        assert notebook.by_hand[f"S={stride}, P={padding}"] == numbers
+    for (stride, padding), values in expected.items():
+        assert notebook.by_hand[f"S={stride}, P={padding}"] == values
         padded = np.pad(notebook.signal, padding)
         correlated = np.correlate(padded, notebook.weights, "valid")[::stride]
-        assert correlated.tolist() == list(numbers)
+        assert correlated.tolist() == list(values)
         assert notebook.conv1d(notebook.signal, notebook.weights, stride, padding).tolist() == [
-            *numbers
+            *values
         ]
-    keeping = [pair for pair, numbers in expected.items() if len(numbers) == len(notebook.signal)]
-    assert keeping == [notebook.keeps_length] == [(1, 1)]
+    same_length = [pair for pair, values in expected.items() if len(values) == len(notebook.signal)]
+    assert same_length == [notebook.keeps_length] == [(1, 1)]
 
 
-def test_the_floor_matters_in_the_row_that_was_chosen(notebook):
-    rests = {
+def test_the_sizes_of_the_signal_need_rounding_down(notebook):
+    remainders = {
         (stride, padding): (len(notebook.signal) - 3 + 2 * padding) % stride
         for stride, padding in [(2, 0), (4, 0), (4, 1)]
     }
-    assert all(rests.values())
+    assert all(remainders.values())
 
 
 @pytest.mark.parametrize(
@@ -111,7 +111,7 @@ def test_the_floor_matters_in_the_row_that_was_chosen(notebook):
         ((4, 1), (-1,), "missing"),
     ],
 )
-def test_the_usual_slips_by_hand_have_their_reasons(notebook, pair, wrong, words):
+def test_common_mistakes_by_hand_get_their_reasons(notebook, pair, wrong, words):
     question = convolution_1d.by_hand(notebook.signal, notebook.weights, *pair)
     verdict = judge(question, wrong)
     assert verdict.credit == 0
@@ -126,7 +126,7 @@ def test_the_worked_example_with_and_without_the_flip(notebook):
     assert by_layer[..., 0].tolist() == notebook.unflipped
 
 
-def test_two_filters_on_a_small_colour_picture(notebook):
+def test_two_filters_on_a_small_color_image(notebook):
     assert notebook.picture.shape == (4, 4, 3)
     assert notebook.kernels.shape == (2, 2, 3, 2)
     assert notebook.biases.tolist() == [1, -1]
@@ -141,7 +141,7 @@ def test_two_filters_on_a_small_colour_picture(notebook):
         assert maps.tolist() == expected.tolist()
 
 
-def test_sizes_of_the_text(notebook):
+def test_sizes_in_the_text_are_right(notebook):
     assert notebook.output_size(100, 5, 1, 2) == 100
     assert notebook.output_size(512, 5, 1, 2) == 512
     ten = np.zeros((5, 5, 3, 10))
@@ -171,16 +171,16 @@ def test_parameters_of_the_network(notebook):
         "dense_valid": 615_045,
         "dense_same": 655_365,
     }
-    assert max(valid) / sum(valid) > 0.9, "over nine tenths in the dense layer, as the text says"
+    assert max(valid) / sum(valid) > 0.9, "over 90 % in the dense layer, as the text says"
 
 
-def test_the_sources_slips_are_what_the_hints_take_them_for(notebook):
+def test_wrong_answers_with_hints_result_from_these_mistakes(notebook):
     assert notebook.conv_parameters(3, 16, 32) == 4_640
     assert notebook.dense_parameters(22 * 22 * 128, 5) == 309_765
 
 
 def test_the_graded_answers_are_those_of_the_quiz(notebook):
-    cell = "".join(sources()["quiz"]["source"])
+    cell = "".join(cells_by_id()["quiz"]["source"])
     shown = {"questions": type("Q", (), {"Quiz": Quiz}), "student": None}
     exec(cell, shown)
     asked = shown["quiz"].questions
@@ -188,7 +188,7 @@ def test_the_graded_answers_are_those_of_the_quiz(notebook):
 
 
 def test_every_solution_is_written_without_a_library():
-    cells = sources()
+    cells = cells_by_id()
     for name in ("conv1d", "conv2d_single", "conv2d_filters", "conv2d"):
         checks.written_without(name, "".join(cells[name]["source"]))
 
@@ -196,11 +196,11 @@ def test_every_solution_is_written_without_a_library():
 @quick
 @given(st.integers(3, 7), st.integers(3, 7), small, small, small, small, st.integers(0, 2))
 def test_conv2d_is_keras_convolution(
-    notebook, height, width, channels, filters, window, stride, padding
+    notebook, height, width, channels, filters, kernel_size, stride, padding
 ):
     random = np.random.default_rng(0)
     image = random.integers(-3, 4, (height, width, channels))
-    kernels = random.integers(-3, 4, (window, window, channels, filters))
+    kernels = random.integers(-3, 4, (kernel_size, kernel_size, channels, filters))
     biases = random.integers(-3, 4, filters)
     expected = by_keras(image, kernels, biases, stride, padding)
     assert notebook.conv2d(image, kernels, biases, stride, padding).tolist() == expected.tolist()
@@ -208,11 +208,11 @@ def test_conv2d_is_keras_convolution(
 
 @quick
 @given(st.integers(3, 9), small, small, st.integers(1, 2))
-def test_same_padding_is_keras_padding(notebook, size, window, stride, filters):
+def test_same_padding_is_keras_padding(notebook, size, kernel_size, stride, filters):
     random = np.random.default_rng(0)
     image = random.integers(-3, 4, (size, size, 2))
-    kernels = random.integers(-3, 4, (window, window, 2, filters))
-    zeros = notebook.same_padding(size, window, stride)
+    kernels = random.integers(-3, 4, (kernel_size, kernel_size, 2, filters))
+    zeros = notebook.same_padding(size, kernel_size, stride)
     padded = np.pad(image, (zeros, zeros, (0, 0)))
     maps = notebook.conv2d(padded, kernels, np.zeros(filters), stride)
     layer = keras.ops.conv(
@@ -232,7 +232,7 @@ def test_max_pool_is_keras_pooling(notebook, height, width, channels, size, stri
 
 @quick
 @given(st.lists(st.floats(-1e4, 1e4), min_size=1, max_size=6), st.floats(-1e4, 1e4))
-def test_softmax_is_stable_and_keeps_to_differences(notebook, scores, shift):
+def test_softmax_is_stable_and_depends_only_on_differences(notebook, scores, shift):
     probabilities = notebook.softmax(np.array(scores))
     assert np.isfinite(probabilities).all()
     assert abs(probabilities.sum() - 1) < 1e-9
@@ -241,15 +241,15 @@ def test_softmax_is_stable_and_keeps_to_differences(notebook, scores, shift):
 
 @quick
 @given(st.lists(st.tuples(small, small), max_size=3))
-def test_the_receptive_field_reaches_as_far_as_a_pixel_depends(notebook, stack):
+def test_the_receptive_field_spans_the_pixels_that_the_output_depends_on(notebook, stack):
     pixels = []
     for pixel in range(40):
         row = np.zeros(40)
         row[pixel] = 1
-        for window, stride in stack:
-            row = notebook.conv1d(row, np.ones(window), stride)
+        for kernel_size, stride in stack:
+            row = notebook.conv1d(row, np.ones(kernel_size), stride)
         pixels += [pixel] if row[0] else []
-    # With a stride above the window some pixels in between are not looked at.
+    # With a stride larger than the kernel, some pixels in between have no influence.
     assert notebook.receptive_field(stack) == pixels[-1] - pixels[0] + 1
 
 
@@ -261,13 +261,13 @@ def test_the_receptive_field_of_vgg_16(notebook):
     assert notebook.receptive_field(stack) == 212
 
 
-def test_softmax_of_the_text(notebook):
+def test_softmax_in_the_text_is_right(notebook):
     assert np.allclose(notebook.softmax(np.array([1000.0, 1001.0])), [0.26894142, 0.73105858])
     with np.errstate(over="ignore", invalid="ignore"):
         powers = np.exp(np.array([1000.0, 1001.0]))
-        assert np.isnan(powers / powers.sum()).all(), "the formula as it stands fails"
+        assert np.isnan(powers / powers.sum()).all(), "the formula itself overflows"
 
 
-def test_elu_is_no_maximum_for_alpha_1():
+def test_elu_with_alpha_1_is_not_a_maximum():
     z = np.array([-2.0, -0.5, 0.5, 2.0])
     assert (np.exp(z) - 1 > z).all()

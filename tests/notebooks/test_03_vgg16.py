@@ -1,4 +1,4 @@
-"""Assignment 03: every figure of it, by Keras and by the solutions' own functions."""
+"""Numbers in 03-vgg16, checked with Keras and with the solutions."""
 
 import json
 import re
@@ -53,7 +53,7 @@ def text(cells):
 
 
 @pytest.mark.parametrize("name", TOTALS)
-def test_all_six_have_the_papers_layers_and_the_known_parameters(solved, name):
+def test_all_six_networks_have_the_layers_of_the_paper_and_the_known_parameters(solved, name):
     configuration = solved["networks"][name]
     network = solved["build_vgg"](configuration)
     kinds = [type(layer).__name__ for layer in network.layers]
@@ -65,19 +65,19 @@ def test_all_six_have_the_papers_layers_and_the_known_parameters(solved, name):
 
 
 @pytest.mark.parametrize(("name", "column"), [("VGG16", "D"), ("VGG19", "E")])
-def test_vgg_16_and_19_are_those_that_keras_ships(solved, name, column):
+def test_vgg_16_and_19_are_those_of_keras_applications(solved, name, column):
     with counting.without_weights():
         shipped = getattr(keras.applications, name)(weights=None)
     own = solved["build_vgg"](solved["networks"][column])
 
-    def looks(network):
+    def layers_of(network):
         return [
             (type(layer).__name__, layer.count_params(), tuple(layer.output.shape))
             for layer in network.layers
             if type(layer).__name__ != "InputLayer"
         ]
 
-    assert looks(own) == looks(shipped)
+    assert layers_of(own) == layers_of(shipped)
 
 
 def test_vgg_16_layer_by_layer(solved, vgg16):
@@ -87,7 +87,7 @@ def test_vgg_16_layer_by_layer(solved, vgg16):
     assert [row["kind"] for row in rows] == ["convolution"] * 13 + ["dense"] * 3
 
 
-def test_only_pooling_shrinks_the_picture(vgg16):
+def test_only_pooling_reduces_height_and_width(vgg16):
     volumes = [row for row in counting.layer_rows(vgg16) if len(row["shape"]) == 3]
     assert volumes[0]["shape"] == (224, 224, 64)
     sides = [224] + [row["shape"][0] for row in volumes if row["kind"] == "pooling"]
@@ -98,15 +98,15 @@ def test_only_pooling_shrinks_the_picture(vgg16):
         side = row["shape"][0]
 
 
-def test_the_shares_in_the_text_are_right(vgg16, text):
+def test_the_percentages_in_the_text_are_right(vgg16, text):
     rows = counting.layer_rows(vgg16)
 
-    def share(key, kind):
+    def percentage(key, kind):
         part = sum(row[key] for row in rows if row["kind"] == kind)
         return f"{100 * part / sum(row[key] for row in rows):.1f} %"
 
-    assert share("parameters", "dense") == "89.4 %"
-    assert share("macs", "convolution") == "99.2 %"
+    assert percentage("parameters", "dense") == "89.4 %"
+    assert percentage("macs", "convolution") == "99.2 %"
     assert f"{100 * D_BY_LAYER[13] / TOTALS['D']:.1f} %" == "74.3 %"
     assert sum(D_BY_LAYER[:13]) == 14_714_688
     assert 4 * TOTALS["D"] // 10**6 == 553
@@ -126,7 +126,7 @@ def test_the_shares_in_the_text_are_right(vgg16, text):
         assert figure in text
 
 
-def test_small_windows_cost_what_the_text_says(solved, text):
+def test_small_kernels_cost_what_the_text_says(solved, text):
     conv = solved["conv_parameters"]
     five, seven = conv(5, 64, 64), conv(7, 64, 64)
     two, three = 2 * conv(3, 64, 64), 3 * conv(3, 64, 64)
@@ -150,7 +150,7 @@ def test_the_sizes_in_the_text_are_right(solved):
         assert own == [row["parameters"] for row in rows if row["parameters"]]
 
 
-def test_a_telephones_network_has_what_the_mark_scheme_says(solved, text):
+def test_the_network_for_a_phone_has_the_parameters_of_the_mark_scheme(solved, text):
     dense = solved["dense_parameters"]
     averaged = dense(512, 1000)
     narrow = [dense(25_088, 128), dense(128, 128), dense(128, 1000)]
@@ -162,7 +162,7 @@ def test_a_telephones_network_has_what_the_mark_scheme_says(solved, text):
         assert figure in text
 
 
-def test_the_practice_questions_are_the_sources(cells):
+def test_the_practice_questions_have_the_answers_of_the_course_text(cells):
     asked = re.findall(r'"([a-z0-9-]+)"', cells["practice-counting"] + cells["practice-shapes"])
     asked += re.findall(r'"([a-z0-9-]+)"', cells["practice-512"])
     answers = {name: questions.draw(name) for name in asked}
@@ -181,7 +181,6 @@ def test_the_practice_questions_are_the_sources(cells):
         "keep-size": "stride 1, padding 2",
         "layer-kind": "Flatten",
     }
-    # The source prints 102,764,544 as the wrong choice too; this is the wrong one.
     assert "biases" in answers["dense-parameters"].mistakes[102_760_448]
 
 
@@ -215,11 +214,11 @@ def test_the_notebook_runs_on_both_backends(backend, tmp_path, course_command):
     arguments = ["run", "03-vgg16", "--profile", "smoke"]
     finished = course_command(*arguments, cwd=tmp_path, KERAS_BACKEND=backend)
     assert finished.returncode == 0, finished.stderr
-    (kept,) = (tmp_path / "build" / "runs").rglob("metrics.json")
-    kept = json.loads(kept.read_text())
-    assert kept["error"] is None
-    assert kept["metrics"]["parameters_by_layer"] == D_BY_LAYER
-    assert kept["metrics"]["parameters_by_column"] == list(TOTALS.values())
-    assert kept["metrics"]["parameters_later"] == [TOTALS["D"], 25_636_712, 3_538_984]
-    assert kept["metrics"]["multiplications"] == 15_470_264_320
-    assert abs(kept["metrics"]["dense_share"] - 0.894) < 5e-4
+    (metrics_file,) = (tmp_path / "build" / "runs").rglob("metrics.json")
+    saved = json.loads(metrics_file.read_text())
+    assert saved["error"] is None
+    assert saved["metrics"]["parameters_by_layer"] == D_BY_LAYER
+    assert saved["metrics"]["parameters_by_column"] == list(TOTALS.values())
+    assert saved["metrics"]["parameters_later"] == [TOTALS["D"], 25_636_712, 3_538_984]
+    assert saved["metrics"]["multiplications"] == 15_470_264_320
+    assert abs(saved["metrics"]["dense_share"] - 0.894) < 5e-4

@@ -1,4 +1,4 @@
-"""Assignment 04: its parameter counts, shapes and rules, by Keras and by the solutions."""
+"""Numbers and rules in 04-mlp-vs-cnn, checked with Keras and with the solutions."""
 
 import keras
 import numpy as np
@@ -22,7 +22,7 @@ def cells():
 
 @pytest.fixture(scope="module")
 def solved(cells):
-    """Return the names that the solutions and the course's own helpers define."""
+    """Return the names that the solutions and the helper cells define."""
     from course import datasets, plotting, training
     from course.session import Run
 
@@ -57,7 +57,9 @@ PARAMETERS = {
 
 
 @pytest.mark.parametrize("name", PARAMETERS)
-def test_every_network_has_the_known_parameters_and_is_that_of_the_recipes(networks, solved, name):
+def test_every_network_has_the_known_parameters_and_is_that_of_the_benchmark(
+    networks, solved, name
+):
     network, describe = networks[name], solved["describe"]
     assert network.count_params() == PARAMETERS[name]
     assert network.loss == "sparse_categorical_crossentropy"
@@ -91,26 +93,25 @@ def test_the_six_convolutions_halve_three_times(networks):
     ]
 
 
-def test_the_multiplications_in_the_text_are_right(networks, cells):
-    work = {
-        name: sum(row["macs"] for row in layer_rows(network))
-        for name, network in networks.items()
+def test_the_macs_in_the_text_are_right(networks, cells):
+    macs = {
+        name: sum(row["macs"] for row in layer_rows(network)) for name, network in networks.items()
     }
-    millions = round(work["six_convolutions"] / 1e6)
+    millions = round(macs["six_convolutions"] / 1e6)
     assert f"do {millions} million multiplications" in cells["train-cnn-text"]
-    assert round(work["one_hidden_layer"] / 1e6, 1) == 0.4
+    assert round(macs["one_hidden_layer"] / 1e6, 1) == 0.4
     assert "the one hidden layer 0.4 million" in cells["train-cnn-text"]
-    assert round(work["simple_cnn"] / work["one_hidden_layer"], 1) == 2.5
-    assert round(work["six_convolutions"] / work["one_hidden_layer"], -1) == 100
+    assert round(macs["simple_cnn"] / macs["one_hidden_layer"], 1) == 2.5
+    assert round(macs["six_convolutions"] / macs["one_hidden_layer"], -1) == 100
 
 
-def test_l2_charges_for_the_weights_and_not_for_the_biases(networks):
+def test_l2_penalizes_the_weights_and_not_the_biases(networks):
     (layer,) = (each for each in networks["one_layer"].layers if each.count_params())
     assert layer.kernel_regularizer.l2 == pytest.approx(0.05)
     assert layer.bias_regularizer is None
 
 
-def test_the_piles_share_no_picture(solved):
+def test_training_and_validation_set_have_no_image_in_common(solved):
     images = np.arange(9, dtype="uint8")[:, None, None, None] * np.ones((1, 2, 2, 3), "uint8")
     (x_train, y_train), (x_val, y_val) = solved["split_and_scale"](images, np.arange(9), 2)
     assert np.round(x_train[:, 0, 0, 0] * 255).tolist() == y_train.tolist() == [*range(7)]
@@ -121,16 +122,16 @@ def test_a_template_is_brightest_where_the_weight_is_largest(solved):
     network = keras.Sequential([keras.Input((32, 32, 3)), layers.Flatten(), layers.Dense(10)])
     kernel = np.random.default_rng(0).normal(0, 0.01, (3072, 10)).astype("float32")
     network.set_weights([kernel, np.zeros(10, "float32")])
-    picture = np.zeros((1, 32, 32, 3), "float32")
-    picture[0, 5, 9, 1] = 1  # through Flatten, this pixel picks one weight of each unit
-    answers = np.asarray(network.predict(picture, verbose=0))[0]
+    image = np.zeros((1, 32, 32, 3), "float32")
+    image[0, 5, 9, 1] = 1  # after Flatten, this value selects one weight of each unit
+    scores = np.asarray(network.predict(image, verbose=0))[0]
     templates = solved["weight_pictures"](kernel)
     spread = np.ptp(kernel.T.reshape(10, 32, 32, 3)[..., 1], axis=(1, 2))
     lowest = kernel.T.reshape(10, 32, 32, 3)[..., 1].min((1, 2))
-    assert templates[:, 5, 9, 1] == pytest.approx((answers - lowest) / spread, abs=1e-4)
+    assert templates[:, 5, 9, 1] == pytest.approx((scores - lowest) / spread, abs=1e-4)
 
 
-def test_the_shuffle_loses_no_pixel_and_is_the_same_for_all(solved):
+def test_the_shuffle_keeps_every_pixel_and_is_the_same_for_all_images(solved):
     images = np.random.default_rng(1).uniform(size=(4, 32, 32, 3))
     shuffled = solved["shuffle_pixels"](images)
     assert shuffled.shape == images.shape
@@ -148,7 +149,7 @@ def test_a_move_there_and_back_keeps_the_middle(solved, dx, dy):
     assert (back[:, 4:-4, 4:-4] == images[:, 4:-4, 4:-4]).all()
 
 
-def test_the_loss_of_the_examination_is_without_the_charge_of_l2(solved, networks):
+def test_the_test_loss_does_not_include_the_l2_penalty(solved, networks):
     images, labels = np.zeros((10, 32, 32, 3), "float32"), np.arange(10)
     loss, accuracy = solved["examine"](networks["one_layer"], images, labels)
     assert loss == pytest.approx(np.log(10), abs=1e-4)

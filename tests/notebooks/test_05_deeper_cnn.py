@@ -1,4 +1,4 @@
-"""Assignment 05: its parameter counts, shapes and figures, by Keras and by the solutions."""
+"""Numbers in 05-deeper-cnn, checked with Keras and with the solutions."""
 
 from itertools import groupby
 
@@ -23,7 +23,7 @@ def cells():
 
 @pytest.fixture(scope="module")
 def solved(cells):
-    """Return the names that the solutions and the course's own helpers define."""
+    """Return the names that the solutions and the helper cells define."""
     names = {"keras": keras, "layers": layers, "np": np}
     for name in DEFINED:
         exec(compile(cells[name], name, "exec"), names)
@@ -41,7 +41,7 @@ def networks(solved):
 
 
 def rows_of(network):
-    """Return the rows of a network's layers but for dropout and the like."""
+    """Return the rows of convolutions, pooling, flatten and dense layers."""
     kinds = ("convolution", "pooling", "dense")
     return [
         row
@@ -61,25 +61,25 @@ COUNTS = {
 
 
 @pytest.mark.parametrize("name", COUNTS)
-def test_parameters_and_shapes_are_those_of_the_sources(networks, name):
+def test_parameters_and_shapes_are_the_known_ones(networks, name):
     network, (parameters, by_layer, shapes) = networks[name], COUNTS[name]
     rows = rows_of(network)
     assert network.count_params() == parameters
     assert [row["parameters"] for row in rows if row["parameters"]] == by_layer
-    # Ours flattens before each dense layer; what is flat already stays as it is.
+    # build_network flattens before each dense layer, which does not change a vector.
     assert [shape for shape, _ in groupby(row["shape"] for row in rows)] == shapes
     assert type(network.optimizer).__name__ == "RMSprop"
     assert network.loss == "sparse_categorical_crossentropy"
 
 
-def test_both_ways_of_writing_model_1_and_the_recipe_are_one_network(networks):
+def test_both_definitions_of_model_1_and_the_benchmark_are_one_network(networks):
     listed = [keras.Input((32, 32, 3)), *recipes.model_1(keras, layers)]
     ways = [keras.Sequential(listed), networks["model_1"], networks["model_1 from its list"]]
     assert len({counting.architecture(network) for network in ways}) == 1
     assert len({tuple(counting.activations(network)) for network in ways}) == 1
 
 
-def test_model_2_is_that_of_the_recipes(networks):
+def test_model_2_is_that_of_the_benchmark(networks):
     listed = keras.Sequential([keras.Input((32, 32, 3)), *recipes.model_2(keras, layers)])
     assert counting.architecture(networks["model_2"]) == counting.architecture(listed)
 
@@ -96,17 +96,17 @@ def test_the_table_of_model_1_is_right(cells):
     assert "252,378 parameters, 1.4 times" in cells["costs-text"]
 
 
-def test_the_work_stated_in_the_text_is_right(networks, cells):
-    work = {
+def test_the_macs_in_the_text_are_right(networks, cells):
+    macs = {
         name: sum(row["macs"] for row in counting.layer_rows(network))
         for name, network in networks.items()
     }
-    assert round(work["model_2"] / work["model_1"], 1) == 14.5
+    assert round(macs["model_2"] / macs["model_1"], 1) == 14.5
     assert "14.5 times" in cells["recap"]
     assert round(252_378 / 181_162, 1) == 1.4
 
 
-def test_what_doubling_does_is_what_the_solution_says(solved):
+def test_doubling_has_the_effects_of_the_solution(solved):
     start = {"filters": 32, "kernel_size": 3, "strides": 1}
 
     def cost(**changed):
@@ -116,43 +116,43 @@ def test_what_doubling_does_is_what_the_solution_says(solved):
         field = receptive_field.field_of(network, layer)
         return row["parameters"], row["macs"], field.size[0]
 
-    parameters, work, field = cost()
+    parameters, macs, field = cost()
     found = {name: cost(**{name: 2 * value}) for name, value in start.items()}
-    wanted = solved["doubled"]
-    assert [name for name in found if found[name][0] == 2 * parameters] == [wanted["a"]]
-    assert [name for name in found if 3.9 < found[name][0] / parameters < 4] == [wanted["b"]]
-    quarter = [name for name in found if found[name][:2] == (parameters, work / 4)]
-    assert quarter == [wanted["c"]]
-    assert [name for name in found if found[name][2] > field] == [wanted["d"]]
-    assert wanted["e"] == "pool_size"
+    expected = solved["doubled"]
+    assert [name for name in found if found[name][0] == 2 * parameters] == [expected["a"]]
+    assert [name for name in found if 3.9 < found[name][0] / parameters < 4] == [expected["b"]]
+    quarter = [name for name in found if found[name][:2] == (parameters, macs / 4)]
+    assert quarter == [expected["c"]]
+    assert [name for name in found if found[name][2] > field] == [expected["d"]]
+    assert expected["e"] == "pool_size"
 
 
-def test_a_block_of_zeros_passes_on_what_it_gets_only_with_a_shortcut(solved):
+def test_a_block_of_zeros_passes_on_its_input_only_with_a_shortcut(solved):
     images = np.random.default_rng(0).uniform(size=(4, 32, 32, 3)).astype("float32")
     for shortcuts in (True, False):
         network = solved["build_deep"](3, 4, shortcuts)
         weights = network.get_weights()
         network.set_weights([*weights[:2], *(0 * each for each in weights[2:-2]), *weights[-2:]])
-        answers = np.asarray(network.predict(images, verbose=0))
-        assert bool(np.ptp(answers, axis=0).max() > 1e-4) is shortcuts
+        scores = np.asarray(network.predict(images, verbose=0))
+        assert bool(np.ptp(scores, axis=0).max() > 1e-4) is shortcuts
 
 
-def test_the_strongest_places_are_the_largest_numbers(solved):
+def test_the_strongest_positions_have_the_largest_values(solved):
     maps = np.random.default_rng(1).normal(size=(20, 5, 7))
-    places = solved["strongest"](maps, 20)
-    assert sorted(place[0] for place in places) == list(range(20))
-    assert [maps[place] for place in places] == sorted(maps.max(axis=(1, 2)), reverse=True)
+    positions = solved["strongest"](maps, 20)
+    assert sorted(position[0] for position in positions) == list(range(20))
+    assert [maps[position] for position in positions] == sorted(maps.max(axis=(1, 2)), reverse=True)
 
 
-def test_receptive_fields_of_model_2_are_those_that_assignment_01_would_reckon(networks):
+def test_receptive_fields_of_model_2_follow_the_formula_of_assignment_01(networks):
     convolutions = [each for each in networks["model_2"].layers if "conv" in each.name]
     fields = [receptive_field.field_of(networks["model_2"], layer) for layer in convolutions]
-    # 5; 5 + 4; 9 + 1 with the pooling, then twice 2 more in steps of 2.
+    # 5; 5 + 4; 9 + 1 with the pooling, then twice 2 · 2 more.
     assert [field.size[0] for field in fields] == [5, 9, 14, 18]
     assert [field.stride[0] for field in fields] == [1, 1, 2, 2]
 
 
-def test_what_changed_is_what_the_cells_and_the_recipes_do(cells, solved):
+def test_what_changed_agrees_with_the_cells(cells, solved):
     assert solved["model_1"]["learning_rate"] == 5e-4
     assert solved["model_2"]["learning_rate"] == 1e-4
     assert "epochs=run.choose(smoke=2, cpu=15, gpu=15)" in cells["train-model-1"]

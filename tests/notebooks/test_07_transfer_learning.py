@@ -1,4 +1,4 @@
-"""Assignment 07: its figures by Keras and by the solutions, and what its text says of them."""
+"""Numbers in 07-transfer-learning, checked with Keras and with the solutions."""
 
 import re
 
@@ -29,7 +29,7 @@ def cells():
 
 @pytest.fixture(scope="module")
 def solved(cells):
-    """Return the names that the solutions and the course's own helpers define."""
+    """Return the names that the solutions and the helper cells define."""
 
     def compiled(network, optimizer):
         network.compile(optimizer, "binary_crossentropy", metrics=["accuracy"])
@@ -47,20 +47,27 @@ def vgg():
         return keras.applications.VGG16(include_top=False, weights=None, input_shape=(150, 150, 3))
 
 
-def learning(network):
+def trainable_parameters(network):
     return sum(int(np.prod(weight.shape)) for weight in network.trainable_weights)
 
 
-def test_the_small_network_is_that_of_the_sources(solved):
+def test_the_small_network_is_that_of_the_older_course(solved):
     network = solved["build_small_cnn"](150)
     shapes = [row["shape"] for row in counting.layer_rows(network)]
-    wanted = [(148, 148, 32), (74, 74, 32), (72, 72, 32), (36, 36, 32), (34, 34, 64), (17, 17, 64)]
-    assert [shape for shape in shapes if shape in wanted] == wanted
+    expected = [
+        (148, 148, 32),
+        (74, 74, 32),
+        (72, 72, 32),
+        (36, 36, 32),
+        (34, 34, 64),
+        (17, 17, 64),
+    ]
+    assert [shape for shape in shapes if shape in expected] == expected
     assert (18_496,) in shapes
     assert network.count_params() == solved["counted"]["small_cnn"] == 1_212_513
 
 
-def test_what_is_counted_is_so(solved, vgg):
+def test_the_counted_parameters_are_right(solved, vgg):
     counted = solved["counted"]
     assert vgg.count_params() == counted["base"] == 14_714_688
     assert vgg.output_shape[1:] == counted["features"] == (4, 4, 512)
@@ -70,7 +77,7 @@ def test_what_is_counted_is_so(solved, vgg):
     assert counted["flat"] == 17 * 17 * 64 == 18_496
 
 
-def test_the_slips_that_have_a_reason_are_those_numbers(cells):
+def test_mistakes_with_a_reason_have_these_values(cells):
     text = cells["test_counted"]
     assert 864 + 9_216 + 18_432 + 18_496 * 64 + 64 == 1_212_320
     # With padding: 150, 75, 37, 18.
@@ -83,7 +90,7 @@ def test_the_slips_that_have_a_reason_are_those_numbers(cells):
         assert number in text
 
 
-def test_only_the_last_block_and_the_head_learn(solved, vgg):
+def test_only_the_last_block_and_the_head_are_trainable(solved, vgg):
     with counting.without_weights():
         head = keras.Sequential(
             [
@@ -95,7 +102,7 @@ def test_only_the_last_block_and_the_head_learn(solved, vgg):
             ]
         )
     network = solved["fine_tuning_network"](vgg, head, "block5_conv1")
-    assert learning(network) == 7_079_424 + 2_097_665 == 9_177_089
+    assert trainable_parameters(network) == 7_079_424 + 2_097_665 == 9_177_089
     assert [layer.name for layer in vgg.layers if layer.trainable] == [
         "block5_conv1",
         "block5_conv2",
@@ -107,8 +114,8 @@ def test_only_the_last_block_and_the_head_learn(solved, vgg):
     assert (type(optimizer).__name__, optimizer.momentum) == ("SGD", 0.9)
 
 
-def test_the_slip_of_the_sources_freezes_everything(vgg):
-    """`model.layers[:25]` of a network in which the base counts as one layer."""
+def test_the_mistake_of_the_older_course_freezes_everything(vgg):
+    """The mistake is `model.layers[:25]` of a network in which the base is one layer."""
     with counting.without_weights():
         head = keras.Sequential([keras.Input((4, 4, 512)), layers.Flatten(), layers.Dense(1)])
         inputs = keras.Input((150, 150, 3))
@@ -116,39 +123,39 @@ def test_the_slip_of_the_sources_freezes_everything(vgg):
     assert len(nested.layers) == 3
     for layer in nested.layers[:25]:
         layer.trainable = False
-    assert learning(nested) == 0
+    assert trainable_parameters(nested) == 0
 
 
-def test_sigmoid_and_loss_are_those_of_keras(solved):
+def test_sigmoid_and_loss_agree_with_keras(solved):
     z = np.linspace(-8, 8, 33, dtype="float32")
     assert np.allclose(solved["sigmoid"](z), np.asarray(keras.ops.sigmoid(z)), atol=1e-6)
-    labels, shares = np.tile([0, 1, 1], 11), solved["sigmoid"](z)
-    keras_says = keras.losses.BinaryCrossentropy()(labels[:, None], shares[:, None])
-    by_hand = solved["binary_crossentropy"](labels, shares)
-    assert by_hand == pytest.approx(float(np.asarray(keras_says)), abs=1e-5)
+    labels, probabilities = np.tile([0, 1, 1], 11), solved["sigmoid"](z)
+    by_keras = keras.losses.BinaryCrossentropy()(labels[:, None], probabilities[:, None])
+    by_hand = solved["binary_crossentropy"](labels, probabilities)
+    assert by_hand == pytest.approx(float(np.asarray(by_keras)), abs=1e-5)
     assert np.log(100) / np.log(2) == pytest.approx(6.64, abs=0.01)
     assert solved["binary_crossentropy"](np.array([0]), np.array([0.5])) == pytest.approx(np.log(2))
 
 
-def test_augmentation_moves_no_further_than_it_says(solved):
-    """A dot in the middle of a picture, many times: how far it goes and what the edges become."""
-    pictures = np.full((200, 61, 61, 3), 100, "float32")
-    pictures[:, 30, 50] = 255
-    moved = np.asarray(solved["augmentation"](0, 0.1, 0.0)(pictures, training=True))[..., 0]
-    places = np.array([np.unravel_index(each.argmax(), each.shape) for each in moved])
-    assert np.abs(places[:, 0] - 30).max() <= 7
-    columns = np.minimum(np.abs(places[:, 1] - 50), np.abs(places[:, 1] - 10))
-    assert columns.max() <= 7 and (places[:, 1] < 30).any() and (places[:, 1] > 30).any()
-    assert moved.min() > 99, "the edges are filled with what is there"
+def test_augmentation_shifts_by_at_most_the_stated_amount(solved):
+    """Augments images with one dot: how far it moves, and which values fill the edges."""
+    images = np.full((200, 61, 61, 3), 100, "float32")
+    images[:, 30, 50] = 255
+    moved = np.asarray(solved["augmentation"](0, 0.1, 0.0)(images, training=True))[..., 0]
+    positions = np.array([np.unravel_index(each.argmax(), each.shape) for each in moved])
+    assert np.abs(positions[:, 0] - 30).max() <= 7
+    columns = np.minimum(np.abs(positions[:, 1] - 50), np.abs(positions[:, 1] - 10))
+    assert columns.max() <= 7 and (positions[:, 1] < 30).any() and (positions[:, 1] > 30).any()
+    assert moved.min() > 99, "the edges are filled with image values"
 
 
-def test_the_older_courses_settings_are_the_sources(cells):
+def test_the_settings_of_the_older_course_are_in_the_text(cells):
     text = cells["amounts"]
     assert 'strong = {"degrees": 40, "shift": 0.2, "zoom": 0.2}' in text
     assert "0.2 *degrees*" in cells["amounts-text"]
 
 
-def test_the_text_says_what_the_sources_say(cells):
+def test_the_text_states_the_results_of_the_older_course(cells):
     assert "74 to 78 % on its photos after 50 epochs" in cells["scratch-read"]
     last = cells["table-read"]
     assert "74 to 78 % from scratch, about 90 %" in last and "about 95 % fine-tuned" in last

@@ -1,4 +1,4 @@
-"""Opens what instructors and students see, in a real JupyterLab in Chromium."""
+"""Tests of the formgrader and of a release in a real JupyterLab in Chromium."""
 
 import os
 import re
@@ -19,12 +19,12 @@ pytestmark = [
     pytest.mark.slow,
     pytest.mark.skipif(CHROMIUM is None, reason="needs Chromium: apt-get install chromium"),
 ]
-SECONDS = 1000  # Playwright counts in milliseconds
+SECONDS = 1000  # in milliseconds, the unit of Playwright
 
 
 @pytest.fixture(scope="module")
 def lab(graded_class):
-    """Serve the graded class with JupyterLab on loopback; returns the address."""
+    """Serve the graded class with JupyterLab on loopback; return the address."""
     root, _ = graded_class
     with socket.socket() as free:
         free.bind(("127.0.0.1", 0))
@@ -55,7 +55,7 @@ def lab(graded_class):
                 urllib.request.urlopen(f"{address}/api", timeout=5).close()
                 break
             except OSError:
-                assert server.poll() is None, "JupyterLab ended at once"
+                assert server.poll() is None, "JupyterLab exited at once"
                 time.sleep(0.5)
         yield address
     finally:
@@ -87,8 +87,8 @@ def test_the_formgrader_lists_the_class_and_shows_the_mark_scheme(lab, page):
     page.get_by_role("button", name="Full credit").first.wait_for()
 
 
-def scroll_to(page, wanted):
-    """Scroll the notebook until it is there: JupyterLab draws only the cells that are in view."""
+def scroll_to(page, element):
+    """Scroll the notebook until an element is visible: JupyterLab renders only visible cells."""
     panel = page.locator(".jp-WindowedPanel-outer")
     end = time.monotonic() + 60
     while time.monotonic() < end:
@@ -96,27 +96,27 @@ def scroll_to(page, wanted):
         for top in range(0, height, 600):
             panel.evaluate("(each, top) => each.scrollTo(0, top)", top)
             page.wait_for_timeout(100)
-            if wanted.first.is_visible():
+            if element.first.is_visible():
                 return
-    raise AssertionError(f"nowhere in the notebook: {wanted}")
+    raise AssertionError(f"not in the notebook: {element}")
 
 
 def test_a_student_runs_the_release_until_the_first_exercise_and_packs_it(lab, graded_class, page):
     page.goto(f"{lab}/lab/tree/release/02-mnist/mnist.ipynb")
     page.get_by_role("heading", name="Your first convolutional network").wait_for()
     idle = page.locator(".jp-Notebook-ExecutionIndicator[data-status=idle]")
-    idle.wait_for()  # a kernel is there
+    idle.wait_for()  # the kernel has started
     page.get_by_role("menuitem", name="Run", exact=True).click()
     page.get_by_role("menuitem", name="Run All Cells", exact=True).click()
-    # The set-up ran on synthetic digits, the digits are shown, and the first stub says what to do.
+    # The setup ran on synthetic digits, the digits are shown, and the first stub says what to do.
     scroll_to(page, page.locator(".jp-OutputArea-output", has_text="profile  smoke"))
     scroll_to(page, page.locator(".jp-OutputArea-output img"))
     error = page.locator(".jp-OutputArea-output", has_text="NotImplementedError")
     scroll_to(page, error)
     assert "Make them float32, divide by 255" in error.first.text_content()
 
-    # The last cell packs what was saved, and names what is missing. JupyterLab shows an error
-    # before the number of the cell's run, by which the last cell knows that it is in the file.
+    # The last cell packs the saved notebook and lists what is missing. JupyterLab shows an error
+    # before the execution count, which tells the last cell that the run has been saved.
     number = page.locator(".jp-CodeCell", has=error).locator(".jp-InputPrompt")
     number.get_by_text(re.compile(r"^\[\d+\]:$")).wait_for()
     idle.wait_for()

@@ -1,12 +1,12 @@
-"""Compare the plain and the fast recipe of 06-dropout-batchnorm, from runs that are kept.
+"""Compare the plain and the fast recipe of 06-dropout-batchnorm, using saved runs.
 
     course run 06-dropout-batchnorm --profile gpu -p recipe=plain
     course run 06-dropout-batchnorm --profile gpu -p recipe=fast --seeds 3
-    python -m tests.benchmarks.seven
+    python -m tests.benchmarks.recipe_comparison
 
-Prints accuracies and seconds of each experiment by each recipe, mean ± standard deviation where a
-recipe was run with several seeds, and how many times as fast the fast one is. Only runs of the same
-machine may be compared.
+Prints the accuracies and seconds of each experiment with each recipe, as mean ± standard deviation
+if there are several seeds, and how many times as fast the fast one is. Compare only runs of the
+same machine.
 """
 
 import argparse
@@ -25,28 +25,22 @@ QUANTITIES = {
 
 
 def table(plain, fast):
-    """Return the table as text.
-
-    Parameters
-    ----------
-    plain, fast : list of NotebookRun
-        Those of each recipe, one at least.
-    """
+    """Return the table as text, given at least one NotebookRun of each recipe."""
     rows = []
-    for place, name in enumerate(NAMES):
+    for index, name in enumerate(NAMES):
         row = {"experiment": name}
         seconds = {}
         for recipe, runs in {"plain": plain, "fast": fast}.items():
             for quantity, metric in QUANTITIES.items():
-                values = [run.metrics[metric][place] for run in runs]
-                row[f"{recipe}: {quantity}"] = _written(values, quantity)
-            seconds[recipe] = statistics.mean(run.metrics["seconds"][place] for run in runs)
+                values = [run.metrics[metric][index] for run in runs]
+                row[f"{recipe}: {quantity}"] = _format(values, quantity)
+            seconds[recipe] = statistics.mean(run.metrics["seconds"][index] for run in runs)
         row["times as fast"] = seconds["plain"] / seconds["fast"]
         rows.append(row)
     return results_table(rows)
 
 
-def _written(values, quantity):
+def _format(values, quantity):
     scale, unit = (100, " %") if quantity.endswith("accuracy") else (1, "")
     text = f"{scale * statistics.mean(values):.1f}"
     if len(values) > 1:
@@ -55,7 +49,7 @@ def _written(values, quantity):
 
 
 def main(arguments=None):
-    """Print the table of the runs below a directory; 1 if one of the recipes was not run."""
+    """Print the table of the runs under a directory; return 1 if a recipe has no run."""
     parser = argparse.ArgumentParser(description=__doc__.splitlines()[0])
     parser.add_argument("--runs", type=Path, default=Path("build/runs"), metavar="DIR")
     parser.add_argument("--profile", default="gpu")
@@ -69,7 +63,7 @@ def main(arguments=None):
                     runs.append(run)
     missing = [recipe for recipe, runs in found.items() if not runs]
     if missing:
-        print(f"no run of the {missing[0]} recipe that passed is in {given.runs}: see --help.")
+        print(f"{given.runs} has no successful run of the {missing[0]} recipe: see --help.")
         return 1
     print(table(found["plain"], found["fast"]))
     return 0
