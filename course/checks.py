@@ -2,6 +2,9 @@
 
 Every check prints one line if it passes and raises `CheckFailed` if it fails. The test cells of the
 notebooks consist of them; none of them contains a graded answer.
+
+All take a `subject`, what is tested in a few words, such as "parameters of conv_1", and a `hint`,
+the common mistake, shown if the check fails.
 """
 
 import ast
@@ -10,7 +13,7 @@ from typing import Any
 
 import numpy as np
 
-from course.used_names import CONVOLUTION_LIBRARIES, is_part_of, used_names
+from course.used_names import CONVOLUTION_LIBRARIES, used_names
 
 # Grading sets this function, which receives the text that students may read of a hidden test.
 on_show: Callable[[str], None] | None = None
@@ -48,21 +51,13 @@ class CheckFailed(AssertionError):
 
 
 def that(claim, condition, hint=""):
-    """Check that a claim is true.
+    """Check that a claim, such as "every weight is trainable", is true.
 
     Parameters
     ----------
     claim : str
-        Such as "every weight is trainable".
     condition : bool
         True if the claim is true.
-    hint : str
-        The common mistake, shown if the check fails.
-
-    Raises
-    ------
-    CheckFailed
-        If the condition is false.
     """
     if not condition:
         raise CheckFailed(claim, "this does not hold", hint=hint)
@@ -74,27 +69,17 @@ def equal(subject, got, expected, hint="", mistakes=None):
 
     Parameters
     ----------
-    subject : str
-        What is tested, such as "parameters of conv_1".
     got, expected
         Numbers, strings, tuples, lists or dicts, compared by value and type: True is not 1, and
         (2, 3) is not [2, 3], but 3 equals 3.0, and NumPy scalars equal Python numbers.
-    hint : str
-        The common mistake, shown if the check fails.
     mistakes : dict, optional
-        Wrong values to expect, each mapped to the reason why it is wrong.
-
-    Raises
-    ------
-    CheckFailed
-        If the values differ. For a value in `mistakes` the message gives the reason instead of the
-        expected value.
+        Wrong values to expect, each mapped to the reason why it is wrong. The message gives the
+        reason instead of the expected value, which would spoil the next attempt.
     """
     if not _same(got, expected):
-        for value, reason in (mistakes or {}).items():
-            if _same(got, value):
-                # The reason is enough; the expected value would spoil the next attempt.
-                raise CheckFailed(subject, f"got {_short(got)}", hint=reason)
+        reason = _find_reason(got, mistakes)
+        if reason is not None:
+            raise CheckFailed(subject, f"got {_short(got)}", hint=reason)
         pair = _short(got), _short(expected)
         if pair[0] == pair[1]:  # floats that differ in late digits
             pair = repr(got), repr(expected)
@@ -107,48 +92,22 @@ def answer(subject, got, expected, hint="", mistakes=None):
 
     Parameters
     ----------
-    subject : str
-        The question in a few words.
     got, expected
         As in `equal`. None or Ellipsis counts as unanswered.
-    hint : str
-        What to review, shown if no entry of `mistakes` matches.
     mistakes : dict, optional
-        Wrong answers to expect, each mapped to the reason why it is wrong.
-
-    Raises
-    ------
-    CheckFailed
-        If there is no answer or it is wrong.
+        Wrong answers to expect, each mapped to the reason why it is wrong, which replaces `hint`.
     """
     if got is None or got is ...:
         raise CheckFailed(subject, "there is no answer yet")
     if not _same(got, expected):
-        reasons = [reason for value, reason in (mistakes or {}).items() if _same(got, value)]
-        hint = reasons[0] if reasons else hint
+        reason = _find_reason(got, mistakes)
+        hint = hint if reason is None else reason
         raise CheckFailed(subject, f"{_short(got)} is not right", hint=hint)
     _pass(subject, _short(got))
 
 
 def one_of(subject, got, options, hint=""):
-    """Check that a value equals one of several options.
-
-    Parameters
-    ----------
-    subject : str
-        What is tested.
-    got
-        The value, compared as in `equal`.
-    options : list
-        The accepted values.
-    hint : str
-        The common mistake, shown if the check fails.
-
-    Raises
-    ------
-    CheckFailed
-        If the value equals none of the options.
-    """
+    """Check that a value equals one of a list of options, compared as in `equal`."""
     if not any(_same(got, option) for option in options):
         expected = f"expected {' or '.join(map(_short, options))}"
         raise CheckFailed(subject, f"got {_short(got)}", expected, hint)
@@ -160,21 +119,11 @@ def array(subject, got, *, shape=None, dtype=None, hint=""):
 
     Parameters
     ----------
-    subject : str
-        What is tested, such as "prepare_images(images)".
     got : array_like
         A NumPy array or a tensor of the backend.
     shape : tuple of int, optional
-        The expected shape.
     dtype : str, optional
-        The expected type of the entries, such as "float32".
-    hint : str
-        The common mistake, shown if the check fails.
-
-    Raises
-    ------
-    CheckFailed
-        If the value is not an array, or has another shape or type.
+        The type of the entries, such as "float32".
     """
     if not hasattr(got, "__array__"):
         raise CheckFailed(subject, f"got {_describe(got)}", "expected an array", hint)
@@ -197,19 +146,10 @@ def close(subject, got, expected, tolerance=1e-6, hint=""):
 
     Parameters
     ----------
-    subject : str
-        What is tested.
     got, expected : float or array_like
         Compared by shape and value; NaN equals nothing.
     tolerance : float
         The largest absolute difference that passes.
-    hint : str
-        The common mistake, shown if the check fails.
-
-    Raises
-    ------
-    CheckFailed
-        If the shapes differ or an entry differs by more than the tolerance.
     """
     try:
         got_values = np.asarray(got)
@@ -235,22 +175,7 @@ def close(subject, got, expected, tolerance=1e-6, hint=""):
 
 
 def at_least(subject, got, bound, hint=""):
-    """Check that a number is not below a bound.
-
-    Parameters
-    ----------
-    subject : str
-        What is tested.
-    got, bound : int or float
-        NaN is below every bound.
-    hint : str
-        The common mistake, shown if the check fails.
-
-    Raises
-    ------
-    CheckFailed
-        If `got` is not a number or is below the bound.
-    """
+    """Check that a value is a number that is not below a bound; NaN is below every bound."""
     got = _to_python_number(got)
     if type(got) not in (int, float) or not got >= bound:
         raise CheckFailed(subject, f"got {_short(got)}", f"expected at least {_short(bound)}", hint)
@@ -267,25 +192,19 @@ def written_without(subject, source, names=CONVOLUTION_LIBRARIES, hint=""):
     subject : str
         What the cell defines, such as "conv2d".
     source : str
-        The cell's code, as `course.cell_source` returns it.
+        The cell's code, as `course.cell_source` returns it. It must be valid Python.
     names : sequence of str
         Modules and functions, such as "scipy" or "numpy.convolve". A module includes everything in
         it. Import aliases, as in `import numpy as np`, are resolved; a name that the code assigns
         itself is its own.
-    hint : str
-        What to do instead, shown if the check fails.
-
-    Raises
-    ------
-    CheckFailed
-        If the code uses one of the names, or is not valid Python.
     """
     try:
         tree = ast.parse(source)
     except SyntaxError as error:
         found = f"line {error.lineno} of the cell is not valid Python"
         raise CheckFailed(subject, found, hint=hint) from None
-    forbidden = [used for used in used_names(tree) if is_part_of(used, names)]
+    prefixes = tuple(f"{name}." for name in names)
+    forbidden = [used for used in used_names(tree) if f"{used}.".startswith(prefixes)]
     if forbidden:
         raise CheckFailed(subject, f"the cell uses {forbidden[0]}", hint=hint)
     _pass(f"{subject} is written by hand")
@@ -294,14 +213,8 @@ def written_without(subject, source, names=CONVOLUTION_LIBRARIES, hint=""):
 def show(text, without_values=None):
     """Print text that students may read even if the test is hidden.
 
-    Other output of a hidden test is shown to instructors only.
-
-    Parameters
-    ----------
-    text : str
-        The text to print.
-    without_values : str, optional
-        What students read instead if the test is hidden.
+    Other output of a hidden test is shown to instructors only. If `without_values` is given,
+    students read it instead of the text of a hidden test.
     """
     print(text)
     if on_show:
@@ -311,6 +224,12 @@ def show(text, without_values=None):
 def _pass(subject: str, value: str | None = None) -> None:
     """Print that a check passed; of a hidden test students do not see the value."""
     show(f"ok: {subject}" if value is None else f"ok: {subject}: {value}", f"ok: {subject}")
+
+
+def _find_reason(got: Any, mistakes: dict[Any, str] | None) -> str | None:
+    """Return the reason why a value is wrong if it is one of the mistakes."""
+    reasons = (reason for value, reason in (mistakes or {}).items() if _same(got, value))
+    return next(reasons, None)
 
 
 def _same(got: Any, expected: Any) -> bool:
@@ -329,11 +248,8 @@ def _same(got: Any, expected: Any) -> bool:
             and got.keys() == expected.keys()
             and all(_same(got[key], value) for key, value in expected.items())
         )
-    if isinstance(expected, bool) or type(got) is bool:
-        return type(got) is type(expected) and got == expected
-    if isinstance(expected, int | float):
-        return type(got) in (int, float) and got == expected
-    return type(got) is type(expected) and got == expected
+    are_numbers = {type(got), type(expected)} == {int, float}
+    return (are_numbers or type(got) is type(expected)) and got == expected
 
 
 def _to_python_number(value: Any) -> Any:

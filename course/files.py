@@ -15,25 +15,12 @@ def files_below(
     folder: Path,
     ignore: Callable[[str], bool] = lambda name: False,
     max_bytes: int = 64 * 2**20,
-    too_large: list | None = None,
+    too_large: list[tuple[str, int]] | None = None,
 ) -> Iterator[tuple[str, bytes]]:
     """Yield the regular files under a folder as (relative path, content).
 
-    Parameters
-    ----------
-    folder : Path
-    ignore : callable
-        Takes a file name; files for which it returns True are skipped.
-    max_bytes : int
-        A file that would take the total size past this limit is skipped.
-    too_large : list, optional
-        Receives (relative path, bytes) of each file skipped for its size.
-
-    Yields
-    ------
-    path : str
-        Relative to the folder. Symbolic links are never followed.
-    content : bytes
+    Symbolic links are never followed, and files whose names `ignore` accepts are skipped. So is a
+    file that would take the total past `max_bytes`; `too_large` receives its relative path and size.
     """
     taken = 0
     for parent, folders, names in os.walk(folder):
@@ -43,27 +30,19 @@ def files_below(
             if ignore(name) or path.is_symlink() or not path.is_file():
                 continue
             size = path.stat().st_size
+            relative = str(path.relative_to(folder))
             if taken + size <= max_bytes:
                 taken += size
-                yield str(path.relative_to(folder)), path.read_bytes()
+                yield relative, path.read_bytes()
             elif too_large is not None:
-                too_large.append((str(path.relative_to(folder)), size))
+                too_large.append((relative, size))
 
 
 def write_atomically(path: Path, content: bytes | str) -> None:
     """Write a file so that a reader, also after a crash, sees all of it or the previous one.
 
-    Parameters
-    ----------
-    path : Path
-        Its folder is created if necessary.
-    content : bytes or str
-        Text is written as UTF-8.
-
-    Raises
-    ------
-    OSError
-        If the file cannot be written; the previous one is then unchanged.
+    Its folder is created if necessary; text is written as UTF-8. If an OSError is raised, the
+    previous file is unchanged.
     """
     data = content.encode() if isinstance(content, str) else content
     path.parent.mkdir(parents=True, exist_ok=True)
@@ -85,18 +64,8 @@ def replacing_folder(folder: Path) -> Iterator[Path]:
 
     If the block raises, `folder` is unchanged. If the process is killed, `folder` is the old one or
     the new one, whole; where the system cannot exchange two folders in one step, it can be missing
-    until `restore_folder` is called, which this function does first.
-
-    Parameters
-    ----------
-    folder : Path
-        The folder to replace or create; its parents are created if necessary.
-
-    Yields
-    ------
-    staging : Path
-        An empty folder on the same file system. A killed process can leave it behind; the next
-        call removes it.
+    until `restore_folder` is called, which this function does first. A killed process can leave the
+    new folder behind; the next call removes it.
     """
     restore_folder(folder)
     staging = _sibling(folder, "new")

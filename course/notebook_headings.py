@@ -8,28 +8,20 @@ _FENCE = re.compile(r"\s*(```|~~~)")
 
 
 def section_headings(cells):
-    """Return the heading of the section that each cell is in.
+    """Return the last heading in or above each cell, without the number signs; "" if there is none.
 
-    Parameters
-    ----------
-    cells : list of dict
-        A notebook's cells in the notebook format; a source is a string or a list of lines.
-
-    Returns
-    -------
-    list of str
-        One per cell: the last heading in or above it, without the number signs; "" if there is
-        none. Headings in a student's answer and lines of code blocks are ignored.
+    Cells are dicts in the notebook format; a source is a string or a list of lines. Headings in a
+    student's answer and lines of code blocks are ignored.
     """
     headings, heading = [], ""
     for cell in cells:
-        if cell.get("cell_type") == "markdown" and not _is_answer(cell):
+        if cell.get("cell_type") == "markdown" and not is_answer(cell):
             heading = [heading, *_headings_in("".join(cell["source"]))][-1]
         headings.append(heading)
     return headings
 
 
-def _is_answer(cell: dict) -> bool:
+def is_answer(cell: dict) -> bool:
     """Return True if nbgrader's metadata mark the cell as one that the student writes."""
     # A student's notebook can hold anything in its metadata.
     metadata = cell.get("metadata")

@@ -11,25 +11,7 @@ PROFILES = {
 
 
 def check_profile(name, origin="profile"):
-    """Return the name of a profile if it exists.
-
-    Parameters
-    ----------
-    name : str
-        Such as "cpu".
-    origin : str
-        The parameter or environment variable that holds the name; the error names it.
-
-    Returns
-    -------
-    str
-        The same name.
-
-    Raises
-    ------
-    CourseError
-        If there is no such profile.
-    """
+    """Return a profile's name, or raise CourseError, which names its origin, if there is none."""
     if name not in PROFILES:
         raise CourseError(
             f"{origin}={name!r} is not a profile: choose one of {', '.join(PROFILES)}."

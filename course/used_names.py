@@ -12,26 +12,14 @@ CONVOLUTION_LIBRARIES = (
 
 
 def used_names(tree):
-    """Return the names that parsed code uses.
-
-    Parameters
-    ----------
-    tree : ast.AST
-        The parsed code.
-
-    Returns
-    -------
-    list of str
-        Dotted names that start with the module they are imported from, such as "numpy.fft".
-    """
+    """Return the dotted names that parsed code uses, such as "numpy.fft" for `np.fft`."""
     full_names, assigned, used = {"np": "numpy"}, set(), []
     for node in ast.walk(tree):
         if isinstance(node, ast.Import):
             for name in node.names:
                 used.append(name.name)
-                full_names[name.asname or name.name.split(".")[0]] = (
-                    name.name if name.asname else name.name.split(".")[0]
-                )
+                package = name.name.split(".")[0]
+                full_names[name.asname or package] = name.name if name.asname else package
         elif isinstance(node, ast.ImportFrom):
             for name in node.names:
                 full = f"{node.module}.{name.name}" if node.module else name.name
@@ -49,8 +37,3 @@ def used_names(tree):
         if isinstance(node, ast.Name) and (node.id not in assigned or node.id in full_names):
             used.append(".".join([full_names.get(node.id, node.id), *parts]))
     return used
-
-
-def is_part_of(used, names):
-    """Return True if a dotted name is one of several names or belongs to one of them."""
-    return any(used == name or used.startswith(f"{name}.") for name in names)

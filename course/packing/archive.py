@@ -5,6 +5,7 @@ import itertools
 import os
 import time
 import zipfile
+from dataclasses import asdict
 from pathlib import Path
 from typing import Any
 
@@ -18,7 +19,6 @@ from course.packing.manifest import MANIFEST, create_manifest
 from course.packing.review import review_notebook
 
 MAX_BYTES = {".json": MAX_METRICS_BYTES, ".npz": MAX_WEIGHTS_BYTES}  # of one file
-REAL_PROFILES = {"cpu", "gpu"}
 
 
 def pack(assignment, notebook, *, evidence=False):
@@ -38,7 +38,9 @@ def pack(assignment, notebook, *, evidence=False):
     CourseError
         If the archive cannot be written.
     """
-    shell = _get_shell()
+    from IPython import get_ipython
+
+    shell = get_ipython()  # None outside a notebook
     executed = list(shell.history_manager.input_hist_raw)[1:] if shell else []
     own = running_notebook.read(executed)
     if own and own.has_hidden_tests:
@@ -71,13 +73,6 @@ def pack(assignment, notebook, *, evidence=False):
         print(f"upload it as {notebook}.")
 
 
-def _get_shell() -> Any:
-    """Return IPython's shell, or None outside a notebook."""
-    from IPython import get_ipython
-
-    return get_ipython()
-
-
 def _print_finding(is_ok: bool, line: str) -> None:
     """Print a finding of the review."""
     print(f"{'ok' if is_ok else 'warning'}: {line}")
@@ -89,7 +84,7 @@ def _read_evidence() -> dict[str, bytes]:
     profiles = {str(record.get("profile")) for record in found["metrics"].values()}
     for problem in found["problems"]:
         _print_finding(False, problem)
-    if not profiles <= REAL_PROFILES:
+    if not profiles <= {"cpu", "gpu"}:
         _print_finding(
             False, "the evidence is not from a real training: train in the cpu or gpu profile."
         )
@@ -113,16 +108,13 @@ def _describe(assignment: str, shell: Any) -> dict[str, Any]:
 
     run = session.current_run
     student = shell.user_ns.get("student") if shell else None
-    description: dict[str, Any] = {
+    return {
         "assignment": assignment,
         "student": student if isinstance(student, str) else "",
         "version": __version__,
         "packed_at": time.strftime("%Y-%m-%d %H:%M:%S UTC", time.gmtime()),
+        **(asdict(run) if run else {}),
     }
-    if run:
-        names = ("profile", "backend", "device", "seed")
-        description |= {name: getattr(run, name) for name in names}
-    return description
 
 
 def _write(archive: Path, files: dict[str, bytes], description: dict[str, Any]) -> str:

@@ -12,59 +12,37 @@ MAX_BYTES = 2**16
 TEXT_FIELDS = ("assignment", "student", "version", "profile", "backend", "device", "packed_at")
 
 
-def create_manifest(description, files):
-    """Return a manifest's content and the short checksum.
+def create_manifest(description: dict[str, Any], files: dict[str, bytes]) -> tuple[bytes, str]:
+    """Return a manifest's content and its short checksum, which people can compare.
 
-    Parameters
-    ----------
-    description : dict
-        Maps `TEXT_FIELDS` to strings, and "seed" to an int.
-    files : dict of str to bytes
-        The packed files, without the manifest.
-
-    Returns
-    -------
-    content : bytes
-    checksum : str
-        Two groups of four digits, for people to compare.
+    `description` maps `TEXT_FIELDS` to strings and "seed" to an int; `files` are the packed files,
+    without the manifest.
     """
-    checksums = {name: hashlib.sha256(files[name]).hexdigest() for name in sorted(files)}
-    short_checksum = _shorten(checksums)
-    content = {**description, "files": checksums, "checksum": short_checksum}
-    return json.dumps(content, indent=1).encode() + b"\n", short_checksum
+    checksums = _checksums(files)
+    checksum = _shorten(checksums)
+    content = {**description, "files": checksums, "checksum": checksum}
+    return json.dumps(content, indent=1).encode() + b"\n", checksum
 
 
-def read_manifest(files):
-    """Return the content of a manifest, checked against the files.
+def read_manifest(files: dict[str, bytes]) -> dict[str, Any]:
+    """Return the content of an untrusted manifest, checked against the files packed with it.
 
-    The manifest is untrusted; nothing in it raises an error.
-
-    Parameters
-    ----------
-    files : dict of str to bytes
-        The packed files, including the manifest under one of `MANIFEST_NAMES`.
-
-    Returns
-    -------
-    dict
-        - `TEXT_FIELDS`: printable strings, "" if missing.
-        - checksum: the short checksum, "" unless all files are unchanged.
-        - problems: a list of sentences.
+    The dict has the printable `TEXT_FIELDS` ("" if missing), "checksum" ("" unless all files are
+    unchanged), and "problems", a list of sentences. Nothing in the manifest raises an error.
     """
     manifest_name = next((name for name in MANIFEST_NAMES if name in files), MANIFEST)
     manifest = _parse(files.get(manifest_name, b""))
-    texts = {name: _printable_field(manifest.get(name)) for name in TEXT_FIELDS}
+    found: dict[str, Any] = {name: _printable_field(manifest.get(name)) for name in TEXT_FIELDS}
     problems: list[str] = []
-    found: dict[str, Any] = {**texts, "checksum": "", "problems": problems}
+    found |= {"checksum": "", "problems": problems}
     listed = manifest.get("files")
     if not isinstance(listed, dict):
         problems.append(f"{manifest_name} cannot be read")
         return found
-    names = sorted(name for name in files if name != manifest_name)
-    actual = {name: hashlib.sha256(files[name]).hexdigest() for name in names}
-    changed = [name for name in names if name in listed and listed[name] != actual[name]]
-    missing = sorted(name for name in listed if name not in actual)
-    added = [name for name in names if name not in listed]
+    actual = _checksums({name: files[name] for name in files if name != manifest_name})
+    changed = [name for name in actual if name in listed and listed[name] != actual[name]]
+    missing = sorted(listed.keys() - actual.keys())
+    added = [name for name in actual if name not in listed]
     for change, affected in (("changed", changed), ("missing", missing), ("added", added)):
         if affected:
             text = ", ".join(printable_text(name) for name in affected[:5])
@@ -74,10 +52,15 @@ def read_manifest(files):
     return found
 
 
+def _checksums(files: dict[str, bytes]) -> dict[str, str]:
+    """Return the SHA-256 digests of files, in the order of their names."""
+    return {name: hashlib.sha256(files[name]).hexdigest() for name in sorted(files)}
+
+
 def _parse(content: bytes) -> dict[str, Any]:
     """Return the dict in a JSON file, or an empty one."""
     try:
-        value = json.loads(content[: MAX_BYTES + 1]) if len(content) <= MAX_BYTES else None
+        value = json.loads(content) if len(content) <= MAX_BYTES else None
     except (ValueError, RecursionError):
         return {}
     return value if isinstance(value, dict) else {}
@@ -92,7 +75,7 @@ def _printable_field(value: object) -> str:
 
 def _shorten(checksums: dict[str, str]) -> str:
     """Return a short checksum of file names and checksums."""
-    lines = "".join(f"{name}\0{checksums[name]}\n" for name in sorted(checksums))
+    lines = "".join(f"{name}\0{digest}\n" for name, digest in checksums.items())
     # Names in an archive can contain text that cannot be encoded.
     digits = hashlib.sha256(lines.encode(errors="backslashreplace")).hexdigest()[:8]
     return f"{digits[:4]}-{digits[4:]}"

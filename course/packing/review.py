@@ -3,12 +3,13 @@
 import itertools
 import json
 
-from course.notebook_headings import section_headings
+from course.notebook_headings import is_answer, section_headings
 from course.packing.running_notebook import RunningNotebook
 
 TEXT_STUB = "*Write your answer here.*"
 CODE_STUB = "raise NotImplementedError("
 CODE_HINT = "# Your code here"
+PACKING_CALL = "packing.pack("  # the cell with this code is running
 MAX_UNSAVED_SECONDS = 60  # after which edits can be missing from the file
 MAX_MB = 20
 Finding = tuple[bool, str]  # True if all is well, and a line of text
@@ -16,31 +17,17 @@ RUN_ALL = "Restart the kernel and run all cells"
 SAVE = "Save (Ctrl+S), then run this cell again"
 
 
-def review_notebook(notebook, executed, packing_call="packing.pack("):
-    """Return the findings about a notebook.
-
-    Parameters
-    ----------
-    notebook : RunningNotebook
-    executed : list of str
-        The source code of the executed cells, in order.
-    packing_call : str
-        Code in the running cell. This cell and later ones are not reviewed.
-
-    Returns
-    -------
-    list of (bool, str)
-        True if all is well, False for a warning; and a line of text.
-    """
+def review_notebook(notebook: RunningNotebook, executed: list[str]) -> list[Finding]:
+    """Return the findings about a notebook, whose executed sources are given in order."""
     cells = notebook.cells
-    indices = [
+    packing_cells = [
         index
         for index, cell in enumerate(cells)
-        if _is_code(cell) and packing_call in cell["source"]
+        if _is_code(cell) and PACKING_CALL in cell["source"]
     ]
-    before = cells[: indices[-1]] if indices else cells
+    before = cells[: packing_cells[-1]] if packing_cells else cells
     findings = [
-        _review_saving(notebook, executed, packing_call),
+        _review_saving(notebook, executed),
         _review_order(before, executed),
         _review_errors(before),
         _review_answers(cells),
@@ -49,21 +36,18 @@ def review_notebook(notebook, executed, packing_call="packing.pack("):
     return [finding for finding in findings if finding]
 
 
-def empty_answers(cells):
+def empty_answers(cells: list[dict]) -> list[str]:
     """Return the headings of the exercises whose answer is empty or unchanged."""
-    return list(
-        dict.fromkeys(_heading(cells, n) for n, cell in enumerate(cells) if _is_empty_answer(cell))
-    )
+    pairs = zip(cells, _headings(cells), strict=True)
+    return list(dict.fromkeys(heading for cell, heading in pairs if _is_empty_answer(cell)))
 
 
-def _review_saving(
-    notebook: RunningNotebook, executed: list[str], packing_call: str
-) -> Finding | None:
+def _review_saving(notebook: RunningNotebook, executed: list[str]) -> Finding | None:
     """Warn if edits are probably missing from the notebook's file."""
     if notebook.seconds_since_save is None:
         return None
     later = executed[notebook.latest_execution(executed) :]
-    if any(source.strip() and packing_call not in source for source in later):
+    if any(source.strip() and PACKING_CALL not in source for source in later):
         return False, (
             f"the file does not contain the cells that you ran last. {SAVE}.\n"
             "  If this warning stays: restart the kernel, run all cells, and save."
@@ -138,23 +122,21 @@ def _is_code(cell: dict) -> bool:
 def _is_empty_answer(cell: dict) -> bool:
     """Return True for an answer cell that is empty or unchanged."""
     source = cell["source"].strip()
-    metadata = cell["metadata"].get("nbgrader") if isinstance(cell["metadata"], dict) else None
-    is_answer = isinstance(metadata, dict) and metadata.get("solution") is True
     if not _is_code(cell):
-        return source == TEXT_STUB or (is_answer and not source)
+        return source == TEXT_STUB or (is_answer(cell) and not source)
     # If the metadata are lost, only the complete stub identifies an answer.
-    is_stub = CODE_STUB in source and (is_answer or CODE_HINT in source)
+    is_stub = CODE_STUB in source and (is_answer(cell) or CODE_HINT in source)
     is_empty = all(line.lstrip().startswith("#") for line in source.splitlines() if line.strip())
-    return is_stub or (is_answer and is_empty)
+    return is_stub or (is_answer(cell) and is_empty)
 
 
-def _heading(cells: list[dict], index: int) -> str:
-    """Return the heading that a cell is under."""
-    return section_headings(cells)[index] or "the first cells"
+def _headings(cells: list[dict]) -> list[str]:
+    """Return the heading that each cell is under."""
+    return [heading or "the first cells" for heading in section_headings(cells)]
 
 
 def _describe_cell(cells: list[dict], index: int) -> str:
     """Return a cell's first line and heading."""
     first = next(iter(cells[index]["source"].strip().splitlines()), "")
     short = f"{first[:47]}..." if len(first) > 50 else first
-    return f"the cell `{short}`\n  under {_heading(cells, index)}"
+    return f"the cell `{short}`\n  under {_headings(cells)[index]}"

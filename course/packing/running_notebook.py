@@ -1,6 +1,7 @@
 """The content of the running notebook, from the platform or its file."""
 
 import json
+import operator
 import os
 import time
 from collections.abc import Iterator
@@ -16,45 +17,20 @@ HIDDEN_TESTS = "### BEGIN " + "HIDDEN TESTS"
 
 @dataclass
 class RunningNotebook:
-    """The running notebook.
-
-    Attributes
-    ----------
-    content : bytes
-        The content of its file.
-    cells : list of dict
-        Its cells, each source as one string.
-    name : str
-        The name of its file; "" on Colab, where the browser provides the content.
-    seconds_since_save : float or None
-        The age of its file; None on Colab.
-    """
+    """The running notebook; on Colab, where the browser provides the content, it has no file."""
 
     content: bytes
-    cells: list[dict[str, Any]]
-    name: str = ""
+    cells: list[dict[str, Any]]  # each source is one string
+    name: str = ""  # of its file
     seconds_since_save: float | None = None
 
     @property
-    def has_hidden_tests(self):
+    def has_hidden_tests(self) -> bool:
         """True for an instructor's notebook, which must not be submitted."""
         return any(HIDDEN_TESTS in cell["source"] for cell in self.cells)
 
-    def latest_execution(self, executed):
-        """Return the number of the latest execution that the file contains.
-
-        A cell that is saved after its execution has the number of that execution.
-
-        Parameters
-        ----------
-        executed : list of str
-            The source code of the executed cells, in order.
-
-        Returns
-        -------
-        int
-            0 if the file contains none of the executions.
-        """
+    def latest_execution(self, executed: list[str]) -> int:
+        """Return the number of the latest execution whose source the file contains, 0 if none."""
         return max(
             (
                 number
@@ -67,20 +43,11 @@ class RunningNotebook:
         )
 
 
-def read(executed):
+def read(executed: list[str]) -> RunningNotebook | None:
     """Return the running notebook, or None if it cannot be read.
 
     Colab provides its content. Jupyter and VS Code tell the kernel the name of the file at its
     start. Elsewhere, this looks for a notebook in this folder that contains the executed cells.
-
-    Parameters
-    ----------
-    executed : list of str
-        The source code of the executed cells, in order.
-
-    Returns
-    -------
-    RunningNotebook or None
     """
     content = _read_from_colab()
     if content is not None:
@@ -90,26 +57,15 @@ def read(executed):
     announced = _find_matches(paths, executed, min_fraction=0)
     # Names that start with a dot belong to temporary files of Jupyter and editors.
     here = _find_matches(sorted(Path().glob("[!.]*.ipynb")), executed, min_fraction=0.5)
-    best = max(
-        here,
-        key=lambda notebook: (notebook.latest_execution(executed), -_age(notebook)),
-        default=None,
-    )
-    if not announced:
-        return best
+
+    def rank(notebook: RunningNotebook) -> tuple[int, float]:
+        return notebook.latest_execution(executed), -(notebook.seconds_since_save or 0)
+
+    best = max(here, key=rank, default=None)
     # "Save as" creates a new file, but the kernel still has the name of the old one.
-    if (
-        best
-        and best.latest_execution(executed) > announced[0].latest_execution(executed)
-        and _age(best) < _age(announced[0])
-    ):
-        return best
-    return announced[0]
-
-
-def _age(notebook: RunningNotebook) -> float:
-    """Return the seconds since a notebook's file was saved."""
-    return notebook.seconds_since_save or 0.0
+    if announced and not (best and all(map(operator.gt, rank(best), rank(announced[0])))):
+        return announced[0]
+    return best
 
 
 def _wait_until_saved(paths: list[Path]) -> None:
