@@ -23,7 +23,7 @@ def find_metric_problems(record, specification, parameters, image_counts=None):
     """List an experiment's metrics that are missing, impossible, or belong to another experiment.
 
     Metrics are expected to be classification accuracies and cross-entropies. The list includes
-    values that no real training produces and that made-up metrics often have; an empty list
+    values that no real training produces and that invented metrics often have; an empty list
     proves nothing.
 
     Parameters

@@ -578,7 +578,7 @@ def test_names_of_files_and_experiments_are_printable_and_short(folder, trained)
         sentence.encode()
 
 
-# Made-up metrics.
+# Invented metrics.
 
 
 def find_problems(record, trained, image_count=IMAGE_COUNT):
@@ -705,7 +705,7 @@ def test_anything_but_a_record_is_reported(trained, value):
             assert sentence.startswith("III: name, ") and len(sentence) < 400
 
 
-# Made-up weights.
+# Invented weights.
 
 
 @pytest.fixture

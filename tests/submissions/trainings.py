@@ -60,7 +60,7 @@ def forged():
     files["ii.json"] = json.dumps(record).encode()
     files["vi.json"] = files["vi.json"][:200]
     del files["vii.json"]
-    # The weights of I, which has no batch normalisation, under the name of III.
+    # The weights of I, which has no batch normalization, under the name of III.
     weights = np.load(io.BytesIO(files["iii.npz"]))
     arrays = [weights[name] for name in weights.files if weights[name].ndim > 1]
     packed = io.BytesIO()
