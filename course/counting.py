@@ -143,13 +143,6 @@ def layer_rows(network):
             kind, dense = "dense", dense + 1
             name = f"dense{dense}"
             macs = math.prod(layer.kernel.shape)
-        rows.append(
-            {
-                "name": name,
-                "kind": kind,
-                "shape": shape,
-                "parameters": layer.count_params(),
-                "macs": macs,
-            }
-        )
+        costs = {"parameters": layer.count_params(), "macs": macs}
+        rows.append({"name": name, "kind": kind, "shape": shape} | costs)
     return rows

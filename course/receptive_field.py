@@ -8,11 +8,8 @@ import numpy as np
 
 from course.errors import CourseError
 
-KERNEL_SIZES = {
-    "Conv2D": "kernel_size",
-    "MaxPooling2D": "pool_size",
-    "AveragePooling2D": "pool_size",
-}
+POOLING = ("MaxPooling2D", "AveragePooling2D")
+KERNEL_SIZES = {"Conv2D": "kernel_size", **dict.fromkeys(POOLING, "pool_size")}
 # Layers whose output at a position depends only on their input at that position.
 ELEMENTWISE = {"InputLayer", "Activation", "ReLU", "LeakyReLU", "Dropout", "BatchNormalization"}
 GRAY = 0.5  # pixels outside the image

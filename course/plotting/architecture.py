@@ -35,7 +35,6 @@ def layer_bars(names, kinds, quantities, title="") -> Figure:
     quantities : dict of str to sequence of n numbers
         Non-negative values by name. The title of each panel gives the total and the percentage of
         each kind.
-    title : str
 
     Raises
     ------
@@ -80,7 +79,6 @@ def volumes(shapes, kinds=None, title="") -> Figure:
         (units,) for a vector, drawn as a thin line.
     kinds : sequence of str, optional
         Kind of each layer, as in `layer_bars`; by default, all are convolutions.
-    title : str
 
     Raises
     ------

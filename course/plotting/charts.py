@@ -32,7 +32,6 @@ def learning_curves(history, title="", baselines=None) -> Figure:
     history : dict of lists, or a Keras History
         Lists with one value per epoch under the keys loss, val_loss, accuracy and val_accuracy;
         accuracies are fractions. The curve of a missing key is omitted.
-    title : str
     baselines : dict of float, optional
         Accuracies to compare with, fractions by name: dotted lines in the accuracy panel.
 
@@ -71,7 +70,6 @@ def confusion_matrix(matrix, class_names, title="", name_worst=True) -> Figure:
     matrix : array of int, (c, c)
         Number of images by true class (row) and predicted class (column).
     class_names : sequence of c str
-    title : str
     name_worst : bool
         If True, the title names the three most frequent mistakes.
 
@@ -131,7 +129,6 @@ def accuracy_bars(accuracies, title="", chance=None) -> Figure:
     ----------
     accuracies : dict of float
         Fractions by name, from top to bottom.
-    title : str
     chance : float, optional
         Chance level, a fraction: a dotted line.
 
@@ -170,7 +167,6 @@ def class_probabilities(probabilities, class_names, image=None, true_name=None, 
         The image, shown on the left.
     true_name : str, optional
         One of `class_names`, marked; the bar of a wrong prediction is orange.
-    title : str
 
     Raises
     ------

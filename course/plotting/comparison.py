@@ -43,7 +43,6 @@ def compare_networks(rows, title="", chance=None) -> Figure:
         optionally its "kind", which determines the color of its bars and appears in a legend. Each
         other key is a quantity with its own panel. Keys that end in "accuracy" have fractions as
         values, shown as percentages. A value of None has no bar.
-    title : str
     chance : float, optional
         Chance level, a fraction: a dotted line in the accuracy panels.
 
@@ -110,7 +109,6 @@ def compare_curves(histories, title="", chance=None) -> Figure:
     histories : dict of (dict of lists)
         Histories by name, each with one fraction per epoch under "val_accuracy". The numbers of
         epochs may differ.
-    title : str
     chance : float, optional
         Chance level, a fraction: a dotted line.
 
@@ -166,7 +164,6 @@ def gap_curves(histories, final_accuracies, title="", chance=None) -> Figure:
     final_accuracies : dict of (float, float)
         Training and validation accuracy after the training by name, fractions measured without
         dropout: two larger marks after the last epoch, and the gap in percentage points.
-    title : str
     chance : float, optional
         Chance level, a fraction: a dotted line.
 

@@ -99,7 +99,6 @@ def sliding_kernel(image, kernel, stride=1, padding=0, title="") -> Slides:
         Step of the kernel, in pixels.
     padding : int
         Rows and columns of zeros on each side, drawn in gray.
-    title : str
 
     Returns
     -------
@@ -149,7 +148,6 @@ def receptive_field(layers, title="") -> Figure:
     ----------
     layers : sequence of (int, int)
         Kernel size and stride of each convolution or pooling layer, starting at the input.
-    title : str
 
     Raises
     ------

@@ -28,7 +28,6 @@ def image_grid(images, labels=None, columns=10, title="", ax=None) -> Figure | N
         Captions, which may contain line breaks.
     columns : int
         Images per row.
-    title : str
     ax : matplotlib Axes, optional
         Axes to draw in, instead of a new figure.
 
@@ -57,7 +56,6 @@ def class_rows(images, labels, class_names, per_class=10, title="") -> Figure:
     class_names : sequence of str
     per_class : int
         Images per row; a class with fewer images leaves the rest of its row empty.
-    title : str
 
     Raises
     ------
@@ -88,7 +86,6 @@ def filters(kernel, title="") -> Figure:
         Weights of the convolution. With 1 input channel, weights above 0 are red and those below
         are blue, with one scale for all filters. With 3, filters are shown as RGB, each scaled
         separately from its smallest weight (0) to its largest (1).
-    title : str
 
     Raises
     ------
@@ -128,7 +125,6 @@ def feature_maps(maps, image=None, columns=8, title="") -> Figure:
         The image, shown on the left.
     columns : int
         Feature maps per row.
-    title : str
 
     Raises
     ------
@@ -163,7 +159,6 @@ def patch_blocks(patches, captions=None, columns=8, title="") -> Figure:
         One per filter; by default, numbers from 0.
     columns : int
         Blocks per row.
-    title : str
 
     Raises
     ------

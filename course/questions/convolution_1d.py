@@ -31,17 +31,14 @@ def result_and_mistakes(
         (convolve(signal, kernel, stride), f"The padding is forgotten. {both_ends}"),
         (convolve([*zeros, *signal], kernel, stride), both_ends),
         (convolve([*signal, *zeros], kernel, stride), both_ends),
-        (
-            convolve(padded, kernel, 1),
-            f"With stride {stride} the kernel moves by {stride} values at a time.",
-        ),
+        (convolve(padded, kernel, 1), f"With stride {stride} the kernel moves by {stride} values."),
         (
             convolve([*padded, *[0] * stride], kernel, stride)[: len(right) + 1],
             "One position too many: at the last one the kernel extends past the end.",
         ),
         (
             convolve([0, *signal, 0], kernel, stride),
-            f"Put zeros at the ends only if there is padding; here P = {padding}.",
+            f"Add zeros only as padding; here P = {padding}.",
         ),
         (right[:-1], "One position is missing: the kernel still fits at the end."),
         (right[::-1], "Go from left to right."),

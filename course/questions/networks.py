@@ -28,20 +28,11 @@ def same_shape(size=112, kernel_size=3, channels=64, filters=128):
         f"With stride 1, a padding of {padding} compensates for a kernel of size {kernel_size}: the"
         f" size stays the same, and each of the {filters} filters produces a feature map.",
         [
-            (
-                (size, size),
-                f"Each of the {filters} filters produces a feature map: three dimensions.",
-            ),
-            (
-                (size // 2, size // 2, filters),
-                "Stride 1 halves nothing; the next pooling layer does.",
-            ),
+            ((size, size), f"Each of the {filters} filters produces a feature map: 3 dimensions."),
+            ((size // 2, size // 2, filters), "Stride 1 halves nothing; only pooling does."),
             ((size, size, channels), f"The depth is the number of filters, {filters}."),
             ((size, size, channels + filters), "The feature maps replace the input channels."),
-            (
-                (unpadded, unpadded, filters),
-                f"The padding of {padding} compensates for the kernel.",
-            ),
+            ((unpadded, unpadded, filters), f"A padding of {padding} compensates for the kernel."),
         ],
         "the size with stride 1 and padding, and one feature map per filter.",
     )
@@ -101,8 +92,8 @@ def shrinkage(kernel_size=3, padding=1, pools=True, order=(0, 1, 2, 3)):
         f"Without padding, a kernel of size {kernel_size} removes {kernel_size - 1} pixels of the"
         " width."
         if convolutions
-        else f"A padding of {padding} compensates for a kernel of size {kernel_size}: the convolutions"
-        " keep height and width."
+        else f"A padding of {padding} compensates for a kernel of size {kernel_size}: the"
+        " convolutions keep height and width."
     )
     reason += (
         " Each pooling layer halves height and width." if pools else " There is no pooling layer."
@@ -247,15 +238,9 @@ def stacked_weights(layers=2, channels=64):
         f"{layers} · 3 · 3 · {channels} · {channels} = {stacked:,}; the {kernel_size} ×"
         f" {kernel_size} convolution has {single:,}.",
         [
-            (
-                single,
-                f"That is the one convolution of {kernel_size} × {kernel_size} that is replaced.",
-            ),
+            (single, f"That is the {kernel_size} × {kernel_size} convolution that is replaced."),
             (stacked // layers, f"That is one of the {layers} convolutions."),
-            (
-                stacked + layers * channels,
-                "That includes the biases; the question asks for the weights.",
-            ),
+            (stacked + layers * channels, "That includes the biases; count only the weights."),
             (layers * 9 * channels, f"Each of the {channels} filters is {channels} channels deep."),
             (layers * 9, "That is for one input and one output channel."),
             (9**layers * channels * channels, "The weights of layers are added, not multiplied."),
@@ -284,23 +269,11 @@ def weight_layers(blocks=(2, 2, 3, 3, 3), dense=3):
         f"{convolutions} convolutions and {dense} dense: {convolutions + dense}. Pooling and"
         " flatten layers have nothing to learn.",
         [
-            (
-                convolutions + dense + len(blocks),
-                "A pooling layer has no weights: it takes the maximum.",
-            ),
-            (
-                convolutions + dense + len(blocks) + 1,
-                "Pooling and flatten layers have no weights: they have nothing to learn.",
-            ),
-            (
-                convolutions + dense + 1,
-                "Flatten has no weights: it only puts the values into one vector.",
-            ),
+            (convolutions + dense + len(blocks), "A pooling layer has no weights."),
+            (convolutions + dense + len(blocks) + 1, "Pooling and flatten layers have no weights."),
+            (convolutions + dense + 1, "A flatten layer has no weights."),
             (convolutions, "The dense layers have weights too."),
-            (
-                len(blocks) + dense,
-                "A block consists of several convolutions, each with its own weights.",
-            ),
+            (len(blocks) + dense, "A block has several convolutions, each with its own weights."),
         ],
         "convolutions and dense layers, and nothing else.",
     )

@@ -5,7 +5,7 @@ from random import Random
 from course.questions.bank import count_of, register, register_variant
 from course.questions.question import NUMBER, SEVERAL, Choice, Question
 
-WITH_BIASES = "That includes the biases; the question asks for the weights."
+WITH_BIASES = "That includes the biases; count only the weights."
 
 
 def _draw_convolution(rng: Random) -> dict:
@@ -30,41 +30,21 @@ def conv_parameters(kernel_size=3, channels=64, filters=64):
         f" {filters} biases: {weights + filters:,}.",
         [
             (weights, f"Don't forget the biases: one for each of the {filters} filters."),
-            (
-                filters * (area + 1),
-                f"Each filter covers all {channels} input channels: {kernel_size} · {kernel_size} ·"
-                f" {channels} weights.",
-            ),
+            (filters * (area + 1), f"Each filter covers all {channels} input channels."),
             (
                 filters * ((area + 1) * channels + 1),
-                "A bias for each slice is too many: a filter adds one bias to the sum over all its"
-                " slices.",
+                "A bias for each slice is too many: one per filter.",
             ),
-            (
-                filters * (area + 1) * channels,
-                f"A filter has one bias, not one for each of its {channels} slices.",
-            ),
+            (filters * (area + 1) * channels, "A filter has one bias, not one per slice."),
             (area * channels + 1, f"That is one filter; there are {filters}."),
             (
                 filters * (area * 3 + 1),
-                "That is for an input with 3 channels, such as a color image; here it has"
-                f" {channels}.",
+                f"That is for an input with 3 channels; here it has {channels}.",
             ),
-            (
-                weights + channels,
-                f"The biases belong to the {filters} filters, not to the {channels} input"
-                " channels.",
-            ),
+            (weights + channels, "There is one bias per filter, not one per input channel."),
             (weights + 1, "Each filter has its own bias."),
-            (
-                filters * (kernel_size * channels + 1),
-                f"The kernel has {kernel_size} · {kernel_size} positions, not {kernel_size}.",
-            ),
-            (
-                filters * (area * filters + 1),
-                f"A filter is as deep as the input, {channels}; the {filters} filters are counted"
-                " once.",
-            ),
+            (filters * (kernel_size * channels + 1), f"The kernel covers {area} positions."),
+            (filters * (area * filters + 1), f"A filter is as deep as the input: {channels}."),
         ],
         "filters · (kernel height · kernel width · input channels + 1).",
     )
@@ -94,18 +74,9 @@ def dense_parameters(side=7, channels=512, units=4096):
         f" biases: {inputs * units + units:,}.",
         [
             (inputs * units, f"Don't forget the biases: one for each of the {units:,} units."),
-            (
-                (side * side + 1) * units,
-                f"Flattening keeps all {channels} channels: {inputs:,} inputs.",
-            ),
-            (
-                (channels + 1) * units,
-                f"Flattening keeps all {side} · {side} positions: {inputs:,} inputs.",
-            ),
-            (
-                inputs * units + inputs,
-                f"The biases belong to the {units:,} units, not to the inputs.",
-            ),
+            ((side * side + 1) * units, f"Flattening keeps all {channels} channels."),
+            ((channels + 1) * units, f"Flattening keeps all {side} · {side} positions."),
+            (inputs * units + inputs, "There is one bias per unit, not one per input."),
             (inputs * units + 1, "Each unit has its own bias."),
             (inputs + units, "Each unit has a weight for each input: multiply."),
         ],
@@ -134,10 +105,7 @@ def dense_weights(side=100, channels=3, units=1_000, kernel_size=5):
         f"{side} · {side} · {channels} = {pixels * channels:,} inputs times {units:,} units:"
         f" {pixels * channels * units:,}.",
         [
-            (
-                pixels * units,
-                f"Each pixel has {channels} values: that is the count for one channel.",
-            ),
+            (pixels * units, f"That is for one channel; there are {channels}."),
             (pixels * channels, f"That is one unit; there are {units:,}."),
             (pixels * channels * units + units, WITH_BIASES),
             (side * channels * units, f"An image of {side} × {side} has {pixels:,} pixels."),
@@ -167,7 +135,7 @@ def local_weights(side=100, channels=3, units=1_000, kernel_size=5):
             ((area * channels + 1) * units, WITH_BIASES),
             (
                 side * side * channels * units,
-                "That is a dense layer: here each unit is connected to a patch only.",
+                "That is a dense layer, connected to the whole image.",
             ),
         ],
         "values in a patch times units.",
@@ -198,10 +166,7 @@ def shared_weights(side=100, channels=3, units=1_000, kernel_size=5, filters=1):
             (weights * filters, "Don't forget the biases: one per filter."),
             ((weights + 1) * units, shared),
             (weights * units, shared),
-            (
-                (kernel_size * kernel_size + 1) * filters,
-                f"A filter covers all {channels} channels.",
-            ),
+            ((kernel_size**2 + 1) * filters, f"A filter covers all {channels} channels."),
         ],
         "filters · (kernel height · kernel width · channels + 1); positions do not count.",
     )
@@ -228,11 +193,7 @@ def conv_facts(
         (parameters, True, "filters · (kernel height · kernel width · channels + 1)."),
         (filters * area * channels, False, "the biases are missing."),
         (filters * (area + 1), False, "each filter covers all channels."),
-        (
-            filters * ((area + 1) * channels + 1),
-            False,
-            "a filter has one bias, not one per slice.",
-        ),
+        (filters * ((area + 1) * channels + 1), False, "a filter has only one bias."),
     ]
     claimed, is_right, why = claims[wrong[0]]
     side = size if wrong[1] % 2 == 0 else size - kernel_size + 1

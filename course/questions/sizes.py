@@ -26,24 +26,11 @@ def conv_output_size(size=100, kernel_size=5, stride=1, padding=2):
     zeros = f"{count_of(padding, 'zero')} of padding on each side" if padding else "no padding"
     mistakes = [
         (room // stride, FIRST_POSITION),
-        (
-            (size - kernel_size + padding) // stride + 1,
-            f"The padding of {padding} is on both sides: 2P.",
-        ),
-        (
-            (size - kernel_size) // stride + 1,
-            f"The padding of {padding} on each side is forgotten.",
-        ),
+        ((size - kernel_size + padding) // stride + 1, "The padding is on both sides: 2P."),
+        ((size - kernel_size) // stride + 1, f"The padding of {padding} is forgotten."),
         (room + 1, f"With stride {stride} the kernel moves by {stride} pixels at a time."),
-        (
-            (size - 1) // stride + 1,
-            f"A kernel of size {kernel_size} covers {kernel_size} pixels: W − F.",
-        ),
-        (
-            size,
-            "The size stays the same only if the padding compensates for the kernel and the stride"
-            " is 1.",
-        ),
+        ((size - 1) // stride + 1, f"The kernel covers {kernel_size} pixels: W − F."),
+        (size, "Only stride 1 with the right padding keeps the size."),
     ]
     if room % stride:
         mistakes.insert(
@@ -81,21 +68,14 @@ def conv_output_shape(size=100, channels=3, filters=10, kernel_size=5, stride=1,
         f"⌊({size} − {kernel_size} + {2 * padding})/{stride}⌋ + 1 = {side}, and each of the"
         f" {filters} filters produces one feature map.",
         [
-            (
-                (side, side, channels),
-                "The channels are summed; each filter produces one feature map.",
-            ),
+            ((side, side, channels), "The channels are summed: one feature map per filter."),
             (
                 (side, side, filters * channels),
-                "A filter covers all channels at once: it produces one feature map, not"
-                f" {channels}.",
+                "A filter covers all channels: one feature map each.",
             ),
             ((unpadded, unpadded, filters), f"The padding of {padding} on each side is forgotten."),
             ((one_side, one_side, filters), f"The padding of {padding} is on both sides: 2P."),
-            (
-                (side, side),
-                "Each filter produces a feature map: the output has a third dimension.",
-            ),
+            ((side, side), "Each filter produces a feature map: there is a third dimension."),
         ],
         "the size by ⌊(W − F + 2P)/S⌋ + 1, and one feature map per filter.",
     )
@@ -127,14 +107,8 @@ def activation_maps(channels=3, filters=2, kernel_size=2):
         f"One feature map per filter, for any number of channels: {filters}.",
         [
             (channels, "These are the channels of the input; each filter sums over them."),
-            (
-                filters * channels,
-                "A filter covers all channels at once and adds them: one feature map per filter.",
-            ),
-            (
-                filters * kernel_size * kernel_size,
-                "At each position, the products with a filter's weights add to one value.",
-            ),
+            (filters * channels, "A filter covers all channels: one feature map per filter."),
+            (filters * kernel_size**2, "At each position, a filter computes one value."),
         ],
         "what one filter computes from all the channels.",
     )
@@ -273,10 +247,7 @@ def receptive_field(layers=3, kernel_size=3):
         f" {answer}.",
         [
             (layers * kernel_size, "The kernels overlap: each layer adds its kernel size less 1."),
-            (
-                kernel_size,
-                "That is one layer; each of its pixels depends on a patch of the layer below.",
-            ),
+            (kernel_size, "That is the receptive field of one layer."),
             (kernel_size**layers, "The kernels overlap; sizes are added, not multiplied."),
             (layers * (kernel_size - 1), "The pixel in the middle counts too: + 1."),
             (answer**2, "That is the area; the question asks for the width."),

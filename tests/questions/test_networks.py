@@ -104,9 +104,10 @@ def test_stacks_have_the_receptive_field_asked_for_and_the_weights_of_keras():
         one = built(inputs, conv(channels, 2 * number + 1, use_bias=False))
         question = BANK["stacked-weights"].build(**values)
         assert question.answer == stack.count_params()
-        assert judge(question, one.count_params()).reason.startswith("That is the one convolution")
-        valid = [conv(1, padding="valid") for _ in range(number)]
         side = 2 * number + 1
+        reason = judge(question, one.count_params()).reason
+        assert reason == f"That is the {side} × {side} convolution that is replaced."
+        valid = [conv(1, padding="valid") for _ in range(number)]
         assert built(keras.Input((side, side, 1)), *valid).output_shape[1:3] == (1, 1)
     assert draw("stacked-weights").answer == 73_728
 
