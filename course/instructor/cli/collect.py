@@ -8,6 +8,7 @@ import click
 
 from course.errors import CourseError
 from course.instructor.cli import options
+from course.instructor.course_dir import assignment_names
 
 if TYPE_CHECKING:
     from course.instructor.collect.file_result import FileResult
@@ -38,8 +39,6 @@ def command(
     as 02-mnist; without names, it may contain all assignments. The exit code is 1 if a file is
     flagged for manual review.
     """
-    from course.instructor.course_dir import assignment_names
-
     selected = assignment_names(root, names)
     from course.instructor.collect import collection
     from course.instructor.collect.file_result import FileStatus

@@ -1,24 +1,12 @@
 """The command group `course` and its parser."""
 
+import importlib
 import sys
 from pathlib import Path
 
 import click
 
 from course import __version__
-from course.instructor.cli import (
-    collect,
-    doctor,
-    evidence,
-    export,
-    feedback,
-    grade,
-    publish,
-    release,
-    report,
-    run,
-    similar,
-)
 from course.instructor.cli.options import PATH
 
 
@@ -26,7 +14,6 @@ class _OrderedGroup(click.Group):
     """A command group whose help lists the commands in the order of their use."""
 
     def list_commands(self, context: click.Context) -> list[str]:
-        """Return the names of the commands in the order in which they were added."""
         return list(self.commands)
 
 
@@ -51,21 +38,10 @@ def course(context: click.Context, root: Path) -> None:
     context.obj = root
 
 
-_MODULES = (
-    release,
-    publish,
-    collect,
-    grade,
-    evidence,
-    similar,
-    feedback,
-    export,
-    run,
-    report,
-    doctor,
-)
-for _module in _MODULES:
-    course.add_command(_module.command)
+_GRADING = ["release", "publish", "collect", "grade", "evidence", "similar", "feedback", "export"]
+_TESTING = ["run", "report", "doctor"]
+for _name in _GRADING + _TESTING:
+    course.add_command(importlib.import_module(f"course.instructor.cli.{_name}").command)
 
 
 def run_command_line(arguments: list[str]) -> int:

@@ -6,6 +6,7 @@ from typing import TYPE_CHECKING
 import click
 
 from course.instructor.cli import options
+from course.instructor.course_dir import assignment_names
 
 if TYPE_CHECKING:
     from course.instructor.evidence import MeasuredEvidence
@@ -21,9 +22,7 @@ def command(root: Path, names: tuple[str, ...], student: str | None) -> int:
     NAME is an assignment, such as 06-dropout-batchnorm; without names, all assignments that ask
     for evidence are measured. The exit code is 1 if a submission is flagged for manual review.
     """
-    from course.instructor import course_dir
-
-    selected = course_dir.assignment_names(root, names)
+    selected = assignment_names(root, names)
     from course.instructor import evidence
 
     if not names:

@@ -7,6 +7,7 @@ import click
 
 from course.errors import CourseError
 from course.instructor.cli import options
+from course.instructor.course_dir import check_course_dir, open_api
 
 
 @click.command("export")
@@ -25,13 +26,11 @@ from course.instructor.cli import options
 @click.pass_obj
 def command(root: Path, path: Path, to: str, roster: Path | None, **settings: Any) -> int:
     """Write the scores to the CSV file PATH."""
-    from course.instructor import course_dir
-
-    course_dir.check_course_dir(root)
+    check_course_dir(root)
     from course.instructor.export import plugins
     from course.instructor.gradebook import health
 
-    api = course_dir.open_api(root)
+    api = open_api(root)
     # Opening a missing gradebook would create one.
     state, message = health.check_gradebook(root, api.coursedir.db_url)
     if state != health.AVAILABLE:

@@ -7,6 +7,7 @@ import click
 
 from course.errors import CourseError
 from course.instructor.cli import options
+from course.instructor.course_dir import assignment_names
 
 
 @click.command("feedback")
@@ -20,9 +21,7 @@ def command(root: Path, names: tuple[str, ...], student: str | None, workers: in
     NAME is an assignment, such as 02-mnist; without names, pages are written for all assignments
     that are graded.
     """
-    from course.instructor import course_dir
-
-    selected = course_dir.assignment_names(root, names)
+    selected = assignment_names(root, names)
     from course.instructor.feedback import page_writer as feedback_pages
     from course.instructor.gradebook import submission_results
 

@@ -6,6 +6,7 @@ import click
 
 from course.instructor.cli import forkserver_start, options
 from course.instructor.cli.assignments import find_for_each
+from course.instructor.course_dir import assignment_names
 
 
 @click.command("grade")
@@ -34,9 +35,7 @@ def command(
     NAME is an assignment, such as 02-mnist; without names, all assignments that have submissions
     are graded. The exit code is 1 if a submission could not be graded.
     """
-    from course.instructor import course_dir
-
-    selected = course_dir.assignment_names(root, names)
+    selected = assignment_names(root, names)
     # The kernels' imports take as long as nbgrader's, so they run at the same time.
     if not scheduler:
         forkserver_start.start_for_grading(root, isolated=not no_isolation)

@@ -8,20 +8,9 @@ from pathlib import Path
 from course.errors import CourseError
 
 # Package to the extra of pyproject.toml that installs it.
-EXTRAS = dict.fromkeys(
-    [
-        "click",
-        "jinja2",
-        "latex2mathml",
-        "nbclient",
-        "nbconvert",
-        "nbformat",
-        "nbgrader",
-        "papermill",
-        "traitlets",
-    ],
-    "instructor",
-) | {"psycopg": "postgres"}
+EXTRAS = dict.fromkeys(["click", "jinja2", "latex2mathml", "nbclient", "nbconvert"], "instructor")
+EXTRAS |= dict.fromkeys(["nbformat", "nbgrader", "papermill", "traitlets"], "instructor")
+EXTRAS |= {"psycopg": "postgres"}
 RESUME = "finished work is saved, so run the same command again to continue."
 
 

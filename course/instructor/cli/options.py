@@ -9,7 +9,6 @@ import click
 Function = TypeVar("Function", bound=Callable[..., Any])
 
 PATH = click.Path(path_type=Path)
-POSITIVE = click.IntRange(min=1)
 
 names = click.argument("names", nargs=-1, metavar="[NAME]...")
 roster = click.option(
@@ -26,15 +25,14 @@ def student(help_text: str) -> Callable[[Function], Function]:
     return click.option("--student", metavar="STUDENT", help=help_text)
 
 
+def count(name: str, help_text: str, **settings: Any) -> Callable[[Function], Function]:
+    """Return an option whose value is a positive number."""
+    return click.option(name, type=click.IntRange(1), metavar="N", help=help_text, **settings)
+
+
 def workers(what: str, default: str = "one per core") -> Callable[[Function], Function]:
     """Return the option for the number of parallel processes."""
-    return click.option(
-        "--workers",
-        type=POSITIVE,
-        metavar="N",
-        show_default=default,
-        help=f"Number of {what} at a time.",
-    )
+    return count("--workers", f"Number of {what} at a time.", show_default=default)
 
 
 def scheduler(verb: str) -> Callable[[Function], Function]:

@@ -9,6 +9,7 @@ import click
 from course import __version__
 from course.errors import CourseError
 from course.instructor.cli import options
+from course.instructor.course_dir import assignment_names
 
 if TYPE_CHECKING:
     from course.instructor.release.public_address import PublicAddress
@@ -28,11 +29,10 @@ def command(root: Path, directory: Path, without_address: bool) -> int:
 
     DIR is a new folder, or the checkout of the public repository.
     """
-    from course.instructor import course_dir
     from course.instructor.release import public_folder, student_package
     from course.instructor.release.public_address import PublicAddress
 
-    names = course_dir.assignment_names(root)
+    names = assignment_names(root)
     student_package.check_course(root)
     address = PublicAddress.of_course(root)
     if not (address.is_set or without_address):

@@ -6,6 +6,7 @@ from pathlib import Path
 import click
 
 from course.instructor.cli import options
+from course.instructor.course_dir import assignment_names
 
 
 @click.command("release")
@@ -19,19 +20,15 @@ def command(root: Path, names: tuple[str, ...], check: bool) -> int:
 
     NAME is an assignment, such as 02-mnist; without names, all assignments are compiled.
     """
-    from course.instructor import course_dir
-
-    names_in_order = course_dir.assignment_names(root, names)
+    names_in_order = assignment_names(root, names)
     from course.instructor.release import build
 
     if check:
         with build.comparison(root) as stale_files:
             stale = [path for name in names_in_order for path in stale_files(name)]
         for path in stale:
-            print(
-                f"stale: {path} differs from what source/ compiles to: run course release.",
-                file=sys.stderr,
-            )
+            problem = "differs from what source/ compiles to: run course release."
+            print(f"stale: {path} {problem}", file=sys.stderr)
         if not stale:
             print(f"up to date: {', '.join(names_in_order)}")
         return 1 if stale else 0

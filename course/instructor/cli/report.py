@@ -7,6 +7,7 @@ import click
 
 from course.instructor.cli import options
 from course.instructor.cli.run import result_line
+from course.instructor.course_dir import check_course_dir
 
 if TYPE_CHECKING:
     from course.instructor.gradebook.submission_results import SubmissionResult
@@ -23,9 +24,7 @@ if TYPE_CHECKING:
 @click.pass_obj
 def command(root: Path, gradebook: Path | None) -> int:
     """Write build/report/index.html from the gradebook and the runs."""
-    from course.instructor import course_dir
-
-    course_dir.check_course_dir(root)
+    check_course_dir(root)
     from course.instructor.gradebook import submission_results
     from course.instructor.regression import report
     from course.instructor.regression.checked_run import load_checked_runs

@@ -9,6 +9,7 @@ import click
 
 from course.errors import CourseError
 from course.instructor.cli import forkserver_start, options
+from course.instructor.course_dir import assignment_names, source_notebook
 from course.instructor.python_parser import parse_literal
 from course.profiles import PROFILES, check_profile
 
@@ -22,12 +23,10 @@ if TYPE_CHECKING:
     "--profile", default="smoke", metavar="PROFILE", help=f"One of {', '.join(PROFILES)}."
 )
 @click.option("--seed", type=int, default=0, metavar="SEED", help="Seed of all random numbers.")
-@click.option(
+@options.count(
     "--seeds",
-    type=options.POSITIVE,
+    "Number of runs, with consecutive seeds from --seed; prints means and deviations.",
     default=1,
-    metavar="N",
-    help="Number of runs, with consecutive seeds from --seed; prints means and deviations.",
 )
 @click.option(
     "-p",
@@ -38,13 +37,7 @@ if TYPE_CHECKING:
 )
 @options.workers("notebooks to run", default="one per GPU, or one per core")
 @options.scheduler("Run")
-@click.option(
-    "--share-gpu",
-    type=options.POSITIVE,
-    default=1,
-    metavar="N",
-    help="Number of notebooks that may use the same GPU at a time.",
-)
+@options.count("--share-gpu", "Number of notebooks that may use the same GPU at a time.", default=1)
 @click.option(
     "--update-bands",
     is_flag=True,
@@ -80,8 +73,6 @@ def command(
         raise CourseError(
             f"bands need at least {MIN_SEEDS} seeds: give --seeds {MIN_SEEDS} or more."
         )
-    from course.instructor.course_dir import assignment_names, source_notebook
-
     selected = assignment_names(root, names)
     if not scheduler:
         forkserver_start.start_for_notebooks()  # imports what notebooks need in the meantime
@@ -91,9 +82,8 @@ def command(
     sources = {name: source_notebook(root, name) for name in selected}
     seed_range = list(range(seed, seed + seeds))
     run_plan = plan.Plan(root / "build" / "runs", sources, profile, seed_range, values)
-    run_options = suite.RunOptions(workers, scheduler, share_gpu)
-    regression = suite.RegressionSuite(root, run_plan, run_options)
-    for checked in regression.run():
+    regression = suite.RegressionSuite(root, run_plan)
+    for checked in regression.run(workers, scheduler, share_gpu):
         print(result_line(checked), flush=True)
         if len(run_plan.jobs) == 1:
             for metric, value in checked.run.metrics.items():
@@ -103,15 +93,16 @@ def command(
         for title, lines in regression.update_bands(command_line):
             print(title, *lines, sep="\n    ")
     page = regression.report()
-    regression.finish()
+    run_plan.finish()
     for title, lines in regression.seed_variation():
         print(title, *lines, sep="\n    ")
     # Last, because until now the progress bar had the last line.
-    for name, problem in regression.problems():
+    problems = regression.problems()
+    for name, problem in problems:
         print(f"course: {name}: {problem}", file=sys.stderr)
     print(regression.summary())
     print(f"report: {page}")
-    return 1 if regression.failed else 0
+    return 1 if problems else 0
 
 
 def result_line(checked: "CheckedRun") -> str:

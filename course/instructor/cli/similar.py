@@ -6,17 +6,12 @@ import click
 
 from course.instructor.cli import options
 from course.instructor.cli.assignments import find_for_each
+from course.instructor.course_dir import assignment_names
 
 
 @click.command("similar")
 @options.names
-@click.option(
-    "--most",
-    type=options.POSITIVE,
-    default=20,
-    metavar="N",
-    help="Maximum number of pairs or groups to list.",
-)
+@options.count("--most", "Maximum number of pairs or groups to list.", default=20)
 @click.pass_obj
 def command(root: Path, names: tuple[str, ...], most: int) -> int:
     """List suspiciously similar submissions.
@@ -24,9 +19,7 @@ def command(root: Path, names: tuple[str, ...], most: int) -> int:
     NAME is an assignment, such as 02-mnist; without names, all assignments that have submissions
     are compared. Each assignment also gets a page that shows the similar parts side by side.
     """
-    from course.instructor import course_dir
-
-    selected = course_dir.assignment_names(root, names)
+    selected = assignment_names(root, names)
     from course.instructor.similarity import report
 
     def compare(name: str) -> report.SimilarityReport:

@@ -6,11 +6,7 @@ from typing import Any
 
 from course.errors import CourseError
 from course.instructor.regression.notebook_run import MEMORY, NotebookRun
-from course.instructor.regression.verdicts import (
-    band_limits,
-    reason_not_compared,
-    with_time_ratios,
-)
+from course.instructor.regression.verdicts import band_limits, reason_not_compared, with_time_ratios
 from course.metrics import ACCURACY, COUNT, text
 
 # The half-width of a band in standard deviations, by the number of seeds that measured it. Another
@@ -80,7 +76,8 @@ def _band(name: str, values: list[Any], runs: list[NotebookRun]) -> dict[str, An
         for mean, std in zip(means, stds, strict=True)
     ]
     band = {"mean": means, "std": stds, "plus_minus": half_widths}
-    rounded = {key: [_rounded(each) for each in column] for key, column in band.items()}
+    # Six significant digits are enough.
+    rounded = {key: [float(f"{each:.6g}") for each in column] for key, column in band.items()}
     return rounded if is_list else {key: column[0] for key, column in rounded.items()}
 
 
@@ -105,11 +102,6 @@ def _binomial_deviation(accuracy: float, images: int) -> float:
 def deviations_per_band(seeds: int) -> float:
     """Return the half-width, in standard deviations, of a band from a number of seeds."""
     return DEVIATIONS_BY_SEEDS[max(count for count in DEVIATIONS_BY_SEEDS if count <= seeds)]
-
-
-def _rounded(value: float) -> float:
-    """Return a value with six significant digits."""
-    return float(f"{value:.6g}")
 
 
 def band_changes(before: dict[str, Any], after: dict[str, Any], run: NotebookRun) -> list[str]:

@@ -14,21 +14,10 @@ from typing import Any
 
 from course.errors import CourseError
 from course.files import write_atomically
-from course.instructor.regression.band_measurement import (
-    band_changes,
-    deviations_per_band,
-    measure_bands,
-)
+from course.instructor.regression import band_measurement, verdicts
 from course.instructor.regression.claims import parse
 from course.instructor.regression.notebook_run import NotebookRun
-from course.instructor.regression.verdicts import (
-    Verdict,
-    band_limits,
-    judge_claim,
-    judge_metric,
-    reason_not_compared,
-    with_time_ratios,
-)
+from course.instructor.regression.verdicts import Verdict
 
 BANDS_PATH = Path("tests", "bands.toml")
 # A line that is directly followed by the header of a table.
@@ -40,7 +29,7 @@ class Bands:
 
     def __init__(self, path: Path) -> None:
         """Read the file; raise CourseError if it is damaged or a claim in it is not valid."""
-        self.path = Path(path)
+        self.path = path
         self._tables = self._read()
 
     def _read(self) -> dict[str, Any]:
@@ -51,7 +40,7 @@ class Bands:
                 for claim in table.get("claims", []):
                     parse(claim)
                 for band in table.get("bands", {}).values():
-                    band_limits(band, kind="")
+                    verdicts.band_limits(band, kind="")
         except FileNotFoundError:
             return {}
         except (OSError, ValueError, KeyError, TypeError, AttributeError) as error:
@@ -68,17 +57,17 @@ class Bands:
         """Return the verdicts on a run: one per recorded or missing value, and one per claim."""
         table = self.of(run)
         bands = table.get("exact", {}) | table.get("bands", {})
-        claims = [judge_claim(claim, run.metrics) for claim in table.get("claims", [])]
-        run = with_time_ratios(run)
+        claims = [verdicts.judge_claim(claim, run.metrics) for claim in table.get("claims", [])]
+        run = verdicts.with_time_ratios(run)
         found = []
         for name in dict.fromkeys([*run.metrics, *bands]):
-            reason = reason_not_compared(name, run, table.get("measured", {}))
+            reason = verdicts.reason_not_compared(name, run, table.get("measured", {}))
             if reason and name in run.metrics:
                 value = run.metrics[name]
                 single = value if isinstance(value, float) else None
                 found.append(Verdict(name, "not compared", single, reason=reason))
             elif not reason:
-                found += judge_metric(name, run, bands.get(name))
+                found += verdicts.judge_metric(name, run, bands.get(name))
         if run.profile == "gpu" and run.device == "CPU":
             reason = "the gpu profile ran without a GPU: run course doctor gpu to find the cause"
             found.append(Verdict("device", "outside", reason=reason))
@@ -98,11 +87,11 @@ class Bands:
         # A person can have edited the file during the hours of measuring.
         self._tables = self._read()
         before = self.of(first)
-        exact, bands = measure_bands(runs)
+        exact, bands = band_measurement.measure_bands(runs)
         measured = {
             "date": max(run.finished for run in runs)[:10],
             "seeds": len(runs),
-            "k": deviations_per_band(len(runs)),
+            "k": band_measurement.deviations_per_band(len(runs)),
             "backend": first.backend,
             "device": first.device or "CPU",
             "seconds": round(statistics.mean(run.seconds for run in runs)),
@@ -113,15 +102,14 @@ class Bands:
         }
         self._write(first, {"measured": measured, "exact": exact, "bands": bands})
         self._tables = self._read()
-        return band_changes(before, self.of(first), first)
+        return band_measurement.band_changes(before, self.of(first), first)
 
     def _write(self, run: NotebookRun, parts: dict[str, dict[str, Any]]) -> None:
         """Replace the parts of one setting's table; comments and the rest of the file stay."""
         import tomlkit
 
-        document = tomlkit.parse(
-            self.path.read_text(encoding="utf-8") if self.path.exists() else ""
-        )
+        text = self.path.read_text(encoding="utf-8") if self.path.exists() else ""
+        document = tomlkit.parse(text)
         section: Any = document
         for name in (run.assignment, run.setting):
             section = section.setdefault(name, tomlkit.table(is_super_table=True))

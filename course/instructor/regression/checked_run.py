@@ -18,9 +18,7 @@ class CheckedRun:
     run: NotebookRun
     verdicts: list[Verdict] = field(default_factory=list)
     measured: dict[str, Any] = field(default_factory=dict)  # where and when its bands were measured
-    sources: dict[str, str] = field(
-        default_factory=dict
-    )  # what the source documents say, by metric
+    sources: dict[str, str] = field(default_factory=dict)  # what the documents say, by metric
 
     @property
     def problems(self) -> list[str]:

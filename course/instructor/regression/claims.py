@@ -14,11 +14,7 @@ COMPARISONS: dict[type, Any] = {
     ast.Lt: operator.lt,
     ast.LtE: operator.le,
 }
-ARITHMETIC: dict[type, Any] = {
-    ast.Add: operator.add,
-    ast.Sub: operator.sub,
-    ast.Mult: operator.mul,
-}
+ARITHMETIC: dict[type, Any] = {ast.Add: operator.add, ast.Sub: operator.sub, ast.Mult: operator.mul}
 
 
 def holds(claim: str, metrics: dict[str, Any]) -> bool:
@@ -29,10 +25,10 @@ def holds(claim: str, metrics: dict[str, Any]) -> bool:
     """
     comparison = parse(claim)
     sides = [_value(side, metrics, claim) for side in (comparison.left, *comparison.comparators)]
-    for left, sign, right in zip(sides, comparison.ops, sides[1:], strict=False):
-        if not COMPARISONS[type(sign)](left, right):
-            return False
-    return True
+    return all(
+        COMPARISONS[type(sign)](left, right)
+        for left, sign, right in zip(sides, comparison.ops, sides[1:], strict=False)
+    )
 
 
 def parse(claim: str) -> ast.Compare:
@@ -44,12 +40,10 @@ def parse(claim: str) -> ast.Compare:
     """
     try:
         comparison = parse_python(claim, "eval").body
-    except (SyntaxError, TypeError):
-        comparison = None
-    signs = getattr(comparison, "ops", [])
-    if not isinstance(comparison, ast.Compare) or any(
-        type(sign) not in COMPARISONS for sign in signs
-    ):
+        is_known = all(type(sign) in COMPARISONS for sign in comparison.ops)
+    except (SyntaxError, TypeError, AttributeError):  # the last: it is not a comparison
+        is_known = False
+    if not is_known:
         raise _not_a_comparison(claim)
     for side in (comparison.left, *comparison.comparators):
         # Without metrics, a valid side ends with a KeyError at its first name.

@@ -59,17 +59,13 @@ def _lock(number: str, slot: int | None) -> Iterator[bool]:
     A slot takes a shared lock on the GPU, which keeps out runs that want all of it.
     """
     with contextlib.ExitStack() as stack:
-        try:
-            gpu_file = stack.enter_context(_open(number))
-            fcntl.flock(
-                gpu_file, (fcntl.LOCK_EX if slot is None else fcntl.LOCK_SH) | fcntl.LOCK_NB
-            )
+        locked = False
+        with contextlib.suppress(BlockingIOError):
+            kind = fcntl.LOCK_EX if slot is None else fcntl.LOCK_SH
+            fcntl.flock(stack.enter_context(_open(number)), kind | fcntl.LOCK_NB)
             if slot is not None:
                 slot_file = stack.enter_context(_open(f"{number}-{slot}"))
                 fcntl.flock(slot_file, fcntl.LOCK_EX | fcntl.LOCK_NB)
-        except BlockingIOError:
-            locked = False
-        else:
             locked = True
         yield locked
 

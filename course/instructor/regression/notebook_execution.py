@@ -6,14 +6,13 @@ import os
 import tempfile
 import time
 from collections.abc import Callable
-from dataclasses import asdict
+from dataclasses import replace
 from datetime import datetime
 from pathlib import Path
 from typing import Any
 
 import papermill
 from jupyter_client.kernelspec import NoSuchKernel
-from nbclient.exceptions import CellTimeoutError, DeadKernelError
 from papermill.exceptions import PapermillExecutionError
 
 from course.experiments.store import FOLDER as RESULTS
@@ -29,46 +28,36 @@ from course.notebook_headings import section_headings
 
 # A limit for a notebook whose training hangs; a whole run in the gpu profile takes less.
 CELL_TIMEOUT_SECONDS = 3600
-# Raised if a kernel does not start, does not respond or dies, or the disk is full.
-KERNEL_FAILURES = (
-    CellTimeoutError,
-    DeadKernelError,
-    KernelEnded,
-    MessageError,
-    NoSuchKernel,
-    OSError,
-    RuntimeError,
-)
+# Raised if a kernel does not start, does not respond (a TimeoutError, which is an OSError) or dies
+# (nbclient's DeadKernelError, which is a RuntimeError), or the disk is full.
+KERNEL_FAILURES = (KernelEnded, MessageError, NoSuchKernel, OSError, RuntimeError)
 # Our own error message says what papermill logs about a failed run.
 logging.getLogger("papermill").setLevel(logging.CRITICAL)
 
 
-def execute(
-    job_fields: dict[str, Any], on_cell: Callable[[], object] | None = None
-) -> tuple[dict[str, Any], str]:
-    """Execute a `Job`, given as a dict; return the finished `NotebookRun` as a dict, and the text.
+def execute(job: Job, on_cell: Callable[[], object] | None = None) -> tuple[NotebookRun, str]:
+    """Execute a job and return the finished run and the text of the executed notebook.
 
-    The text is the executed notebook up to the failed cell, if any; a failure is not raised, but
-    stored as the run's `error`. `on_cell` is called after each executed cell.
+    The text ends with the failed cell, if any; a failure is not raised, but stored as the run's
+    `error`. `on_cell` is called after each executed cell.
     """
-    job = Job(**job_fields)
-    run = NotebookRun(**job.run)
     if job.folder:
-        return _execute(job, run, Path(job.source), Path(job.folder), on_cell)
+        return _execute(job, Path(job.source), Path(job.folder), on_cell)
     with tempfile.TemporaryDirectory() as folder:
         source = Path(folder, "source.ipynb")
         source.write_text(job.text, encoding="utf-8")
-        return _execute(job, run, source, Path(folder), on_cell)
+        return _execute(job, source, Path(folder), on_cell)
 
 
 def _execute(
-    job: Job, run: NotebookRun, source: Path, folder: Path, on_cell: Callable[[], object] | None
-) -> tuple[dict[str, Any], str]:
+    job: Job, source: Path, folder: Path, on_cell: Callable[[], object] | None
+) -> tuple[NotebookRun, str]:
     """Execute a job's notebook in a folder."""
+    run = replace(job.run)
     executed = folder / Path(job.source).name
     if source.read_text(encoding="utf-8") != job.text:
         run.error = f"{source.name} was changed while the command ran: run it again"
-        return asdict(run), job.text
+        return run, job.text
     # With networks that an earlier run has trained, the peak memory is not comparable.
     trains_all = not (folder / RESULTS).exists()
     with gpus.reserve_gpu(job.runs_per_gpu) as gpu_variables:
@@ -106,7 +95,7 @@ def _execute(
     run.machine = machine_description()
     run.data = "synthetic, made from the seed" if run.profile == "smoke" else data_file_digests()
     run.finished = datetime.now().isoformat(timespec="seconds")
-    return asdict(run), text
+    return run, text
 
 
 def _thread_variables(count: int | None) -> dict[str, str]:
@@ -115,11 +104,6 @@ def _thread_variables(count: int | None) -> dict[str, str]:
         return {}
     names = ("TF_NUM_INTRAOP_THREADS", "TF_NUM_INTEROP_THREADS", "OMP_NUM_THREADS")
     return {name: str(count) for name in names if name not in os.environ}
-
-
-def parameter_names(source: Path) -> list[str]:
-    """Return the names that a notebook's `parameters` cell sets."""
-    return list(papermill.inspect_notebook(source))
 
 
 def recorded_metrics(notebook: dict[str, Any]) -> tuple[dict[str, dict], dict[str, Any]]:

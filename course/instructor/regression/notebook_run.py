@@ -55,9 +55,9 @@ class NotebookRun:
 
 @dataclass(frozen=True)
 class Job:
-    """A run to be done, as plain data that can be sent to another machine."""
+    """A run to be done, which can be sent to another machine."""
 
-    run: dict[str, Any]  # the `NotebookRun` as far as it is known
+    run: NotebookRun  # as far as it is known
     source: str  # path of the source notebook
     text: str  # its content, for a machine that does not have the file
     folder: str  # where the run writes its files; "" means a temporary folder
@@ -67,8 +67,7 @@ class Job:
     @property
     def parameters(self) -> dict[str, Any]:
         """The parameters that are injected into the notebook."""
-        chosen = {"profile": self.run["profile"], "seed": self.run["seed"]}
-        return chosen | self.run["extra_parameters"]
+        return {"profile": self.run.profile, "seed": self.run.seed} | self.run.extra_parameters
 
     @property
     def code_cells(self) -> int:

@@ -1,12 +1,10 @@
 """Executes many notebooks in parallel: on this machine or on a Dask cluster."""
 
 import contextlib
-import functools
 import sys
 from collections.abc import Iterator
 from concurrent.futures import FIRST_COMPLETED, Executor, Future, wait
-from dataclasses import asdict, replace
-from pathlib import Path
+from dataclasses import replace
 
 from tqdm import tqdm
 
@@ -20,7 +18,7 @@ from course.instructor.sandbox.executor import available_cores
 BAR_FORMAT = "{percentage:3.0f}% |{bar:24}| {n_fmt} of {total_fmt} cells, {elapsed}: {desc}"
 
 
-def worker_count(workers: int | None = None, runs_per_gpu: int = 1) -> int:
+def worker_count(workers: int | None, runs_per_gpu: int) -> int:
     """Return the number of parallel runs; the default is one per GPU, else one per core."""
     return workers or len(gpus.visible_gpus()) * runs_per_gpu or available_cores()
 
@@ -29,17 +27,11 @@ def run_in_parallel(
     jobs: list[Job],
     executor: Executor,
     workers: int,
-    is_remote: bool = False,
-    runs_per_gpu: int = 1,
-    seconds: dict[str, float] | None = None,
+    is_remote: bool,
+    runs_per_gpu: int,
 ) -> Iterator[NotebookRun]:
-    """Run jobs in parallel and yield each run once it is finished and saved.
-
-    `seconds` are earlier durations by assignment: the longest runs start first, so that none of
-    them is left at the end.
-    """
-    durations = seconds or {}
-    waiting = sorted(jobs, key=lambda job: -durations.get(job.run["assignment"], 0))
+    """Run jobs in parallel, the first ones first; yield each run once it is finished and saved."""
+    waiting = list(jobs)
     parallel = min(workers, len(jobs))
     threads = max(1, available_cores() // parallel) if parallel > 1 and not is_remote else None
     bar = tqdm(total=sum(job.code_cells for job in jobs), bar_format=BAR_FORMAT, file=sys.stderr)
@@ -48,13 +40,19 @@ def run_in_parallel(
         while waiting or running:
             while waiting and len(running) < workers:
                 job = replace(waiting.pop(0), runs_per_gpu=runs_per_gpu, threads=threads)
-                running[_submit(executor, job, bar, is_remote)] = job
-            names = sorted({job.run["assignment"].partition("-")[0] for job in running.values()})
+                if is_remote:
+                    # Another machine has neither our files nor our terminal.
+                    future = executor.submit(execute, replace(job, folder=""))
+                else:
+                    future = executor.submit(execute, job, bar.update)
+                running[future] = job
+            names = sorted({job.run.assignment.partition("-")[0] for job in running.values()})
             bar.set_description_str(f"{', '.join(names)} running")
             finished, _ = wait(running, return_when=FIRST_COMPLETED)
             for future in finished:
                 job = running.pop(future)
-                run = _save_result(future, job)
+                run, executed = future.result()
+                save(run, executed)
                 if is_remote:
                     bar.update(job.code_cells)
                 bar.clear()  # the caller prints a line about the run
@@ -71,20 +69,3 @@ def _killing_kernels_on_error() -> Iterator[None]:
     except BaseException:
         kill_ordinary_kernels()
         raise
-
-
-def _submit(executor: Executor, job: Job, bar: tqdm, is_remote: bool) -> Future:
-    """Submit a job to an executor."""
-    if is_remote:
-        # Another machine has neither our files nor our terminal.
-        return executor.submit(execute, asdict(replace(job, folder="")))
-    return executor.submit(functools.partial(execute, on_cell=bar.update), asdict(job))
-
-
-def _save_result(future: Future, job: Job) -> NotebookRun:
-    """Save a finished job's run in its folder and return it."""
-    content, executed = future.result()
-    run = NotebookRun(**content)
-    run.notebook = job.run["notebook"]
-    save(Path(job.folder), run, executed)
-    return run

@@ -4,15 +4,15 @@ import json
 import os
 import shutil
 from contextlib import AbstractContextManager
-from dataclasses import asdict
 from pathlib import Path
 from typing import Any
+
+import papermill
 
 from course.errors import CourseError
 from course.experiments.store import fingerprint
 from course.files import write_atomically
 from course.instructor import file_lock
-from course.instructor.regression.notebook_execution import parameter_names
 from course.instructor.regression.notebook_run import Job, NotebookRun
 from course.instructor.regression.provenance import package_versions
 from course.instructor.regression.run_digest import run_digest
@@ -42,7 +42,7 @@ class Plan:
         self.seeds = seeds
         self.jobs: list[Job] = []
         requested = sorted(extra_parameters)
-        known = {name: parameter_names(source) for name, source in sources.items()}
+        known = {name: list(papermill.inspect_notebook(source)) for name, source in sources.items()}
         for parameter in requested:
             if not any(parameter in names for names in known.values()):
                 all_names = dict.fromkeys(name for names in known.values() for name in names)
@@ -59,29 +59,34 @@ class Plan:
                 run.notebook = str(folder / source.name)
                 run.versions = package_versions(backend)
                 run.digest = run_digest(run, text)
-                self.jobs.append(Job(asdict(run), str(source.resolve()), text, str(folder)))
+                self.jobs.append(Job(run, str(source.resolve()), text, str(folder)))
         command_id = fingerprint(sorted(job.folder for job in self.jobs))
         self._unfinished_path = self.runs_folder / "unfinished" / f"{command_id}.json"
 
-    def prepare(self) -> list[Job]:
-        """Prepare the folders and return the jobs that are still to do.
+    def prepare(self) -> tuple[list[NotebookRun], list[Job]]:
+        """Prepare the folders; return the runs that are done and the jobs that are still to do.
 
         If the same command was killed, its successful runs are done, and networks that the others
         have trained are found again, unless notebook or code have changed since: then they would
         be trained differently. Any other command starts with empty folders.
         """
-        digests = {job.folder: job.run["digest"] for job in self.jobs}
+        digests = {job.folder: job.run.digest for job in self.jobs}
         before = self._unfinished_digests()
         for job in self.jobs:
             if before.get(job.folder) != digests[job.folder]:
                 shutil.rmtree(job.folder, ignore_errors=True)
             Path(job.folder).mkdir(parents=True, exist_ok=True)
         write_atomically(self._unfinished_path, json.dumps(digests, indent=1) + "\n")
-        to_do = [job for job in self.jobs if not self._has_passed(job)]
-        for job in to_do:
-            # A killed run must not leave the metrics of an earlier one beside its own notebook.
-            Path(job.folder, "metrics.json").unlink(missing_ok=True)
-        return to_do
+        done, to_do = [], []
+        for job in self.jobs:
+            run = load(job.folder)
+            if run and run.digest == job.run.digest and run.error is None:
+                done.append(run)
+            else:
+                # A killed run must not leave the metrics of an earlier one beside its own notebook.
+                Path(job.folder, "metrics.json").unlink(missing_ok=True)
+                to_do.append(job)
+        return done, to_do
 
     def _unfinished_digests(self) -> dict[str, str]:
         """Return the digests of the runs of this command when it was killed, by folder."""
@@ -98,21 +103,10 @@ class Plan:
             " has finished, or run all notebooks with one command and --workers.",
         )
 
-    def finished_runs(self, to_do: list[Job]) -> list[NotebookRun]:
-        """Return the saved runs of the jobs that are not to do."""
-        folders = {job.folder for job in to_do}
-        saved = [load(job.folder) for job in self.jobs if job.folder not in folders]
-        return [run for run in saved if run]
-
     def position(self, run: NotebookRun) -> int:
         """Return the position of a run among those of the command."""
-        return [job.run["notebook"] for job in self.jobs].index(run.notebook)
+        return [job.run.notebook for job in self.jobs].index(run.notebook)
 
     def finish(self) -> None:
         """Record that everything is done: the next such command starts again."""
         self._unfinished_path.unlink(missing_ok=True)
-
-    def _has_passed(self, job: Job) -> bool:
-        """Return True if a job's saved run is valid and has no error."""
-        run = load(job.folder)
-        return bool(run and run.digest == job.run["digest"] and run.error is None)

@@ -1,8 +1,10 @@
 """The circumstances of a measurement: package versions, machine and data files."""
 
+import contextlib
 import hashlib
 import importlib.metadata
 import platform
+import re
 from functools import lru_cache
 from pathlib import Path
 
@@ -17,25 +19,19 @@ def package_versions(backend: str) -> dict[str, str]:
     """Return the versions of Python, Keras and the backend."""
     found = {"Python": platform.python_version()}
     for name in ("keras", backend):
-        for package in (name, f"{name}-cpu"):
-            try:
+        for package in (f"{name}-cpu", name):
+            with contextlib.suppress(importlib.metadata.PackageNotFoundError):
                 found[name] = importlib.metadata.version(package)
-                break
-            except importlib.metadata.PackageNotFoundError:
-                continue
     return found
 
 
 @lru_cache
 def machine_description() -> str:
     """Return the processor and its number of cores, which timings and rounding depend on."""
-    model = platform.processor() or platform.machine()
     info = Path("/proc/cpuinfo")
-    if info.is_file():
-        for line in info.read_text(encoding="utf-8").splitlines():
-            if line.startswith("model name"):
-                model = line.partition(":")[2].strip()
-                break
+    text = info.read_text(encoding="utf-8") if info.is_file() else ""
+    found = re.search(r"^model name\s*: *(.*\S)", text, re.MULTILINE)
+    model = found[1] if found else platform.processor() or platform.machine()
     return f"{available_cores()} cores of {model}"
 
 

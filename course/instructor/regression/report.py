@@ -2,6 +2,8 @@
 
 import json
 import re
+import statistics
+from collections import defaultdict
 from datetime import datetime
 from itertools import groupby
 from pathlib import Path
@@ -83,10 +85,10 @@ def _id(name: str, setting: str) -> str:
 
 def _metric_rows(group: list[CheckedRun], sources: dict[str, str]) -> list[dict[str, Any]]:
     """Return one table row per metric: name, states, values, band, chart and source."""
-    by_label: dict[str, list[tuple[Verdict, NotebookRun]]] = {}
+    by_label: dict[str, list[tuple[Verdict, NotebookRun]]] = defaultdict(list)
     for each in group:
         for verdict in each.verdicts:
-            by_label.setdefault(verdict.name, []).append((verdict, each.run))
+            by_label[verdict.name].append((verdict, each.run))
     rows = []
     for label, pairs in by_label.items():
         verdicts, runs = [verdict for verdict, _ in pairs], [run for _, run in pairs]
@@ -127,29 +129,26 @@ def _backend_differences(group: list[CheckedRun]) -> dict[str, Any] | None:
     names = list(dict.fromkeys(each.run.backend for each in group))
     if len(names) < 2:
         return None
-    means: dict[str, dict[str, float]] = {}
-    for backend in names:
-        values: dict[str, list[float]] = {}
-        for each in group:
-            if each.run.backend == backend:
-                for verdict in each.verdicts:
-                    if verdict.value is not None:
-                        values.setdefault(verdict.name, []).append(verdict.value)
-        means[backend] = {label: sum(found) / len(found) for label, found in values.items()}
-    labels = dict.fromkeys(label for found in means.values() for label in found)
-    rows = [
-        (label, [f"{means[name][label]:.4g}" if label in means[name] else "-" for name in names])
-        for label in labels
-    ]
-    return {"names": names, "rows": [row for row in rows if len(set(row[1])) > 1]}
+    # Label and backend to the values of its runs.
+    values: dict[str, dict[str, list[float]]] = defaultdict(lambda: defaultdict(list))
+    for each in group:
+        for verdict in each.verdicts:
+            if verdict.value is not None:
+                values[verdict.name][each.run.backend].append(verdict.value)
+    rows = []
+    for label, found in values.items():
+        means = [f"{statistics.fmean(found[name]):.4g}" if found[name] else "-" for name in names]
+        if len(set(means)) > 1:
+            rows.append((label, means))
+    return {"names": names, "rows": rows}
 
 
 def _histories(group: list[CheckedRun]) -> dict[str, list[tuple[NotebookRun, dict[str, list]]]]:
     """Return the histories of each training run in all notebook runs, by its name."""
-    found: dict[str, list[tuple[NotebookRun, dict[str, list]]]] = {}
+    found: dict[str, list[tuple[NotebookRun, dict[str, list]]]] = defaultdict(list)
     for each in group:
         for label, history in each.run.curves.items():
-            found.setdefault(label, []).append((each.run, history))
+            found[label].append((each.run, history))
     return found
 
 

@@ -17,7 +17,10 @@ def changes_since_last_report(path: Path, checked_runs: list[CheckedRun]) -> lis
     They are the changes since the last report with another state, so that a report of the same
     runs is the same when it is written twice.
     """
-    now = {_title(each.run): _state(each) for each in checked_runs}
+    now = {
+        _title(each.run): {"problems": each.problems, "metrics": each.run.metrics}
+        for each in checked_runs
+    }
     try:
         stored = json.loads(Path(path).read_text(encoding="utf-8"))
         before = stored["before"] if stored["now"] == now else stored["now"]
@@ -41,17 +44,10 @@ def _title(run: NotebookRun) -> str:
     return f"{run.assignment}, {run.setting}, seed {run.seed}, {run.backend}"
 
 
-def _state(checked: CheckedRun) -> dict[str, Any]:
-    """Return the state of a run as JSON can hold it."""
-    return {"problems": checked.problems, "metrics": checked.run.metrics}
-
-
 def _changes(before: dict[str, Any], now: dict[str, Any], run: NotebookRun) -> list[str]:
     """Return the changes between two states of a run."""
-    lines = []
-    for problem in now["problems"]:
-        if problem not in before["problems"]:
-            lines.append(f"fails now: {problem}")
+    problems = [each for each in now["problems"] if each not in before["problems"]]
+    lines = [f"fails now: {problem}" for problem in problems]
     if before["problems"] and not now["problems"]:
         lines.append("passes again")
     old, new = before["metrics"], now["metrics"]

@@ -8,10 +8,12 @@ from course.files import write_atomically
 from course.instructor.regression.notebook_run import NotebookRun
 
 
-def save(folder: Path, run: NotebookRun, executed: str) -> None:
+def save(run: NotebookRun, executed: str) -> None:
     """Save a finished run: write the executed notebook, then metrics.json."""
     write_atomically(Path(run.notebook), executed)
-    write_atomically(folder / "metrics.json", json.dumps(asdict(run), indent=2) + "\n")
+    write_atomically(
+        Path(run.notebook).with_name("metrics.json"), json.dumps(asdict(run), indent=2) + "\n"
+    )
 
 
 def load(folder: str | Path) -> NotebookRun | None:
@@ -26,7 +28,5 @@ def load(folder: str | Path) -> NotebookRun | None:
 
 def load_all(runs_folder: Path) -> list[NotebookRun]:
     """Return the runs saved below `build/runs`, oldest first."""
-    files = sorted(
-        Path(runs_folder).glob("*/*/metrics.json"), key=lambda path: path.stat().st_mtime
-    )
+    files = sorted(runs_folder.glob("*/*/metrics.json"), key=lambda path: path.stat().st_mtime)
     return [run for path in files if (run := load(path.parent))]

@@ -1,12 +1,10 @@
 import json
 import shutil
-from pathlib import Path
 
 import pytest
 
 from course.instructor.regression import run_digest
 from course.instructor.regression.checked_run import load_checked_runs
-from course.instructor.regression.notebook_run import NotebookRun
 from course.instructor.regression.plan import Plan
 from course.instructor.regression.run_store import save
 from tests.conftest import cell
@@ -86,10 +84,9 @@ def test_a_saved_run_is_valid_until_code_that_it_imports_changes(
     def plan():
         return Plan(root / "build" / "runs", {"01-small": source}, "smoke", [0], {})
 
-    (job,) = plan().prepare()
-    run = NotebookRun(**job.run)
-    save(Path(job.folder), run, source.read_text())
-    assert plan().prepare() == [] and len(load_checked_runs(root)) == 1
+    _, (job,) = plan().prepare()
+    save(job.run, source.read_text())
+    assert plan().prepare() == ([job.run], []) and len(load_checked_runs(root)) == 1
     edit(package / module)
     assert len(load_checked_runs(root)) == is_valid
-    assert len(plan().prepare()) == (not is_valid)
+    assert len(plan().prepare()[1]) == (not is_valid)
