@@ -71,17 +71,11 @@ class SubmittedFile:
             return None
         try:
             return self.reader()
-        except _TooLargeError as error:
-            self.problem = str(error)
         except (zipfile.BadZipFile, zlib.error, EOFError, OSError, ValueError) as error:
             self.problem = f"the file is damaged ({_describe(error)})"
         except (NotImplementedError, RuntimeError) as error:
             self.problem = f"the compression method is not supported ({_describe(error)})"
         return None
-
-
-class _TooLargeError(Exception):
-    """A file larger than the limit; the message is the problem."""
 
 
 def walk(path: Path) -> Iterator[SubmittedFile]:
@@ -97,10 +91,7 @@ def walk(path: Path) -> Iterator[SubmittedFile]:
     elif is_archive(path.name):
         yield from _walk_archive(path, path.stat().st_size, (), MAX_FILES, MAX_BYTES)
     else:
-        name = unicodedata.normalize("NFC", path.name)
-        yield SubmittedFile(
-            (name,), (), modified=path.stat().st_mtime, reader=partial(_read_path, path)
-        )
+        yield _file_on_disk(path, (unicodedata.normalize("NFC", path.name),))
 
 
 def is_archive(name: str) -> bool:
@@ -128,29 +119,21 @@ def _walk_folder(root: Path) -> Iterator[SubmittedFile]:
         parts = tuple(unicodedata.normalize("NFC", part) for part in path.relative_to(root).parts)
         if path.is_symlink():
             yield SubmittedFile(parts, parts[:-1], problem="the file is a link to another file")
-            continue
-        if path.is_dir():
-            continue
-        if not path.is_file():
-            yield SubmittedFile(parts, parts[:-1], problem="the file is not a regular file")
-            continue
-        status = path.stat()
-        if is_archive(path.name):
+        elif path.is_file() and is_archive(path.name):
+            status = path.stat()
             yield from _walk_inner(path, status.st_size, parts, MAX_DEPTH, status.st_mtime)
-        else:
-            yield SubmittedFile(
-                parts,
-                parts[:-1],
-                modified=status.st_mtime,
-                reader=partial(_read_path, path),
-            )
+        elif path.is_file():
+            yield _file_on_disk(path, parts)
+        elif not path.is_dir():
+            yield SubmittedFile(parts, parts[:-1], problem="the file is not a regular file")
 
 
-def _read_path(path: Path) -> bytes:
-    """Return the content of a file on disk."""
-    if path.stat().st_size > MAX_NOTEBOOK_BYTES:
-        raise _TooLargeError(f"the file is larger than {MAX_MB} MB")
-    return path.read_bytes()
+def _file_on_disk(path: Path, parts: tuple[str, ...]) -> SubmittedFile:
+    """Return a file on disk, which is not read yet."""
+    status = path.stat()
+    is_too_large = status.st_size > MAX_NOTEBOOK_BYTES
+    problem = f"the file is larger than {MAX_MB} MB" if is_too_large else ""
+    return SubmittedFile(parts, parts[:-1], status.st_mtime, problem, path.read_bytes)
 
 
 def _walk_inner(
@@ -207,19 +190,18 @@ def _walk_member(
     inner, problem = _member_path(member)
     parts = (*outer, *inner)
     # Files in the same folder of the outermost archive belong together; its path names the owner.
-    file = SubmittedFile(
-        parts, outer or parts[:-1], _modification_time(member) or modified, problem
-    )
-    file.reader = partial(_read_member, archive, member)
-    if problem or not is_archive(file.name) or file.is_junk:
-        yield file
-    elif depth <= 0:
-        file.problem = "the archive is nested too deeply in other archives"
-        yield file
-    elif (content := file.read()) is None:
+    container, modified = outer or parts[:-1], _modification_time(member) or modified
+    reader = partial(_read_member, archive, member)
+    file = SubmittedFile(parts, container, modified, problem, reader)
+    content = None
+    if is_archive(file.name) and not file.is_junk:
+        if depth <= 0:
+            file.problem = problem or "the archive is nested too deeply in other archives"
+        content = file.read()
+    if content is None:
         yield file
     else:
-        yield from _walk_inner(io.BytesIO(content), len(content), parts, depth, file.modified)
+        yield from _walk_inner(io.BytesIO(content), len(content), parts, depth, modified)
 
 
 def _member_path(member: zipfile.ZipInfo) -> tuple[tuple[str, ...], str]:
@@ -236,11 +218,12 @@ def _member_path(member: zipfile.ZipInfo) -> tuple[tuple[str, ...], str]:
     problem = ""
     if path.is_absolute() or ".." in parts or (parts and parts[0].endswith(":")):
         problem = "the path leads out of the archive"
-    elif not parts or any(not part.isprintable() for part in parts):
+    elif not parts or not "".join(parts).isprintable():
         problem = "the name has characters that are not allowed"
-    elif kind and kind != stat.S_IFREG:
-        what = "a link to another file" if stat.S_ISLNK(kind) else "not a regular file"
-        problem = f"the file is {what}"
+    elif stat.S_ISLNK(kind):
+        problem = "the file is a link to another file"
+    elif kind and not stat.S_ISREG(kind):
+        problem = "the file is not a regular file"
     elif member.flag_bits & 1:
         problem = "the file is encrypted: ask for it without a password"
     elif member.file_size > MAX_NOTEBOOK_BYTES:
@@ -249,12 +232,9 @@ def _member_path(member: zipfile.ZipInfo) -> tuple[tuple[str, ...], str]:
 
 
 def _read_member(archive: zipfile.ZipFile, member: zipfile.ZipInfo) -> bytes:
-    """Return the content of a member, whatever size its entry claims."""
+    """Return the content of a member; zipfile reads no more than the size its entry claims."""
     with archive.open(member) as stream:
-        content = stream.read(MAX_NOTEBOOK_BYTES + 1)
-    if len(content) > MAX_NOTEBOOK_BYTES:
-        raise _TooLargeError(f"the file unpacks to more than {MAX_MB} MB")
-    return content
+        return stream.read(MAX_NOTEBOOK_BYTES)
 
 
 def _modification_time(member: zipfile.ZipInfo) -> float | None:

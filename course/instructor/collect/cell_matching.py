@@ -3,6 +3,7 @@
 import difflib
 import itertools
 from bisect import bisect_left
+from collections import Counter
 from collections.abc import Iterable, Iterator, Sequence
 from dataclasses import dataclass, field
 
@@ -51,7 +52,6 @@ class _Matcher:
     """The state of matching a submission with a release."""
 
     def __init__(self, release: ReleasedAssignment, cells: Sequence[NotebookCell]) -> None:
-        """Start without a match."""
         self.released_cells, self.cells = release.cells, cells
         self.result = Matching()
         self.used: set[int] = set()  # submitted positions
@@ -89,18 +89,11 @@ class _Matcher:
 
     def match_by_name(self) -> None:
         """Match answers by the names that no other cell of the release defines."""
-        owners: dict[str, list[ReleasedCell]] = {}
-        for released in self.released_cells:
-            for name in released.defined_names:
-                owners.setdefault(name, []).append(released)
+        counts = Counter(name for cell in self.released_cells for name in cell.defined_names)
         for released in self.unmatched():
-            unique = {name for name in released.defined_names if len(owners[name]) == 1}
+            unique = {name for name in released.defined_names if counts[name] == 1}
             if released.is_answer and unique:
-                same = [
-                    cell
-                    for cell in self._free()
-                    if cell.cell_type == "code" and unique <= cell.defined_names
-                ]
+                same = [cell for cell in self._free() if unique <= cell.defined_names]
                 if len({cell.text for cell in same}) == 1:
                     self._choose(released, same, BY_NAME)
 
@@ -129,7 +122,8 @@ class _Matcher:
 
     def _match_gap(self, missing: list[ReleasedCell], present: list[NotebookCell]) -> None:
         """Match cells of one type between two matched neighbors."""
-        if not any(released.is_required for released in missing):
+        answers = [each for each in missing if each.is_answer]
+        if not answers or not present:
             return
         copies: dict[str, list[NotebookCell]] = {}
         for cell in present:
@@ -138,18 +132,14 @@ class _Matcher:
         # A locked cell that was not matched by its text was deleted, or edited without effect: it
         # is restored. The cells that are present are therefore those that students edit.
         editable = [each for each in missing if each.is_answer or not each.is_required]
-        answers = [each for each in missing if each.is_answer]
-        if not answers or not present:
-            return
-        pairs: list[tuple[ReleasedCell, NotebookCell]] | None
         if len(editable) == len(present):
             pairs = list(zip(editable, present, strict=True))
             locked = [each for each in missing if each not in editable]
             if any(_resembles_other(cell, released, locked) for released, cell in pairs):
-                pairs = None
+                pairs = []
         else:
             pairs = _match_by_similarity(answers, present, missing)
-        if pairs is None:
+        if not pairs:
             names = ", ".join(str(each.grade_id) for each in answers)
             numbers = ", ".join(str(cell.position + 1) for cell in present)
             self.ambiguous |= {each.position for each in answers}
@@ -176,15 +166,14 @@ class _Matcher:
                     f"cells {numbers} are different answers to {released.grade_id}"
                 )
                 return
-            same = (edited or same) + [cell for cell in same if edited and cell not in edited]
-        elif len(same) > 1 and not released.is_required:
-            same = [cell for cell in same if cell.text == released.text] or same
-            self._pair(released, same[0], method)
-            return
+            same.sort(key=lambda cell: cell.text == released.text)
+        elif not released.is_required:
+            same.sort(key=lambda cell: cell.text != released.text)
         self._pair(released, same[0], method)
-        # A copy of a test is dropped, unless the student changed it to something else.
-        texts = {released.text, same[0].text}
-        self._drop(cell for cell in same[1:] if cell.text in texts)
+        if released.is_required:
+            # A copy of a test is dropped, unless the student changed it to something else.
+            texts = {released.text, same[0].text}
+            self._drop(cell for cell in same[1:] if cell.text in texts)
 
     def _pair(self, released: ReleasedCell, cell: NotebookCell, method: str) -> None:
         """Record a match."""
@@ -235,10 +224,10 @@ def _longest_increasing(pairs: list[tuple[int, int]]) -> list[tuple[int, int]]:
 
 def _match_by_similarity(
     answers: list[ReleasedCell], present: list[NotebookCell], missing: list[ReleasedCell]
-) -> list[tuple[ReleasedCell, NotebookCell]] | None:
-    """Return the only answer with the cell that clearly resembles it most, or None if unclear."""
+) -> list[tuple[ReleasedCell, NotebookCell]]:
+    """Return the only answer with the cell that clearly resembles it most, or [] if unclear."""
     if len(answers) != 1:
-        return None
+        return []
     (answer,) = answers
     ranked = sorted(((_similarity(answer, cell), cell) for cell in present), key=lambda x: -x[0])
     best, cell = ranked[0]
@@ -246,7 +235,7 @@ def _match_by_similarity(
     others += [_similarity(each, cell) for each in missing if each is not answer]
     if best >= MIN_SIMILARITY and best - max(others, default=0.0) >= MIN_SIMILARITY_GAP:
         return [(answer, cell)]
-    return None
+    return []
 
 
 def _resembles_other(

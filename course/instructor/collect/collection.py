@@ -87,14 +87,8 @@ class Collection:
 
     def _collect(self, staging: Path) -> Iterator[FileResult]:
         """Yield the results of the files, then of the attempts of each student."""
-        found = SubmissionFinder(
-            self.path,
-            self.folder,
-            staging,
-            self.releases,
-            self.options.roster,
-            self.options.student,
-        )
+        roster, student = self.options.roster, self.options.student
+        found = SubmissionFinder(self.path, self.folder, staging, self.releases, roster, student)
         yield from found.results
         groups: dict[tuple[str, str], list[Attempt]] = {}
         for attempt in found.attempts:
@@ -133,8 +127,7 @@ class Collection:
         if attempt.release.requires_evidence and not attempt.evidence:
             repairs.append("evidence missing")
         checksum = f"checksum {attempt.checksum}" if attempt.checksum else ""
-        details = filter(None, [checksum, *repairs, *attempt.warnings])
-        result.details = "; ".join(details)
+        result.details = "; ".join(filter(None, [checksum, *repairs, *attempt.warnings]))
         result.status = FileStatus.REPAIRED if repairs else FileStatus.COLLECTED
         if is_submitted:
             result.status = FileStatus.ALREADY_COLLECTED

@@ -9,9 +9,8 @@ from typing import Any
 from course.instructor.grading.submission import CELL_ID, MAX_OUTPUT_BYTES, safe_outputs
 
 CELL_TYPES = ("code", "markdown", "raw")
-MAX_NOTEBOOK_BYTES = (
-    512 * 2**20
-)  # notebooks with 100 MB of outputs occur; outputs are limited later
+# Notebooks with 100 MB of outputs occur; outputs are limited later.
+MAX_NOTEBOOK_BYTES = 512 * 2**20
 
 
 class RepairError(Exception):
@@ -47,18 +46,17 @@ def parse(content: bytes) -> ParsedNotebook:
         notes.append(f"format 4.{_shorten(notebook.get('nbformat_minor'))}")
     metadata = notebook.get("metadata")
     notebook["metadata"] = metadata if isinstance(metadata, dict) else {}
-    notes += _metadata_notes(notebook["metadata"])
-    has_windows_line_ends, removed = "\r\n" in text, 0
-    cells = []
-    for cell in notebook["cells"]:
-        has_windows_line_ends |= "\r" in _join(cell.get("source", ""))
-        cell, removed_from_cell = _normalize_cell(cell)
-        cells.append(cell)
-        removed += removed_from_cell
-    notebook["cells"] = cells
-    if has_windows_line_ends:
+    kernel = notebook["metadata"].get("kernelspec")
+    name = kernel.get("name") if isinstance(kernel, dict) else None
+    if name != "python3":
+        notes.append(f"kernel {_shorten(name)!r}" if name else "no kernel name")
+    if "widgets" in notebook["metadata"]:
+        notes.append("widgets removed")
+    if "\r\n" in text or any("\r" in _source(cell) for cell in notebook["cells"]):
         notes.append("Windows line endings")
-    if removed:
+    normalized = [_normalize_cell(cell) for cell in notebook["cells"]]
+    notebook["cells"] = [cell for cell, _ in normalized]
+    if removed := sum(removed for _, removed in normalized):
         notes.append(f"{removed / 2**20:,.0f} MB of outputs removed")
     return ParsedNotebook(raw, notebook, notes)
 
@@ -100,22 +98,10 @@ def _convert_to_format_4(notebook: Any, notes: list[str]) -> dict[str, Any]:
     return notebook
 
 
-def _metadata_notes(metadata: dict[str, Any]) -> list[str]:
-    """Return notes about a notebook's metadata."""
-    notes = []
-    kernel = metadata.get("kernelspec")
-    name = kernel.get("name") if isinstance(kernel, dict) else None
-    if name != "python3":
-        notes.append(f"kernel {_shorten(name)!r}" if name else "no kernel name")
-    if "widgets" in metadata:
-        notes.append("widgets removed")
-    return notes
-
-
 def _normalize_cell(cell: dict[str, Any]) -> tuple[dict[str, Any], int]:
     """Return a copy of a cell as `ParsedNotebook` describes it, and the bytes removed."""
     cell, removed = dict(cell), 0
-    cell["source"] = re.sub(r"\r\n?", "\n", _join(cell.get("source", "")))
+    cell["source"] = re.sub(r"\r\n?", "\n", _source(cell))
     if cell.get("cell_type") not in CELL_TYPES:
         cell["cell_type"] = "raw"
     if not isinstance(cell.get("metadata"), dict):
@@ -156,8 +142,9 @@ def _size(value: Any) -> int:
     return 8
 
 
-def _join(source: Any) -> str:
+def _source(cell: dict[str, Any]) -> str:
     """Return a cell's source, which may be a list of lines, as one text."""
+    source = cell.get("source", "")
     return "".join(map(str, source)) if isinstance(source, list) else str(source)
 
 

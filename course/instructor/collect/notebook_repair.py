@@ -1,25 +1,21 @@
 """Repairs submitted notebooks: the cells of the release, with what the student wrote."""
 
+import itertools
 import json
 import warnings
 from collections import Counter
 from typing import Any
 
-from course.instructor.collect import cell_matching
+from course.instructor.collect.cell_matching import BY_GRADE_ID, Matching, match
 from course.instructor.collect.notebook_reader import RepairError, is_valid_cell_id
 from course.instructor.collect.released_assignment import (
     ReleasedAssignment,
     ReleasedCell,
     read_cells,
 )
+from course.instructor.grading.submission import safe_outputs
 
 FORMAT = {"nbformat": 4, "nbformat_minor": 5}
-METHODS = (
-    cell_matching.BY_ID,
-    cell_matching.BY_TEXT,
-    cell_matching.BY_NAME,
-    cell_matching.BY_POSITION,
-)
 
 
 def repair_notebook(
@@ -30,21 +26,17 @@ def repair_notebook(
     The notebook comes from `ParsedNotebook.content` and is not changed. Raises RepairError if two
     cells could be the same answer.
     """
-    matching = cell_matching.match(release, read_cells(notebook))
+    matching = match(release, read_cells(notebook))
     if matching.problems:
         raise RepairError("; ".join(matching.problems))
     released_at = {at: release.cells[released] for released, at in matching.pairs.items()}
-    released_ids = {each for released in release.cells for each in released.ids}
+    used_ids = {each for released in release.cells for each in released.ids}
     repaired: list[tuple[ReleasedCell | None, dict[str, Any]]] = []
-    used: set[str] = set()
     for position, cell in enumerate(notebook["cells"]):
-        if position in matching.duplicates:
-            continue
-        released = released_at.get(position)
-        if released:
-            repaired.append((released, _restore_cell(cell, released)))
-        else:
-            repaired.append((None, _added_cell(cell, released_ids, used)))
+        if position not in matching.duplicates:
+            released = released_at.get(position)
+            restored = _restore_cell(cell, released) if released else _added_cell(cell, used_ids)
+            repaired.append((released, restored))
     for released in matching.missing:
         _insert_missing(repaired, released)
     content = {"cells": [cell for _, cell in repaired], "metadata": release.metadata, **FORMAT}
@@ -76,15 +68,13 @@ def _restore_cell(cell: dict[str, Any], released: ReleasedCell) -> dict[str, Any
     return _make_cell(released.cell_type, next(iter(released.ids)), released.metadata, source, cell)
 
 
-def _added_cell(cell: dict[str, Any], released_ids: set[str], used: set[str]) -> dict[str, Any]:
-    """Return a cell that the student added, with a unique id."""
+def _added_cell(cell: dict[str, Any], used_ids: set[str]) -> dict[str, Any]:
+    """Return a cell that the student added, with a unique id, which becomes a used one."""
     cell_id: Any = cell.get("id")
-    if not is_valid_cell_id(cell_id) or cell_id in released_ids or cell_id in used:
-        number = 1
-        while f"added-{number}" in used | released_ids:
-            number += 1
-        cell_id = f"added-{number}"
-    used.add(cell_id)
+    if not is_valid_cell_id(cell_id) or cell_id in used_ids:
+        names = (f"added-{number}" for number in itertools.count(1))
+        cell_id = next(name for name in names if name not in used_ids)
+    used_ids.add(cell_id)
     return _make_cell(cell["cell_type"], cell_id, {}, cell["source"], cell)
 
 
@@ -92,12 +82,7 @@ def _make_cell(
     kind: str, cell_id: str, metadata: dict[str, Any], source: str, submitted: dict[str, Any]
 ) -> dict[str, Any]:
     """Return a cell with the outputs or attachments of the submitted one."""
-    content: dict[str, Any] = {
-        "cell_type": kind,
-        "id": cell_id,
-        "metadata": metadata,
-        "source": source,
-    }
+    content = {"cell_type": kind, "id": cell_id, "metadata": metadata, "source": source}
     if kind == "code":
         content["outputs"] = submitted.get("outputs", [])
         content["execution_count"] = submitted.get("execution_count")
@@ -116,15 +101,11 @@ def _insert_missing(
         if other and other.position < released.position
     ]
     at = max(preceding)[1] + 1 if preceding else 0
-    cell_id = next(iter(released.ids))
-    cell = _make_cell(released.cell_type, cell_id, released.metadata, released.source, {})
-    repaired.insert(at, (released, cell))
+    repaired.insert(at, (released, _restore_cell({"source": released.source}, released)))
 
 
 def _make_valid(content: dict[str, Any]) -> list[str]:
     """Reduce a notebook's outputs to plain ones if it is invalid, and return a note about it."""
-    from course.instructor.grading.submission import safe_outputs
-
     if is_valid(content):
         return []
     for cell in content["cells"]:
@@ -136,17 +117,17 @@ def _make_valid(content: dict[str, Any]) -> list[str]:
     return ["invalid outputs removed"]
 
 
-def _notes(matching: cell_matching.Matching, release: ReleasedAssignment) -> list[str]:
+def _notes(matching: Matching, release: ReleasedAssignment) -> list[str]:
     """Return notes on the cells that were repaired."""
-    required = {cell.position for cell in release.cells if cell.is_required}
     counts = Counter(
-        method for position, method in matching.methods.items() if position in required
+        method
+        for position, method in matching.methods.items()
+        if method != BY_GRADE_ID and release.cells[position].is_required
     )
     notes = []
-    lost = counts.total() - counts[cell_matching.BY_GRADE_ID]
-    if lost:
-        methods = [f"{counts[method]} by {method}" for method in METHODS if counts[method]]
-        notes.append(f"metadata of {lost} cells missing, matched {', '.join(methods)}")
+    if counts:
+        methods = ", ".join(f"{count} by {method}" for method, count in counts.items())
+        notes.append(f"metadata of {counts.total()} cells missing, matched {methods}")
     if matching.duplicates:
         notes.append(f"{len(matching.duplicates)} duplicate cells removed")
     deleted = [cell for cell in matching.missing if not cell.is_answer]

@@ -6,12 +6,7 @@ from collections.abc import Iterator
 from pathlib import Path
 
 from course.files import write_atomically
-from course.instructor.collect.archive_reader import (
-    SubmittedFile,
-    is_archive,
-    safe_file_name,
-    walk,
-)
+from course.instructor.collect.archive_reader import SubmittedFile, is_archive, safe_file_name, walk
 from course.instructor.collect.platform_file_names import TIMESTAMP
 
 FOLDER = "originals"  # in the course directory, outside build/, which `make clean` removes
@@ -49,9 +44,8 @@ def save(path: Path, folder: Path) -> Iterator[tuple[SubmittedFile, Path | None]
     used: set[str] = set()
     for file in walk(path):
         is_used = is_notebook(file.name) or is_evidence(file.name) or file.name == TIMESTAMP
-        content = None
-        if not file.is_junk and (is_used or path.is_dir()):
-            content = file.read()
+        is_read = not file.is_junk and (is_used or path.is_dir())
+        content = file.read() if is_read else None
         if content is None:
             yield file, None
             continue

@@ -1,7 +1,9 @@
 """Released assignments, against which submitted notebooks are identified and repaired."""
 
+import itertools
 import json
 import re
+from collections import Counter
 from collections.abc import Sequence
 from dataclasses import dataclass, field
 from functools import cached_property
@@ -98,16 +100,12 @@ def identify_assignment(
 
     Only features that a single release has count: every release has a cell called `setup`.
     """
-    submitted = set().union(*(_features(cell) for cell in cells))
-    features = [set().union(*(_features(cell) for cell in each.cells)) for each in releases]
-    counts = []
-    for index, own in enumerate(features):
-        others = set().union(*(each for n, each in enumerate(features) if n != index))
-        counts.append(len((own - others) & submitted))
-    if not counts or max(counts) == 0:
-        return None
-    best, *rest = sorted(counts, reverse=True)
-    if rest and rest[0] * 2 > best:
+    features = [_features(each.cells) for each in releases]
+    release_counts = Counter(itertools.chain.from_iterable(features))
+    identifying = {each for each in _features(cells) if release_counts[each] == 1}
+    counts = [len(identifying & own) for own in features]
+    best, second, *_ = [*sorted(counts, reverse=True), 0, 0]
+    if best == 0 or second * 2 > best:
         return None
     return releases[counts.index(best)]
 
@@ -140,11 +138,9 @@ def _ids(cell: dict[str, Any]) -> frozenset[str]:
     return frozenset(each for each in ids if isinstance(each, str) and each)
 
 
-def _features(cell: NotebookCell) -> set[tuple[str, str]]:
-    """Return what can identify a cell's assignment: its ids, its grade id and its text."""
-    features = {("id", each) for each in cell.ids}
-    if cell.grade_id:
-        features.add(("grade id", cell.grade_id))
-    if len(cell.text) >= MIN_IDENTIFYING_TEXT:
-        features.add((cell.cell_type, cell.text))
-    return features
+def _features(cells: Sequence[NotebookCell]) -> set[tuple[str, str]]:
+    """Return what can identify the assignment of cells: their ids, grade ids and texts."""
+    features = {("id", each) for cell in cells for each in cell.ids}
+    features |= {("grade id", cell.grade_id) for cell in cells if cell.grade_id}
+    long_cells = [cell for cell in cells if len(cell.text) >= MIN_IDENTIFYING_TEXT]
+    return features | {(cell.cell_type, cell.text) for cell in long_cells}

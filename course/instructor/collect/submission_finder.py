@@ -94,20 +94,18 @@ class SubmissionFinder:
         """Add the attempt in a notebook, or the reason for a manual review."""
         origin = parse_path(file.parts, self.assignments)
         content = copy.read_bytes()
-        student = assignment = ""
+        assignment = ""
         try:
             notebook = notebook_reader.parse(content)
             cells = read_cells(notebook.content)
             release = identify_assignment(self.releases, cells)
             if release is None:
-                names = [each.name for each in self.releases]
-                course = names[0] if len(names) == 1 else "this course"
-                self._flag(file, f"the notebook does not belong to {course}")
-                return
+                course = self.releases[0].name if len(self.releases) == 1 else "this course"
+                raise notebook_reader.RepairError(f"the notebook does not belong to {course}")
             assignment = release.name
             student = self.owners.resolve(origin, name_hints(file, release, cells, manifest))
         except (notebook_reader.RepairError, UnknownOwnerError) as error:
-            self._flag(file, str(error), student, assignment)
+            self._flag(file, str(error), assignment=assignment)
             return
         digest = hashlib.sha256(content).hexdigest()
         attempt = Attempt(file, origin, student, release, copy, digest)
@@ -152,9 +150,8 @@ class SubmissionFinder:
         else:
             for attempt in owners:
                 attempt.evidence.setdefault(safe_file_name(file.name), copy)
-            result = FileResult(FileStatus.COLLECTED, file.printable_path, *owners[0].key)
-            result.details = "evidence"
-            self.results.append(result)
+            owner, path = owners[0].key, file.printable_path
+            self.results.append(FileResult(FileStatus.COLLECTED, path, *owner, "evidence"))
 
     def _skip_other(self, file: SubmittedFile) -> None:
         """Skip a file that is not submitted; flag an archive that cannot be opened."""

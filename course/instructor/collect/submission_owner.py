@@ -2,6 +2,7 @@
 
 import re
 from collections.abc import Sequence
+from dataclasses import dataclass
 from typing import Any
 
 from course.evidence.format import FOLDER
@@ -23,18 +24,13 @@ class UnknownOwnerError(Exception):
     """The student cannot be determined; the message is the reason."""
 
 
+@dataclass
 class OwnerResolver:
-    """Determines the students of one collection's files.
+    """Determines the students of one collection's files."""
 
-    `student` owns everything if it is given. `common_folder` contains everything in an archive, so
-    its name is not a student's.
-    """
-
-    def __init__(
-        self, roster: Roster | None = None, student: str | None = None, common_folder: str = ""
-    ) -> None:
-        """Create a resolver."""
-        self.roster, self.student, self.common_folder = roster, student, common_folder
+    roster: Roster | None
+    student: str | None  # the owner of everything, if given
+    common_folder: str  # which contains everything in an archive, so its name is not a student's
 
     def resolve(self, origin: Origin, name_hints: Sequence[str]) -> str:
         """Return the student id for a file; raise UnknownOwnerError if it is not certain.
@@ -51,7 +47,7 @@ class OwnerResolver:
 
     def _resolve_nbgrader(self, origin: Origin) -> str:
         """Return the student id in a path that nbgrader made."""
-        people = self.roster.find(student=origin.student) if self.roster else []
+        people = self.roster.find("student", origin.student) if self.roster else []
         student = people[0].student if people else origin.student
         if not is_valid_student_id(student):
             raise UnknownOwnerError(f"{student!r} cannot be a folder name: {USE_STUDENT}")
@@ -60,7 +56,7 @@ class OwnerResolver:
     def _resolve_platform(self, origin: Origin) -> str:
         """Return the student id for the name or user id that Canvas or Moodle wrote."""
         if self.roster:
-            people = self.roster.find(**{ROSTER_FIELDS[origin.platform]: origin.user_id})
+            people = self.roster.find(ROSTER_FIELDS[origin.platform], origin.user_id)
             return _only(people or self.roster.find_by_name(origin.name), origin.name)
         # Canvas's user id is permanent; Moodle's is different for each assignment.
         names = [origin.name]

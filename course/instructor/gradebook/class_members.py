@@ -63,9 +63,9 @@ def first_and_last_name(person: Person) -> tuple[str, str]:
 
 def _person_of(student: "Student", collection_roster: Roster | None) -> Person:
     """Return what the collection roster, or else the gradebook, says about a student."""
-    for person in collection_roster or ():
-        if person.student == student.id:
-            return person
+    people = _find_by_student_id(collection_roster, student.id) if collection_roster else []
+    if people:
+        return people[0]
     first, last = student.first_name or "", student.last_name or ""
     return Person(
         student.id,
@@ -87,12 +87,11 @@ def _find_by_platform_id(roster: Roster, student: str, person: Person) -> list[P
     known = [(field, getattr(person, field)) for field in ("canvas_id", "sis_id", "login", "email")]
     known += [(field, student) for field in ("student", "login", "email", "sis_id", "canvas_id")]
     for field, value in known:
-        people = roster.find(**{field: value})
-        if people:
+        if people := roster.find(field, value):
             return people
     # A submission collected from Canvas without a roster has an id like lovelaceada-4711.
     name, _, number = student.rpartition("-")
-    people = roster.find(canvas_id=number) if re.fullmatch(r"\d+", number) else []
+    people = roster.find("canvas_id", number) if re.fullmatch(r"\d+", number) else []
     return [each for each in people if each in roster.find_by_name(name)]
 
 

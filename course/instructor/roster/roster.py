@@ -16,7 +16,7 @@ these that is present: login, the part of the email address before the @, ID num
 
 import re
 import unicodedata
-from collections.abc import Iterator, Sequence
+from collections.abc import Iterator
 from dataclasses import dataclass
 from pathlib import Path
 
@@ -57,43 +57,26 @@ class Person:
     participant_id: str = ""  # in Moodle's grading worksheet; different for each assignment
 
 
+@dataclass
 class Roster:
-    """The students of a class in the order of their file, with the file's header and rows.
+    """The students of a class in the order of their file, with the file's header and rows."""
 
-    `kind` is "own", "Canvas", "Moodle" or "worksheet"; `points_possible` is Canvas's row of that
-    name, or empty.
-    """
-
-    def __init__(
-        self,
-        people: Sequence[Person],
-        header: Sequence[str] = (),
-        rows: Sequence[list[str]] = (),
-        kind: str = "own",
-        points_possible: Sequence[str] = (),
-    ) -> None:
-        """Copy the sequences."""
-        self.people, self.header, self.rows = list(people), list(header), list(rows)
-        self.kind, self.points_possible = kind, list(points_possible)
+    people: list[Person]
+    header: list[str]
+    rows: list[list[str]]
+    kind: str  # "own", "Canvas", "Moodle" or "worksheet"
+    points_possible: list[str]  # Canvas's row of that name, or empty
 
     def __iter__(self) -> Iterator[Person]:
-        """Iterate over the students."""
         return iter(self.people)
 
-    def __len__(self) -> int:
-        """Return the number of students."""
-        return len(self.people)
-
-    def find(self, **fields: str) -> list[Person]:
-        """Return the students with these field values, ignoring case; empty values never match."""
-        wanted = {name: _normalize(value) for name, value in fields.items()}
+    def find(self, field: str, value: str) -> list[Person]:
+        """Return the students with this field value, ignoring case; an empty one never matches."""
+        wanted = _normalize(value)
         return [
             person
             for person in self.people
-            if all(
-                value and _normalize(getattr(person, name)) == value
-                for name, value in wanted.items()
-            )
+            if wanted and _normalize(getattr(person, field)) == wanted
         ]
 
     def find_by_name(self, text: str) -> list[Person]:
@@ -112,11 +95,7 @@ def read_course_roster(root: Path) -> Roster | None:
 
 
 def read_roster(path: Path) -> Roster:
-    """Read a roster from a CSV file.
-
-    Raises CourseError if the file cannot be read, does not identify its students, or has two
-    students with one id.
-    """
+    """Read a roster from a CSV file; raise CourseError if it does not identify its students."""
     table = read_table(path)
     if not table:
         raise CourseError(f"The roster {path} is empty: write the column names in its first line.")
@@ -136,9 +115,9 @@ def read_roster(path: Path) -> Roster:
         if kind == "Canvas" and row[0].strip() == POINTS_POSSIBLE:
             points_possible = row
         person = _make_person({field: row[at].strip() for at, field in fields.items()}, kind)
-        if person is None and kind == "Canvas":
-            continue
         if person is None:
+            if kind == "Canvas":
+                continue
             raise CourseError(
                 f"The roster {path} has no value in line {line} that can serve as a student id:"
                 " add a column student with an id for each student."
@@ -230,11 +209,10 @@ def _make_person(values: dict[str, str], kind: str) -> Person | None:
 def _name_variants(person: Person) -> set[str]:
     """Return the forms in which a person's name may be written, as letters and digits only."""
     words = _normalize(person.name).replace(",", " ").split()
+    orders = words, words[::-1], words[1:] + words[:1], words[-1:] + words[:-1]
     names = {person.student, person.login, person.email, person.email.partition("@")[0]}
-    names |= {"".join(words), "".join(words[::-1]), "".join([*words[1:], *words[:1]])}
-    names |= {"".join([*words[-1:], *words[:-1]])}
     names |= {person.first_name + person.last_name, person.last_name + person.first_name}
-    return {_letters(name) for name in names} - {""}
+    return {_letters(name) for name in [*map("".join, orders), *names]} - {""}
 
 
 def _normalize(text: str) -> str:

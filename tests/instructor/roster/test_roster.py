@@ -63,7 +63,7 @@ def test_exports_of_platforms_are_read_unchanged(roster, content, kind, students
     found = roster(content)
     assert found.kind == kind
     assert [person.student for person in found] == students
-    assert len(found) == len(found.rows) == len(students)
+    assert len(found.people) == len(found.rows) == len(students)
 
 
 def test_each_column_fills_its_field(roster):
@@ -148,8 +148,9 @@ def test_a_student_is_found_by_login_email_address_and_id(roster):
     found = roster("student,name,login,email\ns1,Ada Lovelace,al99,countess@example.org\n")
     for each in ("s1", "AL99", "countess", "Countess@Example.org"):
         assert [person.student for person in found.find_by_name(each)] == ["s1"]
-    assert [person.student for person in found.find(login=" AL99 ", student="S1")] == ["s1"]
-    assert found.find(login="al99", student="s2") == found.find(sis_id="") == []
+    assert [person.student for person in found.find("login", " AL99 ")] == ["s1"]
+    assert [person.student for person in found.find("student", "S1")] == ["s1"]
+    assert found.find("student", "s2") == found.find("sis_id", "") == []
 
 
 def test_two_students_with_the_same_name_are_both_found(roster):
