@@ -11,17 +11,9 @@ from course.questions.question import Question
 
 
 class Template(NamedTuple):
-    """A question whose values are still open.
+    """A question without fixed values: `build` returns it for those given as keywords."""
 
-    Attributes
-    ----------
-    build : callable
-        Takes the values as keywords, by default those of the course text; returns a Question.
-    draw_values : callable
-        Takes a random.Random and returns random values for `build`.
-    """
-
-    build: Callable[..., Question]
+    build: Callable[..., Question]  # by default with the values of the course text
     draw_values: Callable[[Random], dict]
 
 

@@ -106,7 +106,7 @@ def judge(question, answer):
     ----------
     question : Question
     answer : object
-        Of any type. None, Ellipsis and an empty string or collection count as unanswered.
+        An answer of any type. None, Ellipsis and an empty string or collection count as unanswered.
 
     Returns
     -------

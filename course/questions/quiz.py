@@ -22,15 +22,12 @@ class Quiz:
     seed : int
         Seed of the questions' values.
     student : str, optional
-        Student with whose name the values are drawn too, so that they differ from student to
-        student. Without it, all students get the same values.
+        Name of a student, who gets personal values. Without it, all students get the same values.
 
     Attributes
     ----------
     questions : dict of str to Question
         By key.
-    student : str or None
-        As given.
     """
 
     def __init__(self, *names, seed, student=None):
