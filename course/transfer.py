@@ -4,7 +4,7 @@ import hashlib
 from pathlib import Path
 from typing import Any
 
-from course.datasets.download import find_or_download
+from course.datasets.download import fetch, find_or_download
 from course.errors import CourseError
 
 # The weights that keras.applications.VGG16 loads, without the three dense layers; 59 MB.
@@ -43,12 +43,7 @@ def vgg16_weights():
 
 def _download(folder: Path) -> Path:
     """Download the weights into a folder and return the path of the file."""
-    import keras  # takes seconds to import
-
-    path = keras.utils.get_file(
-        VGG16_FILE, VGG16_ADDRESS, file_hash=VGG16_MD5, cache_dir=str(folder), cache_subdir=""
-    )
-    return folder / path
+    return fetch(folder, VGG16_FILE, VGG16_ADDRESS, file_hash=VGG16_MD5)
 
 
 def split_frozen(network):

@@ -14,7 +14,7 @@ from pathlib import Path
 import numpy as np
 
 from course.datasets.cifar10 import CIFAR10_NAMES, load_cifar10
-from course.datasets.download import find_or_download
+from course.datasets.download import fetch, find_or_download
 from course.datasets.synthetic.scenes import synthetic_scenes
 from course.errors import CourseError
 
@@ -72,17 +72,9 @@ def cats_and_dogs(source, seed=0):
 
 def _download(folder: Path) -> Path:
     """Download the photos into a folder and return the path of the extracted folder."""
-    import keras  # takes seconds to import
-
-    extracted = keras.utils.get_file(
-        f"{PHOTOS}.zip",
-        origin=PHOTOS_ADDRESS,
-        extract=True,
-        cache_dir=str(folder),
-        cache_subdir="",
-    )
+    extracted = fetch(folder, f"{PHOTOS}.zip", PHOTOS_ADDRESS, extract=True)
     # The folder that get_file returns depends on the version of Keras.
-    (found,) = Path(extracted).parent.rglob(f"{PHOTOS}/train")
+    (found,) = extracted.parent.rglob(f"{PHOTOS}/train")
     for split, count in PHOTO_COUNTS.items():
         for name in CLASSES:
             found_count = len(list((found.parent / split / name).glob("*.jpg")))

@@ -9,7 +9,7 @@ from pathlib import Path
 
 import numpy as np
 
-from course.datasets.download import find_or_download, read_arrays
+from course.datasets.download import fetch, find_or_download, read_arrays
 from course.datasets.synthetic.scenes import synthetic_scenes
 from course.profiles import check_profile
 
@@ -60,18 +60,9 @@ def load_cifar10(profile="cpu", seed=0):
 
 def _download(folder: Path) -> Path:
     """Download CIFAR-10 into a folder, check its hash, and return the path of cifar10.npz."""
-    import keras  # takes seconds to import
-
-    extracted = keras.utils.get_file(
-        "cifar-10-batches-py",
-        origin=ADDRESS,
-        file_hash=SHA256,
-        extract=True,
-        cache_dir=str(folder),
-        cache_subdir="",
-    )
+    extracted = fetch(folder, "cifar-10-batches-py", ADDRESS, file_hash=SHA256, extract=True)
     # The folder that get_file returns depends on the version of Keras.
-    (test_file,) = Path(extracted).rglob("test_batch")
+    (test_file,) = extracted.rglob("test_batch")
     train = [_read_batch(test_file.with_name(name)) for name in BATCHES]
     images, labels = (np.concatenate(arrays) for arrays in zip(*train, strict=True))
     test_images, test_labels = _read_batch(test_file)

@@ -9,6 +9,7 @@ import urllib.parse
 import urllib.request
 from collections.abc import Callable
 from pathlib import Path
+from typing import Any
 
 import numpy as np
 
@@ -21,12 +22,9 @@ _DISK_FULL = (errno.ENOSPC, errno.EDQUOT)
 
 
 def data_directory():
-    """Return the folder of the data sets: COURSE_DATA_DIR, or a folder in the user's cache.
+    """Return the folder (Path) of the data sets: COURSE_DATA_DIR, or one in the user's cache.
 
-    Returns
-    -------
-    pathlib.Path
-        It may not exist yet; a download creates it.
+    It may not exist yet; a download creates it.
     """
     if chosen := os.environ.get("COURSE_DATA_DIR"):
         return Path(chosen).expanduser()
@@ -39,7 +37,9 @@ def data_directory():
     return Path(os.environ.get(variable) or default).expanduser() / "cnn-course"
 
 
-def find_or_download(name, address, create, alternative=""):
+def find_or_download(
+    name: str, address: str | None, create: Callable[[Path], Path], alternative: str = ""
+) -> Path:
     """Return the path of a data set's file or folder, which is downloaded if it is missing.
 
     Parameters
@@ -47,23 +47,12 @@ def find_or_download(name, address, create, alternative=""):
     name : str
         Its name in the data directory, such as "mnist.npz".
     address : str or None
-        The URL that `create` downloads from, which errors name. None if `create` converts another
-        data set.
+        The URL that `create` downloads from. None if `create` converts another data set.
     create : callable
-        Called with an empty folder (a Path); downloads, and returns the path of the finished file
-        or folder in it. If it fails or is interrupted, the data directory stays unchanged.
+        Called with an empty folder; returns the path of the finished file or folder in it. If it
+        fails or is interrupted, the data directory stays unchanged and CourseError is raised.
     alternative : str
         What else the user can do if the download fails: the end of the error's sentence.
-
-    Returns
-    -------
-    pathlib.Path
-        The file or folder.
-
-    Raises
-    ------
-    CourseError
-        If the data set is missing and cannot be downloaded, or the data directory is not writable.
     """
     directory = data_directory()
     path = directory / name
@@ -99,24 +88,19 @@ def find_or_download(name, address, create, alternative=""):
     return path
 
 
+def fetch(folder: Path, name: str, address: str, **options: Any) -> Path:
+    """Download a file into a folder with `keras.utils.get_file`, and return the path it returns."""
+    import keras  # takes seconds to import
+
+    path = keras.utils.get_file(name, address, cache_dir=str(folder), cache_subdir="", **options)
+    return Path(path)
+
+
 def read_arrays(path, image_shape, label_shape=()):
-    """Read the file of a data set and check its content.
+    """Return (x_train, y_train), (x_test, y_test), all uint8, from the .npz file of a data set.
 
-    Parameters
-    ----------
-    path : pathlib.Path
-        An .npz file with the arrays x_train, y_train, x_test and y_test of uint8.
-    image_shape, label_shape : tuple of int
-        The shape of one image, and of one label in the file. Labels are 0 to 9.
-
-    Returns
-    -------
-    (x_train, y_train), (x_test, y_test) : tuples of ndarray of uint8
-
-    Raises
-    ------
-    CourseError
-        If the file cannot be read, or its arrays have another shape, type or range.
+    `image_shape` and `label_shape` are those of one image and label. CourseError is raised if the
+    file cannot be read or its arrays have another shape or type, or labels that are not 0 to 9.
     """
     try:
         with np.load(path, allow_pickle=False) as stored:
@@ -129,27 +113,21 @@ def read_arrays(path, image_shape, label_shape=()):
         ) from None
     except Exception as error:
         # The kind of damage decides which error zipfile, zlib or NumPy raises.
-        raise _damaged(path, _reason(error)) from None
+        reason = "it is not a complete .npz file"
+        if isinstance(error, KeyError):
+            reason = "an array is missing: the file must contain " + ", ".join(ARRAYS)
+        raise _damaged(path, reason) from None
     for part in ("train", "test"):
         images, labels = arrays[f"x_{part}"], arrays[f"y_{part}"]
-        _check(path, f"x_{part}", images, (images.shape[0] if images.ndim else 1, *image_shape))
-        _check(path, f"y_{part}", labels, (len(images), *label_shape))
+        count = len(images) if images.ndim else 1
+        for name, shape in ((f"x_{part}", image_shape), (f"y_{part}", label_shape)):
+            array, expected = arrays[name], (count, *shape)
+            if array.dtype != np.uint8 or array.shape != expected or array.size == 0:
+                got = f"{array.dtype} of shape {array.shape}"
+                raise _damaged(path, f"{name} is {got}, not uint8 of shape {expected}")
         if labels.max() > 9:
             raise _damaged(path, f"y_{part} has the label {labels.max()}, not only 0 to 9")
     return (arrays["x_train"], arrays["y_train"]), (arrays["x_test"], arrays["y_test"])
-
-
-def _check(path, name, array, shape):
-    if array.dtype != np.uint8 or array.shape != shape or array.size == 0:
-        got = f"{array.dtype} of shape {array.shape}"
-        raise _damaged(path, f"{name} is {got}, not uint8 of shape {shape}")
-
-
-def _reason(error: Exception) -> str:
-    """Say why a file cannot be read."""
-    if isinstance(error, KeyError):
-        return "an array is missing: the file must contain " + ", ".join(ARRAYS)
-    return "it is not a complete .npz file"
 
 
 def _damaged(path: Path, reason: str) -> CourseError:

@@ -6,7 +6,7 @@ Recognition", Proceedings of the IEEE 86 (1998); the file is the one that Keras 
 
 from pathlib import Path
 
-from course.datasets.download import find_or_download, read_arrays
+from course.datasets.download import fetch, find_or_download, read_arrays
 from course.datasets.synthetic.digits import synthetic_digits
 from course.profiles import check_profile
 
@@ -55,10 +55,4 @@ def load_mnist(profile="cpu", seed=0):
 
 def _download(folder: Path) -> Path:
     """Download mnist.npz into a folder, check its hash, and return its path."""
-    import keras  # takes seconds to import
-
-    return Path(
-        keras.utils.get_file(
-            "mnist.npz", origin=ADDRESS, file_hash=SHA256, cache_dir=str(folder), cache_subdir=""
-        )
-    )
+    return fetch(folder, "mnist.npz", ADDRESS, file_hash=SHA256)

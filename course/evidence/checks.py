@@ -75,52 +75,37 @@ def _find_missing(record: dict) -> list[str]:
 
 def _find_wrong(record: dict, requested: dict, parameters: int) -> list[str]:
     """Return sentences about fields that are impossible or differ from the specification."""
-    epochs = record["epochs"]
-    expectations = [
-        (record["name"] == requested["name"], f"the record is of {printable_text(record['name'])}"),
-        (record["specification"] == requested, "its specification is not the one to be trained"),
-        (
-            record["profile"] in ("cpu", "gpu"),
-            f"it was trained in the profile {printable_text(record['profile'])}, not cpu or gpu",
+    epochs, seconds = record["epochs"], record["seconds"]
+    names = ("name", "profile", "backend", "device", "parameters", "epochs")
+    shown = {name: printable_text(record[name]) for name in names}
+    expectations = {
+        f"the record is of {shown['name']}": record["name"] == requested["name"],
+        "its specification is not the one to be trained": record["specification"] == requested,
+        f"it was trained in the profile {shown['profile']}, not cpu or gpu": (
+            record["profile"] in ("cpu", "gpu")
         ),
-        (
-            record["backend"] in BACKENDS,
-            f"no backend is called {printable_text(record['backend'])}",
+        f"no backend is called {shown['backend']}": record["backend"] in BACKENDS,
+        f"no device is called {shown['device']}": record["device"] in ("CPU", "GPU"),
+        "its seed is not one that setup accepts": 0 <= record["seed"] < 2**32,
+        f"it has {shown['parameters']} parameters, the network {parameters:,}": (
+            record["parameters"] == parameters
         ),
-        (
-            record["device"] in ("CPU", "GPU"),
-            f"no device is called {printable_text(record['device'])}",
+        f"it was trained for {shown['epochs']} epochs, not the specified number": (
+            0 < epochs == requested.get("epochs", epochs)
         ),
-        (0 <= record["seed"] < 2**32, "its seed is not one that setup accepts"),
-        (
-            record["parameters"] == parameters,
-            f"it has {printable_text(record['parameters'])} parameters, the network {parameters:,}",
-        ),
-        (
-            0 < epochs == requested.get("epochs", epochs),
-            f"it was trained for {printable_text(epochs)} epochs, not the specified number",
-        ),
-        (
-            _within(record["seconds"]) and record["seconds"] > 0,
-            "its seconds are not a positive number",
-        ),
-        (
-            re.fullmatch("[0-9a-f]{16}", record["key"]),
-            "its key is not one that evidence.save writes",
-        ),
-    ]
+        "its seconds are not a positive number": _within(seconds) and seconds > 0,
+        "its key is not one that evidence.save writes": re.fullmatch("[0-9a-f]{16}", record["key"]),
+    }
     for key in ("training_accuracy", "validation_accuracy"):
-        expectations.append((_within(record[key], 1.0), f"its {key} is not from 0 to 1"))
+        expectations[f"its {key} is not from 0 to 1"] = _within(record[key], 1.0)
     for curve in CURVES:
-        values, maximum = record["history"][curve], 1.0 if "accuracy" in curve else MAX_FLOAT32
-        expectations.append((len(values) == epochs, f"its {curve} has {len(values)} epochs"))
-        bad = [number for number, value in enumerate(values, 1) if not _within(value, maximum)]
-        if bad and "accuracy" in curve:
-            expectations.append((False, f"its {curve} of epoch {bad[0]} is not from 0 to 1"))
-        elif bad:
-            reason = "is not a finite number of at least 0 (did the training diverge?)"
-            expectations.append((False, f"its {curve} of epoch {bad[0]} {reason}"))
-    return [sentence for holds, sentence in expectations if not holds]
+        values, maximum, kind = record["history"][curve], 1.0, "from 0 to 1"
+        if "accuracy" not in curve:
+            maximum, kind = MAX_FLOAT32, "a finite number of at least 0 (did the training diverge?)"
+        expectations[f"its {curve} has {len(values)} epochs"] = len(values) == epochs
+        bad = next((n for n, value in enumerate(values, 1) if not _within(value, maximum)), None)
+        expectations[f"its {curve} of epoch {bad} is not {kind}"] = bad is None
+    return [sentence for sentence, is_met in expectations.items() if not is_met]
 
 
 def _find_implausible(record: dict, image_counts: dict[str, int] | None) -> list[str]:
@@ -233,27 +218,16 @@ def compare_accuracy(network, arrays, images, labels, stated, tolerance=TOLERANC
     if type(stated) is float and abs(stated - measured) <= tolerance:
         return measured, None
     text = f"{stated:.4f}" if type(stated) is float else "not a number"
-    return (
-        measured,
-        f"The weights have an accuracy of {measured:.4f}; the stated accuracy is {text}.",
-    )
+    problem = f"The weights have an accuracy of {measured:.4f}; the stated accuracy is {text}."
+    return measured, problem
 
 
 def group_by_fingerprint(fingerprints):
     """Return the groups of students who share a fingerprint, for manual review.
 
     Two honest students can share one: the same seed on the same machine gives the same weights.
-
-    Parameters
-    ----------
-    fingerprints : dict of str to (str or None)
-        The student and, for example, the `weights_fingerprint` of the submitted weights; a
-        student with None is left out.
-
-    Returns
-    -------
-    list of list of str
-        The students of each group; a group has at least two.
+    `fingerprints` maps students to, for example, the `weights_fingerprint` of their weights;
+    students with None are left out. Each group is a list of at least two.
     """
     groups: dict[str, list[str]] = {}
     for student, shared in fingerprints.items():
@@ -263,16 +237,7 @@ def group_by_fingerprint(fingerprints):
 
 
 def weights_fingerprint(arrays):
-    """Return a short hash that is equal for weights that are equal in float16.
-
-    Parameters
-    ----------
-    arrays : list of ndarray
-
-    Returns
-    -------
-    str
-    """
+    """Return a short hash that is equal for lists of arrays that are equal in float16."""
     with np.errstate(over="ignore"):
         # Adding 0 turns -0 into 0, which has other bytes.
         halves = [np.asarray(array).astype(np.float16) + np.float16(0) for array in arrays]

@@ -1,12 +1,9 @@
 """Writing the evidence of a training."""
 
-import io
 import itertools
 import json
 import math
-import re
 from pathlib import Path
-from typing import Any
 
 import numpy as np
 
@@ -23,6 +20,7 @@ from course.evidence.format import (
     record_key,
 )
 from course.experiments.specifications import check_names
+from course.experiments.store import pack_weights, plain_name
 from course.experiments.train import Result
 from course.files import write_atomically
 from course.session import Run
@@ -88,8 +86,7 @@ def _unique_stems(names: list[str]) -> list[str]:
     """Return a unique file name without suffix for each name."""
     stems: list[str] = []
     for name in names:
-        # In lower case, since file names are case-insensitive on some systems.
-        plain = re.sub(r"[^a-z0-9]+", "-", name.lower()).strip("-")[:40] or "experiment"
+        plain = plain_name(name, default="experiment")
         numbered = (f"{plain}-{number}" for number in itertools.count(2))
         stems.append(next(s for s in itertools.chain([plain], numbered) if s not in stems))
     return stems
@@ -107,10 +104,7 @@ def _pack_weights(name: str, weights: list[np.ndarray], halves: list[np.ndarray]
             f"a weight of {name!r} is larger than 65,504, the largest value of float16: choose"
             " another experiment."
         )
-    file = io.BytesIO()
-    arrays: dict[str, Any] = {f"weight_{number}": half for number, half in enumerate(halves)}
-    np.savez(file, **arrays)
-    content = file.getvalue()
+    content = pack_weights(halves)
     if len(content) > MAX_WEIGHTS_BYTES:
         raise CourseError(
             f"the weights of {name!r} have {format_size(len(content))} as float16, more than the"

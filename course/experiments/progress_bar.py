@@ -93,6 +93,4 @@ def _notebook_display() -> Any:
     ipython: Any = sys.modules.get("IPython")
     shell = ipython and ipython.get_ipython()
     # IPython in a terminal prints every update on a new line.
-    if shell is None or not hasattr(shell, "kernel"):
-        return None
-    return ipython.display.display
+    return ipython.display.display if hasattr(shell, "kernel") else None

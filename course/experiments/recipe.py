@@ -9,6 +9,7 @@ from itertools import pairwise
 from typing import Any
 
 from course.errors import CourseError
+from course.session import Run
 
 
 @dataclass(frozen=True)
@@ -40,19 +41,8 @@ class Recipe:
     mixed_precision: bool = False
     steps_per_execution: int = 1
 
-    def check(self, name):
-        """Check that every value is valid.
-
-        Parameters
-        ----------
-        name : str
-            The network's name, for the error.
-
-        Raises
-        ------
-        CourseError
-            If a value is invalid.
-        """
+    def check(self, name: str) -> None:
+        """Raise CourseError, which names the network, if a value is invalid."""
         minima = {"epochs": 1, "batch_size": 1, "warmup_epochs": 0, "steps_per_execution": 1}
         for key, minimum in minima.items():
             value = getattr(self, key)
@@ -68,23 +58,12 @@ class Recipe:
                 " choose one, such as 0.01."
             )
 
-    def steps_per_epoch(self, image_count):
+    def steps_per_epoch(self, image_count: int) -> int:
         """Return the number of batches per epoch."""
         return -(-image_count // self.batch_size)
 
-    def schedule(self, image_count):
-        """Return the learning rate in the form that Keras optimizers accept.
-
-        Parameters
-        ----------
-        image_count : int
-            The number of training images.
-
-        Returns
-        -------
-        float, keras.optimizers.schedules.LearningRateSchedule or None
-            None if the network keeps the rate that it was compiled with.
-        """
+    def schedule(self, image_count: int) -> Any:
+        """Return the learning rate or its schedule; None leaves that of the compiled network."""
         import keras  # takes seconds to import
 
         if self.learning_rate is None or not self.warmup_epochs:
@@ -100,20 +79,12 @@ class Recipe:
 
 
 class DeviceImages:
-    """Images in the device's memory, which networks look up by index.
+    """Images of several splits in the device's memory (float32), which networks look up by index.
 
-    Parameters
-    ----------
-    *splits : (ndarray, ndarray)
-        Images and labels. The images are stored as float32.
-
-    Attributes
-    ----------
-    splits : list of (ndarray, ndarray)
-        The images' indices (int32) and the labels of each split.
+    Each of the attribute `splits` has the images' indices (int32) and the labels.
     """
 
-    def __init__(self, *splits):
+    def __init__(self, *splits: tuple[Any, Any]) -> None:
         import keras
         import numpy as np
 
@@ -130,7 +101,7 @@ class DeviceImages:
         table.set_weights([np.concatenate(rows)])
         self._layers = [keras.Input((), dtype="int32"), table, keras.layers.Reshape(shape)]
 
-    def prepend_to(self, network):
+    def prepend_to(self, network: Any) -> Any:
         """Return a compiled network that takes indices and shares the layers of a network."""
         import keras
 
@@ -139,31 +110,22 @@ class DeviceImages:
         return combined
 
 
-def fit(run, network, recipe, training_data, validation_data, device_images=None, callbacks=()):
-    """Train a network according to a recipe.
+def fit(
+    run: Run,
+    network: Any,
+    recipe: Recipe,
+    training_data: Any,
+    validation_data: Any,
+    device_images: DeviceImages | None,
+    callback: Any,
+) -> tuple[dict[str, list], float]:
+    """Train a compiled network, and return its history and the wall time in seconds.
 
-    Parameters
-    ----------
-    run : course.Run
-    network : keras.Model
-        Compiled with metrics=["accuracy"]; its weights change.
-    recipe : Recipe
-    training_data, validation_data : (ndarray, ndarray)
-        Images and labels. `validation_data` can be None.
-    device_images : DeviceImages, optional
-        The same images, used instead of those above.
-    callbacks : list of keras.callbacks.Callback
-
-    Returns
-    -------
-    history : dict of lists
-        One value per epoch for each metric.
-    seconds : float
-        The wall time.
+    If `device_images` are given, they are used instead of the same images in the other arguments.
     """
     import keras
 
-    trained: Any = network
+    trained = network
     if device_images is not None:
         trained = device_images.prepend_to(network)
         training_data, validation_data = [*device_images.splits, None][:2]
@@ -180,7 +142,7 @@ def fit(run, network, recipe, training_data, validation_data, device_images=None
         batch_size=recipe.batch_size,
         epochs=recipe.epochs,
         validation_data=validation_data,
-        callbacks=list(callbacks),
+        callbacks=[callback],
         verbose=0,
     ).history
     seconds = time.perf_counter() - start

@@ -12,6 +12,7 @@ from course.counting import layer_rows
 from course.errors import CourseError
 from course.experiments.recipe import Recipe
 from course.experiments.store import fingerprint
+from course.session import Run
 
 # The cost of an image apart from its MACs, expressed in MACs; for the estimate of the time.
 OVERHEAD = 1_000_000
@@ -19,39 +20,17 @@ OVERHEAD = 1_000_000
 
 @dataclass(frozen=True)
 class Job:
-    """A training to do.
-
-    Attributes
-    ----------
-    specification : dict
-    network : keras.Model
-        Built and compiled.
-    recipe : Recipe
-    key : str
-        The fingerprint of everything that determines the result.
-    work : float
-        The estimated cost in MACs.
-    """
+    """A training to do."""
 
     specification: dict
-    network: Any
+    network: Any  # compiled
     recipe: Recipe
-    key: str
-    work: float
+    key: str  # the fingerprint of everything that determines the result
+    work: float  # the estimated cost in MACs
 
 
-def check_names(specifications):
-    """Check that every specification is a dict with a unique name.
-
-    Parameters
-    ----------
-    specifications : list of dict
-
-    Raises
-    ------
-    CourseError
-        If a name is missing or duplicate, or the list is empty.
-    """
+def check_names(specifications: list[dict]) -> None:
+    """Raise CourseError unless there are specifications, each a dict with a unique name."""
     names: list[str] = []
     for number, specification in enumerate(specifications, start=1):
         name = specification.get("name") if isinstance(specification, dict) else None
@@ -69,30 +48,17 @@ def check_names(specifications):
         raise CourseError("the list of specifications is empty: write at least one.")
 
 
-def prepare(run, specification, build, data, image_count, recipe):
-    """Build a specification's network and describe its training.
+def prepare(
+    run: Run,
+    specification: dict,
+    build: Callable[[dict], Any],
+    data: str,
+    image_count: int,
+    recipe: Recipe,
+) -> Job:
+    """Build a specification's network and describe its training on the data of a fingerprint.
 
-    Parameters
-    ----------
-    run : course.Run
-    specification : dict
-    build : callable
-        Takes the specification and returns a compiled network.
-    data : str
-        The fingerprint of the images and labels.
-    image_count : int
-        The number of training images.
-    recipe : Recipe
-        "epochs" and "batch_size" of the specification take precedence.
-
-    Returns
-    -------
-    Job
-
-    Raises
-    ------
-    CourseError
-        If `build` does not return a compiled network, or the recipe has an invalid value.
+    "epochs" and "batch_size" of the specification take precedence over those of the recipe.
     """
     import keras  # takes seconds to import
 

@@ -13,113 +13,80 @@ import numpy as np
 
 from course.errors import CourseError
 from course.files import write_atomically
+from course.session import Run
 
 FOLDER = "results"  # beside the notebook
 # A mounted Google Drive; Colab deletes its own files at the end of the session.
 DRIVE = Path("/content/drive/MyDrive")
 # The smoke profile uses no files: grading must not find what a student submitted.
-_results_in_memory: dict[str, tuple[dict, list[np.ndarray]]] = {}
+StoredResult = tuple[dict, list[np.ndarray]]  # the record and the weights
+_results_in_memory: dict[str, StoredResult] = {}
 
 
-def fingerprint(*parts):
-    """Return a short hash that is equal for equal objects.
+def fingerprint(*parts: Any) -> str:
+    """Return a hash of 16 hexadecimal digits that is equal for equal objects.
 
-    Parameters
-    ----------
-    *parts : ndarray or object
-        Arrays are compared by type, shape and values, other objects by their `repr`.
-
-    Returns
-    -------
-    str
-        16 hexadecimal digits.
+    Arrays are compared by type, shape and values, other objects by their `repr`.
     """
     digest = hashlib.blake2b(digest_size=8)
     for part in parts:
         if isinstance(part, np.ndarray):
             digest.update(f"{part.dtype} {part.shape}".encode())
-            content: Any = np.ascontiguousarray(part)
-            digest.update(content)
+            digest.update(np.ascontiguousarray(part).data)
         else:
             digest.update(repr(part).encode())
         digest.update(b"\0")
     return digest.hexdigest()
 
 
-def folder():
-    """Return the folder of the results.
+def pack_weights(weights: list[np.ndarray]) -> bytes:
+    """Return the content of an .npz file with the arrays weight_0, weight_1, and so on."""
+    file = io.BytesIO()
+    arrays: dict[str, Any] = {f"weight_{number}": each for number, each in enumerate(weights)}
+    np.savez(file, **arrays)
+    return file.getvalue()
 
-    Returns
-    -------
-    pathlib.Path
-        `results` beside the notebook; on Colab in Google Drive, if it is mounted.
-    """
+
+def plain_name(name: str, default: str) -> str:
+    """Return a network's name as part of a file name."""
+    # In lower case, since file names are case-insensitive on some systems.
+    return re.sub(r"[^a-z0-9]+", "-", name.lower()).strip("-")[:40] or default
+
+
+def folder() -> Path:
+    """Return the folder `results` beside the notebook, or on Colab in a mounted Google Drive."""
     on_drive = "COLAB_RELEASE_TAG" in os.environ and DRIVE.is_dir()
     return DRIVE / "cnn-course" / FOLDER if on_drive else Path(FOLDER)
 
 
-def open_store(run):
-    """Return the store of a run's results.
-
-    Parameters
-    ----------
-    run : course.Run
-
-    Returns
-    -------
-    FileStore or MemoryStore
-        Both have `load(name, key, shapes)` and `save(record, weights)`.
-    """
-    return MemoryStore(_results_in_memory) if run.profile == "smoke" else FileStore(folder())
+def open_store(run: Run) -> "MemoryStore | FileStore":
+    """Return the store of a run's results."""
+    return MemoryStore() if run.profile == "smoke" else FileStore(folder())
 
 
 class MemoryStore:
-    """Results that last as long as this process.
+    """Results that last as long as this process, with the methods of `FileStore`."""
 
-    Parameters
-    ----------
-    results : dict
-        Maps keys to (record, weights).
-    """
+    def load(self, name: str, key: str, shapes: list[tuple]) -> StoredResult | None:
+        """Return the saved (record, weights), or None."""
+        return _results_in_memory.get(key)
 
-    def __init__(self, results):
-        self._results = results
-
-    def load(self, name, key, shapes):
-        """Return the saved (record, weights), or None; see `FileStore.load`."""
-        return self._results.get(key)
-
-    def save(self, record, weights):
-        """Save a result under its record's key; see `FileStore.save`."""
-        self._results[record["key"]] = record, weights
+    def save(self, record: dict, weights: list[np.ndarray]) -> None:
+        """Save a result under its record's key."""
+        _results_in_memory[record["key"]] = record, weights
 
 
 class FileStore:
     """Results as two files each: the record NAME-KEY.json and the weights NAME-KEY.npz.
 
-    Parameters
-    ----------
-    folder : pathlib.Path
-        Created when the first result is saved.
+    The folder is created when the first result is saved.
     """
 
-    def __init__(self, folder):
+    def __init__(self, folder: Path) -> None:
         self._folder = folder
 
-    def load(self, name, key, shapes):
-        """Return the saved (record, weights), or None if nothing intact is saved.
-
-        Parameters
-        ----------
-        name, key : str
-            The network's name, and the fingerprint of everything that determines the result.
-        shapes : list of tuple
-            The expected shapes of the weights.
-
-        Returns
-        -------
-        (dict, list of ndarray) or None
-        """
+    def load(self, name: str, key: str, shapes: list[tuple]) -> StoredResult | None:
+        """Return the saved (record, weights), or None if nothing intact of these shapes is."""
         path = self._path(name, key)
         try:
             record = json.loads(path.with_suffix(".json").read_text(encoding="utf-8"))
@@ -137,25 +104,11 @@ class FileStore:
             return None
         return (record, weights) if record.get("key") == key else None
 
-    def save(self, record, weights):
-        """Save a result, complete or not at all.
-
-        Parameters
-        ----------
-        record : dict
-            Data that JSON can hold, with "name" and "key".
-        weights : list of ndarray
-
-        Raises
-        ------
-        CourseError
-            If the files cannot be written.
-        """
+    def save(self, record: dict, weights: list[np.ndarray]) -> None:
+        """Save a result, complete or not at all; the record is JSON data with "name" and "key"."""
         path = self._path(record["name"], record["key"])
-        content = io.BytesIO()
-        np.savez(content, **{f"weight_{number}": weight for number, weight in enumerate(weights)})
         try:
-            write_atomically(path.with_suffix(".npz"), content.getvalue())
+            write_atomically(path.with_suffix(".npz"), pack_weights(weights))
             # The record comes last: if it exists, the weights do too.
             write_atomically(path.with_suffix(".json"), json.dumps(record, indent=1) + "\n")
         except OSError as error:
@@ -166,5 +119,4 @@ class FileStore:
 
     def _path(self, name: str, key: str) -> Path:
         """Return the path of a result's files, without suffix."""
-        plain = re.sub(r"[^a-z0-9]+", "-", name.lower()).strip("-")[:40] or "network"
-        return self._folder / f"{plain}-{key[:8]}"
+        return self._folder / f"{plain_name(name, default='network')}-{key[:8]}"

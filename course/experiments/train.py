@@ -139,7 +139,8 @@ def train_each(
                 title = f"{len(results) + 1} of {len(jobs)}, {job.specification['name']}"
                 record = _train(run, job, training_data, validation_data, device_images, bar, title)
                 store.save(record, job.network.get_weights())
-            results.append(_create_result(job, record))
+            values = {**record, "specification": job.specification, "network": job.network}
+            results.append(Result(**{each.name: values[each.name] for each in fields(Result)}))
     except KeyboardInterrupt:
         state = f"{len(results)} of {len(jobs)} networks are saved"
         bar.close(f"Interrupted: {state}.")
@@ -230,7 +231,7 @@ def speed(run, specification, build, training_data, **recipe):
         on_train_end=lambda logs: times.append(time.perf_counter()),
     )
     device_images = DeviceImages(training_data) if shared_recipe.on_device else None
-    fit(run, job.network, job.recipe, training_data, None, device_images, [timer])
+    fit(run, job.network, job.recipe, training_data, None, device_images, timer)
     seconds = [end - start for start, end in itertools.pairwise(times)]
     return len(training_data[0]) / min(seconds[1:] or seconds)
 
@@ -275,7 +276,7 @@ def _train(
 
     show = keras.callbacks.LambdaCallback(on_train_batch_end=advance, on_epoch_end=end_epoch)
     history, seconds = fit(
-        run, network, recipe, training_data, validation_data, device_images, [show]
+        run, network, recipe, training_data, validation_data, device_images, show
     )
     evaluated = tuple(array[:EVALUATED_IMAGES] for array in training_data)
     training_accuracy, validation_accuracy = (
@@ -295,14 +296,6 @@ def _train(
         "training_accuracy": training_accuracy,
         "validation_accuracy": validation_accuracy,
     }
-
-
-def _create_result(job: Job, record: dict[str, Any]) -> Result:
-    """Create the result of a job from its record."""
-    names: tuple[str, ...] = ("parameters", "epochs", "seconds", "history")
-    names += ("training_accuracy", "validation_accuracy")
-    measured = {name: record[name] for name in names}
-    return Result(record["name"], job.specification, job.network, **measured)
 
 
 def _summarize(results: list[Result], loaded: int) -> str:

@@ -10,7 +10,7 @@ from typing import Any
 import numpy as np
 
 from course.datasets.synthetic.digit_strokes import DIGIT_VARIANTS
-from course.datasets.synthetic.labels import draw_labels
+from course.datasets.synthetic.labels import draw_labels, draw_variants
 from course.errors import CourseError
 
 IMAGE_SIZE = 28  # pixels, as in MNIST
@@ -70,13 +70,14 @@ def synthetic_digits(count, seed=0, shift=SHIFT):
 
 def _choose_variants(labels: np.ndarray, random: np.random.Generator) -> np.ndarray:
     """Return the segments of a variant per label, shape (count, segments, 2, 2), from 0 to 1."""
-    variants = [_segments(strokes) for digit in range(10) for strokes in DIGIT_VARIANTS[digit]]
-    longest = max(map(len, variants))
+    digits = [list(map(_segments, DIGIT_VARIANTS[digit])) for digit in range(10)]
+    longest = max(len(variant) for variants in digits for variant in variants)
     # Digits with fewer segments repeat their last one, so that all fit into one array.
-    table = np.stack([each[np.minimum(np.arange(longest), len(each) - 1)] for each in variants])
-    counts = np.array([len(DIGIT_VARIANTS[digit]) for digit in range(10)])
-    first = np.cumsum(counts) - counts
-    return table[first[labels] + random.integers(counts[labels])]
+    padded = [
+        [variant[np.minimum(np.arange(longest), len(variant) - 1)] for variant in variants]
+        for variants in digits
+    ]
+    return draw_variants(padded, labels, random)
 
 
 def _transform(segments: np.ndarray, max_shift: float, random: np.random.Generator) -> np.ndarray:
@@ -122,9 +123,8 @@ def _distance(segments: np.ndarray) -> np.ndarray:
     for index in range(segments.shape[1]):
         along = (y * direction_y)[:, index, :, None] + (x * direction_x)[:, index, None]
         across = (y * direction_x)[:, index, :, None] - (x * direction_y)[:, index, None]
-        along -= np.clip(
-            along, 0, length[:, index, None]
-        )  # 0 beside the segment, else beyond its end
+        # Now 0 beside the segment, else the distance beyond its end.
+        along -= np.clip(along, 0, length[:, index, None])
         np.minimum(nearest, along**2 + across**2, out=nearest)
     return np.sqrt(nearest)
 

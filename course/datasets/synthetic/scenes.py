@@ -9,7 +9,7 @@ from typing import Any
 
 import numpy as np
 
-from course.datasets.synthetic.labels import draw_labels
+from course.datasets.synthetic.labels import draw_labels, draw_variants
 from course.datasets.synthetic.shapes import BODY, DARK, GRID, LIGHT, SECOND, TONES
 from course.datasets.synthetic.silhouettes import tone_maps
 
@@ -102,13 +102,11 @@ def _backgrounds(labels: np.ndarray, random: np.random.Generator) -> np.ndarray:
     """Draw backgrounds with a horizon, shape (count, 32, 32, 3)."""
     count = len(labels)
     names = list(BACKGROUNDS)
-    counts = np.array([len(BACKGROUNDS[name]) for name in names])
-    table = np.array([pair for name in names for pair in BACKGROUNDS[name]], dtype="float32")
     typical = np.array([names.index(name) for name in TYPICAL_BACKGROUNDS])[labels]
     is_typical = random.random(count) < TYPICAL_FRACTION
     chosen = np.where(is_typical, typical, random.integers(len(names), size=count))
-    pair = table[(np.cumsum(counts) - counts)[chosen] + random.integers(counts[chosen])]
-    pair = pair + _around_zero(COLOR_SHIFT, (count, 2, 3), random)
+    pair = draw_variants(BACKGROUNDS.values(), chosen, random)
+    pair += _around_zero(COLOR_SHIFT, (count, 2, 3), random)
     pair += _around_zero(COLOR_SHIFT, (count, 1, 1), random)
     horizon = random.uniform(8, 24, (count, 1)).astype("float32")
     softness = random.uniform(0.3, 6, (count, 1)).astype("float32")
@@ -151,9 +149,7 @@ def _silhouettes(labels: np.ndarray, random: np.random.Generator) -> np.ndarray:
 def _colors(labels: np.ndarray, background: np.ndarray, random: np.random.Generator) -> np.ndarray:
     """Draw the colors of the silhouettes' tones, shape (count, tones - 1, 3)."""
     count = len(labels)
-    counts = np.array([len(colors) for colors in CLASS_COLORS])
-    table = np.array([color for colors in CLASS_COLORS for color in colors], dtype="float32")
-    body = table[(np.cumsum(counts) - counts)[labels] + random.integers(counts[labels])]
+    body = draw_variants(CLASS_COLORS, labels, random)
     body += _around_zero(20, (count, 3), random) + _around_zero(15, (count, 1), random)
     contrast = body.mean(axis=1) - background.mean(axis=(1, 2, 3))
     body += (np.sign(contrast) * np.clip(55 - np.abs(contrast), 0, None))[:, None]
