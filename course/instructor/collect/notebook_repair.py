@@ -82,7 +82,8 @@ def _make_cell(
     kind: str, cell_id: str, metadata: dict[str, Any], source: str, submitted: dict[str, Any]
 ) -> dict[str, Any]:
     """Return a cell with the outputs or attachments of the submitted one."""
-    content = {"cell_type": kind, "id": cell_id, "metadata": metadata, "source": source}
+    content: dict[str, Any] = {"cell_type": kind, "id": cell_id, "metadata": metadata}
+    content["source"] = source
     if kind == "code":
         content["outputs"] = submitted.get("outputs", [])
         content["execution_count"] = submitted.get("execution_count")

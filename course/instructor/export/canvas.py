@@ -18,17 +18,15 @@ EXCUSED = "EX"
 
 
 def build_table(class_scores: ClassScores) -> ExportTable:
-    """Return the scores of a class in Canvas's columns.
-
-    Raises CourseError if an assignment has different points in Canvas or matches several columns.
-    """
+    """Return the scores of a class in Canvas's columns."""
     roster = class_scores.roster
-    if roster and roster.kind != "Canvas":
-        roster = None
+    known_header, points_possible = [], []
+    if roster and roster.kind == "Canvas":
+        known_header, points_possible = roster.header, roster.points_possible
     table, members = ExportTable(), class_scores.members
-    if roster:
-        width = [each.lower() for each in roster.header].index("section") + 1
-        header = roster.header[:width]
+    if known_header:
+        width = [each.lower() for each in known_header].index("section") + 1
+        header = known_header[:width]
         rows = [escape_row(header, each.row or []) for each in members]
     else:
         header = list(COLUMNS)
@@ -36,18 +34,17 @@ def build_table(class_scores: ClassScores) -> ExportTable:
     points_row = [POINTS_POSSIBLE] + [""] * (len(header) - 1)
     for name in class_scores.scored_assignments():
         points = class_scores.assignments[name][0]
-        column = find_column(name, roster, TITLE_WITH_ID) if roster else None
-        if roster and column is not None:
-            possible = roster.points_possible[column] if roster.points_possible else ""
-            check_points(name, points, possible, "Canvas")
-        elif roster:
+        column = find_column(name, known_header, TITLE_WITH_ID)
+        title = name if column is None else known_header[column]
+        if column is not None and points_possible:
+            check_points(name, points, points_possible[column], "Canvas")
+        elif column is None and known_header:
             table.notes.append(f"{name} is not in Canvas's export: Canvas will create it")
-        title = roster.header[column] if roster and column is not None else name
         header.append(title)
         points_row.append(format_points(points))
         table.columns[name] = title
         for member, row in zip(members, rows, strict=True):
-            existing = "" if column is None else (member.row or [])[column].strip()
+            existing = member.cell(column).strip()
             if existing.upper() == EXCUSED:
                 table.record_blank(member, name, "excused in Canvas")
                 row.append(existing)

@@ -8,7 +8,6 @@ from course.errors import CourseError
 from course.instructor.gradebook.class_members import Member
 from course.instructor.gradebook.class_scores import MemberScore
 from course.instructor.roster.csv_writer import escape_formula, escape_identifier, format_points
-from course.instructor.roster.roster import Roster
 
 # Headers, in lower case, of columns that identify a person.
 _IDENTIFIER_HEADERS = {"id", "sis user id", "sis login id", "integration id", "identifier"}
@@ -50,7 +49,7 @@ def escape_row(header: Sequence[str], row: Sequence[str]) -> list[str]:
     ]
 
 
-def find_column(assignment: str, roster: Roster, title_pattern: str) -> int | None:
+def find_column(assignment: str, header: Sequence[str], title_pattern: str) -> int | None:
     """Return the index of an assignment's column in a platform's export, or None.
 
     The first group of `title_pattern` is the title of a score column. The title is the assignment's
@@ -58,16 +57,16 @@ def find_column(assignment: str, roster: Roster, title_pattern: str) -> int | No
     """
     titles = {
         index: _alphanumeric(match[1])
-        for index, header in enumerate(roster.header)
-        if (match := re.fullmatch(title_pattern, header))
+        for index, cell in enumerate(header)
+        if (match := re.fullmatch(title_pattern, cell))
     }
     name = _alphanumeric(assignment)
     found = [index for index, title in titles.items() if title == name]
     found = found or [index for index, title in titles.items() if name in title]
     if len(found) > 1:
-        headers = " and ".join(repr(roster.header[index]) for index in found)
+        cells = " and ".join(repr(header[index]) for index in found)
         raise CourseError(
-            f"{assignment} matches {headers} in the roster: delete the wrong column in a copy of"
+            f"{assignment} matches {cells} in the roster: delete the wrong column in a copy of"
             " the file."
         )
     return found[0] if found else None

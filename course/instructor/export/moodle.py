@@ -32,8 +32,7 @@ def build_table(class_scores: ClassScores) -> ExportTable:
     roster = class_scores.roster
     if roster and roster.kind == "worksheet":
         return _fill_in_worksheet(class_scores, roster)
-    if roster and roster.kind != "Moodle":
-        roster = None
+    known_header = roster.header if roster and roster.kind == "Moodle" else []
     table, names = ExportTable(), class_scores.scored_assignments()
     members = []
     for member in class_scores.members:
@@ -46,33 +45,22 @@ def build_table(class_scores: ClassScores) -> ExportTable:
                 table.record_blank(member, name, each.missing_reason)
     header, rows = _identifying_columns(members)
     for name in names:
-        column = find_column(name, roster, GRADE_ITEM) if roster else None
-        title = f"Assignment: {name}{REAL}"
-        if roster and column is not None:
-            title = roster.header[column]
+        column = find_column(name, known_header, GRADE_ITEM)
+        title = f"Assignment: {name}{REAL}" if column is None else known_header[column]
         header.append(title)
         table.columns[name] = title
         found = [class_scores.score_of(each, name) for each in members]
         for member, row, score in zip(members, rows, found, strict=True):
-            row.append(table.score_cell(member, name, score, _cell(member, column) or NO_GRADE))
+            existing = member.cell(column).strip() or NO_GRADE
+            row.append(table.score_cell(member, name, score, existing))
         if any(each.comment for each in found):
-            feedback_title = title.removesuffix(REAL) + FEEDBACK
-            column = None
-            if roster and feedback_title in roster.header:
-                column = roster.header.index(feedback_title)
-            header.append(feedback_title)
+            title = title.removesuffix(REAL) + FEEDBACK
+            column = known_header.index(title) if title in known_header else None
+            header.append(title)
             for member, row, score in zip(members, rows, found, strict=True):
-                existing = escape_formula(_cell(member, column, strip=False))
-                row.append(_to_html(score.comment) or existing)
+                row.append(_to_html(score.comment) or escape_formula(member.cell(column)))
     table.rows = [header, *rows]
     return table
-
-
-def _cell(member: Member, column: int | None, strip: bool = True) -> str:
-    """Return a cell of a member's row in the roster; empty if there is no such column."""
-    if column is None or member.row is None:
-        return ""
-    return member.row[column].strip() if strip else member.row[column]
 
 
 def _identifying_columns(members: Sequence[Member]) -> tuple[list[str], list[list[str]]]:
@@ -109,22 +97,19 @@ def _fill_in_worksheet(class_scores: ClassScores, roster: Roster) -> ExportTable
     (name,) = names
     points = class_scores.assignments[name][0]
     # Capitalization differs between versions of Moodle.
-    header = [each.lower() for each in roster.header]
-    if not {"grade", "last modified (grade)"} <= set(header):
+    columns = {title.lower(): index for index, title in enumerate(roster.header)}
+    if not {"grade", "last modified (grade)"} <= columns.keys():
         raise CourseError(
             "the roster is not a complete grading worksheet, because Moodle requires the columns"
             " Identifier, Grade and Last modified (grade): download it from the assignment again."
         )
-    grade = header.index("grade")
-    maximum = header.index("maximum grade") if "maximum grade" in header else None
-    comments = header.index("feedback comments") if "feedback comments" in header else None
+    grade, comments = columns["grade"], columns.get("feedback comments")
     table.rows.append(roster.header)
     table.columns[name] = roster.header[grade]
     for member in class_scores.members:
         row = escape_row(roster.header, member.row or [])
         score = class_scores.score_of(member, name)
-        if maximum is not None:
-            check_points(name, points, row[maximum], "Moodle")
+        check_points(name, points, member.cell(columns.get("maximum grade")), "Moodle")
         if score.score is not None and score.score > points:
             # Moodle skips such a score without a message.
             score = MemberScore(missing_reason="more than Moodle's maximum")

@@ -2,7 +2,8 @@
 
 import re
 import sys
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
+from dataclasses import replace
 from pathlib import Path
 from typing import TYPE_CHECKING
 
@@ -12,13 +13,9 @@ from traitlets import Bool, Unicode
 from course.errors import CourseError
 from course.instructor.export import canvas, moodle
 from course.instructor.export.export_table import ExportTable
+from course.instructor.gradebook import class_scores
 from course.instructor.gradebook.class_members import first_and_last_name, match_members
-from course.instructor.gradebook.class_scores import (
-    PENDING,
-    ClassScores,
-    ScoreSelection,
-    read_class_scores,
-)
+from course.instructor.gradebook.class_scores import PENDING, ClassScores, ScoreSelection
 from course.instructor.roster import csv_writer
 from course.instructor.roster.roster import ROSTER_FILE_NAME, read_course_roster, read_roster
 from course.training import results_table
@@ -34,10 +31,36 @@ COLUMNS = (
 MAX_LISTED = 12  # students in one line; the rest is counted
 
 
+def build_nbgrader_table(scores: ClassScores) -> ExportTable:
+    """Return the columns of nbgrader's CsvExportPlugin; a missing score is empty instead of 0."""
+    table = ExportTable(rows=[list(COLUMNS)])
+    for name, (points, due_date) in scores.assignments.items():
+        table.columns[name] = "score"
+        for member in scores.members:
+            each, (first, last) = scores.score_of(member, name), first_and_last_name(member.person)
+            table.rows.append(
+                [
+                    name,
+                    due_date,
+                    each.timestamp,
+                    csv_writer.escape_identifier(member.student),
+                    csv_writer.escape_formula(last),
+                    csv_writer.escape_formula(first),
+                    csv_writer.escape_identifier(member.person.email),
+                    csv_writer.format_points(each.raw_score),
+                    csv_writer.format_points(each.penalty),
+                    table.score_cell(member, name, each),
+                    csv_writer.format_points(points),
+                ]
+            )
+    return table
+
+
 class ScoresExportPlugin(ExportPlugin):
     """One row per student and assignment, in the columns of nbgrader's own export."""
 
     includes_students_not_in_roster = True
+    build_table: Callable[[ClassScores], ExportTable] = staticmethod(build_nbgrader_table)
 
     roster = Unicode("", help="Class as CSV; empty means roster.csv in the course directory.").tag(
         config=True
@@ -60,20 +83,17 @@ class ScoresExportPlugin(ExportPlugin):
         return re.sub(r"--(force|waiting)\b", rf"--{type(self).__name__}.\1=True", text)
 
     def write(self, gradebook: "Gradebook") -> str:
-        """Write the file and return a summary of it.
-
-        Raises CourseError if there is nothing to export or the file cannot be written.
-        """
+        """Write the file and return a summary of it."""
         path, root = Path(self.to or "grades.csv"), Path(self.parent.coursedir.root)
         if path.resolve() in (Path(self.roster).resolve(), (root / ROSTER_FILE_NAME).resolve()):
             raise CourseError(f"{path} is the roster: name a different file for the scores.")
         scores = self._read_scores(gradebook, root)
         excluded = []
-        if not self.includes_students_not_in_roster:
-            excluded = scores.students_not_in_roster()
+        if not self.includes_students_not_in_roster and scores.roster:
+            excluded = [each.student for each in scores.members if each.row is None]
         if excluded:
             has_scores = bool(scores.scored_assignments())
-            scores = scores.only_roster_members()
+            scores = replace(scores, members=[each for each in scores.members if each.row])
             if has_scores and not scores.scored_assignments():
                 raise CourseError(
                     f"none of the students with a score is in the roster ({_listed(excluded)} are"
@@ -94,71 +114,27 @@ class ScoresExportPlugin(ExportPlugin):
         """Return the scores of the class that the options select."""
         collection_roster = read_course_roster(root)
         roster = read_roster(Path(self.roster)) if self.roster else collection_roster
-        selection = ScoreSelection(
-            tuple(map(str, self.student)),
-            tuple(map(str, self.assignment)),
-            self.waiting,
-            self.zero,
-        )
+        students, assignments = tuple(map(str, self.student)), tuple(map(str, self.assignment))
+        selection = ScoreSelection(students, assignments, self.waiting, self.zero)
         members = match_members(gradebook.students, roster, collection_roster)
-        return read_class_scores(gradebook, root, members, roster, selection)
-
-    def build_table(self, scores: ClassScores) -> ExportTable:
-        """Return the table to write."""
-        return _build_nbgrader_table(scores)
+        return class_scores.read_class_scores(gradebook, root, members, roster, selection)
 
 
 class CanvasExportPlugin(ScoresExportPlugin):
     """The CSV file that Canvas's Gradebook imports."""
 
     includes_students_not_in_roster = False
-
-    def build_table(self, scores: ClassScores) -> ExportTable:
-        """Return the table to write."""
-        return canvas.build_table(scores)
+    build_table = staticmethod(canvas.build_table)
 
 
 class MoodleExportPlugin(ScoresExportPlugin):
     """The CSV file that Moodle's gradebook imports, or an assignment's grading worksheet."""
 
     includes_students_not_in_roster = False
-
-    def build_table(self, scores: ClassScores) -> ExportTable:
-        """Return the table to write."""
-        return moodle.build_table(scores)
+    build_table = staticmethod(moodle.build_table)
 
 
-PLUGINS = {
-    "csv": ScoresExportPlugin,
-    "canvas": CanvasExportPlugin,
-    "moodle": MoodleExportPlugin,
-}
-
-
-def _build_nbgrader_table(scores: ClassScores) -> ExportTable:
-    """Return the columns of nbgrader's CsvExportPlugin; a missing score is empty instead of 0."""
-    table = ExportTable(rows=[list(COLUMNS)])
-    for name, (points, due_date) in scores.assignments.items():
-        table.columns[name] = "score"
-        for member in scores.members:
-            each, (first, last) = scores.score_of(member, name), first_and_last_name(member.person)
-            values = [each.raw_score, each.penalty, each.score]
-            if each.score is None:
-                table.record_blank(member, name, each.missing_reason)
-            table.rows.append(
-                [
-                    name,
-                    due_date,
-                    each.timestamp,
-                    csv_writer.escape_identifier(member.student),
-                    csv_writer.escape_formula(last),
-                    csv_writer.escape_formula(first),
-                    csv_writer.escape_identifier(member.person.email),
-                    *("" if value is None else csv_writer.format_points(value) for value in values),
-                    csv_writer.format_points(points),
-                ]
-            )
-    return table
+PLUGINS = {"csv": ScoresExportPlugin, "canvas": CanvasExportPlugin, "moodle": MoodleExportPlugin}
 
 
 def _summarize(path: Path, scores: ClassScores, table: ExportTable) -> str:

@@ -13,14 +13,15 @@ if TYPE_CHECKING:
 
 @dataclass(frozen=True)
 class Member:
-    """A member of the class: a person, the id in the gradebook and the row in the roster.
-
-    `row` is None for a student who is only in the gradebook.
-    """
+    """A member of the class."""
 
     person: Person
-    student: str
-    row: list[str] | None = None
+    student: str  # the id in the gradebook
+    row: list[str] | None = None  # in the roster; None for a student only the gradebook has
+
+    def cell(self, column: int | None) -> str:
+        """Return a cell of the row in the roster, or "" if there is no such column."""
+        return "" if column is None or self.row is None else self.row[column]
 
 
 def match_members(
@@ -63,9 +64,9 @@ def first_and_last_name(person: Person) -> tuple[str, str]:
 
 def _person_of(student: "Student", collection_roster: Roster | None) -> Person:
     """Return what the collection roster, or else the gradebook, says about a student."""
-    people = _find_by_student_id(collection_roster, student.id) if collection_roster else []
-    if people:
-        return people[0]
+    for person in collection_roster or ():
+        if person.student == student.id:
+            return person
     first, last = student.first_name or "", student.last_name or ""
     return Person(
         student.id,

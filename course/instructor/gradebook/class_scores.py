@@ -1,7 +1,7 @@
 """Scores of a class: one score, or the reason for its absence, per member and assignment."""
 
 from collections.abc import Sequence
-from dataclasses import dataclass, field, replace
+from dataclasses import dataclass, field
 from pathlib import Path
 from typing import TYPE_CHECKING
 
@@ -10,11 +10,7 @@ from sqlalchemy.orm import selectinload, undefer
 
 from course.errors import CourseError
 from course.instructor.gradebook.class_members import Member
-from course.instructor.gradebook.submission_results import (
-    SubmissionResult,
-    fill_in_score,
-    is_graded,
-)
+from course.instructor.gradebook.submission_results import final_score, is_graded
 from course.instructor.roster.roster import Roster
 
 if TYPE_CHECKING:
@@ -61,14 +57,6 @@ class ClassScores:
             if any(self.score_of(member, name).score is not None for member in self.members)
         ]
 
-    def students_not_in_roster(self) -> list[str]:
-        """Return the ids of members who are not in the roster; none if there is no roster."""
-        return [each.student for each in self.members if self.roster and each.row is None]
-
-    def only_roster_members(self) -> "ClassScores":
-        """Return the scores of the members who are in the roster."""
-        return replace(self, members=[each for each in self.members if each.row is not None])
-
 
 @dataclass(frozen=True)
 class ScoreSelection:
@@ -87,10 +75,7 @@ def read_class_scores(
     roster: Roster | None = None,
     selection: ScoreSelection = ScoreSelection(),
 ) -> ClassScores:
-    """Return the selected scores of members.
-
-    Raises CourseError if the gradebook has no assignment, or not a selected one.
-    """
+    """Return the selected scores; raise CourseError for an unknown assignment or student."""
     assignments = sorted(gradebook.assignments, key=lambda each: each.name)
     if not assignments:
         raise CourseError("there is no assignment in the gradebook: run course release first.")
@@ -110,9 +95,7 @@ def read_class_scores(
         for member in class_scores.members:
             submission = submissions.get(member.student)
             if submission is not None:
-                score = _member_score(
-                    gradebook, assignment.name, submission, selection.include_pending
-                )
+                score = _member_score(submission, selection.include_pending)
             elif Path(root, "submitted", member.student, assignment.name).is_dir():
                 score = MemberScore(missing_reason=NOT_GRADED)
             else:
@@ -128,16 +111,14 @@ def read_class_scores(
 
 def _select_members(members: list[Member], students: Sequence[str]) -> list[Member]:
     """Return the members with these ids in the gradebook or the roster; all for no ids."""
+    if not students:
+        return members
     for student in students:
         if not any(student in (each.student, each.person.student) for each in members):
             raise CourseError(
                 f"{student!r} is neither in the gradebook nor in the roster: check the spelling."
             )
-    return [
-        each
-        for each in members
-        if not students or each.student in students or each.person.student in students
-    ]
+    return [each for each in members if {each.student, each.person.student} & set(students)]
 
 
 def _submissions(gradebook: "Gradebook", assignment: "Assignment") -> list[SubmittedAssignment]:
@@ -160,15 +141,11 @@ def _submissions(gradebook: "Gradebook", assignment: "Assignment") -> list[Submi
     )
 
 
-def _member_score(
-    gradebook: "Gradebook", name: str, submission: SubmittedAssignment, include_pending: bool
-) -> MemberScore:
+def _member_score(submission: SubmittedAssignment, include_pending: bool) -> MemberScore:
     """Return the score of a submission."""
-    result = SubmissionResult(name, submission.student_id)
-    fill_in_score(gradebook, result)
     if not is_graded(submission):
         return MemberScore(missing_reason=NOT_GRADED)
-    if result.needs_manual_grading and not include_pending:
+    if submission.needs_manual_grade and not include_pending:
         return MemberScore(missing_reason=PENDING)
     comments = [
         f"{each.name}: {each.manual_comment.strip()}"
@@ -177,10 +154,9 @@ def _member_score(
         if (each.manual_comment or "").strip()
     ]
     return MemberScore(
-        result.score,
-        "",
-        submission.score,
-        submission.late_submission_penalty or 0.0,
-        str(submission.timestamp or ""),
-        "\n".join(sorted(comments)),
+        final_score(submission),
+        raw_score=submission.score,
+        penalty=submission.late_submission_penalty or 0.0,
+        timestamp=str(submission.timestamp or ""),
+        comment="\n".join(sorted(comments)),
     )

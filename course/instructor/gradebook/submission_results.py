@@ -53,11 +53,8 @@ def list_students(
 
     Raises CourseError if there are none, or not the requested one.
     """
-    students = sorted(
-        path.parent.name for path in Path(root, folder).glob(f"*/{assignment}") if path.is_dir()
-    )
-    if student is not None:
-        students = [each for each in students if each == student]
+    paths = [path for path in Path(root, folder).glob(f"*/{assignment}") if path.is_dir()]
+    students = sorted(path.parent.name for path in paths if student in (None, path.parent.name))
     if not students:
         path = Path(root, folder, student or "STUDENT", assignment)
         step = f"run course grade {assignment} first"
@@ -79,13 +76,17 @@ def is_graded(submission: "SubmittedAssignment") -> bool:
     return True
 
 
+def final_score(submission: "SubmittedAssignment") -> float:
+    """Return the score after the late penalty; as in nbgrader's own exports, at least 0."""
+    return max(0.0, submission.score - (submission.late_submission_penalty or 0))
+
+
 def fill_in_score(gradebook: "Gradebook", result: SubmissionResult) -> None:
     """Fill in a result's score, if the gradebook contains the submission."""
     try:
         submission = gradebook.find_submission(result.assignment, result.student)
     except MissingEntry:
         return
-    # As in nbgrader's own exports, the late penalty never makes a score negative.
-    result.score = max(0.0, submission.score - (submission.late_submission_penalty or 0))
+    result.score = final_score(submission)
     result.max_score = submission.max_score
     result.needs_manual_grading = submission.needs_manual_grade

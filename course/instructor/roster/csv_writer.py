@@ -33,9 +33,9 @@ def escape_identifier(text: str) -> str:
     return text if _IDENTIFIER.fullmatch(text) else escape_formula(text)
 
 
-def format_points(value: float) -> str:
-    """Return points as text with at most four decimals."""
-    return f"{value:.4f}".rstrip("0").rstrip(".")
+def format_points(value: float | None) -> str:
+    """Return points as text with at most four decimals; empty for None."""
+    return "" if value is None else f"{value:.4f}".rstrip("0").rstrip(".")
 
 
 def write_table(
