@@ -76,26 +76,16 @@ def record(*, accuracies=None, seconds=None, rates=None, time_ratios=None, curve
     display(content, metadata=where, raw=True)
 
 
-def kind_of_value(value):
-    """Return the kind of a metric that is recorded by its own name.
-
-    Parameters
-    ----------
-    value : int, float, None, or list of them
-
-    Returns
-    -------
-    {"count", "measurement"}
-    """
+def kind_of_value(value: Any) -> str:
+    """Return the kind of a value, or list of values, that is recorded by its own name."""
     values = value if isinstance(value, list) else [value]
     return COUNT if all(isinstance(each, int) for each in values) else MEASUREMENT
 
 
 def _plain_history(name: str, history: Any) -> dict[str, list]:
     """Return a training history as plain numbers."""
-    if not isinstance(history, dict) or not all(
-        isinstance(each, list) for each in history.values()
-    ):
+    is_dict = isinstance(history, dict)
+    if not is_dict or not all(isinstance(each, list) for each in history.values()):
         raise CourseError(
             f"the learning curves of {name!r} are not a history: give a dict with one list per"
             " quantity, like fit(...).history."
@@ -120,18 +110,8 @@ def _plain(name: str, value: Any) -> Any:
     return float(value) if math.isfinite(value) else None
 
 
-def text(value):
-    """Format a recorded value for people.
-
-    Parameters
-    ----------
-    value : int, float, None, or list of them
-
-    Returns
-    -------
-    str
-        Whole numbers with thousands separators, other numbers with four significant digits.
-    """
+def text(value: Any) -> str:
+    """Format a recorded value, or a list of them, with four digits unless it is a whole number."""
     if value is None:
         return "not a finite number"
     if isinstance(value, list):

@@ -75,16 +75,16 @@ def setup(profile=None, seed=0):
     backend = keras.backend.backend()
     device = _detect_device(backend)
     global current_run
-    run = current_run = Run(profile or device.lower(), seed, backend, device)
+    current_run = Run(profile or device.lower(), seed, backend, device)
     keras.utils.set_random_seed(seed)
     # TensorFlow warns when a notebook trains several networks.
     logging.getLogger("tensorflow").setLevel(logging.ERROR)
-    data = "synthetic" if run.profile == "smoke" else datasets.data_directory()
-    print(f"Keras {keras.__version__} on {run.backend}, {device}")
-    print(f"profile  {run.profile}: {PROFILES[run.profile]}")
-    print(f"data     {data}")
+    profile = current_run.profile
+    print(f"Keras {keras.__version__} on {backend}, {device}")
+    print(f"profile  {profile}: {PROFILES[profile]}")
+    print(f"data     {'synthetic' if profile == 'smoke' else datasets.data_directory()}")
     print(f"seed     {seed}")
-    return run
+    return current_run
 
 
 def _detect_device(backend: str) -> str:

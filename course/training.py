@@ -2,6 +2,7 @@
 
 import textwrap
 import time
+from itertools import zip_longest
 from typing import Any
 
 import numpy as np
@@ -108,12 +109,10 @@ def _wrap(text: str, width: int) -> list[str]:
 def _to_lines(rows: list[list[list[str]]], align_bottom: bool = False) -> list[tuple[str, ...]]:
     """Split rows of multi-line cells into lines; cells with fewer lines are padded."""
     lines: list[tuple[str, ...]] = []
+    # To pad at the top, pad the reversed lines at the end.
+    step = -1 if align_bottom else 1
     for cells in rows:
-        height = max(map(len, cells))
-        padding = [[""] * (height - len(cell)) for cell in cells]
-        pairs = zip(padding, cells, strict=True)
-        cells = [empty + cell if align_bottom else cell + empty for empty, cell in pairs]
-        lines += zip(*cells, strict=True)
+        lines += list(zip_longest(*(cell[::step] for cell in cells), fillvalue=""))[::step]
     return lines
 
 

@@ -68,13 +68,10 @@ def check_folder(folder, classes=2):
 
 
 def batch_format():
-    """Return the keyword arguments with which Keras reads image folders on this machine.
+    """Return keyword arguments (dict) for `keras.utils.image_dataset_from_directory`.
 
-    Returns
-    -------
-    dict
-        To pass to `keras.utils.image_dataset_from_directory`: {"format": "grain"} if TensorFlow is
-        not installed; otherwise empty, since older releases of Keras have no parameter `format`.
+    These are {"format": "grain"} if TensorFlow is not installed, else none, since older releases of
+    Keras have no parameter `format`.
     """
     return {} if importlib.util.find_spec("tensorflow") else {"format": "grain"}
 
@@ -114,5 +111,6 @@ def _note(paths: list[Path], description: str, effect: str) -> list[str]:
     """Return a sentence about some files, in a list, or an empty list if there are none."""
     if not paths:
         return []
-    which = paths[0].name if len(paths) == 1 else f"{len(paths):,} files, such as {paths[0].name},"
-    return [f"{which} {'is' if len(paths) == 1 else 'are'} {description}: {effect}."]
+    first, count = paths[0].name, len(paths)
+    subject = f"{first} is" if count == 1 else f"{count:,} files, such as {first}, are"
+    return [f"{subject} {description}: {effect}."]
