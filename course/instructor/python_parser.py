@@ -2,6 +2,8 @@
 
 import ast
 import threading
+from collections.abc import Iterator
+from importlib.util import resolve_name
 from typing import Any, Literal
 
 ATTEMPTS = 10
@@ -17,16 +19,30 @@ def parse_python(source: str, mode: Literal["exec", "eval"] = "exec") -> Any:
     at once raise SystemError ("AST constructor recursion depth mismatch"). So this side parses
     under a lock, and parses again if code that does not know the lock parsed at the same time.
     """
-    for _ in range(ATTEMPTS - 1):
+    for remaining in reversed(range(ATTEMPTS)):
         try:
             with _lock:
                 return ast.parse(source, mode=mode)
         except SystemError:
-            continue
-    with _lock:
-        return ast.parse(source, mode=mode)
+            if not remaining:
+                raise
 
 
 def parse_literal(source: str) -> Any:
     """Return the value of a Python literal, as `ast.literal_eval` does and with the same errors."""
     return ast.literal_eval(parse_python(source.lstrip(" \t"), "eval"))
+
+
+def imported_names(tree: ast.Module, package: str = "") -> Iterator[str]:
+    """Yield the dotted names that a module imports, such as "course.checks" or "keras.layers".
+
+    `package` is the package that relative imports start from.
+    """
+    for node in ast.walk(tree):
+        if isinstance(node, ast.Import):
+            yield from (alias.name for alias in node.names)
+        elif isinstance(node, ast.ImportFrom):
+            module = node.module or ""
+            if node.level and package:
+                module = resolve_name("." * node.level + module, package)
+            yield from (f"{module}.{alias.name}" for alias in node.names)

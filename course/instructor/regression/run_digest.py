@@ -1,15 +1,14 @@
 """Digests of everything that the results of a run depend on."""
 
-import ast
 import json
 import re
-from collections.abc import Iterable, Iterator
+from collections.abc import Iterable
 from dataclasses import replace
 from functools import lru_cache
 from pathlib import Path
 
 from course.experiments.store import fingerprint
-from course.instructor.python_parser import parse_python
+from course.instructor.python_parser import imported_names, parse_python
 from course.instructor.regression.notebook_run import NotebookRun
 from course.instructor.regression.provenance import package_versions
 
@@ -61,14 +60,9 @@ def imported_files(cells: Iterable[str]) -> list[Path]:
     return sorted(found)
 
 
-def _imported_names(source: str) -> Iterator[str]:
-    """Yield the dotted names that a source imports; one that is not Python imports nothing."""
+def _imported_names(source: str) -> list[str]:
+    """Return the dotted names that a source imports; one that is not Python imports nothing."""
     try:
-        tree = parse_python(_MAGIC_LINE.sub(r"\1pass", source))
+        return list(imported_names(parse_python(_MAGIC_LINE.sub(r"\1pass", source))))
     except SyntaxError:  # the cell fails when the notebook runs
-        return
-    for node in ast.walk(tree):
-        if isinstance(node, ast.Import):
-            yield from (alias.name for alias in node.names)
-        elif isinstance(node, ast.ImportFrom):
-            yield from (f"{node.module}.{alias.name}" for alias in node.names)
+        return []

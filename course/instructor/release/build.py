@@ -92,15 +92,10 @@ def _compile(root: Path, name: str, directory: Path, database: str | None = None
 def _differences(compiled: Path, committed: Path) -> list[str]:
     """Return the relative paths of the files that differ between two folders."""
     files = {
-        path.relative_to(folder)
+        str(path.relative_to(folder))
         for folder in (compiled, committed)
         for path in folder.rglob("*")
         if path.is_file()
     }
-    return sorted(
-        str(file)
-        for file in files
-        if not (compiled / file).is_file()
-        or not (committed / file).is_file()
-        or not filecmp.cmp(compiled / file, committed / file, shallow=False)
-    )
+    _, different, missing = filecmp.cmpfiles(compiled, committed, files, shallow=False)
+    return sorted(different + missing)

@@ -41,9 +41,8 @@ class ClearSolutionsWithInstruction(ClearSolutions):
             return super()._replace_solution_region(cell, language)
         default_stubs = self.code_stub
         text = instruction[1].strip().replace('"', "'")
-        lines = ["# Your code here, in place of the next line."]
-        lines.append(f'raise NotImplementedError("{text}")')
-        self.code_stub = {**default_stubs, "python": "\n".join(lines)}
+        stub = f'# Your code here, in place of the next line.\nraise NotImplementedError("{text}")'
+        self.code_stub = {**default_stubs, "python": stub}
         try:
             return super()._replace_solution_region(cell, language)
         finally:

@@ -129,13 +129,9 @@ def _read_manifest(directory: Path) -> dict[str, set[str]]:
 
 def _check_path(directory: Path, path: str) -> None:
     """Raise CourseError if a link, or a folder in place of a file or vice versa, is in the way."""
-    target = directory / path
-    folders = [
-        directory.joinpath(*target.relative_to(directory).parts[:depth])
-        for depth in range(1, len(Path(path).parts))
-    ]
-    for step in [*folders, target]:
-        has_right_kind = step.is_file() if step == target else step.is_dir()
+    for part in [*reversed(Path(path).parents[:-1]), Path(path)]:
+        step = directory / part
+        has_right_kind = step.is_file() if part == Path(path) else step.is_dir()
         if step.is_symlink() or (step.exists() and not has_right_kind):
             raise CourseError(
                 f"{step} is in the way of {path}, which is to be published: move it elsewhere."
@@ -182,10 +178,10 @@ def _write_file(directory: Path, path: str, content: bytes) -> None:
 def _remove(directory: Path, path: str) -> None:
     """Remove a file and the folders that it leaves empty."""
     (directory / path).unlink()
-    for folder in list((directory / path).parents)[: len(Path(path).parts) - 1]:
-        if any(folder.iterdir()):
+    for folder in Path(path).parents[:-1]:
+        if any((directory / folder).iterdir()):
             break
-        folder.rmdir()
+        (directory / folder).rmdir()
 
 
 def _git(directory: Path, *arguments: str) -> str:

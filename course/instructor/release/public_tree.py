@@ -21,6 +21,10 @@ from course.instructor.release.student_environment import Requirements
 # them there, and nbgrader copies them into the release.
 RUN_OUTPUTS = ("evidence", "results", "*.h5", "*.keras", "*.npz", "*.zip")
 EDITOR_FILES = (".*", "__pycache__", "*.pyc")
+GITIGNORE = ["# Files that running the notebooks creates in this folder.", ".venv/"]
+GITIGNORE += [".ipynb_checkpoints/", "__pycache__/"]
+# Only in release/: the student package has a folder `evidence` too.
+GITIGNORE += [f"/release/**/{pattern}" for pattern in RUN_OUTPUTS]
 # A file with one of these is not for students, regardless of how it got into the tree.
 MARKERS = re.compile(r"(BEGIN|END) (SOLUTION|HIDDEN TESTS|MARK SCHEME)")
 # A badge that opens the notebook on a platform, in its first cell.
@@ -51,10 +55,10 @@ def public_files(root: Path) -> dict[str, bytes]:
     notebooks = {
         path: _read_notebook(path, content)
         for path, content in released.items()
-        if _is_notebook(path)
+        if path.endswith(".ipynb")
     }
     generated = {
-        ".gitignore": _gitignore(),
+        ".gitignore": "\n".join([*GITIGNORE, ""]),
         "README.md": _readme(notebooks, requirements.python, PublicAddress.of_course(root)),
         "environment.yml": requirements.for_conda(),
         "pyproject.toml": requirements.pyproject(),
@@ -77,13 +81,8 @@ def _released_files(root: Path) -> dict[str, bytes]:
         for file in sorted(Path(root, "release", name).rglob("*")):
             path = file.relative_to(root).as_posix()
             if file.is_file() and not _is_ignored(path):
-                released[path] = _text(file) if _is_notebook(path) else file.read_bytes()
+                released[path] = _text(file) if file.suffix == ".ipynb" else file.read_bytes()
     return released
-
-
-def _is_notebook(path: str) -> bool:
-    """Return whether a path is that of a notebook."""
-    return path.endswith(".ipynb")
 
 
 def _text(file: Path) -> bytes:
@@ -133,14 +132,4 @@ def _readme(
     template = resources(__package__).joinpath("public_readme.md").read_text(encoding="utf-8")
     return Template(template).substitute(
         version=course.__version__, python=python, opening=opening, assignments="\n".join(lines)
-    )
-
-
-def _gitignore() -> str:
-    """Return .gitignore."""
-    # Only in release/: the student package has a folder `evidence` too.
-    outputs = "".join(f"/release/**/{pattern}\n" for pattern in RUN_OUTPUTS)
-    return (
-        "# Files that running the notebooks creates in this folder.\n"
-        f".venv/\n.ipynb_checkpoints/\n__pycache__/\n{outputs}"
     )

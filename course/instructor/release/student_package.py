@@ -2,13 +2,12 @@
 
 import ast
 import sys
-from collections.abc import Collection, Iterator
-from importlib.util import resolve_name
+from collections.abc import Collection
 from pathlib import Path
 
 import course
 from course.errors import CourseError
-from course.instructor.python_parser import parse_python
+from course.instructor.python_parser import imported_names, parse_python
 
 # The one folder of `course/` that is never published; everything else in it is.
 INSTRUCTOR = "instructor"
@@ -38,11 +37,10 @@ def check_course(root: Path) -> None:
 
 def modules() -> dict[str, Path]:
     """Return the public modules by their path in the public tree, such as "course/checks.py"."""
-    paths = {path.relative_to(PACKAGE): path for path in sorted(PACKAGE.rglob("*.py"))}
     return {
-        f"course/{relative.as_posix()}": path
-        for relative, path in paths.items()
-        if relative.parts[0] != INSTRUCTOR
+        path.relative_to(PACKAGE.parent).as_posix(): path
+        for path in sorted(PACKAGE.rglob("*.py"))
+        if not path.is_relative_to(PACKAGE / INSTRUCTOR)
     }
 
 
@@ -54,7 +52,7 @@ def check_module(path: str, text: str, packages: Collection[str]) -> None:
     tree, package = parse_python(text), ".".join(Path(path).parent.parts)
     check_imports(path, tree, package)
     available = {"course", *sys.stdlib_module_names, *packages, *UNDECLARED_IMPORTS}
-    for name in _imported_modules(tree, package):
+    for name in imported_names(tree, package):
         if name.partition(".")[0] not in available:
             raise CourseError(
                 f"{path} imports {name}, which students do not have: remove the import, or add the"
@@ -67,30 +65,9 @@ def check_imports(path: str, tree: ast.Module, package: str = "") -> None:
 
     `package` is the package that relative imports start from.
     """
-    for name in _imported_modules(tree, package):
+    for name in imported_names(tree, package):
         if f"{name}.".startswith(f"course.{INSTRUCTOR}."):
             raise CourseError(
                 f"{path} imports {name}, which is not published: remove the import, or move what"
                 " students need out of course/instructor/."
             )
-
-
-def _imported_modules(tree: ast.Module, package: str) -> Iterator[str]:
-    """Yield the full names of the modules that a syntax tree imports."""
-    for node in ast.walk(tree):
-        if isinstance(node, ast.Import):
-            yield from (alias.name for alias in node.names)
-        elif isinstance(node, ast.ImportFrom):
-            module = node.module or ""
-            if node.level:
-                module = resolve_name("." * node.level + module, package)
-            # `from course import checks` imports a module, `from course import setup` a function.
-            names = [alias.name for alias in node.names if module == "course"]
-            yield from (f"course.{name}" for name in names if _is_module(name))
-            if module != "course":
-                yield module
-
-
-def _is_module(name: str) -> bool:
-    """Return whether a name is that of a module or folder in `course/`."""
-    return (PACKAGE / f"{name}.py").is_file() or (PACKAGE / name).is_dir()

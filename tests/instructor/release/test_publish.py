@@ -189,7 +189,7 @@ def test_a_module_that_imports_instructor_code_is_refused(course_copy, tmp_path)
         (
             "course/checks.py",
             "from course.instructor.grading import job",
-            "imports course.instructor.grading, which",
+            "imports course.instructor.grading.job, which",
         ),
         (
             "course/checks.py",
@@ -199,7 +199,7 @@ def test_a_module_that_imports_instructor_code_is_refused(course_copy, tmp_path)
         (
             "course/plotting/charts.py",
             "from ..instructor import doctor",
-            "imports course.instructor, which",
+            "imports course.instructor.doctor, which",
         ),
         (
             "course/plotting/charts.py",
