@@ -46,11 +46,7 @@ class Collection:
         return self.folder / "table.csv"
 
     def run(self) -> Iterator[FileResult]:
-        """Collect everything and yield the result of each file.
-
-        Raises CourseError if the path cannot be read or contains the course directory, or if
-        another process is collecting.
-        """
+        """Collect everything and yield the result of each file."""
         if self.root.resolve().is_relative_to(self.path.resolve()):
             raise CourseError(
                 f"{self.path} contains the course directory: name what you downloaded."

@@ -25,10 +25,7 @@ GRADE_ITEM = r"(?:[^:]+: )?(.*?)(?: \(Real\)|(?<!\)))"  # not a percentage, lett
 
 
 def build_table(class_scores: ClassScores) -> ExportTable:
-    """Return the scores in the gradebook's columns; if the roster is a grading worksheet, in its.
-
-    Raises CourseError if Moodle could not identify everyone or would misread the scores.
-    """
+    """Return the scores in the columns of the gradebook, or of the roster if it is a worksheet."""
     roster = class_scores.roster
     if roster and roster.kind == "worksheet":
         return _fill_in_worksheet(class_scores, roster)

@@ -30,19 +30,16 @@ def render_markdown(source: str, attachments: "NotebookNode | None" = None) -> M
     return _render(source, attachments) if attachments else _render_cached(source)
 
 
-@lru_cache(maxsize=CACHE_SIZE)
-def _render_cached(source: str) -> Markup:
-    """Return Markdown without attachments as HTML."""
-    return _render(source, {})
-
-
-def _render(source: str, attachments: "NotebookNode | dict") -> Markup:
+def _render(source: str, attachments: "NotebookNode | None" = None) -> Markup:
     """Return Markdown as HTML."""
-    renderer = _Renderer(attachments)
+    renderer = _Renderer(attachments or {})
     html = html_sanitizer.sanitize_markdown(source, renderer)
     # The formulas are inserted last, because the sanitizer would remove MathML.
     formulas = renderer.formulas
     return Markup(PLACEHOLDER.sub(lambda match: "".join(formulas[int(match[1]) :][:1]), html))
+
+
+_render_cached = lru_cache(maxsize=CACHE_SIZE)(_render)
 
 
 @lru_cache(maxsize=CACHE_SIZE)

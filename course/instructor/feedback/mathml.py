@@ -11,12 +11,11 @@ DEFINITION = re.compile(r"\\(def|(re)?new|provide|Declare)")  # macros can grow 
 FUNCTION_NAME = re.compile("[a-z]{2,}")
 # All attributes that the converter uses for layout; never href, class or style.
 LAYOUT_ATTRIBUTES = {
-    *("accent", "columnalign", "columnlines", "columnspacing", "depth", "display"),
-    *("displaystyle", "fence", "form"),
-    *("height", "linethickness", "lspace", "mathvariant", "maxsize", "minsize", "movablelimits"),
-    *("notation", "rowlines", "rowspacing", "rspace", "scriptlevel", "separator", "stretchy"),
-    *("voffset", "width"),
-}
+    "accent", "columnalign", "columnlines", "columnspacing", "depth", "display", "displaystyle",
+    "fence", "form", "height", "linethickness", "lspace", "mathvariant", "maxsize", "minsize",
+    "movablelimits", "notation", "rowlines", "rowspacing", "rspace", "scriptlevel", "separator",
+    "stretchy", "voffset", "width",
+}  # fmt: skip
 
 
 def to_mathml(tex: str, is_block: bool = False) -> str:

@@ -10,7 +10,6 @@ from concurrent.futures.process import BrokenProcessPool
 from dataclasses import dataclass
 from functools import cache
 from pathlib import Path
-from typing import TYPE_CHECKING
 
 from nbgrader.utils import temp_attrs
 
@@ -20,10 +19,8 @@ from course.instructor.sandbox import hardening
 from course.instructor.sandbox.execute import printable
 from course.instructor.sandbox.executor import available_cores
 
-if TYPE_CHECKING:
-    from nbgrader.apps import NbGraderAPI
-
 PageId = tuple[str, str]  # assignment, student
+_open_api = cache(open_api)  # once per process
 
 
 @dataclass
@@ -42,11 +39,8 @@ def write_pages(
     A page is written to a temporary folder and then moved, so that a killed command leaves the old
     page or the new one. Raises CourseError if another process writes pages of this course.
     """
-    root = Path(root)
-    folder = root / "build" / "feedback"
-    busy = (
-        f"another course feedback is writing pages of {root.resolve()}: wait until it has finished."
-    )
+    folder, course_dir = root / "build" / "feedback", root.resolve()
+    busy = f"another course feedback is writing pages of {course_dir}: wait until it has finished."
     with exclusive_lock(folder, busy):
         staging = folder.resolve() / "stage"
         shutil.rmtree(staging, ignore_errors=True)  # a killed command can leave it behind
@@ -71,11 +65,10 @@ def _write_in_parallel(
         else:
             unfinished.append(page_id)
     # The pool also drops the pages that were waiting, so each gets a pool of its own.
+    killed = "its process was killed: check how much memory is free"
     for each in unfinished:
-        for (name, student), page in _write_in_processes(root, staging, [each], 1):
-            yield page or _failed(
-                name, student, "its process was killed: check how much memory is free"
-            )
+        for _, page in _write_in_processes(root, staging, [each], 1):
+            yield page or _failed(*each, killed)
 
 
 def _write_in_processes(
@@ -122,12 +115,6 @@ def _write_page(root: Path, staging: Path, name: str, student: str) -> WrittenPa
         return _failed(name, student, f"cannot read or write {path} ({error.strerror})")
     finally:
         shutil.rmtree(staging, ignore_errors=True)
-
-
-@cache
-def _open_api(root: Path) -> "NbGraderAPI":
-    """Return nbgrader's API, opened once per process."""
-    return open_api(root)
 
 
 def _failed(name: str, student: str, reason: str) -> WrittenPage:

@@ -18,8 +18,7 @@ def read_table(path: Path) -> list[tuple[int, list[str]]]:
     """Return the non-empty rows of a CSV file, each with the number of the line at which it ends.
 
     The encoding is UTF-8 with or without a byte-order mark, or UTF-16 with one. The separator is
-    the comma, semicolon or tab, whichever splits the header into the most columns. Raises
-    CourseError if the file cannot be read or is not a CSV file.
+    the comma, semicolon or tab, whichever splits the header into the most columns.
     """
     try:
         content = path.read_bytes()

@@ -41,10 +41,7 @@ def format_points(value: float | None) -> str:
 def write_table(
     path: Path, rows: Iterable[Sequence[str]], byte_order_mark: bool = False, force: bool = False
 ) -> None:
-    """Write rows of text as a CSV file in UTF-8, atomically; `force` replaces an existing file.
-
-    Raises CourseError if the file exists already or cannot be written.
-    """
+    """Write rows of text as a CSV file in UTF-8, atomically; `force` replaces an existing file."""
     if path.exists() and not (force and path.is_file()):
         remedy = "add --force to replace it" if path.is_file() else "name a file"
         raise CourseError(f"{path} exists already: {remedy}.")

@@ -54,7 +54,7 @@ def compare_submissions(supplied: SuppliedText, submissions: list[Submission]) -
                 if sequences:
                     sequences_by_view.setdefault((name, view), {})[index] = sequences
     supplied_sequences = tokenize_views(Answer(True, supplied.code))
-    supplied_sequences["words"] = tokenize_views(Answer(False, supplied.texts))["words"]
+    supplied_sequences |= tokenize_views(Answer(False, supplied.texts))
     totals: dict[str, np.ndarray] = {}
     for (name, view), written in sequences_by_view.items():
         is_solved = name in supplied.solutions

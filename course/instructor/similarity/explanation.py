@@ -47,8 +47,12 @@ def _explain_code(comparison: ClassComparison, one: int, other: int) -> Iterator
     names_by_kind: dict[str, list[str]] = {IDENTICAL: [], RENAMED: [], NEARLY: []}
     counts = []
     for name in _similar_answers(comparison, "code", one, other):
-        names_by_kind[_code_kind(comparison, name, one, other)].append(name)
-        similar = count_as_similar(comparison.code_similarity[name], one, other)
+        similarity, kind = comparison.code_similarity[name], NEARLY
+        if similarity[one, other] >= 1:
+            first, second = (_token_texts(comparison, name, "names", each) for each in (one, other))
+            kind = IDENTICAL if first == second else RENAMED
+        names_by_kind[kind].append(name)
+        similar = count_as_similar(similarity, one, other)
         counts.append((similar, comparison.views[name, "code"].other_count))
     answers = "; ".join(
         f"{list_names(names)} {kind}" for kind, names in names_by_kind.items() if names
@@ -56,14 +60,6 @@ def _explain_code(comparison: ClassComparison, one: int, other: int) -> Iterator
     (fewest, class_size), most = min(counts), max(counts)[0]
     writers = str(fewest) if fewest == most else f"{fewest} to {most}"
     yield f"code: {answers} (also written by {writers} of {class_size} others)"
-
-
-def _code_kind(comparison: ClassComparison, name: str, one: int, other: int) -> str:
-    """Return IDENTICAL, RENAMED or NEARLY for an answer of two submissions."""
-    if comparison.code_similarity[name][one, other] < 1:
-        return NEARLY
-    names = [_token_texts(comparison, name, "names", each) for each in (one, other)]
-    return IDENTICAL if names[0] == names[1] else RENAMED
 
 
 def _explain_words(comparison: ClassComparison, one: int, other: int) -> Iterator[str]:

@@ -48,21 +48,18 @@ class SimilarityReport:
 
 
 def find_similar(root: Path, name: str, max_groups: int) -> SimilarityReport:
-    """Compare the submissions of an assignment and write the page.
-
-    Raises CourseError if there are no submissions or the assignment is not released.
-    """
+    """Compare the submissions of an assignment and write the page."""
     supplied, submissions, problems = read_submissions(root, name)
-    copies = defaultdict(list)
+    by_digest = defaultdict(list)
     for submission in submissions:
-        copies[submission.cells_digest].append(submission)
+        by_digest[submission.cells_digest].append(submission)
+    copies = list(by_digest.values())
     # One submission represents its copies, so that copies do not make its text look common.
-    comparison = compare_submissions(supplied, [same[0] for same in copies.values()])
+    comparison = compare_submissions(supplied, [same[0] for same in copies])
     points = comparison.total_points
-    copy_counts = {same[0].student: len(same) - 1 for same in copies.values()}
     groups = [
         SimilarGroup(
-            [_label(comparison.submissions[index].student, copy_counts) for index in group],
+            [_label(copies[index]) for index in group],
             float(points[group[0], group[1]]),
             explain_pair(comparison, *group[:2]),
             mark_answers(comparison, group[:MAX_COLUMNS]),
@@ -72,7 +69,7 @@ def find_similar(root: Path, name: str, max_groups: int) -> SimilarityReport:
     students = list_students(root, "submitted", name)
     report = SimilarityReport(
         _summarize(len(submissions), points),
-        [_describe_copies(same) for same in copies.values() if len(same) > 1],
+        [_describe_copies(same) for same in copies if len(same) > 1],
         [printable(line) for line in find_shared_evidence(root, name, students)],
         groups,
         [printable(problem) for problem in problems],
@@ -90,10 +87,10 @@ def _describe_copies(same: Sequence[Submission]) -> str:
     return f"{', '.join(printable(each.student) for each in same)}: {kind}"
 
 
-def _label(student: str, copy_counts: dict[str, int]) -> str:
-    """Return a student's name and the number of submissions with the same cells."""
-    count = copy_counts[student]
-    return printable(student) + (f" (and {count} with the same cells)" if count else "")
+def _label(same: Sequence[Submission]) -> str:
+    """Return the first student's name and the number of other submissions with the same cells."""
+    others = f" (and {len(same) - 1} with the same cells)" if len(same) > 1 else ""
+    return printable(same[0].student) + others
 
 
 def _summarize(count: int, points: np.ndarray) -> str:

@@ -85,7 +85,8 @@ def _read_submission(student: str, path: Path, released: ReleasedAssignment) -> 
         cell["source"] = cell["source"][:MAX_CELL_LENGTH].encode(errors="replace").decode()
     cells = read_cells(notebook)
     texts = json.dumps([(cell.cell_type, cell.text) for cell in cells])
-    return Submission(student, _answers(cells, released), _digest(content), _digest(texts.encode()))
+    digests = [hashlib.sha256(each).hexdigest() for each in (content, texts.encode())]
+    return Submission(student, _answers(cells, released), *digests)
 
 
 def _answers(cells: Sequence[NotebookCell], released: ReleasedAssignment) -> dict[str, Answer]:
@@ -117,8 +118,3 @@ def _read_supplied_text(root: Path, name: str, released: ReleasedAssignment) -> 
         for cell_type in ADDED_CELLS
     }
     return SuppliedText(texts["code"], texts["markdown"], solutions)
-
-
-def _digest(content: bytes) -> str:
-    """Return a digest that is equal for equal content."""
-    return hashlib.sha256(content).hexdigest()
