@@ -139,7 +139,7 @@ def lower_limit(root):
     from course.instructor.sandbox.forkserver_client import Forkserver
 
     make_class(root, 1, stock=False)
-    job = class_grader.prepare_job(root, ASSIGNMENT, "student-000")
+    _, job = class_grader.AssignmentGrader(root, ASSIGNMENT).prepare("student-000")
     with Forkserver() as forkserver:
         runs = [notebook_grader.grade_with(forkserver, job).cell_seconds for _ in range(4)]
     return [seconds / available_cores() for seconds in runs[1:]]

@@ -1,1 +1,1 @@
-"""The instructor's side: releases, grading and feedback, on nbgrader."""
+"""Grading of submissions in isolated kernels, saved by nbgrader."""

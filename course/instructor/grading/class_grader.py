@@ -1,13 +1,12 @@
 """Grading a class: in parallel, saved one by one, and resumed after a kill."""
 
-from collections.abc import Iterable, Iterator
+from collections.abc import Iterator
 from concurrent.futures import FIRST_COMPLETED, Future, wait
 from dataclasses import dataclass, replace
 from pathlib import Path
-from typing import TYPE_CHECKING
 
 import nbformat
-from nbgrader.api import Gradebook
+from nbformat import NotebookNode
 
 from course.errors import CourseError
 from course.instructor.course_dir import open_api, source_notebook
@@ -28,9 +27,6 @@ from course.instructor.grading.result_writer import GradebookError, ResultWriter
 from course.instructor.release.build import ensure_in_gradebook
 from course.instructor.sandbox.execute import printable
 from course.instructor.sandbox.executor import open_executor
-
-if TYPE_CHECKING:
-    from nbformat import NotebookNode
 
 MAX_NOTEBOOK_BYTES = 200 * 2**20
 
@@ -61,39 +57,27 @@ def grade(
     students = list_students(root, "submitted", name, student)
     with Journal(root, name).exclusive():
         ensure_in_gradebook(root, name)
-        yield from _AssignmentGrader(Path(root), name, options).grade(students)
+        yield from AssignmentGrader(Path(root), name, options).grade(students)
 
 
-def prepare_job(root: Path, name: str, student: str) -> Job:
-    """Return the job that grading one student's submission would run."""
-    ensure_in_gradebook(root, name)
-    return _AssignmentGrader(Path(root), name, GradingOptions()).prepare(student).job
+class UnreadableSubmission(Exception):
+    """A submission cannot be graded; the message says why and what to do."""
 
 
-@dataclass(frozen=True)
-class _Prepared:
-    """A submission ready to be graded; with a `problem`, an unanswered notebook in its place."""
+class AssignmentGrader:
+    """Grades the submissions of one assignment, which the gradebook contains."""
 
-    nb: "NotebookNode"
-    job: Job
-    problem: str | None = None
-
-
-class _AssignmentGrader:
-    """Grades the submissions of one assignment."""
-
-    def __init__(self, root: Path, name: str, options: GradingOptions) -> None:
+    def __init__(self, root: Path, name: str, options: GradingOptions = GradingOptions()) -> None:
         self.root, self.name, self.options = root, name, options
         self.api = open_api(root)
         self.journal = Journal(root, name)
         self.writer = ResultWriter(root, self.api, name)
         source = source_notebook(root, name)
         self.notebook = source.stem
-        self.settings = ExecuteIsolated(parent=self.api.coursedir.parent).settings()
-        if not options.isolated:
-            self.settings = replace(self.settings, isolated=False)
-        with Gradebook(self.api.coursedir.db_url) as gradebook:
-            self.reference = read_reference(gradebook, source, name, self.notebook)
+        settings = ExecuteIsolated(parent=self.api.coursedir.parent).settings()
+        self.settings = replace(settings, isolated=settings.isolated and options.isolated)
+        with self.api.gradebook as gradebook:
+            self.reference = read_reference(gradebook, source)
         self.graded: set[str] = set()
 
     def grade(self, students: list[str]) -> Iterator[SubmissionResult]:
@@ -111,32 +95,23 @@ class _AssignmentGrader:
         if waiting:
             yield from self._grade_in_parallel(waiting)
 
-    def prepare(self, student: str) -> _Prepared:
-        """Read and sanitize a student's submission."""
+    def prepare(self, student: str) -> tuple[NotebookNode, Job]:
+        """Read and sanitize a submission, or raise UnreadableSubmission."""
         folder = self.root / "submitted" / student / self.name
         path = folder / f"{self.notebook}.ipynb"
-        problem = _file_problem(path, self.root)
-        if problem is None:
-            try:
-                nb = nbformat.read(path, as_version=4)
-                if not submissions.has_known_cell(nb, self.reference):
-                    raise ValueError("no cell has its metadata: repair it with course collect")
-                submissions.sanitize(nb, self.reference)
-                nbformat.validate(nb)
-                folders = submissions.file_folders(self.root, folder, self.name)
-                return _Prepared(nb, self._job(nb, student, folders))
-            except Exception as error:  # a notebook can be damaged in any way
-                shown = path.relative_to(self.root)
-                problem = f"{shown} cannot be graded ({_first_line(error)})."
-        return self._unanswered(student, problem)
+        shown = path.relative_to(self.root)
+        nb = _read_notebook(path, shown)
+        try:
+            if not submissions.has_known_cell(nb, self.reference):
+                raise ValueError("no cell has its metadata: repair it with course collect")
+            submissions.sanitize(nb, self.reference)
+            nbformat.validate(nb)
+            return nb, self._job(nb, student, [folder, self.root / "source" / self.name])
+        except Exception as error:  # a notebook can be damaged in any way
+            reason = _first_line(error)
+            raise UnreadableSubmission(f"{shown} cannot be graded ({reason}).") from None
 
-    def _unanswered(self, student: str, problem: str) -> _Prepared:
-        """Return the released notebook, without any answer, in place of a submission."""
-        nb = nbformat.v4.new_notebook()
-        submissions.sanitize(nb, self.reference)
-        return _Prepared(nb, self._job(nb, student, []), problem)
-
-    def _job(self, nb: "NotebookNode", student: str, folders: list[Path]) -> Job:
+    def _job(self, nb: NotebookNode, student: str, folders: list[Path]) -> Job:
         identity = self.name, student, self.notebook
         return submissions.make_job(nb, folders, self.reference, identity, self.settings)
 
@@ -157,28 +132,29 @@ class _AssignmentGrader:
         outcome = self.journal.load_outcome(student)
         if outcome is None:
             return None
-        prepared = self.prepare(student)
-        if prepared.problem or outcome.digest != prepared.job.digest():
+        try:
+            nb, job = self.prepare(student)
+        except UnreadableSubmission:
             return None
-        return self._save(student, prepared, outcome)
+        return self._save(nb, job, outcome) if outcome.digest == job.digest() else None
 
-    def _grade_in_parallel(self, students: Iterable[str]) -> Iterator[SubmissionResult]:
+    def _grade_in_parallel(self, students: list[str]) -> Iterator[SubmissionResult]:
         """Grade submissions in parallel and yield each result once it is saved."""
-        queue = list(students)[::-1]
+        queue = students[::-1]
         options = self.options
         with open_executor(options.workers, options.scheduler) as (executor, workers):
-            running: dict[Future[str], tuple[str, _Prepared]] = {}
+            running: dict[Future[str], tuple[NotebookNode, Job]] = {}
             while queue or running:
                 # Prepare only a few ahead: the notebooks of a class would fill the memory.
                 while queue and len(running) < workers + 2:
                     student = queue.pop()
-                    prepared = self.prepare(student)
-                    if prepared.problem:
-                        yield self._record_problem(student, prepared.problem)
+                    try:
+                        nb, job = self.prepare(student)
+                    except UnreadableSubmission as problem:
+                        yield self._record_problem(student, str(problem))
                         continue
-                    job = prepared.job.to_json()
-                    future = executor.submit(notebook_grader.grade_json, job)
-                    running[future] = student, prepared
+                    future = executor.submit(notebook_grader.grade_json, job.to_json())
+                    running[future] = nb, job
                 finished, _ = wait(running, return_when=FIRST_COMPLETED)
                 for future in finished:
                     yield self._finish(future, *running.pop(future))
@@ -192,14 +168,15 @@ class _AssignmentGrader:
     def _record_problem(self, student: str, problem: str) -> SubmissionResult:
         """Record zeros with their reason; an earlier result stays unchanged instead."""
         if student not in self.graded:
-            prepared = self._unanswered(student, problem)
-            outcome = notebook_grader.not_graded(prepared.job, problem)
-            return self._save(student, prepared, outcome, failed=True)
+            nb = nbformat.v4.new_notebook()
+            submissions.sanitize(nb, self.reference)  # inserts every cell, without any answer
+            job = self._job(nb, student, [])
+            return self._save(nb, job, notebook_grader.not_graded(job, problem), failed=True)
         self.journal.complete(student)
         note = f"{printable(problem).rstrip('.')}; the earlier result is unchanged."
         return self._with_score(SubmissionResult(self.name, student, note=note, failed=True))
 
-    def _finish(self, future: Future[str], student: str, prepared: _Prepared) -> SubmissionResult:
+    def _finish(self, future: Future[str], nb: NotebookNode, job: Job) -> SubmissionResult:
         """Save the outcome of a finished job."""
         try:
             outcome = Outcome.from_json(future.result())
@@ -209,19 +186,20 @@ class _AssignmentGrader:
             # The submission need not be the cause: record no score, so that the next run retries.
             reason = f"{type(error).__name__}: {_first_line(error)}"
             note = f"was not graded ({reason}): run the command again."
-            return SubmissionResult(self.name, student, note=note, failed=True)
-        return self._save(student, prepared, outcome)
+            return SubmissionResult(self.name, job.student, note=note, failed=True)
+        return self._save(nb, job, outcome)
 
     def _save(
-        self, student: str, prepared: _Prepared, outcome: Outcome, failed: bool = False
+        self, nb: NotebookNode, job: Job, outcome: Outcome, failed: bool = False
     ) -> SubmissionResult:
         """Save an outcome and return the result."""
+        student = job.student
         result = SubmissionResult(self.name, student, seconds=outcome.seconds, failed=failed)
         if outcome.note:
             result.note = printable(outcome.note) if failed else f"graded; {outcome.note}"
         try:
             self.journal.save_outcome(student, outcome)
-            self.writer.save(student, prepared.nb, prepared.job, outcome)
+            self.writer.save(nb, job, outcome)
         except GradebookError:
             raise  # the outcome stays in the journal
         except (CourseError, OSError) as error:
@@ -229,8 +207,9 @@ class _AssignmentGrader:
             if failed:  # not even an unanswered notebook can be saved
                 result.note = f"was not graded: {_first_line(error)}"
                 return result
-            problem = f"the result cannot be saved: {_first_line(error)}"
-            return self._record_problem(student, problem)
+            return self._record_problem(
+                student, f"the result cannot be saved: {_first_line(error)}"
+            )
         self.journal.complete(student)
         return self._with_score(result)
 
@@ -241,19 +220,13 @@ class _AssignmentGrader:
         """
         found = set()
         with self.api.gradebook as gradebook:
-            assignment = gradebook.find_assignment(self.name)
-            for submission in assignment.submissions:
-                # nbgrader reports a score of 0 if a kill or a lost file left a result incomplete.
-                result = self._result_folder(submission.student.id) / f"{self.notebook}.ipynb"
-                if (
-                    result.is_file()
-                    and is_graded(submission)
-                    and (
-                        submission.score
-                        or notebook_grader.NOT_GRADED not in result.read_text("utf-8")
-                    )
-                ):
-                    found.add(submission.student.id)
+            for submission in gradebook.find_assignment(self.name).submissions:
+                student = submission.student.id
+                result = self._result_folder(student) / f"{self.notebook}.ipynb"
+                if not result.is_file() or not is_graded(submission):
+                    continue  # a kill or a lost file left it incomplete: nbgrader's score is 0 then
+                if submission.score or notebook_grader.NOT_GRADED not in result.read_text("utf-8"):
+                    found.add(student)
         return found
 
     def _needs_grading(self, student: str) -> bool:
@@ -269,27 +242,26 @@ class _AssignmentGrader:
         return self.root / "autograded" / student / self.name
 
 
-def _file_problem(path: Path, root: Path) -> str | None:
-    """Return a sentence on why a submitted notebook cannot be read, or None."""
-    shown = path.relative_to(root)
+def _read_notebook(path: Path, shown: Path) -> NotebookNode:
+    """Return a submitted notebook, or raise UnreadableSubmission, with the path as `shown`."""
     if path.is_symlink() or path.parent.is_symlink() or path.parent.parent.is_symlink():
-        return f"{shown} is a link to another file: ask for the notebook itself."
-    if not path.is_file():
-        notebooks = sorted(each.name for each in path.parent.glob("*.ipynb"))
-        found = ", ".join(notebooks) or "no notebook"
-        return (
-            f"{shown} is missing (found: {found}): rename the submitted notebook to {path.name}, or"
-            " use course collect."
+        problem = "is a link to another file: ask for the notebook itself"
+    elif not path.is_file():
+        found = ", ".join(sorted(each.name for each in path.parent.glob("*.ipynb")))
+        problem = (
+            f"is missing (found: {found or 'no notebook'}): rename the submitted notebook to"
+            f" {path.name}, or use course collect"
         )
-    if path.stat().st_size > MAX_NOTEBOOK_BYTES:
+    elif path.stat().st_size > MAX_NOTEBOOK_BYTES:
         limit = MAX_NOTEBOOK_BYTES // 2**20
-        return f"{shown} is larger than {limit} MB: ask for a notebook without outputs."
-    try:
-        nbformat.read(path, as_version=4)
-    except Exception as error:  # nbformat raises many types; each means that no cell can be read
-        reason = _first_line(error).split(": '")[0]  # parsers quote the text that they reject
-        return f"{shown} is not a readable notebook ({reason}): ask for a new submission."
-    return None
+        problem = f"is larger than {limit} MB: ask for a notebook without outputs"
+    else:
+        try:
+            return nbformat.read(path, as_version=4)
+        except Exception as error:  # nbformat raises many types; each means that no cell is read
+            reason = _first_line(error).split(": '")[0]  # parsers quote the text that they reject
+            problem = f"is not a readable notebook ({reason}): ask for a new submission"
+    raise UnreadableSubmission(f"{shown} {problem}.")
 
 
 def _first_line(error: Exception) -> str:

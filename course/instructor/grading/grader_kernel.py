@@ -37,14 +37,9 @@ class CellResult:
     @classmethod
     def from_message(cls, message: dict[str, Any]) -> "CellResult":
         """Return the result in a "done" message of the grader worker."""
-        error = message["error"] and CellError.from_dict(message["error"])
-        return cls(
-            error,
-            message["value"],
-            message["printed"],
-            message["student_printed"],
-            message["items"],
-        )
+        result = message["result"]
+        error = result["error"] and CellError.from_dict(result["error"])
+        return cls(**result | {"error": error})
 
 
 class GraderKernel:
@@ -76,11 +71,9 @@ class GraderKernel:
 
         Raises CourseError if one of them fails.
         """
-        reference = self.job.reference
-        self._kernel = self.forkserver.start_kernel(
-            WORKER, self.job.limits, self.job.provided_files()
-        )
-        sources = {cell["grade_id"]: cell["source"] for cell in self.job.cells if cell["grade_id"]}
+        job, reference = self.job, self.job.reference
+        self._kernel = self.forkserver.start_kernel(WORKER, job.limits, job.provided_files())
+        sources = {cell["grade_id"]: cell["source"] for cell in job.cells if cell["grade_id"]}
         locked = [("parameters", reference.parameters)]
         locked += [
             (name, reference.cells[name]["source"])
@@ -93,7 +86,7 @@ class GraderKernel:
                 error = self._run(name, source, {}, (), {"sources": sources}).error
                 if error:
                     raise CourseError(
-                        f"the locked cell {name} of {self.job.assignment} fails in grading"
+                        f"the locked cell {name} of {job.assignment} fails in grading"
                         f" ({error.class_name}: {error.message}): fix it in source/ and run course"
                         " release."
                     )
@@ -101,13 +94,14 @@ class GraderKernel:
                 self.own_cells.add(name)
         # Only now: one of the student's files could make a locked cell fail.
         with contextlib.suppress(KernelEnded):
-            self._kernel.write_files(self.job.submitted_files())
+            self._kernel.write_files(job.submitted_files())
 
     def run_test(self, name: str, source: str) -> CellResult:
         """Run a test cell."""
         if time.monotonic() > self.deadline:
             limit = self.job.limits.notebook_seconds
-            return _stopped(f"the notebook ran for more than {limit:g} s before this test")
+            message = f"the notebook ran for more than {limit:g} s before this test"
+            return CellResult(CellError.stopped(message))
         used = find_names(source)
         # A test that runs again starts from the same names as before.
         self._test_names -= self._defined_by.pop(name, set())
@@ -122,7 +116,8 @@ class GraderKernel:
             result = self._run(name, source, values, blocks, {"forget": sorted(forget)})
         except KernelEnded as end:
             self._kernel = None
-            result = _stopped(f"a value that this test received ended the grader's process: {end}")
+            message = f"a value that this test received ended the grader's process: {end}"
+            result = CellResult(CellError.stopped(message))
         # Also if the process has ended: a student's process may have ended it in order to provide
         # its own values under these names.
         self._test_names |= self._defined_by[name]
@@ -196,13 +191,8 @@ class GraderKernel:
             return result
         message = error.message
         for name in error.message.split("'")[1::2]:
-            if failure := self.student.failure_of_definition(name):
+            if failure := self.student.failures.get(name):
                 message += f" (the cell {failure})"
             elif name in self._lost_names:
                 message += " (the process of the test that defined it has ended)"
         return replace(result, error=replace(error, message=message))
-
-
-def _stopped(message: str) -> CellResult:
-    """Return the result of a test that was stopped or not run."""
-    return CellResult(CellError.stopped(message))

@@ -7,6 +7,7 @@ their proxies here send requests over the same socket while a test runs.
 import builtins
 import contextlib
 import inspect
+import itertools
 import operator
 import socket
 import sys
@@ -68,9 +69,9 @@ class GraderWorker:
         for name, node in header.get("values", {}).items():
             self.namespace[name] = deserializer.deserialize_or_describe(node, name)
         result = execute.run_cell(header["source"], header["name"], output)
-        result["printed"], result["items"] = output.text(), output.items
+        result |= {"printed": output.text(), "items": output.items}
         result["student_printed"] = output.student_output.text()
-        messages.send(self.sock, {"op": "done", **result})
+        messages.send(self.sock, {"op": "done", "result": result})
 
     def request(
         self, header: dict[str, Any], blocks: Sequence[Any] = ()
@@ -86,7 +87,14 @@ class GraderWorker:
 
     def function(self, handle: int, name: str, signature: Any) -> Callable[..., Any]:
         """Return the proxy of a student's function."""
-        return _FunctionProxy(self, handle, name).as_function(signature)
+
+        def student_function(*arguments: Any, **named: Any) -> Any:
+            return self._call(handle, name, arguments, named)
+
+        student_function.__name__ = student_function.__qualname__ = name
+        if signature is not None:
+            vars(student_function)["__signature__"] = _rebuild_signature(signature)
+        return student_function
 
     def dataset(self, handle: int, length: Any) -> "_DatasetProxy":
         """Return the proxy of a student's dataset."""
@@ -101,55 +109,35 @@ class GraderWorker:
             raise serialize.SerializationError("the weights are not arrays")
         return arrays
 
-
-class _FunctionProxy:
-    """Calls a function that stays in the student kernel."""
-
-    def __init__(self, worker: GraderWorker, handle: int, name: str) -> None:
-        self.worker, self.handle, self.name = worker, handle, name
-
-    def as_function(self, signature: Any) -> Callable[..., Any]:
-        """Return a function that calls the student's function."""
-
-        def student_function(*arguments: Any, **named: Any) -> Any:
-            return self.call(arguments, named)
-
-        student_function.__name__ = student_function.__qualname__ = self.name
-        if signature is not None:
-            vars(student_function)["__signature__"] = _rebuild_signature(signature)
-        return student_function
-
-    def call(self, positional: tuple[Any, ...], named: dict[str, Any]) -> Any:
-        """Call the function, apply its changes to the arguments, and return its value."""
+    def _call(
+        self, handle: int, name: str, positional: tuple[Any, ...], named: dict[str, Any]
+    ) -> Any:
+        """Call a student's function, apply its changes to the arguments, and return its value."""
         serializer = serialize.Serializer()
         try:
             request = {
                 "op": "call",
-                "handle": self.handle,
+                "handle": handle,
                 "arguments": [serializer.serialize(each) for each in positional],
-                "named": {name: serializer.serialize(each) for name, each in named.items()},
+                "named": {key: serializer.serialize(each) for key, each in named.items()},
             }
         except serialize.SerializationError as error:
-            raise TypeError(f"{self.name}: {error}") from None
-        answer, blocks = self.worker.request(request, serializer.blocks)
+            raise TypeError(f"{name}: {error}") from None
+        answer, blocks = self.request(request, serializer.blocks)
         arguments = [*positional, *named.values()]
-        deserializer = serialize.Deserializer(blocks, self.worker, arguments)
-        self._print(answer.get("printed"))
+        deserializer = serialize.Deserializer(blocks, self, arguments)
+        # Only for a test that captures what a function prints: in the cell's own output it would
+        # show the student the inputs of hidden tests.
+        if type(printed := answer.get("printed")) is str and sys.stdout is not self.cell_output:
+            sys.stdout.write(printed)
         for change in _list_in(answer, "changed"):
             index, changed = _pair(change)
             if type(index) is int and 0 <= index < len(arguments):
                 _apply_change(arguments[index], deserializer.deserialize(changed))
         if "raised" in answer:
             raise _rebuild_exception(*_pair(answer["raised"]))
-        return deserializer.deserialize_or_describe(
-            answer.get("value"), f"the value that {self.name} returns"
-        )
-
-    def _print(self, text: Any) -> None:
-        # Only for a test that captures what a function prints: in the cell's own output it would
-        # show the student the inputs of hidden tests.
-        if type(text) is str and sys.stdout is not self.worker.cell_output:
-            sys.stdout.write(text)
+        description = f"the value that {name} returns"
+        return deserializer.deserialize_or_describe(answer.get("value"), description)
 
 
 class _DatasetProxy:
@@ -161,14 +149,8 @@ class _DatasetProxy:
 
     def __iter__(self) -> Iterator[Any]:
         for start in range(0, MAX_BATCHES, BATCHES_PER_REQUEST):
-            answer, blocks = self._worker.request(
-                {
-                    "op": "batches",
-                    "handle": self._handle,
-                    "start": start,
-                    "count": BATCHES_PER_REQUEST,
-                }
-            )
+            request = {"op": "batches", "handle": self._handle, "start": start}
+            answer, blocks = self._worker.request(request | {"count": BATCHES_PER_REQUEST})
             deserializer = serialize.Deserializer(blocks, self._worker)
             batches = _list_in(answer, "batches")[:BATCHES_PER_REQUEST]
             for node in batches:
@@ -178,7 +160,7 @@ class _DatasetProxy:
 
     def take(self, count: int) -> list[Any]:
         """Return the first batches."""
-        return [batch for _, batch in zip(range(count), self, strict=False)]
+        return list(itertools.islice(self, count))
 
     def __len__(self) -> int:
         if self._length is None:
@@ -196,34 +178,27 @@ def _apply_change(argument: Any, changed: Any) -> Any:
     kind = type(argument)
     if kind is not type(changed):
         return changed
-    if kind is np.ndarray:
-        if argument.shape == changed.shape and argument.dtype == changed.dtype:
-            argument[...] = changed
-            return argument
-    elif kind is list:
+    if kind is np.ndarray and (argument.shape, argument.dtype) == (changed.shape, changed.dtype):
+        argument[...] = changed
+    elif kind in (list, tuple):
         common = [_apply_change(*pair) for pair in zip(argument, changed, strict=False)]
-        argument[:] = common + changed[len(common) :]
-        return argument
-    elif kind is tuple:
-        common = [_apply_change(*pair) for pair in zip(argument, changed, strict=False)]
-        same = len(argument) == len(changed) and all(map(operator.is_, argument, common))
-        return argument if same else changed
-    elif kind is set:
+        if kind is list:
+            argument[:] = common + changed[len(common) :]
+        elif len(argument) != len(changed) or not all(map(operator.is_, argument, common)):
+            return changed
+    elif kind in (set, dict):
+        if kind is dict:
+            changed = {
+                key: _apply_change(argument[key], value) if key in argument else value
+                for key, value in changed.items()
+            }
         argument.clear()
         argument.update(changed)
-        return argument
-    elif kind is dict:
-        values = {
-            key: _apply_change(argument[key], value) if key in argument else value
-            for key, value in changed.items()
-        }
-        argument.clear()
-        argument.update(values)
-        return argument
-    elif serialize_keras.is_model(argument):
+    elif serialize_keras.kind_of(argument) == "model":
         serialize_keras.apply_change(argument, changed)
-        return argument
-    return changed
+    else:
+        return changed
+    return argument
 
 
 def _list_in(answer: dict[str, Any], key: str) -> list[Any]:

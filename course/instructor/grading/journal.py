@@ -20,6 +20,9 @@ class Journal:
     def __init__(self, root: Path, name: str) -> None:
         self.name = name
         self.folder = Path(root, "build", "grading", name)
+        self._outcomes = self.folder / "outcomes"
+        self._resubmitted = self.folder / "resubmitted"
+        self._pending_regrades = self.folder / "pending-regrades.json"
 
     def exclusive(self) -> AbstractContextManager[None]:
         """Prevent other gradings of the assignment while the block runs."""
@@ -28,27 +31,27 @@ class Journal:
 
     def save_outcome(self, student: str, outcome: Outcome) -> None:
         """Save the outcome of a student's submission atomically."""
-        write_atomically(self._outcome_path(student), outcome.to_json())
+        write_atomically(self._outcomes / f"{student}.json", outcome.to_json())
 
     def load_outcome(self, student: str) -> Outcome | None:
         """Return the outcome that a killed grading left for a student, or None."""
         try:
-            return Outcome.from_json(self._outcome_path(student).read_text(encoding="utf-8"))
+            return Outcome.from_json((self._outcomes / f"{student}.json").read_text("utf-8"))
         except (OSError, ValueError, TypeError):
             return None
 
     def students_with_outcome(self) -> set[str]:
         """Return the students for whom a killed grading left an outcome."""
-        return {path.stem for path in self._outcome_path("").parent.glob("*.json")}
+        return {path.stem for path in self._outcomes.glob("*.json")}
 
     def discard_outcome(self, student: str) -> None:
         """Remove a student's outcome."""
-        self._outcome_path(student).unlink(missing_ok=True)
+        (self._outcomes / f"{student}.json").unlink(missing_ok=True)
 
     def complete(self, student: str) -> None:
         """Record that a student's outcome is saved everywhere."""
         # The outcome goes last: after a kill the next run saves it again and need not grade again.
-        self._resubmission_mark(student).unlink(missing_ok=True)
+        (self._resubmitted / student).unlink(missing_ok=True)
         pending = self.pending_regrades()
         if student in pending:
             self.set_pending_regrades(pending - {student})
@@ -56,34 +59,23 @@ class Journal:
 
     def mark_resubmitted(self, student: str) -> None:
         """Record that a student's submission has been replaced, perhaps after it was graded."""
-        mark = self._resubmission_mark(student)
-        mark.parent.mkdir(parents=True, exist_ok=True)
-        mark.touch()
+        self._resubmitted.mkdir(parents=True, exist_ok=True)
+        (self._resubmitted / student).touch()
 
     def resubmitted(self) -> set[str]:
         """Return the students whose submissions have been replaced since they were graded."""
-        return {path.name for path in self._resubmission_mark("x").parent.glob("*")}
+        return {path.name for path in self._resubmitted.glob("*")}
 
     def pending_regrades(self) -> set[str]:
         """Return the students whom a forced regrading has still to grade."""
         try:
-            return set(json.loads(self._pending_path.read_text(encoding="utf-8")))
+            return set(json.loads(self._pending_regrades.read_text("utf-8")))
         except (OSError, ValueError):
             return set()
 
     def set_pending_regrades(self, students: set[str]) -> None:
         """Record the students whom a forced regrading has still to grade."""
         if students:
-            write_atomically(self._pending_path, json.dumps(sorted(students)))
+            write_atomically(self._pending_regrades, json.dumps(sorted(students)))
         else:
-            self._pending_path.unlink(missing_ok=True)
-
-    @property
-    def _pending_path(self) -> Path:
-        return self.folder / "pending-regrades.json"
-
-    def _resubmission_mark(self, student: str) -> Path:
-        return self.folder / "resubmitted" / student
-
-    def _outcome_path(self, student: str) -> Path:
-        return self.folder / "outcomes" / f"{student}.json"
+            self._pending_regrades.unlink(missing_ok=True)

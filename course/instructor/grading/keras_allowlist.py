@@ -2,6 +2,7 @@
 
 import json
 from functools import lru_cache
+from operator import attrgetter
 from typing import Any
 
 from course.instructor.grading.placeholders import SerializationError
@@ -15,55 +16,46 @@ EXCLUDED_CLASSES = {
 }  # fmt: skip
 # The operations of expressions such as `x + y` in a functional model.
 ARITHMETIC = {("keras.src.ops.numpy", name) for name in ("Add", "Subtract", "Multiply")}
-MODEL_CLASSES = {(module, "Sequential") for module in ("keras", "keras.models")}
-MODEL_CLASSES |= {(module, "Functional") for module in ("keras", "keras.models")}
-MODEL_CLASSES |= {("keras.src.models.functional", "Functional")}
+MODEL_CLASSES = {("keras.src.models.functional", "Functional")} | {
+    (module, name) for module in ("keras", "keras.models") for name in ("Sequential", "Functional")
+}
 CLASS_MODULES = ["layers", "initializers", "regularizers", "constraints", "optimizers"]
 CLASS_MODULES += ["optimizers.schedules", "losses", "metrics", "dtype_policies"]
 FUNCTION_MODULES = ["activations", "initializers", "losses", "metrics", "regularizers"]
 
 
 def parse_config(text: Any) -> Any:
-    """Return a parsed JSON configuration in which all classes and functions are built into Keras.
+    """Return a parsed JSON configuration, without the compilations of models in it.
 
-    Raises SerializationError for any other configuration.
+    Raises SerializationError unless all classes and functions in it are built into Keras.
     """
     if type(text) is not str or len(text) > MAX_CONFIG_LENGTH:
         raise SerializationError("its configuration is too large")
     try:
-        config = json.loads(text)
+        return json.loads(text, object_hook=_check_object)
     except (ValueError, RecursionError):
         raise SerializationError("its configuration is malformed") from None
-    pending = [config]
-    while pending:
-        value = pending.pop()
-        if isinstance(value, list):
-            pending += value
-        elif isinstance(value, dict):
-            if "class_name" in value or "registered_name" in value or "module" in value:
-                _check_object(value)
-            pending += value.values()
-    return config
 
 
-def _check_object(config: dict[str, Any]) -> None:
-    """Raise SerializationError unless an object's configuration names something allowed."""
+def _check_object(config: dict[str, Any]) -> dict[str, Any]:
+    """Return a JSON object; raise SerializationError if it names something that is not allowed."""
     name, module = config.get("class_name"), config.get("module")
-    if name in ("__tuple__", "__keras_tensor__", "__ellipsis__"):
-        return
+    is_plain = config.keys().isdisjoint({"class_name", "registered_name", "module"})
+    if is_plain or name in ("__tuple__", "__keras_tensor__", "__ellipsis__"):
+        return config
+    what = config.get("config") if name == "function" else name
     if name == "function":
-        function = config.get("config")
-        is_plain = config.get("registered_name") in (None, "function", function)
-        allowed = is_plain and module == "builtins" and function in _allowed_functions()
+        allowed = module == "builtins" and what in _allowed_functions()
     else:
-        is_plain = config.get("registered_name") in (None, name)
-        allowed = is_plain and (module, name) in _allowed_classes()
-    if not allowed:
-        what = config.get("config") if name == "function" else name
+        allowed = (module, name) in _allowed_classes()
+    if not allowed or config.get("registered_name") not in (None, name, what):
         raise SerializationError(
             f"it contains {str(module)[:60]}.{str(what)[:60]}, which is not one of Keras's own:"
             " test its effect with a function that takes arrays"
         )
+    # Optimizers would create variables too early; the outermost model's is sent separately.
+    config.pop("compile_config", None)
+    return config
 
 
 @lru_cache
@@ -73,12 +65,9 @@ def _allowed_classes() -> set[tuple[str, str]]:
 
     found = MODEL_CLASSES | ARITHMETIC
     for path in CLASS_MODULES:
-        module: Any = keras
-        for part in path.split("."):
-            module = getattr(module, part)
         found |= {
             (f"keras.{path}", name)
-            for name, value in vars(module).items()
+            for name, value in vars(attrgetter(path)(keras)).items()
             if isinstance(value, type) and name not in EXCLUDED_CLASSES
         }
     return found | {("keras", name) for module, name in found if module == "keras.dtype_policies"}

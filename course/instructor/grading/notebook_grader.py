@@ -56,7 +56,11 @@ def grade_with(forkserver: "Forkserver", job: Job) -> Outcome:
         grading.student.close()
         grading.grader.close()
     outcome = grading.outcome
-    outcome.note = " ".join(filter(None, [_skipped_files(job), grading.student.problem])) or None
+    notes = [grading.student.problem]
+    if job.skipped_files:
+        skipped = ", ".join(job.skipped_files)
+        notes.insert(0, f"these files were skipped because they are too large: {skipped}")
+    outcome.note = " ".join(filter(None, notes)) or None
     outcome.seconds = time.perf_counter() - start
     outcome.cell_seconds = grading.student.seconds + grading.grader.seconds
     return outcome
@@ -113,12 +117,10 @@ class _Grading:
         if result.error:
             result = replace(result, error=self.redactor.redact_test_error(result.error, source))
         self.redactor.record_test(source)
-        self.outcome.outputs[str(cell["index"])] = [
-            *_test_outputs(result, record),
-            redaction.student_view_output(
-                source, result.error, result.student_printed, result.items
-            ),
-        ]
+        view = redaction.student_view_output(
+            source, result.error, result.student_printed, result.items
+        )
+        self.outcome.outputs[str(cell["index"])] = [*_test_outputs(result, record), view]
 
 
 def not_graded(job: Job, reason: str) -> Outcome:
@@ -130,13 +132,6 @@ def not_graded(job: Job, reason: str) -> Outcome:
         if job.reference.is_test(cell["grade_id"])
     }
     return Outcome(job.digest(), outputs, reason)
-
-
-def _skipped_files(job: Job) -> str | None:
-    """Return a note about files that were too large to be read, or None."""
-    if not job.skipped_files:
-        return None
-    return f"these files were skipped because they are too large: {', '.join(job.skipped_files)}"
 
 
 def _relevant_cells(job: Job) -> list[CodeCell]:
@@ -181,13 +176,11 @@ def _test_outputs(result: CellResult, record: dict[str, Any]) -> list[dict[str, 
 
 def _error_output(error: CellError) -> dict[str, Any]:
     """Return an error as a notebook output."""
-    text = f"{error.class_name}: {error.message}"
-    if error.class_name == "CheckFailed":
-        text = f"Not yet: {error.message}"
+    title = "Not yet" if error.class_name == "CheckFailed" else error.class_name
     lines = [f"line {error.line}: {error.source_line}"] if error.line else []
     return {
         "output_type": "error",
         "ename": error.class_name,
         "evalue": error.message,
-        "traceback": [*lines, text],
+        "traceback": [*lines, f"{title}: {error.message}"],
     }

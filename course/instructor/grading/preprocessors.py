@@ -67,7 +67,7 @@ class ExecuteIsolated(NbGraderPreprocessor):
         ids = resources["nbgrader"]
         identity = ids["assignment"], ids["student"], ids["notebook"]
         # nbgrader converts with the course directory as the working directory.
-        folders = submissions.file_folders(Path(), resources["metadata"]["path"], ids["assignment"])
+        folders = [Path(resources["metadata"]["path"]), Path("source", ids["assignment"])]
         reference = _read_reference(resources)
         job = submissions.make_job(nb, folders, reference, identity, self.settings())
         submissions.apply_outcome(nb, notebook_grader.grade(job))
@@ -127,4 +127,4 @@ def _read_reference(resources: dict) -> ReferenceNotebook:
     ids = resources["nbgrader"]
     source = Path("source", ids["assignment"], f"{ids['notebook']}.ipynb")
     with Gradebook(ids["db_url"]) as gradebook:
-        return read_reference(gradebook, source, ids["assignment"], ids["notebook"])
+        return read_reference(gradebook, source)

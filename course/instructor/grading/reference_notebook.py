@@ -6,11 +6,11 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 import nbformat
+from nbformat import NotebookNode
 
 from course.instructor.python_parser import parse_python
 
 if TYPE_CHECKING:
-    from nbformat import NotebookNode
     from nbgrader.api import Gradebook
 
 GRADING_PROFILE = "smoke"
@@ -30,10 +30,6 @@ class ReferenceNotebook:
     cells: dict[str, dict[str, Any]]
     parameters: str
 
-    def tests(self) -> list[str]:
-        """Return the grade ids of the test cells, in order."""
-        return [name for name in self.order if self.is_test(name)]
-
     def is_test(self, name: str | None) -> bool:
         """Return whether a grade id belongs to an autograder test."""
         cell = self.cells.get(name) if name else None
@@ -45,15 +41,13 @@ class ReferenceNotebook:
         return bool(cell and cell["locked"] and not cell["grade"] and cell["cell_type"] == "code")
 
 
-def read_reference(
-    gradebook: "Gradebook", source: Path, assignment: str, notebook: str
-) -> ReferenceNotebook:
-    """Read the reference notebook of an assignment.
+def read_reference(gradebook: "Gradebook", source: Path) -> ReferenceNotebook:
+    """Return the reference notebook for a notebook in `source/`.
 
     The cells, hidden tests included, come from the gradebook, where compiling the assignment put
     them. The source notebook gives their order, the parameters and the partial-credit tags.
     """
-    record = gradebook.find_notebook(notebook, assignment)
+    record = gradebook.find_notebook(source.stem, source.parent.name)
     points = {cell.name: cell.max_score for cell in record.grade_cells}
     solutions = {cell.name for cell in record.solution_cells}
     tasks = {cell.name: cell.max_score for cell in record.task_cells}
@@ -79,7 +73,7 @@ def read_reference(
     return ReferenceNotebook(order, cells, _grading_parameters(nb))
 
 
-def tagged_cells(nb: "NotebookNode | dict[str, Any]", tag: str) -> set[str | None]:
+def tagged_cells(nb: NotebookNode | dict[str, Any], tag: str) -> set[str | None]:
     """Return the grade ids of a source notebook's cells that have a tag."""
     return {
         cell["metadata"].get("nbgrader", {}).get("grade_id")
@@ -88,7 +82,7 @@ def tagged_cells(nb: "NotebookNode | dict[str, Any]", tag: str) -> set[str | Non
     }
 
 
-def _grading_parameters(nb: "NotebookNode") -> str:
+def _grading_parameters(nb: NotebookNode) -> str:
     """Return code that sets every parameter to the source's value, and the profile to smoke."""
     lines = []
     for cell in nb.cells:
@@ -96,7 +90,7 @@ def _grading_parameters(nb: "NotebookNode") -> str:
             for statement in parse_python(cell.source).body:
                 if isinstance(statement, ast.Assign):
                     name = ast.unparse(statement.targets[0])
-                    value = repr(GRADING_PROFILE) if name == "profile" else statement.value
-                    value = value if isinstance(value, str) else ast.unparse(value)
+                    is_profile = name == "profile"
+                    value = repr(GRADING_PROFILE) if is_profile else ast.unparse(statement.value)
                     lines.append(f"{name} = {value}")
     return "\n".join(lines) or f"profile = {GRADING_PROFILE!r}"

@@ -1,12 +1,13 @@
 """Saving graded submissions to the gradebook and to autograded/."""
 
-import contextlib
 import shutil
 from datetime import datetime
 from pathlib import Path
-from typing import TYPE_CHECKING, Any
+from typing import Any
 
 import nbformat
+from nbformat import NotebookNode
+from nbgrader.apps import NbGraderAPI
 from nbgrader.converters import Autograde
 from nbgrader.utils import capture_log, parse_utc, temp_attrs
 from sqlalchemy.exc import OperationalError
@@ -15,16 +16,9 @@ from course.errors import CourseError
 from course.files import files_below, replacing_folder, restore_folder
 from course.instructor.course_dir import first_error
 from course.instructor.grading import submission
+from course.instructor.grading.job import Job, Outcome
 from course.instructor.grading.preprocessors import ExecuteIsolated, SaveScoresAtomically
 from course.instructor.sandbox.execute import printable
-
-if TYPE_CHECKING:
-    from collections.abc import Iterator
-
-    from nbformat import NotebookNode
-    from nbgrader.apps import NbGraderAPI
-
-    from course.instructor.grading.job import Job, Outcome
 
 TIMESTAMP = "timestamp.txt"
 # Steps that the writer replaces: the notebook is executed, and its scores are saved last.
@@ -46,26 +40,26 @@ class ResultWriter:
     journal, and the next run saves it again.
     """
 
-    def __init__(self, root: Path, api: "NbGraderAPI", name: str) -> None:
+    def __init__(self, root: Path, api: NbGraderAPI, name: str) -> None:
         self.root = Path(root).resolve()
         self.api = api
         self.name = name
         self.stage = self.root / "build" / "grading" / name / "stage"
 
-    def save(self, student: str, nb: "NotebookNode", job: "Job", outcome: "Outcome") -> None:
-        """Save the outcome of a student's job.
+    def save(self, nb: NotebookNode, job: Job, outcome: Outcome) -> None:
+        """Save the outcome of a job.
 
         Raises CourseError or OSError if it cannot be saved, and GradebookError if no submission can
         be saved now. The earlier result is then unchanged.
         """
-        self._stage_submission(student, nb, job)
+        self._stage_submission(nb, job)
         submission.apply_outcome(nb, outcome)
         directories = {
             "submitted_directory": str(self.stage / "submitted"),
             "autograded_directory": str(self.stage / "autograded"),
         }
         with temp_attrs(
-            self.api.coursedir, assignment_id=self.name, student_id=student, **directories
+            self.api.coursedir, assignment_id=self.name, student_id=job.student, **directories
         ):
             converter = _ConvertExecuted(coursedir=self.api.coursedir, parent=self.api, nb=nb)
             result = capture_log(converter)
@@ -74,19 +68,20 @@ class ResultWriter:
         if not result["success"]:
             log = result.get("log") or result.get("error") or ""
             raise _save_error(first_error(log), "sqlalchemy.exc.OperationalError" in log)
-        converted = self.stage / "autograded" / student / self.name
+        converted = self.stage / "autograded" / job.student / self.name
         graded_nb = nbformat.read(converted / f"{job.notebook}.ipynb", as_version=4)
-        ids = {
-            "assignment": self.name,
-            "student": student,
-            "notebook": job.notebook,
-            "db_url": self.api.coursedir.db_url,
-        }
-        with (
-            self._scores_in_transaction(graded_nb, ids),
-            replacing_folder(self._result_folder(student)) as folder,
-        ):
-            converted.replace(folder)
+        scores = SaveScoresAtomically(parent=self.api)
+        try:
+            with (
+                scores.transaction(graded_nb, converter.resources),
+                replacing_folder(self.root / "autograded" / job.student / self.name) as folder,
+            ):
+                converted.replace(folder)
+        except OSError:
+            raise
+        except Exception as error:  # a late-penalty plugin can raise anything
+            reason = f"{type(error).__name__}: {error}"
+            raise _save_error(reason, isinstance(error, OperationalError)) from error
         shutil.rmtree(self.stage, ignore_errors=True)
 
     def recover(self) -> None:
@@ -95,11 +90,11 @@ class ResultWriter:
             restore_folder(student / self.name)
         shutil.rmtree(self.stage, ignore_errors=True)
 
-    def _stage_submission(self, student: str, nb: "NotebookNode", job: "Job") -> None:
+    def _stage_submission(self, nb: NotebookNode, job: Job) -> None:
         """Write the sanitized notebook and the files beside the submitted one into the stage."""
         shutil.rmtree(self.stage, ignore_errors=True)
-        source = self.root / "submitted" / student / self.name
-        folder = self.stage / "submitted" / student / self.name
+        source = self.root / "submitted" / job.student / self.name
+        folder = self.stage / "submitted" / job.student / self.name
         folder.mkdir(parents=True)
         nbformat.write(nb, folder / f"{job.notebook}.ipynb")
         for path, content in files_below(source, lambda name: name.endswith(".ipynb")):
@@ -108,39 +103,23 @@ class ResultWriter:
             (folder / path).parent.mkdir(parents=True, exist_ok=True)
             (folder / path).write_bytes(content)
 
-    def _result_folder(self, student: str) -> Path:
-        return self.root / "autograded" / student / self.name
-
-    @contextlib.contextmanager
-    def _scores_in_transaction(self, nb: "NotebookNode", ids: dict[str, str]) -> "Iterator[None]":
-        """Write the scores into a transaction that is committed after the block."""
-        step = SaveScoresAtomically(parent=self.api)
-        try:
-            with step.transaction(nb, {"nbgrader": ids}):
-                yield
-        except OSError:
-            raise
-        except Exception as error:  # a late-penalty plugin can raise anything
-            reason = f"{type(error).__name__}: {error}"
-            raise _save_error(reason, isinstance(error, OperationalError)) from error
-
 
 class _ConvertExecuted(Autograde):
     """nbgrader's autograde converter for a notebook that is sanitized and executed already."""
 
-    def __init__(self, nb: "NotebookNode", **options: Any) -> None:
+    def __init__(self, nb: NotebookNode, **options: Any) -> None:
         super().__init__(**options)
         self.force = True
         self.nb = nb
 
     def convert_single_notebook(self, notebook_filename: str) -> None:
         """Apply the configured steps, except those that the writer replaces."""
-        resources = self.init_single_notebook_resources(notebook_filename)
+        self.resources = self.init_single_notebook_resources(notebook_filename)
         self.exporter._preprocessors = []
         for step in self.autograde_preprocessors:
             if step not in REPLACED_STEPS:
                 self.exporter.register_preprocessor(step)
-        output, resources = self.exporter.from_notebook_node(self.nb, resources)
+        output, resources = self.exporter.from_notebook_node(self.nb, self.resources)
         self.write_single_notebook(output, resources)
 
 

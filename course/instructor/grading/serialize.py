@@ -117,14 +117,15 @@ class Serializer:
     def _object(self, value: Any, depth: int) -> list[Any]:
         from course.instructor.grading import serialize_keras
 
-        if serialize_keras.is_tensor(value):
+        kind = serialize_keras.kind_of(value)
+        if kind == "tensor":
             return self._array(serialize_keras.as_array(value), "array")
-        if serialize_keras.is_history(value):
+        if kind == "history":
             parts = (value.history, value.epoch)
             return ["history", *(self.serialize(part, depth + 1) for part in parts)]
-        if serialize_keras.is_model(value):
+        if kind == "model":
             return serialize_keras.serialize_model(value, self.serialize, self.register)
-        if serialize_keras.is_dataset(value) and self.register:
+        if kind == "dataset" and self.register:
             return ["dataset", self.register(value), serialize_keras.batch_count(value)]
         if callable(value) and not isinstance(value, type):
             if self.register is None:

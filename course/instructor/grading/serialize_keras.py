@@ -9,7 +9,7 @@ import json
 import sys
 from collections.abc import Callable
 from functools import lru_cache
-from typing import Any
+from typing import Any, Literal
 
 import numpy as np
 
@@ -17,13 +17,26 @@ from course.instructor.grading.keras_allowlist import parse_config
 from course.instructor.grading.placeholders import SerializationError
 
 
-def is_tensor(value: Any) -> bool:
-    """Return whether a value is a TensorFlow tensor or variable, or a Keras variable."""
-    tensorflow = sys.modules.get("tensorflow")
-    if tensorflow and isinstance(value, tensorflow.Tensor | tensorflow.Variable):
-        return True
-    keras = sys.modules.get("keras")
-    return keras is not None and isinstance(value, keras.Variable)
+def kind_of(value: Any) -> Literal["tensor", "dataset", "history", "model"] | None:
+    """Return what a value of TensorFlow or Keras is; a model of a derived class is not a model."""
+    tensorflow, keras = sys.modules.get("tensorflow"), sys.modules.get("keras")
+    if tensorflow:
+        if isinstance(value, tensorflow.Tensor | tensorflow.Variable):
+            return "tensor"
+        if isinstance(value, tensorflow.data.Dataset):
+            return "dataset"
+    if keras:
+        from keras.src.models.functional import Functional
+
+        if isinstance(value, keras.Variable):
+            return "tensor"
+        if isinstance(value, keras.utils.PyDataset):
+            return "dataset"
+        if type(value) is keras.callbacks.History:
+            return "history"
+        if type(value) in (keras.Sequential, Functional):
+            return "model"
+    return None
 
 
 def as_array(tensor: Any) -> np.ndarray:
@@ -32,26 +45,6 @@ def as_array(tensor: Any) -> np.ndarray:
         return np.asarray(tensor)
     except (TypeError, ValueError, NotImplementedError, AttributeError):
         return np.asarray("symbolic")
-
-
-def is_history(value: Any) -> bool:
-    """Return whether a value is what `Model.fit` returns."""
-    keras = sys.modules.get("keras")
-    return keras is not None and type(value) is keras.callbacks.History
-
-
-def is_model(value: Any) -> bool:
-    """Return whether a value is a Sequential or functional model, but not of a derived class."""
-    keras = sys.modules.get("keras")
-    return keras is not None and type(value) in (keras.Sequential, _functional_class())
-
-
-def is_dataset(value: Any) -> bool:
-    """Return whether a value is a tf.data.Dataset or a PyDataset."""
-    tensorflow, keras = sys.modules.get("tensorflow"), sys.modules.get("keras")
-    return bool(tensorflow and isinstance(value, tensorflow.data.Dataset)) or bool(
-        keras and isinstance(value, keras.utils.PyDataset)
-    )
 
 
 def batch_count(dataset: Any) -> int | None:
@@ -72,8 +65,7 @@ def serialize_model(
         config = json.dumps(keras.saving.serialize_keras_object(model))
         compile_config = json.dumps(model.get_compile_config()) if model.compiled else None
     except Exception as error:  # a student's layer may raise anything
-        description = f"a model without a configuration ({type(error).__name__})"
-        return ["unserializable", description]
+        return ["unserializable", f"a model without a configuration ({type(error).__name__})"]
     if register:
         return ["model", config, compile_config, register(model), None]
     # The student kernel, which receives this, cannot fetch the weights later.
@@ -112,7 +104,6 @@ def build_model(config: Any) -> Any:
     parsed = parse_config(config)
     if type(parsed) is not dict:
         raise SerializationError("its configuration is malformed")
-    _remove_compile_configs(parsed)
     pending = global_state.get_global_attribute("uninitialized_variables") or []
     try:
         # In this scope Keras defers the creation of variables until the end of the scope, which
@@ -122,7 +113,7 @@ def build_model(config: Any) -> Any:
             global_state.set_global_attribute("uninitialized_variables", pending)
     except Exception as error:  # Keras raises many types
         raise SerializationError(f"Keras cannot build the model ({_last_line(error)})") from None
-    if not is_model(model):
+    if kind_of(model) != "model":
         raise SerializationError("its configuration does not describe a model")
     for variable in model.variables:
         if variable._value is None:
@@ -131,34 +122,14 @@ def build_model(config: Any) -> Any:
     return model
 
 
-def _remove_compile_configs(config: dict[str, Any]) -> None:
-    """Remove all optimizers from a configuration: they would create variables too early.
-
-    The outermost model's is sent separately.
-    """
-    pending: list[Any] = [config]
-    while pending:
-        value = pending.pop()
-        if isinstance(value, dict):
-            if "class_name" in value:
-                value.pop("compile_config", None)
-            pending += value.values()
-        elif isinstance(value, list):
-            pending += value
-
-
 def fetch_on_first_use(model: Any, fetch: Callable[[], list[np.ndarray]]) -> None:
     """Make the first use of any weight of a model fetch all of them."""
 
     def load() -> None:
-        arrays = fetch() if lazy else []
+        arrays = fetch()
         for variable in lazy:
             variable._load = None
-        fits = len(arrays) == len(weights) and all(
-            tuple(weight.shape) == array.shape
-            for weight, array in zip(weights, arrays, strict=True)
-        )
-        if not fits:
+        if [tuple(weight.shape) for weight in weights] != [array.shape for array in arrays]:
             raise SerializationError("the weights do not fit the model")
         for weight, array in zip(weights, arrays, strict=True):
             _initialize(weight, array)
@@ -198,13 +169,6 @@ def _last_line(error: Exception) -> str:
     """Return the last line of an error of Keras, which follows the whole configuration."""
     lines = str(error).strip().splitlines() or [type(error).__name__]
     return lines[-1].removeprefix("Exception encountered: ")[:200]
-
-
-@lru_cache
-def _functional_class() -> type:
-    from keras.src.models.functional import Functional
-
-    return Functional
 
 
 @lru_cache

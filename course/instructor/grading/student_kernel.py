@@ -1,5 +1,6 @@
 """The student kernel as its caller sees it; it survives the end of its process."""
 
+import math
 import time
 from collections.abc import Collection, Sequence
 from typing import TYPE_CHECKING, Any
@@ -25,7 +26,8 @@ class StudentKernel:
     A cell that ends its process, or that can only be stopped with it, affects no other cell: a new
     process runs the others again, MAX_RESTARTS times at most. `deadline` is when the notebook's
     time runs out, in `time.monotonic` seconds. `problem` is a sentence about a problem of the whole
-    submission, or None. `seconds` is the time that the student's code ran.
+    submission, or None. `seconds` is the time that the student's code ran. `failures` maps a name
+    to the failure of the cell that should define it.
     """
 
     def __init__(
@@ -40,12 +42,10 @@ class StudentKernel:
         self._kernel: Kernel | None = None
         self._kernels_started = 0
         self._starts_charged = 0  # without those that only run skipped cells
-        self._completed: list[
-            tuple[str, str]
-        ] = []  # (name, source) of cells that ended by themselves
+        self._completed: list[tuple[str, str]] = []  # (name, source), if not stopped
         self._skipped: list[tuple[int, str, str]] = []  # (cells completed before, name, source)
         self._skipping_allowed = True
-        self._failures: dict[str, str] = {}  # name -> failure of the cell that should define it
+        self.failures: dict[str, str] = {}
 
     def run_cell(self, name: str, source: str) -> CellError | None:
         """Run a cell and return its redacted error, or None."""
@@ -63,7 +63,7 @@ class StudentKernel:
         if error:
             error = self.redactor.redact_cell_error(error)
             for bound in find_names(source).bound:
-                self._failures[bound] = f"{name} ended with {error.class_name}: {error.message}"
+                self.failures[bound] = f"{name} ended with {error.class_name}: {error.message}"
         return error
 
     def skip_cell(self, name: str, source: str) -> None:
@@ -88,14 +88,9 @@ class StudentKernel:
 
     def fetch(self, names: Collection[str]) -> tuple[dict[str, Any], Sequence[bytes | bytearray]]:
         """Return the nodes and blocks of the requested names that the student has defined."""
-        if not names or not self._ensure_kernel():
+        if not names:
             return {}, []
-        request = {"op": "fetch", "names": sorted(names)}
-        try:
-            answer, blocks = self._request(request, (), self.job.limits.call_seconds)
-        except KernelEnded:
-            self._kernel = None
-            return {}, []
+        answer, blocks = self.answer({"op": "fetch", "names": sorted(names)}, (), math.inf)
         values = answer.get("values")
         if not isinstance(values, dict):
             return {}, []
@@ -121,10 +116,6 @@ class StudentKernel:
             return {"no_answer": f"this call was stopped after {seconds:.3g} s"}, []
         answer.pop("no_answer", None)
         return answer, blocks
-
-    def failure_of_definition(self, name: str) -> str | None:
-        """Return the failure of the cell that should have defined a name, or None."""
-        return self._failures.get(name)
 
     def close(self) -> None:
         """End the kernel."""

@@ -4,19 +4,16 @@ import re
 from collections.abc import Iterable, Sequence
 from dataclasses import replace
 from pathlib import Path
-from typing import TYPE_CHECKING, Any
+from typing import Any
 
 import nbformat
+from nbformat import NotebookNode
 from nbformat.v4 import new_code_cell, new_markdown_cell
 
 from course.files import files_below
 from course.instructor.grading.job import CodeCell, GradingSettings, Job, Outcome
+from course.instructor.grading.reference_notebook import ReferenceNotebook
 from course.instructor.sandbox.execute import printable
-
-if TYPE_CHECKING:
-    from nbformat import NotebookNode
-
-    from course.instructor.grading.reference_notebook import ReferenceNotebook
 
 KERNELSPEC = {"name": "python3", "display_name": "Python 3", "language": "python"}
 CELL_ID = re.compile(r"[a-zA-Z0-9_-]{1,64}")
@@ -27,7 +24,7 @@ MAX_OUTPUT_BYTES = 4 * 2**20
 _STUDENT_PARAMETER = re.compile(r"^student = ", re.MULTILINE)
 
 
-def sanitize(nb: "NotebookNode", reference: "ReferenceNotebook") -> None:
+def sanitize(nb: NotebookNode, reference: ReferenceNotebook) -> None:
     """Restore a submitted notebook in place, trusting nothing that its metadata claims.
 
     Cells are identified by their grade id alone; of several with the same one, the last counts. An
@@ -41,7 +38,7 @@ def sanitize(nb: "NotebookNode", reference: "ReferenceNotebook") -> None:
     cell_ids = set()
     for cell in reversed(nb.cells):
         name = _claimed_id(cell)
-        cell.metadata = nbformat.NotebookNode()
+        cell.metadata = NotebookNode()
         if "id" in cell and (not CELL_ID.fullmatch(str(cell.id)) or cell.id in cell_ids):
             cell.id = new_code_cell().id
         cell_ids.add(cell.get("id"))
@@ -52,27 +49,21 @@ def sanitize(nb: "NotebookNode", reference: "ReferenceNotebook") -> None:
         if name not in seen:
             _insert_missing(nb, name, reference)
     for cell in nb.cells:
-        is_test = reference.is_test(_claimed_id(cell))
-        if cell.cell_type == "code":
-            cell.outputs = [] if is_test else safe_outputs(cell.get("outputs", []))
-            if is_test:
-                cell.execution_count = None
+        if reference.is_test(_claimed_id(cell)):
+            cell.outputs, cell.execution_count = [], None
+        elif cell.cell_type == "code":
+            cell.outputs = safe_outputs(cell.get("outputs", []))
 
 
-def has_known_cell(nb: "NotebookNode", reference: "ReferenceNotebook") -> bool:
+def has_known_cell(nb: NotebookNode, reference: ReferenceNotebook) -> bool:
     """Return whether at least one cell of a submitted notebook is in the gradebook."""
     return any(_claimed_id(cell) in reference.cells for cell in nb.cells)
 
 
-def file_folders(root: Path, submitted: Path | str, assignment: str) -> list[Path]:
-    """Return the folders with the files beside a notebook; the assignment's own come last."""
-    return [Path(submitted), Path(root, "source", assignment)]
-
-
 def make_job(
-    nb: "NotebookNode",
+    nb: NotebookNode,
     folders: Sequence[Path],
-    reference: "ReferenceNotebook",
+    reference: ReferenceNotebook,
     identity: tuple[str, str, str],
     settings: GradingSettings,
 ) -> Job:
@@ -100,7 +91,7 @@ def make_job(
     return Job(*identity, cells, sorted(files.items()), reference, settings, provided, skipped)
 
 
-def safe_outputs(outputs: Iterable[dict[str, Any]]) -> "list[NotebookNode]":
+def safe_outputs(outputs: Iterable[dict[str, Any]]) -> list[NotebookNode]:
     """Return a copy of outputs with text, errors and images only: nothing that a browser runs."""
     result: list[dict[str, Any]] = []
     size = 0
@@ -133,7 +124,7 @@ def safe_outputs(outputs: Iterable[dict[str, Any]]) -> "list[NotebookNode]":
     return [nbformat.from_dict(output) for output in result]
 
 
-def apply_outcome(nb: "NotebookNode", outcome: Outcome) -> None:
+def apply_outcome(nb: NotebookNode, outcome: Outcome) -> None:
     """Add the outputs and the note of a job's outcome to its notebook, in place."""
     for index, outputs in outcome.outputs.items():
         cell = nb.cells[int(index)]
@@ -145,7 +136,7 @@ def apply_outcome(nb: "NotebookNode", outcome: Outcome) -> None:
         nb.cells.insert(0, new_markdown_cell(text))
 
 
-def _restore(cell: "NotebookNode", name: str, record: dict[str, Any]) -> None:
+def _restore(cell: NotebookNode, name: str, record: dict[str, Any]) -> None:
     """Give a cell the type, the metadata and, if it is locked, the text of its record."""
     if cell.cell_type != record["cell_type"]:
         cell.cell_type = record["cell_type"]
@@ -159,7 +150,7 @@ def _restore(cell: "NotebookNode", name: str, record: dict[str, Any]) -> None:
     cell.metadata["nbgrader"] = _metadata(name, record)
 
 
-def _metadata(name: str, record: dict[str, Any]) -> "NotebookNode":
+def _metadata(name: str, record: dict[str, Any]) -> NotebookNode:
     """Return nbgrader's metadata for a cell with this record."""
     fields = ("locked", "grade", "solution", "task", "checksum", "cell_type")
     content = {field: record[field] for field in fields}
@@ -169,7 +160,7 @@ def _metadata(name: str, record: dict[str, Any]) -> "NotebookNode":
     return nbformat.from_dict(content)
 
 
-def _insert_missing(nb: "NotebookNode", name: str, reference: "ReferenceNotebook") -> None:
+def _insert_missing(nb: NotebookNode, name: str, reference: ReferenceNotebook) -> None:
     """Insert a missing cell after the last present one that precedes it in the source."""
     record = reference.cells[name]
     make = new_code_cell if record["cell_type"] == "code" else new_markdown_cell
@@ -181,7 +172,7 @@ def _insert_missing(nb: "NotebookNode", name: str, reference: "ReferenceNotebook
     nb.cells.insert(positions[-1] + 1 if positions else 0, cell)
 
 
-def _claimed_id(cell: "NotebookNode") -> str | None:
+def _claimed_id(cell: NotebookNode) -> str | None:
     """Return the grade id in a cell's metadata if it is a string."""
     claimed = cell.metadata.get("nbgrader")
     name = claimed.get("grade_id") if isinstance(claimed, dict) else None
