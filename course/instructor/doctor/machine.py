@@ -62,11 +62,8 @@ def check_isolation(settings: Settings) -> Iterator[tuple[str, str]]:
     yield OK, f"{version.stdout.strip()}, kernels are isolated"
     for device in settings.devices:
         if not Path(device).exists():
-            yield (
-                MISSING,
-                f"{device} of c.ExecuteIsolated.devices does not exist: remove it from"
-                f" {CONFIG_NAME}, or load its driver.",
-            )
+            step = f"remove it from {CONFIG_NAME}, or load its driver"
+            yield MISSING, f"{device} of c.ExecuteIsolated.devices does not exist: {step}."
 
 
 def check_memory(settings: Settings) -> Iterator[tuple[str, str]]:
@@ -127,11 +124,9 @@ def check_address(settings: Settings) -> Iterator[tuple[str, str]]:
     if public.is_set:
         yield OK, f"{public.url}, branch {public.branch}"
     else:
-        yield (
-            NOTE,
-            f"{public.url} is a placeholder, so badges and install cells do not work: set"
-            f" c.PublicAddress.url in {CONFIG_NAME}, then run course release.",
-        )
+        problem = f"{public.url} is a placeholder, so badges and install cells do not work"
+        step = f"set c.PublicAddress.url in {CONFIG_NAME}, then run course release"
+        yield NOTE, f"{problem}: {step}."
 
 
 def check_data(_: object) -> Iterator[tuple[str, str]]:
@@ -148,10 +143,8 @@ def check_data(_: object) -> Iterator[tuple[str, str]]:
         path = folder / name
         if not path.is_file():
             load = f'python -c "from course import datasets; datasets.{loader}()"'
-            yield (
-                NOTE,
-                f"{name} is not in {folder}; grading does not need it. To download it: {load}",
-            )
+            text = f"{name} is not in {folder}; grading does not need it. To download it:"
+            yield NOTE, f"{text} {load}"
             continue
         try:
             download.read_arrays(path, image_shape, label_shape)

@@ -53,12 +53,10 @@ def check_packages(_: object) -> Iterator[tuple[str, str]]:
             yield MISSING, f"{name} is not installed: {_install_step(EXTRA)}"
             continue
         if not requirement.specifier.contains(version, prereleases=True):
-            needed = f"{name}{requirement.specifier}"
-            yield (
-                MISSING,
-                f"{name} {version} is installed, but the course needs {needed}:"
-                f" {_install_step(EXTRA)}",
+            problem = (
+                f"{name} {version} is installed, but the course needs {name}{requirement.specifier}"
             )
+            yield MISSING, f"{problem}: {_install_step(EXTRA)}"
         if name in PRINTED:
             printed.append(f"{name} {version}")
         if pins.get(name, version) != version:
@@ -67,11 +65,8 @@ def check_packages(_: object) -> Iterator[tuple[str, str]]:
         match = "; as in constraints.txt" if pins and not different else ""
         yield OK, f"{', '.join(sorted(printed))}{match}"
     if different:
-        yield (
-            NOTE,
-            f"{', '.join(different)}, with which the course is tested: to get those versions,"
-            f" {_install_step(EXTRA)}",
-        )
+        text = f"{', '.join(different)}, with which the course is tested: to get those versions,"
+        yield NOTE, f"{text} {_install_step(EXTRA)}"
 
 
 def _installed(name: str) -> tuple[str, str | None]:
@@ -104,11 +99,8 @@ def check_cluster(_: object) -> Iterator[tuple[str, str]]:
     if importlib.util.find_spec("distributed"):
         yield OK, f"Dask {metadata.version('distributed')}, for course grade --scheduler"
     else:
-        yield (
-            NOTE,
-            "Dask is not installed; only course grade --scheduler needs it:"
-            f" {_install_step('cluster')}",
-        )
+        text = "Dask is not installed; only course grade --scheduler needs it:"
+        yield NOTE, f"{text} {_install_step('cluster')}"
 
 
 def check_postgresql(_: object) -> Iterator[tuple[str, str]]:
@@ -117,11 +109,8 @@ def check_postgresql(_: object) -> Iterator[tuple[str, str]]:
         if importlib.util.find_spec(name):
             yield OK, f"{name} {_installed(name)[1] or ''}, for a gradebook on a server"
             return
-    install = _install_step("postgres")
-    yield (
-        NOTE,
-        f"no driver is installed; only a gradebook on a PostgreSQL server needs one: {install}",
-    )
+    text = "no driver is installed; only a gradebook on a PostgreSQL server needs one:"
+    yield NOTE, f"{text} {_install_step('postgres')}"
 
 
 def check_browser(_: object) -> Iterator[tuple[str, str]]:
@@ -129,11 +118,10 @@ def check_browser(_: object) -> Iterator[tuple[str, str]]:
     if path := shutil.which("chromium") or shutil.which("chromium-browser"):
         yield OK, f"{path}, for the browser tests"
     else:
-        yield (
-            NOTE,
+        text = (
             "Chromium is not installed; only the browser tests need it and are skipped without it:"
-            " install it (Debian: apt-get install chromium).",
         )
+        yield NOTE, f"{text} install it (Debian: apt-get install chromium)."
 
 
 def check_gpu(query: "subprocess.Popen[str]") -> Iterator[tuple[str, str]]:
@@ -143,18 +131,14 @@ def check_gpu(query: "subprocess.Popen[str]") -> Iterator[tuple[str, str]]:
         answer, errors = query.communicate(timeout=KERAS_SECONDS)
         backend, version, device = json.loads(answer.strip().splitlines()[-1])
     except subprocess.TimeoutExpired:
-        yield (
-            NOTE,
-            f"Keras did not start within {KERAS_SECONDS} s: try again when the machine is idle.",
-        )
+        problem = f"Keras did not start within {KERAS_SECONDS} s"
+        yield NOTE, f"{problem}: try again when the machine is idle."
         return
     except (ValueError, IndexError):
         reason = (errors.strip().splitlines() or ["no reason reported"])[-1][:200]
         # Grading uses TensorFlow, regardless of the environment.
-        yield (
-            MISSING if backend == "tensorflow" else NOTE,
-            f"Keras does not start with {backend} ({reason}): {_install_step(EXTRA)}",
-        )
+        state = MISSING if backend == "tensorflow" else NOTE
+        yield state, f"Keras does not start with {backend} ({reason}): {_install_step(EXTRA)}"
         return
     if device == "GPU":
         yield OK, f"Keras computes on the GPU with {backend} {version}"
@@ -172,9 +156,8 @@ def check_gpu(query: "subprocess.Popen[str]") -> Iterator[tuple[str, str]]:
 def keras_query() -> "Iterator[subprocess.Popen[str]]":
     """Start a process that prints the device Keras computes on; it ends with this block."""
     environment = {"TF_CPP_MIN_LOG_LEVEL": "3", **os.environ}
-    environment["XLA_PYTHON_CLIENT_PREALLOCATE"] = (
-        "false"  # JAX would allocate most of a GPU's memory
-    )
+    # JAX would allocate most of a GPU's memory.
+    environment["XLA_PYTHON_CLIENT_PREALLOCATE"] = "false"
     process = subprocess.Popen(
         [sys.executable, "-c", _QUERY_KERAS],
         env=environment,

@@ -1,6 +1,6 @@
 """The error of a cell, as plain data that can cross between processes."""
 
-from dataclasses import asdict, dataclass
+from dataclasses import dataclass
 from typing import Any
 
 STOPPED = "Stopped"
@@ -35,11 +35,7 @@ class CellError:
         """Return the error of a cell that was stopped or not run."""
         return cls(STOPPED, message)
 
-    def to_dict(self) -> dict[str, Any]:
-        """Return the error as a JSON object."""
-        return asdict(self)
-
     @classmethod
     def from_dict(cls, fields: dict[str, Any]) -> "CellError":
-        """Return the error that `to_dict` described; not for data from a student's process."""
+        """Return the error that `asdict` described; not for data from a student's process."""
         return cls(**fields | {"lines": tuple(fields["lines"])})

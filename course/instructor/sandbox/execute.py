@@ -2,12 +2,14 @@
 
 import builtins
 import contextlib
+import io
 import linecache
 import re
 import signal
 import sys
 import traceback
 from collections.abc import Iterable, Iterator
+from dataclasses import asdict
 from pathlib import Path
 from types import FrameType
 from typing import Any
@@ -115,10 +117,10 @@ def run_cell(source: str, name: str, output: "OutputBuffer") -> dict[str, Any]:
                 finally:
                     _shell.compile.get_code_name = code_name
         except (KeyboardInterrupt, SystemExit) as stopped:
-            return {"error": describe_error(stopped, name).to_dict(), "value": None}
+            return {"error": asdict(describe_error(stopped, name)), "value": None}
     error = result.error_before_exec or result.error_in_exec
     return {
-        "error": None if error is None else describe_error(error, name).to_dict(),
+        "error": None if error is None else asdict(describe_error(error, name)),
         "value": _number_as_text(result.result) if error is None else None,
     }
 
@@ -190,7 +192,7 @@ def printable(text: object) -> str:
     return _ESCAPE_SEQUENCES.sub("", str(text)).translate(_CONTROL_CHARACTERS)
 
 
-class OutputBuffer:
+class OutputBuffer(io.TextIOBase):
     """A text stream that stores up to `limit` characters and drops the rest."""
 
     encoding = "utf-8"
@@ -213,13 +215,6 @@ class OutputBuffer:
         """Return the stored text, with a note if the rest was dropped."""
         note = "\n... (output is longer than the limit)\n" if self.length >= self.limit else ""
         return printable("".join(self.parts)) + note
-
-    def flush(self) -> None:
-        """Do nothing: nothing is buffered."""
-
-    def isatty(self) -> bool:
-        """Return False: this is not a terminal."""
-        return False
 
     def writable(self) -> bool:
         """Return True."""

@@ -24,31 +24,14 @@ from course.instructor.sandbox import hardening, messages
 from course.instructor.sandbox.limits import PRELOADED_MB, Limits
 
 # What notebooks import, and what these modules import on first use.
-PRELOADED = [
-    "numpy",
-    "matplotlib.figure",
-    "matplotlib.backends.backend_agg",
-    "PIL.Image",
-    "IPython.core.interactiveshell",
-    "keras",
-    "keras.applications",
-    "keras.datasets",
-    "h5py",
-    "course",
-    "course.datasets",
-    "course.plotting",
-    "course.checks",
-    "course.questions",
-    "course.training",
-]
+PRELOADED = ["numpy", "matplotlib.figure", "matplotlib.backends.backend_agg", "PIL.Image"]
+PRELOADED += ["IPython.core.interactiveshell", "keras", "keras.applications", "keras.datasets"]
+PRELOADED += ["h5py", "course", "course.datasets", "course.plotting", "course.checks"]
+PRELOADED += ["course.questions", "course.training"]
 # In addition, the parts of a Jupyter kernel. Not pyplot and its backend for notebooks: they look
 # for the kernel when they are imported.
-PRELOADED_FOR_NOTEBOOKS = [
-    "ipykernel.kernelapp",
-    "ipykernel.ipkernel",
-    "course.experiments",
-    "course.transfer",
-]
+PRELOADED_FOR_NOTEBOOKS = ["ipykernel.kernelapp", "ipykernel.ipkernel"]
+PRELOADED_FOR_NOTEBOOKS += ["course.experiments", "course.transfer"]
 CHECK_SECONDS = 0.2
 REQUEST_SECONDS = 10  # for a request that follows its sockets at once
 
@@ -191,13 +174,12 @@ class KernelSupervisor:
         except OSError:
             command = b""
         if control in self.kernels:
-            _, process_descriptor, _ = self.kernels[control]
+            process, process_descriptor, _ = self.kernels[control]
             with contextlib.suppress(ProcessLookupError):
-                signal.pidfd_send_signal(
-                    process_descriptor, signal.SIGINT if command else signal.SIGKILL
-                )
+                number = signal.SIGINT if command else signal.SIGKILL
+                signal.pidfd_send_signal(process_descriptor, number)
             if not command:
-                self._kill_group(self.kernels[control][0])
+                self._kill_group(process)
                 self.selector.unregister(control)
 
     def _reap(self, control: socket.socket) -> None:

@@ -67,13 +67,12 @@ class Forkserver:
         mode = "isolated" if isolated else "open" if environment is None else "notebook"
         arguments = ["-m", "course.instructor.sandbox.forkserver", str(inside.fileno()), mode]
         arguments.append(str(idle_seconds))
-        command = (
-            bubblewrap.command(arguments, devices) if isolated else [sys.executable, *arguments]
-        )
-        if mode == "open":
-            environment = bubblewrap.environment(
-                Path(sys.executable).parent, Path.home(), PROJECT_ROOT
-            )
+        command = [sys.executable, *arguments]
+        if isolated:
+            command = bubblewrap.command(arguments, devices)
+        elif environment is None:
+            programs = Path(sys.executable).parent
+            environment = bubblewrap.environment(programs, Path.home(), PROJECT_ROOT)
         self._log = tempfile.TemporaryFile()  # noqa: SIM115 (closed in close)
         self._process = _start_process(
             command,
@@ -190,9 +189,7 @@ _stopped = threading.Event()
 
 
 def shared_forkserver(
-    isolated: bool = True,
-    devices: Sequence[str] = (),
-    environment: Mapping[str, str] | None = None,
+    isolated: bool = True, devices: Sequence[str] = (), environment: Mapping[str, str] | None = None
 ) -> Forkserver:
     """Return this process's forkserver for these arguments; start it if none is alive.
 
@@ -211,10 +208,9 @@ def shared_forkserver(
 
 def notebook_forkserver(environment: Mapping[str, str]) -> Forkserver:
     """Return the forkserver that runs the course's own notebooks in an environment."""
-    chosen = {
-        name: value for name, value in environment.items() if IMPORT_VARIABLES.fullmatch(name)
-    }
-    return shared_forkserver(isolated=False, environment=chosen | NOTEBOOK_ENVIRONMENT)
+    names = filter(IMPORT_VARIABLES.fullmatch, environment)
+    chosen = {name: environment[name] for name in names} | NOTEBOOK_ENVIRONMENT
+    return shared_forkserver(isolated=False, environment=chosen)
 
 
 def stop_shared() -> None:

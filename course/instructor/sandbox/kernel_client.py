@@ -39,12 +39,9 @@ class Kernel:
 
     def write_files(self, files: Iterable[tuple[str, bytes]]) -> None:
         """Write files, given as relative path and content, into the kernel's scratch folder."""
-        paths, contents = [], []
-        for path, content in files:
-            paths.append(path)
-            contents.append(content)
-        if paths:
-            self.request({"op": "write_files", "paths": paths}, contents, seconds=30)
+        if contents := dict(files):
+            header = {"op": "write_files", "paths": list(contents)}
+            self.request(header, list(contents.values()), seconds=30)
 
     def send(self, header: Any, blocks: Sequence[Any] = (), seconds: float = 60) -> None:
         """Send a message; raise KernelEnded if the kernel does not read it in time."""
