@@ -45,6 +45,7 @@ class SubmittedFile:
     modified: float | None = None  # seconds since 1970, in local time, if known
     problem: str = ""  # why the file cannot be read, or ""
     reader: Callable[[], bytes] = field(default=bytes, repr=False)
+    size: int = 0  # in bytes, if it is a file on disk
 
     @property
     def name(self) -> str:
@@ -67,6 +68,8 @@ class SubmittedFile:
 
     def read(self) -> bytes | None:
         """Return the file's content; if it cannot be read, set `problem` and return None."""
+        if self.size > MAX_NOTEBOOK_BYTES:
+            self.problem = f"the file is larger than {MAX_MB} MB"
         if self.problem:
             return None
         try:
@@ -130,10 +133,8 @@ def _walk_folder(root: Path) -> Iterator[SubmittedFile]:
 
 def _file_on_disk(path: Path, parts: tuple[str, ...]) -> SubmittedFile:
     """Return a file on disk, which is not read yet."""
-    status = path.stat()
-    is_too_large = status.st_size > MAX_NOTEBOOK_BYTES
-    problem = f"the file is larger than {MAX_MB} MB" if is_too_large else ""
-    return SubmittedFile(parts, parts[:-1], status.st_mtime, problem, path.read_bytes)
+    status, read = path.stat(), path.read_bytes
+    return SubmittedFile(parts, parts[:-1], status.st_mtime, reader=read, size=status.st_size)
 
 
 def _walk_inner(
