@@ -19,8 +19,8 @@ def files_below(
 ) -> Iterator[tuple[str, bytes]]:
     """Yield the regular files under a folder as (relative path, content).
 
-    Symbolic links are never followed, and files whose names `ignore` accepts are skipped. So is a
-    file that would take the total past `max_bytes`; `too_large` receives its relative path and size.
+    Symbolic links are never followed. Files whose names `ignore` accepts are skipped, and so is one
+    that takes the total past `max_bytes`; `too_large` receives its relative path and size.
     """
     taken = 0
     for parent, folders, names in os.walk(folder):
