@@ -13,7 +13,7 @@ c.CourseDirectory.course_id = "building-cnns-with-keras"
 # The public repository that contains the published release/; badges and install cells link to it.
 # Replace the placeholder before the first release. Nobody can register it, because an account name
 # on GitHub cannot contain an underscore.
-c.PublicAddress.url = "https://github.com/YOUR_ORGANISATION/building-cnns-with-keras"
+c.PublicAddress.url = "https://github.com/YOUR_ORGANIZATION/building-cnns-with-keras"
 c.PublicAddress.branch = "main"  # the branch that badges open
 
 # Students must not receive backups made by editors or JupyterLab, nor the results of runs.

@@ -5,9 +5,9 @@ A notebook starts with `run = course.setup(profile=profile, seed=seed)` and reco
 once.
 """
 
-from course.metrics import record
 from course.notebook_cells import cell_source
 from course.profiles import PROFILES
+from course.recorded_metrics import record
 from course.session import Run, setup
 
 __all__ = ["PROFILES", "Run", "cell_source", "record", "setup"]

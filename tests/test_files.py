@@ -1,6 +1,5 @@
 """Files and folders are seen whole, whenever a process that writes them is killed."""
 
-import os
 import resource
 import signal
 import subprocess
@@ -37,6 +36,10 @@ with files.replacing_folder(folder) as staging:
 """
 
 
+def names_in(folder):
+    return sorted(path.name for path in folder.iterdir())
+
+
 def content_of(folder):
     return {path.name: path.read_text() for path in folder.iterdir()}
 
@@ -68,7 +71,7 @@ def test_a_folder_is_old_or_new_at_whichever_line_its_writer_is_killed(tmp_path,
         with replacing_folder(folder) as staging:
             (staging / "a").write_text("newest")
         assert content_of(folder) == {"a": "newest"}
-        assert os.listdir(folder.parent) == ["folder"], "nothing is left beside it"
+        assert names_in(folder.parent) == ["folder"], "nothing is left beside it"
     assert len(outcomes) > 10
 
 
@@ -83,7 +86,7 @@ def test_a_folder_stays_if_filling_the_new_one_fails(tmp_path, monkeypatch, exch
         (staging / "a").write_text("new")
         1 / 0  # noqa: B018
     assert content_of(folder) == {"a": "old"}
-    assert os.listdir(tmp_path) == ["folder"]
+    assert names_in(tmp_path) == ["folder"]
 
 
 @pytest.mark.skipif(not sys.platform.startswith("linux"), reason="macOS has no renameat2")
@@ -92,7 +95,7 @@ def test_linux_exchanges_folders_in_one_step(tmp_path):
         (tmp_path / name).mkdir()
         (tmp_path / name / name).touch()
     assert files._exchange(tmp_path / "one", tmp_path / "two")
-    assert os.listdir(tmp_path / "one") == ["two"]
+    assert names_in(tmp_path / "one") == ["two"]
 
 
 def test_a_file_that_cannot_be_written_leaves_the_previous_one(tmp_path):
@@ -108,7 +111,7 @@ def test_a_file_that_cannot_be_written_leaves_the_previous_one(tmp_path):
         resource.setrlimit(resource.RLIMIT_FSIZE, limit)
         signal.signal(signal.SIGXFSZ, ignored)
     assert path.read_text() == "old"
-    assert os.listdir(tmp_path) == ["file"]
+    assert names_in(tmp_path) == ["file"]
 
 
 def test_files_below_skips_links_and_what_is_too_large(tmp_path):

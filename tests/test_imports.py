@@ -10,12 +10,12 @@ INSTRUCTOR = ROOT / "course" / "instructor"
 # A folder or module may import those of the rows below its own, and the student package.
 ROWS = [
     {"cli"},
-    {"doctor", "evidence", "export", "feedback", "regression", "similarity"},
+    {"doctor", "evidence_measurement", "export", "feedback", "regression", "similarity"},
     {"collect"},
     {"grading"},
     {"gradebook", "release"},
     {"analysis", "roster", "sandbox"},
-    {"course_dir", "file_lock", "pages", "python_parser"},
+    {"course_dir", "file_lock", "pages", "thread_safe_parsing"},
 ]
 ROW_OF = {name: number for number, names in enumerate(ROWS) for name in names}
 NAMES = sorted(path.stem for path in INSTRUCTOR.iterdir() if not path.name.startswith("__"))

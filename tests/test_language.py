@@ -36,7 +36,7 @@ QUOTES_NOTEBOOKS = re.compile(
     r"tests/(notebooks/test_0|submissions/0|instructor/similarity/answer_)"
 )
 # Names that students, platforms or old archives use.
-QUOTED = r"sheet\||## Hand in|\"Hand in\"|hand-in\"|-hand-in\.zip|hand-in\.json|style sheet|questions\.Sheet"
+QUOTED = r"sheet\||(## |\")Hand in|hand-in(\"|\.zip|\.json)|style sheet|questions\.Sheet"
 
 
 def texts():

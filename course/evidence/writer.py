@@ -19,9 +19,9 @@ from course.evidence.format import (
     is_too_deep,
     record_key,
 )
-from course.experiments.specifications import check_names
 from course.experiments.store import pack_weights, plain_name
 from course.experiments.train import Result
+from course.experiments.training_jobs import check_names
 from course.files import write_atomically
 from course.session import Run
 

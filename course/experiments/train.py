@@ -22,8 +22,8 @@ from typing import Any
 from course.errors import CourseError
 from course.experiments.progress_bar import ProgressBar
 from course.experiments.recipe import DeviceImages, Recipe, fit
-from course.experiments.specifications import Job, check_names, prepare
 from course.experiments.store import fingerprint, open_store
+from course.experiments.training_jobs import Job, check_names, prepare
 from course.session import Run
 from course.training import results_table
 

@@ -24,7 +24,7 @@ from pathlib import Path
 
 import psutil
 
-from course.instructor.sandbox.executor import available_cores
+from course.instructor.sandbox.worker_pool import available_cores
 from course.training import results_table
 from tests.submissions import create_fixture_class
 

@@ -17,7 +17,7 @@ import tempfile
 import time
 from pathlib import Path
 
-from course.instructor.sandbox.executor import available_cores
+from course.instructor.sandbox.worker_pool import available_cores
 from tests.submissions import ROOT
 
 BIN = Path(sys.executable).parent

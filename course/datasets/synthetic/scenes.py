@@ -9,9 +9,9 @@ from typing import Any
 
 import numpy as np
 
+from course.datasets.synthetic.cifar10_drawings import tone_maps
 from course.datasets.synthetic.labels import draw_labels, draw_variants
-from course.datasets.synthetic.shapes import BODY, DARK, GRID, LIGHT, SECOND, TONES
-from course.datasets.synthetic.silhouettes import tone_maps
+from course.datasets.synthetic.polygons import BODY, DARK, GRID, LIGHT, SECOND, TONES
 
 IMAGE_SIZE = 32  # pixels, as in CIFAR-10
 # How much the images vary: bounds of uniform distributions.

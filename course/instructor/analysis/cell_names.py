@@ -10,7 +10,7 @@ from dataclasses import dataclass, field
 from functools import lru_cache
 
 from course.instructor.analysis.scope_visitor import ScopeVisitor, is_predefined
-from course.instructor.python_parser import parse_python
+from course.instructor.thread_safe_parsing import parse_python
 
 # Calls that can read or bind names which are not in the source.
 _OPAQUE_CALLS = {"__import__", "eval", "exec", "get_ipython", "globals", "locals"}

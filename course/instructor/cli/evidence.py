@@ -9,7 +9,7 @@ from course.instructor.cli import options
 from course.instructor.course_dir import assignment_names
 
 if TYPE_CHECKING:
-    from course.instructor.evidence import MeasuredEvidence
+    from course.instructor.evidence_measurement import MeasuredEvidence
 
 
 @click.command("evidence")
@@ -23,19 +23,19 @@ def command(root: Path, names: tuple[str, ...], student: str | None) -> int:
     for evidence are measured. The exit code is 1 if a submission is flagged for manual review.
     """
     selected = assignment_names(root, names)
-    from course.instructor import evidence
+    from course.instructor import evidence_measurement
 
     if not names:
-        selected = [name for name in selected if evidence.requires_evidence(root, name)]
+        selected = [name for name in selected if evidence_measurement.requires_evidence(root, name)]
     total, flagged, has_equal_weights = 0, 0, False
     for name in selected:
         submissions = []
-        for each in evidence.measure_evidence(root, name, student):
+        for each in evidence_measurement.measure_evidence(root, name, student):
             print(_line(name, each), flush=True)
             for problem in each.problems:
                 print(f"    {problem}")
             submissions.append(each)
-        for group in evidence.same_weights(submissions):
+        for group in evidence_measurement.same_weights(submissions):
             has_equal_weights = True
             print(f"{name}  the same weights: {', '.join(group)}")
         total += len(submissions)

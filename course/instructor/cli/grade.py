@@ -5,7 +5,7 @@ from pathlib import Path
 import click
 
 from course.instructor.cli import forkserver_start, options
-from course.instructor.cli.assignments import find_for_each
+from course.instructor.cli.assignment_selection import find_for_each
 from course.instructor.course_dir import assignment_names
 
 

@@ -29,7 +29,7 @@ def command(root: Path, directory: Path, without_address: bool) -> int:
 
     DIR is a new folder, or the checkout of the public repository.
     """
-    from course.instructor.release import public_folder, student_package
+    from course.instructor.release import publisher, student_package
     from course.instructor.release.public_address import PublicAddress
 
     names = assignment_names(root)
@@ -42,17 +42,17 @@ def command(root: Path, directory: Path, without_address: bool) -> int:
             " --without-address."
         )
     try:
-        public_folder.check_folder(directory, root)
+        publisher.check_folder(directory, root)
         # Imported late: they take seconds, which a mistyped folder should not cost.
-        from course.instructor.release import build, public_tree
+        from course.instructor.release import build, public_files
 
-        files = public_tree.public_files(root)
+        files = public_files.public_files(root)
         with build.comparison(root) as stale_files:
             for name in names:
                 print(f"comparing release/{name} with what source/{name} compiles to", flush=True)
-                public_tree.check_fresh(name, stale_files(name))
-        previous_version = public_folder.published_version(directory)
-        changes = public_folder.write(directory, files)
+                public_files.check_fresh(name, stale_files(name))
+        previous_version = publisher.published_version(directory)
+        changes = publisher.write(directory, files)
     except OSError as error:
         raise CourseError(
             f"cannot read or write {error.filename or directory} ({error.strerror}): correct that"

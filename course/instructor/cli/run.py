@@ -10,7 +10,7 @@ import click
 from course.errors import CourseError
 from course.instructor.cli import forkserver_start, options
 from course.instructor.course_dir import assignment_names, source_notebook
-from course.instructor.python_parser import parse_literal
+from course.instructor.thread_safe_parsing import parse_literal
 from course.profiles import PROFILES, check_profile
 
 if TYPE_CHECKING:
@@ -77,7 +77,7 @@ def command(
     if not scheduler:
         forkserver_start.start_for_notebooks()  # imports what notebooks need in the meantime
     from course.instructor.regression import plan, suite
-    from course.metrics import text
+    from course.recorded_metrics import text
 
     sources = {name: source_notebook(root, name) for name in selected}
     seed_range = list(range(seed, seed + seeds))

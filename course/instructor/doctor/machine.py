@@ -68,7 +68,7 @@ def check_isolation(settings: Settings) -> Iterator[tuple[str, str]]:
 
 def check_memory(settings: Settings) -> Iterator[tuple[str, str]]:
     """Compare the memory with the limit of all submissions that are graded at a time."""
-    from course.instructor.sandbox.executor import available_cores
+    from course.instructor.sandbox.worker_pool import available_cores
 
     cores = available_cores()
     memory = _memory_mb()

@@ -16,8 +16,8 @@ from nbgrader.utils import temp_attrs
 from course.instructor.course_dir import first_error, open_api
 from course.instructor.file_lock import exclusive_lock
 from course.instructor.sandbox import hardening
-from course.instructor.sandbox.execute import printable
-from course.instructor.sandbox.executor import available_cores
+from course.instructor.sandbox.cell_execution import printable
+from course.instructor.sandbox.worker_pool import available_cores
 
 PageId = tuple[str, str]  # assignment, student
 _open_api = cache(open_api)  # once per process

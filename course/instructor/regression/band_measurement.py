@@ -5,9 +5,9 @@ import statistics
 from typing import Any
 
 from course.errors import CourseError
-from course.instructor.regression.notebook_run import MEMORY, NotebookRun
+from course.instructor.regression.run_records import MEMORY, NotebookRun
 from course.instructor.regression.verdicts import band_limits, reason_not_compared, with_time_ratios
-from course.metrics import ACCURACY, COUNT, text
+from course.recorded_metrics import ACCURACY, COUNT, text
 
 # The half-width of a band in standard deviations, by the number of seeds that measured it. Another
 # run of the same code is outside once in 10,000 times; with fewer than ten seeds once in 1,000,

@@ -16,7 +16,7 @@ from course.errors import CourseError
 from course.files import write_atomically
 from course.instructor.regression import band_measurement, verdicts
 from course.instructor.regression.claims import parse
-from course.instructor.regression.notebook_run import NotebookRun
+from course.instructor.regression.run_records import NotebookRun
 from course.instructor.regression.verdicts import Verdict
 
 BANDS_PATH = Path("tests", "bands.toml")

@@ -6,7 +6,7 @@ import operator
 from typing import Any
 
 from course.errors import CourseError
-from course.instructor.python_parser import parse_python
+from course.instructor.thread_safe_parsing import parse_python
 
 COMPARISONS: dict[type, Any] = {
     ast.Gt: operator.gt,

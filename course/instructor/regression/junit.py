@@ -5,7 +5,7 @@ from xml.etree import ElementTree
 
 from course.files import write_atomically
 from course.instructor.regression.checked_run import CheckedRun
-from course.instructor.sandbox.execute import printable
+from course.instructor.sandbox.cell_execution import printable
 
 
 def write_junit(path: Path, checked_runs: list[CheckedRun]) -> None:

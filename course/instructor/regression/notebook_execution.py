@@ -18,13 +18,13 @@ from papermill.exceptions import PapermillExecutionError
 from course.experiments.store import FOLDER as RESULTS
 from course.instructor.regression import gpus
 from course.instructor.regression.kernel_managers import kernel_manager_class
-from course.instructor.regression.notebook_run import MEMORY, PEAK_MEMORY, Job, NotebookRun
 from course.instructor.regression.provenance import data_file_digests, machine_description
-from course.instructor.sandbox.execute import printable
+from course.instructor.regression.run_records import MEMORY, PEAK_MEMORY, Job, NotebookRun
+from course.instructor.sandbox.cell_execution import printable
 from course.instructor.sandbox.kernel_client import KernelEnded
 from course.instructor.sandbox.messages import MessageError
-from course.metrics import MIME_TYPE
 from course.notebook_headings import section_headings
+from course.recorded_metrics import MIME_TYPE
 
 # A limit for a notebook whose training hangs; a whole run in the gpu profile takes less.
 CELL_TIMEOUT_SECONDS = 3600

@@ -11,9 +11,9 @@ from tqdm import tqdm
 from course.instructor.regression import gpus
 from course.instructor.regression.kernel_managers import kill_ordinary_kernels
 from course.instructor.regression.notebook_execution import execute
-from course.instructor.regression.notebook_run import Job, NotebookRun
+from course.instructor.regression.run_records import Job, NotebookRun
 from course.instructor.regression.run_store import save
-from course.instructor.sandbox.executor import available_cores
+from course.instructor.sandbox.worker_pool import available_cores
 
 BAR_FORMAT = "{percentage:3.0f}% |{bar:24}| {n_fmt} of {total_fmt} cells, {elapsed}: {desc}"
 

@@ -13,9 +13,9 @@ from course.errors import CourseError
 from course.experiments.store import fingerprint
 from course.files import write_atomically
 from course.instructor import file_lock
-from course.instructor.regression.notebook_run import Job, NotebookRun
 from course.instructor.regression.provenance import package_versions
 from course.instructor.regression.run_digest import run_digest
+from course.instructor.regression.run_records import Job, NotebookRun
 from course.instructor.regression.run_store import load
 from course.profiles import check_profile
 

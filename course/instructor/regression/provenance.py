@@ -9,7 +9,7 @@ from functools import lru_cache
 from pathlib import Path
 
 from course import datasets
-from course.instructor.sandbox.executor import available_cores
+from course.instructor.sandbox.worker_pool import available_cores
 
 DATA_FILES = ("*.npz", "*.h5", "*.zip")
 

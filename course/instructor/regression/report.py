@@ -15,11 +15,11 @@ from course.files import write_atomically
 from course.instructor import pages
 from course.instructor.regression import svg_charts
 from course.instructor.regression.checked_run import CheckedRun
-from course.instructor.regression.notebook_run import NotebookRun
 from course.instructor.regression.report_changes import changes_since_last_report
+from course.instructor.regression.run_records import NotebookRun
 from course.instructor.regression.verdicts import Verdict
-from course.metrics import text
 from course.notebook_headings import section_headings
+from course.recorded_metrics import text
 
 if TYPE_CHECKING:
     from course.instructor.gradebook.submission_results import SubmissionResult

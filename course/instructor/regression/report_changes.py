@@ -7,8 +7,8 @@ from typing import Any
 
 from course.files import write_atomically
 from course.instructor.regression.checked_run import CheckedRun
-from course.instructor.regression.notebook_run import MEMORY, NotebookRun
-from course.metrics import RATE, SECONDS, text
+from course.instructor.regression.run_records import MEMORY, NotebookRun
+from course.recorded_metrics import RATE, SECONDS, text
 
 
 def changes_since_last_report(path: Path, checked_runs: list[CheckedRun]) -> list[str] | None:

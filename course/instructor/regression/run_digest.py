@@ -8,9 +8,9 @@ from functools import lru_cache
 from pathlib import Path
 
 from course.experiments.store import fingerprint
-from course.instructor.python_parser import imported_names, parse_python
-from course.instructor.regression.notebook_run import NotebookRun
 from course.instructor.regression.provenance import package_versions
+from course.instructor.regression.run_records import NotebookRun
+from course.instructor.thread_safe_parsing import imported_names, parse_python
 
 PACKAGE = Path(__file__).parents[2]
 _MAGIC_LINE = re.compile(r"^([ \t]*)[%!].*$", re.MULTILINE)

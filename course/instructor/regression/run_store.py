@@ -5,7 +5,7 @@ from dataclasses import asdict, fields
 from pathlib import Path
 
 from course.files import write_atomically
-from course.instructor.regression.notebook_run import NotebookRun
+from course.instructor.regression.run_records import NotebookRun
 
 
 def save(run: NotebookRun, executed: str) -> None:

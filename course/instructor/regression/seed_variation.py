@@ -2,8 +2,8 @@
 
 import statistics
 
-from course.instructor.regression.notebook_run import NotebookRun
-from course.metrics import text
+from course.instructor.regression.run_records import NotebookRun
+from course.recorded_metrics import text
 
 
 def variation_lines(runs: list[NotebookRun]) -> list[str]:

@@ -9,11 +9,11 @@ from course.instructor.regression import report
 from course.instructor.regression.bands import BANDS_PATH, Bands
 from course.instructor.regression.checked_run import CheckedRun, check_run, load_checked_runs
 from course.instructor.regression.junit import write_junit
-from course.instructor.regression.notebook_run import NotebookRun
 from course.instructor.regression.parallel_runs import run_in_parallel, worker_count
 from course.instructor.regression.plan import Plan
+from course.instructor.regression.run_records import NotebookRun
 from course.instructor.regression.seed_variation import variation_lines
-from course.instructor.sandbox.executor import open_executor
+from course.instructor.sandbox.worker_pool import open_executor
 
 
 class RegressionSuite:

@@ -2,7 +2,7 @@
 
 from html import escape
 
-from course.instructor.regression.notebook_run import NotebookRun
+from course.instructor.regression.run_records import NotebookRun
 from course.instructor.regression.verdicts import Verdict
 
 # From the palette by Okabe and Ito, which people with color blindness can tell apart.

@@ -5,8 +5,8 @@ from dataclasses import dataclass, replace
 from typing import Any
 
 from course.instructor.regression.claims import holds
-from course.instructor.regression.notebook_run import MEMORY, PEAK_MEMORY, NotebookRun
-from course.metrics import ACCURACY, RATE, SECONDS, TIME_RATIO, text
+from course.instructor.regression.run_records import MEMORY, PEAK_MEMORY, NotebookRun
+from course.recorded_metrics import ACCURACY, RATE, SECONDS, TIME_RATIO, text
 
 
 @dataclass(frozen=True)

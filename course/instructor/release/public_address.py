@@ -7,7 +7,7 @@ from traitlets.config import Configurable
 
 from course.instructor.course_dir import load_config
 
-PLACEHOLDER = "YOUR_ORGANISATION"
+PLACEHOLDER = "YOUR_ORGANIZATION"
 
 
 class PublicAddress(Configurable):

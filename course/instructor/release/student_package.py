@@ -7,7 +7,7 @@ from pathlib import Path
 
 import course
 from course.errors import CourseError
-from course.instructor.python_parser import imported_names, parse_python
+from course.instructor.thread_safe_parsing import imported_names, parse_python
 
 # The one folder of `course/` that is never published; everything else in it is.
 INSTRUCTOR = "instructor"

@@ -49,10 +49,10 @@ def main(descriptor: int, mode: str, idle_seconds: float) -> None:
         with contextlib.suppress(ImportError):
             importlib.import_module(name)
     if mode != "notebook":
-        from course.instructor.sandbox import eager_steps, execute
+        from course.instructor.sandbox import cell_execution, keras_eager_steps
 
-        eager_steps.run_first_steps_eagerly()
-        execute.create_shell()
+        keras_eager_steps.run_first_steps_eagerly()
+        cell_execution.create_shell()
     gc.collect()
     gc.freeze()  # imported objects are never collected, so their pages stay shared
     requests.send(b"ready")

@@ -3,7 +3,7 @@
 from collections.abc import Iterator, Sequence
 from difflib import SequenceMatcher
 
-from course.instructor.sandbox.execute import printable
+from course.instructor.sandbox.cell_execution import printable
 from course.instructor.similarity.comparison import ClassComparison
 from course.instructor.similarity.rarity_scoring import (
     AnswerView,

@@ -11,7 +11,7 @@ import numpy as np
 from course.files import write_atomically
 from course.instructor import pages
 from course.instructor.gradebook.submission_results import list_students
-from course.instructor.sandbox.execute import printable
+from course.instructor.sandbox.cell_execution import printable
 from course.instructor.similarity.comparison import (
     MIN_POINTS,
     compare_submissions,
@@ -22,7 +22,7 @@ from course.instructor.similarity.page import MAX_COLUMNS, mark_answers
 from course.instructor.similarity.shared_evidence import find_shared_evidence
 from course.instructor.similarity.submissions import Submission, read_submissions
 
-CAUTION = "Similarity proves nothing and decides nothing: read both texts, and ask the students."
+CAUTION = "Similarity is not proof of copying: read both submissions, and talk to the students."
 
 
 @dataclass

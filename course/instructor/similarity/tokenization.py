@@ -8,7 +8,7 @@ import warnings
 from collections.abc import Iterator, Sequence
 from typing import NamedTuple
 
-from course.instructor.python_parser import parse_literal, parse_python
+from course.instructor.thread_safe_parsing import parse_literal, parse_python
 
 PADDING = ""  # in n-grams that begin before the first token
 LOCAL_NAME = "□"  # replaces every name that the code itself binds

@@ -133,7 +133,7 @@ def test_damaged_data_is_named(findings, tmp_path, monkeypatch):
     ("url", "state", "text_part"),
     [
         (
-            "https://github.com/YOUR_ORGANISATION/x",
+            "https://github.com/YOUR_ORGANIZATION/x",
             "note",
             "set c.PublicAddress.url in nbgrader_config.py",
         ),

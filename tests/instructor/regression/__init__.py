@@ -5,7 +5,7 @@ import signal
 import subprocess
 
 from course.instructor.regression.checked_run import CheckedRun
-from course.instructor.regression.notebook_run import NotebookRun
+from course.instructor.regression.run_records import NotebookRun
 from tests.conftest import BIN, cell
 
 # The parameters of a small notebook that has the structure of the course's own.

@@ -8,8 +8,8 @@ import pytest
 from course.errors import CourseError
 from course.instructor.regression.band_measurement import DEVIATIONS_BY_SEEDS
 from course.instructor.regression.bands import BANDS_PATH, Bands
-from course.instructor.regression.notebook_run import MEMORY
-from course.metrics import ACCURACY, RATE, SECONDS
+from course.instructor.regression.run_records import MEMORY
+from course.recorded_metrics import ACCURACY, RATE, SECONDS
 from tests.conftest import cell
 from tests.instructor.regression import PARAMETERS, run_of
 from tests.submissions import ROOT

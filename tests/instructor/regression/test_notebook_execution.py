@@ -5,7 +5,7 @@ import numpy as np
 import pytest
 
 from course.instructor.regression.bands import BANDS_PATH
-from course.metrics import MIME_TYPE
+from course.recorded_metrics import MIME_TYPE
 from tests.conftest import cell
 from tests.instructor.regression import PARAMETERS
 from tests.submissions import ROOT

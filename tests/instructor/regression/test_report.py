@@ -9,7 +9,7 @@ from course.instructor.regression import report
 from course.instructor.regression.bands import Bands
 from course.instructor.regression.junit import write_junit
 from course.instructor.regression.report_changes import changes_since_last_report
-from course.metrics import SECONDS
+from course.recorded_metrics import SECONDS
 from tests.conftest import cell, write_notebook
 from tests.instructor.regression import checked, run_of
 

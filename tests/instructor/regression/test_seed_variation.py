@@ -1,7 +1,7 @@
 import json
 import statistics
 
-from course.instructor.regression.notebook_run import NotebookRun
+from course.instructor.regression.run_records import NotebookRun
 from course.instructor.regression.seed_variation import variation_lines
 from tests.conftest import cell
 from tests.instructor.regression import PARAMETERS

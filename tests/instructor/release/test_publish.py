@@ -8,7 +8,8 @@ import pytest
 
 from course import __version__
 from course.errors import CourseError
-from course.instructor.release import public_folder, student_package
+from course.instructor.release import student_package
+from course.instructor.release import publisher
 from tests.conftest import cell, write_notebook
 from tests.instructor.release.small_courses import (
     ADDRESS,
@@ -96,7 +97,7 @@ def test_a_second_publication_changes_nothing(small, public):
 
 
 def test_the_placeholder_is_refused(course_copy, tmp_path):
-    set_address(course_copy, "https://github.com/YOUR_ORGANISATION/cnns")
+    set_address(course_copy, "https://github.com/YOUR_ORGANIZATION/cnns")
     refused = run_course(course_copy, "publish", tmp_path / "tree")
     assert refused.returncode == 1
     assert refused.stderr.startswith(
@@ -144,7 +145,7 @@ def test_a_wrong_folder_is_refused(course_copy, directory, reason):
 
 
 def test_the_folder_build_of_a_course_directory_is_accepted(small):
-    public_folder.check_folder(small / "build" / "public", small)
+    publisher.check_folder(small / "build" / "public", small)
 
 
 def test_only_the_running_course_is_published(small, tmp_path, course_command):

@@ -111,7 +111,7 @@ def test_copies_are_listed_first_with_what_is_the_same(class_with_copies):
         "code of build_model contains “0.65” (also written by none of 57 others)"
         in reasons["odd mistake"]
     )
-    assert "Similarity proves nothing" in finished.stdout
+    assert "Similarity is not proof of copying" in finished.stdout
 
 
 def test_honest_students_are_below_copies(honest_class, class_with_copies):

@@ -4,7 +4,7 @@ import time
 
 import pytest
 
-from course.instructor.sandbox import execute
+from course.instructor.sandbox import cell_execution
 from course.instructor.sandbox.kernel_client import KernelEnded
 from tests.instructor.sandbox import GRADER, open_kernel, result_of, run
 
@@ -93,7 +93,7 @@ def test_magics_and_shell_commands_run(kernel):
 
 
 def test_output_is_stored_up_to_a_limit():
-    buffer = execute.OutputBuffer(10)
+    buffer = cell_execution.OutputBuffer(10)
     for text in ("\x1b[1m12345", *"1234"):
         buffer.write(text)
     assert buffer.text() == "123451\n... (output is longer than the limit)\n"

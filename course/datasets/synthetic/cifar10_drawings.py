@@ -4,7 +4,7 @@ from functools import cache
 
 import numpy as np
 
-from course.datasets.synthetic.shapes import (
+from course.datasets.synthetic.polygons import (
     BODY,
     DARK,
     LIGHT,

@@ -12,7 +12,7 @@ from IPython.core.inputtransformer2 import TransformerManager
 import course
 from course.errors import CourseError
 from course.instructor.course_dir import assignment_names
-from course.instructor.python_parser import parse_python
+from course.instructor.thread_safe_parsing import parse_python
 from course.instructor.release import student_package
 from course.instructor.release.public_address import PublicAddress
 from course.instructor.release.student_environment import Requirements

@@ -7,7 +7,7 @@ from nbclient import NotebookClient
 
 import course
 from course.errors import CourseError
-from course.metrics import MIME_TYPE
+from course.recorded_metrics import MIME_TYPE
 
 CELL = """
 import numpy as np

@@ -5,7 +5,7 @@ import re
 from dataclasses import dataclass, field
 from typing import Any
 
-from course.metrics import kind_of_value
+from course.recorded_metrics import kind_of_value
 
 PEAK_MEMORY = "peak_memory_mb"  # a metric that the run adds to those of the notebook
 MEMORY = "memory"  # its kind

@@ -5,7 +5,7 @@ import threading
 
 import pytest
 
-from course.instructor.python_parser import parse_literal, parse_python
+from course.instructor.thread_safe_parsing import parse_literal, parse_python
 from tests.submissions import ROOT
 
 SOURCE = "x = [f(a, b + 1) for a in range(10) if a > 2]\n" * 200
@@ -87,7 +87,7 @@ def test_errors_and_literals_are_those_of_the_standard_library():
 def test_no_other_module_of_the_instructors_side_calls_the_parser_directly():
     folder = ROOT / "course" / "instructor"
     for path in folder.rglob("*.py"):
-        if path.name == "python_parser.py":
+        if path.name == "thread_safe_parsing.py":
             continue
         for node in ast.walk(ast.parse(path.read_text(encoding="utf-8"))):
             if isinstance(node, ast.Attribute) and isinstance(node.value, ast.Name):

@@ -12,7 +12,7 @@ from course.errors import CourseError
 
 # An executed notebook carries its metrics in its own outputs, under this media type; a front end
 # that does not know the type shows the plain text beside it.
-MIME_TYPE = "application/vnd.cnn-course.metrics+json"
+MIME_TYPE = "application/vnd.cnn-course.recorded_metrics+json"
 # The kinds of metrics; a regression compares each kind differently.
 COUNT = "count"  # whole numbers that follow from the architecture: the same in every run
 MEASUREMENT = "measurement"  # varies with the seed
