@@ -117,7 +117,7 @@ def _readme(
     notebooks: dict[str, nbformat.NotebookNode], python: str, address: PublicAddress
 ) -> str:
     """Return README.md."""
-    lines = ["| assignment | what you build |", "|---|---|"]
+    lines = ["| Assignment | What you build |", "|---|---|"]
     for path, notebook in notebooks.items():
         first_cell = notebook.cells[0].source.splitlines()
         badges = [line for line in first_cell if BADGE.fullmatch(line)] if address.is_set else []
