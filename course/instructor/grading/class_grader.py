@@ -25,8 +25,8 @@ from course.instructor.grading.progress import ALREADY_GRADED
 from course.instructor.grading.reference_notebook import read_reference
 from course.instructor.grading.result_writer import GradebookError, ResultWriter, read_timestamp
 from course.instructor.release.build import ensure_in_gradebook
-from course.instructor.sandbox.execute import printable
-from course.instructor.sandbox.executor import open_executor
+from course.instructor.sandbox.cell_execution import printable
+from course.instructor.sandbox.worker_pool import open_executor
 
 MAX_NOTEBOOK_BYTES = 200 * 2**20
 
@@ -104,14 +104,15 @@ class AssignmentGrader:
         try:
             if not submissions.has_known_cell(nb, self.reference):
                 raise ValueError("no cell has its metadata: repair it with course collect")
-            submissions.sanitize(nb, self.reference)
-            nbformat.validate(nb)
             return nb, self._job(nb, student, [folder, self.root / "source" / self.name])
         except Exception as error:  # a notebook can be damaged in any way
             reason = _first_line(error)
             raise UnreadableSubmission(f"{shown} cannot be graded ({reason}).") from None
 
     def _job(self, nb: NotebookNode, student: str, folders: list[Path]) -> Job:
+        """Sanitize a notebook in place and return its job."""
+        submissions.sanitize(nb, self.reference)
+        nbformat.validate(nb)
         identity = self.name, student, self.notebook
         return submissions.make_job(nb, folders, self.reference, identity, self.settings)
 
@@ -168,8 +169,7 @@ class AssignmentGrader:
     def _record_problem(self, student: str, problem: str) -> SubmissionResult:
         """Record zeros with their reason; an earlier result stays unchanged instead."""
         if student not in self.graded:
-            nb = nbformat.v4.new_notebook()
-            submissions.sanitize(nb, self.reference)  # inserts every cell, without any answer
+            nb = nbformat.v4.new_notebook()  # gets every cell of the assignment, but no answer
             job = self._job(nb, student, [])
             return self._save(nb, job, notebook_grader.not_graded(job, problem), failed=True)
         self.journal.complete(student)

@@ -53,6 +53,7 @@ class GraderKernel:
         self, job: "Job", forkserver: "Forkserver", student: "StudentKernel", deadline: float
     ) -> None:
         self.job = job
+        self.limits = job.settings.limits
         self.forkserver = forkserver
         self.student = student
         self.deadline = deadline
@@ -60,9 +61,8 @@ class GraderKernel:
         self.own_cells: set[str] = set()
         self._kernel: Kernel | None = None
         self._locked_names: set[str] = set()  # modules, helpers, data: always the grader's
-        # Defined by tests: the grader's until a student's cell mentions them.
-        self._test_names: set[str] = set()
-        self._defined_by: dict[str, Set[str]] = {}  # test -> the names that it added to these
+        # Name -> test that defined it: the grader's until a student's cell mentions it.
+        self._test_names: dict[str, str] = {}
         self._lost_names: set[str] = set()  # defined by tests in a process that has ended
         self._names_to_forget: set[str] = set()
 
@@ -72,7 +72,7 @@ class GraderKernel:
         Raises CourseError if one of them fails.
         """
         job, reference = self.job, self.job.reference
-        self._kernel = self.forkserver.start_kernel(WORKER, job.limits, job.provided_files())
+        self._kernel = self.forkserver.start_kernel(WORKER, self.limits, job.provided_files())
         sources = {cell["grade_id"]: cell["source"] for cell in job.cells if cell["grade_id"]}
         locked = [("parameters", reference.parameters)]
         locked += [
@@ -83,7 +83,7 @@ class GraderKernel:
         for name, source in locked:
             names = find_names(source)
             if names.needed <= self._locked_names:
-                error = self._run(name, source, {}, (), {"sources": sources}).error
+                error = self._run(name, source, sources=sources).error
                 if error:
                     raise CourseError(
                         f"the locked cell {name} of {job.assignment} fails in grading"
@@ -99,64 +99,56 @@ class GraderKernel:
     def run_test(self, name: str, source: str) -> CellResult:
         """Run a test cell."""
         if time.monotonic() > self.deadline:
-            limit = self.job.limits.notebook_seconds
+            limit = self.limits.notebook_seconds
             message = f"the notebook ran for more than {limit:g} s before this test"
             return CellResult(CellError.stopped(message))
         used = find_names(source)
         # A test that runs again starts from the same names as before.
-        self._test_names -= self._defined_by.pop(name, set())
-        self._defined_by[name] = used.bound - self._locked_names - self._test_names
+        self._test_names = {key: test for key, test in self._test_names.items() if test != name}
         try:
             if self._kernel is None:
                 self.start()
-            needed = used.needed - self._locked_names - self._test_names
+            needed = used.needed - self._locked_names - self._test_names.keys()
             values, blocks = self.student.fetch(needed)
             forget = (self._names_to_forget | needed) - values.keys()
             self._names_to_forget = set()
-            result = self._run(name, source, values, blocks, {"forget": sorted(forget)})
+            result = self._run(name, source, blocks, values=values, forget=sorted(forget))
         except KernelEnded as end:
             self._kernel = None
             message = f"a value that this test received ended the grader's process: {end}"
             result = CellResult(CellError.stopped(message))
         # Also if the process has ended: a student's process may have ended it in order to provide
         # its own values under these names.
-        self._test_names |= self._defined_by[name]
+        defined = used.bound - self._locked_names - self._test_names.keys()
+        self._test_names |= dict.fromkeys(defined, name)
         if self._kernel is None:
-            self._lost_names |= self._test_names
+            self._lost_names |= self._test_names.keys()
         return self._explain_missing_names(result)
 
     def release_names(self, names: Set[str]) -> None:
         """Return names that tests defined to the student, whose cell mentions them."""
-        released = self._test_names & names
-        self._test_names -= released
-        self._names_to_forget |= released
+        for name in self._test_names.keys() & names:
+            del self._test_names[name]
+            self._names_to_forget.add(name)
 
     def close(self) -> None:
         """End the kernel."""
         if self._kernel:
             self._kernel.close()
 
-    def _run(
-        self,
-        name: str,
-        source: str,
-        values: dict[str, Any],
-        blocks: Sequence[bytes | bytearray],
-        more: dict[str, Any],
-    ) -> CellResult:
+    def _run(self, name: str, source: str, blocks: Sequence[Any] = (), **fields: Any) -> CellResult:
         """Run a cell, forwarding its requests to the student kernel."""
         assert self._kernel is not None
-        limits = self.job.limits
-        end = min(time.monotonic() + limits.cell_seconds, self.deadline + GRACE_SECONDS)
+        end = min(time.monotonic() + self.limits.cell_seconds, self.deadline + GRACE_SECONDS)
         start, student_before = time.perf_counter(), self.student.seconds
-        header = {"op": "run", "name": name, "source": source, "values": values} | more
+        header = {"op": "run", "name": name, "source": source} | fields
         try:
             self._kernel.send(header, blocks)
             while True:
                 try:
                     message, blocks = self._kernel.receive(max(0.0, end - time.monotonic()))
                 except MessageTimeout:
-                    return self._interrupt(self._kernel, limits.cell_seconds)
+                    return self._interrupt(self._kernel)
                 if message["op"] == "done":
                     return CellResult.from_message(message)
                 answer, blocks = self.student.answer(
@@ -166,7 +158,7 @@ class GraderKernel:
         finally:
             self.seconds += time.perf_counter() - start - (self.student.seconds - student_before)
 
-    def _interrupt(self, kernel: Kernel, seconds: float) -> CellResult:
+    def _interrupt(self, kernel: Kernel) -> CellResult:
         """Stop a test that takes too long and return its result."""
         kernel.interrupt()
         message: dict[str, Any] = {}
@@ -176,7 +168,8 @@ class GraderKernel:
                 # The worker defers the interrupt until it has an answer, so that none is left over.
                 kernel.send({"no_answer": "this test's time is up"})
                 message, _ = kernel.receive(GRACE_SECONDS)
-        stopped = CellError.stopped(f"this test ran for more than {seconds:g} s")
+        limit = self.limits.cell_seconds
+        stopped = CellError.stopped(f"this test ran for more than {limit:g} s")
         if message.get("op") == "done":
             result = CellResult.from_message(message)
             return replace(result, error=stopped, value=None, printed="")

@@ -16,10 +16,10 @@ from typing import Any, NoReturn
 
 import numpy as np
 
-from course import checks
-from course.instructor.grading import serialize
+from course import checks, notebook_cells
+from course.instructor.grading import serialize, serialize_keras
 from course.instructor.grading.test_output import CapturedOutput
-from course.instructor.sandbox import execute, messages
+from course.instructor.sandbox import cell_execution, messages
 from course.instructor.sandbox.limits import Limits
 
 MAX_BATCHES = 1000
@@ -33,7 +33,7 @@ class StudentError(Exception):
 def serve(sock: socket.socket, limits: Limits) -> NoReturn:
     """Handle messages until the other side closes the socket."""
     worker = GraderWorker(sock, limits)
-    execute.discard_output()
+    cell_execution.discard_output()
     while True:
         header, blocks = messages.receive(sock, 2**62)
         worker.handle(header, blocks)
@@ -45,21 +45,19 @@ class GraderWorker:
     def __init__(self, sock: socket.socket, limits: Limits) -> None:
         self.sock = sock
         self.limits = limits
-        self.namespace = execute.initialize_kernel()
+        self.namespace = cell_execution.initialize_kernel()
         self.cell_output: CapturedOutput | None = None
 
     def handle(self, header: dict[str, Any], blocks: list[Any]) -> None:
         """Write files or run a cell, and send the result."""
         if header["op"] == "write_files":
             # A test that reads a file beside the notebook reads the submitted one.
-            execute.write_files(header["paths"], blocks)
+            cell_execution.write_files(header["paths"], blocks)
             messages.send(self.sock, {})
             return
         for name in header.get("forget", ()):
             self.namespace.pop(name, None)
         if "sources" in header:
-            from course import notebook_cells
-
             notebook_cells.set_source_lookup(header["sources"].get)
         output = self.cell_output = CapturedOutput(
             header["name"], header["source"], self.limits.output_kb * 1024
@@ -68,7 +66,7 @@ class GraderWorker:
         deserializer = serialize.Deserializer(blocks, self)
         for name, node in header.get("values", {}).items():
             self.namespace[name] = deserializer.deserialize_or_describe(node, name)
-        result = execute.run_cell(header["source"], header["name"], output)
+        result = cell_execution.run_cell(header["source"], header["name"], output)
         result |= {"printed": output.text(), "items": output.items}
         result["student_printed"] = output.student_output.text()
         messages.send(self.sock, {"op": "done", "result": result})
@@ -78,7 +76,7 @@ class GraderWorker:
     ) -> tuple[dict[str, Any], list[bytearray]]:
         """Send a request to the student kernel and return the answer and its blocks."""
         # An interrupt in between would leave an unread answer, which the next request would get.
-        with execute.uninterruptible():
+        with cell_execution.uninterruptible():
             messages.send(self.sock, {"op": "student_request", "request": header}, blocks)
             answer, answer_blocks = messages.receive(self.sock, 2**62)
         if "no_answer" in answer:
@@ -173,8 +171,6 @@ def _apply_change(argument: Any, changed: Any) -> Any:
 
     Objects in a container are changed in place, not replaced: a test may have other references.
     """
-    from course.instructor.grading import serialize_keras
-
     kind = type(argument)
     if kind is not type(changed):
         return changed
@@ -219,7 +215,7 @@ def _rebuild_exception(kind: Any, message: Any) -> Exception:
     error: Exception = StudentError("an unreadable exception")
     if type(kind) is str and type(message) is str:
         error = StudentError(f"{kind}: {message}" if message else kind)
-        if execute.is_builtin_exception(kind):
+        if cell_execution.is_builtin_exception(kind):
             # Some classes, such as UnicodeError, need more than a message.
             with contextlib.suppress(TypeError):
                 error = getattr(builtins, kind)(message)

@@ -54,11 +54,6 @@ class Job:
     provided: list[str] = field(default_factory=list)
     skipped_files: list[str] = field(default_factory=list)
 
-    @property
-    def limits(self) -> Limits:
-        """The limits of its kernels."""
-        return self.settings.limits
-
     def provided_files(self) -> list[tuple[str, bytes]]:
         """Return the files that belong to the assignment."""
         return [file for file in self.files if file[0] in self.provided]

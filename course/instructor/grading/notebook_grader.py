@@ -8,6 +8,8 @@ import time
 from dataclasses import replace
 from typing import TYPE_CHECKING, Any
 
+from nbformat.v4 import new_output
+
 from course.instructor.analysis.cell_dependencies import any_cell_needs, find_required_cells
 from course.instructor.analysis.cell_names import find_names
 from course.instructor.grading import redaction
@@ -70,7 +72,7 @@ class _Grading:
     """The state of one grading: a submission and its two kernels."""
 
     def __init__(self, job: Job, forkserver: "Forkserver") -> None:
-        deadline = time.monotonic() + job.limits.notebook_seconds
+        deadline = time.monotonic() + job.settings.limits.notebook_seconds
         self.job = job
         self.redactor = redaction.ErrorRedactor(job)
         self.student = StudentKernel(job, forkserver, deadline, self.redactor)
@@ -139,9 +141,8 @@ def _relevant_cells(job: Job) -> list[CodeCell]:
 
     The reference's parameters are inserted before the set-up cell: a student may have typed others.
     """
-    is_test = [job.reference.is_test(cell["grade_id"]) for cell in job.cells]
-    last_test = max((index for index, test in enumerate(is_test) if test), default=-1)
-    cells = job.cells[: last_test + 1]
+    ends = [end for end, cell in enumerate(job.cells, 1) if job.reference.is_test(cell["grade_id"])]
+    cells = job.cells[: max(ends, default=0)]
     ids = [cell["grade_id"] for cell in cells]
     parameters = CodeCell(index=None, grade_id=None, source=job.reference.parameters)
     position = ids.index(SETUP_CELL) if SETUP_CELL in ids else 0
@@ -157,20 +158,13 @@ def _test_outputs(result: CellResult, record: dict[str, Any]) -> list[dict[str, 
     """Return the outputs of a test cell: its printed text, and its error or partial credit."""
     outputs: list[dict[str, Any]] = []
     if result.printed:
-        outputs.append({"output_type": "stream", "name": "stdout", "text": result.printed})
+        outputs.append(new_output("stream", text=result.printed))
     if result.error:
         outputs.append(_error_output(result.error))
     elif result.value is not None and record.get("partial"):
         points = float(result.value)
         points = 0.0 if math.isnan(points) else min(max(points, 0.0), record["points"])
-        outputs.append(
-            {
-                "output_type": "execute_result",
-                "execution_count": None,
-                "data": {"text/plain": repr(points)},
-                "metadata": {},
-            }
-        )
+        outputs.append(new_output("execute_result", {"text/plain": repr(points)}))
     return outputs
 
 
@@ -178,9 +172,5 @@ def _error_output(error: CellError) -> dict[str, Any]:
     """Return an error as a notebook output."""
     title = "Not yet" if error.class_name == "CheckFailed" else error.class_name
     lines = [f"line {error.line}: {error.source_line}"] if error.line else []
-    return {
-        "output_type": "error",
-        "ename": error.class_name,
-        "evalue": error.message,
-        "traceback": [*lines, f"{title}: {error.message}"],
-    }
+    traceback = [*lines, f"{title}: {error.message}"]
+    return new_output("error", ename=error.class_name, evalue=error.message, traceback=traceback)

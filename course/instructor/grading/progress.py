@@ -4,7 +4,7 @@ import time
 from collections.abc import Callable
 
 from course.instructor.gradebook.submission_results import SubmissionResult
-from course.instructor.sandbox.execute import printable
+from course.instructor.sandbox.cell_execution import printable
 from course.training import results_table
 
 ALREADY_GRADED = "already graded"
@@ -70,9 +70,5 @@ class Progress:
         if self._graded < 2 or not remaining or self._first_graded_at is None:
             return ""
         per_submission = (self._clock() - self._first_graded_at) / (self._graded - 1)
-        return f"{_duration(per_submission * remaining)} left"
-
-
-def _duration(seconds: float) -> str:
-    """Format a duration in seconds or minutes."""
-    return f"{seconds:.0f} s" if seconds < 100 else f"{seconds / 60:.0f} min"
+        seconds = per_submission * remaining
+        return f"{seconds:.0f} s left" if seconds < 100 else f"{seconds / 60:.0f} min left"

@@ -16,7 +16,7 @@ from typing import TYPE_CHECKING, Any
 from course.checks import CheckFailed
 from course.instructor.analysis.cell_names import parse_cell
 from course.instructor.sandbox.cell_error import STOPPED, CellError
-from course.instructor.sandbox.execute import is_builtin_exception
+from course.instructor.sandbox.cell_execution import is_builtin_exception
 
 if TYPE_CHECKING:
     from nbformat import NotebookNode

@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING, Any
 import nbformat
 from nbformat import NotebookNode
 
-from course.instructor.python_parser import parse_python
+from course.instructor.thread_safe_parsing import parse_python
 
 if TYPE_CHECKING:
     from nbgrader.api import Gradebook

@@ -18,7 +18,7 @@ from course.instructor.course_dir import first_error
 from course.instructor.grading import submission
 from course.instructor.grading.job import Job, Outcome
 from course.instructor.grading.preprocessors import ExecuteIsolated, SaveScoresAtomically
-from course.instructor.sandbox.execute import printable
+from course.instructor.sandbox.cell_execution import printable
 
 TIMESTAMP = "timestamp.txt"
 # Steps that the writer replaces: the notebook is executed, and its scores are saved last.

@@ -22,7 +22,7 @@ from typing import Any, Protocol
 
 import numpy as np
 
-from course.instructor.grading import placeholders
+from course.instructor.grading import placeholders, serialize_keras
 from course.instructor.grading.placeholders import SerializationError, UnserializableValue
 
 NUMERIC_KINDS = "biufc"
@@ -87,9 +87,8 @@ class Serializer:
             return ["float", value.hex()]
         if kind is str:
             return ["str", value]
-        index = self._argument_indices.get(id(value))
-        if index is not None:
-            return ["argument", index]
+        if id(value) in self._argument_indices:
+            return ["argument", self._argument_indices[id(value)]]
         if kind in (list, tuple, set, frozenset):
             return [kind.__name__, [self.serialize(each, depth + 1) for each in value]]
         if kind is dict:
@@ -115,8 +114,6 @@ class Serializer:
         return ["array", array.dtype.name, list(array.shape), block]
 
     def _object(self, value: Any, depth: int) -> list[Any]:
-        from course.instructor.grading import serialize_keras
-
         kind = serialize_keras.kind_of(value)
         if kind == "tensor":
             return self._array(serialize_keras.as_array(value), "array")
@@ -176,44 +173,41 @@ class Deserializer:
             return UnserializableValue(f"{description} (a test cannot use it: {error})")
 
     def _deserialize(self, node: Any, depth: int) -> Any:
-        kind, *rest = node
-        if kind == "none":
-            return None
-        if kind == "ellipsis":
-            return ...
-        if kind == "bool":
-            return rest[0] is True
-        if kind == "int":
-            return int(_require_text(rest[0]), 16)
-        if kind == "float":
-            return float.fromhex(_require_text(rest[0]))
-        if kind == "str":
-            return _require_text(rest[0])
-        if kind in CONTAINERS:
-            return CONTAINERS[kind](self.deserialize(each, depth + 1) for each in rest[0])
-        if kind == "dict":
-            return {self._key(k, depth): self.deserialize(v, depth + 1) for k, v in rest[0]}
-        if kind == "array":
-            return self._array(*rest)
-        if kind == "scalar":
-            return self._array(rest[0], (), rest[1])[()]
-        if kind == "history":
-            history, epoch = (self.deserialize(rest[index], depth + 1) for index in (0, 1))
-            return placeholders.TrainingHistory(history, epoch)
-        if kind == "unserializable":
-            return UnserializableValue(_require_text(rest[0])[:300])
-        if kind == "argument":
-            return self.arguments[_require_count(rest[0])]
-        if kind == "function" and self.proxies:
-            name = _require_text(rest[1])[:100]
-            return self.proxies.function(_require_count(rest[0]), name, rest[2])
-        if kind == "dataset" and self.proxies:
-            return self.proxies.dataset(_require_count(rest[0]), rest[1])
-        if kind == "model":
-            from course.instructor.grading import serialize_keras
-
-            fetch_weights = self.proxies.weights if self.proxies else None
-            return serialize_keras.deserialize_model(rest, self.deserialize, fetch_weights)
+        match node:
+            case ["none"]:
+                return None
+            case ["ellipsis"]:
+                return ...
+            case ["bool", value]:
+                return value is True
+            case ["int", str(text)]:
+                return int(text, 16)
+            case ["float", str(text)]:
+                return float.fromhex(text)
+            case ["str", str(text)]:
+                return text
+            case ["list" | "tuple" | "set" | "frozenset" as kind, items]:
+                return CONTAINERS[kind](self.deserialize(each, depth + 1) for each in items)
+            case ["dict", items]:
+                return {self._key(k, depth): self.deserialize(v, depth + 1) for k, v in items}
+            case ["array", str(dtype), shape, block]:
+                return self._array(dtype, shape, block)
+            case ["scalar", str(dtype), block]:
+                return self._array(dtype, (), block)[()]
+            case ["history", *parts]:
+                history, epoch = (self.deserialize(part, depth + 1) for part in parts)
+                return placeholders.TrainingHistory(history, epoch)
+            case ["unserializable", str(text)]:
+                return UnserializableValue(text[:300])
+            case ["argument", index]:
+                return self.arguments[_require_count(index)]
+            case ["function", handle, str(name), signature] if self.proxies:
+                return self.proxies.function(_require_count(handle), name[:100], signature)
+            case ["dataset", handle, length] if self.proxies:
+                return self.proxies.dataset(_require_count(handle), length)
+            case ["model", *content]:
+                fetch_weights = self.proxies.weights if self.proxies else None
+                return serialize_keras.deserialize_model(content, self.deserialize, fetch_weights)
         raise SerializationError("it is of a kind that tests cannot use")
 
     def _key(self, node: Any, depth: int) -> Any:
@@ -222,8 +216,8 @@ class Deserializer:
             raise SerializationError("the keys of a dict are not text, numbers or tuples")
         return key
 
-    def _array(self, dtype_name: Any, shape: Sequence[Any], block: Any) -> np.ndarray:
-        dtype = np.dtype(_require_text(dtype_name)[:30])
+    def _array(self, dtype_name: str, shape: Sequence[Any], block: Any) -> np.ndarray:
+        dtype = np.dtype(dtype_name[:30])
         if dtype.kind not in NUMERIC_KINDS:
             raise SerializationError("an array is not numeric")
         shape = tuple(map(_require_count, shape))
@@ -247,12 +241,6 @@ def _signature(function: Any) -> list[list[Any]] | None:
         return [[p.name, int(p.kind), p.default is not p.empty] for p in parameters]
     except (TypeError, ValueError):
         return None
-
-
-def _require_text(value: Any) -> str:
-    if type(value) is not str:
-        raise SerializationError(MALFORMED)
-    return value
 
 
 def _require_count(value: Any) -> int:

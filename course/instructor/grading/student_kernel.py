@@ -7,7 +7,7 @@ from typing import TYPE_CHECKING, Any
 
 from course.instructor.analysis.cell_names import find_names
 from course.instructor.sandbox.cell_error import STOPPED, CellError
-from course.instructor.sandbox.execute import printable
+from course.instructor.sandbox.cell_execution import printable
 from course.instructor.sandbox.kernel_client import Kernel, KernelEnded
 
 if TYPE_CHECKING:
@@ -18,6 +18,8 @@ if TYPE_CHECKING:
 WORKER = "course.instructor.grading.student_worker"
 MAX_RESTARTS = 2
 HANDLES_PER_KERNEL = 1_000_000
+
+Message = tuple[dict[str, Any], Sequence[bytes | bytearray]]  # a header and its blocks
 
 
 class StudentKernel:
@@ -34,6 +36,7 @@ class StudentKernel:
         self, job: "Job", forkserver: "Forkserver", deadline: float, redactor: "ErrorRedactor"
     ) -> None:
         self.job = job
+        self.limits = job.settings.limits
         self.forkserver = forkserver
         self.deadline = deadline
         self.redactor = redactor
@@ -43,8 +46,8 @@ class StudentKernel:
         self._kernels_started = 0
         self._starts_charged = 0  # without those that only run skipped cells
         self._completed: list[tuple[str, str]] = []  # (name, source), if not stopped
-        self._skipped: list[tuple[int, str, str]] = []  # (cells completed before, name, source)
-        self._skipping_allowed = True
+        # (cells completed before, name, source); None once a test has needed all cells
+        self._skipped: list[tuple[int, str, str]] | None = []
         self.failures: dict[str, str] = {}
 
     def run_cell(self, name: str, source: str) -> CellError | None:
@@ -68,10 +71,10 @@ class StudentKernel:
 
     def skip_cell(self, name: str, source: str) -> None:
         """Skip a cell, or run it if `run_skipped` has been called."""
-        if self._skipping_allowed:
-            self._skipped.append((len(self._completed), name, source))
-        else:
+        if self._skipped is None:
             self.run_cell(name, source)
+        else:
+            self._skipped.append((len(self._completed), name, source))
 
     def run_skipped(self) -> bool:
         """Make a new kernel run all cells, the skipped ones included; return False if none was."""
@@ -79,14 +82,13 @@ class StudentKernel:
             return False
         for position, name, source in reversed(self._skipped):
             self._completed.insert(position, (name, source))
-        self._skipped = []
-        self._skipping_allowed = False
+        self._skipped = None
         self.close()
         self._kernel = None
         self._starts_charged -= 1
         return True
 
-    def fetch(self, names: Collection[str]) -> tuple[dict[str, Any], Sequence[bytes | bytearray]]:
+    def fetch(self, names: Collection[str]) -> Message:
         """Return the nodes and blocks of the requested names that the student has defined."""
         if not names:
             return {}, []
@@ -97,14 +99,12 @@ class StudentKernel:
         # Only requested names: the process might send a function called abs.
         return {name: values[name] for name in names if name in values}, blocks
 
-    def answer(
-        self, request: dict[str, Any], blocks: Sequence[bytes | bytearray], seconds: float
-    ) -> tuple[dict[str, Any], Sequence[bytes | bytearray]]:
+    def answer(self, request: dict[str, Any], blocks: Sequence[Any], seconds: float) -> Message:
         """Return the answer to a request of the grader's, with its blocks.
 
         If there is no answer, its key "no_answer" gives the reason.
         """
-        seconds = max(0.1, min(seconds, self.job.limits.call_seconds))
+        seconds = max(0.1, min(seconds, self.limits.call_seconds))
         if not self._ensure_kernel():
             return {"no_answer": self.problem or "the process that runs your cells has ended"}, []
         try:
@@ -128,27 +128,23 @@ class StudentKernel:
             if self._starts_charged > MAX_RESTARTS or time.monotonic() > self.deadline:
                 self.problem = self.problem or "its process ended too often, or its time was up"
                 return False
-            self._kernel = self.forkserver.start_kernel(WORKER, self.job.limits, self.job.files)
+            self._kernel = self.forkserver.start_kernel(WORKER, self.limits, self.job.files)
             self._starts_charged += 1
             self._kernels_started += 1
-            cells = self._completed
-            self._completed = []
-            for name, source in cells:
+            for cell in list(self._completed):
                 try:
-                    self._run(name, source)
+                    self._run(*cell)
                 except KernelEnded:
                     self._kernel = None
-                    remaining = [each for each in cells if each[0] != name]
-                    self._completed += remaining[len(self._completed) :]
+                    self._completed.remove(cell)
                     break
-                self._completed.append((name, source))
         return True
 
     def _run(self, name: str, source: str) -> CellError | None:
         """Run a cell in the present kernel and return its error before redaction."""
-        seconds = min(self.job.limits.cell_seconds, self.deadline - time.monotonic())
+        seconds = min(self.limits.cell_seconds, self.deadline - time.monotonic())
         if seconds <= 0:
-            limit = self.job.limits.notebook_seconds
+            limit = self.limits.notebook_seconds
             self.problem = f"the notebook ran for more than {limit:g} s"
             return CellError.stopped(f"this cell was not run: {self.problem}")
         answer, _ = self._request({"op": "run", "name": name, "source": source}, (), seconds)
@@ -159,9 +155,7 @@ class StudentKernel:
             return CellError.stopped(f"this cell ran for more than {seconds:.3g} s")
         return _untrusted_error(error, source)
 
-    def _request(
-        self, request: dict[str, Any], blocks: Sequence[bytes | bytearray], seconds: float
-    ) -> tuple[dict[str, Any], Sequence[bytes | bytearray]]:
+    def _request(self, request: dict[str, Any], blocks: Sequence[Any], seconds: float) -> Message:
         """Send a request to the present kernel and return its answer, measuring the time."""
         assert self._kernel is not None
         start = time.perf_counter()

@@ -13,7 +13,7 @@ from typing import Any
 import numpy as np
 
 from course.instructor.grading import serialize
-from course.instructor.sandbox import execute, messages
+from course.instructor.sandbox import cell_execution, messages
 from course.instructor.sandbox.limits import Limits
 
 MAX_HANDLES = 100_000
@@ -27,7 +27,7 @@ def serve(sock: socket.socket, limits: Limits) -> None:
     # As in a notebook's kernel, imports look in the working folder first.
     sys.path.insert(0, "")
     worker = StudentWorker(limits)
-    execute.discard_output()
+    cell_execution.discard_output()
     while True:
         header, blocks = messages.receive(sock, 2**62)
         try:
@@ -42,7 +42,7 @@ class StudentWorker:
 
     def __init__(self, limits: Limits) -> None:
         self.limits = limits
-        self.namespace = execute.initialize_kernel()
+        self.namespace = cell_execution.initialize_kernel()
         self.objects: dict[int, Any] = {}
         # Handle of a dataset -> an iterator over its batches, and the index of the next one.
         self.iterators: dict[int, tuple[Iterator[Any], int]] = {}
@@ -63,12 +63,12 @@ class StudentWorker:
         return handle
 
     def _write_files(self, header: Header, blocks: Blocks) -> tuple[Header, Blocks]:
-        execute.write_files(header["paths"], blocks)
+        cell_execution.write_files(header["paths"], blocks)
         return {}, []
 
     def _run(self, header: Header, blocks: Blocks) -> tuple[Header, Blocks]:
-        output = execute.OutputBuffer(self.limits.output_kb * 1024)
-        return execute.run_cell(header["source"], header["name"], output), []
+        output = cell_execution.OutputBuffer(self.limits.output_kb * 1024)
+        return cell_execution.run_cell(header["source"], header["name"], output), []
 
     def _fetch(self, header: Header, blocks: Blocks) -> tuple[Header, Blocks]:
         """Return the requested variables."""
@@ -77,7 +77,7 @@ class StudentWorker:
         for name in header["names"]:
             if name in self.namespace:
                 try:
-                    with execute.interruptible():
+                    with cell_execution.interruptible():
                         values[name] = serializer.serialize(self.namespace[name])
                 except (Exception, KeyboardInterrupt) as error:
                     description = f"a value that cannot be serialized ({error})"
@@ -92,12 +92,12 @@ class StudentWorker:
         function = self.objects[header["handle"]]
         arguments = [*positional, *named.values()]
         before = [_snapshot(argument) for argument in arguments]
-        output = execute.OutputBuffer(self.limits.output_kb * 1024)
+        output = cell_execution.OutputBuffer(self.limits.output_kb * 1024)
         answer: Header = {}
         serializer = serialize.Serializer(self.register, arguments)
         with contextlib.redirect_stdout(output), contextlib.redirect_stderr(output):
             try:
-                with execute.interruptible():
+                with cell_execution.interruptible():
                     answer["value"] = serializer.serialize(function(*positional, **named))
             except BaseException as error:
                 answer["raised"] = _describe_exception(error)
@@ -127,7 +127,7 @@ class StudentWorker:
         if next_index != start:
             iterator = itertools.islice(_iterate(self.objects[handle]), start, None)
         try:
-            with execute.interruptible():
+            with cell_execution.interruptible():
                 batches = [serializer.serialize(each) for each in itertools.islice(iterator, count)]
         except BaseException as error:
             return {"raised": _describe_exception(error)}, []
@@ -151,7 +151,7 @@ def _describe_exception(error: BaseException) -> list[str]:
     for kind in type(error).__mro__:
         if kind is Exception and type(error) is not Exception:
             break  # the student's own class, which has no more specific built-in base
-        if kind.__module__ == "builtins" and execute.is_builtin_exception(kind.__name__):
+        if kind.__module__ == "builtins" and cell_execution.is_builtin_exception(kind.__name__):
             return [kind.__name__, message[:4000]]
     return [type(error).__name__[:100], message[:4000]]
 

@@ -13,7 +13,7 @@ from nbformat.v4 import new_code_cell, new_markdown_cell
 from course.files import files_below
 from course.instructor.grading.job import CodeCell, GradingSettings, Job, Outcome
 from course.instructor.grading.reference_notebook import ReferenceNotebook
-from course.instructor.sandbox.execute import printable
+from course.instructor.sandbox.cell_execution import printable
 
 KERNELSPEC = {"name": "python3", "display_name": "Python 3", "language": "python"}
 CELL_ID = re.compile(r"[a-zA-Z0-9_-]{1,64}")
@@ -96,25 +96,20 @@ def safe_outputs(outputs: Iterable[dict[str, Any]]) -> list[NotebookNode]:
     result: list[dict[str, Any]] = []
     size = 0
     for output in outputs:
-        kind = output.get("output_type")
         safe: dict[str, Any]
-        if kind in ("display_data", "execute_result"):
-            data = output.get("data")
-            data = {
-                name: _text(value)
-                for name, value in (data.items() if isinstance(data, dict) else ())
-                if name in SAFE_MIME_TYPES
-            }
-            safe = {"output_type": "display_data", "data": data, "metadata": {}}
-        elif kind == "stream":
-            safe = {"output_type": kind, "name": "stdout", "text": _text(output.get("text"))}
-        elif kind == "error":
-            safe = {name: _text(output.get(name)) for name in ("ename", "evalue")}
-            lines = output.get("traceback")
-            lines = [_text(line) for line in (lines if isinstance(lines, list) else [])[:100]]
-            safe |= {"output_type": kind, "traceback": lines}
-        else:
-            continue
+        match output:
+            case {"output_type": "display_data" | "execute_result", "data": dict(data)}:
+                data = {name: _text(data[name]) for name in SAFE_MIME_TYPES if name in data}
+                safe = {"output_type": "display_data", "data": data, "metadata": {}}
+            case {"output_type": "stream", "text": text}:
+                safe = {"output_type": "stream", "name": "stdout", "text": _text(text)}
+            case {"output_type": "error"}:
+                safe = {name: _text(output.get(name)) for name in ("ename", "evalue")}
+                lines = output.get("traceback")
+                lines = [_text(line) for line in (lines if isinstance(lines, list) else [])[:100]]
+                safe |= {"output_type": "error", "traceback": lines}
+            case _:
+                continue
         size += len(str(safe))
         if size > MAX_OUTPUT_BYTES:
             note = "(the remaining output was too large to save)\n"

@@ -4,15 +4,15 @@ This runs in the grader kernel, where the stack shows which line of the test is 
 """
 
 import sys
-from types import FrameType
+import traceback
 
 from course.instructor.grading.redaction import hidden_lines
-from course.instructor.sandbox import execute
+from course.instructor.sandbox import cell_execution
 
 MAX_ITEMS, MAX_ITEM_LENGTH = 200, 1_000
 
 
-class CapturedOutput(execute.OutputBuffer):
+class CapturedOutput(cell_execution.OutputBuffer):
     """The complete output of a test cell.
 
     `student_output` contains what visible lines print and what checks on hidden lines show. `items`
@@ -21,7 +21,7 @@ class CapturedOutput(execute.OutputBuffer):
 
     def __init__(self, name: str, source: str, limit: int) -> None:
         super().__init__(limit)
-        self.student_output = execute.OutputBuffer(limit)
+        self.student_output = cell_execution.OutputBuffer(limit)
         self.items: list[str] = []
         self._file = f"<{name}>"
         self._hidden_lines = hidden_lines(source)
@@ -36,7 +36,7 @@ class CapturedOutput(execute.OutputBuffer):
         """Record a text that a check shows, unless the test has redirected its output."""
         if sys.stdout is self and len(self.items) < MAX_ITEMS:
             is_hidden = self._runs_hidden_line()
-            self.items.append(execute.printable(text)[:MAX_ITEM_LENGTH])
+            self.items.append(cell_execution.printable(text)[:MAX_ITEM_LENGTH])
             if is_hidden:
                 self.student_output.write(f"{text}\n")
 
@@ -44,10 +44,6 @@ class CapturedOutput(execute.OutputBuffer):
         """Return whether a hidden line is on the stack, or no line of a test with hidden lines."""
         if not self._hidden_lines:
             return False
-        lines = set()
-        frame: FrameType | None = sys._getframe(1)
-        while frame:
-            if frame.f_code.co_filename == self._file:
-                lines.add(frame.f_lineno)
-            frame = frame.f_back
+        stack = traceback.walk_stack(sys._getframe())
+        lines = {line for frame, line in stack if frame.f_code.co_filename == self._file}
         return not lines or not lines.isdisjoint(self._hidden_lines)
