@@ -219,7 +219,7 @@ def _rebuild_exception(kind: Any, message: Any) -> Exception:
             # Some classes, such as UnicodeError, need more than a message.
             with contextlib.suppress(TypeError):
                 error = getattr(builtins, kind)(message)
-    error.from_student = True  # type: ignore[attr-defined]  # read by execute.describe_error
+    error.from_student = True  # type: ignore[attr-defined]  # read by describe_error
     return error
 
 

@@ -46,5 +46,5 @@ def describe_value(value: Any) -> str:
 
 def _mark_as_students(error: Exception) -> Exception:
     """Mark an error whose message contains student text, which may reveal a hidden input."""
-    error.from_student = True  # type: ignore[attr-defined]  # read by execute.describe_error
+    error.from_student = True  # type: ignore[attr-defined]  # read by describe_error
     return error
