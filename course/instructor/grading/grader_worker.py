@@ -18,7 +18,7 @@ import numpy as np
 
 from course import checks, notebook_cells
 from course.instructor.grading import serialize, serialize_keras
-from course.instructor.grading.test_output import CapturedOutput
+from course.instructor.grading.captured_output import CapturedOutput
 from course.instructor.sandbox import cell_execution, messages
 from course.instructor.sandbox.limits import Limits
 

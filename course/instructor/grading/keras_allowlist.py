@@ -5,7 +5,7 @@ from functools import lru_cache
 from operator import attrgetter
 from typing import Any
 
-from course.instructor.grading.placeholders import SerializationError
+from course.instructor.grading.value_placeholders import SerializationError
 
 MAX_CONFIG_LENGTH = 4 * 2**20
 # Public, but they run code from the configuration, read files, or are only base classes.

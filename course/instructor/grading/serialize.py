@@ -22,8 +22,9 @@ from typing import Any, Protocol
 
 import numpy as np
 
-from course.instructor.grading import placeholders, serialize_keras
-from course.instructor.grading.placeholders import SerializationError, UnserializableValue
+from course.instructor.grading import serialize_keras
+from course.instructor.grading import value_placeholders
+from course.instructor.grading.value_placeholders import SerializationError, UnserializableValue
 
 NUMERIC_KINDS = "biufc"
 MAX_NODES = 1_000_000  # no more than messages.MAX_ELEMENTS permits
@@ -132,7 +133,7 @@ class Serializer:
                 )
             name = getattr(value, "__name__", type(value).__name__)
             return ["function", self.register(value), str(name)[:100], _signature(value)]
-        return ["unserializable", placeholders.describe_value(value)]
+        return ["unserializable", value_placeholders.describe_value(value)]
 
 
 class Deserializer:
@@ -196,7 +197,7 @@ class Deserializer:
                 return self._array(dtype, (), block)[()]
             case ["history", *parts]:
                 history, epoch = (self.deserialize(part, depth + 1) for part in parts)
-                return placeholders.TrainingHistory(history, epoch)
+                return value_placeholders.TrainingHistory(history, epoch)
             case ["unserializable", str(text)]:
                 return UnserializableValue(text[:300])
             case ["argument", index]:

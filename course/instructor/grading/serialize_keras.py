@@ -14,7 +14,7 @@ from typing import Any, Literal
 import numpy as np
 
 from course.instructor.grading.keras_allowlist import parse_config
-from course.instructor.grading.placeholders import SerializationError
+from course.instructor.grading.value_placeholders import SerializationError
 
 
 def kind_of(value: Any) -> Literal["tensor", "dataset", "history", "model"] | None:

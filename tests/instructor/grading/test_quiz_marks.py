@@ -12,8 +12,7 @@ NAMES = ["conv-parameters", "output-size", "keep-size", "conv-facts"]
 PARAMETERS = cell("code", "profile = None\nstudent = None", tags=["parameters"])
 QUIZ = cell(
     "code",
-    "from course import questions\n"
-    f"quiz = questions.Quiz(*{NAMES}, seed=8, student=student)\nquiz",
+    f"from course import questions\nquiz = questions.Quiz(*{NAMES}, seed=8, student=student)\nquiz",
     "quiz",
 )
 QUIZ["metadata"]["nbgrader"] |= {"locked": True, "solution": False}

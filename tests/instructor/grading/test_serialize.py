@@ -17,7 +17,7 @@ import pytest
 from keras import layers
 
 from course.instructor.grading import keras_allowlist, serialize, serialize_keras
-from course.instructor.grading.placeholders import (
+from course.instructor.grading.value_placeholders import (
     SerializationError,
     TrainingHistory,
     UnserializableValue,
