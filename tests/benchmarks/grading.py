@@ -5,7 +5,7 @@ nbgrader's default configuration, and `course grade`. All scores must agree. The
 
 - seconds and submissions per minute of both, and their ratio, including start-up;
 - the same without start-up: the time per additional submission, from a small and a large class;
-- the lower limit: the time of one submission's cells in preloaded kernels, alone, per core;
+- the lower bound: the time of one submission's cells in preloaded kernels, alone, per core;
 - peak memory of all processes (shared pages are divided among the processes that share them), and
   with `--memory N` that of a class of N.
 """
@@ -56,15 +56,15 @@ def main():
     )
     options = parser.parse_args()
     with tempfile.TemporaryDirectory(prefix="benchmark-") as folder:
-        limits = lower_limit(Path(folder, "limit"))
+        bounds = lower_bound(Path(folder, "bound"))
         print(
-            f"lower limit: {statistics.median(limits):.2f} s per submission"
+            f"lower bound: {statistics.median(bounds):.2f} s per submission"
             f" on {available_cores()} cores",
             flush=True,
         )
         rows = []
         for repetition in range(options.repeat):
-            rows.append(compare(Path(folder, str(repetition)), options.count, limits))
+            rows.append(compare(Path(folder, str(repetition)), options.count, bounds))
             print(results_table(rows[-1:]), flush=True)
         if options.repeat > 1:
             print(results_table(rows))
@@ -77,7 +77,7 @@ def main():
                 )
 
 
-def compare(folder, count, limits):
+def compare(folder, count, bounds):
     """Grade a small and a large class with both engines and return the measurements."""
     seconds, peaks, roots = {}, {}, {}
     for name, command, stock in [("stock", stock_nbgrader, True), ("course", course_grade, False)]:
@@ -99,7 +99,7 @@ def compare(folder, count, limits):
         "stock each": f"{each['stock']:.2f}",
         "course each": f"{each['course']:.2f}",
         "ratio without start-up": f"{each['stock'] / each['course']:.1f}",
-        "times the limit": f"{each['course'] / statistics.median(limits):.2f}",
+        "times the lower bound": f"{each['course'] / statistics.median(bounds):.2f}",
         "stock MB": f"{peaks['stock']:.0f}",
         "course MB": f"{peaks['course']:.0f}",
     }
@@ -133,7 +133,7 @@ def course_grade(root):
     return [BIN / "course", "grade", ASSIGNMENT], root
 
 
-def lower_limit(root):
+def lower_bound(root):
     """Return seconds that a submission's cells take in preloaded kernels, alone, per core."""
     from course.instructor.grading import class_grader, notebook_grader
     from course.instructor.sandbox.forkserver_client import Forkserver
