@@ -1,1 +1,1 @@
-"""Static analysis of cells: the names that they read and bind, and what depends on them."""
+"""Static analysis of cells: the names that cells read and bind, and how cells depend on them."""

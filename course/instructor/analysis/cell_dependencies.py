@@ -1,7 +1,8 @@
 """The student's cells on which a test can depend, found without running them.
 
-Grading skips the others, most of which explore, plot or tabulate. The analysis of the source cannot
-be exact; before a test that follows a skipped cell loses points, grading runs all cells.
+Grading skips the other cells, most of which explore, plot, or tabulate data. The analysis of the
+source cannot be exact; before a test that follows a skipped cell loses points, grading runs all
+cells.
 """
 
 import ast
@@ -43,7 +44,7 @@ def find_required_cells(cells: Sequence[CodeCell], reference: Reference) -> set[
     for position in reversed(range(len(cells))):
         grade_id, source = cells[position]["grade_id"], cells[position]["source"]
         if reference.is_test(grade_id):
-            # The reference's source of the test, which the student may have changed.
+            # Use the test's source in the reference: the student may have changed the test.
             needed = find_names(reference.cells[grade_id]["source"]).needed
             live |= _with_names_read_by_functions(needed, functions)
             continue
@@ -70,7 +71,7 @@ def any_cell_needs(names: Set[str], cells: Iterable[CodeCell], reference: Refere
 def _with_names_read_by_functions(
     names: Iterable[str], functions: Mapping[str, Iterable[str]]
 ) -> set[str]:
-    """Return the names, and those that functions among them read directly or indirectly."""
+    """Return the names, and the names that functions among them read directly or indirectly."""
     found: set[str] = set()
     pending = set(names)
     while pending:
@@ -82,8 +83,8 @@ def _with_names_read_by_functions(
 def _modified_objects(source: str, imported: Set[str]) -> set[str]:
     """Return the names whose objects a cell may modify without binding the name.
 
-    These are the targets of assignments to attributes and items, the objects whose methods it
-    calls, and those that it passes to one of the notebook's own functions.
+    These are the targets of assignments to attributes and items, the objects whose methods the cell
+    calls, and the objects that it passes to one of the notebook's own functions.
     """
     tree = parse_cell(source)
     names: set[str | None] = set()
@@ -101,7 +102,7 @@ def _modified_objects(source: str, imported: Set[str]) -> set[str]:
 
 
 def _base_name(node: ast.AST) -> str | None:
-    """Return the variable at the start of a chain of attributes, items and methods, or None."""
+    """Return the variable at the start of a chain of attributes, items, and methods, or None."""
     while not isinstance(node, ast.Name):
         if isinstance(node, ast.Call) and isinstance(node.func, ast.Name):
             return None  # a function returns a new object

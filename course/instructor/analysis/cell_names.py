@@ -12,7 +12,7 @@ from functools import lru_cache
 from course.instructor.analysis.scope_visitor import ScopeVisitor, is_predefined
 from course.instructor.thread_safe_parsing import parse_python
 
-# Calls that can read or bind names which are not in the source.
+# Calls that can read or bind names that are not in the source.
 _OPAQUE_CALLS = {"__import__", "eval", "exec", "get_ipython", "globals", "locals"}
 
 # IPython lines that neither read nor bind a name: magics and shell commands without variables ({{
@@ -28,22 +28,23 @@ _OTHER_LANGUAGE = re.compile(r"\s*%%(?:html|javascript|js|latex|markdown|svg|wri
 _MAGIC = re.compile(r"^[ \t]*[%!?/,;]|[=(][ \t]*[%!]|\?[ \t]*$", re.MULTILINE)
 MAX_TRANSFORM_COST = 1_000_000  # characters times magics, about two seconds
 
-_PARSE_ERRORS = (SyntaxError, ValueError, RuntimeError, MemoryError)  # the third: too deeply nested
+_PARSE_ERRORS = (SyntaxError, ValueError, RuntimeError, MemoryError)  # RuntimeError: deep nesting
 
 
 @dataclass(frozen=True)
 class CellNames:
     """The global names of a cell.
 
-    - `needed` are read where the cell may not have bound them yet, except the predefined names. A
-      name that only one branch binds counts as unbound; one that a function reads when it is called
-      counts as bound if the cell binds it anywhere.
-    - `bound` are those that the cell may bind, including imports and functions' `global` names.
-    - `mentioned` are those that are read, bound or deleted.
-    - `imported` are bound by import statements, `classes` by class statements.
+    - `needed` names are read where the cell may not have bound them yet; predefined names do not
+      count. A name that only one branch binds counts as unbound; a name that a function reads when
+      it is called counts as bound if the cell binds it anywhere.
+    - `bound` names are those that the cell may bind, including imports and functions' `global`
+      names.
+    - `mentioned` names are those that are read, bound, or deleted.
+    - `imported` names are bound by import statements, and `classes` by class statements.
     - `functions` maps names bound by `def` or `name = lambda` to the globals that they read.
-    - `opaque` means that there may be more names: the cell calls exec, eval, globals or the like,
-      imports a star, uses a magic that binds names, or is not Python.
+    - `opaque` means that there may be more names: the cell calls exec, eval, globals, or the
+      like, has a star import, uses a magic that binds names, or is not Python.
     """
 
     needed: frozenset[str] = frozenset()
@@ -62,7 +63,7 @@ def parse_cell(source: str) -> ast.Module | None:
     those that neither read nor bind a name, which are removed.
     """
     with warnings.catch_warnings():
-        warnings.simplefilter("ignore")  # for example for "\d": the student sees them on running
+        warnings.simplefilter("ignore")  # such as for "\d": students see them when the cell runs
         for transform in (str, _translate_magics):
             try:
                 tree = parse_python(transform(source))
@@ -81,7 +82,8 @@ def parse_cell(source: str) -> ast.Module | None:
 def find_names(source: str) -> CellNames:
     """Return the global names of a cell.
 
-    If the cell is not Python, they are opaque, and `mentioned` contains every identifier in it.
+    If the cell is not Python, the result is marked as opaque, and `mentioned` contains every
+    identifier in the cell.
     """
     tree, visitor = parse_cell(source), ScopeVisitor()
     try:
@@ -105,7 +107,7 @@ def find_names(source: str) -> CellNames:
 
 
 def _translate_magics(source: str) -> str:
-    # Only if the source is not plain Python: importing IPython takes time.
+    # Called only if the source is not plain Python: importing IPython takes time.
     from IPython.core.inputtransformer2 import TransformerManager
 
     if _OTHER_LANGUAGE.match(source):

@@ -1,4 +1,4 @@
-"""Definite assignment of global names: which a cell reads before it has certainly bound them."""
+"""Definite-assignment analysis: the global names that a cell may read before it binds them."""
 
 # ruff: noqa: D102, N815  (ast calls a visitor's methods by the names of its nodes)
 
@@ -16,8 +16,8 @@ _NOTEBOOK = {"In", "Out", "display", "exit", "get_ipython", "quit", "_dh", "_ih"
 _PREDEFINED = {*dir(builtins), *_MODULE, *_NOTEBOOK}
 _HISTORY = re.compile(r"_{1,3}|_i{1,3}|_i?\d+")
 
-# The bytecode of a function's accesses to globals. The module symtable cannot replace it: it counts
-# annotations that are never evaluated as read, and `x += 1` or `del x` as bound only.
+# The bytecode instructions by which functions access globals. The module symtable cannot replace
+# them: it counts unevaluated annotations as read, and `x += 1` or `del x` only as bound.
 _READS = ("LOAD_GLOBAL", "DELETE_GLOBAL", "LOAD_FROM_DICT_OR_GLOBALS")
 _BINDS = ("STORE_GLOBAL", "DELETE_GLOBAL")
 
@@ -30,9 +30,9 @@ def is_predefined(name: str) -> bool:
 class ScopeVisitor(ast.NodeVisitor):
     """Visits a cell's nodes in the order in which Python evaluates them.
 
-    `definitely_bound` are the names that are bound on every path to the current node, or None if it
-    is unreachable. `comprehension_names` are bound by the comprehensions around it. `class_names`
-    are those that the class body around it has bound so far, or None outside of classes.
+    `definitely_bound` are the names that are bound on every path to the current node, or None if
+    the node is unreachable. `comprehension_names` are bound by the comprehensions around the node.
+    `class_names` are bound so far by the class body around the node; None outside of classes.
     """
 
     def __init__(self) -> None:
@@ -80,7 +80,7 @@ class ScopeVisitor(ast.NodeVisitor):
                     self.visit(node)
 
     def visit_branches(self, *branches: Any) -> None:
-        """Visit alternatives, only one of which Python evaluates; None is an empty one."""
+        """Visit alternatives, only one of which Python evaluates; None is an empty alternative."""
         before, ends = self.definitely_bound, []
         for branch in branches:
             self.definitely_bound = copy(before)
@@ -244,7 +244,7 @@ class ScopeVisitor(ast.NodeVisitor):
         self.bind(node.name)
 
     def visit_function_body(self, node: Any) -> frozenset[str]:
-        """Record what a function does with globals, and return those that it reads."""
+        """Record what a function does with globals, and return the globals that it reads."""
         reads, binds = _global_accesses(node)
         reads, binds = reads - self.comprehension_names, binds - self.comprehension_names
         self.mentioned |= reads | binds
@@ -255,7 +255,7 @@ class ScopeVisitor(ast.NodeVisitor):
 
 
 def _merge_branches(ends: list[set[str] | None]) -> set[str] | None:
-    """Return the names bound at the end of every branch; None is a branch that does not end."""
+    """Return the names bound at the end of every branch; None stands for an unreachable end."""
     reachable = [end for end in ends if end is not None]
     return set.intersection(*reachable) if reachable else None
 
@@ -270,7 +270,7 @@ def _global_accesses(node: Any) -> tuple[set[str], set[str]]:
     bare.decorator_list, bare.returns = [], None
     body = [ast.Expr(bare) if isinstance(node, ast.Lambda) else bare]
     module = ast.fix_missing_locations(ast.Module(body, []))
-    # Python's compiler resolves the scopes: nested functions, nonlocal and so on.
+    # Python's compiler resolves the scopes: nested functions, nonlocal, and so on.
     codes = _nested_code(compile(module, "<function>", "exec", dont_inherit=True, optimize=0))
     reads: set[str] = set()
     binds: set[str] = set()

@@ -16,7 +16,7 @@ def infer_value_kinds(
     """Return the kind of value of each name that a cell binds; the last binding counts.
 
     A kind is a key of `release.lint.REFUSED`, or None for a value that may be serializable.
-    `known_kinds` are those of names bound before the cell.
+    `known_kinds` are the kinds of the names bound before the cell.
     """
     found: dict[str, str | None] = {}
     nodes: list[ast.AST] = [tree] if tree else []
@@ -38,7 +38,7 @@ def infer_value_kinds(
         for target in targets:
             kind = _infer_kind(value, {**known_kinds, **found})
             if not isinstance(target, ast.Name) and kind != "a figure":
-                kind = None  # `x, y = zip(*pairs)` unpacks it
+                kind = None  # `x, y = zip(*pairs)` unpacks the iterator
             found |= {
                 each.id: kind
                 for each in ast.walk(target)
@@ -77,7 +77,7 @@ def _infer_kind(value: ast.expr | None, kinds: Mapping[str, str | None]) -> str 
 
 
 def _is_generator_function(function: ast.FunctionDef) -> bool:
-    """Return whether a function itself yields, not a function inside it."""
+    """Return whether a function itself, not just a function inside it, contains a yield."""
     nodes: list[ast.AST] = list(function.body)
     for node in nodes:
         if isinstance(node, ast.Yield | ast.YieldFrom):

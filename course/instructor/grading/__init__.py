@@ -1,1 +1,1 @@
-"""Grading of submissions in isolated kernels, saved by nbgrader."""
+"""Grading of submissions in isolated kernels; nbgrader saves the results."""

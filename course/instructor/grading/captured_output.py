@@ -1,6 +1,6 @@
 """Captured output of a test cell, and the part of it that the student may see.
 
-This runs in the grader kernel, where the stack shows which line of the test is running.
+This module runs in the grader kernel, where the stack shows which line of the test is running.
 """
 
 import sys
@@ -16,7 +16,7 @@ class CapturedOutput(cell_execution.OutputBuffer):
     """The complete output of a test cell.
 
     `student_output` contains what visible lines print and what checks on hidden lines show. `items`
-    are the texts that all checks show.
+    contains the texts that all the checks show.
     """
 
     def __init__(self, name: str, source: str, limit: int) -> None:
@@ -27,13 +27,13 @@ class CapturedOutput(cell_execution.OutputBuffer):
         self._hidden_lines = hidden_lines(source)
 
     def write(self, text: object) -> int:
-        """Append a text, also for the student unless a hidden line prints it."""
+        """Append text; unless a hidden line prints it, append it to the student's output, too."""
         if not self._runs_hidden_line():
             self.student_output.write(text)
         return super().write(text)
 
     def on_show(self, text: str) -> None:
-        """Record a text that a check shows, unless the test has redirected its output."""
+        """Record the text that a check shows, unless the test has redirected its output."""
         if sys.stdout is self and len(self.items) < MAX_ITEMS:
             is_hidden = self._runs_hidden_line()
             self.items.append(cell_execution.printable(text)[:MAX_ITEM_LENGTH])
@@ -41,7 +41,7 @@ class CapturedOutput(cell_execution.OutputBuffer):
                 self.student_output.write(f"{text}\n")
 
     def _runs_hidden_line(self) -> bool:
-        """Return whether a hidden line is on the stack, or no line of a test with hidden lines."""
+        """Return whether the stack has a hidden line, or no line of a test with hidden lines."""
         if not self._hidden_lines:
             return False
         stack = traceback.walk_stack(sys._getframe())

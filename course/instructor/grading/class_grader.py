@@ -1,4 +1,4 @@
-"""Grading a class: in parallel, saved one by one, and resumed after a kill."""
+"""Parallel grading of a class, which saves each result at once and can resume after a kill."""
 
 from collections.abc import Iterator
 from concurrent.futures import FIRST_COMPLETED, Future, wait
@@ -33,11 +33,11 @@ MAX_NOTEBOOK_BYTES = 200 * 2**20
 
 @dataclass(frozen=True)
 class GradingOptions:
-    """Options of a grading.
+    """Options for grading.
 
-    `workers` is the number of submissions graded in parallel (None: one per core), `scheduler` the
-    address of a Dask scheduler. `isolated` is False only if a person has turned the sandbox off.
-    With `force`, submissions that are already graded are graded again.
+    `workers` is the number of submissions graded in parallel (None: one per core); `scheduler` is
+    the address of a Dask scheduler. `isolated` is False only if a person has turned the sandbox
+    off. With `force`, submissions that have already been graded are graded again.
     """
 
     workers: int | None = None
@@ -52,7 +52,8 @@ def grade(
     """Grade an assignment's submissions, or one student's, and yield each result once it is saved.
 
     The results of submissions that are already graded come first. Raises CourseError if there is no
-    submission to grade, if the sandbox is not available, or if the assignment itself fails.
+    submission to grade, if the sandbox is not available, or if one of the assignment's locked cells
+    fails.
     """
     students = list_students(root, "submitted", name, student)
     with Journal(root, name).exclusive():
@@ -65,7 +66,7 @@ class UnreadableSubmission(Exception):
 
 
 class AssignmentGrader:
-    """Grades the submissions of one assignment, which the gradebook contains."""
+    """Grades the submissions for one assignment, which must be in the gradebook."""
 
     def __init__(self, root: Path, name: str, options: GradingOptions = GradingOptions()) -> None:
         self.root, self.name, self.options = root, name, options
@@ -87,7 +88,7 @@ class AssignmentGrader:
         for student in students:
             if student not in waiting:
                 yield self._with_score(SubmissionResult(self.name, student, note=ALREADY_GRADED))
-        # A submission that was graded but not saved when the command was killed is only saved.
+        # If a submission was graded but not saved when the command was killed, only save it.
         for student in list(waiting):
             if result := self._save_journaled(student):
                 waiting.remove(student)
@@ -117,7 +118,7 @@ class AssignmentGrader:
         return submissions.make_job(nb, folders, self.reference, identity, self.settings)
 
     def _select(self, students: list[str]) -> list[str]:
-        """Return the students to grade; a forced grading that was stopped resumes."""
+        """Return the students to grade; resume a forced regrading that was stopped."""
         regrades = self.journal.pending_regrades() & set(students)
         if self.options.force and not regrades:
             regrades = set(students)
@@ -129,7 +130,7 @@ class AssignmentGrader:
         return [each for each in students if each in unfinished or self._needs_grading(each)]
 
     def _save_journaled(self, student: str) -> SubmissionResult | None:
-        """Save the outcome that a killed run left, unless the submission has changed since."""
+        """Save the outcome that a killed run left, unless the submission has since changed."""
         outcome = self.journal.load_outcome(student)
         if outcome is None:
             return None
@@ -146,7 +147,7 @@ class AssignmentGrader:
         with open_executor(options.workers, options.scheduler) as (executor, workers):
             running: dict[Future[str], tuple[NotebookNode, Job]] = {}
             while queue or running:
-                # Prepare only a few ahead: the notebooks of a class would fill the memory.
+                # Prepare only a few ahead: all the notebooks of a class would fill the memory.
                 while queue and len(running) < workers + 2:
                     student = queue.pop()
                     try:
@@ -167,9 +168,9 @@ class AssignmentGrader:
         return result
 
     def _record_problem(self, student: str, problem: str) -> SubmissionResult:
-        """Record zeros with their reason; an earlier result stays unchanged instead."""
+        """Record zero scores with the reason; if there is an earlier result, leave it unchanged."""
         if student not in self.graded:
-            nb = nbformat.v4.new_notebook()  # gets every cell of the assignment, but no answer
+            nb = nbformat.v4.new_notebook()  # gets every cell of the assignment, but no answers
             job = self._job(nb, student, [])
             return self._save(nb, job, notebook_grader.not_graded(job, problem), failed=True)
         self.journal.complete(student)
@@ -183,7 +184,7 @@ class AssignmentGrader:
         except CourseError:
             raise
         except Exception as error:
-            # The submission need not be the cause: record no score, so that the next run retries.
+            # The submission may not be the cause: record no score, so that the next run retries.
             reason = f"{type(error).__name__}: {_first_line(error)}"
             note = f"was not graded ({reason}): run the command again."
             return SubmissionResult(self.name, job.student, note=note, failed=True)
@@ -214,7 +215,7 @@ class AssignmentGrader:
         return self._with_score(result)
 
     def _read_graded(self) -> set[str]:
-        """Return the students with a complete result: the notebook, and a score for every test.
+        """Return the students with a complete result: a notebook and a score for every test.
 
         Zeros that were recorded because a submission could not be read do not count.
         """
@@ -224,16 +225,16 @@ class AssignmentGrader:
                 student = submission.student.id
                 result = self._result_folder(student) / f"{self.notebook}.ipynb"
                 if not result.is_file() or not is_graded(submission):
-                    continue  # a kill or a lost file left it incomplete: nbgrader's score is 0 then
+                    continue  # a kill or a lost file left it incomplete; nbgrader's score is then 0
                 if submission.score or notebook_grader.NOT_GRADED not in result.read_text("utf-8"):
                     found.add(student)
         return found
 
     def _needs_grading(self, student: str) -> bool:
-        """Return whether a student has no result yet, or one of an earlier submission."""
+        """Return whether a student has no result yet, or only one for an earlier submission."""
         if student not in self.graded:
             return True
-        # nbgrader's rule for a new submission.
+        # This is nbgrader's rule for detecting a new submission.
         submitted = read_timestamp(self.root / "submitted" / student / self.name)
         graded = read_timestamp(self._result_folder(student))
         return bool(submitted and graded and submitted > graded)
@@ -243,7 +244,7 @@ class AssignmentGrader:
 
 
 def _read_notebook(path: Path, shown: Path) -> NotebookNode:
-    """Return a submitted notebook, or raise UnreadableSubmission, with the path as `shown`."""
+    """Return a submitted notebook, or raise UnreadableSubmission, which names it as `shown`."""
     if path.is_symlink() or path.parent.is_symlink() or path.parent.parent.is_symlink():
         problem = "is a link to another file: ask for the notebook itself"
     elif not path.is_file():
@@ -258,13 +259,13 @@ def _read_notebook(path: Path, shown: Path) -> NotebookNode:
     else:
         try:
             return nbformat.read(path, as_version=4)
-        except Exception as error:  # nbformat raises many types; each means that no cell is read
+        except Exception as error:  # nbformat raises many types; each means an unreadable file
             reason = _first_line(error).split(": '")[0]  # parsers quote the text that they reject
             problem = f"is not a readable notebook ({reason}): ask for a new submission"
     raise UnreadableSubmission(f"{shown} {problem}.")
 
 
 def _first_line(error: Exception) -> str:
-    """Return the first line of an error's message, or its class."""
+    """Return the first line of an error's message, or its class name if the message is empty."""
     lines = printable(error).splitlines()
     return lines[0][:300] if lines else type(error).__name__

@@ -1,4 +1,4 @@
-"""The grader kernel as its caller sees it."""
+"""Client for the grader kernel."""
 
 import contextlib
 import time
@@ -24,8 +24,8 @@ WORKER = "course.instructor.grading.grader_worker"
 class CellResult:
     """The result of a cell that the grader kernel ran.
 
-    `value` is the text of its last line's value, `printed` all of its printed text;
-    `student_printed` and `items` are the part that the student may see.
+    `value` is the value of the cell's last line as text, and `printed` is all the text that the
+    cell printed; `student_printed` and `items` are the parts that the student may see.
     """
 
     error: CellError | None = None
@@ -43,7 +43,7 @@ class CellResult:
 
 
 class GraderKernel:
-    """Runs the assignment's locked cells, then its tests on the student kernel's answers.
+    """Runs the assignment's locked cells, then its tests, with values from the student kernel.
 
     `deadline` is when the notebook's time runs out, in `time.monotonic` seconds. `own_cells` are
     the grade ids of the locked cells that the grader runs itself.
@@ -60,10 +60,10 @@ class GraderKernel:
         self.seconds = 0.0
         self.own_cells: set[str] = set()
         self._kernel: Kernel | None = None
-        self._locked_names: set[str] = set()  # modules, helpers, data: always the grader's
-        # Name -> test that defined it: the grader's until a student's cell mentions it.
+        self._locked_names: set[str] = set()  # modules, helpers, and data: always the grader's
+        # Name -> the test that defined it; the grader's until a student's cell mentions the name.
         self._test_names: dict[str, str] = {}
-        self._lost_names: set[str] = set()  # defined by tests in a process that has ended
+        self._lost_names: set[str] = set()  # names defined by tests in a process that has ended
         self._names_to_forget: set[str] = set()
 
     def start(self) -> None:
@@ -92,7 +92,7 @@ class GraderKernel:
                     )
                 self._locked_names |= names.bound
                 self.own_cells.add(name)
-        # Only now: one of the student's files could make a locked cell fail.
+        # Write these only now: one of the student's files could make a locked cell fail.
         with contextlib.suppress(KernelEnded):
             self._kernel.write_files(job.submitted_files())
 
@@ -117,8 +117,8 @@ class GraderKernel:
             self._kernel = None
             message = f"a value that this test received ended the grader's process: {end}"
             result = CellResult(CellError.stopped(message))
-        # Also if the process has ended: a student's process may have ended it in order to provide
-        # its own values under these names.
+        # Do this even if the process has ended: a student's process may have ended it in order to
+        # provide its own values under these names.
         defined = used.bound - self._locked_names - self._test_names.keys()
         self._test_names |= dict.fromkeys(defined, name)
         if self._kernel is None:
@@ -126,7 +126,7 @@ class GraderKernel:
         return self._explain_missing_names(result)
 
     def release_names(self, names: Set[str]) -> None:
-        """Return names that tests defined to the student, whose cell mentions them."""
+        """Give names that tests defined back to the student, one of whose cells mentions them."""
         for name in self._test_names.keys() & names:
             del self._test_names[name]
             self._names_to_forget.add(name)
@@ -165,7 +165,7 @@ class GraderKernel:
         with contextlib.suppress(MessageTimeout):
             message, _ = kernel.receive(GRACE_SECONDS)
             if message["op"] == "student_request":
-                # The worker defers the interrupt until it has an answer, so that none is left over.
+                # The worker defers the interrupt until it has an answer, so that none stays unread.
                 kernel.send({"no_answer": "this test's time is up"})
                 message, _ = kernel.receive(GRACE_SECONDS)
         limit = self.limits.cell_seconds
@@ -178,7 +178,7 @@ class GraderKernel:
         return CellResult(stopped)
 
     def _explain_missing_names(self, result: CellResult) -> CellResult:
-        """Add to a NameError why the cell or test that should define the name did not."""
+        """Explain in a NameError why the cell or test that should define the name did not do so."""
         error = result.error
         if not error or error.class_name != "NameError":
             return result

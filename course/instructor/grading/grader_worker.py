@@ -27,7 +27,7 @@ BATCHES_PER_REQUEST = 8
 
 
 class StudentError(Exception):
-    """An exception of a student's function that is not a built-in; the message names its class."""
+    """A stand-in for a student's exception that is not a built-in; the message names its class."""
 
 
 def serve(sock: socket.socket, limits: Limits) -> NoReturn:
@@ -51,7 +51,7 @@ class GraderWorker:
     def handle(self, header: dict[str, Any], blocks: list[Any]) -> None:
         """Write files or run a cell, and send the result."""
         if header["op"] == "write_files":
-            # A test that reads a file beside the notebook reads the submitted one.
+            # A test that reads a file beside the notebook reads the submitted file.
             cell_execution.write_files(header["paths"], blocks)
             messages.send(self.sock, {})
             return
@@ -84,7 +84,7 @@ class GraderWorker:
         return answer, answer_blocks
 
     def function(self, handle: int, name: str, signature: Any) -> Callable[..., Any]:
-        """Return the proxy of a student's function."""
+        """Return a proxy for a student's function."""
 
         def student_function(*arguments: Any, **named: Any) -> Any:
             return self._call(handle, name, arguments, named)
@@ -95,7 +95,7 @@ class GraderWorker:
         return student_function
 
     def dataset(self, handle: int, length: Any) -> "_DatasetProxy":
-        """Return the proxy of a student's dataset."""
+        """Return a proxy for a student's dataset."""
         return _DatasetProxy(self, handle, length)
 
     def weights(self, handle: int) -> list[np.ndarray]:
@@ -124,8 +124,8 @@ class GraderWorker:
         answer, blocks = self.request(request, serializer.blocks)
         arguments = [*positional, *named.values()]
         deserializer = serialize.Deserializer(blocks, self, arguments)
-        # Only for a test that captures what a function prints: in the cell's own output it would
-        # show the student the inputs of hidden tests.
+        # Forward the printed text only to a test that captures it: in the cell's own output, the
+        # text could show the student the inputs of hidden tests.
         if type(printed := answer.get("printed")) is str and sys.stdout is not self.cell_output:
             sys.stdout.write(printed)
         for change in _list_in(answer, "changed"):
@@ -157,7 +157,7 @@ class _DatasetProxy:
                 return
 
     def take(self, count: int) -> list[Any]:
-        """Return the first batches."""
+        """Return the first `count` batches."""
         return list(itertools.islice(self, count))
 
     def __len__(self) -> int:
@@ -169,7 +169,7 @@ class _DatasetProxy:
 def _apply_change(argument: Any, changed: Any) -> Any:
     """Change an argument as the student's function did, if possible; return the resulting object.
 
-    Objects in a container are changed in place, not replaced: a test may have other references.
+    Objects in a container are changed in place, not replaced: a test may hold references to them.
     """
     kind = type(argument)
     if kind is not type(changed):
@@ -198,7 +198,7 @@ def _apply_change(argument: Any, changed: Any) -> Any:
 
 
 def _list_in(answer: dict[str, Any], key: str) -> list[Any]:
-    """Return a list of an answer, or an empty one if the student's process sends none."""
+    """Return a list from an answer, or an empty list if the student's process sent none."""
     if "raised" in answer and key != "changed":
         raise _rebuild_exception(*_pair(answer["raised"]))
     value = answer.get(key)
@@ -206,12 +206,12 @@ def _list_in(answer: dict[str, Any], key: str) -> list[Any]:
 
 
 def _pair(value: Any) -> list[Any]:
-    """Return a list of two elements, both None unless the value is such a list."""
+    """Return the value if it is a list of two elements, and [None, None] otherwise."""
     return value if type(value) is list and len(value) == 2 else [None, None]
 
 
 def _rebuild_exception(kind: Any, message: Any) -> Exception:
-    """Return the exception of a student's function if it is a built-in, else a StudentError."""
+    """Rebuild a student's exception if it is a built-in; otherwise, return a StudentError."""
     error: Exception = StudentError("an unreadable exception")
     if type(kind) is str and type(message) is str:
         error = StudentError(f"{kind}: {message}" if message else kind)
@@ -224,7 +224,7 @@ def _rebuild_exception(kind: Any, message: Any) -> Exception:
 
 
 def _rebuild_signature(parameters: Any) -> inspect.Signature:
-    """Return the signature for a list of [name, kind, has a default]; an empty one if malformed."""
+    """Rebuild a signature from [name, kind, has_default] lists; return an empty one on error."""
     kinds = list(inspect._ParameterKind)
     empty = inspect.Parameter.empty
     try:

@@ -1,6 +1,6 @@
 """A grading job (a submission to grade) and its outcome, as plain data.
 
-Both convert to JSON, so that they can be sent to another process or machine and be journaled.
+Both convert to JSON so that they can be sent to another process or machine and journaled.
 """
 
 import base64
@@ -25,8 +25,8 @@ class CodeCell(TypedDict):
 class GradingSettings:
     """The configured part of a job.
 
-    `devices` are paths that the sandbox admits. With `personalized_quizzes`, the notebook's
-    parameter `student`, if it has one, is set to the student whose submission is graded.
+    `devices` are the paths of devices to expose in the sandbox. With `personalized_quizzes`, the
+    notebook's parameter `student`, if it has one, is set to the submitting student.
     """
 
     limits: Limits = field(default_factory=Limits)
@@ -40,8 +40,8 @@ class Job:
     """A sanitized submission with everything that grading it needs.
 
     `notebook` is the file name without its extension. `files` are the files beside the notebook, as
-    (relative path, content); those in `provided` belong to the assignment, the others were
-    submitted. `skipped_files` names files that were too large, each with its size.
+    (relative path, content) pairs; those in `provided` belong to the assignment, and the others
+    were submitted. `skipped_files` names the files that were too large, each with its size.
     """
 
     assignment: str
@@ -79,7 +79,7 @@ class Job:
         return cls(**content)
 
     def digest(self) -> str:
-        """Return a hash of the job's cells, files and reference notebook."""
+        """Return a hash of the job's cells, files, and reference notebook."""
         parts = [self.cells, asdict(self.reference), self.skipped_files]
         summary = hashlib.sha256(json.dumps(parts, sort_keys=True).encode())
         for path, content in sorted(self.files):
@@ -92,9 +92,9 @@ class Job:
 class Outcome:
     """The result of a job.
 
-    `digest` is the job's. `outputs` maps the index of a cell to the outputs that grading adds to
-    it; a test cell's old outputs are replaced. `note` is a sentence about a problem of the whole
-    submission. `seconds` is the wall time, `cell_seconds` the time in both kernels.
+    `digest` is the job's digest. `outputs` maps the index of a cell to the outputs that grading
+    adds to it; a test cell's old outputs are replaced. `note` is a sentence about a problem with
+    the whole submission. `seconds` is the wall time, and `cell_seconds` the time in both kernels.
     """
 
     digest: str

@@ -1,8 +1,8 @@
 """The journal from which a killed grading resumes.
 
 An outcome is written here before anything is saved to the gradebook or to autograded/, and removed
-after all is saved. The journal also records which students a forced regrading has still to grade,
-and who has submitted another notebook.
+once everything is saved. The journal also records which students a forced regrading still has to
+grade, and which students have submitted another notebook.
 """
 
 import json
@@ -50,7 +50,7 @@ class Journal:
 
     def complete(self, student: str) -> None:
         """Record that a student's outcome is saved everywhere."""
-        # The outcome goes last: after a kill the next run saves it again and need not grade again.
+        # Discard the outcome last: after a kill, the next run saves it again without regrading.
         (self._resubmitted / student).unlink(missing_ok=True)
         pending = self.pending_regrades()
         if student in pending:
@@ -67,14 +67,14 @@ class Journal:
         return {path.name for path in self._resubmitted.glob("*")}
 
     def pending_regrades(self) -> set[str]:
-        """Return the students whom a forced regrading has still to grade."""
+        """Return the students whom a forced regrading still has to grade."""
         try:
             return set(json.loads(self._pending_regrades.read_text("utf-8")))
         except (OSError, ValueError):
             return set()
 
     def set_pending_regrades(self, students: set[str]) -> None:
-        """Record the students whom a forced regrading has still to grade."""
+        """Record the students whom a forced regrading still has to grade."""
         if students:
             write_atomically(self._pending_regrades, json.dumps(sorted(students)))
         else:

@@ -8,13 +8,13 @@ from typing import Any
 from course.instructor.grading.value_placeholders import SerializationError
 
 MAX_CONFIG_LENGTH = 4 * 2**20
-# Public, but they run code from the configuration, read files, or are only base classes.
+# Public classes that run code from the configuration, read files, or are only base classes.
 EXCLUDED_CLASSES = {
     "Lambda", "TFSMLayer", "JaxLayer", "FlaxLayer", "TorchModuleWrapper", "Layer", "Wrapper",
     "TextVectorization", "StringLookup", "IntegerLookup", "Pipeline", "Model", "RNN",
     "MeanMetricWrapper", "LossFunctionWrapper", "Loss", "Metric", "Optimizer",
 }  # fmt: skip
-# The operations of expressions such as `x + y` in a functional model.
+# The operations behind expressions such as `x + y` in a functional model.
 ARITHMETIC = {("keras.src.ops.numpy", name) for name in ("Add", "Subtract", "Multiply")}
 MODEL_CLASSES = {("keras.src.models.functional", "Functional")} | {
     (module, name) for module in ("keras", "keras.models") for name in ("Sequential", "Functional")
@@ -25,7 +25,7 @@ FUNCTION_MODULES = ["activations", "initializers", "losses", "metrics", "regular
 
 
 def parse_config(text: Any) -> Any:
-    """Return a parsed JSON configuration, without the compilations of models in it.
+    """Parse a JSON configuration and omit the compile configurations of the models in it.
 
     Raises SerializationError unless all classes and functions in it are built into Keras.
     """
@@ -53,14 +53,14 @@ def _check_object(config: dict[str, Any]) -> dict[str, Any]:
             f"it contains {str(module)[:60]}.{str(what)[:60]}, which is not one of Keras's own:"
             " test its effect with a function that takes arrays"
         )
-    # Optimizers would create variables too early; the outermost model's is sent separately.
+    # Optimizers would create variables too early; that of the outermost model is sent separately.
     config.pop("compile_config", None)
     return config
 
 
 @lru_cache
 def _allowed_classes() -> set[tuple[str, str]]:
-    """Return (module, name) of each allowed class."""
+    """Return the (module, name) pair of each allowed class."""
     import keras
 
     found = MODEL_CLASSES | ARITHMETIC

@@ -1,6 +1,6 @@
-"""Grading one submission in two kernels: the student's cells in one, the tests in the other.
+"""Grading of one submission in two kernels: the student's cells in one, the tests in the other.
 
-The student's process can only choose the values that it answers with.
+The student's process can choose only the values in its answers.
 """
 
 import math
@@ -33,7 +33,7 @@ def grade_json(text: str) -> str:
 
 
 def grade(job: Job) -> Outcome:
-    """Grade a job with this process's forkserver, and again if the forkserver ends meanwhile."""
+    """Grade a job with this process's forkserver; retry once if the forkserver ends meanwhile."""
     settings = job.settings
     forkserver = shared_forkserver(settings.isolated, settings.devices)
     try:
@@ -112,8 +112,8 @@ class _Grading:
         record = self.job.reference.cells[name]
         source = record["source"]
         result = self.grader.run_test(name, source)
-        # The analysis of the text found that this test does not depend on a skipped cell; before
-        # points are lost, running all cells verifies it.
+        # The static analysis found that this test does not depend on a skipped cell; before points
+        # are lost, run all cells to verify that.
         if result.error and self.student.run_skipped():
             result = self.grader.run_test(name, source)
         if result.error:
@@ -137,9 +137,9 @@ def not_graded(job: Job, reason: str) -> Outcome:
 
 
 def _relevant_cells(job: Job) -> list[CodeCell]:
-    """Return the cells up to the last test, since later ones cannot change a score.
+    """Return the cells up to the last test, because later ones cannot change a score.
 
-    The reference's parameters are inserted before the set-up cell: a student may have typed others.
+    The reference's parameters are inserted before the setup cell: a student may have changed them.
     """
     ends = [end for end, cell in enumerate(job.cells, 1) if job.reference.is_test(cell["grade_id"])]
     cells = job.cells[: max(ends, default=0)]
@@ -150,7 +150,7 @@ def _relevant_cells(job: Job) -> list[CodeCell]:
 
 
 def _display_name(cell: CodeCell) -> str:
-    """Return the name of a cell in messages."""
+    """Return the name used for a cell in messages."""
     return cell["grade_id"] or f"cell {cell['index']}"
 
 

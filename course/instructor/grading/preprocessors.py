@@ -23,8 +23,8 @@ if TYPE_CHECKING:
 class RestoreCells(NbGraderPreprocessor):
     """Restores a submission's cells from the gradebook; see `submission.sanitize`.
 
-    It replaces nbgrader's ClearOutput, DeduplicateIds and OverwriteCells, which trust some of the
-    metadata that a student can write, and stop if a test after a locked cell was deleted.
+    It replaces nbgrader's ClearOutput, DeduplicateIds, and OverwriteCells, which trust some
+    metadata that students can edit and which fail if a test after a locked cell has been deleted.
     """
 
     def preprocess(self, nb: "NotebookNode", resources: dict) -> tuple["NotebookNode", dict]:
@@ -42,12 +42,12 @@ class ExecuteIsolated(NbGraderPreprocessor):
     cell_seconds = Float(Limits.cell_seconds, help="Wall time of one cell.").tag(config=True)
     call_seconds = Float(Limits.call_seconds, help="Wall time of a test's call.").tag(config=True)
     notebook_seconds = Float(Limits.notebook_seconds, help="Total wall time.").tag(config=True)
-    memory_mb = Integer(Limits.memory_mb, help="Memory, without the imports'.").tag(config=True)
+    memory_mb = Integer(Limits.memory_mb, help="Memory, excluding imports.").tag(config=True)
     processes = Integer(Limits.processes, help="Processes and threads.").tag(config=True)
     disk_mb = Integer(Limits.disk_mb, help="Files in the scratch directory.").tag(config=True)
     output_kb = Integer(Limits.output_kb, help="Text that one cell may print.").tag(config=True)
     message_mb = Integer(Limits.message_mb, help="One message between kernels.").tag(config=True)
-    devices = List(Unicode(), help="Devices to admit, such as /dev/nvidia0.").tag(config=True)
+    devices = List(Unicode(), help="Devices to expose, such as /dev/nvidia0.").tag(config=True)
     personalized_quizzes = Bool(
         False, help="Give each student's graded quizzes different numbers."
     ).tag(config=True)
@@ -77,7 +77,7 @@ class ExecuteIsolated(NbGraderPreprocessor):
 class SaveScoresAtomically(SaveAutoGrades):
     """Saves a notebook's scores in one transaction: a killed process saves all of them or none.
 
-    nbgrader's own step commits each cell separately, which also takes the disk 30 times as long.
+    nbgrader's own step commits each cell separately, which also takes 30 times as long on disk.
     The late penalty, a separate step in nbgrader, is saved with the scores.
     """
 
@@ -104,7 +104,7 @@ class SaveScoresAtomically(SaveAutoGrades):
             session.commit()
 
     def _save_penalty(self) -> None:
-        """Compute the late penalty from the new scores, not from those read before them."""
+        """Compute the late penalty from the new scores, not from the scores read earlier."""
         self.gradebook.db.flush()
         self.gradebook.db.expire_all()
         late = AssignLatePenalties(parent=self.parent)

@@ -11,7 +11,7 @@ ALREADY_GRADED = "already graded"
 
 
 class Progress:
-    """Counts the finished submissions, in `results`, and estimates the remaining time."""
+    """Collects the results of finished submissions and estimates the remaining time."""
 
     def __init__(self, clock: Callable[[], float] = time.perf_counter) -> None:
         self.results: list[SubmissionResult] = []
@@ -26,7 +26,7 @@ class Progress:
         self._expected += count
 
     def record(self, result: SubmissionResult) -> str:
-        """Record the result of a submission and return its line."""
+        """Record the result of a submission and return the line to print."""
         self.results.append(result)
         if result.note != ALREADY_GRADED:
             self._graded += 1
@@ -43,7 +43,7 @@ class Progress:
         )
 
     def summary(self) -> str:
-        """Return a table with one row per assignment, and the duration."""
+        """Return a table with one row per assignment, followed by the duration."""
         rows = []
         for name in dict.fromkeys(result.assignment for result in self.results):
             results = [result for result in self.results if result.assignment == name]

@@ -12,10 +12,10 @@ WITHOUT_NAME = (
 
 
 def mark(quiz: Any, answers: Any, points: float) -> float:
-    """Print one line per question and return the points for the answers, to two decimals.
+    """Print one line per question and return the points for the answers, rounded to two decimals.
 
     A test cell ends with this value for its partial credit; all questions count equally. Raises
-    CheckFailed if `answers` is not a dict of keys such as "q1" and answers.
+    CheckFailed if `answers` is not a dict that maps keys such as "q1" to answers.
     """
     if not isinstance(answers, dict):
         raise checks.CheckFailed(
@@ -33,7 +33,7 @@ def mark(quiz: Any, answers: Any, points: float) -> float:
         result = {0: "not right", 1: "right"}.get(verdict.credit, "partly right")
         if answer is None or answer is ...:
             result = "open"
-        # The reason of a right answer contains the expected one: only the instructor sees it.
+        # The reason for a right answer contains the expected one: only the instructor sees it.
         for_student = f"{key}: {result}." if verdict.credit == 1 else f"{key}: {result}. {hint}"
         checks.show(f"{key}: {result}. {reason}", for_student)
         earned += verdict.credit

@@ -1,8 +1,8 @@
-"""What a student may see of a test's outcome, without the hidden tests' inputs and expected values.
+"""Redaction of test outcomes, which hides the inputs and expected values of hidden tests.
 
 A student's function receives the inputs of hidden tests and can save and reveal them, for example
-in the message of an error. So from the first hidden test on, a message from the student's process
-is shown only if it cannot contain an input.
+in the message of an error. From the first hidden test onward, a message from the student's process
+is therefore shown only if it cannot contain an input.
 
 The graded notebook keeps the complete outcome of a test, for the formgrader. An additional output
 with its own media type, the student view, holds what a feedback page shows instead.
@@ -26,7 +26,7 @@ if TYPE_CHECKING:
 HIDDEN_TESTS = re.compile(
     r"^[ \t]*### BEGIN HIDDEN TESTS.*?### END HIDDEN TESTS[^\n]*\n?", re.S | re.M
 )
-# Saved in graded notebooks: another name would hide the outcomes of earlier gradings.
+# Saved in graded notebooks: different names would hide the outcomes of earlier gradings.
 STUDENT_VIEW = "application/vnd.cnn-course.told+json"
 GRADING_ERROR = "application/vnd.cnn-course.while-graded+json"
 HIDDEN_CHECK_FAILED = "A hidden check failed."
@@ -36,7 +36,7 @@ UNDEFINED = re.compile(r"name '(\w+)' is not defined")
 
 
 def hidden_lines(source: str) -> set[int]:
-    """Return the line numbers of a test cell's hidden regions, markers included."""
+    """Return the line numbers of a test cell's hidden regions, including the markers."""
     lines: set[int] = set()
     for region in HIDDEN_TESTS.finditer(source):
         first = source.count("\n", 0, region.start()) + 1
@@ -64,11 +64,11 @@ class ErrorRedactor:
             self._hidden_test_has_run = True
 
     def redact_cell_error(self, error: CellError) -> CellError:
-        """Return the error of a student's cell as it may be shown."""
+        """Return the error of a student's cell as the student may see it."""
         return self._redact(error) if error.from_student and self._hidden_test_has_run else error
 
     def redact_test_error(self, error: CellError, test_source: str) -> CellError:
-        """Return the error of a test as it may be shown."""
+        """Return the error of a test as the student may see it."""
         if not error.from_student:
             return error
         hidden = hidden_lines(test_source)
@@ -77,7 +77,7 @@ class ErrorRedactor:
         return self._redact(error) if self._hidden_test_has_run or reached_hidden else error
 
     def _redact(self, error: CellError) -> CellError:
-        """Remove from an error what may contain an input, also from the name of its class."""
+        """Remove everything that may contain an input from an error, including its class name."""
         undefined = UNDEFINED.fullmatch(error.message)
         text = undefined[1] if undefined else error.message
         message = error.message if text in {"", *self._harmless_texts} else INPUT_WITHHELD
@@ -93,7 +93,7 @@ class ErrorRedactor:
 
 
 def _names_and_error_messages(source: str) -> set[str]:
-    """Return a cell's names and the texts with which it raises errors.
+    """Return a cell's names and the messages of the errors that it raises.
 
     Not every part of the source is harmless: a list of all integers would contain every input.
     """
@@ -110,7 +110,7 @@ def _names_and_error_messages(source: str) -> set[str]:
 def student_view_output(
     source: str, error: CellError | None, printed: str, items: list[str]
 ) -> dict[str, Any]:
-    """Return the output that holds the student view of a test; it displays nothing.
+    """Return the output that holds the student view of a test; the output displays nothing.
 
     The student view consists of "printed", the visible part of what was printed; "items", the
     messages of checks; "reason", the parts of the failed check's message; "hidden", true if the
@@ -141,7 +141,7 @@ def redact_outputs(
     """Return a graded test cell's outputs as the student may see them.
 
     These are the visible printed text, errors without lines of code, the points, and the student
-    view. `show_expected` admits the complete messages of hidden checks. A cell that was graded
+    view. `show_expected` permits complete messages of hidden checks. A cell that was graded
     before the student view existed shows less.
     """
     from nbformat import from_dict
@@ -203,7 +203,7 @@ def _reveals_nothing(error: CellError) -> bool:
         error.parts
         or error.from_student  # `ErrorRedactor` has redacted it
         or error.class_name in (STOPPED, "NameError")
-        # The instructor wrote the message of an assert; a library's would contain the values.
+        # The instructor wrote the message of an assert; a library's message contains values.
         or (error.class_name == "AssertionError" and error.in_cell)
     )
 

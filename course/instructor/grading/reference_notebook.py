@@ -1,4 +1,4 @@
-"""The reference notebook: the instructor's version, by which submissions are graded."""
+"""The reference notebook: the instructor's version, against which submissions are graded."""
 
 import ast
 from dataclasses import dataclass
@@ -19,11 +19,11 @@ PARTIAL_CREDIT_TAG = "partial-credit"
 
 @dataclass(frozen=True)
 class ReferenceNotebook:
-    """The instructor's version of a notebook, by which submissions are restored and graded.
+    """The instructor's version of a notebook, used to restore and grade submissions.
 
     `order` lists the grade ids of the source notebook. `cells` maps a grade id to the cell's record
-    in the gradebook, hidden tests included: cell_type, source, locked, grade, solution, task,
-    points, checksum, partial. `parameters` is code that sets every parameter for grading.
+    in the gradebook, including hidden tests: cell_type, source, locked, grade, solution, task,
+    points, checksum, and partial. `parameters` is code that sets every parameter for grading.
     """
 
     order: list[str]
@@ -44,8 +44,8 @@ class ReferenceNotebook:
 def read_reference(gradebook: "Gradebook", source: Path) -> ReferenceNotebook:
     """Return the reference notebook for a notebook in `source/`.
 
-    The cells, hidden tests included, come from the gradebook, where compiling the assignment put
-    them. The source notebook gives their order, the parameters and the partial-credit tags.
+    The cells, including hidden tests, come from the gradebook, where building the assignment put
+    them. The source notebook provides their order, the parameters, and the partial-credit tags.
     """
     record = gradebook.find_notebook(source.stem, source.parent.name)
     points = {cell.name: cell.max_score for cell in record.grade_cells}
@@ -83,7 +83,7 @@ def tagged_cells(nb: NotebookNode | dict[str, Any], tag: str) -> set[str | None]
 
 
 def _grading_parameters(nb: NotebookNode) -> str:
-    """Return code that sets every parameter to the source's value, and the profile to smoke."""
+    """Return code that sets the profile to smoke and other parameters to the source's values."""
     lines = []
     for cell in nb.cells:
         if "parameters" in cell.metadata.get("tags", []):

@@ -21,7 +21,7 @@ from course.instructor.grading.preprocessors import ExecuteIsolated, SaveScoresA
 from course.instructor.sandbox.cell_execution import printable
 
 TIMESTAMP = "timestamp.txt"
-# Steps that the writer replaces: the notebook is executed, and its scores are saved last.
+# Steps that the writer replaces: the notebook has been executed, and scores are saved last.
 REPLACED_STEPS = {
     f"{step.__module__}.{step.__name__}" for step in (ExecuteIsolated, SaveScoresAtomically)
 }
@@ -32,11 +32,11 @@ class GradebookError(CourseError):
 
 
 class ResultWriter:
-    """Saves outcomes by nbgrader's own steps; only one writer runs per course directory.
+    """Saves outcomes with nbgrader's own steps; only one writer runs per course directory.
 
-    nbgrader works in a stage folder. Then the scores are written into a transaction, the result's
-    folder is replaced, and the transaction is committed: an error in between changes neither. After
-    a kill in between, the new folder lies beside the old scores; the outcome is then still in the
+    nbgrader works in a staging folder. Then the scores are written in a transaction, the result
+    folder is replaced, and the transaction is committed: an error in between changes neither. A
+    kill in between leaves the new folder with the old scores; the outcome is then still in the
     journal, and the next run saves it again.
     """
 
@@ -49,8 +49,8 @@ class ResultWriter:
     def save(self, nb: NotebookNode, job: Job, outcome: Outcome) -> None:
         """Save the outcome of a job.
 
-        Raises CourseError or OSError if it cannot be saved, and GradebookError if no submission can
-        be saved now. The earlier result is then unchanged.
+        Raises CourseError or OSError if the outcome cannot be saved, and GradebookError if no
+        submission can be saved now. The earlier result then stays unchanged.
         """
         self._stage_submission(nb, job)
         submission.apply_outcome(nb, outcome)
@@ -85,13 +85,13 @@ class ResultWriter:
         shutil.rmtree(self.stage, ignore_errors=True)
 
     def recover(self) -> None:
-        """Restore folders that a killed process moved aside, and clear the stage folder."""
+        """Restore folders that a killed process moved aside, and remove the staging folder."""
         for student in (self.root / "autograded").glob("*/"):
             restore_folder(student / self.name)
         shutil.rmtree(self.stage, ignore_errors=True)
 
     def _stage_submission(self, nb: NotebookNode, job: Job) -> None:
-        """Write the sanitized notebook and the files beside the submitted one into the stage."""
+        """Write the sanitized notebook and the other submitted files into the staging folder."""
         shutil.rmtree(self.stage, ignore_errors=True)
         source = self.root / "submitted" / job.student / self.name
         folder = self.stage / "submitted" / job.student / self.name
@@ -105,7 +105,7 @@ class ResultWriter:
 
 
 class _ConvertExecuted(Autograde):
-    """nbgrader's autograde converter for a notebook that is sanitized and executed already."""
+    """nbgrader's autograde converter for a notebook that is already sanitized and executed."""
 
     def __init__(self, nb: NotebookNode, **options: Any) -> None:
         super().__init__(**options)
@@ -133,7 +133,7 @@ def read_timestamp(folder: Path) -> datetime | None:
 
 
 def _save_error(reason: str, database_failed: bool) -> CourseError:
-    """Return the error for a result that nbgrader or the gradebook's database refuses."""
+    """Return the error for a result that nbgrader or the gradebook's database refuses to save."""
     reason = printable(reason)
     if database_failed:
         return GradebookError(

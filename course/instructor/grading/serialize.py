@@ -1,18 +1,19 @@
 """Serialization of values between the student kernel and the grader kernel, by exact type.
 
-`Serializer` turns values into a JSON tree and blocks of bytes; `Deserializer` rebuilds them. Both
-kernels use both, since a test passes arguments to a student's function and gets a value back. The
-deserializer does not trust its input: it creates objects of the types listed here and no others.
+`Serializer` turns values into a JSON tree and blocks of bytes; `Deserializer` rebuilds the values.
+Both kernels use both classes, because a test passes arguments to a student's function and gets a
+value back. The deserializer does not trust its input: it creates only objects of the types listed
+here.
 
-A node of the tree is a list that begins with its kind:
+A node of the tree is a list that begins with the node's type:
 
     ["none"], ["bool", b], ["int", "0x12"], ["float", "0x1.8p+1"], ["str", s], ["ellipsis"]
     ["list" | "tuple" | "set" | "frozenset", [nodes]], ["dict", [[node, node], ...]]
     ["array", dtype, shape, block], ["scalar", dtype, block]
     ["function", handle, name, signature], ["dataset", handle, length], ["history", node, node]
     ["model", ...]               see course.instructor.grading.serialize_keras
-    ["argument", index]          in an answer: the very object that was passed at this position
-    ["unserializable", text]     a value that cannot be serialized; the placeholder equals nothing
+    ["argument", index]          in an answer: the same object that was passed at this position
+    ["unserializable", text]     a value that cannot be serialized; its placeholder equals no value
 """
 
 import inspect
@@ -22,8 +23,7 @@ from typing import Any, Protocol
 
 import numpy as np
 
-from course.instructor.grading import serialize_keras
-from course.instructor.grading import value_placeholders
+from course.instructor.grading import serialize_keras, value_placeholders
 from course.instructor.grading.value_placeholders import SerializationError, UnserializableValue
 
 NUMERIC_KINDS = "biufc"
@@ -42,20 +42,21 @@ class ProxyFactory(Protocol):
     """Gives access to objects that stay in the student kernel."""
 
     def function(self, handle: int, name: str, signature: Any) -> Any:
-        """Return the proxy of a function."""
+        """Return a proxy for a function."""
 
     def dataset(self, handle: int, length: Any) -> Any:
-        """Return the proxy of a dataset."""
+        """Return a proxy for a dataset."""
 
     def weights(self, handle: int) -> list[np.ndarray]:
         """Return the weights of a model."""
 
 
 class Serializer:
-    """Turns values into nodes, and their data into `blocks`, which the nodes refer to by index.
+    """Turns values into nodes and array data into `blocks`, to which the nodes refer by index.
 
-    `register` stores a function, dataset or model and returns its handle; without it, only models
-    can be serialized, with their weights. `arguments` are objects that the receiver knows by index.
+    `register` stores a function, dataset, or model, and returns its handle; without `register`,
+    models are serialized with their weights, and functions and datasets cannot be serialized.
+    `arguments` are objects that the receiver knows by index.
     """
 
     def __init__(
@@ -139,8 +140,8 @@ class Serializer:
 class Deserializer:
     """Rebuilds values from nodes and blocks.
 
-    `proxies` gives access to functions, datasets and weights in the student kernel; without it,
-    nodes that need it are rejected. `arguments` are the objects that "argument" nodes refer to.
+    `proxies` gives access to functions, datasets, and weights in the student kernel; without it,
+    nodes that need it are rejected. `arguments` are the objects to which "argument" nodes refer.
     """
 
     def __init__(
@@ -155,7 +156,7 @@ class Deserializer:
         self._node_count = 0
 
     def deserialize(self, node: Any, depth: int = 0) -> Any:
-        """Return the value of a node, or raise SerializationError if it is malformed."""
+        """Return the value of a node, or raise SerializationError if the node is malformed."""
         self._node_count += 1
         if self._node_count > MAX_NODES or depth > MAX_DEPTH:
             raise SerializationError(TOO_LARGE)
@@ -167,7 +168,7 @@ class Deserializer:
             raise SerializationError(f"{MALFORMED} ({error})") from None
 
     def deserialize_or_describe(self, node: Any, description: str) -> Any:
-        """Return the value of a node, or a placeholder if it cannot be deserialized."""
+        """Return the value of a node, or a placeholder if the node cannot be deserialized."""
         try:
             return self.deserialize(node)
         except SerializationError as error:
@@ -209,12 +210,12 @@ class Deserializer:
             case ["model", *content]:
                 fetch_weights = self.proxies.weights if self.proxies else None
                 return serialize_keras.deserialize_model(content, self.deserialize, fetch_weights)
-        raise SerializationError("it is of a kind that tests cannot use")
+        raise SerializationError("it is of a type that tests cannot use")
 
     def _key(self, node: Any, depth: int) -> Any:
         key = self.deserialize(node, depth + 1)
         if type(key) not in (str, int, bool, float, tuple, type(None)):
-            raise SerializationError("the keys of a dict are not text, numbers or tuples")
+            raise SerializationError("the keys of a dict are not text, numbers, or tuples")
         return key
 
     def _array(self, dtype_name: str, shape: Sequence[Any], block: Any) -> np.ndarray:
@@ -225,18 +226,18 @@ class Deserializer:
         index = _require_count(block)
         # Each block belongs to one array: many arrays from one block would fill the memory.
         data, self.blocks[index] = self.blocks[index], None
-        # Checked before the product, which takes forever for many large integers.
+        # Check this before computing the product, which takes forever for many large integers.
         is_plausible = len(shape) <= MAX_DIMENSIONS and all(size < 2**63 for size in shape)
         if not is_plausible or math.prod(shape) * dtype.itemsize != len(data):
             raise SerializationError("the size of an array does not match its shape")
         if dtype.kind == "b" and np.frombuffer(data, np.uint8).max(initial=0) > 1:
             raise SerializationError("an array of booleans contains other values")
-        # A copy, so that the array is writable and owns its data.
+        # Copy the array so that it is writable and owns its data.
         return np.frombuffer(data, dtype).reshape(shape).copy()
 
 
 def _signature(function: Any) -> list[list[Any]] | None:
-    """Return a function's parameters as [name, kind, has a default], or None."""
+    """Return a function's parameters as [name, kind, has_default] lists, or None if unknown."""
     try:
         parameters = inspect.signature(function).parameters.values()
         return [[p.name, int(p.kind), p.default is not p.empty] for p in parameters]

@@ -1,8 +1,8 @@
-"""Serialization of Keras models, tensors and datasets between the two kernels.
+"""Serialization of Keras models, tensors, and datasets between the two kernels.
 
-A model crosses as the configurations of its built-in layers, optimizer, loss and metrics, with a
-handle by which its weights are fetched on first use: counting the parameters of a network transfers
-no weights. Keras is imported only if a value is a Keras object.
+A model is sent as the configurations of its built-in layers, optimizer, loss, and metrics, with a
+handle by which its weights are fetched on first use, so counting the parameters of a network
+transfers no weights. Keras is imported only if a value is a Keras object.
 """
 
 import json
@@ -18,7 +18,7 @@ from course.instructor.grading.value_placeholders import SerializationError
 
 
 def kind_of(value: Any) -> Literal["tensor", "dataset", "history", "model"] | None:
-    """Return what a value of TensorFlow or Keras is; a model of a derived class is not a model."""
+    """Return the kind of a TensorFlow or Keras value; an instance of a model subclass has none."""
     tensorflow, keras = sys.modules.get("tensorflow"), sys.modules.get("keras")
     if tensorflow:
         if isinstance(value, tensorflow.Tensor | tensorflow.Variable):
@@ -40,7 +40,7 @@ def kind_of(value: Any) -> Literal["tensor", "dataset", "history", "model"] | No
 
 
 def as_array(tensor: Any) -> np.ndarray:
-    """Return the values of a tensor; a symbolic tensor becomes an array that is not numeric."""
+    """Return the values of a tensor; a symbolic tensor becomes a non-numeric array."""
     try:
         return np.asarray(tensor)
     except (TypeError, ValueError, NotImplementedError, AttributeError):
@@ -48,7 +48,7 @@ def as_array(tensor: Any) -> np.ndarray:
 
 
 def batch_count(dataset: Any) -> int | None:
-    """Return the number of batches of a dataset, or None if it is unknown."""
+    """Return the number of batches in a dataset, or None if it is unknown."""
     try:
         return len(dataset)
     except TypeError:
@@ -58,7 +58,7 @@ def batch_count(dataset: Any) -> int | None:
 def serialize_model(
     model: Any, serialize: Callable[[Any], list[Any]], register: Callable[[Any], int] | None
 ) -> list[Any]:
-    """Return the node of a model, with a handle or, without `register`, with its weights."""
+    """Return a model's node, with a handle or, if there is no `register`, with its weights."""
     import keras
 
     try:
@@ -68,7 +68,7 @@ def serialize_model(
         return ["unserializable", f"a model without a configuration ({type(error).__name__})"]
     if register:
         return ["model", config, compile_config, register(model), None]
-    # The student kernel, which receives this, cannot fetch the weights later.
+    # The student kernel, which receives this node, cannot fetch the weights later.
     weights = [serialize(np.asarray(weight)) for weight in model.weights]
     return ["model", config, compile_config, None, weights]
 
@@ -78,7 +78,7 @@ def deserialize_model(
     deserialize: Callable[[Any], Any],
     fetch_weights: Callable[[int], list[np.ndarray]] | None,
 ) -> Any:
-    """Return the model of a node, given the elements after its kind."""
+    """Return the model that a node describes, given the node's elements after its type."""
     config, compile_config, handle, weights = content
     model = build_model(config)
     if compile_config is not None:
@@ -93,10 +93,10 @@ def deserialize_model(
 
 
 def build_model(config: Any) -> Any:
-    """Return the model of a JSON configuration, without creating its variables yet.
+    """Return a model built from a JSON configuration, without creating its variables yet.
 
     Raises SerializationError if the configuration contains something that is not built into Keras,
-    or if Keras cannot build it.
+    or if Keras cannot build the model.
     """
     import keras
     from keras.src.backend.common import global_state
@@ -106,8 +106,8 @@ def build_model(config: Any) -> Any:
         raise SerializationError("its configuration is malformed")
     pending = global_state.get_global_attribute("uninitialized_variables") or []
     try:
-        # In this scope Keras defers the creation of variables until the end of the scope, which
-        # would create all that it finds in this list.
+        # In this scope, Keras defers the creation of variables to the end of the scope, where it
+        # would create every variable in this list.
         with keras.StatelessScope():
             model = keras.saving.deserialize_keras_object(parsed, safe_mode=True)
             global_state.set_global_attribute("uninitialized_variables", pending)
@@ -123,7 +123,7 @@ def build_model(config: Any) -> Any:
 
 
 def fetch_on_first_use(model: Any, fetch: Callable[[], list[np.ndarray]]) -> None:
-    """Make the first use of any weight of a model fetch all of them."""
+    """Make the first use of any of a model's weights fetch all of them."""
 
     def load() -> None:
         arrays = fetch()
@@ -156,7 +156,7 @@ def compile_model(model: Any, config: Any) -> None:
 
 
 def apply_change(model: Any, changed: Any) -> None:
-    """Give a model the weights and the compilation of another with the same layers."""
+    """Copy the weights and compile settings of a changed model to one with the same layers."""
     if len(model.weights) == len(changed.weights):
         for weight, new in zip(model.weights, changed.weights, strict=True):
             if tuple(weight.shape) == tuple(new.shape):
@@ -166,20 +166,20 @@ def apply_change(model: Any, changed: Any) -> None:
 
 
 def _last_line(error: Exception) -> str:
-    """Return the last line of an error of Keras, which follows the whole configuration."""
+    """Return the last line of a Keras error, which comes after the whole configuration."""
     lines = str(error).strip().splitlines() or [type(error).__name__]
     return lines[-1].removeprefix("Exception encountered: ")[:200]
 
 
 @lru_cache
 def _lazy_class(variable_class: type) -> type:
-    """Return a subclass of a variable class whose instances get their value on first use."""
+    """Return a subclass of a variable class whose instances get their values on first use."""
     attributes = {"__module__": variable_class.__module__}
     return type(variable_class.__name__, (_LazyVariable, variable_class), attributes)
 
 
 class _LazyVariable:
-    """A mix-in for Keras variables that have a shape, but no value until the first use."""
+    """A mix-in for Keras variables that have a shape but no value until their first use."""
 
     _load: Callable[[], None] | None = None
     _loaded_value: Any = None
@@ -189,7 +189,7 @@ class _LazyVariable:
         if self._loaded_value is None:
             if self._load:
                 self._load()
-            if self._loaded_value is None:  # not a weight, but for example a dropout layer's state
+            if self._loaded_value is None:  # not a weight but, for example, a dropout layer's state
                 _initialize(self, None)
         return self._loaded_value
 

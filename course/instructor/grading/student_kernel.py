@@ -1,4 +1,4 @@
-"""The student kernel as its caller sees it; it survives the end of its process."""
+"""Client for the student kernel, which is restarted if its process ends."""
 
 import math
 import time
@@ -25,11 +25,11 @@ Message = tuple[dict[str, Any], Sequence[bytes | bytearray]]  # a header and its
 class StudentKernel:
     """Runs a student's cells and answers the grader's requests.
 
-    A cell that ends its process, or that can only be stopped with it, affects no other cell: a new
-    process runs the others again, MAX_RESTARTS times at most. `deadline` is when the notebook's
-    time runs out, in `time.monotonic` seconds. `problem` is a sentence about a problem of the whole
-    submission, or None. `seconds` is the time that the student's code ran. `failures` maps a name
-    to the failure of the cell that should define it.
+    A cell that ends its process, or that can be stopped only by ending it, affects no other cell: a
+    new process runs the others again, at most MAX_RESTARTS times. `deadline` is when the notebook's
+    time runs out, in `time.monotonic` seconds. `problem` is a sentence about a problem with the
+    whole submission, or None. `seconds` is how long the student's code has run. `failures` maps a
+    name to the failure of the cell that should define it.
     """
 
     def __init__(
@@ -44,9 +44,9 @@ class StudentKernel:
         self.seconds = 0.0
         self._kernel: Kernel | None = None
         self._kernels_started = 0
-        self._starts_charged = 0  # without those that only run skipped cells
-        self._completed: list[tuple[str, str]] = []  # (name, source), if not stopped
-        # (cells completed before, name, source); None once a test has needed all cells
+        self._starts_charged = 0  # without starts that only run skipped cells
+        self._completed: list[tuple[str, str]] = []  # (name, source) of cells that were not stopped
+        # (number of cells completed before, name, source); None once a test has needed all cells
         self._skipped: list[tuple[int, str, str]] | None = []
         self.failures: dict[str, str] = {}
 
@@ -77,7 +77,7 @@ class StudentKernel:
             self._skipped.append((len(self._completed), name, source))
 
     def run_skipped(self) -> bool:
-        """Make a new kernel run all cells, the skipped ones included; return False if none was."""
+        """Have a new kernel run all cells, even skipped ones; return False if none was skipped."""
         if not self._skipped:
             return False
         for position, name, source in reversed(self._skipped):
@@ -96,13 +96,13 @@ class StudentKernel:
         values = answer.get("values")
         if not isinstance(values, dict):
             return {}, []
-        # Only requested names: the process might send a function called abs.
+        # Return only requested names: the process might send a function called abs.
         return {name: values[name] for name in names if name in values}, blocks
 
     def answer(self, request: dict[str, Any], blocks: Sequence[Any], seconds: float) -> Message:
-        """Return the answer to a request of the grader's, with its blocks.
+        """Return the answer to a request from the grader, with its blocks.
 
-        If there is no answer, its key "no_answer" gives the reason.
+        If the kernel gives no answer, the key "no_answer" contains the reason.
         """
         seconds = max(0.1, min(seconds, self.limits.call_seconds))
         if not self._ensure_kernel():
@@ -123,7 +123,7 @@ class StudentKernel:
             self._kernel.close()
 
     def _ensure_kernel(self) -> bool:
-        """Start a kernel with the completed cells if none is running; return False if none can."""
+        """Start a kernel and rerun completed cells if none is running; return False on failure."""
         while self._kernel is None:
             if self._starts_charged > MAX_RESTARTS or time.monotonic() > self.deadline:
                 self.problem = self.problem or "its process ended too often, or its time was up"
@@ -141,7 +141,7 @@ class StudentKernel:
         return True
 
     def _run(self, name: str, source: str) -> CellError | None:
-        """Run a cell in the present kernel and return its error before redaction."""
+        """Run a cell in the current kernel and return its error before redaction."""
         seconds = min(self.limits.cell_seconds, self.deadline - time.monotonic())
         if seconds <= 0:
             limit = self.limits.notebook_seconds
@@ -156,7 +156,7 @@ class StudentKernel:
         return _untrusted_error(error, source)
 
     def _request(self, request: dict[str, Any], blocks: Sequence[Any], seconds: float) -> Message:
-        """Send a request to the present kernel and return its answer, measuring the time."""
+        """Send a request to the current kernel, measure the time, and return the answer."""
         assert self._kernel is not None
         start = time.perf_counter()
         first_handle = self._kernels_started * HANDLES_PER_KERNEL
@@ -167,7 +167,7 @@ class StudentKernel:
 
 
 def _untrusted_error(fields: object, source: str) -> CellError:
-    """Return the error that a student's process described, which can send anything."""
+    """Return the error described by a student's process, which can send anything."""
     fields = fields if isinstance(fields, dict) else {}
     reported, lines = fields.get("lines"), source.splitlines()
     line = reported[-1] if isinstance(reported, list) and reported else None
@@ -182,5 +182,5 @@ def _untrusted_error(fields: object, source: str) -> CellError:
 
 
 def _short_text(text: object, length: int) -> str:
-    """Return at most `length` printable characters of a text, and "" for another type."""
+    """Return at most `length` printable characters of a string, or "" for another type."""
     return printable(text[: 4 * length])[:length] if isinstance(text, str) else ""

@@ -1,6 +1,6 @@
-"""Worker in the student kernel: runs cells, serializes values and answers calls.
+"""Worker in the student kernel: runs cells, serializes values, and answers calls.
 
-Student code can change everything here: the grader treats the answers as untrusted data.
+Student code can change everything here, so the grader treats the answers as untrusted data.
 """
 
 import contextlib
@@ -44,20 +44,20 @@ class StudentWorker:
         self.limits = limits
         self.namespace = cell_execution.initialize_kernel()
         self.objects: dict[int, Any] = {}
-        # Handle of a dataset -> an iterator over its batches, and the index of the next one.
+        # Handle of a dataset -> an iterator over its batches, and the index of the next batch.
         self.iterators: dict[int, tuple[Iterator[Any], int]] = {}
         self.first_handle = 0
 
     def answer(self, header: Header, blocks: Blocks) -> tuple[Header, Blocks]:
         """Return the answer to a request and its blocks."""
-        # Handles from an earlier kernel of this submission must not refer to objects of this one.
+        # Handles from an earlier kernel of this submission must not refer to objects in this one.
         self.first_handle = header.get("first_handle", 0)
         return getattr(self, f"_{header['op']}")(header, blocks)
 
     def register(self, value: Any) -> int:
-        """Store a function, dataset or model, and return its handle."""
+        """Store a function, dataset, or model, and return its handle."""
         if len(self.objects) >= MAX_HANDLES:
-            raise serialize.SerializationError("there are too many functions, datasets and models")
+            raise serialize.SerializationError("there are too many functions, datasets, and models")
         handle = self.first_handle + len(self.objects)
         self.objects[handle] = value
         return handle
@@ -101,7 +101,7 @@ class StudentWorker:
                     answer["value"] = serializer.serialize(function(*positional, **named))
             except BaseException as error:
                 answer["raised"] = _describe_exception(error)
-        # Without `arguments`: a changed argument crosses by its value, not as a reference.
+        # Without `arguments`: a changed argument is sent by value, not as a reference.
         changes = serialize.Serializer(self.register)
         changes.blocks = serializer.blocks
         answer["changed"] = [
@@ -119,10 +119,10 @@ class StudentWorker:
         return {"values": values}, serializer.blocks
 
     def _batches(self, header: Header, blocks: Blocks) -> tuple[Header, Blocks]:
-        """Return `count` batches of a dataset, beginning with the index `start`."""
+        """Return `count` batches of a dataset, starting at the index `start`."""
         serializer = serialize.Serializer(self.register)
         handle, start, count = header["handle"], header["start"], header["count"]
-        # Continue an iteration if possible: a shuffled dataset has another order each time.
+        # Continue an iteration if possible: a shuffled dataset has a different order each time.
         iterator, next_index = self.iterators.pop(handle, (iter(()), -1))
         if next_index != start:
             iterator = itertools.islice(_iterate(self.objects[handle]), start, None)
@@ -157,7 +157,7 @@ def _describe_exception(error: BaseException) -> list[str]:
 
 
 def _snapshot(value: Any) -> Any:
-    """Return what a function may change in an argument, in a form that can be compared."""
+    """Return the parts of an argument that a function may change, in a comparable form."""
     if type(value) is np.ndarray:
         return value.dtype.str, value.shape, value.tobytes()
     if type(value) in (list, tuple):

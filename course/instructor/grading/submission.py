@@ -1,4 +1,4 @@
-"""From a submitted notebook to a grading job, and from the outcome to the graded notebook."""
+"""Conversion of a submitted notebook to a grading job, and of its outcome to a graded notebook."""
 
 import re
 from collections.abc import Iterable, Sequence
@@ -18,7 +18,7 @@ from course.instructor.sandbox.cell_execution import printable
 KERNELSPEC = {"name": "python3", "display_name": "Python 3", "language": "python"}
 CELL_ID = re.compile(r"[a-zA-Z0-9_-]{1,64}")
 SAFE_MIME_TYPES = ("text/plain", "image/png", "image/jpeg")
-# Begins the cell that reports a problem of the whole submission.
+# The beginning of the cell that reports a problem with the whole submission.
 GRADING_NOTE = "**While this was graded:**"
 MAX_OUTPUT_BYTES = 4 * 2**20
 _STUDENT_PARAMETER = re.compile(r"^student = ", re.MULTILINE)
@@ -27,9 +27,10 @@ _STUDENT_PARAMETER = re.compile(r"^student = ", re.MULTILINE)
 def sanitize(nb: NotebookNode, reference: ReferenceNotebook) -> None:
     """Restore a submitted notebook in place, trusting nothing that its metadata claims.
 
-    Cells are identified by their grade id alone; of several with the same one, the last counts. An
-    identified cell gets its type, its rights and, if it is locked, its text from the gradebook.
-    Missing cells are inserted. Of outputs, only text and images remain; other metadata is dropped.
+    Cells are identified only by their grade ids; if several cells have the same id, the last one
+    counts. An identified cell gets its type, its permissions, and, if it is locked, its text from
+    the gradebook. Missing cells are inserted. Only text, errors, and images remain of the outputs;
+    other metadata is dropped.
     """
     nb.metadata = nbformat.from_dict(
         {"kernelspec": KERNELSPEC, "language_info": {"name": "python"}}
@@ -67,10 +68,10 @@ def make_job(
     identity: tuple[str, str, str],
     settings: GradingSettings,
 ) -> Job:
-    """Return the job of a sanitized notebook.
+    """Return the grading job for a sanitized notebook.
 
-    A file of a later folder replaces one of an earlier folder; the last folder is the assignment's.
-    `identity` is (assignment, student, notebook).
+    A file in a later folder replaces the file with the same path in an earlier folder; the last
+    folder belongs to the assignment. `identity` is (assignment, student, notebook).
     """
     if settings.personalized_quizzes and _STUDENT_PARAMETER.search(reference.parameters):
         parameters = f"{reference.parameters}\nstudent = {identity[1]!r}"
@@ -92,7 +93,7 @@ def make_job(
 
 
 def safe_outputs(outputs: Iterable[dict[str, Any]]) -> list[NotebookNode]:
-    """Return a copy of outputs with text, errors and images only: nothing that a browser runs."""
+    """Copy outputs, with only their text, errors, and images: nothing that a browser executes."""
     result: list[dict[str, Any]] = []
     size = 0
     for output in outputs:
@@ -120,7 +121,7 @@ def safe_outputs(outputs: Iterable[dict[str, Any]]) -> list[NotebookNode]:
 
 
 def apply_outcome(nb: NotebookNode, outcome: Outcome) -> None:
-    """Add the outputs and the note of a job's outcome to its notebook, in place."""
+    """Add the outputs and the note of a job's outcome to the job's notebook in place."""
     for index, outputs in outcome.outputs.items():
         cell = nb.cells[int(index)]
         if cell.metadata.get("nbgrader", {}).get("grade"):
@@ -132,7 +133,7 @@ def apply_outcome(nb: NotebookNode, outcome: Outcome) -> None:
 
 
 def _restore(cell: NotebookNode, name: str, record: dict[str, Any]) -> None:
-    """Give a cell the type, the metadata and, if it is locked, the text of its record."""
+    """Restore a cell's type, metadata, and, if the cell is locked, text from its record."""
     if cell.cell_type != record["cell_type"]:
         cell.cell_type = record["cell_type"]
         if cell.cell_type == "code":
@@ -156,7 +157,7 @@ def _metadata(name: str, record: dict[str, Any]) -> NotebookNode:
 
 
 def _insert_missing(nb: NotebookNode, name: str, reference: ReferenceNotebook) -> None:
-    """Insert a missing cell after the last present one that precedes it in the source."""
+    """Insert a missing cell after the last existing cell that precedes it in the source."""
     record = reference.cells[name]
     make = new_code_cell if record["cell_type"] == "code" else new_markdown_cell
     cell = make(record["source"], metadata={"nbgrader": _metadata(name, record)})
@@ -180,5 +181,5 @@ def _text(value: object) -> str:
 
 
 def _plain_markdown(text: str) -> str:
-    """Return text that Markdown does not interpret as HTML."""
+    """Return the text in a form that Markdown does not interpret as HTML."""
     return "".join(letter for letter in text if letter.isprintable()).replace("<", "&lt;")

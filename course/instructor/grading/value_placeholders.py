@@ -1,4 +1,4 @@
-"""Placeholders in one kernel for values of the other kernel that are not plain data."""
+"""Placeholders in one kernel for values in the other kernel that are not plain data."""
 
 from typing import Any
 
@@ -8,7 +8,7 @@ class SerializationError(Exception):
 
 
 class UnserializableValue:
-    """A placeholder for a value that cannot be serialized: it only has a description."""
+    """A placeholder that holds only a description of a value that cannot be serialized."""
 
     def __init__(self, description: str) -> None:
         self._description = description
@@ -26,7 +26,7 @@ class UnserializableValue:
 
 
 class TrainingHistory:
-    """The part of a Keras `History` that tests use: metrics per epoch, and epoch indices."""
+    """The part of a Keras `History` that tests use: each epoch's metrics and the epoch indices."""
 
     def __init__(self, history: dict[str, list[Any]], epoch: list[int]) -> None:
         self.history = history
@@ -34,7 +34,7 @@ class TrainingHistory:
 
 
 def describe_value(value: Any) -> str:
-    """Return a short description of a value for people, without trusting its class."""
+    """Return a short, human-readable description of a value without trusting its class."""
     kind = type(value)
     name = f"class {value.__name__}" if isinstance(value, type) else kind.__name__
     try:

@@ -18,17 +18,17 @@ ARCHITECTURES = ("x86_64", "aarch64")  # whose system calls seccomp.py can filte
 
 
 def command(arguments: Sequence[str], devices: Sequence[str] = ()) -> list[str]:
-    """Return the command that runs Python with arguments inside the sandbox.
+    """Return the command that runs Python with these arguments inside the sandbox.
 
     The sandbox contains, read-only, the system's programs and libraries, the interpreter, its
-    packages and the package `course`, and empty folders over which a kernel mounts its own. It has
-    no network, no processes but its own and nothing of the course directory. `devices` are the
+    packages, the package `course`, and empty folders over which a kernel mounts its own. It has no
+    network, no processes but its own, and nothing from the course directory. `devices` are the
     paths of devices to expose, such as "/dev/nvidia0".
     """
     options = ["--die-with-parent", "--new-session", "--unshare-pid", "--unshare-net"]
     options += ["--unshare-ipc", "--unshare-uts", "--unshare-cgroup-try", "--hostname", "kernel"]
     if os.geteuid() == 0:
-        # Needed to become nobody inside: the limit on processes does not apply to root.
+        # Needed to become nobody in the sandbox: the limit on processes does not apply to root.
         options += ["--cap-add", "CAP_SETUID", "--cap-add", "CAP_SETGID"]
     # TensorFlow needs a writable /tmp; binds below it must come later.
     options += ["--perms", "1777", "--tmpfs", "/tmp", "--proc", "/proc", "--dev", "/dev"]
@@ -67,7 +67,7 @@ def command(arguments: Sequence[str], devices: Sequence[str] = ()) -> list[str]:
 def environment(
     programs: Path, home: Path | str = "/tmp", package_root: Path | str = PACKAGE_ROOT
 ) -> dict[str, str]:
-    """Return a forkserver's environment: nothing of the caller's, which may contain secrets."""
+    """Return a forkserver's environment, without the caller's, which may contain secrets."""
     return {
         "PATH": f"{programs}:/usr/local/bin:/usr/bin:/bin",
         "PYTHONPATH": str(package_root),
@@ -85,13 +85,13 @@ def environment(
 
 
 def is_linux() -> bool:
-    """Return True on Linux, the only system whose processes can be kernels."""
+    """Return True on Linux, the only system on which kernels can run."""
     return sys.platform.startswith("linux")
 
 
 @lru_cache
 def isolation_problem() -> str | None:
-    """Return why this machine cannot isolate a kernel and how to fix it, or None."""
+    """Return why this machine cannot isolate a kernel and how to fix that, or None if it can."""
     if not is_linux() or platform.machine() not in ARCHITECTURES:
         return (
             "isolation needs Linux on x86-64 or ARM64: grade in a virtual machine or container that"

@@ -8,13 +8,13 @@ STOPPED = "Stopped"
 
 @dataclass(frozen=True)
 class CellError:
-    """An error that a cell raised, or the reason why it was stopped.
+    """An error that a cell raised, or the reason why the cell was stopped.
 
-    `lines` are line numbers of the cell from the outermost stack frame inwards, since one of its
-    lines may have called another; `source_line` is the text of the last. `in_cell` is true if the
+    `lines` are line numbers of the cell, from the outermost stack frame inward, because one line
+    may have called another; `source_line` is the text of the last line. `in_cell` is true if the
     cell itself raised the error, not something that it called. `parts` are the parts of a failed
-    check's message, of which a student may not see all. `from_student` marks a message that
-    student code wrote: it can contain what a test passed in.
+    check's message, some of which may be hidden from students. `from_student` marks a message
+    written by student code: the message can contain what a test passed in.
     """
 
     class_name: str
@@ -37,5 +37,5 @@ class CellError:
 
     @classmethod
     def from_dict(cls, fields: dict[str, Any]) -> "CellError":
-        """Return the error that `asdict` described; not for data from a student's process."""
+        """Return the error that `asdict` described; never for data from a student's process."""
         return cls(**fields | {"lines": tuple(fields["lines"])})

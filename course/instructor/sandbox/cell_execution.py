@@ -1,4 +1,4 @@
-"""Running cells in IPython, with errors and output as plain data."""
+"""Running cells in IPython and returning errors and output as plain data."""
 
 import builtins
 import contextlib
@@ -20,7 +20,7 @@ _CONTROL_CHARACTERS: dict[int, str | None] = dict.fromkeys(
     [*range(9), 11, 12, *range(14, 32), *range(127, 160)]
 )
 _CONTROL_CHARACTERS |= dict.fromkeys((1564, 8206, 8207, *range(8234, 8239), *range(8294, 8298)))
-# Half of a surrogate pair, which cannot be encoded.
+# Halves of surrogate pairs, which cannot be encoded.
 _CONTROL_CHARACTERS |= dict.fromkeys(range(0xD800, 0xE000), "\ufffd")
 _ESCAPE_SEQUENCES = re.compile(r"\x1b(\[[0-?]*[ -/]*[@-~]|\][^\x07\x1b]*(\x07|\x1b\\)?)")
 _shell: Any = None
@@ -42,7 +42,7 @@ def create_shell() -> None:
     _shell = InteractiveShell.instance()
     _shell.showtraceback = lambda *args, **kwargs: None  # errors are results here, not text
     _shell.showsyntaxerror = lambda *args, **kwargs: None
-    # Nobody sees figures in grading, so none is drawn.
+    # Nobody sees figures during grading, so none are drawn.
     _shell.display_pub.publish = lambda *args, **kwargs: None
     _shell.displayhook = _shell.display_trap.hook = _StoreResult(shell=_shell)
     _shell.system = _shell.system_raw  # system_piped needs a terminal
@@ -100,9 +100,9 @@ def uninterruptible() -> Iterator[None]:
 
 
 def run_cell(source: str, name: str, output: "OutputBuffer") -> dict[str, Any]:
-    """Run a cell, magics included, and return its "error" and the "value" of its last line.
+    """Run a cell, including its magics, and return its "error" and the "value" of its last line.
 
-    "error" is None or a `CellError` as a JSON object, whose lines belong to the cell `name`.
+    "error" is None or a `CellError` as a JSON object whose line numbers refer to the cell `name`.
     "value" is None or the text of a float: "nan" if the value is not a number. `output` receives
     the text that the cell prints.
     """
@@ -126,7 +126,7 @@ def run_cell(source: str, name: str, output: "OutputBuffer") -> dict[str, Any]:
 
 
 def _number_as_text(value: object) -> str | None:
-    """Return the text of a number of any type, "nan" for another value, None for None."""
+    """Return a number of any type as text, "nan" for any other value, or None for None."""
     import numpy as np
 
     if value is None:
@@ -139,7 +139,7 @@ def _number_as_text(value: object) -> str | None:
 
 
 def describe_error(error: BaseException, cell_name: str) -> CellError:
-    """Return what is known of an exception that the cell of this name raised."""
+    """Return a description of an exception that the cell named `cell_name` raised."""
     kind = type(error)
     lines: list[int | None] = []
     text, in_cell = "", False
@@ -182,13 +182,13 @@ def write_files(paths: Iterable[str], contents: Iterable[bytes | bytearray]) -> 
 
 
 def is_builtin_exception(name: str) -> bool:
-    """Return True if a name is that of one of Python's own ordinary exceptions."""
+    """Return True if a name is the name of a built-in subclass of Exception."""
     kind = getattr(builtins, name, None)
     return isinstance(kind, type) and issubclass(kind, Exception)
 
 
 def printable(text: object) -> str:
-    """Return a text without control characters and escape sequences, which command a terminal."""
+    """Return text without the control characters and escape sequences that control a terminal."""
     return _ESCAPE_SEQUENCES.sub("", str(text)).translate(_CONTROL_CHARACTERS)
 
 
@@ -203,7 +203,7 @@ class OutputBuffer(io.TextIOBase):
         self.length = 0
 
     def write(self, text: object) -> int:
-        """Store a text, or as much of it as the limit allows."""
+        """Store text, or as much of it as the limit allows."""
         text = str(text)
         remaining = self.limit - self.length
         if remaining > 0:

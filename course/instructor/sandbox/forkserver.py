@@ -1,11 +1,13 @@
-"""The preloaded process that forks a kernel at each request; it has no secrets and runs no op.
+"""The preloaded process that forks a kernel for each request.
 
-Started as `python -m course.instructor.sandbox.forkserver FD MODE IDLE_SECONDS`. MODE is "isolated"
-or "open", for submissions, or "notebook", for the course's own notebooks, which run as they would
-without this process: no sandbox, no limits, unpatched Keras. For each kernel the socket FD receives
+The process holds no secrets and executes no TensorFlow operations. It is started with
+`python -m course.instructor.sandbox.forkserver FD MODE IDLE_SECONDS`. MODE is "isolated" or "open"
+for submissions, or "notebook" for the course's own notebooks, which run as they would without this
+process: with no sandbox, no limits, and an unpatched Keras. For each kernel, the socket FD receives
 two sockets. One is the kernel's own: its first message is the request, which names the module whose
-`serve(socket, limits)` runs in the kernel. The other, the control socket, stays here: a byte on it
-interrupts the kernel, closing it kills the kernel, and it receives why the kernel ended.
+`serve(socket, limits)` runs in the kernel. The other, the control socket, stays in this process:
+sending a byte on it interrupts the kernel, closing it kills the kernel, and the reason why the
+kernel ended is reported on it.
 """
 
 import contextlib
@@ -28,7 +30,7 @@ PRELOADED = ["numpy", "matplotlib.figure", "matplotlib.backends.backend_agg", "P
 PRELOADED += ["IPython.core.interactiveshell", "keras", "keras.applications", "keras.datasets"]
 PRELOADED += ["h5py", "course", "course.datasets", "course.plotting", "course.checks"]
 PRELOADED += ["course.questions", "course.training"]
-# In addition, the parts of a Jupyter kernel. Not pyplot and its backend for notebooks: they look
+# In addition, the parts of a Jupyter kernel, but not pyplot and its notebook backend, which look
 # for the kernel when they are imported.
 PRELOADED_FOR_NOTEBOOKS = ["ipykernel.kernelapp", "ipykernel.ipkernel"]
 PRELOADED_FOR_NOTEBOOKS += ["course.experiments", "course.transfer"]
@@ -37,10 +39,10 @@ REQUEST_SECONDS = 10  # for a request that follows its sockets at once
 
 
 def main(descriptor: int, mode: str, idle_seconds: float) -> None:
-    """Import, report "ready", and serve until the client is gone or has been idle too long."""
+    """Import modules, report "ready", and serve until the client ends or is idle too long."""
     requests = socket.socket(fileno=descriptor)
     if mode == "isolated":
-        # Before the change of user: only root can read /etc, where libseccomp is looked up.
+        # Do this before the change of user: only root can read /etc, where libseccomp is looked up.
         importlib.import_module("course.instructor.sandbox.seccomp")
         hardening.drop_root()
     hardening.become_subreaper()
@@ -66,14 +68,14 @@ class KernelSupervisor:
         self.requests = requests
         self.isolated = isolated
         self.idle_seconds = idle_seconds
-        # Control socket to process id, process descriptor and limits.
+        # Maps a control socket to a process id, process descriptor, and limits.
         self.kernels: dict[socket.socket, tuple[int, int, Limits | None]] = {}
         self.kill_reasons: dict[socket.socket, str] = {}
         self.selector = selectors.DefaultSelector()
         self.selector.register(requests, selectors.EVENT_READ, self._start_kernel)
 
     def serve(self) -> None:
-        """Handle requests, control sockets and ended kernels."""
+        """Handle requests, control sockets, and ended kernels."""
         idle_since = time.monotonic()
         while True:
             timeout = CHECK_SECONDS if self.kernels else self.idle_seconds
@@ -99,7 +101,7 @@ class KernelSupervisor:
             return
         limits = Limits(**request["limits"]) if request["limits"] else None
         importlib.import_module(request["module"])  # once here, not in each kernel
-        # The kernel reports its process id: it is a grandchild of this process.
+        # The kernel reports its process id because it is a grandchild of this process.
         reader, writer = os.pipe()
         try:
             intermediate = os.fork()
@@ -197,7 +199,7 @@ class KernelSupervisor:
         control.close()
 
     def _kill_group(self, process: int) -> None:
-        # Without a process namespace nothing else ends what a kernel has started.
+        # Without a process namespace, nothing else ends what a kernel has started.
         if not self.isolated:
             with contextlib.suppress(ProcessLookupError, PermissionError):
                 os.killpg(process, signal.SIGKILL)
@@ -219,7 +221,7 @@ class KernelSupervisor:
 
     def _check_usage(self) -> None:
         # The system limits the memory of one process, and counts processes together with threads.
-        # The memory and the number of all processes of a kernel are checked here.
+        # The total memory and the number of a kernel's processes are checked here.
         for control, (process, process_descriptor, limits) in list(self.kernels.items()):
             if not limits:
                 continue
@@ -253,7 +255,7 @@ def _children(process: int) -> set[int]:
 
 
 def _memory_mb(process: int) -> float:
-    """Return the memory of a process; shared pages are divided among the processes that share."""
+    """Return the memory of a process; shared pages are divided among the sharing processes."""
     try:
         for line in Path(f"/proc/{process}/smaps_rollup").read_text().splitlines():
             if line.startswith("Pss:"):
@@ -270,7 +272,7 @@ def _memory_mb(process: int) -> float:
 
 def _exit_reason(result: "os.waitid_result | None") -> str:
     """Return why a kernel ended, as a clause."""
-    assert result  # None only without a child to wait for
+    assert result  # None only if there is no child to wait for
     if result.si_code == os.CLD_EXITED:
         return f"it ended itself with exit code {result.si_status}"
     names = {each.value: each.name for each in signal.Signals}
@@ -279,7 +281,7 @@ def _exit_reason(result: "os.waitid_result | None") -> str:
 
 
 def _close_all_but(descriptor: int) -> None:
-    """Close every descriptor but one; standard input, output and errors become /dev/null."""
+    """Close every descriptor but one; connect standard input, output, and error to /dev/null."""
     null = os.open(os.devnull, os.O_RDWR)
     for standard in range(3):
         os.dup2(null, standard)

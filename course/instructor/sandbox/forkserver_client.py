@@ -23,14 +23,14 @@ from course.instructor.sandbox.limits import Limits
 START_SECONDS = 180
 REQUEST_SECONDS = 60
 PROJECT_ROOT = Path(__file__).parents[3]
-# Environment variables that decide what is imported for notebooks, and how: for another value of
-# one of these there is another forkserver.
+# Environment variables that determine what is imported for notebooks, and how: each combination of
+# their values has its own forkserver.
 IMPORT_VARIABLES = re.compile(r"PATH|HOME|LANG|LD_LIBRARY_PATH|MPLCONFIGDIR|(JAX|KERAS)_\w+")
 NOTEBOOK_ENVIRONMENT = {
     # OpenBLAS starts its threads when it is loaded, and a process with threads does not fork well.
     # The backends start theirs on first use, which is in the kernel.
     "OPENBLAS_NUM_THREADS": "1",
-    # matplotlib reads it during the import, which is before there is a kernel.
+    # Matplotlib reads this when it is imported, which is before there is a kernel.
     "MPLBACKEND": "module://matplotlib_inline.backend_inline",
     "TF_CPP_MIN_LOG_LEVEL": "3",
     "PYTHONPATH": str(PROJECT_ROOT),
@@ -38,12 +38,12 @@ NOTEBOOK_ENVIRONMENT = {
 
 
 class Forkserver:
-    """A preloaded process that forks kernels; use it as a context manager, from any thread.
+    """A preloaded process that forks kernels; a context manager for use from any thread.
 
     Without `isolated`, kernels run outside the sandbox, which a person must have asked for.
     `devices` are the paths of devices to expose, such as "/dev/nvidia0". The process ends after
     `idle_seconds` without a kernel. With an `environment`, its kernels are for the course's own
-    notebooks: no sandbox, no limits, unpatched Keras. Raises CourseError if kernels cannot be
+    notebooks: no sandbox, no limits, and unpatched Keras. Raises CourseError if kernels cannot be
     isolated on this machine.
     """
 
@@ -99,7 +99,7 @@ class Forkserver:
         return self._process.poll() is None
 
     def wait_until_ready(self) -> None:
-        """Return once the imports are done; raise CourseError if the process ends before."""
+        """Return once the imports are done; raise CourseError if the process ends before that."""
         with self._lock:
             if self._ready:
                 return
@@ -124,10 +124,10 @@ class Forkserver:
         folder: str | None = None,
         environment: Mapping[str, str] | None = None,
     ) -> Kernel:
-        """Start a kernel in which the `serve` of a module runs.
+        """Start a kernel that runs a module's `serve` function.
 
-        `files`, relative path and content, are written into its scratch folder. A notebook of the
-        course runs without limits, in a `folder`, and with additions to its environment.
+        `files`, given as (relative path, content), are written into its scratch folder. One of the
+        course's own notebooks runs without limits, in `folder`, and with this `environment` added.
         """
         self.wait_until_ready()
         ours, theirs = socket.socketpair()
@@ -191,7 +191,7 @@ _stopped = threading.Event()
 def shared_forkserver(
     isolated: bool = True, devices: Sequence[str] = (), environment: Mapping[str, str] | None = None
 ) -> Forkserver:
-    """Return this process's forkserver for these arguments; start it if none is alive.
+    """Return this process's forkserver for these arguments; start one if none is alive.
 
     Raises KernelEnded between `stop_shared` and `allow_shared`.
     """
@@ -214,7 +214,7 @@ def notebook_forkserver(environment: Mapping[str, str]) -> Forkserver:
 
 
 def stop_shared() -> None:
-    """End this process's forkservers and all kernels; callers that wait get KernelEnded at once."""
+    """End this process's forkservers and all kernels; waiting callers get KernelEnded at once."""
     _stopped.set()
     _close_shared()
 

@@ -1,7 +1,7 @@
-"""The restrictions that a forked kernel puts on itself before it runs any cell.
+"""The restrictions that a forked kernel imposes on itself before it runs any cell.
 
 The order matters: namespaces, then a second fork (when the first process of a process namespace
-ends, everything in it ends), limits, mounts, and last the privileges that all of this needed.
+ends, everything in it ends), limits, mounts, and finally dropping the privileges that these need.
 """
 
 import ctypes
@@ -24,7 +24,7 @@ NOBODY = 65534
 
 
 def drop_root() -> None:
-    """Become nobody if this process is root, to whom the limit on processes does not apply."""
+    """Become nobody if this process is root: the limit on processes does not apply to root."""
     if os.geteuid() == 0:
         os.setgroups([])
         os.setresgid(NOBODY, NOBODY, NOBODY)
@@ -39,9 +39,9 @@ def become_subreaper() -> None:
 
 
 def enter_namespaces() -> None:
-    """Enter new namespaces: users, mounts, processes, network, IPC, host name and cgroups.
+    """Enter new namespaces: users, mounts, processes, network, IPC, host name, and cgroups.
 
-    The next fork is the first process of the new process namespace.
+    The next forked process is the first process of the new process namespace.
     """
     user, group = os.geteuid(), os.getegid()
     _check(
@@ -54,13 +54,13 @@ def enter_namespaces() -> None:
 
 
 def mount_private_filesystems(limits: Limits) -> None:
-    """Mount a private scratch, /tmp, /dev/shm, /dev/pts and /proc, and change to the scratch."""
+    """Mount a private scratch folder, /tmp, /dev/shm, /dev/pts, and /proc; enter the first."""
     _mount(None, "/", None, _MS_REC | _MS_PRIVATE)
     for folder in (SCRATCH, "/tmp", "/dev/shm"):
         _mount_tmpfs(folder, f"size={limits.disk_mb}m,nr_inodes=20000,mode=700")
     _mount_tmpfs("/dev/pts", "size=4k,mode=500", _MS_RDONLY)
-    # A partly masked /proc does not allow a mount of the kernel's own processes. Instead: the files
-    # that libraries read at run time. No process has an entry, not even this one.
+    # A partly masked /proc does not allow mounting a /proc with the kernel's own processes. Provide
+    # only the files that libraries read at run time: no process has an entry, not even this one.
     files = {name: Path("/proc", name).read_bytes() for name in ("cpuinfo", "meminfo", "stat")}
     # Without a table of mounts, TensorFlow's first operation ends the process.
     files |= {"mounts": b"", "self/cmdline": b"python\0", "self/cpuset": b"/\n"}

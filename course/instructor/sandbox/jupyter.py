@@ -1,7 +1,7 @@
 """Jupyter kernels that a forkserver forks, for the course's own notebooks.
 
-Registered in pyproject.toml as the provisioner `course-forkserver`. A kernel specification that
-names it starts in a moment, with Keras imported; papermill and nbclient see an ordinary kernel.
+pyproject.toml registers the provisioner as `course-forkserver`. A kernel whose specification names
+it starts in a moment, with Keras imported; papermill and nbclient see an ordinary kernel.
 """
 
 import asyncio
@@ -52,7 +52,7 @@ class ForkserverProvisioner(LocalProvisioner):
         return self.connection_info
 
     async def poll(self) -> int | None:
-        """Return None while the kernel is running, else 1."""
+        """Return None while the kernel is running, and 1 once it has ended."""
         if self.end_reason is None and self.kernel and self.kernel.has_ended():
             self._end()
         return None if self.end_reason is None else 1
@@ -75,7 +75,7 @@ class ForkserverProvisioner(LocalProvisioner):
     async def kill(self, restart: bool = False) -> None:
         """End the kernel and everything that it has started; return once it has ended.
 
-        The next user of its GPU must find it free.
+        The kernel's GPU must be free for its next user.
         """
         self._end()
         deadline = time.monotonic() + END_SECONDS
@@ -107,9 +107,9 @@ class ForkserverKernelManager(AsyncKernelManager):
 
 
 def serve(data: socket.socket, limits: Limits | None) -> None:
-    """Be a Jupyter kernel: report the process id, receive the connection file, and run.
+    """Run a Jupyter kernel: report the process id, receive the connection file, and start.
 
-    Runs in the forked process.
+    This function runs in the forked process.
     """
     import random
 
@@ -122,6 +122,6 @@ def serve(data: socket.socket, limits: Limits | None) -> None:
     messages.send(data, {"process": os.getpid()})
     request, _ = messages.receive(data, 0)
     IPKernelApp.launch_instance(
-        # No history: its database would be shared with the other kernels.
+        # Disable the history: its database would be shared with the other kernels.
         argv=["-f", request["connection_file"], "--HistoryManager.enabled=False"]
     )

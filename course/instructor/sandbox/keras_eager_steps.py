@@ -1,9 +1,9 @@
-"""Runs the first steps of every Keras network eagerly; most smoke-profile fits have no more.
+"""Eager execution of each Keras network's first steps; most smoke-profile fits have no more.
 
-Tracing a network's steps takes 0.2 to 1 s and a tf.data pipeline 0.05 to 0.1 s per call; an eager
-step of a smoke fit takes 20 ms. Longer runs are traced as usual. This saves a quarter of the time
-to grade the solutions of 02, 04, 05 and 06: 26 % of wall time and 25 % of CPU time (Keras 3.15, two
-cores, minimum of five runs; 42 % of 02-mnist, 7 % of 06-dropout-batchnorm).
+Tracing a network's steps takes 0.2 to 1 s, and tracing a tf.data pipeline takes 0.05 to 0.1 s per
+call; an eager step of a smoke fit takes 20 ms. Longer runs are traced as usual. This saves a
+quarter of the time to grade the solutions of 02, 04, 05, and 06: 26 % of wall time and 25 % of CPU
+time (Keras 3.15, two cores, minimum of five runs; 42 % of 02-mnist, 7 % of 06-dropout-batchnorm).
 """
 
 import functools
@@ -17,7 +17,7 @@ from keras.src.backend.tensorflow import trainer
 from keras.src.trainers.data_adapters.array_data_adapter import ArrayDataAdapter
 
 KERAS = "3.15."  # the version whose internals this patches; any other is left unchanged
-MAX_STEPS = 30  # of one network's training, and as many of its evaluation and prediction
+MAX_STEPS = 30  # for one network's training, and as many for its evaluation and prediction
 OriginalIterator: Any = trainer.TFEpochIterator
 
 
@@ -38,7 +38,7 @@ class EpochIterator(OriginalIterator):
     """Slices short NumPy arrays itself, as Keras does with JAX; leaves other data to tf.data."""
 
     def __init__(self, distribute_strategy: Any = None, *args: Any, **kwargs: Any) -> None:
-        # Skip the parent, which builds the pipeline; its parent inspects the data.
+        # Skip the parent class, which builds the pipeline; its own parent inspects the data.
         super(OriginalIterator, self).__init__(*args, **kwargs)
         adapter, plain = self.data_adapter, self.steps_per_epoch is None
         plain = plain and self.steps_per_execution == 1 and not tf.distribute.has_strategy()
@@ -60,7 +60,7 @@ class EpochIterator(OriginalIterator):
 def eager_at_first(
     function: Callable[[Any], Any], is_short: Callable[[Any], bool]
 ) -> Callable[[Any], Any]:
-    """Return a function of a batch whose first MAX_STEPS calls with short data run eagerly."""
+    """Wrap a function of a batch so that its first MAX_STEPS calls with short data run eagerly."""
     remaining = MAX_STEPS
 
     @functools.wraps(function)
@@ -79,9 +79,10 @@ def eager_at_first(
 
 
 def run_first_steps_eagerly() -> None:
-    """Patch `fit`, `evaluate` and `predict` of this process; runs no op and may be called twice.
+    """Patch `fit`, `evaluate`, and `predict` in this process, without running any operation.
 
-    Results equal those of traced steps up to rounding; NumPy's seed shuffles, not TensorFlow's.
+    A second call changes nothing. The results equal those of traced steps up to rounding, but
+    NumPy's seed, not TensorFlow's, determines how the data is shuffled.
     """
     network = trainer.TensorFlowTrainer
     if not keras.__version__.startswith(KERAS) or trainer.TFEpochIterator is EpochIterator:

@@ -19,9 +19,10 @@ class KernelEnded(Exception):
 
 
 class Kernel:
-    """A kernel as its caller sees it; created by `Forkserver.start_kernel`.
+    """The client's view of a kernel; created by `Forkserver.start_kernel`.
 
-    `messages_socket` leads to the kernel, `control` to its forkserver; `folder` is deleted with it.
+    `messages_socket` connects to the kernel, and `control` to its forkserver. `folder`, if any, is
+    deleted when the kernel ends.
     """
 
     def __init__(
@@ -35,10 +36,10 @@ class Kernel:
         self._control = control
         self._folder = folder
         self.limits = limits
-        self.end_reason: str | None = None  # set once it has ended
+        self.end_reason: str | None = None  # set once the kernel has ended
 
     def write_files(self, files: Iterable[tuple[str, bytes]]) -> None:
-        """Write files, given as relative path and content, into the kernel's scratch folder."""
+        """Write files, given as (relative path, content), into the kernel's scratch folder."""
         if contents := dict(files):
             header = {"op": "write_files", "paths": list(contents)}
             self.request(header, list(contents.values()), seconds=30)
@@ -70,9 +71,9 @@ class Kernel:
     ) -> tuple[dict[str, Any], list[bytearray]]:
         """Send a message, whose "op" names the operation, and return the answer.
 
-        After `seconds` the kernel is interrupted, and "late" is True in the answer; it is killed if
-        it does not answer soon after. Raises KernelEnded if it has ended, had to be killed, or
-        sends what no correct kernel sends.
+        After `seconds`, the kernel is interrupted, and "late" is True in the answer; a kernel that
+        does not answer soon after is killed. Raises KernelEnded if the kernel has ended, had to be
+        killed, or has sent an invalid message.
         """
         self.send(header, blocks)
         late = False

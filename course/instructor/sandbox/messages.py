@@ -1,8 +1,9 @@
 """Messages between processes that do not trust each other: a JSON header and blocks of bytes.
 
-A message is the length of the header, the number of blocks, the length of each block, the header,
-the blocks; every length is 8 bytes, big-endian. Nothing is unpickled, and the receiver decides how
-much it accepts and how long it waits. Deadlines: in `time.monotonic` seconds, None for none.
+A message consists of the length of the header, the number of blocks, the length of each block, the
+header, and the blocks; each length or number takes 8 bytes, big-endian. Nothing is unpickled, and
+the receiver decides how much it accepts and how long it waits. Deadlines are in `time.monotonic`
+seconds; None means no deadline.
 """
 
 import contextlib
@@ -17,11 +18,11 @@ from typing import Any
 LENGTH = struct.Struct("!Q")
 MAX_HEADER_BYTES = 64 * 2**20
 MAX_BLOCKS = 100_000
-MAX_ELEMENTS = 4_000_000  # of a header; each takes about 70 bytes once it is parsed
+MAX_ELEMENTS = 4_000_000  # in a header; each takes about 70 bytes once it is parsed
 
 
 class MessageError(Exception):
-    """The other side has ended, is too slow, or sends what no correct kernel sends."""
+    """The other side has ended, is too slow, or has sent an invalid message."""
 
 
 class MessageTimeout(MessageError):
@@ -49,7 +50,7 @@ def send(
 def receive(
     sock: socket.socket, max_bytes: int, deadline: float | None = None
 ) -> tuple[Any, list[bytearray]]:
-    """Return the next message's header and blocks, which may have `max_bytes` in total.
+    """Return the next message's header and its blocks, which may have up to `max_bytes` in total.
 
     Raises MessageTimeout if the message is not complete in time, and MessageError if the other side
     has ended, or the message is malformed or too large.

@@ -1,7 +1,7 @@
-"""The seccomp filter of a kernel: it denies system calls that no notebook needs and escapes use.
+"""The seccomp filter of a kernel: it denies system calls that escapes use and no notebook needs.
 
-libseccomp knows the numbers of the calls. Import this module before forking: it searches for the
-library with a subprocess.
+libseccomp supplies the system call numbers. Import this module before forking: the import searches
+for the library in a subprocess.
 """
 
 import errno
@@ -12,7 +12,7 @@ from pyseccomp import ALLOW, ERRNO, KILL_PROCESS, MASKED_EQ, NE, Arch, Arg, Attr
 ARCHITECTURES = {"x86_64": Arch.X86_64, "aarch64": Arch.AARCH64}
 DENIED = (
     *("ptrace", "process_vm_readv", "process_vm_writev", "pidfd_getfd", "kcmp"),
-    # Namespaces and mounts: the way out of a kernel's own.
+    # Namespaces and mounts, through which a kernel could leave its own.
     *("unshare", "setns", "mount", "umount2", "pivot_root", "chroot", "open_tree", "move_mount"),
     *("fsopen", "fsconfig", "fsmount", "fspick", "mount_setattr"),
     *("open_by_handle_at", "name_to_handle_at"),
@@ -20,10 +20,10 @@ DENIED = (
     *("bpf", "perf_event_open", "userfaultfd", "io_uring_setup", "add_key", "request_key"),
     *("keyctl", "kexec_load", "init_module", "finit_module", "delete_module", "swapon", "reboot"),
     *("acct", "quotactl", "syslog"),
-    # Memory that neither the limit on the address space nor a mounted folder counts.
+    # Memory that counts toward neither the limit on the address space nor a mounted folder.
     *("memfd_create", "memfd_secret", "shmget", "msgget"),
 )
-# System call to the position of its flags among the arguments.
+# Maps a system call to the position of its flags among its arguments.
 MESSAGE_CALLS = {
     "sendto": 3, "recvfrom": 3, "sendmsg": 2, "recvmsg": 2, "sendmmsg": 3, "recvmmsg": 3
 }  # fmt: skip
@@ -32,7 +32,7 @@ AF_UNIX = MSG_OOB = 1
 
 
 def build_filter(machine: str) -> SyscallFilter:
-    """Return the filter for an architecture, "x86_64" or "aarch64"; others' calls kill."""
+    """Return the filter for "x86_64" or "aarch64"; a call of another architecture kills."""
     rules = SyscallFilter(ALLOW)
     rules.remove_arch(Arch.NATIVE)
     rules.add_arch(ARCHITECTURES[machine])
@@ -54,5 +54,5 @@ def build_filter(machine: str) -> SyscallFilter:
 
 
 def install_filter() -> None:
-    """Install the filter for this process, permanently; needs no_new_privs."""
+    """Install the filter for this process, permanently; this requires no_new_privs."""
     build_filter(platform.machine()).load()

@@ -26,10 +26,10 @@ def available_cores() -> int:
 def open_executor(
     workers: int | None = None, scheduler: str | None = None
 ) -> Iterator[tuple[Executor, int]]:
-    """Open an executor and yield it with its number of workers; drop what is pending at the end.
+    """Yield an executor with its number of workers; cancel pending tasks at the end.
 
-    The default is one worker per core; or, with the address of a Dask `scheduler`, the workers of
-    its cluster. On this machine a worker is a thread: it only waits for kernels, which are
+    The default is one worker per core or, with the address of a Dask `scheduler`, the workers of
+    its cluster. On this machine, a worker is a thread: it only waits for kernels, which are
     processes. Raises CourseError if there is no cluster at the address or Dask is not installed.
     """
     if scheduler is None:
