@@ -104,8 +104,8 @@ def test_a_flood_of_text_is_truncated(forkserver):
         for source in ("for _ in range(10**6): print('x' * 100)", "!yes | head -c 100000000"):
             kernel.send({"op": "run", "name": "cell", "source": source})
             done, _ = kernel.receive(30)
-            assert done["op"] == "done" and done["error"] is None
-            assert len(done["printed"]) < 5000
+            assert done["op"] == "done" and done["result"]["error"] is None
+            assert len(done["result"]["printed"]) < 5000
 
 
 def test_an_endless_loop_is_interrupted_and_the_kernel_keeps_running(kernel):
