@@ -1,1 +1,1 @@
-"""Collecting submissions: from what a learning platform exports to `submitted/`."""
+"""Collecting submissions into `submitted/` from the files that a learning platform exports."""

@@ -1,7 +1,7 @@
-"""Reads the files of a folder or zip archive as data; nothing is unpacked to a path it names.
+"""Reading a folder or zip archive; nothing is unpacked to a path that the archive specifies.
 
-An archive can come from anybody. Its members are therefore read into memory, each up to a limit,
-and are saved under names that are made here.
+An archive can come from anyone. Its members are therefore read into memory, each up to a size
+limit, and are saved only under names that `safe_file_name` returns.
 """
 
 import contextlib
@@ -25,27 +25,27 @@ MAX_FILES = 50_000  # in a platform's archive of a whole class
 MAX_BYTES = 16 * 2**30  # unpacked
 MAX_STUDENT_FILES = 500  # in an archive that a student made
 MAX_STUDENT_BYTES = 2**30
-MAX_DEPTH = 2  # a platform's archive contains students' archives, which may contain one of evidence
+MAX_DEPTH = 2  # a platform's archive contains students' archives, which may contain evidence
 MAX_NAME = 100  # characters
 MAX_MB = MAX_NOTEBOOK_BYTES // 2**20
 END_OF_DIRECTORY = b"PK\5\6"
 DIRECTORY_ENTRY_BYTES = 46 + 512  # with a long name
-# What operating systems and editors add to folders and archives.
+# Files and folders that operating systems and editors add.
 JUNK_FOLDERS = {"__MACOSX", ".ipynb_checkpoints", "__pycache__", ".git", "@eaDir"}
 JUNK_FILES = {".DS_Store", "Thumbs.db", "desktop.ini", "Icon\r"}
 
 
 @dataclass
 class SubmittedFile:
-    """A file found in what is collected."""
+    """A file in the folder or archive that is collected."""
 
-    # The path below the folder or archive, through inner archives; in Unicode normal form C.
+    # The path within the folder or archive, including inner archives, in Unicode normal form C.
     parts: tuple[str, ...]
-    container: tuple[str, ...]  # the path of the innermost archive, or else of the folder
+    container: tuple[str, ...]  # the path of the inner archive or, outside of one, the folder
     modified: float | None = None  # seconds since 1970, in local time, if known
     problem: str = ""  # why the file cannot be read, or ""
     reader: Callable[[], bytes] = field(default=bytes, repr=False)
-    size: int = 0  # in bytes, if it is a file on disk
+    size: int = 0  # in bytes for a file on disk; 0 for a member of an archive
 
     @property
     def name(self) -> str:
@@ -59,7 +59,7 @@ class SubmittedFile:
 
     @property
     def is_junk(self) -> bool:
-        """Return True if an operating system or editor made the file."""
+        """Return True if an operating system or editor created the file."""
         return (
             self.name in JUNK_FILES
             or self.name.startswith("._")
@@ -84,13 +84,13 @@ class SubmittedFile:
 def walk(path: Path) -> Iterator[SubmittedFile]:
     """Yield the files of a folder or zip archive in path order, or the file itself.
 
-    Inner archives are opened; one that cannot be opened is yielded as a file with a problem. Raises
-    CourseError if the path does not exist or the outermost archive cannot be opened.
+    Inner archives are opened; if that fails, the archive is yielded as a file with a problem.
+    Raises CourseError if the path does not exist or the outermost archive cannot be opened.
     """
     if path.is_dir():
         yield from _walk_folder(path)
     elif not path.is_file():
-        raise CourseError(f"There is no file or folder {path}: name what you downloaded.")
+        raise CourseError(f"There is no file or folder {path}: specify what you downloaded.")
     elif is_archive(path.name):
         yield from _walk_archive(path, path.stat().st_size, (), MAX_FILES, MAX_BYTES)
     else:
@@ -98,12 +98,12 @@ def walk(path: Path) -> Iterator[SubmittedFile]:
 
 
 def is_archive(name: str) -> bool:
-    """Return True if a file name is that of a supported archive."""
+    """Return True if a file name has the extension of a supported archive."""
     return name.lower().endswith(".zip")
 
 
 def safe_file_name(text: str) -> str:
-    """Return a name, close to the given one, that every operating system accepts."""
+    """Return a file name that resembles a text and that every operating system accepts."""
     text = unicodedata.normalize("NFC", text)
     safe = "".join(
         char if char.isprintable() and char not in '/\\:*?"<>|' else "_" for char in text
@@ -112,7 +112,7 @@ def safe_file_name(text: str) -> str:
 
 
 def printable(text: str) -> str:
-    """Return a text with the characters that control a terminal replaced by question marks."""
+    """Return a text with its nonprintable characters replaced by question marks."""
     return "".join(char if char.isprintable() else "?" for char in text)
 
 
@@ -132,7 +132,7 @@ def _walk_folder(root: Path) -> Iterator[SubmittedFile]:
 
 
 def _file_on_disk(path: Path, parts: tuple[str, ...]) -> SubmittedFile:
-    """Return a file on disk, which is not read yet."""
+    """Return a file on disk without reading it."""
     status, read = path.stat(), path.read_bytes
     return SubmittedFile(parts, parts[:-1], status.st_mtime, reader=read, size=status.st_size)
 
@@ -140,7 +140,7 @@ def _file_on_disk(path: Path, parts: tuple[str, ...]) -> SubmittedFile:
 def _walk_inner(
     file: Path | BinaryIO, size: int, parts: tuple[str, ...], depth: int, modified: float | None
 ) -> Iterator[SubmittedFile]:
-    """Yield the files of an archive that a student made, or the archive with its problem."""
+    """Yield the files of a student's archive, or the archive itself if it cannot be opened."""
     try:
         yield from _walk_archive(
             file, size, parts, MAX_STUDENT_FILES, MAX_STUDENT_BYTES, depth - 1, modified
@@ -158,7 +158,7 @@ def _walk_archive(
     depth: int = MAX_DEPTH,
     modified: float | None = None,
 ) -> Iterator[SubmittedFile]:
-    """Yield the files of an archive of `size` bytes; `outer` is its path if it is an inner one."""
+    """Yield the files of an archive of `size` bytes; `outer` is the path of an inner archive."""
     archive_name = "the archive" if outer else str(file)
     too_many = CourseError(f"{archive_name} has more than {max_files:,} files.")
     if _directory_bytes(file, size) > max_files * DIRECTORY_ENTRY_BYTES:
@@ -187,10 +187,10 @@ def _walk_member(
     depth: int,
     modified: float | None,
 ) -> Iterator[SubmittedFile]:
-    """Yield a member of an archive, or the files of the archive that it is."""
+    """Yield a member of an archive, or the member's files if it is itself an archive."""
     inner, problem = _member_path(member)
     parts = (*outer, *inner)
-    # Files in the same folder of the outermost archive belong together; its path names the owner.
+    # Files in one folder of the outermost archive belong together; its path identifies the owner.
     container, modified = outer or parts[:-1], _modification_time(member) or modified
     reader = partial(_read_member, archive, member)
     file = SubmittedFile(parts, container, modified, problem, reader)
@@ -206,9 +206,9 @@ def _walk_member(
 
 
 def _member_path(member: zipfile.ZipInfo) -> tuple[tuple[str, ...], str]:
-    """Return the parts of a member's path, and why it is refused or ""."""
+    """Return the parts of a member's path, and the reason that the member is refused or ""."""
     name = member.filename
-    # Without the flag, zipfile decodes names as DOS does; most programs write UTF-8.
+    # Without the UTF-8 flag, zipfile decodes names as DOS does, but most programs write UTF-8.
     if not member.flag_bits & 0x800:
         with contextlib.suppress(UnicodeError):
             name = name.encode("cp437").decode("utf-8")
@@ -218,28 +218,28 @@ def _member_path(member: zipfile.ZipInfo) -> tuple[tuple[str, ...], str]:
     kind = stat.S_IFMT(member.external_attr >> 16)
     problem = ""
     if path.is_absolute() or ".." in parts or (parts and parts[0].endswith(":")):
-        problem = "the path leads out of the archive"
+        problem = "the path points outside the archive"
     elif not parts or not "".join(parts).isprintable():
-        problem = "the name has characters that are not allowed"
+        problem = "the name contains characters that are not allowed"
     elif stat.S_ISLNK(kind):
         problem = "the file is a link to another file"
     elif kind and not stat.S_ISREG(kind):
         problem = "the file is not a regular file"
     elif member.flag_bits & 1:
-        problem = "the file is encrypted: ask for it without a password"
+        problem = "the file is encrypted: ask for a copy without a password"
     elif member.file_size > MAX_NOTEBOOK_BYTES:
         problem = f"the file would unpack to more than {MAX_MB} MB"
     return parts or ("?",), problem
 
 
 def _read_member(archive: zipfile.ZipFile, member: zipfile.ZipInfo) -> bytes:
-    """Return the content of a member; zipfile reads no more than the size its entry claims."""
+    """Return the content of a member; zipfile reads no more than the size that its entry states."""
     with archive.open(member) as stream:
         return stream.read(MAX_NOTEBOOK_BYTES)
 
 
 def _modification_time(member: zipfile.ZipInfo) -> float | None:
-    """Return a member's modification time; archives have no time zone, and no time before 1980."""
+    """Return a member's modification time, read as local time, or None; 1980 is a placeholder."""
     try:
         modified = time.mktime((*member.date_time, 0, 0, -1))
     except (ValueError, OverflowError):
@@ -248,7 +248,7 @@ def _modification_time(member: zipfile.ZipInfo) -> float | None:
 
 
 def _directory_bytes(file: Path | BinaryIO, size: int) -> int:
-    """Return the size that an archive states for its directory, or 0 if it states none here."""
+    """Return the directory size that an archive states at its end, or 0 if none is found there."""
     tail = min(size, 2**16 + 22)
     with file.open("rb") if isinstance(file, Path) else contextlib.nullcontext(file) as stream:
         stream.seek(size - tail)
@@ -258,7 +258,7 @@ def _directory_bytes(file: Path | BinaryIO, size: int) -> int:
     if position < 0 or len(end) < position + 16:
         return 0
     (length,) = struct.unpack("<L", end[position + 12 : position + 16])
-    # All ones: the archive is larger than 4 GB, and states the size elsewhere.
+    # All bits are ones if an archive is larger than 4 GB: it then states the size elsewhere.
     return 0 if length == 0xFFFFFFFF and isinstance(file, Path) else length
 
 

@@ -1,4 +1,4 @@
-"""Attempts: the submissions that were found, and which of a student's attempts counts."""
+"""Students' attempts at an assignment, and the choice of the attempt that counts."""
 
 from collections.abc import Sequence
 from dataclasses import dataclass, field
@@ -18,13 +18,13 @@ class Attempt:
     student: str
     release: ReleasedAssignment
     original: Path  # the saved file, unchanged
-    digest: str  # of the original
-    repaired: Path | None = None  # the repaired notebook, or None if it needed no repair
+    digest: str  # the SHA-256 digest of the original
+    repaired: Path | None = None  # the repaired notebook, or None if no repair was needed
     repairs: list[str] = field(default_factory=list)
-    problem: str = ""  # why it cannot be repaired, or ""
-    checksum: str = ""  # as the packing cell showed it to the student, or ""
-    packed_at: float = 0.0  # in seconds since 1970, or 0 if it was not packed
-    warnings: list[str] = field(default_factory=list)  # from its manifest
+    problem: str = ""  # the reason that the notebook cannot be repaired, or ""
+    checksum: str = ""  # the checksum that the packing cell showed to the student, or ""
+    packed_at: float = 0.0  # in seconds since 1970, or 0 if the notebook was not packed
+    warnings: list[str] = field(default_factory=list)  # from the manifest
     timestamp: str = ""  # the submission time as nbgrader's exchange writes it, or ""
     evidence: dict[str, Path] = field(default_factory=dict)  # file name -> saved file
 
@@ -52,7 +52,7 @@ class Attempt:
 
 
 def nearest_attempts(attempts: list[Attempt], origin: Origin) -> list[Attempt]:
-    """Return the attempts in the innermost folder, for a file whose path names no platform."""
+    """Return the attempts in the innermost folder if no platform generated a file's path."""
     if origin.platform:
         return attempts
     depth = max((len(attempt.file.container) for attempt in attempts), default=0)
@@ -62,14 +62,14 @@ def nearest_attempts(attempts: list[Attempt], origin: Origin) -> list[Attempt]:
 def choose_newest(attempts: Sequence[Attempt]) -> tuple[Attempt | None, list[Attempt], str]:
     """Return the newest of a student's attempts at an assignment, the others, and the problem.
 
-    The newest is None, and the problem not empty, if nothing shows which attempt it is.
+    If the newest attempt cannot be determined, it is None and the problem is not empty.
     """
     if len({attempt.origin.user_id for attempt in attempts}) > 1:
         name = attempts[0].origin.name
-        problem = f"two students are called {name!r}: add a --roster that distinguishes them"
+        problem = f"two students are called {name!r}: add --roster to distinguish them"
         return None, list(attempts), problem
     ranked = sorted(attempts, key=lambda attempt: attempt.order)
     newest = ranked[-1]
     if len({attempt.digest for attempt in ranked if attempt.order == newest.order}) > 1:
-        return None, list(attempts), "several attempts differ, and nothing shows which is newest"
+        return None, list(attempts), "several attempts differ, and none is clearly the newest"
     return newest, ranked[:-1], ""

@@ -1,4 +1,4 @@
-"""Matches submitted cells to the release's when their metadata no longer identifies them."""
+"""Matching submitted cells to released cells if their metadata no longer identifies them."""
 
 import difflib
 import itertools
@@ -15,26 +15,26 @@ from course.instructor.collect.released_assignment import (
 
 BY_GRADE_ID, BY_ID, BY_TEXT = "grade id", "id", "text"
 BY_NAME, BY_POSITION = "defined names", "position"
-MIN_SIMILARITY = 0.6  # of an edited cell's text to the release's, to be matched by it
-MIN_SIMILARITY_GAP = 0.2  # to every other candidate
+MIN_SIMILARITY = 0.6  # between the texts of an edited cell and the released cell that it matches
+MIN_SIMILARITY_GAP = 0.2  # between the best candidate and every other one
 
 
 @dataclass
 class Matching:
-    """The result of matching; positions are those in the two notebooks."""
+    """The result of matching; a position is the index of a cell in its notebook."""
 
     pairs: dict[int, int] = field(default_factory=dict)  # released -> submitted position
     methods: dict[int, str] = field(default_factory=dict)  # released position -> BY_...
     duplicates: set[int] = field(default_factory=set)  # submitted positions
     missing: list[ReleasedCell] = field(default_factory=list)  # only cells that grading requires
-    problems: list[str] = field(default_factory=list)  # for manual review
+    problems: list[str] = field(default_factory=list)  # reasons for a manual review
 
 
 def match(release: ReleasedAssignment, cells: Sequence[NotebookCell]) -> Matching:
     """Match a submission's cells to those of the release.
 
     Cells are matched by grade id, then by cell id, text, defined names, and finally by position
-    between matched neighbors. Nothing is guessed: two candidates for one cell are a problem.
+    between matched neighbors. Nothing is guessed: two candidates for one cell become a problem.
     """
     matcher = _Matcher(release, cells)
     matcher.match_by_grade_id()
@@ -49,7 +49,7 @@ def match(release: ReleasedAssignment, cells: Sequence[NotebookCell]) -> Matchin
 
 
 class _Matcher:
-    """The state of matching a submission with a release."""
+    """The state while a submission's cells are matched to those of the release."""
 
     def __init__(self, release: ReleasedAssignment, cells: Sequence[NotebookCell]) -> None:
         self.released_cells, self.cells = release.cells, cells
@@ -65,21 +65,21 @@ class _Matcher:
                 self._choose(released, same, BY_GRADE_ID)
 
     def match_by_id(self) -> None:
-        """Match cells of the same type that have an id of the release."""
+        """Match cells of the same type that share an id with a released cell."""
         for released in self.unmatched():
             kind = released.cell_type
             same = [c for c in self._free() if c.ids & released.ids and c.cell_type == kind]
             self._choose(released, same, BY_ID)
 
     def match_by_text(self) -> None:
-        """Match unchanged cells, if there are as many as in the release."""
+        """Match unchanged cells if the submission has at least as many copies as the release."""
         groups: dict[tuple[str, str], list[ReleasedCell]] = {}
         for released in self.unmatched():
             if released.text:
                 groups.setdefault((released.cell_type, released.text), []).append(released)
         for key, group in groups.items():
             same = [cell for cell in self._free() if (cell.cell_type, cell.text) == key]
-            # If some are missing, only their neighbors tell which of them was edited.
+            # If some copies are missing, only their neighbors show which of them was edited.
             if len(same) < len(group):
                 continue
             for released, cell in zip(group, same, strict=False):
@@ -88,7 +88,7 @@ class _Matcher:
                 self._drop(same[len(group) :])
 
     def match_by_name(self) -> None:
-        """Match answers by the names that no other cell of the release defines."""
+        """Match answers by the names that no other released cell defines."""
         counts = Counter(name for cell in self.released_cells for name in cell.defined_names)
         for released in self.unmatched():
             unique = {name for name in released.defined_names if counts[name] == 1}
@@ -98,7 +98,7 @@ class _Matcher:
                     self._choose(released, same, BY_NAME)
 
     def match_by_position(self) -> None:
-        """Match the cells between two matched neighbors, type by type."""
+        """Match the cells between matched neighbors, separately for each cell type."""
         for missing, present in self._gaps():
             for kind in ("code", "markdown"):
                 self._match_gap(
@@ -107,7 +107,7 @@ class _Matcher:
                 )
 
     def drop_duplicates(self) -> None:
-        """Drop copies of required cells; copies with a grade id were dropped on matching it."""
+        """Drop copies of required cells that were not already dropped when matched by grade id."""
         texts = set()
         for position, method in self.result.methods.items():
             if method != BY_GRADE_ID and self.released_cells[position].is_required:
@@ -129,8 +129,8 @@ class _Matcher:
         for cell in present:
             copies.setdefault(cell.text, []).append(cell)
         present = [same[0] for same in copies.values()]
-        # A locked cell that was not matched by its text was deleted, or edited without effect: it
-        # is restored. The cells that are present are therefore those that students edit.
+        # A locked cell that was not matched by its text was deleted or edited, and is restored.
+        # The cells that are present are therefore the cells that students may edit.
         editable = [each for each in missing if each.is_answer or not each.is_required]
         if len(editable) == len(present):
             pairs = list(zip(editable, present, strict=True))
@@ -153,7 +153,7 @@ class _Matcher:
                 self._drop(copies[cell.text][1:])
 
     def _choose(self, released: ReleasedCell, same: list[NotebookCell], method: str) -> None:
-        """Match the only possible one of several cells; cells with the same text count as one."""
+        """Match a released cell to the only possible candidate; equal texts count as one."""
         if not same:
             return
         if released.is_answer:
@@ -192,7 +192,7 @@ class _Matcher:
         return [cell for cell in self.cells if cell.position not in self.used]
 
     def _gaps(self) -> Iterator[tuple[list[ReleasedCell], list[NotebookCell]]]:
-        """Yield the unmatched cells between each two matched neighbors that are in order."""
+        """Yield the unmatched cells between each pair of matched neighbors that are in order."""
         anchors = [(-1, -1), *_longest_increasing(sorted(self.result.pairs.items()))]
         anchors.append((len(self.released_cells), len(self.cells)))
         unmatched, free = self.unmatched(), self._free()
@@ -204,12 +204,12 @@ class _Matcher:
 
 
 def _longest_increasing(pairs: list[tuple[int, int]]) -> list[tuple[int, int]]:
-    """Return the longest subsequence of sorted pairs that also increases in the second number.
+    """Return the longest subsequence of sorted pairs whose second positions also increase.
 
-    These are the cells that were not moved.
+    Its pairs belong to the cells that were not moved.
     """
     ends: list[int] = []  # the smallest last position of a subsequence of each length
-    indices: list[int] = []  # the index of its pair
+    indices: list[int] = []  # the index of the pair with that position
     previous: list[int | None] = []
     for index, (_, position) in enumerate(pairs):
         at = bisect_left(ends, position)
@@ -225,7 +225,7 @@ def _longest_increasing(pairs: list[tuple[int, int]]) -> list[tuple[int, int]]:
 def _match_by_similarity(
     answers: list[ReleasedCell], present: list[NotebookCell], missing: list[ReleasedCell]
 ) -> list[tuple[ReleasedCell, NotebookCell]]:
-    """Return the only answer with the cell that clearly resembles it most, or [] if unclear."""
+    """Pair the only answer with the cell that clearly resembles it most; return [] if unclear."""
     if len(answers) != 1:
         return []
     (answer,) = answers
@@ -241,7 +241,7 @@ def _match_by_similarity(
 def _resembles_other(
     cell: NotebookCell, released: ReleasedCell, locked: list[ReleasedCell]
 ) -> bool:
-    """Return True if a cell resembles one of the locked cells more than the released one."""
+    """Return True if a cell resembles one of the locked cells more than the released cell."""
     return any(
         (similarity := _similarity(each, cell)) >= MIN_SIMILARITY
         and similarity > _similarity(released, cell)

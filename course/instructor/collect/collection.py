@@ -1,4 +1,4 @@
-"""Collects submissions: from an archive or a folder to `submitted/STUDENT/ASSIGNMENT/`."""
+"""Collecting submissions from an archive or folder into `submitted/STUDENT/ASSIGNMENT/`."""
 
 import shutil
 from collections.abc import Iterator, Sequence
@@ -26,11 +26,11 @@ class CollectOptions:
 
     roster: Roster | None = None
     student: str | None = None  # the owner of everything that is collected
-    force: bool = False  # replace submissions that exist
+    force: bool = False  # replace existing submissions
 
 
 class Collection:
-    """One run of `course collect` on an archive, a folder or a notebook."""
+    """One run of `course collect` on an archive, a folder, or a notebook."""
 
     def __init__(
         self, root: Path, path: Path, names: Sequence[str], options: CollectOptions
@@ -49,15 +49,15 @@ class Collection:
         """Collect everything and yield the result of each file."""
         if self.root.resolve().is_relative_to(self.path.resolve()):
             raise CourseError(
-                f"{self.path} contains the course directory: name what you downloaded."
+                f"{self.path} contains the course directory: specify what you downloaded."
             )
-        busy = "Another course collect is running here: wait until it ends, or stop it."
+        busy = "Another course collect command is running here: wait until it ends, or stop it."
         folder = self.root / originals.FOLDER
         with file_lock.exclusive_lock(folder, busy):
             originals.move_old_originals(self.root)
             self.folder = originals.folder_for(self.path, self.root)
             staging = folder / ".repaired"
-            shutil.rmtree(staging, ignore_errors=True)  # of a killed command
+            shutil.rmtree(staging, ignore_errors=True)  # left by a killed command
             staging.mkdir()
             try:
                 for result in self._collect(staging):
@@ -82,7 +82,7 @@ class Collection:
         }
 
     def _collect(self, staging: Path) -> Iterator[FileResult]:
-        """Yield the results of the files, then of the attempts of each student."""
+        """Yield the results for the files, then for each student's attempts."""
         roster, student = self.options.roster, self.options.student
         found = SubmissionFinder(self.path, self.folder, staging, self.releases, roster, student)
         yield from found.results
@@ -95,13 +95,13 @@ class Collection:
                 details = problem or f"saved as {attempt.original.relative_to(self.root)}"
                 status = FileStatus.MANUAL_REVIEW if problem else FileStatus.OLDER_ATTEMPT
                 if newest and attempt.digest == newest.digest:
-                    status, details = FileStatus.ALREADY_COLLECTED, "the same notebook twice"
+                    status, details = FileStatus.ALREADY_COLLECTED, "same as another attempt"
                 yield FileResult(status, attempt.file.printable_path, *key, details)
             if newest:
                 yield self._submit(newest)
 
     def _submit(self, attempt: Attempt) -> FileResult:
-        """Write an attempt to `submitted/`, unless a different one is there."""
+        """Write an attempt to `submitted/`, unless a different submission exists there."""
         result = FileResult(FileStatus.MANUAL_REVIEW, attempt.file.printable_path, *attempt.key)
         if attempt.problem:
             original = attempt.original.relative_to(self.root)
@@ -133,7 +133,7 @@ class Collection:
         return result
 
     def _write_table(self) -> None:
-        """Write a row for every file to the table."""
+        """Write the table, with one row per file."""
         rows = [["file", "status", "student", "assignment", "details"]]
         for result in self.results:
             row = result.file, result.status, result.student, result.assignment, result.details

@@ -5,7 +5,7 @@ from enum import StrEnum
 
 
 class FileStatus(StrEnum):
-    """What was done with a file, in the words that commands print."""
+    """The status of a file after collecting, as the commands print it."""
 
     COLLECTED = "collected"
     REPAIRED = "repaired"
@@ -20,7 +20,7 @@ class FileResult:
     """A row of the table of collected files."""
 
     status: FileStatus
-    file: str  # its printable path in what was collected
-    student: str = ""  # empty if unknown, as is the assignment
+    file: str  # its printable path in the folder or archive
+    student: str = ""  # empty if unknown, like the assignment
     assignment: str = ""
     details: str = ""  # what was repaired, or why the file was not collected

@@ -1,4 +1,4 @@
-"""Reads submitted notebooks, including files that platforms and editors changed."""
+"""Reading submitted notebooks, including files that platforms and editors have changed."""
 
 import codecs
 import json
@@ -14,7 +14,7 @@ MAX_NOTEBOOK_BYTES = 512 * 2**20
 
 
 class RepairError(Exception):
-    """A notebook that needs manual review; the message is the reason."""
+    """An error for a notebook that needs manual review; the message is the reason."""
 
 
 @dataclass
@@ -22,14 +22,14 @@ class ParsedNotebook:
     """A submitted notebook as plain data."""
 
     raw: dict[str, Any]  # as parsed from the file
-    # In format 4. Every cell has a type, a text and a dict of metadata; code cells have outputs
-    # within grading's size limit.
+    # The notebook in format 4. Every cell has a type, a text, and a metadata dict; the outputs of
+    # code cells are within grading's size limit.
     content: dict[str, Any]
-    notes: list[str]  # what differs from a notebook that JupyterLab saves
+    notes: list[str]  # differences from a notebook that JupyterLab saves
 
 
 def parse(content: bytes) -> ParsedNotebook:
-    """Parse the file of a submitted notebook; raise RepairError if it is not a notebook."""
+    """Parse the content of a submitted file; raise RepairError if it is not a notebook."""
     if len(content) > MAX_NOTEBOOK_BYTES:
         raise RepairError(f"the file is larger than {MAX_NOTEBOOK_BYTES // 2**20} MB")
     text, notes = _decode(content)
@@ -76,7 +76,7 @@ def _decode(content: bytes) -> tuple[str, list[str]]:
     try:
         return content.decode(encoding), notes
     except UnicodeDecodeError:
-        kind = "a renamed zip archive" if content[:2] == b"PK" else "not text in UTF-8"
+        kind = "a renamed zip archive" if content[:2] == b"PK" else "not UTF-8 text"
         raise RepairError(f"the file is {kind}") from None
 
 
@@ -89,8 +89,8 @@ def _convert_to_format_4(notebook: Any, notes: list[str]) -> dict[str, Any]:
 
         try:
             notebook = json.loads(json.dumps(nbformat.convert(nbformat.from_dict(notebook), 4)))
-        except Exception:  # nbformat raises many kinds of exception for invalid content
-            raise RepairError("the notebook has format 3 and is damaged") from None
+        except Exception:  # nbformat raises many types of exceptions for invalid content
+            raise RepairError("the notebook is in format 3 and is damaged") from None
         notes.append("format 3")
     cells = notebook.get("cells")
     if not isinstance(cells, list) or not all(isinstance(cell, dict) for cell in cells):
@@ -99,7 +99,7 @@ def _convert_to_format_4(notebook: Any, notes: list[str]) -> dict[str, Any]:
 
 
 def _normalize_cell(cell: dict[str, Any]) -> tuple[dict[str, Any], int]:
-    """Return a copy of a cell as `ParsedNotebook` describes it, and the bytes removed."""
+    """Return a copy of a cell as `ParsedNotebook` describes it, and the number of bytes removed."""
     cell, removed = dict(cell), 0
     cell["source"] = re.sub(r"\r\n?", "\n", _source(cell))
     if cell.get("cell_type") not in CELL_TYPES:
@@ -117,16 +117,16 @@ def _normalize_cell(cell: dict[str, Any]) -> tuple[dict[str, Any], int]:
 
 
 def _limit_outputs(outputs: Any) -> tuple[list[Any], int]:
-    """Return the outputs of a cell within grading's size limit, and the bytes removed."""
+    """Return a cell's outputs, reduced to grading's size limit, and the number of bytes removed."""
     outputs = [each for each in outputs if isinstance(each, dict)] if type(outputs) is list else []
-    # The parsed text is measured: serializing it again would take longer.
+    # The parsed data is measured because serializing it again would take longer.
     size = sum(map(_size, outputs))
     if size <= MAX_OUTPUT_BYTES:
         return outputs, 0
     small = [each for each in outputs if _size(each) <= MAX_OUTPUT_BYTES]
     limited = json.loads(json.dumps(safe_outputs(small)))
     removed = size - sum(map(_size, limited))
-    text = f"({removed / 2**20:,.0f} MB of outputs were removed when this was collected)\n"
+    text = f"({removed / 2**20:,.0f} MB of outputs were removed during collection)\n"
     return [*limited, {"output_type": "stream", "name": "stdout", "text": text}], removed
 
 
@@ -137,13 +137,13 @@ def _size(value: Any) -> int:
     if isinstance(value, dict):
         return sum(map(_size, value.values()))
     if isinstance(value, list):
-        # One output can be ten million lines; joining them is the fastest way to measure.
+        # One output can have ten million lines; joining them is the fastest way to measure.
         return len("".join(value)) if set(map(type, value)) == {str} else sum(map(_size, value))
     return 8
 
 
 def _source(cell: dict[str, Any]) -> str:
-    """Return a cell's source, which may be a list of lines, as one text."""
+    """Return a cell's source, which may be a list of lines, as one string."""
     source = cell.get("source", "")
     return "".join(map(str, source)) if isinstance(source, list) else str(source)
 

@@ -1,4 +1,4 @@
-"""Repairs submitted notebooks: the cells of the release, with what the student wrote."""
+"""Repairing submitted notebooks so that they contain the release's cells and students' work."""
 
 import itertools
 import json
@@ -21,7 +21,7 @@ FORMAT = {"nbformat": 4, "nbformat_minor": 5}
 def repair_notebook(
     notebook: dict[str, Any], release: ReleasedAssignment
 ) -> tuple[dict[str, Any], list[str]]:
-    """Return a notebook whose cells grading can identify, and notes on what was repaired.
+    """Return a notebook whose cells grading can identify, and notes on the repairs.
 
     The notebook comes from `ParsedNotebook.content` and is not changed. Raises RepairError if two
     cells could be the same answer.
@@ -62,14 +62,14 @@ def is_valid(notebook: dict[str, Any]) -> bool:
 
 
 def _restore_cell(cell: dict[str, Any], released: ReleasedCell) -> dict[str, Any]:
-    """Return a submitted cell with the release's type, id and metadata, and source if locked."""
+    """Return a submitted cell with the released type, id, metadata, and, if locked, source."""
     is_editable = released.is_answer or not released.is_required
     source = cell["source"] if is_editable else released.source
     return _make_cell(released.cell_type, next(iter(released.ids)), released.metadata, source, cell)
 
 
 def _added_cell(cell: dict[str, Any], used_ids: set[str]) -> dict[str, Any]:
-    """Return a cell that the student added, with a unique id, which becomes a used one."""
+    """Return a cell that the student added, with a unique id that is added to `used_ids`."""
     cell_id: Any = cell.get("id")
     if not is_valid_cell_id(cell_id) or cell_id in used_ids:
         names = (f"added-{number}" for number in itertools.count(1))
@@ -81,7 +81,7 @@ def _added_cell(cell: dict[str, Any], used_ids: set[str]) -> dict[str, Any]:
 def _make_cell(
     kind: str, cell_id: str, metadata: dict[str, Any], source: str, submitted: dict[str, Any]
 ) -> dict[str, Any]:
-    """Return a cell with the outputs or attachments of the submitted one."""
+    """Return a cell with the outputs or attachments of the submitted cell."""
     content: dict[str, Any] = {"cell_type": kind, "id": cell_id, "metadata": metadata}
     content["source"] = source
     if kind == "code":
@@ -95,7 +95,7 @@ def _make_cell(
 def _insert_missing(
     repaired: list[tuple[ReleasedCell | None, dict[str, Any]]], released: ReleasedCell
 ) -> None:
-    """Insert a cell of the release after the nearest one that precedes it there."""
+    """Insert a released cell after the nearest cell that precedes it in the release."""
     preceding = [
         (other.position, at)
         for at, (other, _) in enumerate(repaired)
@@ -106,7 +106,7 @@ def _insert_missing(
 
 
 def _make_valid(content: dict[str, Any]) -> list[str]:
-    """Reduce a notebook's outputs to plain ones if it is invalid, and return a note about it."""
+    """Simplify the outputs of an invalid notebook, and return a note on this repair."""
     if is_valid(content):
         return []
     for cell in content["cells"]:
@@ -128,7 +128,7 @@ def _notes(matching: Matching, release: ReleasedAssignment) -> list[str]:
     notes = []
     if counts:
         methods = ", ".join(f"{count} by {method}" for method, count in counts.items())
-        notes.append(f"metadata of {counts.total()} cells missing, matched {methods}")
+        notes.append(f"metadata missing in {counts.total()} cells (matches: {methods})")
     if matching.duplicates:
         notes.append(f"{len(matching.duplicates)} duplicate cells removed")
     deleted = [cell for cell in matching.missing if not cell.is_answer]
@@ -136,5 +136,5 @@ def _notes(matching: Matching, release: ReleasedAssignment) -> list[str]:
         notes.append(f"{len(deleted)} deleted cells restored")
     answers = [str(cell.grade_id) for cell in matching.missing if cell.is_answer]
     if answers:
-        notes.append(f"answer {', '.join(answers)} missing, restored empty")
+        notes.append(f"missing answers restored as empty cells: {', '.join(answers)}")
     return notes

@@ -1,4 +1,4 @@
-"""Originals: an unchanged copy of everything that students submitted, in `originals/`."""
+"""Originals: unchanged copies of everything that students submitted, in `originals/`."""
 
 import hashlib
 import shutil
@@ -15,7 +15,7 @@ EVIDENCE_SUFFIXES = (".json", ".npz")
 
 
 def move_old_originals(root: Path) -> None:
-    """Move the originals of an older version to `originals/`; nothing is replaced."""
+    """Move an older version's originals to `originals/` without replacing anything."""
     old = root / OLD_FOLDER
     if not old.is_dir():
         return
@@ -35,9 +35,9 @@ def folder_for(path: Path, root: Path) -> Path:
 
 
 def save(path: Path, folder: Path) -> Iterator[tuple[SubmittedFile, Path | None]]:
-    """Save an archive, a folder or a notebook, and yield its files with their saved copies.
+    """Save an archive, a folder, or a notebook, and yield its files with their saved copies.
 
-    The copy is None for files that are not read; they are only in the copy of the archive.
+    The copy is None for files that are not read; such files are only in the archive's copy.
     """
     if path.is_file() and is_archive(path.name):
         _copy(path, folder / safe_file_name(path.name))
@@ -50,7 +50,7 @@ def save(path: Path, folder: Path) -> Iterator[tuple[SubmittedFile, Path | None]
             yield file, None
             continue
         copy = _unused_path(folder / "files", file.parts, used)
-        # The same archive may be collected again: its copies exist already.
+        # If the same archive is collected again, its copies already exist.
         if not copy.is_file() or copy.read_bytes() != content:
             write_atomically(copy, content)
         file.reader = copy.read_bytes
@@ -58,17 +58,17 @@ def save(path: Path, folder: Path) -> Iterator[tuple[SubmittedFile, Path | None]
 
 
 def is_evidence(name: str) -> bool:
-    """Return True if a file name is that of evidence or a manifest."""
+    """Return True if a file name is that of an evidence file or a manifest."""
     return Path(name).suffix.lower() in EVIDENCE_SUFFIXES
 
 
 def is_notebook(name: str) -> bool:
-    """Return True if a file name is that of a notebook, also with a suffix that a platform adds."""
+    """Return True if a file name is that of a notebook, even if a platform added a suffix."""
     return name.lower().endswith((".ipynb", ".ipynb.txt", ".ipynb.json"))
 
 
 def _digest(path: Path) -> str:
-    """Return a digest of a file's content, or of the names, sizes and times of a folder's files."""
+    """Return a digest of a file's content, or of the names, sizes, and times in a folder."""
     if path.is_file():
         with path.open("rb") as file:
             return hashlib.file_digest(file, "sha256").hexdigest()
@@ -82,7 +82,7 @@ def _digest(path: Path) -> str:
 
 
 def _copy(source: Path, target: Path) -> None:
-    """Copy a file, which may be larger than the memory, unless the copy exists."""
+    """Copy a file that may not fit in memory, unless the copy exists."""
     if not target.is_file():
         target.parent.mkdir(parents=True, exist_ok=True)
         unfinished = target.with_name(target.name + ".part")
@@ -91,7 +91,7 @@ def _copy(source: Path, target: Path) -> None:
 
 
 def _unused_path(folder: Path, parts: tuple[str, ...], used: set[str]) -> Path:
-    """Return a path of safe names in a folder that no other file of this collection has."""
+    """Return a path of safe names in a folder, which no other file of this collection uses."""
     names = [safe_file_name(part) for part in parts]
     path, number = folder.joinpath(*names), 1
     while str(path).casefold() in used:

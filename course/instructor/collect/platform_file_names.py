@@ -1,13 +1,13 @@
-"""Parses the paths that platforms generate: who submitted a file, and which attempt it is.
+"""Parsing the paths that platforms generate, to find the student and the attempt of a file.
 
 Canvas      doejohn_LATE_4711_90210_mnist.ipynb, or LATE_anon_x7Gq2_90210_mnist.ipynb, in one folder
 Moodle      Ada Lovelace_4711_assignsubmission_file/mnist.ipynb, or _file_mnist.ipynb
 nbgrader    ada+02-mnist+2026-03-01 12:00:00.000000 UTC/mnist.ipynb, or ada/02-mnist/mnist.ipynb
 Drive       Ada Lovelace - mnist.ipynb, Ada Lovelace/mnist.ipynb, Copy of mnist (1).ipynb
 
-Canvas: `lib/content_zipper.rb` of canvas-lms, which reduces a name to letters, digits and `_`, in
-lower case. Moodle: `mod/assign/classes/downloader.php`; older versions end the folder with `_`.
-nbgrader: `exchange/default/submit.py`. Drive: as Google Classroom names the copies it makes.
+The sources are `lib/content_zipper.rb` of canvas-lms, which reduces a name to lowercase letters,
+digits, and `_`; Moodle's `mod/assign/classes/downloader.php`, where older versions end the folder
+name with `_`; nbgrader's `exchange/default/submit.py`; and the names of Google Classroom's copies.
 """
 
 import re
@@ -28,7 +28,7 @@ EXCHANGE = re.compile(
     r"(?P<time>\d{4}-\d\d-\d\d \d\d:\d\d:\d\d(?:\.\d+)?) (?P<zone>\w+)(?:\+.*)?",
     re.S,
 )
-TIMESTAMP = "timestamp.txt"  # which nbgrader's exchange writes beside a submission
+TIMESTAMP = "timestamp.txt"  # the file that nbgrader's exchange writes beside a submission
 COPY_WORDS = r"(?:copy of|kopie von|copie de|copia de|cópia de|kopia)\s+"
 COPY_PREFIX = re.compile(rf"^{COPY_WORDS}", re.I)
 COPY_SUFFIX = re.compile(r"([ _]-[ _]copy|-copy\d*|[ _]copy( \d+)?)$", re.I)
@@ -37,19 +37,19 @@ COPY_NUMBER = re.compile(r"(?:[ _]?\((\d+)\)|-(\d{1,2}))$")
 
 @dataclass(frozen=True)
 class Origin:
-    """What a path says about a file."""
+    """The origin of a file, as its path shows it."""
 
     platform: str = ""  # "Canvas", "Moodle", "nbgrader" or ""
-    name: str = ""  # the student's, as the platform writes it
-    user_id: str = ""  # in Canvas, also of a hidden name; in Moodle the participant's number
+    name: str = ""  # the student's name, as the platform writes it
+    user_id: str = ""  # the Canvas user id (also of a hidden name) or the Moodle participant id
     student: str = ""  # the student id, if nbgrader made the path
-    attempt: float = 0  # increases with each attempt if the platform numbers or dates them, else 0
+    attempt: float = 0  # increases with each attempt, or is 0 if the path does not show it
     timestamp: str = ""  # the submission time as nbgrader writes it, or ""
     file_name: str = ""  # as the student named the file
 
 
 def parse_path(parts: tuple[str, ...], assignments: Collection[str]) -> Origin:
-    """Return what a path says; only the file name if no platform generated the path."""
+    """Return a file's origin, which has only a file name if no platform generated the path."""
     for position, part in enumerate(parts):
         is_file = position == len(parts) - 1
         if match := EXCHANGE.fullmatch(part):
@@ -74,7 +74,7 @@ def parse_path(parts: tuple[str, ...], assignments: Collection[str]) -> Origin:
 
 
 def strip_copy_marks(file_name: str) -> tuple[str, int]:
-    """Return a file name without extension and marks of a copy, and the largest copy number."""
+    """Return a file name without its extension and copy marks, and the largest copy number."""
     stem, number = file_name.rpartition(".")[0] or file_name, 0
     while True:
         previous = stem
@@ -94,10 +94,10 @@ def is_renamed(file_name: str, released_stem: str) -> bool:
 
 
 def strip_notebook_name(stem: str, released_stem: str) -> str:
-    """Return what a stem has before or after the notebook's name, such as a student's name.
+    """Return the text before or after the notebook's name in a stem, such as a student's name.
 
-    The stem is one from `strip_copy_marks`, such as "Ada Lovelace - mnist" or "mnist_ada". The
-    result is "" if there is nothing else, or no separator.
+    The stem comes from `strip_copy_marks`: for example, "Ada Lovelace - mnist" or "mnist_ada". The
+    result is "" if the stem has no other text or no separator.
     """
     notebook = re.escape(released_stem)
     separator = r"(?:\s+-\s+|[_\s]+|-)"

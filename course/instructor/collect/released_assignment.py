@@ -1,4 +1,4 @@
-"""Released assignments, against which submitted notebooks are identified and repaired."""
+"""Released assignments, which are used to identify and repair submitted notebooks."""
 
 import itertools
 import json
@@ -34,7 +34,7 @@ class NotebookCell:
 
     @cached_property
     def defined_names(self) -> frozenset[str]:
-        """Return the functions, classes and variables that a code cell defines unindented."""
+        """Return the names of functions, classes, and variables defined at the top level."""
         if self.cell_type != "code":
             return frozenset()
         return frozenset(a or b for a, b in DEFINITION.findall(self.source))
@@ -45,7 +45,7 @@ class ReleasedCell(NotebookCell):
     """A cell of a release."""
 
     metadata: dict[str, Any] = field(default_factory=dict, compare=False, hash=False)
-    is_required: bool = False  # by grading: an answer, a test or a locked cell
+    is_required: bool = False  # by grading: an answer, a test, or a locked cell
     is_answer: bool = False  # a graded cell that students edit
 
 
@@ -98,7 +98,7 @@ def identify_assignment(
 ) -> ReleasedAssignment | None:
     """Return the release that a submitted notebook's cells come from, or None if it is unclear.
 
-    Only features that a single release has count: every release has a cell called `setup`.
+    Only features that are unique to one release count: every release has a cell called `setup`.
     """
     features = [_features(each.cells) for each in releases]
     release_counts = Counter(itertools.chain.from_iterable(features))
@@ -139,7 +139,7 @@ def _ids(cell: dict[str, Any]) -> frozenset[str]:
 
 
 def _features(cells: Sequence[NotebookCell]) -> set[tuple[str, str]]:
-    """Return what can identify the assignment of cells: their ids, grade ids and texts."""
+    """Return the ids, grade ids, and texts of cells, which can identify their assignment."""
     features = {("id", each) for cell in cells for each in cell.ids}
     features |= {("grade id", cell.grade_id) for cell in cells if cell.grade_id}
     long_cells = [cell for cell in cells if len(cell.text) >= MIN_IDENTIFYING_TEXT]

@@ -1,4 +1,4 @@
-"""Finds the submitted notebooks in an archive or folder, and the files that belong to them."""
+"""Finding the submitted notebooks in an archive or folder, and the files that belong to them."""
 
 import hashlib
 from collections.abc import Iterator, Sequence
@@ -19,15 +19,15 @@ from course.instructor.collect.released_assignment import (
 from course.instructor.collect.submission_owner import OwnerResolver, UnknownOwnerError, name_hints
 from course.instructor.roster.roster import Roster
 
-MAX_EVIDENCE_BYTES = 16 * 2**20  # grading reports what exceeds its own, smaller limit
+MAX_EVIDENCE_BYTES = 16 * 2**20  # grading reports files above its own, smaller limit
 OTHER_ARCHIVES = {".rar", ".7z", ".tar", ".gz", ".tgz", ".xz", ".bz2"}
 
 
 class SubmissionFinder:
-    """The attempts that were found, and the results of all other files.
+    """The attempts in an archive or folder, and the results for all other files.
 
-    The constructor reads, identifies and repairs every notebook once. Repaired notebooks are saved
-    in `staging`, since those of a class may not fit into memory.
+    The constructor reads, identifies, and repairs every notebook once. Repaired notebooks are saved
+    in `staging` because those of a whole class may not fit in memory.
     """
 
     def __init__(
@@ -65,7 +65,7 @@ class SubmissionFinder:
                 yield file, copy
 
     def _find_attempts(self, files: list[tuple[SubmittedFile, Path]]) -> None:
-        """Find the notebooks, and then the notebooks to which the other files belong."""
+        """Find the notebooks, then add the other files to the notebooks to which they belong."""
         manifests = {
             file.container: _read_manifest(file, files)
             for file, _ in files
@@ -91,7 +91,7 @@ class SubmissionFinder:
                 self._skip_other(file)
 
     def _add_attempt(self, file: SubmittedFile, copy: Path, manifest: dict[str, Any]) -> None:
-        """Add the attempt in a notebook, or the reason for a manual review."""
+        """Add the attempt that a notebook contains, or flag the file for manual review."""
         origin = parse_path(file.parts, self.assignments)
         content = copy.read_bytes()
         assignment = ""
@@ -117,7 +117,7 @@ class SubmissionFinder:
         self.attempts.append(attempt)
 
     def _repair(self, attempt: Attempt, notebook: notebook_reader.ParsedNotebook) -> None:
-        """Repair an attempt's notebook if it needs it."""
+        """Repair an attempt's notebook if necessary."""
         try:
             repaired, notes = notebook_repair.repair_notebook(notebook.content, attempt.release)
         except notebook_reader.RepairError as error:
@@ -125,13 +125,13 @@ class SubmissionFinder:
             return
         attempt.repairs = notebook.notes + notes
         if not attempt.repairs and not notebook_repair.is_valid(notebook.raw):
-            attempt.repairs.append("content that is not part of a notebook removed")
+            attempt.repairs.append("invalid content removed")
         if attempt.repairs:
             attempt.repaired = self.staging / f"{len(self.attempts)}.ipynb"
             attempt.repaired.write_bytes(notebook_repair.encode_notebook(repaired))
 
     def _add_timestamp(self, file: SubmittedFile, copy: Path, owners: list[Attempt]) -> None:
-        """Add the submission time in nbgrader's file to the attempts beside it."""
+        """Add the submission time from nbgrader's file to the attempts beside that file."""
         text = copy.read_bytes()[:100].decode(errors="replace").strip()
         for attempt in owners:
             if attempt.origin.platform == "nbgrader" and text.isprintable():
@@ -139,9 +139,9 @@ class SubmissionFinder:
         self._skip(file, "read: the submission time")
 
     def _add_evidence(self, file: SubmittedFile, copy: Path, owners: list[Attempt]) -> None:
-        """Add a file of evidence to the attempts of the student who submitted it."""
+        """Add an evidence file to the attempts of the student who submitted it."""
         if not owners:
-            self._skip(file, "the assignment requires no evidence")
+            self._skip(file, "the assignment does not require evidence")
         elif len({attempt.student for attempt in owners}) > 1:
             self._flag(file, "it could belong to the notebooks of several students")
         elif copy.stat().st_size > MAX_EVIDENCE_BYTES:
@@ -154,21 +154,21 @@ class SubmissionFinder:
             self.results.append(FileResult(FileStatus.COLLECTED, path, *owner, "evidence"))
 
     def _skip_other(self, file: SubmittedFile) -> None:
-        """Skip a file that is not submitted; flag an archive that cannot be opened."""
+        """Skip a file that is not part of a submission; flag an archive that cannot be opened."""
         suffix = Path(file.name).suffix.lower()
         if suffix in OTHER_ARCHIVES:
-            self._flag(file, f"{suffix} archives are not supported: unpack it, collect the folder")
+            self._flag(file, f"{suffix} is not supported: unpack the file and collect the folder")
         else:
             self._skip(file, "neither a notebook nor evidence")
 
     def _skip(self, file: SubmittedFile, details: str) -> None:
-        """Add the result of a file that needs no attention."""
+        """Add the result for a file that needs no attention."""
         self.results.append(FileResult(FileStatus.SKIPPED, file.printable_path, details=details))
 
     def _flag(
         self, file: SubmittedFile, reason: str, student: str = "", assignment: str = ""
     ) -> None:
-        """Add the result of a file that needs a manual review."""
+        """Add the result for a file that needs a manual review."""
         self.results.append(
             FileResult(FileStatus.MANUAL_REVIEW, file.printable_path, student, assignment, reason)
         )

@@ -1,4 +1,4 @@
-"""Determines which student submitted a notebook: from platform names, the roster, or its text."""
+"""Determining who submitted a notebook, from platform names, the roster, or the notebook."""
 
 import re
 from collections.abc import Sequence
@@ -21,21 +21,21 @@ USE_STUDENT = "name the student with --student"
 
 
 class UnknownOwnerError(Exception):
-    """The student cannot be determined; the message is the reason."""
+    """An error for a file whose student cannot be determined; the message is the reason."""
 
 
 @dataclass
 class OwnerResolver:
-    """Determines the students of one collection's files."""
+    """A resolver that determines which student submitted each file of a collection."""
 
     roster: Roster | None
     student: str | None  # the owner of everything, if given
-    common_folder: str  # which contains everything in an archive, so its name is not a student's
+    common_folder: str  # contains everything in an archive, so its name is not a student's
 
     def resolve(self, origin: Origin, name_hints: Sequence[str]) -> str:
-        """Return the student id for a file; raise UnknownOwnerError if it is not certain.
+        """Return the student id for a file; raise UnknownOwnerError if it is uncertain.
 
-        The hints are other names that may be the student's, the most reliable first.
+        The hints are possible names of the student, the most reliable first.
         """
         if self.student:
             return self.student
@@ -58,25 +58,25 @@ class OwnerResolver:
         if self.roster:
             people = self.roster.find(ROSTER_FIELDS[origin.platform], origin.user_id)
             return _only(people or self.roster.find_by_name(origin.name), origin.name)
-        # Canvas's user id is permanent; Moodle's is different for each assignment.
+        # Canvas's user id is permanent; Moodle's participant id differs for each assignment.
         names = [origin.name]
         if origin.platform == "Canvas" and origin.user_id != origin.name:
             names.append(origin.user_id)
         student = make_student_id("-".join(names))
         if not student:
             raise UnknownOwnerError(
-                f"no folder name can be made from {origin.name!r}: add a --roster"
+                f"cannot derive a folder name from {origin.name!r}: specify a roster with --roster"
             )
         return student
 
     def _resolve_hints(self, name_hints: Sequence[str]) -> str:
-        """Return the student id for the first name that is a student's."""
+        """Return the student id for the first hint that is a student's name."""
         if self.roster:
             for hint in name_hints:
                 if people := self.roster.find_by_name(hint):
                     return _only(people, hint)
             tried = ", ".join(map(repr, name_hints[:3]))
-            names = f" (it does not have {tried})" if tried else ""
+            names = f" (which does not contain {tried})" if tried else ""
             raise UnknownOwnerError(
                 f"the student cannot be determined from the roster{names}: {USE_STUDENT}"
             )
@@ -84,7 +84,7 @@ class OwnerResolver:
             if hint != self.common_folder and (student := make_student_id(hint)):
                 return student
         raise UnknownOwnerError(
-            f"the student cannot be determined: add a --roster, or {USE_STUDENT}"
+            f"the student cannot be determined: specify a roster with --roster, or {USE_STUDENT}"
         )
 
 
@@ -94,9 +94,9 @@ def name_hints(
     cells: Sequence[NotebookCell],
     manifest: dict[str, Any],
 ) -> list[str]:
-    """Return names that may be the student's, the most reliable first.
+    """Return possible names of the student, the most reliable first.
 
-    They come from the path of the notebook, its manifest and its parameter `student`.
+    The names come from the notebook's path, its manifest, and its parameter `student`.
     """
     stem, _ = strip_copy_marks(file.name)
     hints = [strip_notebook_name(stem, known) for known in (release.stem, release.name)]
@@ -111,14 +111,14 @@ def name_hints(
     parameters = (STUDENT_PARAMETER.search(cell.source) for cell in cells)
     claims = [manifest.get("student"), *(match["name"] for match in parameters if match)]
     hints += [claim for claim in claims if isinstance(claim, str)]
-    # Earlier versions of the packing cell write NAME-hand-in.zip.
+    # Earlier versions of the packing cell wrote NAME-hand-in.zip.
     archives = {f"{release.stem}-{suffix}" for suffix in ("submission", "hand-in")}
     not_names = {"", release.name, release.stem, FOLDER, *archives}
     return list(dict.fromkeys(hint for hint in hints if hint not in not_names))
 
 
 def _only(people: Sequence[Person], name: str) -> str:
-    """Return the id of the one student among the people found under a name."""
+    """Return the student id of the only person found under a name."""
     students = list(dict.fromkeys(person.student for person in people))
     if not students:
         raise UnknownOwnerError(

@@ -1,4 +1,4 @@
-"""Writes submissions to `submitted/STUDENT/ASSIGNMENT/`, where grading reads them."""
+"""Writing submissions to `submitted/STUDENT/ASSIGNMENT/`, where grading reads them."""
 
 import hashlib
 import shutil
@@ -10,7 +10,7 @@ from course.instructor.collect import originals
 
 
 def folder_of(root: Path, student: str, assignment: str) -> Path:
-    """Return the folder of a submission, restored if an earlier command was killed."""
+    """Return a submission's folder; restore it first if an earlier command was killed."""
     folder = Path(root, "submitted", student, assignment)
     if folder.parent.is_dir():
         restore_folder(folder)
@@ -18,7 +18,7 @@ def folder_of(root: Path, student: str, assignment: str) -> Path:
 
 
 def has_content(folder: Path, content: Mapping[str, bytes]) -> bool:
-    """Return True if a folder has exactly these files, given by relative path."""
+    """Return True if a folder contains exactly the given files (relative path -> content)."""
     if not folder.is_dir():
         return False
     names = {
@@ -32,9 +32,9 @@ def has_content(folder: Path, content: Mapping[str, bytes]) -> bool:
 
 
 def write(root: Path, student: str, assignment: str, content: Mapping[str, bytes]) -> None:
-    """Write or replace a submission; the replaced one is saved in `originals/replaced/`.
+    """Write or replace a submission; the replaced version is saved in `originals/replaced/`.
 
-    If the process is killed, the folder is the old submission or the new one, whole.
+    If the process is killed, the folder contains the complete old or the complete new submission.
     """
     folder = folder_of(root, student, assignment)
     if folder.exists():

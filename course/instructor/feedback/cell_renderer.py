@@ -1,4 +1,4 @@
-"""Markdown, code and outputs of a notebook as HTML that runs nothing and needs no network."""
+"""Markdown, code, and outputs of a notebook as HTML without scripts or network access."""
 
 import re
 from functools import lru_cache
@@ -17,16 +17,16 @@ if TYPE_CHECKING:
     from nbformat import NotebookNode
 
 CODE_STYLES = {"light": "vs", "dark": "github-dark"}
-HEADING_OFFSET = 2  # the page's own headings are above the notebook's
+HEADING_OFFSET = 2  # the page's own headings rank above the notebook's
 IMAGE_TYPES = ("image/png", "image/jpeg")
 CACHE_SIZE = 1_000  # most texts and checks are the same on every page of a class
-NARROW_COLUMNS = 36  # the characters of code that fit on a phone's screen
+NARROW_COLUMNS = 36  # the number of code characters that fit in a line on a phone
 ANSI_ESCAPE = re.compile(r"\x1b\[[0-9;]*m")
 PLACEHOLDER = re.compile("\ue000(\\d+)\ue001")
 
 
 def render_markdown(source: str, attachments: "NotebookNode | None" = None) -> Markup:
-    """Return Markdown as HTML; `attachments` are the cell's images by name."""
+    """Return Markdown as HTML; `attachments` contains the cell's images by name."""
     return _render(source, attachments) if attachments else _render_cached(source)
 
 
@@ -51,14 +51,14 @@ def render_code(source: str) -> Markup:
 
 
 def render_text(text: str, label: str = "Output") -> Markup:
-    """Return printed text as HTML; empty for empty text."""
+    """Return printed text as HTML; the result is empty for empty text."""
     text = ANSI_ESCAPE.sub("", text).rstrip()
     attributes = _scroll_attributes(text, label)
     return Markup(f"<pre{attributes}>{escape_silent(text)}</pre>") if text else Markup("")
 
 
 def render_output(output: "NotebookNode") -> Markup:
-    """Return an output of a cell as HTML; empty if there is nothing to show."""
+    """Return a cell output as HTML; the result is empty if there is nothing to show."""
     if output.output_type == "stream":
         return render_text(output.text)
     if output.output_type == "error":
@@ -74,31 +74,31 @@ def render_output(output: "NotebookNode") -> Markup:
 
 
 def code_style_sheet(color_scheme: str) -> Markup:
-    """Return the style sheet of highlighted code for "light" or "dark"."""
+    """Return the style sheet of highlighted code for the color scheme "light" or "dark"."""
     formatter: HtmlFormatter = HtmlFormatter(style=CODE_STYLES[color_scheme])
     return Markup(formatter.get_style_defs(".highlight"))
 
 
 def _scroll_attributes(text: str, label: str) -> str:
-    """Return attributes that let a keyboard scroll text that is wider than the page."""
+    """Return attributes that let readers use the keyboard to scroll text wider than the page."""
     is_wide = any(len(line) > NARROW_COLUMNS for line in text.splitlines())
     return f' tabindex="0" role="region" aria-label="{label}"' if is_wide else ""
 
 
 class _Renderer(IPythonRenderer):
-    """Renders Markdown as HTML with placeholders for formulas, which it collects."""
+    """A renderer that writes Markdown as HTML and replaces formulas with placeholders."""
 
     def __init__(self, attachments: "NotebookNode | dict") -> None:
         super().__init__(escape=False, attachments=attachments)
         self.formulas: list[str] = []
 
     def heading(self, text: str, level: int, **attributes: Any) -> str:
-        """Return a heading below those of the page."""
+        """Return a heading that ranks below the page's own headings."""
         level = min(level + HEADING_OFFSET, 6)
         return f"<h{level}>{text}</h{level}>\n"
 
     def image(self, text: str, url: str, title: str | None = None) -> str:
-        """Return an image, or its alternative text if showing it would need a network."""
+        """Return an image, or its alternative text if the image is not embedded."""
         if not url.startswith(("attachment:", "data:")):
             return text
         return super().image(text, url, title)

@@ -2,8 +2,8 @@
 
 nbgrader's two page templates convert Markdown cells and comments with the filter `markdown2html`
 and, unlike nbconvert's own templates, do not sanitize the result: a script in a written answer
-would run in a grader's browser, with a grader's rights. nbgrader_config.py therefore replaces the
-filter by `markdown_to_safe_html`.
+would run in a grader's browser, with that grader's rights. nbgrader_config.py therefore replaces
+the filter with `markdown_to_safe_html`.
 """
 
 import re
@@ -14,7 +14,7 @@ from jinja2 import pass_context
 from jinja2.runtime import Context
 from nbconvert.filters.markdown_mistune import InvalidNotebook, IPythonRenderer, MarkdownWithMath
 
-# The tags that Markdown produces, and those that the course's own text cells use.
+# The tags that Markdown produces, and the tags that the course's own text cells use.
 TAGS = {
     *bleach.ALLOWED_TAGS,
     *("h1", "h2", "h3", "h4", "h5", "h6", "p", "br", "hr", "div", "span", "img", "pre"),
@@ -43,11 +43,11 @@ def markdown_to_safe_html(context: Context, source: str) -> str:
 
 
 def sanitize_markdown(source: str, renderer: IPythonRenderer) -> str:
-    r"""Return Markdown as HTML in which nothing runs.
+    r"""Return Markdown as HTML that runs no scripts.
 
-    Forbidden tags and attributes are shown as text, as is the address of `\href` in a formula.
-    Markdown that cannot be converted (a missing attachment, ten thousand nested quotes) is shown
-    as plain text.
+    Forbidden tags, and the address of `\href` in a formula, are shown as text. Forbidden attributes
+    are removed. Markdown that cannot be converted (because an attachment is missing, or quotes are
+    nested ten thousand levels deep) is shown as plain text.
     """
     try:
         html = MarkdownWithMath(renderer=renderer).render(MATH_LINK.sub(r"\\text", source))
@@ -59,7 +59,7 @@ def sanitize_markdown(source: str, renderer: IPythonRenderer) -> str:
 
 
 def _is_allowed(tag: str, name: str, value: str) -> bool:
-    """Return whether a tag may have an attribute with this value."""
+    """Return True if a tag may have an attribute with this value."""
     if name in ("href", "src") and value.strip().lower().startswith("data:"):
         return name == "src" and bool(IMAGE_DATA.match(value.strip()))
     return name in ATTRIBUTES["*"] or name in ATTRIBUTES.get(tag, ())

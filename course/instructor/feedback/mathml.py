@@ -6,10 +6,10 @@ from xml.etree.ElementTree import Element, tostring
 
 from latex2mathml.converter import convert_to_element
 
-MAX_LENGTH = 500  # conversion takes milliseconds
+MAX_LENGTH = 500  # characters in a formula, so that conversion takes milliseconds
 DEFINITION = re.compile(r"\\(def|(re)?new|provide|Declare)")  # macros can grow exponentially
 FUNCTION_NAME = re.compile("[a-z]{2,}")
-# All attributes that the converter uses for layout; never href, class or style.
+# All attributes that the converter uses for layout; href, class, and style are not allowed.
 LAYOUT_ATTRIBUTES = {
     "accent", "columnalign", "columnlines", "columnspacing", "depth", "display", "displaystyle",
     "fence", "form", "height", "linethickness", "lspace", "mathvariant", "maxsize", "minsize",
@@ -24,10 +24,10 @@ def to_mathml(tex: str, is_block: bool = False) -> str:
         if len(tex) > MAX_LENGTH or DEFINITION.search(tex):
             raise ValueError("not converted")
         math = convert_to_element(tex, display="block" if is_block else "inline")
-    except Exception:  # for invalid LaTeX, the converter raises a dozen unrelated classes
+    except Exception:  # for invalid LaTeX, the converter raises exceptions of a dozen types
         return f"<code>{escape(' '.join(tex.split()))}</code>"
     for element in math.iter():
-        # The converter writes texts as HTML; \text{...} is even copied from the formula.
+        # The converter writes text as HTML, and copies \text{...} from the formula.
         element.text = unescape(element.text or "")
         element.attrib = {
             name: value for name, value in element.attrib.items() if name in LAYOUT_ATTRIBUTES
@@ -39,7 +39,7 @@ def to_mathml(tex: str, is_block: bool = False) -> str:
 
 
 def _set_spacing(parent: Element) -> None:
-    r"""Set the space of `\log x` and `7{,}850` as LaTeX does."""
+    r"""Set the spacing in formulas such as `\log x` and `7{,}850` as LaTeX does."""
     for child, following in zip(parent, [*parent[1:], None], strict=False):
         if child.tag in ("mi", "mo") and FUNCTION_NAME.fullmatch(child.text or ""):
             child.tag = "mo"

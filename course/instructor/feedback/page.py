@@ -1,4 +1,4 @@
-"""A student's feedback page: why points were given or lost, followed by the notebook."""
+"""A student's feedback page: the reasons for the score, followed by the notebook."""
 
 import re
 from collections.abc import Iterable, Sequence
@@ -32,9 +32,9 @@ STATE_SYMBOLS = {CORRECT: "✓", PARTIAL: "◐", INCORRECT: "✗", PENDING: "…
 
 
 class FeedbackExporter(Exporter):
-    """Exports a graded notebook as a feedback page; nbgrader_config.py names this class.
+    """An exporter from graded notebooks to feedback pages; nbgrader_config.py names this class.
 
-    nbconvert's own HTML loads scripts from a network, and its templates do not escape.
+    nbconvert's own HTML loads scripts from the network, and its templates do not escape values.
     """
 
     file_extension = ".html"
@@ -50,7 +50,7 @@ class FeedbackExporter(Exporter):
 
 @dataclass
 class Note:
-    """A remark about the grading, with a link to a cell if it is about one."""
+    """A remark about the grading, with a link if the remark is about a cell."""
 
     text: str
     anchor: str | None = None
@@ -58,7 +58,7 @@ class Note:
 
 @dataclass
 class GradedCell:
-    """A cell with points; `reasons` has the parts of each failed check's message."""
+    """A cell with points; `reasons` contains the parts of each failed check's message."""
 
     name: str  # the grade id without the prefix test_
     anchor: str  # of the cell in the notebook below
@@ -66,12 +66,12 @@ class GradedCell:
     points: float
     state: str
     reasons: list[dict[str, str]] = field(default_factory=list)
-    comment: str = ""  # a grader's, as HTML
+    comment: str = ""  # a grader's comment, as HTML
 
 
 @dataclass
 class Exercise:
-    """An exercise: its graded cells, and notes on what may explain lost points."""
+    """An exercise with its graded cells, and notes that may explain lost points."""
 
     title: str
     graded_cells: list[GradedCell] = field(default_factory=list)
@@ -79,7 +79,7 @@ class Exercise:
 
     @property
     def score(self) -> float:
-        """The points that were given."""
+        """The number of points awarded."""
         return sum(each.score for each in self.graded_cells)
 
     @property
@@ -99,8 +99,8 @@ class Exercise:
 def render_page(nb: "NotebookNode", details: dict[str, Any]) -> str:
     """Return the page of a notebook that `HideFromStudents` has redacted.
 
-    `details` is nbgrader's: assignment, student, score, max_score and late_penalty, and what
-    `HideFromStudents` adds.
+    `details` contains nbgrader's values (assignment, student, score, max_score, and late_penalty)
+    and the values that `HideFromStudents` adds.
     """
     titles = [POINTS.sub("", heading) for heading in section_headings(nb.cells)]
     exercises = _exercises(nb.cells, titles, details["pending_manual_grading"])
@@ -159,7 +159,7 @@ def _exercises(
 
 
 def _reasons(cell: "NotebookNode") -> list[dict[str, str]]:
-    """Return the reasons why a cell lost points."""
+    """Return the reasons that a cell lost points."""
     if cell.cell_type != "code" or utils.is_solution(cell):
         if cell.metadata.nbgrader.get("comment"):
             return []
@@ -181,7 +181,7 @@ def _assign_notes(
     titles: Sequence[str],
     grading_errors: Iterable[tuple[int, dict[str, str]]],
 ) -> list[Note]:
-    """Add grading errors to the exercises they may explain; return the notes that fit none."""
+    """Add notes on grading errors to the exercises that they may explain; return the others."""
     unassigned = []
     lost = [each for each in exercises if each.state in (PARTIAL, INCORRECT)]
     reasons = [
@@ -194,7 +194,7 @@ def _assign_notes(
         text = f"{error['ename']}: {error['evalue']}"
         note = Note(f"During grading, this cell failed: {text}", f"cell-{index}")
         if any(text in reason for reason in reasons):
-            continue  # its test shows the error
+            continue  # the message of a test already shows the error
         same_section = [each for each in exercises if each.title == titles[index]]
         if not same_section and lost:
             unassigned.append(note)

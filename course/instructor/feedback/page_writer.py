@@ -1,4 +1,4 @@
-"""Writing the feedback pages of a class, several at a time."""
+"""Writing the feedback pages of a class in parallel."""
 
 import multiprocessing
 import os
@@ -34,13 +34,13 @@ class WrittenPage:
 def write_pages(
     root: Path, requested: Sequence[PageId], workers: int | None = None
 ) -> Iterator[WrittenPage]:
-    """Write the feedback pages of graded submissions and yield each one as it is done.
+    """Write the feedback pages of graded submissions and yield each page when it is finished.
 
     A page is written to a temporary folder and then moved, so that a killed command leaves the old
-    page or the new one. Raises CourseError if another process writes pages of this course.
+    page or the new one. Raises CourseError if another process is writing pages for this course.
     """
     folder, course_dir = root / "build" / "feedback", root.resolve()
-    busy = f"another course feedback is writing pages of {course_dir}: wait until it has finished."
+    busy = f"another course feedback command is writing pages in {course_dir}: wait until it ends."
     with exclusive_lock(folder, busy):
         staging = folder.resolve() / "stage"
         shutil.rmtree(staging, ignore_errors=True)  # a killed command can leave it behind
@@ -53,7 +53,7 @@ def write_pages(
 def _write_in_parallel(
     root: Path, staging: Path, requested: Sequence[PageId], workers: int
 ) -> Iterator[WrittenPage]:
-    """Yield the pages; those that a killed process left are written again, one at a time."""
+    """Yield the pages; pages whose process was killed are written again, one at a time."""
     if min(workers, len(requested)) == 1:
         for name, student in requested:
             yield _write_page(root, staging, name, student)
@@ -64,8 +64,8 @@ def _write_in_parallel(
             yield page
         else:
             unfinished.append(page_id)
-    # The pool also drops the pages that were waiting, so each gets a pool of its own.
-    killed = "its process was killed: check how much memory is free"
+    # A broken pool also drops the pages that were waiting, so each page gets its own pool.
+    killed = "the process was killed: check how much memory is free"
     for each in unfinished:
         for _, page in _write_in_processes(root, staging, [each], 1):
             yield page or _failed(*each, killed)
@@ -74,8 +74,8 @@ def _write_in_parallel(
 def _write_in_processes(
     root: Path, staging: Path, requested: Sequence[PageId], workers: int
 ) -> Iterator[tuple[PageId, WrittenPage | None]]:
-    """Yield each page as it is done; None if its process was killed."""
-    # Processes, because nbgrader changes the working directory; forked, to save the imports.
+    """Yield each page when it is finished, or None if its process was killed."""
+    # Threads would share the working directory, which nbgrader changes; forking saves imports.
     context = multiprocessing.get_context("fork")
     with ProcessPoolExecutor(min(workers, len(requested)), context, _initialize_worker) as pool:
         jobs = {pool.submit(_write_page, root, staging, *each): each for each in requested}
@@ -88,7 +88,7 @@ def _write_in_processes(
 
 
 def _initialize_worker() -> None:
-    """Leave Ctrl-C to the command, which lets running pages finish, and die with the command."""
+    """Ignore Ctrl-C, because the command lets running pages finish, and end with the command."""
     signal.signal(signal.SIGINT, signal.SIG_IGN)
     hardening.die_with_parent()
 

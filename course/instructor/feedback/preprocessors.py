@@ -1,4 +1,4 @@
-"""Preprocessor that nbgrader_config.py adds to `nbgrader generate_feedback`."""
+"""The preprocessor that nbgrader_config.py adds to `nbgrader generate_feedback`."""
 
 import json
 import re
@@ -23,22 +23,22 @@ MARK_SCHEME = re.compile(
 
 
 class HideFromStudents(NbGraderPreprocessor):
-    """Removes from a graded notebook everything that its student must not see.
+    """A preprocessor that removes from a graded notebook everything that students must not see.
 
-    That is hidden tests, mark schemes, traceback lines and the values that hidden checks expect.
-    Errors that student cells raised during grading are not submitted outputs: they are moved to
-    `resources`, for the page's notes. nbgrader's ClearHiddenTests and ClearMarkScheme are not used
-    because they stop at a student's cell that contains their markers.
+    It removes hidden tests, mark schemes, traceback lines, and the values that hidden checks
+    expect. Errors that student cells raised during grading are not submitted outputs, so they are
+    moved to `resources` for the page's notes. nbgrader's ClearHiddenTests and ClearMarkScheme are
+    not used because they fail if a student's cell contains their markers.
     """
 
     show_expected = Bool(
         False,
-        help="Show the values that hidden checks expect. The tag show-expected does so for a single"
-        " test cell of the source.",
+        help="Show the values that hidden checks expect. The tag show-expected does the same for a"
+        " single test cell in the source.",
     ).tag(config=True)
 
     def preprocess(self, nb: "NotebookNode", resources: dict) -> tuple["NotebookNode", dict]:
-        """Redact the cells and record which of them need manual grading."""
+        """Redact the cells, and record which cells need manual grading."""
         ids = resources["nbgrader"]
         source = Path("source", ids["assignment"], f"{ids['notebook']}.ipynb")
         source_nb = json.loads(source.read_text(encoding="utf-8"))

@@ -1,4 +1,4 @@
-"""HTML pages for feedback, similarity and regression: their templates and shared style."""
+"""HTML pages for feedback, similarity, and regression: their templates and shared style."""
 
 from functools import cache
 from typing import TYPE_CHECKING, Any

@@ -1,4 +1,4 @@
-"""Comparison of all pairs of a class, and the most suspicious groups."""
+"""Comparison of all pairs of students in a class, and the most suspicious groups."""
 
 from collections.abc import Sequence
 from dataclasses import dataclass, field
@@ -16,8 +16,8 @@ POINTS = {
     "comments": rarity_scoring.passage_points,
     "words": rarity_scoring.passage_points,
 }
-MIN_POINTS = 3.0  # of a pair that is listed
-# A third student joins a pair if it shares this fraction of the pair's points with each of the two.
+MIN_POINTS = 3.0  # for a pair to be listed
+# A student joins a group by sharing this fraction of the first pair's points with every member.
 GROUP_FRACTION = 0.6
 
 
@@ -25,7 +25,7 @@ GROUP_FRACTION = 0.6
 class ClassComparison:
     """The comparison of a class; arrays are indexed by pairs of submissions.
 
-    Of several submissions with the same cells, only the first is compared.
+    If several submissions have the same cells, only the first one is compared.
     """
 
     submissions: list[Submission]
@@ -33,7 +33,7 @@ class ClassComparison:
     views: dict[tuple[str, str], AnswerView] = field(default_factory=dict)  # by answer and view
     points: dict[tuple[str, str], np.ndarray] = field(default_factory=dict)  # by answer and view
     code_similarity: dict[str, np.ndarray] = field(default_factory=dict)  # by answer, from 0 to 1
-    excess_points: dict[str, np.ndarray] = field(default_factory=dict)  # by view, above baseline
+    excess_points: dict[str, np.ndarray] = field(default_factory=dict)  # above baseline, by view
 
     @property
     def total_points(self) -> np.ndarray:
@@ -60,7 +60,7 @@ def compare_submissions(supplied: SuppliedText, submissions: list[Submission]) -
         is_solved = name in supplied.solutions
         solutions = [supplied.solutions[name]] if is_solved else []
         solution = tokenize_views(Answer(True, solutions)).get(view, [])
-        # A token that is rare in its answer stays rare if the release has it somewhere else.
+        # A token that is rare in its answer stays rare if it occurs elsewhere in the release.
         ignored = () if view == "rare_token" and is_solved else supplied_sequences.get(view, ())
         answer_view = AnswerView(view, written, ignored, solution)
         if view == "code":
@@ -92,7 +92,7 @@ def tokenize_views(answer: Answer) -> dict[str, Sequences]:
 
 
 def suspicious_groups(points: np.ndarray, max_groups: int) -> list[list[int]]:
-    """Return the groups with the most points; the first two of a group are the most similar."""
+    """Return the groups with the most points; each group begins with its most similar pair."""
     points = np.triu(points, 1)
     order = np.argsort(-points, axis=None, kind="stable")
     groups: list[list[int]] = []

@@ -15,27 +15,27 @@ from course.instructor.similarity.submissions import ADDED_CELLS
 from course.instructor.similarity.tokenization import ngrams
 
 MAX_NAMES = 4
-MAX_WORDS = 1_000  # of a text whose word order is compared, in quadratic time
+MAX_WORDS = 1_000  # words of a text that are compared in order, in quadratic time
 MAX_EXCERPT = 70  # characters
 IDENTICAL, RENAMED, NEARLY = "identical", "identical except for names", "nearly identical"
 
 
 def explain_pair(comparison: ClassComparison, one: int, other: int) -> list[str]:
-    """Return what two submissions have in common, a sentence each, most points first."""
+    """Return sentences on what two submissions have in common, most points first."""
     excess = {view: points[one, other] for view, points in comparison.excess_points.items()}
     views = sorted((view for view in excess if excess[view] > 0), key=lambda view: -excess[view])
     return [sentence for view in views for sentence in EXPLAIN[view](comparison, one, other)]
 
 
 def list_names(names: Sequence[str]) -> str:
-    """Return names as an enumeration; of many, the first ones and the number of the others."""
+    """Join names with commas and "and"; a long list ends with the number of omitted names."""
     if len(names) <= MAX_NAMES:
         return " and ".join(filter(None, [", ".join(names[:-1]), names[-1]]))
     return f"{', '.join(names[:MAX_NAMES])} and {len(names) - MAX_NAMES} more"
 
 
 def _similar_answers(comparison: ClassComparison, view: str, one: int, other: int) -> list[str]:
-    """Return the answers for which two submissions have points in a view, most points first."""
+    """Return the answers that give a pair points in a view, most points first."""
     points = {
         name: table[one, other] for (name, each), table in comparison.points.items() if each == view
     }
@@ -43,7 +43,7 @@ def _similar_answers(comparison: ClassComparison, view: str, one: int, other: in
 
 
 def _explain_code(comparison: ClassComparison, one: int, other: int) -> Iterator[str]:
-    """Yield which answers have the same code."""
+    """Yield a sentence about the answers with the same code."""
     names_by_kind: dict[str, list[str]] = {IDENTICAL: [], RENAMED: [], NEARLY: []}
     counts = []
     for name in _similar_answers(comparison, "code", one, other):
@@ -63,7 +63,7 @@ def _explain_code(comparison: ClassComparison, one: int, other: int) -> Iterator
 
 
 def _explain_words(comparison: ClassComparison, one: int, other: int) -> Iterator[str]:
-    """Yield how many words of each similar text are the same."""
+    """Yield a sentence about the matching words of each similar text."""
     for name in _similar_answers(comparison, "words", one, other):
         first, second = (
             _token_texts(comparison, name, "words", each)[:MAX_WORDS] for each in (one, other)
@@ -74,13 +74,13 @@ def _explain_words(comparison: ClassComparison, one: int, other: int) -> Iterato
         passage = " ".join(first[longest.a : longest.a + longest.size])
         label = name if name in ADDED_CELLS.values() else f"written answer {name}"
         yield (
-            f"{label}: {same} of {min(len(first), len(second))} words the same in order,"
+            f"{label}: {same} of {min(len(first), len(second))} words match in order,"
             f" for example “{_excerpt(passage)}”"
         )
 
 
 def _explain_rare_token(comparison: ClassComparison, one: int, other: int) -> Iterator[str]:
-    """Yield the rarest token that both wrote."""
+    """Yield a sentence about the rarest token that both students wrote."""
     (name, *_) = _similar_answers(comparison, "rare_token", one, other)
     view = comparison.views[name, "rare_token"]
     shared = _shared_ngrams(view, one, other)
@@ -89,7 +89,7 @@ def _explain_rare_token(comparison: ClassComparison, one: int, other: int) -> It
 
 
 def _explain_names(comparison: ClassComparison, one: int, other: int) -> Iterator[str]:
-    """Yield the rarest names that both chose."""
+    """Yield a sentence about the rarest names that both students chose."""
     found = []
     for name in _similar_answers(comparison, "names", one, other)[:MAX_NAMES]:
         view = comparison.views[name, "names"]
@@ -100,7 +100,7 @@ def _explain_names(comparison: ClassComparison, one: int, other: int) -> Iterato
 
 
 def _explain_comments(comparison: ClassComparison, one: int, other: int) -> Iterator[str]:
-    """Yield the longest shared comment of each answer."""
+    """Yield a sentence about the longest shared comment of each answer."""
     found = []
     for name in _similar_answers(comparison, "comments", one, other)[:MAX_NAMES]:
         view = comparison.views[name, "comments"]
@@ -124,23 +124,23 @@ EXPLAIN = {
 
 
 def _shared_ngrams(view: AnswerView, one: int, other: int) -> list[Ngram]:
-    """Return the n-grams that both wrote."""
+    """Return the n-grams that both students wrote."""
     return [ngram for ngram, writers in view.writers.items() if {one, other} <= writers]
 
 
 def _token_texts(comparison: ClassComparison, name: str, view: str, index: int) -> list[str]:
-    """Return the tokens of a submission's answer as texts."""
+    """Return the tokens of a submission's answer as strings."""
     answer_view = comparison.views.get((name, view))
     sequences = answer_view.sequences.get(index, ()) if answer_view else ()
     return [token.text for tokens in sequences for token in tokens]
 
 
 def _other_writers(view: AnswerView, ngram: Ngram) -> str:
-    """Return how many others wrote an n-gram, as text."""
+    """Return a phrase with the number of other students who wrote an n-gram."""
     return f"also written by {view.other_writers(ngram) or 'none'} of {view.other_count} others"
 
 
 def _excerpt(text: str) -> str:
-    """Return the beginning of a text in one line."""
+    """Return the beginning of a text on one line."""
     text = " ".join(printable(text).split())
     return text if len(text) <= MAX_EXCERPT else f"{text[: MAX_EXCERPT - 1]}…"

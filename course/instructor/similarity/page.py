@@ -1,4 +1,4 @@
-"""The page that shows similar answers side by side, with the shared text marked."""
+"""Similar answers for the page that shows them side by side, with the shared text marked."""
 
 from collections.abc import Sequence
 from itertools import groupby
@@ -9,16 +9,16 @@ from course.instructor.similarity.rarity_scoring import NGRAM_LENGTHS, ngram_poi
 from course.instructor.similarity.submissions import Answer
 from course.instructor.similarity.tokenization import Token, ngrams
 
-# Levels of a character: only in this submission, shared in the group, and rare in the class.
+# Levels of a character: not shared, shared within the group, and shared but rare in the class.
 LEVELS = ("", "shared", "rare")
 MAX_COLUMNS = 8
 
 
 def mark_answers(comparison: ClassComparison, group: Sequence[int]) -> list[dict[str, Any]]:
-    """Return the answers for which the first two of a group have points, most points first.
+    """Return the answers that give the first two students of a group points, most points first.
 
-    Each is a dictionary: the name and, in columns, the student and the texts of each submission. A
-    text is a list of pairs of a level and a string.
+    Each answer is a dict with its name and one column per submission, which contains the student
+    and the texts. A text is a list of (level, string) pairs.
     """
     one, other, *_ = group
     points: dict[str, float] = {}
@@ -45,7 +45,7 @@ def _column(
 def _mark(
     comparison: ClassComparison, name: str, text: str, is_code: bool, partners: set[int]
 ) -> list[tuple[str, str]]:
-    """Return a text as pairs of a level and a string."""
+    """Return a text as (level, string) pairs."""
     levels = [0] * len(text)
     for view, sequences in tokenize_views(Answer(is_code, [text])).items():
         answer_view, length = comparison.views.get((name, view)), NGRAM_LENGTHS[view]
@@ -71,7 +71,7 @@ def _mark(
 
 
 def _raise_level(levels: list[int], text: str, tokens: Sequence[Token], level: int) -> None:
-    """Raise the level of tokens, and of the white space between them."""
+    """Raise the level of tokens and of the white space between them."""
     end = tokens[0].start
     for token in tokens:
         start = end if not text[end : token.start].strip() else token.start

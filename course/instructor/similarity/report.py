@@ -1,4 +1,4 @@
-"""The similarity report of an assignment: what `course similar` prints, and its page."""
+"""The similarity report of an assignment: the output of `course similar`, and the page."""
 
 from collections import defaultdict
 from collections.abc import Sequence
@@ -27,7 +27,7 @@ CAUTION = "Similarity is not proof of copying: read both submissions, and talk t
 
 @dataclass
 class SimilarGroup:
-    """Students whose submissions are similar; points and reasons are those of the first two."""
+    """Students whose submissions are similar; points and reasons are those of the first pair."""
 
     students: list[str]
     points: float
@@ -54,7 +54,7 @@ def find_similar(root: Path, name: str, max_groups: int) -> SimilarityReport:
     for submission in submissions:
         by_digest[submission.cells_digest].append(submission)
     copies = list(by_digest.values())
-    # One submission represents its copies, so that copies do not make its text look common.
+    # One submission represents its copies, so that copies do not make their text look common.
     comparison = compare_submissions(supplied, [same[0] for same in copies])
     points = comparison.total_points
     groups = [

@@ -1,4 +1,4 @@
-"""Evidence of training runs that several students share: the same weights or learning curves."""
+"""Training-run evidence that several students share: the same weights or learning curves."""
 
 import json
 from collections import defaultdict
@@ -16,7 +16,7 @@ REPORTED = ("profile", "seed", "backend", "device")
 
 def find_shared_evidence(root: Path, name: str, students: Sequence[str]) -> list[str]:
     """Return a sentence for each group of students whose evidence is the same."""
-    # By experiment and student. The weights themselves, several megabytes each, are not stored.
+    # Fingerprints by experiment and student; the weights themselves take several megabytes each.
     weights: dict[str, dict[str, str]] = defaultdict(dict)
     curves: dict[str, dict[str, str]] = defaultdict(dict)
     metrics: dict[str, dict[str, Any]] = {}
@@ -33,7 +33,7 @@ def find_shared_evidence(root: Path, name: str, students: Sequence[str]) -> list
                 history = json.dumps(record["history"], sort_keys=True)
                 curves[experiment][student] = fingerprint(history)
     sentences = [
-        f"{', '.join(group)}: the same weights of {format.printable_text(experiment)}"
+        f"{', '.join(group)}: the same weights for {format.printable_text(experiment)}"
         f" ({_explanation(metrics, group, experiment)})"
         for experiment, fingerprints in weights.items()
         for group in evidence.group_by_fingerprint(fingerprints)
@@ -45,7 +45,7 @@ def find_shared_evidence(root: Path, name: str, students: Sequence[str]) -> list
     for shared_by, experiments in experiments_by_group.items():
         names = list_names([format.printable_text(each) for each in experiments])
         sentences.append(
-            f"{', '.join(shared_by)}: the same curves of {names}"
+            f"{', '.join(shared_by)}: the same learning curves for {names}"
             f" ({_explanation(metrics, shared_by, experiments[0])})"
         )
     return sentences
@@ -54,7 +54,7 @@ def find_shared_evidence(root: Path, name: str, students: Sequence[str]) -> list
 def _explanation(
     metrics: dict[str, dict[str, Any]], students: Sequence[str], experiment: str
 ) -> str:
-    """Return what the reported metrics say about the cause of equal training runs."""
+    """Return the cause of equal training runs that the reported metrics suggest."""
     records = [metrics[student].get(experiment, {}) for student in students]
     if len({repr(each.get("seconds")) for each in records}) == 1:
         return "and the same duration, which no two training runs share: the files are copies"
@@ -62,5 +62,5 @@ def _explanation(
         ", ".join(format.printable_text(each.get(key)) for key in REPORTED) for each in records
     ]
     if len(set(reported)) == 1:
-        return f"all report {reported[0]}: honest students can get the same result then"
+        return f"all report {reported[0]}: in that case, honest students can get the same result"
     return f"although they report {' and '.join(dict.fromkeys(reported))}"

@@ -23,7 +23,7 @@ ADDED_CELLS = {"code": "added code", "markdown": "added text"}
 
 @dataclass
 class Answer:
-    """The code or text of an answer, or of all cells of a kind that a student added."""
+    """The code or text of an answer, or of all the cells of one type that a student added."""
 
     is_code: bool
     texts: list[str] = field(default_factory=list)  # one per cell
@@ -31,9 +31,9 @@ class Answer:
 
 @dataclass
 class Submission:
-    """A student's answers, by grade id or a value of `ADDED_CELLS`.
+    """A student's answers, by grade id or by a value of `ADDED_CELLS`.
 
-    The digests are of the notebook file and of its cells without outputs.
+    The digests are those of the notebook file and of its cells without outputs.
     """
 
     student: str
@@ -44,7 +44,7 @@ class Submission:
 
 @dataclass
 class SuppliedText:
-    """The text that all students start from, and the source's solutions in code by grade id."""
+    """The text that all students start from, and the source's code solutions by grade id."""
 
     code: list[str]
     texts: list[str]
@@ -52,9 +52,9 @@ class SuppliedText:
 
 
 def read_submissions(root: Path, name: str) -> tuple[SuppliedText, list[Submission], list[str]]:
-    """Return what is supplied, the submissions with answers, and a problem per unreadable one.
+    """Return the supplied text, the submissions with answers, and a problem per unreadable file.
 
-    Raises CourseError if there are no submissions or the assignment is not released.
+    Raises CourseError if there are no submissions or the assignment has not been released.
     """
     students = list_students(root, "submitted", name)
     (released,) = read_releases(root, [name])
@@ -94,7 +94,7 @@ def _answers(cells: Sequence[NotebookCell], released: ReleasedAssignment) -> dic
     answer_ids = {cell.grade_id for cell in released.cells if cell.is_answer}
     supplied = {cell.text for cell in released.cells}
     answers: dict[str, Answer] = {}
-    # Grading takes the last of several cells with one grade id; the others count as added cells.
+    # Grading uses the last cell with a given grade id; earlier ones count as added cells.
     for cell in reversed(cells):
         if not cell.text or cell.text in supplied or cell.cell_type not in ADDED_CELLS:
             continue

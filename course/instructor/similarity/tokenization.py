@@ -1,4 +1,4 @@
-"""Splitting text and code into tokens that can be compared, with their positions."""
+"""Splitting text and code into comparable tokens with positions."""
 
 import ast
 import io
@@ -18,7 +18,7 @@ DROPPED = {
 }  # fmt: skip
 OPENING, CLOSING = {"(", "[", "{"}, {")", "]", "}"}
 WORD = re.compile(r"\w+")
-# Tokens of the part of a cell that Python cannot tokenize.
+# Tokens in the part of a cell that Python cannot tokenize.
 FALLBACK_TOKEN = re.compile(r"#[^\n]*|\w+|[^\w\s]")
 MAGIC = re.compile(r"^[ \t]*[%!].*$", re.M)
 
@@ -40,14 +40,14 @@ class CodeTokens(NamedTuple):
 
 
 def ngrams(tokens: Sequence[Token], length: int) -> Iterator[tuple[str, ...]]:
-    """Yield the n-grams of tokens as texts, one per token; the first ones begin with PADDING."""
+    """Yield the n-grams of tokens as strings, one per token; the first ones begin with PADDING."""
     texts = [PADDING] * (length - 1) + [token.text for token in tokens]
     for end in range(length, len(texts) + 1):
         yield tuple(texts[end - length : end])
 
 
 def split_words(text: str, offset: int = 0) -> list[Token]:
-    """Return the words of a text, without case and punctuation."""
+    """Return the words of a text in lowercase, without punctuation."""
     return [
         Token(match[0].casefold(), offset + match.start(), offset + match.end())
         for match in WORD.finditer(text)
@@ -55,16 +55,16 @@ def split_words(text: str, offset: int = 0) -> list[Token]:
 
 
 def tokenize_code(source: str) -> CodeTokens:
-    """Tokenize code, which may be invalid, independently of its layout.
+    """Tokenize code, which may be invalid, regardless of its layout.
 
-    Numbers and strings are replaced by their values, bound names by LOCAL_NAME.
+    Numbers and strings are replaced with their values, and bound names with LOCAL_NAME.
     """
     with warnings.catch_warnings(action="ignore"):  # Python warns about "\\d" and similar strings
         return _tokenize_code(source)
 
 
 def _tokenize_code(source: str) -> CodeTokens:
-    """Tokenize code, with warnings."""
+    """Tokenize code without hiding Python's warnings."""
     bound = _bound_names(source)
     raw = list(_raw_tokens(source))
     comments = [split_words(text, at) for kind, text, at, _ in raw if kind == tokenize.COMMENT]
@@ -78,7 +78,7 @@ def _tokenize_code(source: str) -> CodeTokens:
         depth += (text in OPENING) - (text in CLOSING)
         if text in CLOSING and previous == ",":
             tokens.pop()  # a trailing comma depends on the formatter
-        # Attribute and keyword names are not chosen by students, even if a variable has them too.
+        # Students do not choose attribute and keyword names, even if a variable has the same name.
         if text in bound and previous != "." and not (depth > 0 and following == "="):
             names.setdefault(text, Token(text, start, end))
             text = LOCAL_NAME
@@ -89,7 +89,7 @@ def _tokenize_code(source: str) -> CodeTokens:
 
 
 def _raw_tokens(source: str) -> Iterator[tuple[int, str, int, int]]:
-    """Yield (kind, text, start, end) of each token; what Python cannot tokenize is split simply."""
+    """Yield the type, text, start, and end of each token; split the rest by FALLBACK_TOKEN."""
     line_starts = [0]
     for line in source.split("\n"):
         line_starts.append(line_starts[-1] + len(line) + 1)
@@ -108,7 +108,7 @@ def _raw_tokens(source: str) -> Iterator[tuple[int, str, int, int]]:
 
 
 def _bound_names(source: str) -> set[str]:
-    """Return the names that code binds: variables, arguments, functions, classes and aliases."""
+    """Return the names that code binds: variables, arguments, functions, classes, and aliases."""
     try:
         tree = parse_python(MAGIC.sub("", source))
     except (SyntaxError, ValueError, RecursionError, MemoryError):
@@ -127,7 +127,7 @@ def _bound_names(source: str) -> set[str]:
 
 
 def _normalize_literal(text: str) -> str:
-    """Return a literal's value as text: 1_000 and 1000 become equal, and 'a' and "a"."""
+    """Return a literal's value as text, so that 1_000 equals 1000, and 'a' equals "a"."""
     try:
         return repr(parse_literal(text))
     except (SyntaxError, ValueError, MemoryError, RecursionError):

@@ -62,7 +62,7 @@ def test_an_undamaged_notebook_needs_no_repair():
 @pytest.mark.parametrize(
     ("kind", "note"),
     [
-        ("metadata missing", "metadata of 25 cells missing, matched 25 by id"),
+        ("metadata missing", "metadata missing in 25 cells (matches: 25 by id)"),
         ("duplicate graded cells", "2 duplicate cells removed"),
         ("graded cells deleted", "2 deleted cells restored"),
         ("widgets without state", "widgets removed"),
@@ -153,7 +153,7 @@ def test_a_deleted_answer_is_restored_empty_with_a_note():
     whole = solved("02-mnist")
     del whole["cells"][position_of(whole, "explain_cnn")]
     notebook, _, notes = repair(stripped(whole))
-    assert "answer explain_cnn missing, restored empty" in "; ".join(notes)
+    assert "missing answers restored as empty cells: explain_cnn" in "; ".join(notes)
     answer = notebook["cells"][position_of(notebook, "explain_cnn")]
     assert answer["source"] == "*Write your answer here.*"
 
@@ -188,7 +188,7 @@ def test_a_written_answer_among_added_text_is_not_guessed():
         (b"[]", "not a notebook"),
         (b'{"cells": 3}', "no list of cells"),
         (b'{"cells": [3]}', "no list of cells"),
-        (b"\xff\xfe\x00", "not text in UTF-8"),
+        (b"\xff\xfe\x00", "not UTF-8 text"),
         (b"PK\x03\x04\xff", "a renamed zip archive"),
         (b"[" * 100_000, "too deeply nested"),
     ],

@@ -248,7 +248,8 @@ def test_only_one_command_at_a_time_writes_pages(graded, course_command):
     with exclusive_lock(graded / "build" / "feedback", "busy"):
         second = course_command("-C", graded, "feedback", NAME)
     assert second.returncode == 1 and not second.stdout
-    assert re.fullmatch(r"course: another course feedback is writing pages of .*\n", second.stderr)
+    message = r"course: another course feedback command is writing pages in .*\n"
+    assert re.fullmatch(message, second.stderr)
 
 
 @pytest.mark.browser

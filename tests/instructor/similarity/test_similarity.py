@@ -105,7 +105,7 @@ def test_copies_are_listed_first_with_what_is_the_same(class_with_copies):
     assert all(row[1] in copied for row in rows[:3])
     assert "identical except for names (" in reasons["renamed"]
     assert re.search("code: .*and 4 more identical", reasons["reformatted"])
-    assert re.search(r"answer explain_cnn: \d+ of \d+ words the same in order", reasons["reworded"])
+    assert re.search(r"answer explain_cnn: \d+ of \d+ words match in order", reasons["reworded"])
     # A single shared mistake gives fewer points, but is among the twenty that are listed.
     assert (
         "code of build_model contains “0.65” (also written by none of 57 others)"
@@ -200,7 +200,7 @@ def test_same_files_unchanged_releases_and_added_cells(small_class, course_comma
     assert "s2, s3: the same cells, different outputs\n" in finished.stdout
     assert "s4, s5: the same file, byte for byte\n" in finished.stdout
     (first, *_) = rows_of(finished)
-    assert first[1] == {"s0", "s1"} and "added text: 35 of 36 words the same" in first[2]
+    assert first[1] == {"s0", "s1"} and "added text: 35 of 36 words match" in first[2]
     assert "22 submissions with answers" in finished.stdout
     assert not re.search(r"\bs[67]\b", finished.stdout)
 
@@ -305,14 +305,14 @@ def test_shared_weights_and_curves_are_listed_with_an_explanation(small_course, 
     finished = course_command("-C", root, "similar")
     assert finished.returncode == 0, finished.stderr
     output = finished.stdout
-    honest = "(all report cpu, 0, jax, CPU: honest students can get the same result then)"
-    assert f"ada, bob: the same weights of III {honest}\n" in output
-    assert f"ada, bob: the same curves of III {honest}\n" in output
+    honest = "(all report cpu, 0, jax, CPU: in that case, honest students can get the same result)"
+    assert f"ada, bob: the same weights for III {honest}\n" in output
+    assert f"ada, bob: the same learning curves for III {honest}\n" in output
     assert (
-        "cy, dora: the same weights of III (although they report cpu, 4, jax, CPU and cpu, 5"
+        "cy, dora: the same weights for III (although they report cpu, 4, jax, CPU and cpu, 5"
         in output
     )
-    assert "eve, fay: the same curves of III (and the same duration" in output
-    assert "gil" not in output and "cy, dora: the same curves" not in output
+    assert "eve, fay: the same learning curves for III (and the same duration" in output
+    assert "gil" not in output and "cy, dora: the same learning curves" not in output
     page = (root / "build" / "similar" / "01-small.html").read_text(encoding="utf-8")
-    assert "eve, fay: the same weights of III" in page
+    assert "eve, fay: the same weights for III" in page
