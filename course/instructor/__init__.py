@@ -1,1 +1,1 @@
-"""Everything that runs on the instructor's side or in CI; never published to students."""
+"""Code that runs on the instructor's side or in CI and is never published to students."""

@@ -28,7 +28,7 @@ def check_course_dir(root: Path) -> None:
 def load_config(root: Path) -> "Config":
     """Load a course directory's nbgrader_config.py as a traitlets configuration.
 
-    Raises CourseError if the file is missing or fails.
+    Raises CourseError if the file is missing or raises an error.
     """
     from traitlets.config.loader import PyFileConfigLoader
 
@@ -36,15 +36,15 @@ def load_config(root: Path) -> "Config":
     path = Path(root, CONFIG_NAME)
     try:
         return PyFileConfigLoader(CONFIG_NAME, path=str(root)).load_config()
-    except Exception as error:  # the file is a program, and can fail in any way
+    except Exception as error:  # the file is a program that can fail in any way
         reason = f"{type(error).__name__}: {error}"
-        raise CourseError(f"cannot read {path} ({reason}): correct that line.") from None
+        raise CourseError(f"cannot read {path} ({reason}): correct the file.") from None
 
 
 def assignment_names(root: Path, requested: Sequence[str] = ()) -> list[str]:
-    """Return the requested names of assignments in `source/`, or all of them, in course order.
+    """Return the names of the requested assignments, or of all in `source/`, in course order.
 
-    Raises CourseError if a name is unknown or this is not a course directory.
+    Raises CourseError if a name is unknown or `root` is not a course directory.
     """
     root = Path(root)
     check_course_dir(root)
@@ -67,14 +67,14 @@ def source_notebook(root: Path, name: str) -> Path:
 def open_api(root: Path) -> "NbGraderAPI":
     """Return nbgrader's API for a course directory, without log output in the terminal.
 
-    nbgrader alone would also load the configuration of the current directory, which may name the
-    gradebook of another course. Each call of the API returns its log.
+    By itself, nbgrader would also load the configuration of the current directory, which may
+    name the gradebook of another course. Each API call returns its log.
     """
     from nbgrader.apps import NbGraderAPI
     from nbgrader.apps.baseapp import NbGrader
     from sqlalchemy.exc import SAWarning
 
-    # SQLAlchemy 2.1 warns about future changes on every submission; nbgrader 0.9 works with it.
+    # SQLAlchemy 2.1 warns of future changes for every submission; nbgrader 0.9 works with 2.1.
     warnings.filterwarnings("ignore", category=SAWarning)
     app = NbGrader()
     app.load_cwd_config = False

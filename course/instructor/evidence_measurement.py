@@ -1,4 +1,4 @@
-"""Measuring the weights that students submit from long training runs, on real images.
+"""Measuring, on real images, the accuracy of weights that students submit from long training runs.
 
 The network is built by the source notebook's own cells. Nothing in a submission is executed:
 `course.evidence` reads its metrics and weights as plain data.
@@ -24,15 +24,15 @@ from course.instructor.gradebook.submission_results import list_students
 if TYPE_CHECKING:
     import numpy as np
 
-TAG = "evidence"  # of the cells that load images and build networks
+TAG = "evidence"  # tag of the cells that load images and build networks
 
 
 @dataclass
 class MeasuredEvidence:
     """One student's evidence: the experiment whose weights it contains, and its accuracies.
 
-    The accuracies are those of the validation set. Each of the problems is a sentence; a
-    submission that has one is flagged for manual review.
+    The accuracies are measured on the validation set. Each problem is a sentence; a submission that
+    has a problem is flagged for manual review.
     """
 
     student: str
@@ -52,16 +52,16 @@ def requires_evidence(root: Path, name: str) -> bool:
 def measure_evidence(
     root: Path, name: str, student: str | None = None
 ) -> Iterator[MeasuredEvidence]:
-    """Yield the measured evidence of each student, or of one, who submitted an assignment.
+    """Yield the measured evidence of one student, or of each student who submitted an assignment.
 
     Raises CourseError if the assignment requires no evidence, nobody has submitted it, the real
-    images are not available, or a cell of the source fails.
+    images are not available, or a cell of the source notebook fails.
     """
     notebook = _read_source(root, name)
     cells = _tagged_cells(notebook)
     if not cells:
         raise CourseError(
-            f"{name} does not ask for evidence: no cell of its source is tagged {TAG!r}."
+            f"{name} does not ask for evidence: no cell in its source is tagged {TAG!r}."
         )
     cells = [("imports", _used_imports(notebook, cells)), *cells]
     students = list_students(root, "submitted", name, student)
@@ -75,7 +75,7 @@ def measure_evidence(
             profile = metrics.get("profile")
             if profile not in ("cpu", "gpu"):
                 result.problems.append(
-                    f"{experiment}: was not trained in a profile with real images."
+                    f"{experiment}: the network was not trained in a profile with real images."
                 )
                 continue
             if profile not in names_by_profile:
@@ -101,7 +101,7 @@ def _measure(
         (each for each in _specifications(names) if each["name"] == result.experiment), None
     )
     if specification is None:
-        result.problems.append("its weights belong to no experiment of this assignment.")
+        result.problems.append("the weights do not belong to any experiment in this assignment.")
         return
     network = names["build_network"](specification)
     images, labels = names["x_val"], names["y_val"]
@@ -133,7 +133,7 @@ def _tagged_cells(notebook: nbformat.NotebookNode) -> list[tuple[str, str]]:
 
 
 def _used_imports(notebook: nbformat.NotebookNode, cells: list[tuple[str, str]]) -> str:
-    """Return the notebook's import statements whose names occur in cells."""
+    """Return the notebook's import statements whose names occur in the cells."""
     trees = [parse_cell(cell.source) for cell in notebook.cells if cell.cell_type == "code"]
     used = set().union(*(find_names(source).mentioned for _, source in cells))
     return "\n".join(
@@ -152,7 +152,7 @@ def _execute(cells: list[tuple[str, str]], profile: str) -> dict[str, Any]:
     names: dict[str, Any] = {"run": course.Run(profile, 0, keras.backend.backend(), "CPU")}
     for cell_id, source in cells:
         try:
-            # What the cells print is for students.
+            # The cells' output is intended for students.
             with contextlib.redirect_stdout(io.StringIO()):
                 exec(compile(source, cell_id, "exec"), names)
         except CourseError:
@@ -170,7 +170,7 @@ def _execute(cells: list[tuple[str, str]], profile: str) -> dict[str, Any]:
 
 
 def _specifications(names: dict[str, Any]) -> Iterator[dict[str, Any]]:
-    """Yield the experiment specifications in all lists among the names."""
+    """Yield the experiment specifications in all lists that the names refer to."""
     for value in list(names.values()):
         if isinstance(value, list):
             yield from (each for each in value if isinstance(each, dict) and "name" in each)

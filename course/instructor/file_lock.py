@@ -10,10 +10,10 @@ from course.errors import CourseError
 
 @contextlib.contextmanager
 def exclusive_lock(folder: Path, error_message: str) -> Iterator[None]:
-    """Hold the lock of a folder, which is created if missing, while the block runs.
+    """Hold a folder's lock while the `with` block runs; create the folder if it is missing.
 
-    Raises CourseError with the message if another process holds it. The system releases the lock
-    of a killed process.
+    Raises CourseError with the message if another process holds the lock. The operating system
+    releases the lock of a killed process.
     """
     folder.mkdir(parents=True, exist_ok=True)
     with Path(folder, "lock").open("a") as file:

@@ -1,4 +1,4 @@
-"""Parsing of Python source by several threads of one process."""
+"""Parsing of Python code by several threads of one process."""
 
 import ast
 import threading
@@ -8,16 +8,16 @@ from typing import Any, Literal
 
 ATTEMPTS = 10
 
-# Reentrant: a garbage collection inside a parse may run a finalizer that parses.
+# Reentrant, because garbage collection during a parse may run a finalizer that parses.
 _lock = threading.RLock()
 
 
 def parse_python(source: str, mode: Literal["exec", "eval"] = "exec") -> Any:
-    """Return the syntax tree of a source, as `ast.parse` does and with the same errors.
+    """Return the syntax tree of Python code; raise the same errors as `ast.parse`.
 
-    CPython 3.11 counts the depth of the tree under construction once per interpreter: two parses
-    at once raise SystemError ("AST constructor recursion depth mismatch"). So this side parses
-    under a lock, and parses again if code that does not know the lock parsed at the same time.
+    CPython 3.11 counts the depth of the tree under construction once per interpreter:
+    simultaneous parses raise SystemError ("AST constructor recursion depth mismatch"). Therefore,
+    this function parses under a lock, and retries if code that does not use the lock interfered.
     """
     for remaining in reversed(range(ATTEMPTS)):
         try:
@@ -29,7 +29,7 @@ def parse_python(source: str, mode: Literal["exec", "eval"] = "exec") -> Any:
 
 
 def parse_literal(source: str) -> Any:
-    """Return the value of a Python literal, as `ast.literal_eval` does and with the same errors."""
+    """Return the value of a Python literal; raise the same errors as `ast.literal_eval`."""
     return ast.literal_eval(parse_python(source.lstrip(" \t"), "eval"))
 
 

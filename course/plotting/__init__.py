@@ -1,17 +1,18 @@
-"""Figures of the course: image grids, learning curves, filters, feature maps and others.
+"""Figures for the course: image grids, learning curves, filters, feature maps, and others.
 
 Each function returns a figure that pyplot does not manage. JupyterLab shows such a figure once, as
 the value of a cell's last line; a figure that pyplot manages would appear twice there. Write
-`plotting.learning_curves(history)` as the last line, or `display(figure)` anywhere else; in a
-script, `figure.savefig("curves.png")`. A function that is given an Axes draws there and returns
-None. Only `sliding_kernel` returns something else: images to play, or a strip of them on pages
-without HTML.
+`plotting.learning_curves(history)` as the last line, or call `display(figure)` anywhere else; in a
+script, call `figure.savefig("curves.png")`. A function that is given an Axes draws in it and
+returns None. Only `sliding_kernel` returns an object of another type: images to play, or a strip of
+them on pages without HTML.
 
-Colors are those of Okabe and Ito (2008), "Color Universal Design", with viridis, RdBu and Oranges
-as scales: color-blind readers can distinguish all of them. No information is in a color alone.
+The colors are those of Okabe and Ito (2008), "Color Universal Design", and the color scales are
+viridis, RdBu, and Oranges: color-blind readers can distinguish them. No information is conveyed by
+color alone.
 
-For speed, many images are tiled into one array and drawn by one imshow. Axes fill their figure and
-labels extend past it: `Figure.savefig` and JupyterLab crop to the drawn area.
+For speed, many images are tiled into one array and drawn by one call of imshow. The Axes fill the
+figure, and labels extend past it: `Figure.savefig` and JupyterLab crop it to the drawn area.
 """
 
 from course.plotting.architecture import layer_bars, volumes

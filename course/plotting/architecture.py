@@ -1,4 +1,4 @@
-"""Figures of a network's architecture: its volumes, and the cost of each layer."""
+"""Figures of a network's architecture: the output volume and the cost of each layer."""
 
 from collections.abc import Iterator
 from typing import Any
@@ -19,27 +19,27 @@ from course.plotting.primitives import (
 
 COLORS = {"convolution": BLUE, "pooling": ORANGE, "dense": VERMILLION}
 HEIGHT = 2.8  # inches
-VECTOR_HEIGHT = 0.5  # of a dense layer, as a fraction of the height of the largest volume
+VECTOR_HEIGHT = 0.5  # height of a dense layer, as a fraction of the tallest volume's height
 SMALL_TEXT: dict[str, Any] = {"ha": "center", "size": 8}
 
 
 def layer_bars(names, kinds, quantities, title="") -> Figure:
-    """Compare layers by one or several quantities: one panel per quantity, one bar per layer.
+    """Compare layers by one or more quantities, with one panel per quantity and one bar per layer.
 
     Parameters
     ----------
     names : sequence of n str
-        The layers, from top to bottom.
+        Names of the layers, from top to bottom.
     kinds : sequence of n str
-        "convolution", "pooling" or "dense", each with its own color; any other kind is gray.
+        "convolution", "pooling", or "dense", each with its own color; any other type is gray.
     quantities : dict of str to sequence of n numbers
-        Non-negative values by name. The title of each panel gives the total and the percentage of
-        each kind.
+        Nonnegative values by name. The title of each panel gives the total and the percentage of
+        each layer type.
 
     Raises
     ------
     ValueError
-        If there is no quantity, or a sequence does not have n entries.
+        If `quantities` is empty, or a sequence does not have n entries.
     """
     names, kinds = list(names), list(kinds)
     lengths = {"kinds": len(kinds)} | {key: len(values) for key, values in quantities.items()}
@@ -68,22 +68,23 @@ def layer_bars(names, kinds, quantities, title="") -> Figure:
 
 
 def volumes(shapes, kinds=None, title="") -> Figure:
-    """Draw the output volumes of a network's layers: their height, and their depth as width.
+    """Draw the output volume of each layer as a box whose width represents the number of channels.
 
-    Height × width are written above, the number of channels below; once for equal neighbors.
+    Height × width is written above and the number of channels below; equal neighbors share a label.
 
     Parameters
     ----------
     shapes : sequence of tuples
         Output shape of each layer: (height, width, channels) with equal height and width, or
-        (units,) for a vector, drawn as a thin line.
+        (units,) for a vector, which is drawn as a thin line.
     kinds : sequence of str, optional
-        Kind of each layer, as in `layer_bars`; by default, all are convolutions.
+        Type of each layer, as in `layer_bars`; by default, all layers are convolutions.
 
     Raises
     ------
     ValueError
-        If a shape has another number of dimensions, or `kinds` has another length than `shapes`.
+        If `shapes` is empty, a shape does not have 1 or 3 dimensions, or `kinds` and `shapes`
+        differ in length.
     """
     shapes = [tuple(int(side) for side in shape) for shape in shapes]
     kinds = ["convolution"] * len(shapes) if kinds is None else list(kinds)
@@ -129,13 +130,13 @@ def volumes(shapes, kinds=None, title="") -> Figure:
 
 
 def _gap(previous: tuple, shape: tuple) -> float:
-    """Return the distance between two boxes: larger if height and width change."""
+    """Return the distance between two boxes, which is larger if the height or width changes."""
     same_size = len(previous) == len(shape) and (len(shape) == 1 or previous[:2] == shape[:2])
     return 0.15 if same_size else 0.5
 
 
 def _runs(shapes: list[tuple], part: slice) -> Iterator[tuple[int, int]]:
-    """Yield the first and last index of consecutive volumes that are equal in a part."""
+    """Yield the first and last index of each series of volumes whose shapes agree in `part`."""
     first = 0
     for index, shape in enumerate(shapes):
         following = shapes[index + 1] if index + 1 < len(shapes) else ()
@@ -146,7 +147,7 @@ def _runs(shapes: list[tuple], part: slice) -> Iterator[tuple[int, int]]:
 
 
 def _percentages(kinds: list[str], values: np.ndarray) -> str:
-    """Return the percentage of each kind that is not 0, the largest first."""
+    """Return the nonzero percentages of the layer types, from largest to smallest."""
     total = values.sum()
     sums = {kind: sum(values[np.array(kinds) == kind]) for kind in dict.fromkeys(kinds)}
     largest_first = sorted(sums.items(), key=lambda item: -item[1])

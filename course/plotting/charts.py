@@ -1,4 +1,4 @@
-"""Charts of one network's results: learning curves, confusion matrix, bars."""
+"""Charts of one network's results: learning curves, confusion matrices, and bar charts."""
 
 from typing import Any
 
@@ -25,15 +25,15 @@ from course.plotting.primitives import (
 
 
 def learning_curves(history, title="", baselines=None) -> Figure:
-    """Draw the loss and accuracy of training and validation against the epoch.
+    """Draw the training and validation loss and accuracy against the epoch.
 
     Parameters
     ----------
     history : dict of lists, or a Keras History
-        Lists with one value per epoch under the keys loss, val_loss, accuracy and val_accuracy;
+        Lists with one value per epoch under the keys loss, val_loss, accuracy, and val_accuracy;
         accuracies are fractions. The curve of a missing key is omitted.
     baselines : dict of float, optional
-        Accuracies to compare with, fractions by name: dotted lines in the accuracy panel.
+        Accuracies to compare with, as fractions by name; drawn as dotted lines.
 
     Raises
     ------
@@ -46,7 +46,7 @@ def learning_curves(history, title="", baselines=None) -> Figure:
         raise ValueError(f"history must contain at least one of {known}; got {sorted(history)}.")
     baselines = {f"{name} {value:.1%}": value for name, value in (baselines or {}).items()}
     figure = Figure(figsize=(PAGE_INCHES, 3))
-    right = 1 - 0.08 * longest_line(baselines) / PAGE_INCHES  # space for the names of the lines
+    right = 1 - 0.08 * longest_line(baselines) / PAGE_INCHES  # space for the names of the baselines
     edges = {"left": 0, "right": right, "bottom": 0, "top": 1, "wspace": 0.3 / right}
     loss, accuracy = figure.subplots(1, 2, gridspec_kw=edges)
     draw_curves(loss, history, "loss", "{:#.3g}")
@@ -76,21 +76,19 @@ def confusion_matrix(matrix, class_names, title="", name_worst=True) -> Figure:
     Raises
     ------
     ValueError
-        If `matrix` does not have one row and one column per name, or an entry is not a count.
+        If `matrix` does not have one row and one column per name, or an entry is negative or
+        not an integer.
     """
     matrix, classes = np.asarray(matrix), len(class_names)
     check_shape("matrix", matrix, f"({classes}, {classes})", matrix.shape == (classes, classes))
     if np.any(matrix < 0) or np.any(matrix != np.round(matrix)):
-        raise ValueError(
-            "matrix must contain numbers of images: whole numbers that are not negative."
-        )
+        raise ValueError("matrix must contain numbers of images: nonnegative integers.")
     mistakes = matrix * (1 - np.eye(classes, dtype=int))
     shade = mistakes / max(mistakes.max(), 1)
     colors = colormaps["Oranges"](shade, bytes=True)[..., :3]
     colors[mistakes == 0] = 255
-    colors[np.eye(classes, dtype=bool)] = (
-        222  # the many correct predictions are not in the color scale
-    )
+    # Correct predictions are gray: they are not part of the color scale.
+    colors[np.eye(classes, dtype=bool)] = 222
 
     side = min(max(3, 0.55 * classes), PAGE_INCHES)
     figure = Figure(figsize=(side, side))
@@ -104,7 +102,7 @@ def confusion_matrix(matrix, class_names, title="", name_worst=True) -> Figure:
         if count:
             color = "white" if shade[row, column] > 0.7 else "black"
             text = ax.text(column, row, f"{count:.0f}", color=color, size=size, ha="center")
-            text.set(va="center", in_layout=False)  # it is inside the cell: no need to measure it
+            text.set(va="center", in_layout=False)  # inside the cell: not to be measured
     slanted: Any = {"rotation": 45, "ha": "right", "rotation_mode": "anchor"}
     ax.set_xticks(range(classes), class_names, **(slanted if longest_line(class_names) > 4 else {}))
     ax.set_yticks(range(classes), class_names)
@@ -123,19 +121,19 @@ def confusion_matrix(matrix, class_names, title="", name_worst=True) -> Figure:
 
 
 def accuracy_bars(accuracies, title="", chance=None) -> Figure:
-    """Compare the accuracy of a model with baselines, as bars from 0% to 100%.
+    """Compare a model's accuracy with baselines in a bar chart from 0% to 100%.
 
     Parameters
     ----------
     accuracies : dict of float
-        Fractions by name, from top to bottom.
+        Accuracies as fractions by name, from top to bottom.
     chance : float, optional
-        Chance level, a fraction: a dotted line.
+        Chance level as a fraction, drawn as a dotted line.
 
     Raises
     ------
     ValueError
-        If there is no accuracy, or one is not between 0 and 1.
+        If `accuracies` is empty, or an accuracy is not between 0 and 1.
     """
     if not accuracies:
         raise ValueError("accuracies must contain at least one name with its accuracy.")
@@ -156,17 +154,17 @@ def accuracy_bars(accuracies, title="", chance=None) -> Figure:
 
 
 def class_probabilities(probabilities, class_names, image=None, true_name=None, title="") -> Figure:
-    """Show the probability that a network predicts for each class of one image, as bars.
+    """Show the probabilities that a network predicts for one image, with one bar per class.
 
     Parameters
     ----------
     probabilities : array, (c,)
         Softmax output for one image: values from 0 to 1 that add up to 1.
     class_names : sequence of c str
-    image : array, (h, w), (h, w, 1) or (h, w, 3), optional
+    image : array, (h, w), (h, w, 1), or (h, w, 3), optional
         The image, shown on the left.
     true_name : str, optional
-        One of `class_names`, marked; the bar of a wrong prediction is orange.
+        The true class, which is marked; the bar of a wrong prediction is orange.
 
     Raises
     ------

@@ -1,4 +1,4 @@
-"""Comparisons of several networks or training runs: costs, curves, gaps, seed variation."""
+"""Comparisons of several networks or training runs: costs, curves, gaps, and seed variation."""
 
 from typing import Any
 
@@ -21,10 +21,10 @@ from course.plotting.primitives import (
 COLORS = (BLUE, VERMILLION, ORANGE, "#009E73", "#CC79A7", "#56B4E9")  # Okabe-Ito
 HATCHES = ("", "//", "..", "xx", "\\\\", "--")
 LINES = ("-o", "--s", "-.^", ":D", "-v", "--P")
-BETTER = {  # by the last word of a quantity
+BETTER = {  # by the last word of a quantity's name
     "accuracy": "higher is better",
     "loss": "lower is better",
-    "second": "higher is faster",  # a number per second
+    "second": "higher is faster",  # such as images per second
 }
 GAP_COLUMNS = 4
 GAP_CURVES: dict[str, dict[str, Any]] = {
@@ -34,23 +34,23 @@ GAP_CURVES: dict[str, dict[str, Any]] = {
 
 
 def compare_networks(rows, title="", chance=None) -> Figure:
-    """Compare networks as small multiples: one panel per quantity, one bar per network.
+    """Compare networks, with one panel per quantity and one bar per network.
 
     Parameters
     ----------
     rows : list of dict
         One row per network, as for `training.results_table`: its name under "network", and
-        optionally its "kind", which determines the color of its bars and appears in a legend. Each
-        other key is a quantity with its own panel. Keys that end in "accuracy" have fractions as
-        values, shown as percentages. A value of None has no bar.
+        optionally its type under "kind", which determines the color of its bars and appears in a
+        legend. Each other key is a quantity with its own panel. Keys that end in "accuracy" have
+        fractions as values, which are shown as percentages. A value of None has no bar.
     chance : float, optional
-        Chance level, a fraction: a dotted line in the accuracy panels.
+        Chance level as a fraction, drawn as a dotted line in the accuracy panels.
 
     Raises
     ------
     ValueError
-        If there is no row, a row does not have a quantity of the first one, or a value is negative
-        or not finite.
+        If there is no row, a quantity of the first row is missing from another row, or a value is
+        negative or not finite.
     """
     quantities = _quantities(rows)
     kinds = list(dict.fromkeys(row.get("kind", "") for row in rows))
@@ -107,15 +107,15 @@ def compare_curves(histories, title="", chance=None) -> Figure:
     Parameters
     ----------
     histories : dict of (dict of lists)
-        Histories by name, each with one fraction per epoch under "val_accuracy". The numbers of
-        epochs may differ.
+        Training histories by name, each with one fraction per epoch under "val_accuracy". The
+        number of epochs may differ.
     chance : float, optional
-        Chance level, a fraction: a dotted line.
+        Chance level as a fraction, drawn as a dotted line.
 
     Raises
     ------
     ValueError
-        If there is no history, or one has no validation accuracy.
+        If there is no training history, or one of them has no validation accuracy.
     """
     if not histories:
         raise ValueError("histories must contain at least one network.")
@@ -159,18 +159,18 @@ def gap_curves(histories, final_accuracies, title="", chance=None) -> Figure:
     Parameters
     ----------
     histories : dict of (dict of lists)
-        Histories by name, each with one fraction per epoch under "accuracy" and "val_accuracy".
-        Each network has its own panel.
+        Training histories by name, each with one fraction per epoch under "accuracy" and
+        "val_accuracy". Each network has its own panel.
     final_accuracies : dict of (float, float)
-        Training and validation accuracy after the training by name, fractions measured without
-        dropout: two larger marks after the last epoch, and the gap in percentage points.
+        Training and validation accuracy after training by name, as fractions measured without
+        dropout; drawn as two larger marks after the last epoch, with the gap in percentage points.
     chance : float, optional
-        Chance level, a fraction: a dotted line.
+        Chance level as a fraction, drawn as a dotted line.
 
     Raises
     ------
     ValueError
-        If there is no history, a curve is missing, or a network has no final accuracies.
+        If there is no training history, a curve is missing, or a network has no final accuracies.
     """
     if not histories:
         raise ValueError("histories must contain at least one network.")
@@ -220,7 +220,7 @@ def gap_curves(histories, final_accuracies, title="", chance=None) -> Figure:
             panels[index].set_xlabel("epoch", size=9)
             panels[index].tick_params(labelbottom=True)
     panels[0].legend(loc="best", frameon=False, fontsize=8, borderaxespad=0.1)
-    note = "Curves: as measured by fit, training with dropout. Marks after them: without dropout."
+    note = "Curves: measured by fit, with dropout in training. Marks at the end: without dropout."
     if chance is not None:
         note += f" Dotted: chance, {chance:.0%}."
     figure.text(0, -0.5 / figure.get_figheight(), note, size=9, va="top")
@@ -232,21 +232,21 @@ def gap_curves(histories, final_accuracies, title="", chance=None) -> Figure:
 def seed_variation(
     accuracies, your_run=None, title="", label="accuracy", your_label="your run"
 ) -> Figure:
-    """Show the results of several seeds as dots, with mean ± standard deviation and your own run.
+    """Show the result of each seed as a dot, with the mean ± standard deviation and your own run.
 
     Parameters
     ----------
     accuracies : dict of (list of float)
-        Fractions by name, one per seed; at least two seeds.
+        Accuracies as fractions by name, one per seed, for at least two seeds.
     your_run : dict of float, optional
-        Fractions of your own run by name, drawn as diamonds.
+        Accuracies of your own run as fractions by name, drawn as diamonds.
     title, label, your_label : str
-        `label` names the x axis, `your_label` your run.
+        `label` names the x-axis, and `your_label` names your run.
 
     Raises
     ------
     ValueError
-        If there are no accuracies, or those of only one seed.
+        If there are no accuracies, or a network has fewer than two seeds.
     """
     if not accuracies or any(len(values) < 2 for values in accuracies.values()):
         raise ValueError(
@@ -267,7 +267,7 @@ def seed_variation(
         ax.plot([mean], [y], "|", color=BLUE, markersize=14, markeredgewidth=2)
         (legend["one seed"],) = ax.plot(values, [y] * len(values), "o", color=BLUE, markersize=4)
         if name in your_run:
-            # Hollow, because it may overlap a dot.
+            # The diamond is hollow because it may overlap a dot.
             (legend[your_label],) = ax.plot(
                 [your_run[name]], [y], "D", color=VERMILLION, markersize=8, markerfacecolor="none"
             )
@@ -289,7 +289,7 @@ def seed_variation(
 
 
 def _quantities(rows: list[dict]) -> list[str]:
-    """Return the keys that become panels, after checking all values."""
+    """Check all values and return the keys that become panels."""
     if not rows:
         raise ValueError("rows must contain at least one network.")
     quantities = [key for key in rows[0] if key not in ("network", "kind")]
@@ -316,7 +316,7 @@ def _format(value: Any, is_fraction: bool) -> str:
 
 
 def _add_legend(figure: Figure, distance: float, **options: Any) -> None:
-    """Add a legend above a figure, at a distance in inches."""
+    """Add a legend above a figure at the given distance in inches."""
     anchor = (0, 1 + distance / figure.get_figheight())
     figure.legend(
         loc="lower left", bbox_to_anchor=anchor, frameon=False, fontsize=9, borderpad=0, **options

@@ -1,4 +1,4 @@
-"""Figures of a convolution: a kernel sliding over its input, and receptive fields."""
+"""Figures of convolutions: a kernel that slides over its input, and receptive fields."""
 
 import base64
 import io
@@ -12,7 +12,7 @@ from matplotlib.patches import Polygon, Rectangle
 
 from course.plotting.primitives import BLUE, PAGE_INCHES, TITLE, VERMILLION, Figure, check_shape
 
-MAX_STEPS = 36  # each adds about 15 KB to the notebook
+MAX_STEPS = 36  # each step adds about 15 KB to the notebook
 STRIP_STEPS = 4
 DPI = 88
 SECONDS_PER_STEP = 0.9
@@ -21,7 +21,7 @@ PADDING_COLOR, PATCH_COLOR, DONE_COLOR = "#E6E6E6", "#FBE3D3", "#D9EAF4"
 
 
 class Slides:
-    """The steps of a sliding kernel as images to play or to drag through.
+    """The steps of a sliding kernel as images, with a play button and a slider.
 
     Pages without scripts or HTML, such as feedback pages, show a strip of a few steps.
 
@@ -32,14 +32,14 @@ class Slides:
     texts : list of str
         The sum that is computed at each step.
     output : ndarray
-        Result of the convolution.
+        The result of the convolution.
     """
 
     def __init__(self, steps, texts, output):
         self.steps, self.texts, self.output = steps, texts, output
 
     def _repr_html_(self) -> str:
-        # No JavaScript library from the network, so that the page works offline.
+        # No JavaScript library is loaded from the network, so the page works offline.
         element_id = f"slides-{uuid.uuid4().hex}"
         urls = ",".join(f'"data:image/png;base64,{_base64(step)}"' for step in self.steps)
         last, first = len(self.steps) - 1, _base64(self.steps[0])
@@ -74,7 +74,7 @@ class Slides:
 }})();</script>"""
 
     def _repr_png_(self) -> bytes:
-        """Return a strip: a few steps below each other."""
+        """Return a strip of a few steps, one below the other."""
         from PIL import Image  # slow to import
 
         count = min(STRIP_STEPS, len(self.steps))
@@ -87,9 +87,9 @@ class Slides:
 
 
 def sliding_kernel(image, kernel, stride=1, padding=0, title="") -> Slides:
-    """Show a kernel at every position of an image, with the sum that it computes there.
+    """Show a kernel at every position in an image, with the sum computed at that position.
 
-    The kernel is not flipped, as in the layers of networks.
+    As in convolutional layers, the kernel is not flipped.
 
     Parameters
     ----------
@@ -98,12 +98,12 @@ def sliding_kernel(image, kernel, stride=1, padding=0, title="") -> Slides:
     stride : int
         Step of the kernel, in pixels.
     padding : int
-        Rows and columns of zeros on each side, drawn in gray.
+        Number of rows and columns of zeros on each side, which are drawn in gray.
 
     Returns
     -------
     Slides
-        Shown as the value of a cell's last line.
+        A notebook shows this object if it is the value of a cell's last line.
 
     Raises
     ------
@@ -124,7 +124,7 @@ def sliding_kernel(image, kernel, stride=1, padding=0, title="") -> Slides:
     if len(rows) * len(columns) > MAX_STEPS:
         raise ValueError(
             f"{len(rows)} × {len(columns)} positions are too many to show: choose a smaller image"
-            f" or a larger stride, for at most {MAX_STEPS} positions."
+            f" or a larger stride, so that there are at most {MAX_STEPS} positions."
         )
     output = np.zeros((len(rows), len(columns)))
     positions, texts = [], []
@@ -142,7 +142,7 @@ def sliding_kernel(image, kernel, stride=1, padding=0, title="") -> Slides:
 
 
 def receptive_field(layers, title="") -> Figure:
-    """Show in cross section which pixels of the input one pixel of the output depends on.
+    """Show in cross section which input pixels one output pixel depends on.
 
     Parameters
     ----------
@@ -157,7 +157,7 @@ def receptive_field(layers, title="") -> Figure:
     layers = [tuple(layer) for layer in layers]
     if not layers or any(len(layer) != 2 or min(layer) < 1 for layer in layers):
         raise ValueError(f"layers must be pairs (kernel size, stride) of at least 1; got {layers}.")
-    # Number of pixels per layer, from the one pixel at the top down.
+    # The number of pixels per layer, from the one output pixel at the top down to the input.
     sizes = [1]
     for kernel_size, stride in reversed(layers):
         sizes.insert(0, (sizes[0] - 1) * stride + kernel_size)
@@ -168,7 +168,7 @@ def receptive_field(layers, title="") -> Figure:
     width, height = sizes[0], 0.85 * len(sizes)
     figure = Figure(figsize=(min(PAGE_INCHES - 2.6, 0.45 * width + 1), height))
     ax = figure.add_axes((0, 0, 1, 1))
-    side = 0.6  # of a pixel's square, so that neighbors do not touch
+    side = 0.6  # of a pixel's square; less than 1, so that neighbors do not touch
     for level, (size, start, step) in enumerate(zip(sizes, starts, steps, strict=True)):
         centers = start + step * np.arange(size)
         if level:
@@ -215,11 +215,11 @@ def _draw_steps(
 ) -> list[bytes]:
     """Return a PNG for each position."""
     grids = [padded, kernel, output]
-    gap, cell = 1.1, 0.42  # cells between two grids; inches per cell
+    gap, cell = 1.1, 0.42  # gap between two grids in cells; size of a cell in inches
     widths = [grid.shape[1] for grid in grids]
     total_height = max(grid.shape[0] for grid in grids)
     total_width = max(sum(widths) + 2 * gap, 15)
-    # Not the Figure of this package, which crops: all steps must have the same size.
+    # The Figure of this package crops its images, but all steps must have the same size.
     figure = PlainFigure(figsize=((total_width + 0.6) * cell, (total_height + 2.6) * cell), dpi=DPI)
     canvas = FigureCanvasAgg(figure)
     ax = figure.add_axes((0, 0, 1, 1))
@@ -278,7 +278,7 @@ def _draw_steps(
 
 
 def _write_values(ax: Any, grid: np.ndarray, left: float) -> list:
-    """Write the values of a grid into its cells, row by row."""
+    """Write the values of a grid into its cells, row by row, and return the texts."""
     return [
         ax.text(left + column + 0.5, row + 0.5, _format(value), size=10, ha="center", va="center")
         for (row, column), value in np.ndenumerate(grid)
@@ -302,7 +302,7 @@ def _break_sum(text: str, width: int) -> str:
 
 
 def _encode(pixels: np.ndarray) -> bytes:
-    """Return RGB pixels as a PNG with few colors, which is a quarter of the size."""
+    """Return RGB pixels as a PNG with few colors, a quarter of the size of a full-color PNG."""
     from PIL import Image
 
     file = io.BytesIO()

@@ -1,4 +1,4 @@
-"""Figures made of images: grids, rows by class, filters, feature maps, patches."""
+"""Figures made of images: grids, rows by class, filters, feature maps, and patches."""
 
 import numpy as np
 from matplotlib import colormaps
@@ -17,24 +17,24 @@ from course.plotting.primitives import (
 
 
 def image_grid(images, labels=None, columns=10, title="", ax=None) -> Figure | None:
-    """Show images in a grid, each below its caption; a bright pixel is a large value.
+    """Show images in a grid, each below its caption; a brighter pixel has a larger value.
 
     Parameters
     ----------
-    images : array, (n, h, w), (n, h, w, 1) or (n, h, w, 3)
-        Integers from 0 to 255 or floats from 0 to 1. If floats are outside 0 to 1, all are scaled
-        together so that the smallest is black and the largest is white.
+    images : array, (n, h, w), (n, h, w, 1), or (n, h, w, 3)
+        Integers from 0 to 255 or floats from 0 to 1. If a float is outside this range, all values
+        are scaled together so that the smallest is black and the largest is white.
     labels : sequence of n, optional
         Captions, which may contain line breaks.
     columns : int
         Images per row.
     ax : matplotlib Axes, optional
-        Axes to draw in, instead of a new figure.
+        Axes to draw in instead of a new figure.
 
     Raises
     ------
     ValueError
-        If `images` has another shape, or `labels` has another length than `images`.
+        If `images` has an unsupported shape, or `labels` and `images` differ in length.
     """
     pixels = as_rgb(images)
     if labels is not None and len(labels) != len(pixels):
@@ -45,12 +45,12 @@ def image_grid(images, labels=None, columns=10, title="", ax=None) -> Figure | N
 
 
 def class_rows(images, labels, class_names, per_class=10, title="") -> Figure:
-    """Show the first images of each class, one row per class with its name on the left.
+    """Show the first images of each class in a row, with the name of the class on the left.
 
     Parameters
     ----------
-    images : array, (n, h, w), (n, h, w, 1) or (n, h, w, 3)
-        As for `image_grid`.
+    images : array, (n, h, w), (n, h, w, 1), or (n, h, w, 3)
+        Images as for `image_grid`.
     labels : array of int, (n,)
         Class of each image: an index into `class_names`.
     class_names : sequence of str
@@ -78,14 +78,14 @@ def class_rows(images, labels, class_names, per_class=10, title="") -> Figure:
 
 
 def filters(kernel, title="") -> Figure:
-    """Show the filters of a convolution, one tile each, numbered from 0.
+    """Show the filters of a convolution as tiles numbered from 0.
 
     Parameters
     ----------
     kernel : array, (h, w, 1, filters) or (h, w, 3, filters)
-        Weights of the convolution. With 1 input channel, weights above 0 are red and those below
-        are blue, with one scale for all filters. With 3, filters are shown as RGB, each scaled
-        separately from its smallest weight (0) to its largest (1).
+        Weights of the convolution. With 1 input channel, positive weights are red and negative
+        weights are blue, with one scale for all filters. With 3 channels, filters are shown as RGB,
+        each scaled separately from its smallest weight (0) to its largest (1).
 
     Raises
     ------
@@ -102,7 +102,7 @@ def filters(kernel, title="") -> Figure:
     captions = range(count)
     if channels == 3:
         tiles = (scale_each(tiles) * 255).astype(np.uint8)
-        return draw_tiles(tiles, columns, captions, title, "RGB, each filter scaled separately")
+        return draw_tiles(tiles, columns, captions, title, "RGB; each filter is scaled separately")
     norm = CenteredNorm(0, halfrange=max(np.nanmax(np.abs(tiles)), 1e-12))
     colors = colormaps["RdBu_r"](norm(tiles[..., 0]), bytes=True)[..., :3]
     figure = draw_tiles(colors, columns, captions, title)
@@ -114,14 +114,14 @@ def filters(kernel, title="") -> Figure:
 
 
 def feature_maps(maps, image=None, columns=8, title="") -> Figure:
-    """Show the feature maps of a layer for one image, numbered from 0 like `filters`.
+    """Show the feature maps of a layer for one image, numbered from 0 as in `filters`.
 
     Parameters
     ----------
     maps : array, (h, w, channels)
         Output of the layer for one image. Each feature map is scaled separately from its smallest
-        value (dark violet) to its largest (yellow); the caption of an all-zero one says "off".
-    image : array, (h, w), (h, w, 1) or (h, w, 3), optional
+        value (dark violet) to its largest (yellow); the caption of an all-zero map says "off".
+    image : array, (h, w), (h, w, 1), or (h, w, 3), optional
         The image, shown on the left.
     columns : int
         Feature maps per row.
@@ -129,7 +129,7 @@ def feature_maps(maps, image=None, columns=8, title="") -> Figure:
     Raises
     ------
     ValueError
-        If a shape is wrong, such as that of a whole batch of feature maps.
+        If a shape is wrong; for example, if `maps` contains a whole batch.
     """
     maps = np.asarray(maps)
     check_shape("maps", maps, "(h, w, channels), for one image", maps.ndim == 3 and maps.size)
@@ -139,7 +139,7 @@ def feature_maps(maps, image=None, columns=8, title="") -> Figure:
     height, width, channels = maps.shape
     shape = f"{channels} feature map{'s' * (channels > 1)} of {height} × {width}"
     title = title or f"{shape}: bright where the filter responds"
-    note = "Each feature map scaled separately"
+    note = "Each feature map is scaled separately"
     figure = draw_tiles(colors, columns, captions, title, note)
     if image is not None:
         add_image(figure, image, "input")
@@ -147,23 +147,23 @@ def feature_maps(maps, image=None, columns=8, title="") -> Figure:
 
 
 def patch_blocks(patches, captions=None, columns=8, title="") -> Figure:
-    """Show the patches with the strongest responses of each filter, one block per filter.
+    """Show the patches to which each filter responds most strongly, with one block per filter.
 
     Based on Zeiler and Fergus (2014), "Visualizing and Understanding Convolutional Networks".
 
     Parameters
     ----------
     patches : array, (filters, patches, h, w, 3)
-        Floats from 0 to 1 or integers from 0 to 255, the strongest response first.
+        Floats from 0 to 1 or integers from 0 to 255; the strongest response comes first.
     captions : sequence of str, optional
-        One per filter; by default, numbers from 0.
+        One caption per filter; by default, numbers from 0.
     columns : int
         Blocks per row.
 
     Raises
     ------
     ValueError
-        If the shape is wrong, or `captions` has another length than `patches`.
+        If the shape is wrong, or `captions` and `patches` differ in length.
     """
     patches = np.asarray(patches)
     is_right = patches.ndim == 5 and patches.shape[4] == 3 and patches.size > 0
@@ -176,7 +176,7 @@ def patch_blocks(patches, captions=None, columns=8, title="") -> Figure:
     pixels = as_rgb(patches.reshape(-1, height, width, 3)).reshape(patches.shape)
     across = int(np.ceil(np.sqrt(count)))
     down = -(-count // across)
-    # The pixels of the patches, with a white line between two patches.
+    # The pixels of the patches, with a white line between adjacent patches.
     blocks = np.full((filters, down * (height + 1) - 1, across * (width + 1) - 1, 3), 255, np.uint8)
     for index in range(count):
         row, column = index // across * (height + 1), index % across * (width + 1)
@@ -185,5 +185,5 @@ def patch_blocks(patches, captions=None, columns=8, title="") -> Figure:
     shape = f"{count} patch{'es' * (count > 1)} of {height} × {width} pixels"
     title = title or f"For each of {filters} filters, the {shape} with the strongest responses"
     return draw_tiles(
-        blocks, columns, names, title, "The strongest response of each block at the top left"
+        blocks, columns, names, title, "The strongest response of each block is at the top left"
     )

@@ -1,4 +1,4 @@
-"""Building blocks of the figures: the Figure class, colors, tiles, curves, bars."""
+"""Building blocks of the figures: the Figure class, colors, tiles, curves, and bars."""
 
 import io
 import textwrap
@@ -22,8 +22,8 @@ class Figure(_Figure):
     """A matplotlib figure that pyplot does not manage and that a notebook shows once."""
 
     def savefig(self, fname: Any, **options: Any) -> None:
-        """Save the figure as matplotlib does, but cropped to the drawn area including labels."""
-        # matplotlib's own "tight" draws everything twice, for layout engines not used here.
+        """Save the figure as matplotlib does, but crop it to the drawn area, including labels."""
+        # matplotlib's own "tight" draws everything twice, for layout engines that are not used.
         crop = self.get_tightbbox().padded(0.1)
         super().savefig(fname, **{"bbox_inches": crop, **options})
 
@@ -35,17 +35,17 @@ class Figure(_Figure):
 
 
 def check_shape(name: str, array: np.ndarray, expected: str, is_right: Any) -> None:
-    """Raise a ValueError with the actual and the expected shape unless `is_right`."""
+    """Raise a ValueError that states the actual and expected shapes unless `is_right`."""
     if not is_right:
         raise ValueError(f"{name} must have the shape {expected}; got {array.shape}.")
 
 
 def as_rgb(images: Any) -> np.ndarray:
-    """Convert images of any supported shape and dtype to uint8 (n, h, w, 3)."""
+    """Convert images of any supported shape and dtype to a uint8 array of shape (n, h, w, 3)."""
     images = np.asarray(images)
     is_gray = images.ndim == 3
     is_right = is_gray or (images.ndim == 4 and images.shape[3] in (1, 3))
-    expected = "(n, h, w), (n, h, w, 1) or (n, h, w, 3)"
+    expected = "(n, h, w), (n, h, w, 1), or (n, h, w, 3)"
     check_shape("images", images, expected, is_right and images.size)
     if images.dtype.kind in "iu":
         pixels = np.clip(images, 0, 255)
@@ -87,7 +87,7 @@ def draw_tiles(
     ax: Any = None,
     row_names: Any = None,
 ) -> Any:
-    """Draw uint8 tiles (n, h, w, 3) as one image, each below its caption."""
+    """Draw uint8 tiles, an array of shape (n, h, w, 3), as one image, each below its caption."""
     columns = max(1, min(columns, len(tiles)))
     rows = -(-len(tiles) // columns)
     available = (ax.get_window_extent().width / ax.figure.dpi if ax else PAGE_INCHES) / columns
@@ -97,7 +97,7 @@ def draw_tiles(
     height, width = tiles.shape[1:3]
     inches = min(available, width / DPI)
 
-    # A character is about 0.6 font sizes wide, a line 1.3 font sizes high; a point is 1/72 inch.
+    # A character is about 0.6 font sizes wide; a line is 1.3 font sizes high; a point is 1/72 inch.
     characters = max(4, int(inches * 72 / (0.6 * 9)))
     captions = [
         wrap(str(caption), characters) for caption in (captions if captions is not None else [])
@@ -120,7 +120,7 @@ def draw_tiles(
         x = index % columns * (width + gap) + width / 2
         y = index // columns * (above + height) + above - 1
         text = ax.text(x, y, caption, size=size, ha="center", va="bottom", linespacing=1.1)
-        text.set_in_layout(False)  # it is inside the Axes: no need to measure it
+        text.set_in_layout(False)  # inside the Axes: not to be measured
     ax.spines[:].set_visible(False)
     centers = [row * (above + height) + above + height / 2 for row in range(rows)]
     ax.set_xticks([])
@@ -132,10 +132,10 @@ def draw_tiles(
 
 
 def add_image(figure: Figure, image: Any, name: str, distance: float = 0.3) -> None:
-    """Add an image to the left of a figure, at a distance in inches."""
+    """Add an image to the left of a figure at the given distance in inches."""
     image = np.asarray(image)
     is_right = image.ndim == 2 or (image.ndim == 3 and image.shape[2] in (1, 3))
-    check_shape("image", image, "(h, w), (h, w, 1) or (h, w, 3)", is_right)
+    check_shape("image", image, "(h, w), (h, w, 1), or (h, w, 3)", is_right)
     width, height = figure.get_size_inches()
     side = 1.8
     ax = figure.add_axes(
@@ -149,7 +149,7 @@ def add_image(figure: Figure, image: Any, name: str, distance: float = 0.3) -> N
 
 
 def draw_curves(ax: Any, history: Mapping[str, Any], key: str, number_format: str) -> None:
-    """Draw training and validation curves that differ in color, line, marker and name."""
+    """Draw training and validation curves that differ in color, line style, marker, and label."""
     styles = {"": ("training", BLUE, "-o"), "val_": ("validation", VERMILLION, "--s")}
     last = 1
     for prefix, (name, color, line) in styles.items():
@@ -162,7 +162,7 @@ def draw_curves(ax: Any, history: Mapping[str, Any], key: str, number_format: st
     if ax.lines:
         ax.legend(fontsize=9)
     else:
-        ax.text(0.5, 0.5, f"no {key} in this history", transform=ax.transAxes, ha="center")
+        ax.text(0.5, 0.5, f"no {key} in this training history", transform=ax.transAxes, ha="center")
     margin = min(max(0.04 * (last - 1), 0.2), 0.9)  # no tick at epoch 0
     ax.set_xlim(
         1 - margin, last + (margin if last > 1 else 0.7)
@@ -175,7 +175,7 @@ def draw_curves(ax: Any, history: Mapping[str, Any], key: str, number_format: st
 
 
 def draw_baselines(ax: Any, baselines: Mapping[str, float]) -> None:
-    """Draw dotted lines with their names on the right, moved apart if they would overlap."""
+    """Draw dotted lines with their names on the right; names that would overlap are moved apart."""
     for value in baselines.values():
         ax.axhline(value, color="black", linestyle=":", linewidth=1.2)
     low, high = ax.get_ylim()

@@ -1,12 +1,12 @@
 """Questions that explain each common mistake, answered on the page or in code.
 
-    questions.ask("conv-parameters")             # the values of the course text, on the page
-    questions.ask("conv-parameters", seed=1)     # random values
+    questions.ask("conv-parameters")             # with the values of the course text
+    questions.ask("conv-parameters", seed=1)     # with random values
     questions.check("conv-parameters", 36_864)   # the same question, answered in code
 
-The right answer and the explanation of each mistake are computed from the question's values, by
-the templates in `sizes`, `parameters` and `networks`. A graded `Quiz` asks the same kinds of
-questions with its own values; it does not say which answers are right, because grading does.
+The right answer and the explanation of each mistake are computed from the question's values by
+the templates in `sizes`, `parameters`, `networks`, and `convolution_1d`. A graded `Quiz` asks the
+same types of questions with its own values; only grading says which answers are right.
 """
 
 # These modules fill the bank.

@@ -1,4 +1,4 @@
-"""The question bank: templates by name, and drawing a question from one."""
+"""The question bank: templates by name, and a function that builds a question from one."""
 
 import difflib
 from collections.abc import Callable
@@ -11,7 +11,7 @@ from course.questions.question import Question
 
 
 class Template(NamedTuple):
-    """A question without fixed values: `build` returns it for those given as keywords."""
+    """A question without fixed values; `build` returns the question for keyword values."""
 
     build: Callable[..., Question]  # by default with the values of the course text
     draw_values: Callable[[Random], dict]
@@ -21,7 +21,7 @@ BANK: dict[str, Template] = {}
 
 
 def register(name, draw_values):
-    """Return a decorator that puts a function into the bank as the `build` of a template."""
+    """Return a decorator that adds a function to the bank as the `build` function of a template."""
 
     def add(build):
         BANK[name] = Template(build, draw_values)
@@ -31,7 +31,7 @@ def register(name, draw_values):
 
 
 def register_variant(name, original, **values):
-    """Put a template of the bank into it again, with different default values."""
+    """Add a variant of a template to the bank, with different default values."""
     build, draw_values = BANK[original]
     BANK[name] = Template(partial(build, **values), draw_values)
 
@@ -44,7 +44,7 @@ def draw(name, seed=None):
     name : str
         A key of `BANK`.
     seed : int or str, optional
-        Seed of random values; without it, the question has the values of the course text.
+        Seed of random values; without a seed, the question has the values of the course text.
 
     Returns
     -------
@@ -66,7 +66,7 @@ def draw(name, seed=None):
     template = BANK[name]
     if seed is None:
         return template.build()
-    # A string, because its seed is the same in every process; the hash of a tuple is not.
+    # A string gives the same seed in every process; the hash of a tuple does not.
     return template.build(**template.draw_values(Random(f"{name}|{seed}")))
 
 

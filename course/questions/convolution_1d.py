@@ -1,4 +1,4 @@
-"""One-dimensional convolutions by hand: the right result and those of common mistakes."""
+"""One-dimensional convolutions by hand: the right result and the results of common mistakes."""
 
 from collections.abc import Sequence
 from random import Random
@@ -6,7 +6,7 @@ from random import Random
 from course.questions.bank import register
 from course.questions.question import SHAPE, SINGLE, Choice, Question
 
-HINT = "multiply at each position, then add the products."
+HINT = "the products at each position, and their sum."
 
 
 def convolve(signal: Sequence[int], kernel: Sequence[int], stride: int) -> tuple[int, ...]:
@@ -31,7 +31,7 @@ def result_and_mistakes(
         (convolve(signal, kernel, stride), f"The padding is forgotten. {both_ends}"),
         (convolve([*zeros, *signal], kernel, stride), both_ends),
         (convolve([*signal, *zeros], kernel, stride), both_ends),
-        (convolve(padded, kernel, 1), f"With stride {stride} the kernel moves by {stride} values."),
+        (convolve(padded, kernel, 1), f"With stride {stride}, the kernel moves {stride} values."),
         (
             convolve([*padded, *[0] * stride], kernel, stride)[: len(right) + 1],
             "One position too many: at the last one the kernel extends past the end.",
@@ -46,18 +46,18 @@ def result_and_mistakes(
 
 
 def by_hand(signal, kernel, stride, padding):
-    """Return the question for the output of a one-dimensional convolution.
+    """Return a question about the output of a one-dimensional convolution.
 
     Parameters
     ----------
     signal, kernel : sequence of int
     stride, padding : int
-        Step of the kernel; zeros at each end of the signal.
+        Step of the kernel, and number of zeros at each end of the signal.
 
     Returns
     -------
     Question
-        Its answer is a tuple of integers.
+        A question whose answer is a tuple of integers.
     """
     right, mistakes = result_and_mistakes(signal, kernel, stride, padding)
     text = _text(signal, kernel, stride, padding)
@@ -78,7 +78,7 @@ def _draw_row(rng: Random) -> dict:
 def convolve_row(
     signal=(2, 0, 1, 1, 3, 0), kernel=(1, 2, -1), stride=2, padding=0, order=(2, 0, 3, 1)
 ):
-    """Ask for the output of a one-dimensional convolution, with three mistakes to choose from."""
+    """Ask for the output of a one-dimensional convolution; wrong choices are common mistakes."""
     right, mistakes = result_and_mistakes(signal, kernel, stride, padding)
     wrong: dict = {}
     for result, reason in mistakes:

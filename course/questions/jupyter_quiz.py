@@ -22,14 +22,14 @@ QUIZ_TYPES = {
 
 
 def ask(*names, seed=None):
-    """Ask questions on the page; each answer gets its explanation at once.
+    """Ask questions on the page; each answer is explained at once.
 
     Parameters
     ----------
     *names : str
         Keys of `course.questions.BANK`.
     seed : int, optional
-        Seed of random values; without it, the questions have the values of the course text.
+        Seed of random values; without a seed, the questions have the values of the course text.
 
     Raises
     ------
@@ -37,13 +37,13 @@ def ask(*names, seed=None):
         If the bank has no such question.
     """
     quiz = [jupyterquiz_question(draw(name, seed)) for name in names]
-    # Imported here, because a notebook without questions does not need them.
+    # These are imported here because a notebook without questions does not need them.
     from IPython.display import display
     from IPython.utils.capture import capture_output
     from jupyterquiz import display_quiz
 
-    # jupyterquiz draws the id of its HTML element from Python's random generator, from which
-    # layers draw their seeds. These must not change, and each quiz needs its own id.
+    # jupyterquiz generates the id of its HTML element with Python's random generator, from which
+    # layers take their seeds. The seeds must not change, and each quiz needs its own id.
     state = random.getstate()
     random.seed()
     try:
@@ -54,20 +54,20 @@ def ask(*names, seed=None):
     for output in captured.outputs:
         data = dict(output.data)
         if "text/html" in data:
-            # jupyterquiz leaves its <div> open, which would enclose the rest of a static page.
+            # jupyterquiz does not close its <div>, which would enclose the rest of a static page.
             data["text/html"] += "</div>"
         display(data, raw=True)
 
 
 def check(name, answer, seed=None):
-    """Answer a question in code: print if the answer is right, and why.
+    """Check an answer in code, and print whether it is right and why.
 
     Parameters
     ----------
     name : str
         A key of `course.questions.BANK`.
     answer : object
-        A number, a tuple of numbers, a letter or a set of letters.
+        A number, a tuple of numbers, a letter, or a set of letters.
     seed : int, optional
         The seed with which the question was asked.
 
@@ -96,7 +96,7 @@ def jupyterquiz_question(question: Question) -> dict:
             },
         ]
     elif question.kind == SHAPE:
-        # jupyterquiz has no input for a shape: the mistakes become choices, sorted by text.
+        # jupyterquiz has no input for a shape: the mistakes become choices that are sorted by text.
         options = {question.answer: question.explanation, **question.mistakes}
         answers = [
             {"answer": _format_shape(shape), "correct": shape == question.answer, "feedback": why}

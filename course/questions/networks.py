@@ -1,4 +1,4 @@
-"""Questions about whole networks: where they shrink, where parameters are, what a layer is."""
+"""Questions about whole networks: their shapes, their parameters, and the types of their layers."""
 
 from random import Random
 
@@ -20,16 +20,16 @@ def same_shape(size=112, kernel_size=3, channels=64, filters=128):
     padding = kernel_size // 2
     unpadded = size - kernel_size + 1
     return Question(
-        f"A convolution with {filters} filters of {kernel_size} × {kernel_size}, stride 1 and"
-        f" padding {padding} is applied to a volume of {size} × {size} × {channels}. What is the"
-        " shape of the output (height, width, channels)?",
+        f"A convolution with {filters} filters of {kernel_size} × {kernel_size}, stride 1,"
+        f" and padding {padding} is applied to a volume of {size} × {size} × {channels}. What is"
+        " the shape of the output (height, width, channels)?",
         SHAPE,
         (size, size, filters),
         f"With stride 1, a padding of {padding} compensates for a kernel of size {kernel_size}: the"
         f" size stays the same, and each of the {filters} filters produces a feature map.",
         [
             ((size, size), f"Each of the {filters} filters produces a feature map: 3 dimensions."),
-            ((size // 2, size // 2, filters), "Stride 1 halves nothing; only pooling does."),
+            ((size // 2, size // 2, filters), "Stride 1 does not halve the size; pooling does."),
             ((size, size, channels), f"The depth is the number of filters, {filters}."),
             ((size, size, channels + filters), "The feature maps replace the input channels."),
             ((unpadded, unpadded, filters), f"A padding of {padding} compensates for the kernel."),
@@ -48,29 +48,29 @@ def _draw_blocks(rng: Random) -> dict:
 
 @register("pooled-shape", _draw_blocks)
 def pooled_shape(size=512, filters=(32, 64)):
-    """Ask for the shape after several blocks of convolutions and a pooling layer."""
+    """Ask for the shape after several blocks, each of convolutions and a pooling layer."""
     blocks, last = len(filters), filters[-1]
     side, before = size // 2**blocks, size // 2 ** (blocks - 1)
     listed = ", ".join(f"{count}" for count in filters[:-1])
     return Question(
         f"An image of {size} × {size} × 3 passes through {blocks} blocks. Each consists of two"
-        " convolutions that keep the size and a 2 × 2 max pooling with stride 2; the convolutions"
-        f" of the blocks have {listed} and {last} filters. What is the output shape of the last"
-        " pooling layer (height, width, channels)?",
+        " convolutions that keep the size and a 2 × 2 max pooling layer with stride 2; the"
+        f" convolutions of the blocks have {listed} and {last} filters. What is the output shape of"
+        " the last pooling layer (height, width, channels)?",
         SHAPE,
         (side, side, last),
         f"Every pooling layer halves {size}, {blocks} times: {side}; the last convolution produces"
         f" {last} feature maps.",
         [
             ((before, before, filters[-2]), "That is one block too early."),
-            ((before, before, last), f"There are {blocks} pooling layers; that is one less."),
-            ((side // 2, side // 2, last), f"There are {blocks} pooling layers; that is one more."),
+            ((before, before, last), f"There are {blocks} pooling layers, not {blocks - 1}."),
+            ((side // 2, side // 2, last), f"There are {blocks} pooling layers, not {blocks + 1}."),
             ((side, side, filters[-2]), "Pooling keeps the channels; the last block changed them."),
             ((size, size, last), "The convolutions keep the size; the pooling layers do not."),
-            ((side, side, 3), "The channels are those of the last convolution, not the image's."),
-            ((side, side, sum(filters)), "A block's feature maps replace those before."),
+            ((side, side, 3), "The channels are those of the last convolution, not of the image."),
+            ((side, side, sum(filters)), "A block's feature maps replace the earlier ones."),
         ],
-        f"how often {size} is halved, and how many filters the last block has.",
+        f"how many times {size} is halved, and how many filters the last block has.",
     )
 
 
@@ -89,8 +89,8 @@ def shrinkage(kernel_size=3, padding=1, pools=True, order=(0, 1, 2, 3)):
     """Ask which layers make the feature maps smaller."""
     convolutions = padding < kernel_size // 2
     reason = (
-        f"Without padding, a kernel of size {kernel_size} removes {kernel_size - 1} pixels of the"
-        " width."
+        f"Without padding, a kernel of size {kernel_size} reduces height and width by"
+        f" {kernel_size - 1} pixels."
         if convolutions
         else f"A padding of {padding} compensates for a kernel of size {kernel_size}: the"
         " convolutions keep height and width."
@@ -106,7 +106,7 @@ def shrinkage(kernel_size=3, padding=1, pools=True, order=(0, 1, 2, 3)):
     ]
     choices = [Choice(text, is_right, reason) for text, is_right in options]
     pooling = (
-        "each block ends with a 2 × 2 pooling with stride 2"
+        "each block ends with a 2 × 2 pooling layer with stride 2"
         if pools
         else "there is no pooling layer"
     )
@@ -131,7 +131,7 @@ LAYER_KINDS = ("Convolution", "Pooling", "Flatten", "Dense")
     },
 )
 def layer_kind(kind="Flatten", side=128, channels=64, order=(0, 1, 2, 3)):
-    """Ask for the kind of a layer T, given its input, output and weights."""
+    """Ask for the type of a layer T, given its input, output, and weights."""
     volume, flat = f"{side} × {side} × {channels}", side * side * channels
     # The weights distinguish pooling from a convolution with a stride.
     layers = {
@@ -158,7 +158,7 @@ def layer_kind(kind="Flatten", side=128, channels=64, order=(0, 1, 2, 3)):
     ]
     return Question(
         f"The input of layer T is {before}, its output is {after}, and it has"
-        f" {count_of(weights, 'weight') if weights else 'no weights'}. Which kind of layer is it?",
+        f" {count_of(weights, 'weight') if weights else 'no weights'}. Which type of layer is it?",
         SINGLE,
         choices=tuple(choices[index] for index in order),
     )
@@ -206,7 +206,7 @@ def most_parameters(size=64, filters=(16, 32, 128), units=5, order=(0, 1, 2, 3))
     }
     largest = max(counts.values())
     choices = [
-        Choice(name, count == largest, f"It has {count:,}; the largest has {largest:,}.")
+        Choice(name, count == largest, f"It has {count:,}; the largest layer has {largest:,}.")
         for name, count in counts.items()
     ]
     return Question(
@@ -226,7 +226,7 @@ def most_parameters(size=64, filters=(16, 32, 128), units=5, order=(0, 1, 2, 3))
     },
 )
 def stacked_weights(layers=2, channels=64):
-    """Ask for the weights of stacked convolutions with the receptive field of one large one."""
+    """Ask for the number of weights in stacked convolutions that replace one large convolution."""
     kernel_size = 2 * layers + 1
     stacked, single = layers * 9 * channels * channels, kernel_size**2 * channels * channels
     return Question(
@@ -259,7 +259,7 @@ def stacked_weights(layers=2, channels=64):
 def weight_layers(blocks=(2, 2, 3, 3, 3), dense=3):
     """Ask how many layers of a network have weights."""
     convolutions = sum(blocks)
-    listed = ", ".join(str(count) for count in blocks[:-1]) + f" and {blocks[-1]}"
+    listed = ", ".join(str(count) for count in blocks[:-1]) + f", and {blocks[-1]}"
     return Question(
         f"A network has {len(blocks)} blocks of {listed} convolutions; each block ends with a"
         f" pooling layer. A flatten layer and {count_of(dense, 'dense layer')} follow. How many"
@@ -275,5 +275,5 @@ def weight_layers(blocks=(2, 2, 3, 3, 3), dense=3):
             (convolutions, "The dense layers have weights too."),
             (len(blocks) + dense, "A block has several convolutions, each with its own weights."),
         ],
-        "convolutions and dense layers, and nothing else.",
+        "that you count only convolutions and dense layers.",
     )

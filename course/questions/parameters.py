@@ -18,12 +18,13 @@ def _draw_convolution(rng: Random) -> dict:
 
 @register("conv-parameters", _draw_convolution)
 def conv_parameters(kernel_size=3, channels=64, filters=64):
-    """Ask for the parameters of a convolutional layer with biases."""
+    """Ask for the number of parameters in a convolutional layer with biases."""
     area = kernel_size * kernel_size
     weights = area * channels * filters
     return Question(
         f"A convolutional layer with {count_of(filters, 'filter')} of {kernel_size} ×"
-        f" {kernel_size} has an input with {channels} channels. How many parameters does it have?",
+        f" {kernel_size} has an input with {channels} channels. How many parameters does the layer"
+        " have?",
         NUMBER,
         weights + filters,
         f"{filters} · {kernel_size} · {kernel_size} · {channels} = {weights:,} weights and"
@@ -33,7 +34,7 @@ def conv_parameters(kernel_size=3, channels=64, filters=64):
             (filters * (area + 1), f"Each filter covers all {channels} input channels."),
             (
                 filters * ((area + 1) * channels + 1),
-                "A bias for each slice is too many: one per filter.",
+                "A bias for each slice is too many: there is one per filter.",
             ),
             (filters * (area + 1) * channels, "A filter has one bias, not one per slice."),
             (area * channels + 1, f"That is one filter; there are {filters}."),
@@ -63,15 +64,15 @@ register_variant("conv-parameters-512", "conv-parameters", channels=32, filters=
     },
 )
 def dense_parameters(side=7, channels=512, units=4096):
-    """Ask for the parameters of a dense layer after a flattened volume."""
+    """Ask for the number of parameters in a dense layer after a flattened volume."""
     inputs = side * side * channels
     return Question(
         f"A volume of {side} × {side} × {channels} is flattened and passed to a dense layer with"
         f" {units:,} units. How many parameters does the dense layer have?",
         NUMBER,
         inputs * units + units,
-        f"{side} · {side} · {channels} = {inputs:,} inputs; times {units:,} units and {units:,}"
-        f" biases: {inputs * units + units:,}.",
+        f"{side} · {side} · {channels} = {inputs:,} inputs; times {units:,} units, plus"
+        f" {units:,} biases: {inputs * units + units:,}.",
         [
             (inputs * units, f"Don't forget the biases: one for each of the {units:,} units."),
             ((side * side + 1) * units, f"Flattening keeps all {channels} channels."),
@@ -95,7 +96,7 @@ def _draw_units(rng: Random) -> dict:
 
 @register("dense-weights", _draw_units)
 def dense_weights(side=100, channels=3, units=1_000, kernel_size=5):
-    """Ask for the weights of a dense layer on an image."""
+    """Ask for the number of weights in a dense layer that is applied to an image."""
     pixels = side * side
     return Question(
         f"Each of {units:,} units is connected to every value of an image of {side} × {side} with"
@@ -110,7 +111,7 @@ def dense_weights(side=100, channels=3, units=1_000, kernel_size=5):
             (pixels * channels * units + units, WITH_BIASES),
             (side * channels * units, f"An image of {side} × {side} has {pixels:,} pixels."),
         ],
-        "values in the image times units.",
+        "the number of values in the image times the number of units.",
     )
 
 
@@ -119,11 +120,11 @@ register_variant("dense-weights-grey", "dense-weights", channels=1)
 
 @register("local-weights", _draw_units)
 def local_weights(side=100, channels=3, units=1_000, kernel_size=5):
-    """Ask for the weights of units that are connected to one patch each."""
+    """Ask for the number of weights of units that are connected to one patch each."""
     area = kernel_size * kernel_size
     return Question(
         f"Each of {units:,} units is connected to only one patch of {kernel_size} × {kernel_size}"
-        f" of an image of {side} × {side} with {count_of(channels, 'channel')}, and has its own"
+        f" in an image of {side} × {side} with {count_of(channels, 'channel')}, and has its own"
         " weights. How many weights is that, without biases?",
         NUMBER,
         area * channels * units,
@@ -138,7 +139,7 @@ def local_weights(side=100, channels=3, units=1_000, kernel_size=5):
                 "That is a dense layer, connected to the whole image.",
             ),
         ],
-        "values in a patch times units.",
+        "the number of values in a patch times the number of units.",
     )
 
 
@@ -150,7 +151,7 @@ register_variant("local-weights-grey", "local-weights", channels=1)
     lambda rng: _draw_units(rng) | {"filters": rng.choice([1, 8, 10, 20])},
 )
 def shared_weights(side=100, channels=3, units=1_000, kernel_size=5, filters=1):
-    """Ask for the parameters of units that share weights."""
+    """Ask for the number of parameters of units that share weights."""
     weights = kernel_size * kernel_size * channels
     each = "the same filter" if filters == 1 else f"one of the same {filters} filters"
     shared = "The units share the weights: count filters, not positions."
@@ -228,8 +229,8 @@ def conv_facts(
     ]
     return Question(
         f"A convolutional layer with {count_of(filters, 'filter')} of {kernel_size} ×"
-        f" {kernel_size}, stride 1 and padding 'same' has an input of {size} × {size} ×"
-        f" {channels}. Which statements about it are true?",
+        f" {kernel_size}, stride 1, and padding 'same' has an input of {size} × {size} ×"
+        f" {channels}. Which statements about the layer are true?",
         SEVERAL,
         choices=tuple(statements[index] for index in order),
     )

@@ -1,4 +1,4 @@
-"""A question with its answer, and the explanation that each wrong answer gets."""
+"""Questions with their answers, and the judging of answers with an explanation."""
 
 from collections.abc import Mapping
 from dataclasses import dataclass
@@ -11,7 +11,7 @@ MAX_REASONS = 3
 
 @dataclass(frozen=True)
 class Choice:
-    """A statement to choose from.
+    """A statement that an answer can select.
 
     Attributes
     ----------
@@ -20,7 +20,7 @@ class Choice:
     is_right : bool
         True if the statement belongs to the answer.
     reason : str
-        Why it does, or why it does not.
+        Why the statement belongs to the answer, or why it does not.
     """
 
     text: str
@@ -38,17 +38,17 @@ class Question:
         The question, in Markdown.
     kind : {"number", "shape", "single", "several"}
         Type of the answer: a number, a tuple of integers, a letter, or a set of letters.
-    answer : int, float or tuple of int, optional
+    answer : int, float, or tuple of int, optional
         The right answer if `kind` is "number" or "shape".
     explanation : str
         Why `answer` is right.
     mistakes : sequence of (wrong answer, reason)
-        Common mistakes, the most frequent first. Stored as a dict without those that happen to be
-        right for these values.
+        Common mistakes, most frequent first. They are stored as a dict without wrong answers that
+        happen to be right for these values.
     hint : str
-        What to check if the answer is none of the mistakes; it completes the sentence "check ...".
+        What to check if the answer is not one of the mistakes; the text follows the word "check".
     choices : tuple of Choice
-        The statements of "single" and "several", in the order in which they are shown.
+        The statements of a "single" or "several" question, in the order in which they are shown.
     """
 
     text: str
@@ -73,7 +73,7 @@ class Question:
 
     @property
     def solution(self) -> Any:
-        """The answer that earns full credit: a number, a tuple, a letter or a set of letters."""
+        """The answer that earns full credit: a number, a tuple, a letter, or a set of letters."""
         if self.kind in (NUMBER, SHAPE):
             return self.answer
         right = {letter for letter, choice in self.letters.items() if choice.is_right}
@@ -87,11 +87,11 @@ class Verdict:
     Attributes
     ----------
     credit : float
-        From 0 to 1.
+        The fraction of the points that the answer earns, from 0 to 1.
     reason : str
         One or more sentences.
     student_reason : str or None
-        A version of `reason` that does not name the missing letters, if `reason` does.
+        A version of `reason` without the missing letters, if `reason` names them.
     """
 
     credit: float
@@ -106,13 +106,13 @@ def judge(question, answer):
     ----------
     question : Question
     answer : object
-        An answer of any type. None, Ellipsis and an empty string or collection count as unanswered.
+        An answer of any type. None, Ellipsis, and an empty string or collection mean no answer.
 
     Returns
     -------
     Verdict
-        If all choices that apply are asked for, each right letter earns an equal fraction of the
-        credit and each wrong letter loses one.
+        If the question asks for all choices that apply, each right letter earns an equal fraction
+        of the credit, and each wrong letter loses the same fraction.
     """
     is_empty = isinstance(answer, str | tuple | list | set) and not answer
     if answer is None or answer is ... or is_empty:
@@ -125,9 +125,9 @@ def judge(question, answer):
 
 
 def _judge_value(question: Question, answer: Any) -> Verdict:
-    value, wanted = _plain(answer), "a whole number, such as 128"
+    value, wanted = _plain(answer), "an integer, such as 128"
     if question.kind == SHAPE:
-        wanted = "a tuple of whole numbers, such as (28, 28, 1)"
+        wanted = "a tuple of integers, such as (28, 28, 1)"
     elif isinstance(question.answer, float):
         wanted = "a number, such as 0.25"
     if not isinstance(value, tuple if question.kind == SHAPE else int | float):
@@ -183,7 +183,7 @@ def _same(value: Any, expected: Any) -> bool:
 
 
 def _plain(value: Any) -> Any:
-    """Return a NumPy or backend number as a Python number, a list as a tuple, others as None."""
+    """Return a NumPy or backend number as a Python number, a list as a tuple, the rest as None."""
     if type(value) in (list, tuple):
         items = tuple(map(_plain, value))
         return items if all(type(each) in (int, float) for each in items) else None

@@ -1,4 +1,4 @@
-"""Graded quizzes: questions with their own values, asked without saying what is right."""
+"""Graded quizzes: questions with their own values, asked without revealing the right answers."""
 
 from string import ascii_lowercase
 
@@ -18,32 +18,32 @@ class Quiz:
     Parameters
     ----------
     *names : str
-        Keys of `course.questions.BANK`. A repeated name asks again, with different values.
+        Keys of `course.questions.BANK`. A repeated name adds a question with different values.
     seed : int
         Seed of the questions' values.
     student : str, optional
-        Name of a student, who gets personal values. Without it, all students get the same values.
+        Name of a student, who gets personal values. By default, all students get the same values.
 
     Attributes
     ----------
     questions : dict of str to Question
-        By key.
+        The questions by key.
     """
 
     def __init__(self, *names, seed, student=None):
         self.names, self.seed, self.student = names, seed, student
-        # The seed's text decides the values, and so the answers of quizzes that are in use.
+        # The seed's text determines the values, and so the answers, of quizzes that are in use.
         self.questions = {
             f"q{number}": draw(name, f"sheet|{seed}|{number}|{student or ''}")
             for number, name in enumerate(names, start=1)
         }
 
     def without_student(self):
-        """Return the quiz as a student sees it who has not entered a name."""
+        """Return the quiz as a student who has not entered a name sees it."""
         return Quiz(*self.names, seed=self.seed)
 
     def _repr_markdown_(self):
-        parts = [f"*The values of {self.student}.*"] if self.student else []
+        parts = [f"*Values for {self.student}.*"] if self.student else []
         for key, question in self.questions.items():
             answer_format = ANSWER_FORMATS.get(question.kind, "one letter")
             parts.append(f"**{key}** ({answer_format}). {question.text}")

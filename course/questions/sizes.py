@@ -1,4 +1,4 @@
-"""Questions about sizes: outputs, padding, pooling, receptive fields."""
+"""Questions about sizes: outputs, padding, pooling, and receptive fields."""
 
 from random import Random
 
@@ -28,7 +28,7 @@ def conv_output_size(size=100, kernel_size=5, stride=1, padding=2):
         (room // stride, FIRST_POSITION),
         ((size - kernel_size + padding) // stride + 1, "The padding is on both sides: 2P."),
         ((size - kernel_size) // stride + 1, f"The padding of {padding} is forgotten."),
-        (room + 1, f"With stride {stride} the kernel moves by {stride} pixels at a time."),
+        (room + 1, f"With stride {stride}, the kernel moves by {stride} pixels at a time."),
         ((size - 1) // stride + 1, f"The kernel covers {kernel_size} pixels: W − F."),
         (size, "Only stride 1 with the right padding keeps the size."),
     ]
@@ -38,7 +38,7 @@ def conv_output_size(size=100, kernel_size=5, stride=1, padding=2):
         )
     return Question(
         f"A convolution slides a kernel of {kernel_size} × {kernel_size} over an input of {size} ×"
-        f" {size}, with stride {stride} and {zeros}. How wide is its output?",
+        f" {size}, with stride {stride} and {zeros}. How wide is the output?",
         NUMBER,
         answer,
         f"⌊(W − F + 2P)/S⌋ + 1 = ⌊({size} − {kernel_size} + {2 * padding})/{stride}⌋ + 1 ="
@@ -61,7 +61,7 @@ def conv_output_shape(size=100, channels=3, filters=10, kernel_size=5, stride=1,
     one_side = (size - kernel_size + padding) // stride + 1
     return Question(
         f"A convolution with {count_of(filters, 'filter')} of {kernel_size} × {kernel_size} ×"
-        f" {channels}, stride {stride} and padding {padding} is applied to an input of {size} ×"
+        f" {channels}, stride {stride}, and padding {padding} is applied to an input of {size} ×"
         f" {size} × {channels}. What is the shape of the output (height, width, channels)?",
         SHAPE,
         (side, side, filters),
@@ -173,7 +173,7 @@ def keep_size(size=512, kernel_size=5, order=(0, 1, 2, 3)):
     },
 )
 def keras_size(size=7, kernel_size=3, stride=2, padding="same"):
-    """Ask for the output size with Keras's names for padding."""
+    """Ask for the output size when padding is specified as in Keras."""
     same, valid = -(-size // stride), (size - kernel_size) // stride + 1
     if padding == "same":
         answer, other_padding, other = same, "valid", valid
@@ -212,7 +212,7 @@ def keras_size(size=7, kernel_size=3, stride=2, padding="same"):
 def pooling_output_size(size=64, pool_size=3, stride=2):
     """Ask for the output size of overlapping pooling."""
     answer, same = (size - pool_size) // stride + 1, -(-size // stride)
-    overlap = f"That is stride {pool_size}: here the pooling windows overlap."
+    overlap = f"That is the result of stride {pool_size}; here the pooling windows overlap."
     return Question(
         f"Max pooling over {pool_size} × {pool_size} windows with stride {stride} and padding"
         f" 'valid' is applied to an input of {size} × {size}. How wide is the output?",
@@ -222,12 +222,12 @@ def pooling_output_size(size=64, pool_size=3, stride=2):
         [
             (size // pool_size, overlap),
             (-(-size // pool_size), overlap),
-            (same, "That is padding 'same'."),
-            (size - pool_size + 1, f"That is stride 1; it is {stride}."),
+            (same, "That is the result of padding 'same'."),
+            (size - pool_size + 1, f"That is the result of stride 1; here the stride is {stride}."),
             (answer - 1, "The pooling window also has a first position, before any step: + 1."),
             (answer + 1, "Round down: the last pooling window must stay inside the input."),
         ],
-        "⌊(W − F)/S⌋ + 1, divided by the stride and not by the pool size.",
+        "⌊(W − F)/S⌋ + 1, with division by the stride and not by the pool size.",
     )
 
 

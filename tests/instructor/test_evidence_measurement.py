@@ -137,13 +137,13 @@ def unknown(folder):
 
 WRONG = {
     "exaggerated": (exaggerated, "The weights have an accuracy of 0."),
-    "other": (other_weights, "has the shape (4, 9), but that of the network (4, 8)."),
+    "other": (other_weights, "has the shape (4, 9), not (4, 8)."),
     "nan": (not_finite, "/kernel, has values that are not finite."),
     "truncated": (truncated, "evidence/two.npz cannot be used (it is damaged)"),
     "pickle": (pickled, "evidence/two.npz cannot be used ("),
     "huge": (enormous, "evidence/two.npz cannot be used (it has 10,240.0 MB, more than 8.0 MB)"),
     "gone": (shutil.rmtree, "evidence cannot be used (it is not beside the notebook)"),
-    "unknown": (unknown, "its weights belong to no experiment of this assignment."),
+    "unknown": (unknown, "the weights do not belong to any experiment in this assignment."),
 }
 
 
@@ -182,7 +182,7 @@ def test_one_student_can_be_selected(class_of, course_command):
     [
         (
             [cell("code", "x = 1")],
-            "01-small does not ask for evidence: no cell of its source is tagged",
+            "01-small does not ask for evidence: no cell in its source is tagged",
         ),
         (
             source_cells(images="x_val = 1 / 0"),

@@ -175,7 +175,7 @@ def test_learning_curves_omit_missing_keys():
     figure = plotting.learning_curves({"loss": [1.0, float("nan")], "learning_rate": [0.1, 0.1]})
     loss, accuracy = figure.axes
     assert len(loss.lines) == 1
-    assert [text.get_text() for text in accuracy.texts] == ["no accuracy in this history"]
+    assert [text.get_text() for text in accuracy.texts] == ["no accuracy in this training history"]
     saved(figure)
 
 

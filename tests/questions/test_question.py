@@ -66,12 +66,12 @@ def test_an_empty_answer_counts_as_unanswered(question, answer):
 @pytest.mark.parametrize(
     ("question", "answer", "words"),
     [
-        (NUMBER, "12", "'12' is not a whole number, such as 128."),
-        (NUMBER, (12,), "is not a whole number"),
+        (NUMBER, "12", "'12' is not an integer, such as 128."),
+        (NUMBER, (12,), "is not an integer"),
         (NUMBER, float("nan"), "This is not one of the common mistakes"),
-        (NUMBER, object, "is not a whole number"),
+        (NUMBER, object, "is not an integer"),
         (FRACTION, "1/4", "is not a number, such as 0.25."),
-        (SHAPE, 2, "is not a tuple of whole numbers, such as (28, 28, 1)."),
+        (SHAPE, 2, "is not a tuple of integers, such as (28, 28, 1)."),
         (SHAPE, ((2, 3), 1), "is not a tuple"),
         (SINGLE, 1, "1 is not one of the letters a and b."),
         (SINGLE, "one", "is not one of the letters"),

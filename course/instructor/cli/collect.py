@@ -13,16 +13,16 @@ from course.instructor.course_dir import assignment_names
 if TYPE_CHECKING:
     from course.instructor.collect.file_result import FileResult
 
-MAX_LINES = 12  # files listed per status and reason; the others are counted
+MAX_LINES = 12  # maximum per status and reason; further files are only counted
 
 
 @click.command("collect")
 @click.argument("path", type=options.PATH)
 @options.names
 @options.roster
-@options.student("Student who submitted all of it.")
+@options.student("Student who submitted everything in PATH.")
 @click.option(
-    "--force", is_flag=True, help="Replace submissions that exist; the replaced ones are saved."
+    "--force", is_flag=True, help="Replace existing submissions; the replaced ones are saved."
 )
 @click.pass_obj
 def command(
@@ -33,10 +33,10 @@ def command(
     student: str | None,
     force: bool,
 ) -> int:
-    """Collect submissions from a folder, archive or notebook.
+    """Collect submissions from a folder, archive, or notebook.
 
-    PATH is a folder, a zip archive, or a notebook. NAME is an assignment that it may contain, such
-    as 02-mnist; without names, it may contain all assignments. The exit code is 1 if a file is
+    PATH is a folder, a zip archive, or a notebook. NAME is an assignment that PATH may contain,
+    such as 02-mnist; without names, it may contain any assignment. The exit code is 1 if a file is
     flagged for manual review.
     """
     selected = assignment_names(root, names)
@@ -72,7 +72,7 @@ def command(
 
 
 def _line(result: "FileResult") -> str:
-    """Return the line of one file."""
+    """Return the line to print for one file."""
     owner = "  ".join(each for each in (result.assignment, result.student) if each)
     reason = f": {result.details}" if result.details else ""
     file = f"  ({result.file})" if owner else ""

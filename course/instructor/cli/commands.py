@@ -11,7 +11,7 @@ from course.instructor.cli.options import PATH
 
 
 class _OrderedGroup(click.Group):
-    """A command group whose help lists the commands in the order of their use."""
+    """A command group whose help lists the commands in the order in which they are used."""
 
     def list_commands(self, context: click.Context) -> list[str]:
         return list(self.commands)
@@ -34,7 +34,7 @@ class _OrderedGroup(click.Group):
 )
 @click.pass_context
 def course(context: click.Context, root: Path) -> None:
-    """Compile, publish, collect and grade the course "Building CNNs with Keras"."""
+    """Compile, publish, collect, and grade the course "Building CNNs with Keras"."""
     context.obj = root
 
 
@@ -45,9 +45,9 @@ for _name in _GRADING + _TESTING:
 
 
 def run_command_line(arguments: list[str]) -> int:
-    """Parse arguments, run the command, and return its exit code; 2 for a usage error."""
+    """Parse arguments, run the command, and return its exit code, which is 2 for a usage error."""
     try:
-        # Not `course.main`, which exits silently at a broken pipe and renames a KeyboardInterrupt.
+        # `course.main` would exit silently on a broken pipe and replace a KeyboardInterrupt.
         with course.make_context("course", arguments) as context:
             return course.invoke(context)
     except click.exceptions.Exit as exit_:  # --help and --version

@@ -12,7 +12,7 @@ import click
 def command(root: Path, subjects: tuple[str, ...]) -> int:
     """Check this machine and say how to fix what is missing.
 
-    SUBJECT is a part to check, such as isolation, data or gpu; without subjects, all are checked.
+    SUBJECT is a part to check, such as isolation, data, or gpu; without subjects, all are checked.
     The exit code is 1 if something that grading needs is missing.
     """
     from course.instructor import doctor

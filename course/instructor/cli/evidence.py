@@ -17,7 +17,7 @@ if TYPE_CHECKING:
 @options.student("Measure only this student's weights.")
 @click.pass_obj
 def command(root: Path, names: tuple[str, ...], student: str | None) -> int:
-    """Measure the weights that students submitted.
+    """Measure the accuracy of the weights that students submitted.
 
     NAME is an assignment, such as 06-dropout-batchnorm; without names, all assignments that ask
     for evidence are measured. The exit code is 1 if a submission is flagged for manual review.
@@ -45,7 +45,7 @@ def command(root: Path, names: tuple[str, ...], student: str | None) -> int:
 
 
 def _line(name: str, submission: "MeasuredEvidence") -> str:
-    """Return the line of one submission."""
+    """Return the line to print for one submission."""
     reported, measured = (
         f"{accuracy:.1%}" if isinstance(accuracy, float) else "-"
         for accuracy in (submission.reported_accuracy, submission.measured_accuracy)

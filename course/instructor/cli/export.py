@@ -19,7 +19,7 @@ from course.instructor.course_dir import check_course_dir, open_api
 @click.option("--student", multiple=True, metavar="STUDENT", help="Only this one; repeatable.")
 @click.option("--assignment", multiple=True, metavar="NAME", help="Only this one; repeatable.")
 @click.option(
-    "--waiting", is_flag=True, help="Include scores with a part that is pending manual grading."
+    "--waiting", is_flag=True, help="Include scores that are partly pending manual grading."
 )
 @click.option("--zero", is_flag=True, help="Write 0 for students without a submission.")
 @click.option("--force", is_flag=True, help="Replace an existing file.")

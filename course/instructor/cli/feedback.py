@@ -18,8 +18,8 @@ from course.instructor.course_dir import assignment_names
 def command(root: Path, names: tuple[str, ...], student: str | None, workers: int | None) -> int:
     """Write feedback pages for graded submissions.
 
-    NAME is an assignment, such as 02-mnist; without names, pages are written for all assignments
-    that are graded.
+    NAME is an assignment, such as 02-mnist; without names, pages are written for all graded
+    assignments.
     """
     selected = assignment_names(root, names)
     from course.instructor.feedback import page_writer as feedback_pages

@@ -8,7 +8,7 @@ from course.instructor.course_dir import CONFIG_NAME, load_config
 
 
 def start_for_grading(root: Path, isolated: bool = True) -> None:
-    """Start the forkserver as a course directory configures it, if there is something to grade.
+    """Start the forkserver as a course directory configures it, if there are submissions to grade.
 
     Raises CourseError if kernels cannot be isolated on this machine.
     """
@@ -29,7 +29,7 @@ def start_for_notebooks() -> None:
 
 
 def _configured_devices(root: Path) -> list[str]:
-    """Return the devices that the configuration admits to the sandbox."""
+    """Return the devices that the configuration permits in the sandbox."""
     try:
         return [str(path) for path in load_config(root).ExecuteIsolated.get("devices", [])]
     except CourseError:  # nbgrader reports the error in the file

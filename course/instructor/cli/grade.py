@@ -12,7 +12,7 @@ from course.instructor.course_dir import assignment_names
 @click.command("grade")
 @options.names
 @options.student("Grade only this student's submission.")
-@click.option("--force", is_flag=True, help="Grade again what is already graded.")
+@click.option("--force", is_flag=True, help="Regrade submissions that are already graded.")
 @options.workers("submissions to grade")
 @options.scheduler("Grade")
 @click.option(
@@ -36,7 +36,7 @@ def command(
     are graded. The exit code is 1 if a submission could not be graded.
     """
     selected = assignment_names(root, names)
-    # The kernels' imports take as long as nbgrader's, so they run at the same time.
+    # The kernels' imports take as long as nbgrader's, so both run at the same time.
     if not scheduler:
         forkserver_start.start_for_grading(root, isolated=not no_isolation)
     from course.instructor.gradebook import submission_results

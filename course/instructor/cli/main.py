@@ -1,4 +1,4 @@
-"""Entry point of the `course` command: runs it and turns errors into one sentence each."""
+"""Entry point of the `course` command: runs it and reports each error in one sentence."""
 
 import os
 import sys
@@ -7,7 +7,7 @@ from pathlib import Path
 
 from course.errors import CourseError
 
-# Package to the extra of pyproject.toml that installs it.
+# Each package, with the extra in pyproject.toml that installs it.
 EXTRAS = dict.fromkeys(["click", "jinja2", "latex2mathml", "nbclient", "nbconvert"], "instructor")
 EXTRAS |= dict.fromkeys(["nbformat", "nbgrader", "papermill", "traitlets"], "instructor")
 EXTRAS |= {"psycopg": "postgres"}
@@ -16,7 +16,7 @@ RESUME = "finished work is saved, so run the same command again to continue."
 
 def main(arguments: Sequence[str] | None = None) -> int:
     """Run the command line and return its exit code: 0 only if everything succeeded."""
-    # nbgrader starts `alembic`, Jupyter its kernels: find both without an activated environment.
+    # nbgrader must find `alembic`, and Jupyter its kernels, even if no environment is activated.
     os.environ["PATH"] = os.pathsep.join([str(Path(sys.executable).parent), os.environ["PATH"]])
     try:
         from course.instructor.cli.commands import run_command_line
@@ -37,9 +37,9 @@ def main(arguments: Sequence[str] | None = None) -> int:
     except KeyboardInterrupt:
         return _fail(f"stopped: {RESUME}", 130)
     except BrokenPipeError:
-        # As in `course grade | head`. At exit Python would write the rest and fail again.
+        # As in `course grade | head`. At exit, Python would write the rest and fail again.
         os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())
-        return _fail(f"stopped because no program reads the output any more: {RESUME}")
+        return _fail(f"stopped because no program reads the output anymore: {RESUME}")
     except Exception as error:
         if not _is_database_error(error):
             raise
@@ -57,7 +57,7 @@ def _fail(message: str, code: int = 1) -> int:
 
 
 def _is_database_error(error: Exception) -> bool:
-    """Return whether the gradebook's database, or an invalid address of it, raised an error."""
+    """Return whether the gradebook's database, or its invalid address, caused an error."""
     if "sqlalchemy.exc" not in sys.modules:
         return False
     from sqlalchemy.exc import ArgumentError, DBAPIError

@@ -15,7 +15,7 @@ roster = click.option(
     "--roster",
     type=PATH,
     metavar="FILE",
-    show_default="roster.csv of the course directory",
+    show_default="roster.csv in the course directory",
     help="Class list as a CSV file.",
 )
 
@@ -26,7 +26,7 @@ def student(help_text: str) -> Callable[[Function], Function]:
 
 
 def count(name: str, help_text: str, **settings: Any) -> Callable[[Function], Function]:
-    """Return an option whose value is a positive number."""
+    """Return an option whose value is a positive integer."""
     return click.option(name, type=click.IntRange(1), metavar="N", help=help_text, **settings)
 
 

@@ -20,14 +20,14 @@ if TYPE_CHECKING:
 @click.option(
     "--without-address",
     is_flag=True,
-    help="Publish although the public address is a placeholder: badges and install cells do not"
+    help="Publish even if the public address is a placeholder: badges and install cells do not"
     " work.",
 )
 @click.pass_obj
 def command(root: Path, directory: Path, without_address: bool) -> int:
     """Write the public tree for students to DIR.
 
-    DIR is a new folder, or the checkout of the public repository.
+    DIR is a new folder or a checkout of the public repository.
     """
     from course.instructor.release import publisher, student_package
     from course.instructor.release.public_address import PublicAddress
@@ -43,7 +43,7 @@ def command(root: Path, directory: Path, without_address: bool) -> int:
         )
     try:
         publisher.check_folder(directory, root)
-        # Imported late: they take seconds, which a mistyped folder should not cost.
+        # These imports take seconds, so they follow the check of the folder.
         from course.instructor.release import build, public_files
 
         files = public_files.public_files(root)
@@ -55,8 +55,8 @@ def command(root: Path, directory: Path, without_address: bool) -> int:
         changes = publisher.write(directory, files)
     except OSError as error:
         raise CourseError(
-            f"cannot read or write {error.filename or directory} ({error.strerror}): correct that"
-            " and publish again."
+            f"cannot read or write {error.filename or directory} ({error.strerror}): fix the"
+            " problem, then publish again."
         ) from None
     print(
         f"version {__version__} in {directory}: {len(changes.written)} files written,"
@@ -74,7 +74,7 @@ def command(root: Path, directory: Path, without_address: bool) -> int:
 
 
 def _next_steps(directory: Path, address: "PublicAddress") -> str:
-    """Return the commands that bring a publication to students."""
+    """Return the commands that make a publication available to students."""
     if not address.is_set:
         return "Next: give this folder to students. Badges and install cells do not work."
     git = f"    git -C {shlex.quote(str(directory))}"
@@ -83,7 +83,7 @@ def _next_steps(directory: Path, address: "PublicAddress") -> str:
         lines = ["Next: review the changes, then commit and push them:"]
         lines += [f"{git} status", *commit, f"{git} push origin HEAD:{address.branch}"]
     else:
-        lines = ["Next: make it a repository and push it to the public address:"]
+        lines = ["Next: make the folder a repository and push it to the public address:"]
         lines += [f"{git} init --initial-branch {address.branch}", *commit]
         lines += [f"{git} remote add origin {address.url}"]
         lines += [f"{git} push --set-upstream origin {address.branch}"]

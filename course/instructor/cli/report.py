@@ -1,4 +1,4 @@
-"""`course report`: the report page."""
+"""`course report`: writing the report page."""
 
 from pathlib import Path
 from typing import TYPE_CHECKING

@@ -25,7 +25,7 @@ if TYPE_CHECKING:
 @click.option("--seed", type=int, default=0, metavar="SEED", help="Seed of all random numbers.")
 @options.count(
     "--seeds",
-    "Number of runs, with consecutive seeds from --seed; prints means and deviations.",
+    "Number of runs, with consecutive seeds from --seed; prints means and standard deviations.",
     default=1,
 )
 @click.option(
@@ -41,7 +41,7 @@ if TYPE_CHECKING:
 @click.option(
     "--update-bands",
     is_flag=True,
-    help="Replace the bands with ones from these runs, and list those that widen.",
+    help="Replace the bands with bands from these runs, and list those that widen.",
 )
 @click.pass_obj
 def command(
@@ -71,11 +71,11 @@ def command(
 
     if update_bands and seeds < MIN_SEEDS:
         raise CourseError(
-            f"bands need at least {MIN_SEEDS} seeds: give --seeds {MIN_SEEDS} or more."
+            f"bands need at least {MIN_SEEDS} seeds: specify --seeds {MIN_SEEDS} or more."
         )
     selected = assignment_names(root, names)
     if not scheduler:
-        forkserver_start.start_for_notebooks()  # imports what notebooks need in the meantime
+        forkserver_start.start_for_notebooks()  # meanwhile, it imports what notebooks need
     from course.instructor.regression import plan, suite
     from course.recorded_metrics import text
 
@@ -96,7 +96,7 @@ def command(
     run_plan.finish()
     for title, lines in regression.seed_variation():
         print(title, *lines, sep="\n    ")
-    # Last, because until now the progress bar had the last line.
+    # These come last because the progress bar occupied the last line until now.
     problems = regression.problems()
     for name, problem in problems:
         print(f"course: {name}: {problem}", file=sys.stderr)
@@ -106,7 +106,7 @@ def command(
 
 
 def result_line(checked: "CheckedRun") -> str:
-    """Return the line of one run."""
+    """Return the line to print for one run."""
     run = checked.run
     seed = f"seed {run.seed}, " if run.seed else ""
     verdict = f"{run.seconds:.1f} s  {checked.summary}"
@@ -116,7 +116,7 @@ def result_line(checked: "CheckedRun") -> str:
 def _command_line(
     names: tuple[str, ...], profile: str, seed: int, seeds: int, parameters: tuple[str, ...]
 ) -> str:
-    """Return the command that measures the same bands again; the bands file records it."""
+    """Return the command that measures the same bands again, which the bands file records."""
     words = ["course run", *names, f"--profile {profile}"]
     words += [f"--seed {seed}"] if seed else []
     words += [f"--seeds {seeds}", *(f"-p {pair}" for pair in parameters)]
@@ -131,7 +131,7 @@ def _parse_parameters(pairs: tuple[str, ...]) -> dict[str, Any]:
         if not equals:
             raise CourseError(f"-p {pair} has no value: write it as -p NAME=VALUE.")
         try:
-            # Through JSON, as runs are saved in it: tuples become lists, sets are refused.
+            # Runs are saved as JSON, in which tuples become lists and sets are not allowed.
             parameters[name] = json.loads(json.dumps(parse_literal(value)))
         except (ValueError, SyntaxError, TypeError):
             parameters[name] = value

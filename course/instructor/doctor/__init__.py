@@ -1,6 +1,6 @@
-"""Checks whether a machine can run the course; each finding says how to fix it.
+"""Checks of whether a machine can run the course; a finding says how to fix what is missing.
 
-Nothing is changed. Keras, which takes seconds to import, starts in another process meanwhile.
+The checks change nothing. Keras takes seconds to import, so it starts early in another process.
 """
 
 import contextlib
@@ -14,7 +14,7 @@ from course.instructor.doctor.findings import MISSING, NOTE, OK, Finding
 
 __all__ = ["MISSING", "NOTE", "OK", "SUBJECTS", "Finding", "diagnose"]
 
-# Subject to the function that yields the states and texts of its findings.
+# Each subject, with the function that yields the states and texts of its findings.
 SUBJECTS: dict[str, Callable[[Any], Iterator[tuple[str, str]]]] = {
     "python": software.check_python,
     "packages": software.check_packages,
@@ -32,10 +32,10 @@ NEEDS_SETTINGS = {"isolation", "machine", "gradebook", "address"}
 
 
 def diagnose(root: Path, subjects: Sequence[str] = ()) -> Iterator[Finding]:
-    """Check this machine and yield one or more findings per subject; no subjects means all.
+    """Check this machine and yield one or more findings per subject, by default for all subjects.
 
-    Outside a course directory, what belongs to one is a note. Raises CourseError for an unknown
-    subject.
+    Outside a course directory, missing settings of a course are only a note. Raises CourseError for
+    an unknown subject.
     """
     for subject in subjects:
         if subject not in SUBJECTS:

@@ -7,7 +7,7 @@ OK, NOTE, MISSING = "ok", "note", "missing"
 
 @dataclass(frozen=True)
 class Finding:
-    """A line about one subject: OK, a NOTE on what grading works without, or what is MISSING."""
+    """A line about a subject: OK, NOTE (grading works without what it names), or MISSING."""
 
     state: str
     subject: str

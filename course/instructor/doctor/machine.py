@@ -16,7 +16,7 @@ from course.instructor.sandbox.limits import PRELOADED_MB, Limits
 
 @dataclass(frozen=True)
 class Settings:
-    """The settings of a course directory, or the `problem` of reading them as (state, text)."""
+    """The settings of a course directory, or the `problem` with reading them, as (state, text)."""
 
     root: Path
     problem: tuple[str, str] | None = None
@@ -48,13 +48,13 @@ class Settings:
 
 
 def check_isolation(settings: Settings) -> Iterator[tuple[str, str]]:
-    """Try to isolate a process as a kernel does, and check that the permitted devices exist."""
+    """Try to isolate a process like a kernel, and check that the permitted devices exist."""
     from course.instructor.sandbox import bubblewrap
 
     try:
         problem = bubblewrap.isolation_problem()
     except subprocess.TimeoutExpired:
-        problem = "bubblewrap does not respond within a minute: try again when the machine is idle"
+        problem = "bubblewrap did not respond within a minute: try again when the machine is idle"
     if problem:
         yield MISSING, f"{problem}."
         return
@@ -63,11 +63,11 @@ def check_isolation(settings: Settings) -> Iterator[tuple[str, str]]:
     for device in settings.devices:
         if not Path(device).exists():
             step = f"remove it from {CONFIG_NAME}, or load its driver"
-            yield MISSING, f"{device} of c.ExecuteIsolated.devices does not exist: {step}."
+            yield MISSING, f"{device} in c.ExecuteIsolated.devices does not exist: {step}."
 
 
 def check_memory(settings: Settings) -> Iterator[tuple[str, str]]:
-    """Compare the memory with the limit of all submissions that are graded at a time."""
+    """Compare the memory with the total limit of the submissions graded at the same time."""
     from course.instructor.sandbox.worker_pool import available_cores
 
     cores = available_cores()
@@ -133,7 +133,7 @@ def check_data(_: object) -> Iterator[tuple[str, str]]:
     """Check the data sets; only students and `course run` need them."""
     from course.datasets import data_directory, download
 
-    # File to the function that downloads it, and the shapes of one image and one label.
+    # Each file, with the function that downloads it and the shapes of one image and one label.
     data_sets: dict[str, tuple[str, tuple[int, ...], tuple[int, ...]]] = {
         "mnist.npz": ("load_mnist", (28, 28), ()),
         "cifar10.npz": ("load_cifar10", (32, 32, 3), (1,)),

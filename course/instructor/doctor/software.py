@@ -16,7 +16,7 @@ from course import __version__
 from course.instructor.doctor.findings import MISSING, NOTE, OK
 
 DISTRIBUTION, EXTRA = "cnn-course", "instructor"
-# Missing if the course is installed without its course directory.
+# The file is missing if the course is installed without its course directory.
 CONSTRAINTS = Path(__file__).parents[3] / "constraints.txt"
 PRINTED = ("keras", "tensorflow", "tensorflow-cpu", "nbgrader", "jupyterlab")
 KERAS_SECONDS = 90
@@ -30,12 +30,12 @@ print(json.dumps([backend, sys.modules[backend].__version__, _detect_device(back
 
 
 def check_python(_: object) -> Iterator[tuple[str, str]]:
-    """Report the version of Python and of the course."""
+    """Report the versions of Python and the course."""
     yield OK, f"{sys.version.split()[0]} in {sys.prefix}; the course is {__version__}"
 
 
 def check_packages(_: object) -> Iterator[tuple[str, str]]:
-    """Compare the installed packages with those that the course requires and is tested with."""
+    """Compare the installed packages with the ones that the course requires and is tested with."""
     try:
         from packaging.requirements import Requirement
 
@@ -70,7 +70,7 @@ def check_packages(_: object) -> Iterator[tuple[str, str]]:
 
 
 def _installed(name: str) -> tuple[str, str | None]:
-    """Return the name and version under which a package is installed; None if it is not."""
+    """Return a package's installed name and its version, which is None if it is not installed."""
     # On a machine with a GPU, tensorflow replaces tensorflow-cpu.
     for each in ("tensorflow", name) if name == "tensorflow-cpu" else (name,):
         with contextlib.suppress(metadata.PackageNotFoundError):
@@ -95,7 +95,7 @@ def _install_step(extra: str) -> str:
 
 
 def check_cluster(_: object) -> Iterator[tuple[str, str]]:
-    """Check for Dask, which grades on several machines."""
+    """Check for Dask, which distributes grading over several machines."""
     if importlib.util.find_spec("distributed"):
         yield OK, f"Dask {metadata.version('distributed')}, for course grade --scheduler"
     else:
@@ -104,7 +104,7 @@ def check_cluster(_: object) -> Iterator[tuple[str, str]]:
 
 
 def check_postgresql(_: object) -> Iterator[tuple[str, str]]:
-    """Check for a PostgreSQL driver, needed for a gradebook on a server."""
+    """Check for a PostgreSQL driver, which a gradebook on a server needs."""
     for name in ("psycopg", "psycopg2"):
         if importlib.util.find_spec(name):
             yield OK, f"{name} {_installed(name)[1] or ''}, for a gradebook on a server"
@@ -154,7 +154,7 @@ def check_gpu(query: "subprocess.Popen[str]") -> Iterator[tuple[str, str]]:
 
 @contextlib.contextmanager
 def keras_query() -> "Iterator[subprocess.Popen[str]]":
-    """Start a process that prints the device Keras computes on; it ends with this block."""
+    """Start a process that prints the device Keras computes on; kill the process at the end."""
     environment = {"TF_CPP_MIN_LOG_LEVEL": "3", **os.environ}
     # JAX would allocate most of a GPU's memory.
     environment["XLA_PYTHON_CLIENT_PREALLOCATE"] = "false"

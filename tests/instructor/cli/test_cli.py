@@ -119,7 +119,7 @@ def test_a_closed_output_is_one_sentence():
         )
     assert finished.returncode == 1
     assert finished.stderr.startswith(
-        "course: stopped because no program reads the output any more: "
+        "course: stopped because no program reads the output anymore: "
     )
     assert finished.stderr.count("\n") == 1
 

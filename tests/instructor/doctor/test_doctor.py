@@ -229,7 +229,7 @@ def test_a_device_that_does_not_exist_is_missing(findings, tmp_path, monkeypatch
     code, found = findings(tmp_path, "isolation")
     assert code == 1
     (text,) = [text for state, _, text in found if state == "missing"]
-    assert text.startswith("/dev/no-such-device of c.ExecuteIsolated.devices does not exist")
+    assert text.startswith("/dev/no-such-device in c.ExecuteIsolated.devices does not exist")
 
 
 def test_too_little_memory_for_all_workers_is_a_note(findings, tmp_path):

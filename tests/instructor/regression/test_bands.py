@@ -292,7 +292,7 @@ def test_the_command_measures_bands_and_compares_runs_with_them(small_course, co
     arguments = ["-C", root, "run", "--seeds", "5"]
     few = course_command("-C", root, "run", "--seeds", "2", "--update-bands")
     assert few.returncode == 1
-    assert few.stderr == "course: bands need at least 5 seeds: give --seeds 5 or more.\n"
+    assert few.stderr == "course: bands need at least 5 seeds: specify --seeds 5 or more.\n"
     assert not (root / "build").exists(), "the error comes before hours of running"
     first = course_command(*arguments, "--update-bands")
     assert first.returncode == 0, first.stderr
