@@ -1,8 +1,8 @@
 """Building CNNs with Keras: the package that notebooks import.
 
 A notebook starts with `run = course.setup(profile=profile, seed=seed)` and records its results with
-`course.record`. Keras is imported only when it is needed, so that the command `course` starts at
-once.
+`course.record`. Keras is imported only when it is needed, so that the command `course` starts
+immediately.
 """
 
 from course.notebook_cells import cell_source

@@ -1,10 +1,10 @@
-"""Checks whose messages help a student: what was tested, what was found, what was expected, a hint.
+"""Checks whose messages tell a student what was tested, found, and expected, and give a hint.
 
 Every check prints one line if it passes and raises `CheckFailed` if it fails. The test cells of the
-notebooks consist of them; none of them contains a graded answer.
+notebooks consist of these checks. No check contains a graded answer.
 
-All take a `subject`, what is tested in a few words, such as "parameters of conv_1", and a `hint`,
-the common mistake, shown if the check fails.
+Each check takes a `hint`, which describes the common mistake and is shown if the check fails. All
+except `that` take a `subject`, which names what is tested, such as "parameters of conv_1".
 """
 
 import ast
@@ -15,17 +15,17 @@ import numpy as np
 
 from course.used_names import CONVOLUTION_LIBRARIES, used_names
 
-# Grading sets this function, which receives the text that students may read of a hidden test.
+# Set by grading: a function that receives the part of a hidden test's output that students may see.
 on_show: Callable[[str], None] | None = None
 
 
 class CheckFailed(AssertionError):
-    """A check that failed; its message is all that a student needs to see.
+    """The failure of a check; its message is all that a student needs to see.
 
     Parameters
     ----------
     subject : str
-        What was tested; without `got` and `expected` it is the whole message.
+        What was tested. Without `got` and `expected`, it is the whole message.
     got : str
         What was found, such as "got 4".
     expected : str
@@ -36,7 +36,7 @@ class CheckFailed(AssertionError):
     Attributes
     ----------
     parts : dict
-        The four arguments by name, for pages that may not show all of them.
+        The four arguments by name, for pages that must not show all of them.
     """
 
     def __init__(self, subject, got="", expected="", hint=""):
@@ -70,18 +70,19 @@ def equal(subject, got, expected, hint="", mistakes=None):
     Parameters
     ----------
     got, expected
-        Numbers, strings, tuples, lists or dicts, compared by value and type: True is not 1, and
-        (2, 3) is not [2, 3], but 3 equals 3.0, and NumPy scalars equal Python numbers.
+        Numbers, strings, tuples, lists, or dicts, compared by value and type: True does not equal
+        1, and (2, 3) does not equal [2, 3], but 3 equals 3.0, and NumPy scalars equal Python
+        numbers.
     mistakes : dict, optional
-        Wrong values to expect, each mapped to the reason why it is wrong. The message gives the
-        reason instead of the expected value, which would spoil the next attempt.
+        Common wrong values, each mapped to the reason it is wrong. The message gives the reason and
+        omits the expected value, because showing that value would spoil the next attempt.
     """
     if not _same(got, expected):
         reason = _find_reason(got, mistakes)
         if reason is not None:
             raise CheckFailed(subject, f"got {_short(got)}", hint=reason)
         pair = _short(got), _short(expected)
-        if pair[0] == pair[1]:  # floats that differ in late digits
+        if pair[0] == pair[1]:  # floats that differ only in their last digits
             pair = repr(got), repr(expected)
         raise CheckFailed(subject, f"got {pair[0]}", f"expected {pair[1]}", hint)
     _pass(subject, _short(got))
@@ -93,9 +94,9 @@ def answer(subject, got, expected, hint="", mistakes=None):
     Parameters
     ----------
     got, expected
-        As in `equal`. None or Ellipsis counts as unanswered.
+        As in `equal`. None and Ellipsis count as unanswered.
     mistakes : dict, optional
-        Wrong answers to expect, each mapped to the reason why it is wrong, which replaces `hint`.
+        Common wrong answers, each mapped to the reason it is wrong. The reason replaces `hint`.
     """
     if got is None or got is ...:
         raise CheckFailed(subject, "there is no answer yet")
@@ -120,7 +121,7 @@ def array(subject, got, *, shape=None, dtype=None, hint=""):
     Parameters
     ----------
     got : array_like
-        A NumPy array or a tensor of the backend.
+        A NumPy array or a backend tensor.
     shape : tuple of int, optional
     dtype : str, optional
         The type of the entries, such as "float32".
@@ -142,12 +143,12 @@ def array(subject, got, *, shape=None, dtype=None, hint=""):
 
 
 def close(subject, got, expected, tolerance=1e-6, hint=""):
-    """Check that values equal the expected ones, apart from rounding.
+    """Check that values equal the expected ones within a tolerance.
 
     Parameters
     ----------
     got, expected : float or array_like
-        Compared by shape and value; NaN equals nothing.
+        Compared by shape and value; NaN does not equal anything.
     tolerance : float
         The largest absolute difference that passes.
     """
@@ -175,7 +176,7 @@ def close(subject, got, expected, tolerance=1e-6, hint=""):
 
 
 def at_least(subject, got, bound, hint=""):
-    """Check that a value is a number that is not below a bound; NaN is below every bound."""
+    """Check that a value is a number and is at least as large as a bound; NaN always fails."""
     got = _to_python_number(got)
     if type(got) not in (int, float) or not got >= bound:
         raise CheckFailed(subject, f"got {_short(got)}", f"expected at least {_short(bound)}", hint)
@@ -185,7 +186,7 @@ def at_least(subject, got, bound, hint=""):
 def written_without(subject, source, names=CONVOLUTION_LIBRARIES, hint=""):
     """Check that the code of a cell does not use certain names.
 
-    This is a rule about style, not a safeguard: code can hide a name from it.
+    This is a style check, not a safeguard: code can hide a name from it.
 
     Parameters
     ----------
@@ -195,8 +196,8 @@ def written_without(subject, source, names=CONVOLUTION_LIBRARIES, hint=""):
         The cell's code, as `course.cell_source` returns it. It must be valid Python.
     names : sequence of str
         Modules and functions, such as "scipy" or "numpy.convolve". A module includes everything in
-        it. Import aliases, as in `import numpy as np`, are resolved; a name that the code assigns
-        itself is its own.
+        it. Import aliases, such as `np` in `import numpy as np`, are resolved. Names that the code
+        itself assigns are allowed.
     """
     try:
         tree = ast.parse(source)
@@ -213,8 +214,8 @@ def written_without(subject, source, names=CONVOLUTION_LIBRARIES, hint=""):
 def show(text, without_values=None):
     """Print text that students may read even if the test is hidden.
 
-    Other output of a hidden test is shown to instructors only. If `without_values` is given,
-    students read it instead of the text of a hidden test.
+    Other output of a hidden test is shown only to instructors. If `without_values` is given,
+    students see it instead of `text` if the test is hidden.
     """
     print(text)
     if on_show:
@@ -222,18 +223,18 @@ def show(text, without_values=None):
 
 
 def _pass(subject: str, value: str | None = None) -> None:
-    """Print that a check passed; of a hidden test students do not see the value."""
+    """Print that a check passed; if the test is hidden, students do not see the value."""
     show(f"ok: {subject}" if value is None else f"ok: {subject}: {value}", f"ok: {subject}")
 
 
 def _find_reason(got: Any, mistakes: dict[Any, str] | None) -> str | None:
-    """Return the reason why a value is wrong if it is one of the mistakes."""
+    """Return the reason a value is wrong if it is a known mistake, else None."""
     reasons = (reason for value, reason in (mistakes or {}).items() if _same(got, value))
     return next(reasons, None)
 
 
 def _same(got: Any, expected: Any) -> bool:
-    """Compare by value and type, without trusting the `__eq__` of unknown classes."""
+    """Compare two objects by value and type, without trusting the `__eq__` of unknown classes."""
     got, expected = _to_python_number(got), _to_python_number(expected)
     if isinstance(expected, tuple | list):
         return (
@@ -253,7 +254,7 @@ def _same(got: Any, expected: Any) -> bool:
 
 
 def _to_python_number(value: Any) -> Any:
-    """Convert a scalar of NumPy or the backend to a Python number."""
+    """Convert a NumPy or backend scalar to a Python number; return other values unchanged."""
     if type(value) not in (int, float, bool) and hasattr(value, "__array__"):
         array = np.asarray(value)
         return array.item() if array.shape == () else value
@@ -269,7 +270,7 @@ def _describe(value: Any) -> str:
 
 
 def _short(value: Any, limit: int = 120) -> str:
-    """Return a value as one line of limited length."""
+    """Return a value as one line of text of limited length."""
     if isinstance(value, np.generic):
         value = value.item()
     if type(value) is int:

@@ -1,4 +1,4 @@
-"""Counting a network's layers, parameters and operations, even if it is too large to build."""
+"""Counting the layers, parameters, and operations of networks, even of those too large to build."""
 
 import math
 from contextlib import contextmanager
@@ -8,8 +8,8 @@ from contextlib import contextmanager
 def without_weights():
     """Build networks inside a `with` block without allocating memory for their weights.
 
-    Such a network has the right layers, `summary()`, `count_params()` and output shapes, but cannot
-    be run or trained. Blocks may be nested.
+    Such a network has the right layers, `summary()`, `count_params()`, and output shapes, but
+    cannot be run or trained. Blocks can be nested.
 
     Examples
     --------
@@ -24,7 +24,7 @@ def without_weights():
     from keras.src.backend.common import global_state
 
     # Keras keeps a list of uninitialized variables and initializes all of them when another scope
-    # of this kind ends, as in each `fit` on JAX. The block's variables must not stay on the list.
+    # of this type ends, such as in each `fit` on JAX. The block's variables must not stay listed.
     name = "uninitialized_variables"
     uninitialized = list(global_state.get_global_attribute(name) or [])
     try:
@@ -39,7 +39,7 @@ OMITTED = {"InputLayer", "Flatten", "Activation", "ReLU", "Softmax"}
 
 
 def architecture(network):
-    """Return a network's architecture as one line of text, for a table.
+    """Return a network's architecture as one line of text for a table.
 
     Parameters
     ----------
@@ -48,8 +48,8 @@ def architecture(network):
     Returns
     -------
     str
-        One word per layer, such as "conv(D=32,w=h=3,S=1,P=same)" for D filters of w by h pixels,
-        stride S and padding P. Flatten layers and activations are omitted.
+        One word per layer, such as "conv(D=32,w=h=3,S=1,P=same)" for D filters of w by h pixels
+        with stride S and padding P. Flatten layers and activations are omitted.
     """
     words = []
     for layer in network.layers:
@@ -81,8 +81,8 @@ def activations(network):
     Returns
     -------
     list of str
-        Such as "relu" or "softmax"; "linear" if there is none. The activation may be an argument or
-        a separate layer; if it is both, the entry is "relu then softmax".
+        Names such as "relu", or "linear" if a layer has no activation. An activation can be an
+        argument or a separate layer; for both, the entry has the form "relu then softmax".
     """
     names = []
     for layer in network.layers:
@@ -110,21 +110,21 @@ def layer_rows(network):
     Parameters
     ----------
     network : keras.Model
-        With a known input shape.
+        A network with a known input shape.
 
     Returns
     -------
     list of dict
         One row per layer:
 
-        - name: "conv2_1" is the first convolution of the second block (each pooling layer ends a
-          block), then "pool2", "dense1"; for any other layer, the name of its class;
-        - kind: "convolution", "pooling", "dense" or "other";
-        - shape: output shape for one image, a tuple;
-        - parameters: number of parameters;
-        - macs: multiply–accumulate operations for one image, without those of biases.
+        - name: such as "conv2_1" (the first convolution of the second block; each pooling layer
+          ends a block), "pool2", or "dense1"; for any other layer, its class name in lowercase;
+        - kind: "convolution", "pooling", "dense", or "other";
+        - shape: the output shape for one image, a tuple;
+        - parameters: the number of parameters;
+        - macs: the number of multiply–accumulate operations for one image, excluding biases.
     """
-    # Compares class names, because this module does not import Keras.
+    # Compare class names, because this module does not import Keras.
     kinds = {"Conv2D": "convolution", "MaxPooling2D": "pooling", "AveragePooling2D": "pooling"}
     rows, block, convolutions, dense = [], 1, 0, 0
     for layer in network.layers:

@@ -2,10 +2,10 @@
 
 
 class CourseError(Exception):
-    """An error that a user can fix; one sentence says what is wrong, where, and what to do.
+    """An error that a user can fix; its message says what is wrong, where, and what to do next.
 
-    Commands print the sentence and exit with 1. In a notebook, IPython calls
-    `_render_traceback_` and shows the same sentence instead of a traceback.
+    The message is one sentence. Commands print it and exit with status 1. In a notebook, IPython
+    calls `_render_traceback_` and shows the same sentence instead of a traceback.
     """
 
     def _render_traceback_(self) -> list[str]:

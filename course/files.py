@@ -1,4 +1,4 @@
-"""Writing files and replacing folders so that readers see the old or the new content, whole."""
+"""Writing files and replacing folders so that readers never see incomplete content."""
 
 import contextlib
 import ctypes
@@ -19,8 +19,8 @@ def files_below(
 ) -> Iterator[tuple[str, bytes]]:
     """Yield the regular files under a folder as (relative path, content).
 
-    Symbolic links are never followed. Files whose names `ignore` accepts are skipped, and so is one
-    that takes the total past `max_bytes`; `too_large` receives its relative path and size.
+    Symbolic links are never followed. Files are skipped if `ignore` accepts their names or if they
+    would bring the total size above `max_bytes`; `too_large` receives the paths and sizes of these.
     """
     taken = 0
     for parent, folders, names in os.walk(folder):
@@ -39,9 +39,9 @@ def files_below(
 
 
 def write_atomically(path: Path, content: bytes | str) -> None:
-    """Write a file so that a reader, also after a crash, sees all of it or the previous one.
+    """Write a file so that a reader, even after a crash, sees all of it or the previous file.
 
-    Its folder is created if necessary; text is written as UTF-8. If an OSError is raised, the
+    The folder is created if necessary; text is written as UTF-8. If an OSError is raised, the
     previous file is unchanged.
     """
     data = content.encode() if isinstance(content, str) else content
@@ -60,12 +60,12 @@ def write_atomically(path: Path, content: bytes | str) -> None:
 
 @contextlib.contextmanager
 def replacing_folder(folder: Path) -> Iterator[Path]:
-    """Fill an empty folder that takes the place of `folder` once the block ends without an error.
+    """Yield an empty folder that replaces `folder` if the `with` block ends without an error.
 
-    If the block raises, `folder` is unchanged. If the process is killed, `folder` is the old one or
-    the new one, whole; where the system cannot exchange two folders in one step, it can be missing
-    until `restore_folder` is called, which this function does first. A killed process can leave the
-    new folder behind; the next call removes it.
+    If the block raises an error, `folder` is unchanged. If the process is killed, `folder` is
+    completely old or completely new. If the system cannot exchange two folders in one step,
+    `folder` can also be missing until `restore_folder` is called, which this function does first. A
+    killed process can leave the new folder behind; the next call removes it.
     """
     restore_folder(folder)
     staging = _sibling(folder, "new")
@@ -85,12 +85,12 @@ def replacing_folder(folder: Path) -> Iterator[Path]:
                 raise
             shutil.rmtree(old, ignore_errors=True)
     finally:
-        # After an exchange this is the old content.
+        # After an exchange, `staging` has the old content.
         shutil.rmtree(staging, ignore_errors=True)
 
 
 def restore_folder(folder: Path) -> None:
-    """Put back, or remove, what a killed `replacing_folder` moved aside."""
+    """Restore a folder that a killed `replacing_folder` moved; delete it if it was replaced."""
     old = _sibling(folder, "old")
     if old.is_dir():
         if folder.exists():
@@ -105,12 +105,12 @@ def _sibling(folder: Path, kind: str) -> Path:
 
 
 def _exchange(first: Path, second: Path) -> bool:
-    """Exchange two folders in one step; return False where the system cannot."""
+    """Exchange two folders in one step; return False if the system cannot do so."""
     if not sys.platform.startswith("linux"):
         return False
     try:
         rename = ctypes.CDLL(None, use_errno=True).renameat2
-    except AttributeError:  # a C library before 2018
+    except AttributeError:  # a C library from before 2018
         return False
     paths = os.fsencode(first), os.fsencode(second)
     return rename(_AT_FDCWD, paths[0], _AT_FDCWD, paths[1], _RENAME_EXCHANGE) == 0

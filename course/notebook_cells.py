@@ -9,7 +9,7 @@ _lookup: Callable[[str], str | None] | None = None
 
 
 def set_source_lookup(lookup):
-    """Look up cells by grade id with a function instead of the history; grading calls this."""
+    """Make `cell_source` call a function instead of searching the history; grading uses this."""
     global _lookup
     _lookup = lookup
 
@@ -20,8 +20,8 @@ def cell_source(grade_id):
     Parameters
     ----------
     grade_id : str
-        The cell's id in nbgrader, such as "conv2d". In a student's notebook, whose kernel does not
-        know these ids, it is the latest executed cell that defines a name equal to the id.
+        The cell's nbgrader ID, such as "conv2d". In a student's notebook, whose kernel does not
+        know these IDs, the cell is the last executed one that defines this name.
 
     Returns
     -------
@@ -40,7 +40,8 @@ def cell_source(grade_id):
         source = next((each for each in sources if _defines(each, grade_id)), None)
     if source is None:
         raise CourseError(
-            f"no cell that defines {grade_id} has been run: run that cell, then run this one again."
+            f"the cell that defines {grade_id} has not been run: run that cell, then run this one"
+            " again."
         )
     return source
 

@@ -1,4 +1,4 @@
-"""The section heading that each cell of a notebook is under."""
+"""The section headings of a notebook's cells."""
 
 import re
 
@@ -10,8 +10,8 @@ _FENCE = re.compile(r"\s*(```|~~~)")
 def section_headings(cells):
     """Return the last heading in or above each cell, without the number signs; "" if there is none.
 
-    Cells are dicts in the notebook format; a source is a string or a list of lines. Headings in a
-    student's answer and lines of code blocks are ignored.
+    Cells are dicts in the notebook format; each source is a string or a list of lines. Headings in
+    students' answers and lines in code blocks are ignored.
     """
     headings, heading = [], ""
     for cell in cells:
@@ -22,7 +22,7 @@ def section_headings(cells):
 
 
 def is_answer(cell: dict) -> bool:
-    """Return True if nbgrader's metadata mark the cell as one that the student writes."""
+    """Return True if nbgrader's metadata marks the cell as one that the student writes."""
     # A student's notebook can hold anything in its metadata.
     metadata = cell.get("metadata")
     nbgrader = metadata.get("nbgrader") if isinstance(metadata, dict) else None

@@ -11,7 +11,7 @@ PROFILES = {
 
 
 def check_profile(name, origin="profile"):
-    """Return a profile's name, or raise CourseError, which names its origin, if there is none."""
+    """Return a profile's name, or raise a CourseError that mentions `origin` if it is unknown."""
     if name not in PROFILES:
         raise CourseError(
             f"{origin}={name!r} is not a profile: choose one of {', '.join(PROFILES)}."

@@ -1,4 +1,4 @@
-"""Receptive fields: which square of the image a layer's activations depend on."""
+"""Receptive fields: the parts of the image that a layer's activations depend on."""
 
 from dataclasses import dataclass
 from itertools import pairwise
@@ -12,7 +12,7 @@ POOLING = ("MaxPooling2D", "AveragePooling2D")
 KERNEL_SIZES = {"Conv2D": "kernel_size", **dict.fromkeys(POOLING, "pool_size")}
 # Layers whose output at a position depends only on their input at that position.
 ELEMENTWISE = {"InputLayer", "Activation", "ReLU", "LeakyReLU", "Dropout", "BatchNormalization"}
-GRAY = 0.5  # pixels outside the image
+GRAY = 0.5  # the value of pixels outside the image
 
 
 @dataclass(frozen=True)
@@ -26,8 +26,8 @@ class ReceptiveField:
     stride : (int, int)
         Distance in pixels, down and to the right, between the fields of neighboring positions.
     start : (int, int)
-        Row and column of the top left pixel for the first position of a feature map; negative if
-        padding lets the field extend past the image.
+        Row and column of the field's top-left pixel at the first position of a feature map;
+        negative if padding lets the field extend past the image.
     """
 
     size: tuple[int, int]
@@ -43,7 +43,7 @@ def field_of(network, layer):
     network : keras.Model
         A chain of layers: each takes the output of the previous one.
     layer : keras.Layer
-        A convolution or pooling layer of the network, or a layer between these and `Flatten`.
+        A convolution or pooling layer of the network, or a later layer before `Flatten`.
 
     Returns
     -------
@@ -57,10 +57,10 @@ def field_of(network, layer):
 
     Notes
     -----
-    Starting at the input, each layer with kernel size F, stride S and padding P enlarges the field
+    Starting at the input, each layer with kernel size F, stride S, and padding P enlarges the field
     by F - 1 times the current stride, moves its start back by P times that stride, and then
-    multiplies the stride by S: Dumoulin and Visin (2016), "A guide to convolution arithmetic for
-    deep learning".
+    multiplies the stride by S. Source: Dumoulin and Visin (2016), "A guide to convolution
+    arithmetic for deep learning".
     """
     chain = _chain(network, layer)
     (height, down, top), (width, right, left) = (_along_axis(chain, axis) for axis in (0, 1))
@@ -75,14 +75,14 @@ def patches(images, positions, field):
     images : array, (n, h, w, c)
         Floats from 0 to 1.
     positions : sequence of (int, int, int)
-        For each patch: index of the image, row and column in the layer's feature map.
+        For each patch, the index of the image, and the row and column in the layer's feature map.
     field : ReceptiveField
-        Of the layer.
+        The receptive field of the layer.
 
     Returns
     -------
     ndarray, (len(positions), field height, field width, c)
-        Gray where the field extends past the image.
+        The patches; pixels outside the image are gray.
     """
     images = np.asarray(images)
     height, width = images.shape[1:3]
@@ -105,11 +105,11 @@ def mask_border(feature_maps, field, images):
     Parameters
     ----------
     feature_maps : array, (n, h, w, filters)
-        Output of a layer.
+        The output of a layer.
     field : ReceptiveField
-        Of the layer.
+        The receptive field of the layer.
     images : array, (n, height, width, c)
-        Input of the network.
+        The input of the network.
 
     Returns
     -------
@@ -129,7 +129,7 @@ def mask_border(feature_maps, field, images):
 
 
 def _chain(network: Any, layer: Any) -> list:
-    """Return the layers from the input to this one, or raise a CourseError."""
+    """Return the layers from the input to a given layer, or raise a CourseError."""
     layers = list(network.layers)
     if not any(each is layer for each in layers):
         raise CourseError(
@@ -155,7 +155,7 @@ def _chain(network: Any, layer: Any) -> list:
 
 
 def _along_axis(chain: list, axis: int) -> tuple[int, int, int]:
-    """Return size, stride and start of the field along one axis."""
+    """Return the size, stride, and start of the field along one axis."""
     field_size, field_stride, start = 1, 1, 0
     for layer in chain:
         kind = type(layer).__name__

@@ -10,24 +10,24 @@ import numpy as np
 from course import session
 from course.errors import CourseError
 
-# An executed notebook carries its metrics in its own outputs, under this media type; a front end
-# that does not know the type shows the plain text beside it.
+# An executed notebook stores its metrics in its outputs under this media type; a front end that
+# does not know the type shows the plain text stored with it.
 MIME_TYPE = "application/vnd.cnn-course.recorded_metrics+json"
 # The kinds of metrics; a regression compares each kind differently.
-COUNT = "count"  # whole numbers that follow from the architecture: the same in every run
+COUNT = "count"  # integers that follow from the architecture; the same in every run
 MEASUREMENT = "measurement"  # varies with the seed
 ACCURACY = "accuracy"  # a fraction of a number of images; varies with the seed
 SECONDS = "seconds"  # also depends on the machine
-RATE = "rate"  # so much per second; also depends on the machine
-TIME_RATIO = "time ratio"  # of two times on one machine; depends little on which machine
+RATE = "rate"  # a value per second; also depends on the machine
+TIME_RATIO = "time ratio"  # the ratio of two times on one machine; depends little on the machine
 
 
 def record(*, accuracies=None, seconds=None, rates=None, time_ratios=None, curves=None, **metrics):
     """Show metrics and save them, each with its kind, in the notebook's output.
 
-    Of accuracies, seconds, rates and time ratios, each argument is a dict of metric name to value;
-    a single value or a list is recorded under the name of the argument. A value is a number or a
-    list of numbers. NumPy and backend scalars become plain numbers, NaN and infinity become None.
+    `accuracies`, `seconds`, `rates`, and `time_ratios` map metric names to values; a single value
+    or a list is recorded under the name of the argument. A value is a number or a list of numbers.
+    NumPy and backend scalars become plain numbers; NaN and infinity become None.
 
     Parameters
     ----------
@@ -40,10 +40,10 @@ def record(*, accuracies=None, seconds=None, rates=None, time_ratios=None, curve
     time_ratios : dict, optional
         One duration divided by another.
     curves : dict, optional
-        Learning curves: the name of a training run to its history, which is a dict with one list
-        per quantity ("loss", "val_accuracy") and one value per epoch. The report draws them.
+        Learning curves: each training run's name mapped to its training history, a dict with one
+        list per metric ("loss", "val_accuracy") and one value per epoch. The report plots them.
     **metrics : int, float, or list of them
-        All others, as in `record(parameters=1199882, first_loss=2.3)`. Whole numbers are counts,
+        All other metrics, as in `record(parameters=1199882, first_loss=2.3)`. Integers are counts,
         which must be the same in every run; other numbers are measurements.
 
     Raises
@@ -77,7 +77,7 @@ def record(*, accuracies=None, seconds=None, rates=None, time_ratios=None, curve
 
 
 def kind_of_value(value: Any) -> str:
-    """Return the kind of a value, or list of values, that is recorded by its own name."""
+    """Return the kind of a value or list of values that is recorded as a keyword argument."""
     values = value if isinstance(value, list) else [value]
     return COUNT if all(isinstance(each, int) for each in values) else MEASUREMENT
 
@@ -87,14 +87,14 @@ def _plain_history(name: str, history: Any) -> dict[str, list]:
     is_dict = isinstance(history, dict)
     if not is_dict or not all(isinstance(each, list) for each in history.values()):
         raise CourseError(
-            f"the learning curves of {name!r} are not a history: give a dict with one list per"
-            " quantity, like fit(...).history."
+            f"the learning curves for {name!r} are not a training history: pass a dict with one"
+            " list per metric, such as fit(...).history."
         )
     return {key: _plain("curves", values) for key, values in history.items()}
 
 
 def _plain(name: str, value: Any) -> Any:
-    """Return a value as JSON can hold it."""
+    """Convert a value to plain numbers that JSON can represent."""
     if isinstance(value, list | tuple):
         return [_plain(name, item) for item in value]
     if hasattr(value, "__array__") and tuple(getattr(value, "shape", ())) == ():
@@ -106,12 +106,12 @@ def _plain(name: str, value: Any) -> Any:
         )
     if isinstance(value, numbers.Integral):
         return int(value)
-    # JSON has no NaN and no infinity; a regression reports None as not a finite number.
+    # JSON has no NaN or infinity; a regression reports None as not a finite number.
     return float(value) if math.isfinite(value) else None
 
 
 def text(value: Any) -> str:
-    """Format a recorded value, or a list of them, with four digits unless it is a whole number."""
+    """Format a recorded value or list of values; floats get four significant digits."""
     if value is None:
         return "not a finite number"
     if isinstance(value, list):

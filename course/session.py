@@ -1,4 +1,4 @@
-"""The setup of a notebook: profile, seed, backend and device."""
+"""The setup of a notebook: profile, seed, backend, and device."""
 
 import logging
 import os
@@ -7,7 +7,7 @@ from dataclasses import dataclass
 from course.errors import CourseError
 from course.profiles import PROFILES, check_profile
 
-# The latest run of this process; recorded metrics say where they were measured.
+# The latest run of this process, which recorded metrics include to show where they were measured.
 current_run = None
 
 
@@ -22,7 +22,7 @@ class Run:
     seed : int
         The seed of all random numbers.
     backend : str
-        The library that Keras computes with: "tensorflow", "jax" or "torch".
+        The library that Keras computes with: "tensorflow", "jax", or "torch".
     device : str
         "GPU" or "CPU".
     """
@@ -38,15 +38,15 @@ class Run:
 
 
 def setup(profile=None, seed=0):
-    """Set up a notebook: choose the profile, seed all random numbers, print the settings.
+    """Set up a notebook: choose the profile, seed all random numbers, and print the settings.
 
     Parameters
     ----------
     profile : {"smoke", "cpu", "gpu"}, optional
-        If None: the environment variable COURSE_PROFILE if it is set, else "gpu" if Keras finds a
-        GPU, else "cpu".
+        The default is the value of the environment variable COURSE_PROFILE if it is set; otherwise,
+        it is "gpu" if Keras finds a GPU, or "cpu" if not.
     seed : int
-        Seeds Python, NumPy and the Keras backend.
+        The seed for Python, NumPy, and the Keras backend.
 
     Returns
     -------
@@ -56,7 +56,7 @@ def setup(profile=None, seed=0):
     Raises
     ------
     CourseError
-        If there is no such profile, or the seed is not a whole number from 0 to 2**32 - 1.
+        If there is no such profile, or the seed is not an integer from 0 to 2**32 - 1.
     """
     if profile is not None:
         check_profile(profile)
@@ -64,7 +64,7 @@ def setup(profile=None, seed=0):
         profile = check_profile(os.environ["COURSE_PROFILE"], origin="COURSE_PROFILE")
     if isinstance(seed, bool) or not isinstance(seed, int) or not 0 <= seed < 2**32:
         raise CourseError(
-            f"seed={seed!r} is not a whole number from 0 to 4294967295: choose one, such as 0."
+            f"seed={seed!r} is not an integer from 0 to 4294967295: choose one, such as 0."
         )
 
     # Keras takes seconds to import: check the arguments first.
@@ -77,7 +77,7 @@ def setup(profile=None, seed=0):
     global current_run
     current_run = Run(profile or device.lower(), seed, backend, device)
     keras.utils.set_random_seed(seed)
-    # TensorFlow warns when a notebook trains several networks.
+    # TensorFlow would warn if a notebook trains several networks.
     logging.getLogger("tensorflow").setLevel(logging.ERROR)
     profile = current_run.profile
     print(f"Keras {keras.__version__} on {backend}, {device}")
@@ -88,7 +88,7 @@ def setup(profile=None, seed=0):
 
 
 def _detect_device(backend: str) -> str:
-    """Return "GPU" if the backend computes on one, else "CPU"."""
+    """Return "GPU" if the backend computes on a GPU, else "CPU"."""
     # keras.distribution does not support torch, so ask each backend.
     if backend == "tensorflow":
         import tensorflow

@@ -1,4 +1,4 @@
-"""Helpers for training: a stopwatch, the accuracy of predictions, a table of results."""
+"""Helpers for training: a stopwatch, the accuracy of predictions, and a table of results."""
 
 import textwrap
 import time
@@ -7,16 +7,16 @@ from typing import Any
 
 import numpy as np
 
-MAX_WIDTH, TEXT_WIDTH, NARROW_TEXT_WIDTH = 100, 44, 28  # characters: of a table, of its texts
+MAX_WIDTH, TEXT_WIDTH, NARROW_TEXT_WIDTH = 100, 44, 28  # in characters: tables, text columns
 
 
 class Stopwatch:
-    """Measure the seconds that a `with` block takes.
+    """A stopwatch that measures the duration of a `with` block.
 
     Attributes
     ----------
     seconds : float
-        Wall time of the block, in seconds; 0 until it ends.
+        Wall time of the block, in seconds; 0 until the block ends.
 
     Examples
     --------
@@ -49,7 +49,7 @@ def accuracy(probabilities, labels):
     Returns
     -------
     float
-        From 0 to 1.
+        A fraction from 0 to 1.
 
     Raises
     ------
@@ -66,22 +66,22 @@ def accuracy(probabilities, labels):
 
 
 def results_table(rows):
-    """Format results as a text table for `print`, one row per network.
+    """Format results as a text table for `print`, with one row per network.
 
     Parameters
     ----------
     rows : list of dict
-        Each maps column names to values; the columns are those of the first row. Values of columns
+        Each maps column names to values; the first row determines the columns. Values in columns
         whose names end in "accuracy" are fractions and are shown as percentages.
 
     Returns
     -------
     str
-        The table. Numbers are aligned right, long texts are wrapped.
+        The table. Numbers are right-aligned, and long texts are wrapped.
     """
     names = list(rows[0])
     is_text = [isinstance(rows[0][name], str) for name in names]
-    # Use the first layout that fits: plain, with wrapped headings, with narrow texts too.
+    # Use the first layout that fits: plain, with wrapped headings, or also with narrow texts.
     layouts = [(False, TEXT_WIDTH), (True, TEXT_WIDTH), (True, NARROW_TEXT_WIDTH)]
     for wrap_headings, text_width in layouts:
         head = _to_lines([[name.split() if wrap_headings else [name] for name in names]], True)
@@ -102,7 +102,7 @@ def results_table(rows):
 
 
 def _wrap(text: str, width: int) -> list[str]:
-    """Break a text into lines."""
+    """Break text into lines."""
     return textwrap.wrap(text, width, break_long_words=False) or [""]
 
 
@@ -117,7 +117,7 @@ def _to_lines(rows: list[list[list[str]]], align_bottom: bool = False) -> list[t
 
 
 def _format(name: str, value: Any) -> str:
-    """Format the value of a column."""
+    """Format a value for its column."""
     if value is None:
         return "-"
     if isinstance(value, str):

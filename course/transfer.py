@@ -1,4 +1,4 @@
-"""Transfer learning: pretrained weights, and splitting a network at its frozen layers."""
+"""Transfer learning: loading pretrained weights and splitting a network after its frozen layers."""
 
 import hashlib
 from pathlib import Path
@@ -18,12 +18,13 @@ VGG16_MD5 = "6d6bbae143d832006294945121d1f1fc"
 def vgg16_weights():
     """Return the path of VGG-16's ImageNet weights for `keras.applications.VGG16(weights=...)`.
 
-    The weights leave out the three dense layers (`include_top=False`).
+    The weights do not include the three dense layers (`include_top=False`).
 
     Returns
     -------
     str
-        An HDF5 file in the data directory, downloaded (59 MB) if it is missing.
+        The path of an HDF5 file in the data directory; the file (59 MB) is downloaded if it is
+        missing.
 
     Raises
     ------
@@ -32,7 +33,7 @@ def vgg16_weights():
     """
     alternative = ', or choose data = "cifar10" at the top of the notebook'
     path = find_or_download(VGG16_FILE, VGG16_ADDRESS, _download, alternative)
-    # Of a wrong file Keras loads whatever fits, or raises an error about HDF5.
+    # From a wrong file, Keras would load whatever fits or raise an error about HDF5.
     if hashlib.md5(path.read_bytes()).hexdigest() != VGG16_MD5:
         raise CourseError(
             f"{path} is damaged (it differs from the file that Keras publishes): delete it and run"
@@ -50,7 +51,7 @@ def split_frozen(network):
     """Split a network before its first trainable layer.
 
     The output of the frozen layers for an image never changes. It can be computed once, and the
-    other layers trained on it.
+    other layers can be trained on it.
 
     Parameters
     ----------
@@ -61,13 +62,13 @@ def split_frozen(network):
     -------
     frozen, trainable : keras.Sequential
         Both share their layers with the network, so training `trainable` also trains `network`.
-        `trainable` is compiled like the network. Layers that are random in training, such as
-        dropout and augmentation, count as trainable.
+        `trainable` is compiled with the network's optimizer and loss. Layers that are random during
+        training, such as dropout and augmentation, count as trainable.
 
     Raises
     ------
     CourseError
-        If the network branches, or if none or all of its layers are frozen.
+        If the network branches, or if either none or all of its layers are frozen.
     """
     import keras
 

@@ -2,7 +2,7 @@
 
 import ast
 
-# The default of `checks.written_without`: names that compute a convolution or hide an import.
+# Default names for `checks.written_without`: they compute a convolution or can hide an import.
 CONVOLUTION_LIBRARIES = (
     "keras", "layers", "ops", "tensorflow", "tf", "torch", "jax", "jnp",
     "scipy", "skimage", "sklearn", "cv2", "PIL",

@@ -44,7 +44,7 @@ def test_cells_that_are_not_valid_python_are_skipped(notebook):
 def test_a_cell_that_was_not_run_is_an_error(notebook):
     notebook("x = 1")
     with pytest.raises(
-        CourseError, match="no cell that defines answer has been run: run that cell"
+        CourseError, match="the cell that defines answer has not been run: run that cell"
     ):
         cell_source("answer")
 
@@ -59,5 +59,5 @@ def test_grading_looks_up_cells_by_grade_id(notebook, monkeypatch):
     notebook("answer = 1")
     notebook_cells.set_source_lookup({"answer": "answer = 2"}.get)
     assert cell_source("answer") == "answer = 2"
-    with pytest.raises(CourseError, match="no cell that defines other"):
+    with pytest.raises(CourseError, match="the cell that defines other has not been run"):
         cell_source("other")

@@ -109,11 +109,11 @@ def test_the_error_for_an_unknown_profile_in_the_variable_names_the_variable(nam
 
 
 @pytest.mark.parametrize("seed", [-1, 2**32, 1.0, "0", None, True, float("nan")])
-def test_a_seed_that_is_not_a_whole_number_is_an_error(seed):
+def test_a_seed_that_is_not_an_integer_is_an_error(seed):
     with pytest.raises(CourseError) as error:
         course.setup(profile="smoke", seed=seed)
     assert str(error.value) == (
-        f"seed={seed!r} is not a whole number from 0 to 4294967295: choose one, such as 0."
+        f"seed={seed!r} is not an integer from 0 to 4294967295: choose one, such as 0."
     )
 
 

@@ -100,7 +100,9 @@ def test_a_value_that_is_not_a_number_is_refused(value, type_name, capsys):
 
 @pytest.mark.parametrize("history", [[0.5], {"loss": 0.5}])
 def test_learning_curves_that_are_not_a_history_are_refused(history):
-    with pytest.raises(CourseError, match="the learning curves of 'CNN' are not a history"):
+    with pytest.raises(
+        CourseError, match="the learning curves for 'CNN' are not a training history"
+    ):
         course.record(curves={"CNN": history})
 
 

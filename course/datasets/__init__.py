@@ -1,6 +1,6 @@
-"""Image data sets: real ones from a file or the network, synthetic ones generated from a seed.
+"""Image data sets: real ones from a file or the network, and synthetic ones generated from a seed.
 
-Every loader takes a profile. Synthetic images are used only in the profile "smoke" and never
+Every loader takes a profile. Synthetic images are used only in the "smoke" profile and never
 replace real ones silently. Keras is imported only for a download.
 """
 

@@ -4,8 +4,8 @@ All sources have the same layout, so that the same code reads each of them:
 
     train/cats, train/dogs, validation/cats, validation/dogs
 
-Sources: "photos" are the 3,000 images that many Keras tutorials use. They come from the Asirra data
-set (J. Elson et al., 2007), by way of Kaggle's "Dogs vs. Cats". CIFAR-10: see `cifar10`.
+The source "photos" has the 3,000 images that many Keras tutorials use. They come from the Asirra
+data set (J. Elson et al., 2007) through Kaggle's "Dogs vs. Cats". For CIFAR-10, see `cifar10`.
 """
 
 import tempfile
@@ -21,12 +21,12 @@ from course.errors import CourseError
 SOURCES = ("photos", "cifar10", "synthetic")
 PHOTOS = "cats_and_dogs_filtered"
 PHOTOS_ADDRESS = f"https://storage.googleapis.com/mledu-datasets/{PHOTOS}.zip"
-# Images per class in each split; a download must have exactly these.
+# Images per class in each split; a download must have exactly these numbers.
 PHOTO_COUNTS = {"train": 1_000, "validation": 500}
 CIFAR10_COUNTS = {"train": 1_000, "validation": 2_000}
 SYNTHETIC_COUNTS = {"train": 30, "validation": 20}
 CLASSES = {"cats": CIFAR10_NAMES.index("cat"), "dogs": CIFAR10_NAMES.index("dog")}
-# Seed to the temporary folder of its drawings, which is removed when the process ends.
+# Maps seeds to the temporary folders of their drawings, which are removed when the process ends.
 _drawing_folders: dict[int, tempfile.TemporaryDirectory[str]] = {}
 
 
@@ -36,19 +36,19 @@ def cats_and_dogs(source, seed=0):
     Parameters
     ----------
     source : {"photos", "cifar10", "synthetic"}
-        "photos": photos of various sizes, per class 1,000 for training and 500 for validation, in
-        the data directory; downloaded (69 MB) if missing. "cifar10": images of CIFAR-10, 32 x 32
-        pixels, per class 1,000 for training and 2,000 for validation. The first 1,000 for
-        validation are training images of CIFAR-10, the others test images. The first call writes
-        them into the data directory. "synthetic": drawings, 32 x 32 pixels, per class 30 for
-        training and 20 for validation, in a temporary folder.
+        "photos": photos of various sizes in the data directory, 1,000 per class for training and
+        500 for validation; they are downloaded (69 MB) if they are missing. "cifar10": CIFAR-10
+        images of 32 x 32 pixels, 1,000 per class for training and 2,000 for validation. The first
+        1,000 validation images are CIFAR-10 training images; the others are test images. The first
+        call writes them to the data directory. "synthetic": drawings of 32 x 32 pixels in a
+        temporary folder, 30 per class for training and 20 for validation.
     seed : int
         The seed of the drawings.
 
     Returns
     -------
     pathlib.Path
-        The folder that contains train/cats, train/dogs, validation/cats and validation/dogs.
+        The folder that contains train/cats, train/dogs, validation/cats, and validation/dogs.
 
     Raises
     ------
@@ -99,7 +99,7 @@ def _write_cifar10(folder: Path) -> Path:
 def _write_drawings(root: Path, seed: int) -> None:
     """Write drawings of cats and dogs into a folder."""
     train, validation = SYNTHETIC_COUNTS.values()
-    # One of ten scenes is a cat and one a dog.
+    # One in ten scenes shows a cat, and one in ten shows a dog.
     images, labels = synthetic_scenes(10 * (train + validation), [seed, 7])
     for name, label in CLASSES.items():
         drawings = images[labels == label]

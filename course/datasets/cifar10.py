@@ -16,7 +16,7 @@ from course.profiles import check_profile
 CIFAR10_NAMES = (
     "airplane", "automobile", "bird", "cat", "deer", "dog", "frog", "horse", "ship", "truck",
 )  # fmt: skip
-# Enough for a CNN to learn from within two seconds; a notebook uses as many as it needs.
+# Enough images for a CNN to learn from within two seconds; a notebook uses as many as it needs.
 SMOKE_TRAIN = 600
 SMOKE_TEST = 300
 # As in keras.datasets.cifar10, which can download only into its own folder.
@@ -40,14 +40,14 @@ def load_cifar10(profile="cpu", seed=0):
     Returns
     -------
     (x_train, y_train), (x_test, y_test) : tuples of ndarray of uint8
-        Images of shape (n, 32, 32, 3): red, green and blue from 0 to 255. Labels of shape (n,):
-        0 to 9. `keras.datasets.cifar10.load_data` returns the same with labels of shape (n, 1).
+        Images of shape (n, 32, 32, 3) with red, green, and blue values from 0 to 255, and labels of
+        shape (n,) from 0 to 9. `keras.datasets.cifar10.load_data` returns labels of shape (n, 1).
 
     Raises
     ------
     CourseError
-        If there is no such profile, or if cifar10.npz is damaged, or missing and cannot be
-        downloaded.
+        If there is no such profile, or if cifar10.npz is damaged, or if the file is missing and
+        cannot be downloaded.
     """
     check_profile(profile)
     if profile == "smoke":
@@ -72,10 +72,10 @@ def _download(folder: Path) -> Path:
 
 
 def _read_batch(path: Path) -> tuple[np.ndarray, np.ndarray]:
-    """Return the images (n, 32, 32, 3) and labels (n, 1) in one file of the archive."""
-    # A pickle can run code; the hash of the archive has been checked.
+    """Return arrays of the images (n, 32, 32, 3) and labels (n, 1) in one file of the archive."""
+    # A pickle can run code, but the hash of the archive has been checked.
     with path.open("rb") as file:
         batch = pickle.load(file, encoding="bytes")
-    # Each row is an image: 1,024 red values, then the green and the blue ones.
+    # Each row is an image: 1,024 red values, then the green and blue values.
     images = batch[b"data"].reshape(-1, 3, 32, 32).transpose(0, 2, 3, 1)
     return images, np.array(batch[b"labels"], dtype="uint8")[:, None]

@@ -1,4 +1,4 @@
-"""Locating, downloading and reading data sets."""
+"""Locating, downloading, and reading data sets."""
 
 import errno
 import os
@@ -22,9 +22,9 @@ _DISK_FULL = (errno.ENOSPC, errno.EDQUOT)
 
 
 def data_directory():
-    """Return the folder (Path) of the data sets: COURSE_DATA_DIR, or one in the user's cache.
+    """Return the Path of the data sets' folder: COURSE_DATA_DIR, or a folder in the user's cache.
 
-    It may not exist yet; a download creates it.
+    The folder might not exist yet; a download creates it.
     """
     if chosen := os.environ.get("COURSE_DATA_DIR"):
         return Path(chosen).expanduser()
@@ -40,19 +40,19 @@ def data_directory():
 def find_or_download(
     name: str, address: str | None, create: Callable[[Path], Path], alternative: str = ""
 ) -> Path:
-    """Return the path of a data set's file or folder, which is downloaded if it is missing.
+    """Return the path of a data set's file or folder; download it if it is missing.
 
     Parameters
     ----------
     name : str
-        Its name in the data directory, such as "mnist.npz".
+        The name of the file or folder in the data directory, such as "mnist.npz".
     address : str or None
         The URL that `create` downloads from. None if `create` converts another data set.
     create : callable
         Called with an empty folder; returns the path of the finished file or folder in it. If it
-        fails or is interrupted, the data directory stays unchanged and CourseError is raised.
+        fails or is interrupted, the data directory stays unchanged; a failure raises CourseError.
     alternative : str
-        What else the user can do if the download fails: the end of the error's sentence.
+        What else the user can do if the download fails, as the end of the error message.
     """
     directory = data_directory()
     path = directory / name
@@ -72,7 +72,7 @@ def find_or_download(
         except CourseError:
             raise  # from the data set that this one is created from
         except Exception as error:
-            # Keras and urllib fail in many ways; only a full disk has another remedy.
+            # Keras and urllib fail in many ways; only a full disk has a different remedy.
             local = address is None or getattr(error, "errno", None) in _DISK_FULL
             if isinstance(error, OSError) and local:
                 raise _cannot_write(name, directory, error) from None
@@ -89,7 +89,7 @@ def find_or_download(
 
 
 def fetch(folder: Path, name: str, address: str, **options: Any) -> Path:
-    """Download a file into a folder with `keras.utils.get_file`, and return the path it returns."""
+    """Download a file into a folder with `keras.utils.get_file` and return the path it returns."""
     import keras  # takes seconds to import
 
     path = keras.utils.get_file(name, address, cache_dir=str(folder), cache_subdir="", **options)
@@ -97,10 +97,10 @@ def fetch(folder: Path, name: str, address: str, **options: Any) -> Path:
 
 
 def read_arrays(path, image_shape, label_shape=()):
-    """Return (x_train, y_train), (x_test, y_test), all uint8, from the .npz file of a data set.
+    """Return the uint8 arrays (x_train, y_train), (x_test, y_test) in a data set's .npz file.
 
-    `image_shape` and `label_shape` are those of one image and label. CourseError is raised if the
-    file cannot be read or its arrays have another shape or type, or labels that are not 0 to 9.
+    `image_shape` and `label_shape` are the shapes of one image and one label. CourseError is raised
+    if the file cannot be read, an array has the wrong shape or type, or a label is above 9.
     """
     try:
         with np.load(path, allow_pickle=False) as stored:
@@ -112,7 +112,7 @@ def read_arrays(path, image_shape, label_shape=()):
             f"{path} is not readable: change its permissions and run this again."
         ) from None
     except Exception as error:
-        # The kind of damage decides which error zipfile, zlib or NumPy raises.
+        # The damage determines which error zipfile, zlib, or NumPy raises.
         reason = "it is not a complete .npz file"
         if isinstance(error, KeyError):
             reason = "an array is missing: the file must contain " + ", ".join(ARRAYS)
@@ -148,8 +148,8 @@ def _cannot_write(name: str, directory: Path, error: OSError) -> CourseError:
 def _check_connection(address: str) -> None:
     """Raise OSError if the host of a URL does not respond.
 
-    urllib would wait TIMEOUT seconds for each of the host's addresses, which can be a dozen; this
-    tries one IPv4 and one IPv6 address.
+    urllib would wait TIMEOUT seconds for each of the host's addresses, and there can be a dozen.
+    This function tries one IPv4 and one IPv6 address.
     """
     parts = urllib.parse.urlsplit(address)
     if parts.scheme in urllib.request.getproxies():
@@ -166,7 +166,7 @@ def _check_connection(address: str) -> None:
 
 
 def _with_timeout(create: Callable[[Path], Path], folder: Path) -> Path:
-    """Call `create(folder)` with a socket timeout, which Keras has no setting for."""
+    """Call `create(folder)` with a socket timeout; Keras has no setting for one."""
     before = socket.getdefaulttimeout()
     socket.setdefaulttimeout(TIMEOUT)
     try:

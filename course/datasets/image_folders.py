@@ -5,33 +5,33 @@ from pathlib import Path
 
 from course.errors import CourseError
 
-# What keras.utils.image_dataset_from_directory reads; it silently skips other files.
+# The files that keras.utils.image_dataset_from_directory reads; it silently skips all others.
 READABLE = (".bmp", ".gif", ".jpeg", ".jpg", ".png")
-FORMATS = ("BMP", "GIF", "JPEG", "MPO", "PNG")  # the same, as Pillow detects them
-GRAYSCALE_MODES = ("1", "L", "LA", "I", "I;16", "F")  # of Pillow
+FORMATS = ("BMP", "GIF", "JPEG", "MPO", "PNG")  # the same file types, as Pillow names them
+GRAYSCALE_MODES = ("1", "L", "LA", "I", "I;16", "F")  # as Pillow names them
 
 
 def check_folder(folder, classes=2):
-    """Check a folder of images and print what it contains.
+    """Check a folder of images and print a summary of its contents.
 
     Parameters
     ----------
     folder : pathlib.Path or str
-        Contains one subfolder per class.
+        A folder with one subfolder per class.
     classes : int
         The expected number of classes.
 
     Returns
     -------
     dict of int
-        Maps the name of each class to its number of images, in alphabetical order, the order in
-        which Keras numbers them.
+        Maps the name of each class to its number of images. The names are in alphabetical order,
+        the order in which Keras numbers the classes.
 
     Raises
     ------
     CourseError
-        If the folder is missing, has another number of classes or a class without images, or
-        contains an image that is damaged.
+        If the folder is missing, has the wrong number of classes, or contains a class without
+        images or a damaged image.
     """
     folder = Path(folder)
     if not folder.is_dir():
@@ -70,26 +70,26 @@ def check_folder(folder, classes=2):
 def batch_format():
     """Return keyword arguments (dict) for `keras.utils.image_dataset_from_directory`.
 
-    These are {"format": "grain"} if TensorFlow is not installed, else none, since older releases of
-    Keras have no parameter `format`.
+    The dict is {"format": "grain"} if TensorFlow is not installed; otherwise, it is empty, because
+    older Keras releases have no `format` parameter.
     """
     return {} if importlib.util.find_spec("tensorflow") else {"format": "grain"}
 
 
 def _mode(path: Path) -> str:
-    """Return the color mode of an image in Pillow's terms, after reading the whole file."""
+    """Read a whole image file and return the image's color mode, as Pillow names it."""
     from PIL import Image  # not needed to load arrays
 
     try:
         with Image.open(path) as image:
             mode, file_format = image.mode, image.format
-            # Decodes a JPEG file at a fraction of its size, which suffices to find damage.
+            # Decode a JPEG file at a fraction of its size, which suffices to find damage.
             image.draft("RGB", (32, 32))
             image.load()
     except Exception as error:  # Pillow fails in many ways
         reason = "it is empty" if path.stat().st_size == 0 else _reason(error)
         raise CourseError(
-            f"{path} is not a complete image ({reason}): delete it, or replace it by an intact"
+            f"{path} is not a complete image ({reason}): delete it, or replace it with an intact"
             " copy."
         ) from None
     if file_format not in FORMATS:
@@ -101,14 +101,14 @@ def _mode(path: Path) -> str:
 
 
 def _reason(error: Exception) -> str:
-    """Say why an image cannot be read."""
+    """Return the reason that an image cannot be read."""
     if type(error).__name__ == "UnidentifiedImageError":
         return "its format is unknown"
     return str(error) or type(error).__name__
 
 
 def _note(paths: list[Path], description: str, effect: str) -> list[str]:
-    """Return a sentence about some files, in a list, or an empty list if there are none."""
+    """Return a list with one sentence about some files, or an empty list if there are no files."""
     if not paths:
         return []
     first, count = paths[0].name, len(paths)

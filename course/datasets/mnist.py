@@ -1,6 +1,6 @@
 """MNIST: 70,000 handwritten digits of 28 x 28 pixels.
 
-Source: Y. LeCun, L. Bottou, Y. Bengio and P. Haffner, "Gradient-Based Learning Applied to Document
+Source: Y. LeCun, L. Bottou, Y. Bengio, and P. Haffner, "Gradient-Based Learning Applied to Document
 Recognition", Proceedings of the IEEE 86 (1998); the file is the one that Keras distributes.
 """
 
@@ -10,7 +10,7 @@ from course.datasets.download import fetch, find_or_download, read_arrays
 from course.datasets.synthetic.digits import synthetic_digits
 from course.profiles import check_profile
 
-# Enough for a CNN to learn from within half a second: few digits, centered like those of MNIST.
+# Enough images for a CNN to learn from within half a second: few digits, centered as in MNIST.
 SMOKE_TRAIN = 100
 SMOKE_TEST = 100
 SMOKE_SHIFT = 0.7  # pixels
@@ -40,8 +40,8 @@ def load_mnist(profile="cpu", seed=0):
     Raises
     ------
     CourseError
-        If there is no such profile, or if mnist.npz is damaged, or missing and cannot be
-        downloaded.
+        If there is no such profile, or if mnist.npz is damaged, or if the file is missing and
+        cannot be downloaded.
     """
     check_profile(profile)
     if profile == "smoke":

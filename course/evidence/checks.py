@@ -15,21 +15,21 @@ from course.experiments.store import fingerprint
 # The largest difference between two measured accuracies of one network. For small networks with and
 # without batch normalization, trained for three epochs on 8,000 images of CIFAR-10, rounding the
 # weights to float16 changes the predicted class of 2 to 17 of 10,000 images, and the accuracy by
-# 0.0003 at most. A GPU that computes in TF32 rounds as coarsely again. So this is three times 17.
+# 0.0003 at most. Computing in TF32 adds similar errors. So the tolerance is three times 17 images.
 TOLERANCE = 0.005
 
 
 def find_metric_problems(record, specification, parameters, image_counts=None):
-    """List an experiment's metrics that are missing, impossible, or belong to another experiment.
+    """List an experiment's metrics that are missing or impossible, or belong to another experiment.
 
     Metrics are expected to be classification accuracies and cross-entropies. The list includes
-    values that no real training produces and that invented metrics often have; an empty list
-    proves nothing.
+    values that no real training run produces and that invented metrics often have; an empty
+    list proves nothing.
 
     Parameters
     ----------
     record : object
-        The entry of `read` under the experiment's name; untrusted.
+        The experiment's entry in the result of `read`; untrusted.
     specification : dict
         The specification that was to be trained.
     parameters : int
@@ -63,7 +63,7 @@ def _to_json_dict(value: Any) -> dict:
 
 
 def _find_missing(record: dict) -> list[str]:
-    """Return a sentence about fields that are missing or have another type."""
+    """Return a sentence about fields that are missing or have the wrong type."""
     curves = record.get("history")
     curves = curves if type(curves) is dict else {}
     missing = [name for name, kind in FIELDS.items() if type(record.get(name)) is not kind]
@@ -109,7 +109,7 @@ def _find_wrong(record: dict, requested: dict, parameters: int) -> list[str]:
 
 
 def _find_implausible(record: dict, image_counts: dict[str, int] | None) -> list[str]:
-    """Return sentences about metrics that are possible, but that no training produces."""
+    """Return sentences about metrics that are possible but that no training run produces."""
     history, sentences = record["history"], []
     last, final = history["val_accuracy"][-1], record["validation_accuracy"]
     if abs(last - final) > TOLERANCE:
@@ -151,16 +151,16 @@ def _within(value: Any, maximum: float = MAX_FLOAT32) -> bool:
 
 
 def find_weight_problems(network, arrays, record=None):
-    """List the problems of submitted weights.
+    """List the problems found in submitted weights.
 
     Parameters
     ----------
     network : keras.Model
         Built from the experiment's specification.
     arrays : object
-        The entry of `read` under the experiment's name; untrusted.
+        The experiment's entry in the result of `read`; untrusted.
     record : dict, optional
-        The submitted metrics; their key shows if they or the weights were changed.
+        The submitted metrics; their key shows whether the metrics or weights were changed.
 
     Returns
     -------
@@ -172,7 +172,7 @@ def find_weight_problems(network, arrays, record=None):
     for number, (weight, array) in enumerate(zip(network.weights, arrays, strict=False)):
         title, shape = f"Weight {number}, {weight.path},", tuple(weight.shape)
         if array.shape != shape:
-            return [f"{title} has the shape {array.shape}, but that of the network {shape}."]
+            return [f"{title} has the shape {array.shape}, not {shape}."]
         if array.dtype != np.float16:
             return [f"{title} has the type {array.dtype}, not float16."]
         if not np.isfinite(array).all():
@@ -205,9 +205,9 @@ def compare_accuracy(network, arrays, images, labels, stated, tolerance=TOLERANC
     Returns
     -------
     measured : float or None
-        None if the weights do not fit.
+        None if the weights do not fit the network.
     problem : str or None
-        A sentence if the accuracies differ or the weights do not fit.
+        A sentence if the accuracies differ or the weights do not fit the network.
     """
     problems = find_weight_problems(network, arrays)
     if problems:
@@ -226,8 +226,8 @@ def group_by_fingerprint(fingerprints):
     """Return the groups of students who share a fingerprint, for manual review.
 
     Two honest students can share one: the same seed on the same machine gives the same weights.
-    `fingerprints` maps students to, for example, the `weights_fingerprint` of their weights;
-    students with None are left out. Each group is a list of at least two.
+    `fingerprints` maps students to fingerprints, such as the `weights_fingerprint` of their
+    weights; students with None are left out. Each group is a list of at least two students.
     """
     groups: dict[str, list[str]] = {}
     for student, shared in fingerprints.items():
@@ -239,6 +239,6 @@ def group_by_fingerprint(fingerprints):
 def weights_fingerprint(arrays):
     """Return a short hash that is equal for lists of arrays that are equal in float16."""
     with np.errstate(over="ignore"):
-        # Adding 0 turns -0 into 0, which has other bytes.
+        # Adding 0 turns -0, which has different bytes, into 0.
         halves = [np.asarray(array).astype(np.float16) + np.float16(0) for array in arrays]
     return fingerprint(*halves)

@@ -1,4 +1,4 @@
-"""The format of evidence: files, fields of a record, and size limits."""
+"""The format of evidence: files, record fields, and size limits."""
 
 import json
 
@@ -8,11 +8,11 @@ from course.experiments.store import fingerprint
 
 FOLDER = "evidence"  # beside the notebook
 MAX_WEIGHTS_BYTES = 8 * 2**20  # the largest file of 06-dropout-batchnorm has 5.1 MB
-# All records together. A value takes two bytes or more, and a million values can be serialized.
+# For all records together. A value takes at least two bytes; a million values can be serialized.
 MAX_METRICS_BYTES = 2**20
 MAX_EXPERIMENTS = 100
-MAX_FILES = 200  # in the folder, including those that systems and editors leave there
-MAX_DEPTH = 10  # of nested lists and dicts; far fewer than can be serialized
+MAX_FILES = 200  # in the folder, including files that systems and editors leave there
+MAX_DEPTH = 10  # of nested lists and dicts; far below the limit of serialization
 MAX_HEADER_BYTES = 512  # of an array; a valid one has 118
 
 # The fields of a record. The key is a fingerprint of the other fields and of the weights.
@@ -27,7 +27,7 @@ MAX_FLOAT32 = float(np.finfo(np.float32).max)  # Keras measures in float32
 
 
 def record_key(record, halves):
-    """Return the key of a record (a dict, whose own "key" is ignored) and its float16 weights."""
+    """Return the key of a record (a dict whose own "key" is ignored) and its float16 weights."""
     rest = {name: value for name, value in record.items() if name != "key"}
     return fingerprint(json.dumps(rest, sort_keys=True), *halves)
 
@@ -39,13 +39,13 @@ def is_too_deep(value, left=MAX_DEPTH):
 
 
 def printable_text(value, longest=60):
-    """Return any submitted value as a printable text of limited length."""
+    """Return any submitted value as printable text of limited length."""
     text = f"{value:,}" if type(value) is int else str(value)
     return "".join(each if each.isprintable() else "?" for each in text[:longest])
 
 
 def format_size(count):
-    """Return a number of bytes as text, rounded up so that a size above a limit looks so."""
+    """Return a number of bytes as text, rounded up so that a size above a limit looks larger."""
     if count < 2**20:
         return f"{-(-count // 2**10)} KB"
     return f"{-(-10 * count // 2**20) / 10:,.1f} MB"

@@ -25,7 +25,7 @@ from course.evidence.format import (
 
 
 class _InvalidFile(Exception):
-    """A file that `save` has not written; the message says why."""
+    """A file that `save` cannot have written; the message gives the reason."""
 
 
 def read(folder=FOLDER):
@@ -40,14 +40,14 @@ def read(folder=FOLDER):
     dict
         - metrics: maps the name of each experiment to its record, a dict read from JSON. Only the
           name is checked; `find_metric_problems` checks the rest.
-        - weights: maps the name of the chosen experiment to a list of float16 arrays; empty if they
-          cannot be read.
+        - weights: maps the name of the chosen experiment to a list of float16 arrays; empty if the
+          arrays cannot be read.
         - problems: one sentence for each file that is missing or not as `save` writes it.
     """
     metrics: dict[str, dict] = {}
     weights: dict[str, list[np.ndarray]] = {}
     problems: list[str] = []
-    name_of: dict[str, str] = {}  # file name without suffix to experiment
+    name_of: dict[str, str] = {}  # maps file names without suffixes to experiments
     bytes_left = MAX_METRICS_BYTES
     found = {"metrics": metrics, "weights": weights, "problems": problems}
     try:
@@ -87,7 +87,7 @@ def read(folder=FOLDER):
 
 
 def _list_files(folder: Path) -> list[Path]:
-    """Return the sorted paths in a folder, without hidden files of systems and editors."""
+    """Return the sorted paths in a folder, excluding the hidden files of systems and editors."""
     if not stat.S_ISDIR(folder.lstat().st_mode):
         raise _InvalidFile("it is not a folder")
     with os.scandir(folder) as entries:
@@ -124,14 +124,14 @@ def _parse_record(content: bytes) -> dict:
 
 
 def _to_dict(pairs: list[tuple[str, Any]]) -> dict:
-    """Return the dict of key-value pairs whose keys are unique."""
+    """Convert key-value pairs to a dict; their keys must be unique."""
     if len(dict(pairs)) < len(pairs):
         raise _InvalidFile("it has a duplicate key")
     return dict(pairs)
 
 
 def _to_float(text: str) -> float:
-    """Return a finite float."""
+    """Convert text to a float, which must be finite."""
     if not math.isfinite(number := float(text)):
         raise _InvalidFile("it has a value that is not finite")
     return number
@@ -154,7 +154,7 @@ def _parse_weights(content: bytes) -> list[np.ndarray]:
 
 def _parse_array(content: bytes) -> np.ndarray:
     """Return the array in the content of a .npy file."""
-    # Not np.load, which allocates what the header claims before it reads.
+    # np.load would allocate the size that the header claims before it reads the data.
     file = io.BytesIO(content)
     if np.lib.format.read_magic(file) != (1, 0):
         raise _InvalidFile("it contains something other than weights")

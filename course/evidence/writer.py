@@ -1,4 +1,4 @@
-"""Writing the evidence of a training."""
+"""Writing the evidence of training runs."""
 
 import itertools
 import json
@@ -27,10 +27,10 @@ from course.session import Run
 
 
 def save(run, results, chosen):
-    """Write the evidence of a training into the folder `evidence` beside the notebook.
+    """Write the evidence of training runs to the folder `evidence` beside the notebook.
 
     Other .json and .npz files in the folder, such as those of an earlier call, are removed. In the
-    smoke profile everything is checked but nothing is written, since grading must not create
+    smoke profile, everything is checked but nothing is written, because grading must not create
     evidence.
 
     Parameters
@@ -45,8 +45,8 @@ def save(run, results, chosen):
     Raises
     ------
     CourseError
-        If there is no such experiment, two have the same name, the weights are not finite or too
-        large for float16 or the file, or the files cannot be written.
+        If there is no such experiment, two have the same name, the weights are not finite or are
+        too large for float16 or for the file, or the files cannot be written.
     """
     check_names([result.specification for result in results])
     names = [result.name for result in results]
@@ -60,7 +60,7 @@ def save(run, results, chosen):
         weights = result.network.get_weights()
         with np.errstate(over="ignore"):
             halves = [np.array(weight, dtype="<f2", order="C") for weight in weights]
-        # The record comes last: if it exists, the weights do too.
+        # The record is written last: if it exists, the weights do too.
         if result.name == chosen:
             files[f"{stem}.npz"] = _pack_weights(chosen, weights, halves)
         files[f"{stem}.json"] = _pack_record(run, result, halves)
@@ -96,8 +96,8 @@ def _pack_weights(name: str, weights: list[np.ndarray], halves: list[np.ndarray]
     """Return the content of the weights file."""
     if not all(np.isfinite(weight).all() for weight in weights):
         raise CourseError(
-            f"the weights of {name!r} are not finite, since its training diverged: choose another"
-            " experiment."
+            f"the weights of {name!r} are not finite, because its training diverged: choose"
+            " another experiment."
         )
     if not all(np.isfinite(half).all() for half in halves):
         raise CourseError(
@@ -117,7 +117,7 @@ def _pack_record(run: Run, result: Result, halves: list[np.ndarray]) -> bytes:
     """Return the content of an experiment's record file."""
     fields = vars(result) | vars(run)
     record = {name: fields[name] for name in FIELDS if name != "key"}
-    # JSON has no NaN; None marks a training that diverged.
+    # JSON has no NaN; None marks a training run that diverged.
     record["history"] = {
         curve: [number if math.isfinite(number) else None for number in result.history[curve]]
         for curve in CURVES
@@ -129,14 +129,14 @@ def _pack_record(run: Run, result: Result, halves: list[np.ndarray]) -> bytes:
     except (TypeError, ValueError, RecursionError):
         raise CourseError(
             f"the specification of {result.name!r} cannot be saved as JSON: use only finite"
-            " numbers, strings, lists and dicts."
+            " numbers, strings, lists, and dicts."
         ) from None
     record["key"] = record_key(record, halves)
     return json.dumps(record, indent=1).encode() + b"\n"
 
 
 def _write(folder: Path, files: dict[str, bytes]) -> None:
-    """Write the files of a folder and remove other evidence in it."""
+    """Write files to a folder and remove any other evidence from it."""
     try:
         for name, content in files.items():
             write_atomically(folder / name, content)

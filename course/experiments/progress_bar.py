@@ -1,19 +1,19 @@
-"""A progress bar for notebooks, terminals and static pages."""
+"""A progress bar for notebooks, terminals, and static pages."""
 
 import sys
 from typing import Any
 
 from tqdm import tqdm
 
-# Neither count nor rate: the unit of the work means nothing to the reader.
+# Shows neither a count nor a rate, because the unit of the work means nothing to the reader.
 BAR_FORMAT = "{percentage:3.0f} % |{bar:24}| {elapsed} elapsed, about {remaining} left: {desc}"
 
 
 class ProgressBar:
     """A one-line progress bar for long work in a cell.
 
-    The notebook bar of tqdm needs ipywidgets and leaves nothing on a static page; its terminal bar
-    leaves hundreds of lines there.
+    The notebook bar of tqdm needs ipywidgets and leaves nothing on a static page. The terminal bar
+    of tqdm leaves hundreds of lines on such a page.
 
     Parameters
     ----------
@@ -31,23 +31,23 @@ class ProgressBar:
 
     def __init__(self, work):
         self._stream = _LineStream()
-        # smoothing=0 averages over the whole time, since networks differ.
+        # smoothing=0 averages over the whole time, because networks differ.
         options = {"bar_format": BAR_FORMAT, "mininterval": 0.5, "smoothing": 0, "leave": False}
         self._bar = tqdm(
             total=work, file=self._stream, **options, disable=not self._stream.is_visible
         )
 
     def describe(self, text):
-        """Set the text after the bar, which says what is being done."""
+        """Set the text after the bar, which describes the current work."""
         self._bar.set_description_str(text)
 
     def advance(self, work):
-        """Add completed work, in the unit of the total."""
+        """Add completed work, in the same unit as the total."""
         # Rounding errors can add up to a little more than the total.
         self._bar.update(min(work, self._bar.total - self._bar.n))
 
     def close(self, text):
-        """Replace the bar by a final sentence."""
+        """Replace the bar with a final sentence."""
         self._bar.close()
         self._stream.close(text)
 
@@ -61,14 +61,14 @@ class _LineStream:
         self.is_visible = self._display is not None or sys.stderr.isatty()
 
     def write(self, text: str) -> None:
-        """Show a line instead of the previous one."""
+        """Show a line in place of the previous one."""
         if self._display is None:
             sys.stderr.write(text)
         elif line := text.strip():
             self._show(line)
 
     def flush(self) -> None:
-        """Flush the terminal; a notebook needs no flush."""
+        """Flush the output if it goes to a terminal; notebook output does not need flushing."""
         if self._display is None:
             sys.stderr.flush()
 

@@ -1,6 +1,6 @@
-"""Recipes of trainings: hyperparameters, and the hardware features that a training uses.
+"""Training recipes: the hyperparameters and hardware features of a training run.
 
-Each switch of a `Recipe` works independently, so that its effect can be measured.
+The switches of a `Recipe` are independent, so that the effect of each can be measured.
 """
 
 import time
@@ -14,7 +14,7 @@ from course.session import Run
 
 @dataclass(frozen=True)
 class Recipe:
-    """The hyperparameters and switches of a training.
+    """The hyperparameters and switches of a training run.
 
     Attributes
     ----------
@@ -22,15 +22,15 @@ class Recipe:
     learning_rate : float, optional
         Replaces the learning rate that the network was compiled with.
     warmup_epochs : int
-        The number of epochs in which the learning rate rises from 0 to `learning_rate`.
+        The number of epochs over which the learning rate rises from 0 to `learning_rate`.
     on_device : bool
         If True, the images are copied to the device's memory once, for all networks, and batches
         are formed there. If False, the CPU forms each batch and sends it to the device.
     mixed_precision : bool
         If True, layers compute in float16, which is several times faster on GPUs. The weights stay
-        in float32, and so must the last layer: give it dtype="float32".
+        in float32. The last layer must compute in float32 too: give it dtype="float32".
     steps_per_execution : int
-        The number of steps between two calls of the callbacks. Always 1 on torch.
+        The number of steps between two calls of the callbacks. It is always 1 on torch.
     """
 
     epochs: int = 10
@@ -42,20 +42,19 @@ class Recipe:
     steps_per_execution: int = 1
 
     def check(self, name: str) -> None:
-        """Raise CourseError, which names the network, if a value is invalid."""
+        """Raise a CourseError that names the network if a value is invalid."""
         minima = {"epochs": 1, "batch_size": 1, "warmup_epochs": 0, "steps_per_execution": 1}
         for key, minimum in minima.items():
             value = getattr(self, key)
             if isinstance(value, bool) or not isinstance(value, int) or value < minimum:
                 raise CourseError(
-                    f"{key}={value!r} of {name!r} is not a whole number of at least {minimum}:"
-                    " choose one."
+                    f"{key} of {name!r} must be an integer of {minimum} or greater, not {value!r}."
                 )
         rate = self.learning_rate
         if rate is not None and not (isinstance(rate, float) and 0 < rate < 100):
             raise CourseError(
-                f"learning_rate={rate!r} of {name!r} is not a number above 0 with a decimal point:"
-                " choose one, such as 0.01."
+                f"learning_rate of {name!r} must be a positive number with a decimal point, such as"
+                f" 0.01, not {rate!r}."
             )
 
     def steps_per_epoch(self, image_count: int) -> int:
@@ -63,12 +62,12 @@ class Recipe:
         return -(-image_count // self.batch_size)
 
     def schedule(self, image_count: int) -> Any:
-        """Return the learning rate or its schedule; None leaves that of the compiled network."""
+        """Return the learning rate or its schedule; None keeps the compiled network's rate."""
         import keras  # takes seconds to import
 
         if self.learning_rate is None or not self.warmup_epochs:
             return self.learning_rate
-        # With alpha=1 the rate stays constant after the warm-up.
+        # With alpha=1, the rate stays constant after the warm-up.
         return keras.optimizers.schedules.CosineDecay(
             initial_learning_rate=0.0,
             warmup_target=self.learning_rate,
@@ -79,9 +78,9 @@ class Recipe:
 
 
 class DeviceImages:
-    """Images of several splits in the device's memory (float32), which networks look up by index.
+    """The float32 images of several splits in the device's memory, which networks look up by index.
 
-    Each of the attribute `splits` has the images' indices (int32) and the labels.
+    Each item of the attribute `splits` has the int32 indices of the images and their labels.
     """
 
     def __init__(self, *splits: tuple[Any, Any]) -> None:
@@ -102,7 +101,7 @@ class DeviceImages:
         self._layers = [keras.Input((), dtype="int32"), table, keras.layers.Reshape(shape)]
 
     def prepend_to(self, network: Any) -> Any:
-        """Return a compiled network that takes indices and shares the layers of a network."""
+        """Return a compiled network that takes indices and shares the layers of `network`."""
         import keras
 
         combined = keras.Sequential([*self._layers, network])
@@ -119,9 +118,9 @@ def fit(
     device_images: DeviceImages | None,
     callback: Any,
 ) -> tuple[dict[str, list], float]:
-    """Train a compiled network, and return its history and the wall time in seconds.
+    """Train a compiled network; return its training history and the wall time in seconds.
 
-    If `device_images` are given, they are used instead of the same images in the other arguments.
+    If `device_images` is given, its images replace the same images in the other arguments.
     """
     import keras
 
@@ -131,8 +130,8 @@ def fit(
         training_data, validation_data = [*device_images.splits, None][:2]
     if run.backend != "torch":
         trained.steps_per_execution = recipe.steps_per_execution
-    # For the few steps of a smoke run, tracing takes longer than it saves; not so on JAX, whose
-    # eager execution is slower than its compilation.
+    # For the few steps of a smoke run, tracing takes more time than it saves, except on JAX,
+    # whose eager execution is slower than its compilation.
     eagerly = network.run_eagerly
     trained.run_eagerly = eagerly or (run.profile == "smoke" and run.backend != "jax")
     keras.utils.set_random_seed(run.seed)

@@ -1,4 +1,4 @@
-"""Results of trainings, saved as plain files under a key of everything that determines them."""
+"""Training results, saved as plain files under a key that depends on all that determines them."""
 
 import hashlib
 import io
@@ -16,9 +16,9 @@ from course.files import write_atomically
 from course.session import Run
 
 FOLDER = "results"  # beside the notebook
-# A mounted Google Drive; Colab deletes its own files at the end of the session.
+# A mounted Google Drive; Colab deletes its own files at the end of a session.
 DRIVE = Path("/content/drive/MyDrive")
-# The smoke profile uses no files: grading must not find what a student submitted.
+# The smoke profile uses no files, because grading must not find results that a student submitted.
 StoredResult = tuple[dict, list[np.ndarray]]  # the record and the weights
 _results_in_memory: dict[str, StoredResult] = {}
 
@@ -26,7 +26,7 @@ _results_in_memory: dict[str, StoredResult] = {}
 def fingerprint(*parts: Any) -> str:
     """Return a hash of 16 hexadecimal digits that is equal for equal objects.
 
-    Arrays are compared by type, shape and values, other objects by their `repr`.
+    Arrays are compared by type, shape, and values; other objects are compared by their `repr`.
     """
     digest = hashlib.blake2b(digest_size=8)
     for part in parts:
@@ -48,13 +48,13 @@ def pack_weights(weights: list[np.ndarray]) -> bytes:
 
 
 def plain_name(name: str, default: str) -> str:
-    """Return a network's name as part of a file name."""
-    # In lower case, since file names are case-insensitive on some systems.
+    """Convert a network's name to text that can be part of a file name."""
+    # In lower case, because file names are case-insensitive on some systems.
     return re.sub(r"[^a-z0-9]+", "-", name.lower()).strip("-")[:40] or default
 
 
 def folder() -> Path:
-    """Return the folder `results` beside the notebook, or on Colab in a mounted Google Drive."""
+    """Return the folder `results`, beside the notebook or, on Colab, in a mounted Google Drive."""
     on_drive = "COLAB_RELEASE_TAG" in os.environ and DRIVE.is_dir()
     return DRIVE / "cnn-course" / FOLDER if on_drive else Path(FOLDER)
 
@@ -65,7 +65,7 @@ def open_store(run: Run) -> "MemoryStore | FileStore":
 
 
 class MemoryStore:
-    """Results that last as long as this process, with the methods of `FileStore`."""
+    """A store with the methods of `FileStore` whose results last as long as this process."""
 
     def load(self, name: str, key: str, shapes: list[tuple]) -> StoredResult | None:
         """Return the saved (record, weights), or None."""
@@ -77,7 +77,7 @@ class MemoryStore:
 
 
 class FileStore:
-    """Results as two files each: the record NAME-KEY.json and the weights NAME-KEY.npz.
+    """A store with two files per result: the record NAME-KEY.json and the weights NAME-KEY.npz.
 
     The folder is created when the first result is saved.
     """
@@ -86,7 +86,7 @@ class FileStore:
         self._folder = folder
 
     def load(self, name: str, key: str, shapes: list[tuple]) -> StoredResult | None:
-        """Return the saved (record, weights), or None if nothing intact of these shapes is."""
+        """Return the saved (record, weights), or None if no intact result has these shapes."""
         path = self._path(name, key)
         try:
             record = json.loads(path.with_suffix(".json").read_text(encoding="utf-8"))
@@ -105,11 +105,11 @@ class FileStore:
         return (record, weights) if record.get("key") == key else None
 
     def save(self, record: dict, weights: list[np.ndarray]) -> None:
-        """Save a result, complete or not at all; the record is JSON data with "name" and "key"."""
+        """Save a result completely or not at all; the record is JSON data with "name" and "key"."""
         path = self._path(record["name"], record["key"])
         try:
             write_atomically(path.with_suffix(".npz"), pack_weights(weights))
-            # The record comes last: if it exists, the weights do too.
+            # The record is written last: if it exists, the weights do too.
             write_atomically(path.with_suffix(".json"), json.dumps(record, indent=1) + "\n")
         except OSError as error:
             raise CourseError(
@@ -118,5 +118,5 @@ class FileStore:
             ) from None
 
     def _path(self, name: str, key: str) -> Path:
-        """Return the path of a result's files, without suffix."""
+        """Return the path of a result's files without the suffix."""
         return self._folder / f"{plain_name(name, default='network')}-{key[:8]}"

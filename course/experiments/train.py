@@ -1,4 +1,4 @@
-"""Training of a network per specification; finished trainings are saved.
+"""Training one network per specification and saving the results.
 
     specifications = [
         {"name": "one layer", "units": [128], "learning_rate": 1e-3},
@@ -27,7 +27,7 @@ from course.experiments.training_jobs import Job, check_names, prepare
 from course.session import Run
 from course.training import results_table
 
-# The number of training images that the training accuracy is measured on after the training.
+# The number of training images on which the final training accuracy is measured.
 EVALUATED_IMAGES = 10_000
 
 
@@ -41,15 +41,15 @@ class Result:
         The specification's name.
     specification : dict
     network : keras.Model
-        Trained, even if the training was done in an earlier run.
+        The trained network, even if it was trained in an earlier run.
     parameters, epochs : int
     seconds : float
-        The wall time of the training.
+        The wall time of the training run.
     history : dict of lists
-        loss, accuracy, val_loss and val_accuracy, one value per epoch, as `fit` measures them.
+        loss, accuracy, val_loss, and val_accuracy, as `fit` measures them, one value per epoch.
     training_accuracy, validation_accuracy : float
-        Fractions from 0 to 1, measured after the training, without dropout; `training_accuracy` on
-        at most 10,000 images.
+        Fractions from 0 to 1, measured after training, without dropout; `training_accuracy` is
+        measured on at most 10,000 images.
     """
 
     name: str
@@ -64,7 +64,7 @@ class Result:
 
 
 class Interrupted(KeyboardInterrupt):
-    """An interrupted `train_each`; the message says what is saved."""
+    """The interruption of `train_each`; the message says how many networks are saved."""
 
     def _render_traceback_(self) -> list[str]:
         # IPython shows this instead of a traceback into Keras.
@@ -74,26 +74,26 @@ class Interrupted(KeyboardInterrupt):
 def train_each(
     run, specifications, build, training_data, validation_data, epochs=10, batch_size=128, **recipe
 ):
-    """Train a network for each specification, and save each as soon as it is trained.
+    """Train a network for each specification, and save each network as soon as it is trained.
 
     Parameters
     ----------
     run : course.Run
         As `course.setup` returns it. Its seed is used for every network. Results are saved in the
-        folder `results` beside the notebook or on a mounted Google Drive; in the smoke profile they
-        stay in memory.
+        folder `results` beside the notebook or on a mounted Google Drive; in the smoke profile,
+        they stay in memory.
     specifications : list of dict
-        Each has a unique "name" and the values that `build` reads. "epochs" and "batch_size"
-        override the arguments for that network.
+        Each has a unique "name" and the values that `build` reads. The optional "epochs" and
+        "batch_size" override the arguments for that network.
     build : callable
         Takes a specification and returns a network compiled with metrics=["accuracy"]. All networks
-        are built before the first is trained, so that an error in the last one shows at once.
+        are built before the first is trained, so that an error in any of them is raised early.
     training_data, validation_data : (ndarray, ndarray)
         Images and labels.
     epochs, batch_size : int
     **recipe
         The other attributes of `course.experiments.Recipe`: learning_rate, warmup_epochs,
-        on_device, mixed_precision and steps_per_execution.
+        on_device, mixed_precision, and steps_per_execution.
 
     Returns
     -------
@@ -106,12 +106,13 @@ def train_each(
         If a name is missing or duplicate, `build` does not return a compiled network, the recipe
         has an invalid value, or a result cannot be saved.
     Interrupted
-        On an interrupt. Called again with the same arguments, the function continues.
+        If training is interrupted. The function continues if it is called again with the same
+        arguments.
 
     Notes
     -----
-    A saved result is used again if everything that determines it is the same: the network as built,
-    its optimizer and loss, images, labels, recipe, seed, profile and backend.
+    A saved result is reused if everything that determines it is the same: the network as built, its
+    optimizer and loss, the images, labels, recipe, seed, profile, and backend.
     """
     check_names(specifications)
     shared_recipe = _create_recipe({"epochs": epochs, "batch_size": batch_size} | recipe)
@@ -150,13 +151,13 @@ def train_each(
 
 
 def table(results, **columns):
-    """Format results as a text table for `print`, one row per network.
+    """Format results as a text table for `print`, with one row per network.
 
     Parameters
     ----------
     results : list of Result
     **columns : list
-        More columns, one value per result; underscores in the names become spaces. Values of
+        Additional columns, one value per result; underscores in the names become spaces. Values of
         columns whose names end in "accuracy" are fractions and are shown as percentages.
 
     Returns
@@ -202,7 +203,7 @@ def best(results):
 
 
 def speed(run, specification, build, training_data, **recipe):
-    """Measure the number of training images per second; nothing is saved.
+    """Measure the number of training images processed per second, without saving anything.
 
     Parameters
     ----------
@@ -217,8 +218,8 @@ def speed(run, specification, build, training_data, **recipe):
     Returns
     -------
     float
-        Images per second in the fastest epoch, since other load only slows epochs down. The first
-        of several epochs, in which the backend compiles, is left out.
+        Images per second in the fastest epoch, because other load only slows epochs down. The
+        first of several epochs, in which the backend compiles, is excluded.
     """
     import keras
 
@@ -254,7 +255,7 @@ def _train(
     bar: ProgressBar,
     title: str,
 ) -> dict[str, Any]:
-    """Train a network and return its record, which JSON can hold."""
+    """Train a network and return its record, which can be saved as JSON."""
     import keras
 
     network, recipe = job.network, job.recipe
@@ -263,7 +264,7 @@ def _train(
     bar.describe(title)
 
     def advance(batch: int, logs: dict) -> None:
-        # `batch` is the last one of an execution, which can comprise several steps.
+        # `batch` is the index of the last step of an execution, which can comprise several steps.
         nonlocal steps_shown
         bar.advance(job.work / steps * (batch + 1 - steps_shown))
         steps_shown = batch + 1

@@ -1,4 +1,4 @@
-"""Preparation of a specification's training: the built network, the recipe, and the key."""
+"""Preparing a specification's training run: the built network, the recipe, and the key."""
 
 import json
 import re
@@ -14,13 +14,13 @@ from course.experiments.recipe import Recipe
 from course.experiments.store import fingerprint
 from course.session import Run
 
-# The cost of an image apart from its MACs, expressed in MACs; for the estimate of the time.
+# The cost of an image in addition to its MACs, expressed in MACs; used to estimate the time.
 OVERHEAD = 1_000_000
 
 
 @dataclass(frozen=True)
 class Job:
-    """A training to do."""
+    """A training run to be done."""
 
     specification: dict
     network: Any  # compiled
@@ -30,7 +30,7 @@ class Job:
 
 
 def check_names(specifications: list[dict]) -> None:
-    """Raise CourseError unless there are specifications, each a dict with a unique name."""
+    """Raise CourseError unless all specifications, at least one, are dicts with unique names."""
     names: list[str] = []
     for number, specification in enumerate(specifications, start=1):
         name = specification.get("name") if isinstance(specification, dict) else None
@@ -56,9 +56,9 @@ def prepare(
     image_count: int,
     recipe: Recipe,
 ) -> Job:
-    """Build a specification's network and describe its training on the data of a fingerprint.
+    """Build a specification's network and return its training job; `data` is a fingerprint.
 
-    "epochs" and "batch_size" of the specification take precedence over those of the recipe.
+    "epochs" and "batch_size" in the specification take precedence over those in the recipe.
     """
     import keras  # takes seconds to import
 
@@ -75,7 +75,7 @@ def prepare(
         keras.config.set_dtype_policy(default_policy)
     if (learning_rate := recipe.schedule(image_count)) is not None:
         network.optimizer.learning_rate = learning_rate
-    # Include the initial weights: those of a pretrained network do not follow from the seed.
+    # Include the initial weights: those of a pretrained network are not determined by the seed.
     initial_weights = fingerprint(*map(np.asarray, network.weights))
     key = fingerprint(
         _configuration(network), initial_weights, data, astuple(recipe),
@@ -112,9 +112,9 @@ def _build_network(build: Callable[[dict], Any], specification: dict) -> Any:
 
 
 def _configuration(network: Any) -> str:
-    """Return a network's configuration as text, without Keras's counters in the names of layers."""
+    """Return a network's configuration as text, without Keras's counters in the layer names."""
     text = json.dumps([network.get_config(), network.get_compile_config()], default=repr)
-    # Layers, networks and optimizers have names with counters, which depend on the session. The
+    # Layers, networks, and optimizers have names with counters, which depend on the session. The
     # name of a DTypePolicy, such as "float32", stays.
     names = re.findall(r'(?<!"DTypePolicy", "config": {)"name": "([^"]+)"', text)
     numbers = {name: number for number, name in enumerate(dict.fromkeys(names))}

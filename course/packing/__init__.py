@@ -1,11 +1,11 @@
-"""Packing of a submission: the last cell of every notebook.
+"""Packing a submission, in the last cell of every notebook.
 
     from course import packing
 
     packing.pack("02-mnist", notebook="mnist.ipynb")
 
-`pack` warns about cells that were not run in order, empty answers and missing evidence, and writes
-`mnist-submission.zip` beside the notebook: the notebook under its original name, the folder
+`pack` warns about cells that were not run in order, empty answers, and missing evidence. It writes
+`mnist-submission.zip` beside the notebook, with the notebook under its original name, the folder
 `evidence`, and a manifest with checksums. Warnings never prevent a submission.
 """
 

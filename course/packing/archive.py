@@ -79,25 +79,25 @@ def _print_finding(is_ok: bool, line: str) -> None:
 
 
 def _read_evidence() -> dict[str, bytes]:
-    """Return the files of the evidence, and print if they are usable."""
+    """Return the evidence files and print whether they are usable."""
     found = evidence_files.read()
     profiles = {str(record.get("profile")) for record in found["metrics"].values()}
     for problem in found["problems"]:
         _print_finding(False, problem)
     if not profiles <= {"cpu", "gpu"}:
         _print_finding(
-            False, "the evidence is not from a real training: train in the cpu or gpu profile."
+            False, "the evidence is not from a real training run: train in the cpu or gpu profile."
         )
     elif not found["problems"]:
         count = len(found["metrics"])
-        trainings = f"{count} training{'s' * (count > 1)}"
+        trainings = f"{count} training run{'s' * (count > 1)}"
         _print_finding(True, f"evidence of {trainings} ({', '.join(sorted(profiles))} profile)")
     paths = sorted(itertools.islice(Path(FOLDER).glob("*"), MAX_FILES))
     return {f"{FOLDER}/{path.name}": path.read_bytes() for path in paths if _is_packed(path)}
 
 
 def _is_packed(path: Path) -> bool:
-    """Return True for readable regular files of evidence that are not too large."""
+    """Return True for a readable, regular evidence file that is not too large."""
     is_file = path.is_file() and not path.is_symlink() and os.access(path, os.R_OK)
     return is_file and path.stat().st_size <= MAX_BYTES.get(path.suffix, -1)
 
@@ -140,5 +140,5 @@ def _offer_download(archive: Path) -> None:
         from google.colab import files
     except ImportError:
         return
-    print("If no download starts, find the file in the file list on the left.")
+    print("If the download does not start, find the file in the file list on the left.")
     files.download(str(archive))

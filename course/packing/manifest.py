@@ -7,7 +7,7 @@ from typing import Any
 from course.evidence.format import printable_text
 
 MANIFEST = "submission.json"
-MANIFEST_NAMES = (MANIFEST, "hand-in.json")  # the second is that of earlier versions
+MANIFEST_NAMES = (MANIFEST, "hand-in.json")  # earlier versions wrote the second
 MAX_BYTES = 2**16
 TEXT_FIELDS = ("assignment", "student", "version", "profile", "backend", "device", "packed_at")
 
@@ -15,8 +15,8 @@ TEXT_FIELDS = ("assignment", "student", "version", "profile", "backend", "device
 def create_manifest(description: dict[str, Any], files: dict[str, bytes]) -> tuple[bytes, str]:
     """Return a manifest's content and its short checksum, which people can compare.
 
-    `description` maps `TEXT_FIELDS` to strings and "seed" to an int; `files` are the packed files,
-    without the manifest.
+    `description` maps `TEXT_FIELDS` to strings and "seed" to an int; `files` contains the packed
+    files without the manifest.
     """
     checksums = _checksums(files)
     checksum = _shorten(checksums)
@@ -58,7 +58,7 @@ def _checksums(files: dict[str, bytes]) -> dict[str, str]:
 
 
 def _parse(content: bytes) -> dict[str, Any]:
-    """Return the dict in a JSON file, or an empty one."""
+    """Return the dict in the content of a JSON file, or an empty dict."""
     try:
         value = json.loads(content) if len(content) <= MAX_BYTES else None
     except (ValueError, RecursionError):
@@ -74,7 +74,7 @@ def _printable_field(value: object) -> str:
 
 
 def _shorten(checksums: dict[str, str]) -> str:
-    """Return a short checksum of file names and checksums."""
+    """Return a short checksum of file names and their checksums."""
     lines = "".join(f"{name}\0{digest}\n" for name, digest in checksums.items())
     # Names in an archive can contain text that cannot be encoded.
     digits = hashlib.sha256(lines.encode(errors="backslashreplace")).hexdigest()[:8]

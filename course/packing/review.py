@@ -1,4 +1,4 @@
-"""Review of a notebook before its submission: unexecuted cells, errors, empty answers."""
+"""Review of a notebook before its submission: unexecuted cells, errors, and empty answers."""
 
 import itertools
 import json
@@ -10,7 +10,7 @@ TEXT_STUB = "*Write your answer here.*"
 CODE_STUB = "raise NotImplementedError("
 CODE_HINT = "# Your code here"
 PACKING_CALL = "packing.pack("  # the cell with this code is running
-MAX_UNSAVED_SECONDS = 60  # after which edits can be missing from the file
+MAX_UNSAVED_SECONDS = 60  # edits after that time can be missing from the file
 MAX_MB = 20
 Finding = tuple[bool, str]  # True if all is well, and a line of text
 RUN_ALL = "Restart the kernel and run all cells"
@@ -18,7 +18,7 @@ SAVE = "Save (Ctrl+S), then run this cell again"
 
 
 def review_notebook(notebook: RunningNotebook, executed: list[str]) -> list[Finding]:
-    """Return the findings about a notebook, whose executed sources are given in order."""
+    """Return the findings about a notebook; `executed` has the executed sources in order."""
     cells = notebook.cells
     packing_cells = [
         index
@@ -37,7 +37,7 @@ def review_notebook(notebook: RunningNotebook, executed: list[str]) -> list[Find
 
 
 def empty_answers(cells: list[dict]) -> list[str]:
-    """Return the headings of the exercises whose answer is empty or unchanged."""
+    """Return the headings of the exercises whose answers are empty or unchanged."""
     pairs = zip(cells, _headings(cells), strict=True)
     return list(dict.fromkeys(heading for cell, heading in pairs if _is_empty_answer(cell)))
 
@@ -62,7 +62,7 @@ def _review_saving(notebook: RunningNotebook, executed: list[str]) -> Finding | 
 
 
 def _review_order(cells: list[dict], executed: list[str]) -> Finding:
-    """Check that every code cell was run in its present form, from top to bottom."""
+    """Check that every code cell was run in its current form, from top to bottom."""
     code = [(index, cell["source"].strip()) for index, cell in enumerate(cells) if _is_code(cell)]
     code = [(index, source) for index, source in code if source]
     last = {source.strip(): number for number, source in enumerate(executed)}
@@ -72,7 +72,7 @@ def _review_order(cells: list[dict], executed: list[str]) -> Finding:
         title = _describe_cell(cells, missing[0])
         return False, f"not run in its present form: {title}{more}. {RUN_ALL}."
     sources = [source for _, source in code]
-    # If two cells are equal, nothing tells which of them was run last.
+    # If two cells are equal, nothing shows which of them was run last.
     unique = [(index, source) for index, source in code if sources.count(source) == 1]
     for (_, first), (index, second) in itertools.pairwise(unique):
         if last[first] > last[second]:
@@ -124,14 +124,14 @@ def _is_empty_answer(cell: dict) -> bool:
     source = cell["source"].strip()
     if not _is_code(cell):
         return source == TEXT_STUB or (is_answer(cell) and not source)
-    # If the metadata are lost, only the complete stub identifies an answer.
+    # If the metadata is lost, only the complete stub identifies an answer.
     is_stub = CODE_STUB in source and (is_answer(cell) or CODE_HINT in source)
     is_empty = all(line.lstrip().startswith("#") for line in source.splitlines() if line.strip())
     return is_stub or (is_answer(cell) and is_empty)
 
 
 def _headings(cells: list[dict]) -> list[str]:
-    """Return the heading that each cell is under."""
+    """Return the section heading of each cell."""
     return [heading or "the first cells" for heading in section_headings(cells)]
 
 

@@ -1,4 +1,4 @@
-"""The content of the running notebook, from the platform or its file."""
+"""The content of the running notebook, read from the platform or from a file."""
 
 import json
 import operator
@@ -9,9 +9,9 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
-COLAB_TIMEOUT = 60  # seconds; the transfer of a large notebook takes a while
-SAVING_TIMEOUT = 5  # seconds; more than a save takes
-# In two parts, since no published file may contain the complete marker.
+COLAB_TIMEOUT = 60  # seconds; transferring a large notebook takes a while
+SAVING_TIMEOUT = 5  # seconds; longer than saving takes
+# In two parts, because no published file may contain the complete marker.
 HIDDEN_TESTS = "### BEGIN " + "HIDDEN TESTS"
 
 
@@ -21,7 +21,7 @@ class RunningNotebook:
 
     content: bytes
     cells: list[dict[str, Any]]  # each source is one string
-    name: str = ""  # of its file
+    name: str = ""  # of the file
     seconds_since_save: float | None = None
 
     @property
@@ -30,7 +30,7 @@ class RunningNotebook:
         return any(HIDDEN_TESTS in cell["source"] for cell in self.cells)
 
     def latest_execution(self, executed: list[str]) -> int:
-        """Return the number of the latest execution whose source the file contains, 0 if none."""
+        """Return the number of the latest execution whose source the file contains, else 0."""
         return max(
             (
                 number
@@ -46,8 +46,8 @@ class RunningNotebook:
 def read(executed: list[str]) -> RunningNotebook | None:
     """Return the running notebook, or None if it cannot be read.
 
-    Colab provides its content. Jupyter and VS Code tell the kernel the name of the file at its
-    start. Elsewhere, this looks for a notebook in this folder that contains the executed cells.
+    Colab provides the content. Jupyter and VS Code tell the kernel the file name at startup.
+    Elsewhere, this function looks in this folder for a notebook that contains the executed cells.
     """
     content = _read_from_colab()
     if content is not None:
@@ -69,7 +69,7 @@ def read(executed: list[str]) -> RunningNotebook | None:
 
 
 def _wait_until_saved(paths: list[Path]) -> None:
-    """Wait while Jupyter saves and has the old file as `.~name`."""
+    """Wait while Jupyter saves; meanwhile, the old file is called `.~name`."""
     end = time.monotonic() + SAVING_TIMEOUT
     while any(path.with_name(f".~{path.name}").exists() for path in paths):
         if time.monotonic() > end:
@@ -83,7 +83,7 @@ def _read_from_colab() -> bytes | None:
         from google.colab import _message
     except ImportError:
         return None
-    # Not a public interface: if it changes, the student downloads the notebook.
+    # This interface is not public: if it changes, the student has to download the notebook.
     try:
         response = _message.blocking_request("get_ipynb", request="", timeout_sec=COLAB_TIMEOUT)
         return json.dumps(response["ipynb"], ensure_ascii=False, indent=1).encode()
@@ -92,7 +92,7 @@ def _read_from_colab() -> bytes | None:
 
 
 def _announced_paths() -> Iterator[Path]:
-    """Yield the possible paths of the file whose name Jupyter or VS Code told the kernel."""
+    """Yield the possible paths of the file that Jupyter or VS Code announced to the kernel."""
     from IPython import get_ipython
 
     shell = get_ipython()
@@ -100,7 +100,7 @@ def _announced_paths() -> Iterator[Path]:
     names.append(shell.user_ns.get("__vsc_ipynb_file__") if shell else None)
     for name in names:
         if isinstance(name, str) and name.endswith(".ipynb"):
-            # A server started in another folder gives a path relative to that one.
+            # A server started in another folder gives a path relative to that folder.
             yield from dict.fromkeys([Path(name), Path(Path(name).name)])
 
 

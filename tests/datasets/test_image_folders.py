@@ -45,7 +45,7 @@ def test_a_truncated_image_is_named(folder):
     with pytest.raises(CourseError) as caught:
         datasets.check_folder(folder)
     assert str(caught.value).startswith(f"{path} is not a complete image (image file is truncated")
-    assert str(caught.value).endswith("): delete it, or replace it by an intact copy.")
+    assert str(caught.value).endswith("): delete it, or replace it with an intact copy.")
 
 
 @pytest.mark.parametrize(

@@ -19,8 +19,8 @@ import course
 from course import evidence, experiments, training
 from course.errors import CourseError
 from course.evidence import format
-from course.instructor.grading.placeholders import UnserializableValue
 from course.instructor.grading.serialize import Deserializer, Serializer
+from course.instructor.grading.value_placeholders import UnserializableValue
 
 SPECIFICATIONS = [
     {"name": "III", "filters": [4], "normalized": True},
@@ -217,8 +217,14 @@ class Large:
     [
         ([np.float32([1, 65520])], "'III' is larger than 65,504, the largest value of float16"),
         ([np.float32([1, -1e30])], "'III' is larger than 65,504, the largest value of float16"),
-        ([np.float32([1, np.nan])], "of 'III' are not finite, since its training diverged: choose"),
-        ([np.float32([1, np.inf])], "of 'III' are not finite, since its training diverged: choose"),
+        (
+            [np.float32([1, np.nan])],
+            "of 'III' are not finite, because its training diverged: choose",
+        ),
+        (
+            [np.float32([1, np.inf])],
+            "of 'III' are not finite, because its training diverged: choose",
+        ),
         (
             [np.ones(2**22 + 1, "float32")],
             "'III' have 8.1 MB as float16, more than the limit of 8.0 MB",
@@ -729,7 +735,7 @@ def test_the_first_weight_that_does_not_fit_is_named(arrays, record):
         others[-1] = others[-1][:0]
         sentence = problem(others)
         assert sentence.startswith(f"Weight {number}, {weight.path}, has the shape (")
-        assert f"that of the network {tuple(weight.shape)}." in sentence
+        assert f", not {tuple(weight.shape)}." in sentence
         others = [array.copy() for array in arrays]
         others[number] = others[number].astype("float64")
         assert (

@@ -140,12 +140,24 @@ def test_speed_is_in_images_per_second_and_nothing_is_saved(run, data, tmp_path)
     ("recipe", "sentence"),
     [
         ({"epoch": 3}, "a recipe has no 'epoch': choose one of epochs, batch_size"),
-        ({"epochs": 0}, "epochs=0 of 'one' is not a whole number of at least 1"),
-        ({"warmup_epochs": -1}, "warmup_epochs=-1 of 'one' is not a whole number of at least 0"),
-        ({"steps_per_execution": True}, "steps_per_execution=True of 'one' is not a whole number"),
-        ({"learning_rate": "fast"}, "learning_rate='fast' of 'one' is not a number above 0"),
-        ({"learning_rate": 0.0}, "learning_rate=0.0 of 'one' is not a number above 0"),
-        ({"learning_rate": float("nan")}, "learning_rate=nan of 'one' is not a number above 0"),
+        ({"epochs": 0}, "epochs of 'one' must be an integer of 1 or greater, not 0"),
+        (
+            {"warmup_epochs": -1},
+            "warmup_epochs of 'one' must be an integer of 0 or greater, not -1",
+        ),
+        (
+            {"steps_per_execution": True},
+            "steps_per_execution of 'one' must be an integer of 1 or greater, not True",
+        ),
+        (
+            {"learning_rate": "fast"},
+            "learning_rate of 'one' must be a positive number .* not 'fast'",
+        ),
+        ({"learning_rate": 0.0}, "learning_rate of 'one' must be a positive number .* not 0.0"),
+        (
+            {"learning_rate": float("nan")},
+            "learning_rate of 'one' must be a positive number .* not nan",
+        ),
     ],
 )
 def test_an_invalid_recipe_is_an_error(run, data, recipe, sentence):

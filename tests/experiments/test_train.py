@@ -317,11 +317,11 @@ def test_a_smoke_run_trains_eagerly_and_restores_the_network(run, build, data):
         ),
         (
             [SPECIFICATIONS[0] | {"epochs": 0}],
-            "epochs=0 of 'narrow' is not a whole number of at least 1",
+            "epochs of 'narrow' must be an integer of 1 or greater, not 0",
         ),
         (
             [SPECIFICATIONS[0] | {"batch_size": 2.5}],
-            "batch_size=2.5 of 'narrow' is not a whole number",
+            "batch_size of 'narrow' must be an integer of 1 or greater, not 2.5",
         ),
     ],
 )

@@ -286,9 +286,9 @@ def test_missing_evidence_is_reported_and_the_rest_is_packed(run, tmp_path):
 @pytest.mark.parametrize(
     ("profile", "line"),
     [
-        ("gpu", "ok: evidence of 1 training (gpu profile)"),
-        ("smoke", "warning: the evidence is not from a real training"),
-        (["gpu"], "warning: the evidence is not from a real training"),
+        ("gpu", "ok: evidence of 1 training run (gpu profile)"),
+        ("smoke", "warning: the evidence is not from a real training run"),
+        (["gpu"], "warning: the evidence is not from a real training run"),
     ],
 )
 def test_evidence_is_packed_and_its_profile_printed(run, tmp_path, profile, line):

@@ -1,1 +1,1 @@
-"""Synthetic images drawn from a seed: handwritten digits and scenes of CIFAR-10's classes."""
+"""Synthetic images generated from a seed: handwritten digits and scenes of the CIFAR-10 classes."""

@@ -1,4 +1,4 @@
-"""Drawings of the ten classes of CIFAR-10, which synthetic scenes are composed of."""
+"""Drawings of the ten CIFAR-10 classes, from which synthetic scenes are composed."""
 
 from functools import cache
 
@@ -269,5 +269,5 @@ DRAWINGS = [AIRPLANES, AUTOMOBILES, BIRDS, CATS, DEER, DOGS, FROGS, HORSES, SHIP
 
 @cache
 def tone_maps() -> np.ndarray:
-    """Return the drawings as tones, uint8 of shape (10, drawings per class, GRID, GRID)."""
+    """Return the drawings' tones, a uint8 array of shape (10, drawings per class, GRID, GRID)."""
     return np.array([[rasterize(shapes) for shapes in drawings] for drawings in DRAWINGS])

@@ -1,4 +1,4 @@
-"""The strokes that synthetic digits are drawn from."""
+"""The strokes that make up the synthetic digits."""
 
 import numpy as np
 
@@ -6,7 +6,7 @@ import numpy as np
 def _arc(
     center_x: float, center_y: float, radius_x: float, radius_y: float, start: float, stop: float
 ) -> list[tuple[float, float]]:
-    """Return points on an ellipse every 30 degrees; 0 degrees is right, 90 is down."""
+    """Return points on an ellipse, one about every 30 degrees; 0 degrees is right, 90 is down."""
     angles = np.radians(np.linspace(start, stop, round(abs(stop - start) / 30) + 1))
     return [
         (center_x + radius_x * np.cos(angle), center_y + radius_y * np.sin(angle))
@@ -14,8 +14,8 @@ def _arc(
     ]
 
 
-# Variants of each digit: lists of strokes, which are lists of (x, y) points from 0 to 1; x to the
-# right, y down.
+# Variants of each digit: lists of strokes, which are lists of (x, y) points from 0 to 1; x
+# increases to the right, and y increases downward.
 DIGIT_VARIANTS: dict[int, list[list[list[tuple[float, float]]]]] = {
     0: [
         [_arc(0.5, 0.5, 0.33, 0.5, -90, -450)],

@@ -1,8 +1,8 @@
 """Synthetic handwritten digits generated from a seed, and a function that draws your own digit.
 
-A digit consists of a few strokes. Each image bends, rotates, shears, stretches and shifts them and
-draws them with a random pen width. The position varies by several pixels, so that a CNN classifies
-the digits clearly better than softmax regression does.
+A digit consists of a few strokes. Each image bends, rotates, shears, stretches, and shifts them,
+and draws them with a random pen width. The position varies by several pixels, so that a CNN
+classifies the digits clearly better than softmax regression does.
 """
 
 from typing import Any
@@ -14,19 +14,19 @@ from course.datasets.synthetic.labels import draw_labels, draw_variants
 from course.errors import CourseError
 
 IMAGE_SIZE = 28  # pixels, as in MNIST
-DIGIT_HEIGHT = 17.0  # pixels; MNIST's digits fill 20; ours leave room for shifts
-# How much the images vary: half-widths of uniform distributions around the strokes as defined.
+DIGIT_HEIGHT = 17.0  # pixels; 20 in MNIST, but these digits need room for shifts
+# How much the images vary: half-widths of uniform distributions around the defined strokes.
 # Measured with 500 training and 1,000 test images: see tests/datasets/synthetic/test_digits.py.
 SHIFT = 3.8  # pixels; the default of synthetic_digits
 ROTATION = 0.15  # radians
 SHEAR = 0.15
-STRETCH = 0.1  # of width and height, independently
-WOBBLE = 0.03  # of the digit's height
+STRETCH = 0.1  # relative; width and height change independently
+WOBBLE = 0.03  # as a fraction of the digit's height
 NOISE = 4.0  # gray levels, standard deviation
 
 
 def _segments(strokes: Any) -> np.ndarray:
-    """Return the line segments of strokes, shape (segments, 2 ends, 2); a dot has length 0."""
+    """Return strokes as segments (n, 2 ends, 2 coordinates); a dot is a segment of length 0."""
     segments = []
     for stroke in strokes:
         points = np.asarray(stroke, dtype="float32")
@@ -43,22 +43,23 @@ def synthetic_digits(count, seed=0, shift=SHIFT):
     count : int
         The number of images, at least 1.
     seed : int or sequence of int
-        The same seed, count and shift give the same images.
+        The same seed, count, and shift give the same images.
     shift : float
-        The largest distance of a digit from the center, vertically and horizontally, in pixels, at
-        least 0. The larger it is, the more images a network needs to learn the digits.
+        The maximum vertical and horizontal offset of a digit from the center, in pixels; at least
+        0. The larger the shift, the more images a network needs to learn the digits.
 
     Returns
     -------
     images : ndarray of uint8, shape (count, 28, 28)
         White strokes (up to 255) on a black background (near 0), as in MNIST.
     labels : ndarray of uint8, shape (count,)
-        0 to 9; every ten images in a row contain each digit once, in random order.
+        0 to 9; each block of ten images contains each digit once, in random order.
 
     Raises
     ------
     CourseError
-        If `count` is not a whole number of at least 1, or `seed` is not one of at least 0.
+        If `count` is not an integer of 1 or greater, or `seed` is not a nonnegative integer or a
+        sequence of nonnegative integers.
     """
     labels, random = draw_labels(count, seed)
     segments = _transform(_choose_variants(labels, random), shift, random)
@@ -69,7 +70,7 @@ def synthetic_digits(count, seed=0, shift=SHIFT):
 
 
 def _choose_variants(labels: np.ndarray, random: np.random.Generator) -> np.ndarray:
-    """Return the segments of a variant per label, shape (count, segments, 2, 2), from 0 to 1."""
+    """Return segments (count, segments, 2, 2), from 0 to 1, of a random variant for each label."""
     digits = [list(map(_segments, DIGIT_VARIANTS[digit])) for digit in range(10)]
     longest = max(len(variant) for variants in digits for variant in variants)
     # Digits with fewer segments repeat their last one, so that all fit into one array.
@@ -81,13 +82,13 @@ def _choose_variants(labels: np.ndarray, random: np.random.Generator) -> np.ndar
 
 
 def _transform(segments: np.ndarray, max_shift: float, random: np.random.Generator) -> np.ndarray:
-    """Bend, rotate, shear, stretch and shift digits; return their segments in pixels."""
+    """Bend, rotate, shear, stretch, and shift digits; return their segments in pixels."""
     count = len(segments)
 
     def around_zero(half_width: float, *shape: int) -> np.ndarray:
         return random.uniform(-half_width, half_width, (count, *shape)).astype("float32")
 
-    # A smooth wave through the whole digit: strokes that meet still meet.
+    # A smooth wave goes through the whole digit, so that strokes that meet still meet.
     phase = around_zero(6.0, 2, 2)
     wave = np.einsum("npek,nkl->npel", segments, phase) + around_zero(np.pi, 1, 1, 2)
     points = segments - np.float32(0.5) + np.float32(WOBBLE) * np.sin(wave)
@@ -101,9 +102,9 @@ def _transform(segments: np.ndarray, max_shift: float, random: np.random.Generat
 
 
 def _render(segments: np.ndarray, width: Any) -> np.ndarray:
-    """Draw segments (in pixels) with a round pen; return values from 0 to 1, shape (n, 28, 28)."""
+    """Draw segments (in pixels) with a round pen as an array (n, 28, 28) of values from 0 to 1."""
     segments, width = segments.astype("float32"), np.asarray(width, dtype="float32")
-    # A few images at a time, so that the arrays fit into the processor's cache.
+    # Draw a few images at a time, so that the arrays fit into the processor's cache.
     batches = [slice(first, first + 32) for first in range(0, len(segments), 32)]
     distance = np.concatenate([_distance(segments[batch]) for batch in batches])
     # A pixel half covered by the edge of the pen is half as bright.
@@ -111,7 +112,7 @@ def _render(segments: np.ndarray, width: Any) -> np.ndarray:
 
 
 def _distance(segments: np.ndarray) -> np.ndarray:
-    """Return each pixel's distance to the nearest segment in pixels, shape (count, 28, 28)."""
+    """Return an array (n, 28, 28) of each pixel's distance in pixels to the nearest segment."""
     start, vector = segments[:, :, 0], segments[:, :, 1] - segments[:, :, 0]
     length = np.linalg.norm(vector, axis=-1, keepdims=True)
     # A dot has no direction: use any.
@@ -123,22 +124,22 @@ def _distance(segments: np.ndarray) -> np.ndarray:
     for index in range(segments.shape[1]):
         along = (y * direction_y)[:, index, :, None] + (x * direction_x)[:, index, None]
         across = (y * direction_x)[:, index, :, None] - (x * direction_y)[:, index, None]
-        # Now 0 beside the segment, else the distance beyond its end.
+        # Now, `along` is 0 beside the segment; elsewhere, it is the distance beyond its end.
         along -= np.clip(along, 0, length[:, index, None])
         np.minimum(nearest, along**2 + across**2, out=nearest)
     return np.sqrt(nearest)
 
 
 def draw_digit(strokes, thickness=2.2):
-    """Draw your own digit in the style of the synthetic ones.
+    """Draw your own digit in the style of the synthetic digits.
 
     Parameters
     ----------
     strokes : list of list of (x, y)
-        Each stroke is a list of connected points, in pixels from 0 to 27, x to the right and y
-        down. A stroke of one point is a dot.
+        Each stroke is a list of connected points, in pixels from 0 to 27; x increases to the right,
+        and y increases downward. A stroke with one point is a dot.
     thickness : float
-        The width of the pen in pixels, above 0 and at most 28.
+        The width of the pen in pixels, greater than 0 and at most 28.
 
     Returns
     -------
@@ -148,7 +149,7 @@ def draw_digit(strokes, thickness=2.2):
     Raises
     ------
     CourseError
-        If there is no stroke, a stroke is not a list of pairs, or a value is out of range.
+        If there are no strokes, a stroke is not a list of pairs, or a value is out of range.
 
     Examples
     --------
@@ -157,7 +158,8 @@ def draw_digit(strokes, thickness=2.2):
     """
     if not isinstance(thickness, int | float | np.number) or not 0 < thickness <= IMAGE_SIZE:
         raise CourseError(
-            f"thickness={thickness!r} is not a number above 0 and at most {IMAGE_SIZE}: try 2.2."
+            f"thickness must be a number greater than 0 and at most {IMAGE_SIZE}, not"
+            f" {thickness!r}: try 2.2."
         )
     if not isinstance(strokes, list | tuple | np.ndarray) or len(strokes) == 0:
         raise CourseError(

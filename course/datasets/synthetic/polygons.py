@@ -1,6 +1,7 @@
 """Polygons that silhouettes are composed of, and their rasterization.
 
-A shape is a tone and the corners of a polygon; x goes to the right, y down, both from 0 to 1.
+A shape is a tone and the corners of a polygon. Both coordinates are from 0 to 1; x increases to the
+right, and y increases downward.
 """
 
 from itertools import pairwise
@@ -11,7 +12,7 @@ GRID = 64  # cells along each side of a drawing, at least two per pixel of an im
 # The tones of shapes; every image maps them to its own colors.
 CLEAR, BODY, SECOND, DARK, LIGHT = range(5)
 TONES = 5
-Shape = tuple[int, np.ndarray]  # tone, corners (n, 2)
+Shape = tuple[int, np.ndarray]  # the tone, and the corners of shape (n, 2)
 
 
 def ellipse(
@@ -52,7 +53,7 @@ def bars(tone: int, width: float, *points: tuple[float, float]) -> list[Shape]:
 
 
 def wheels(radius: float, y: float, *centers: float) -> list[Shape]:
-    """Return wheels with hubs, centered at some values of x."""
+    """Return wheels with hubs, centered at the given values of x."""
     shapes = []
     for x in centers:
         shapes.append(ellipse(DARK, x, y, radius, radius))
@@ -63,7 +64,7 @@ def wheels(radius: float, y: float, *centers: float) -> list[Shape]:
 def legs(
     tone: int, width: float, top: float, bottom: float, *positions: tuple[float, float]
 ) -> list[Shape]:
-    """Return legs; a position is the x of a leg's top, and the offset of its bottom from there."""
+    """Return legs; a position is the x of a leg's top and the horizontal offset of its bottom."""
     shapes = []
     for x, offset in positions:
         shapes += bars(tone, width, (x, top), (x + offset, bottom))
@@ -71,7 +72,7 @@ def legs(
 
 
 def rasterize(shapes: list[Shape]) -> np.ndarray:
-    """Return a drawing's tones, uint8 of shape (GRID, GRID); later shapes cover earlier ones."""
+    """Return a uint8 array (GRID, GRID) of a drawing's tones; later shapes cover earlier ones."""
     grid = np.zeros((GRID, GRID), dtype="uint8")
     y, x = (np.mgrid[:GRID, :GRID] + 0.5) / GRID
     for tone, corners in shapes:

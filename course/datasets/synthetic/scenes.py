@@ -1,8 +1,8 @@
 """Synthetic color images of CIFAR-10's ten classes, generated from a seed.
 
 An image shows a silhouette in front of a background. The colors of the background hint at the
-class; the silhouette determines it, at any position and in any size and color. So softmax
-regression learns something, a hidden layer more, and a CNN clearly the most.
+class; the silhouette determines it, whatever its position, size, and color. So softmax regression
+learns something, a network with a hidden layer learns more, and a CNN learns clearly the most.
 """
 
 from typing import Any
@@ -17,10 +17,10 @@ IMAGE_SIZE = 32  # pixels, as in CIFAR-10
 # How much the images vary: bounds of uniform distributions.
 # Measured with 800 training and 1,000 test images: see tests/datasets/synthetic/test_scenes.py.
 SIZE = (19.0, 26.0)  # side of the square that a silhouette fills, in pixels
-SHIFT = 4.0  # pixels, from the center
+SHIFT = 4.0  # pixels from the center
 ROTATION = 0.15  # radians
-STRETCH = 0.1  # of width and height, independently
-TYPICAL_FRACTION = 0.6  # of the images have a background that is typical of their class
+STRETCH = 0.1  # relative; width and height change independently
+TYPICAL_FRACTION = 0.6  # the fraction of images with a background that is typical of their class
 COLOR_SHIFT = 22.0  # levels by which a background's colors differ from those in the table
 LIGHTING = 22.0  # levels of gradual changes of brightness across an image
 NOISE = 6.0  # levels, standard deviation
@@ -52,7 +52,7 @@ CLASS_COLORS = (METAL, PAINT, FEATHERS, FUR, FUR[:4], FUR, SKIN, FUR, PAINT, PAI
 
 
 def synthetic_scenes(count, seed=0):
-    """Generate images of the ten classes of CIFAR-10 from a seed.
+    """Generate images of the ten CIFAR-10 classes from a seed.
 
     Parameters
     ----------
@@ -64,14 +64,15 @@ def synthetic_scenes(count, seed=0):
     Returns
     -------
     images : ndarray of uint8, shape (count, 32, 32, 3)
-        Red, green and blue from 0 to 255.
+        Red, green, and blue values from 0 to 255.
     labels : ndarray of uint8, shape (count,)
-        0 to 9 as in CIFAR-10; every ten images in a row contain each class once, in random order.
+        0 to 9 as in CIFAR-10; each block of ten images contains each class once, in random order.
 
     Raises
     ------
     CourseError
-        If `count` is not a whole number of at least 1, or `seed` is not one of at least 0.
+        If `count` is not an integer of 1 or greater, or `seed` is not a nonnegative integer or a
+        sequence of nonnegative integers.
     """
     labels, random = draw_labels(count, seed)
     background = _backgrounds(labels, random)
@@ -84,14 +85,14 @@ def synthetic_scenes(count, seed=0):
 
 
 def _around_zero(half_width: float, shape: Any, random: np.random.Generator) -> np.ndarray:
-    """Draw from a uniform distribution around zero."""
+    """Draw an array from a uniform distribution around zero."""
     return random.uniform(-half_width, half_width, shape).astype("float32")
 
 
 def _gradual(
     half_width: float, channels: int, count: int, random: np.random.Generator
 ) -> np.ndarray:
-    """Draw values that change gradually across an image, shape (count, 32, 32, channels)."""
+    """Draw an array (count, 32, 32, channels) of values that change gradually across each image."""
     knots = _around_zero(half_width, (count, 4, 4, channels), random)
     position = np.linspace(0, 3, IMAGE_SIZE, dtype="float32")
     weights = np.maximum(0, 1 - np.abs(position[:, None] - np.arange(4, dtype="float32")))
@@ -99,7 +100,7 @@ def _gradual(
 
 
 def _backgrounds(labels: np.ndarray, random: np.random.Generator) -> np.ndarray:
-    """Draw backgrounds with a horizon, shape (count, 32, 32, 3)."""
+    """Draw an array (count, 32, 32, 3) of backgrounds with a horizon."""
     count = len(labels)
     names = list(BACKGROUNDS)
     typical = np.array([names.index(name) for name in TYPICAL_BACKGROUNDS])[labels]
@@ -118,7 +119,7 @@ def _backgrounds(labels: np.ndarray, random: np.random.Generator) -> np.ndarray:
 
 
 def _silhouettes(labels: np.ndarray, random: np.random.Generator) -> np.ndarray:
-    """Return the fraction of each pixel that each tone covers, shape (count, 32, 32, tones)."""
+    """Return an array (count, 32, 32, tones): the fraction of each pixel that each tone covers."""
     count = len(labels)
     maps = tone_maps()
     drawing = random.integers(maps.shape[1], size=count)
@@ -147,7 +148,7 @@ def _silhouettes(labels: np.ndarray, random: np.random.Generator) -> np.ndarray:
 
 
 def _colors(labels: np.ndarray, background: np.ndarray, random: np.random.Generator) -> np.ndarray:
-    """Draw the colors of the silhouettes' tones, shape (count, tones - 1, 3)."""
+    """Draw an array (count, tones - 1, 3) of colors for the tones of the silhouettes."""
     count = len(labels)
     body = draw_variants(CLASS_COLORS, labels, random)
     body += _around_zero(20, (count, 3), random) + _around_zero(15, (count, 1), random)
