@@ -35,7 +35,7 @@ def load_cifar10(profile="cpu", seed=0):
         50,000 + 10,000 images, from cifar10.npz in the data directory; the file is downloaded
         (170 MB) if it is missing.
     seed : int
-        The seed of the synthetic images; CIFAR-10 itself is always the same.
+        The seed for the synthetic images; CIFAR-10 itself is always the same.
 
     Returns
     -------

@@ -29,7 +29,7 @@ def load_mnist(profile="cpu", seed=0):
         60,000 + 10,000 digits, from mnist.npz in the data directory; the file is downloaded
         (11 MB) if it is missing.
     seed : int
-        The seed of the synthetic digits; MNIST itself is always the same.
+        The seed for the synthetic digits; MNIST itself is always the same.
 
     Returns
     -------

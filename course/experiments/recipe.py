@@ -78,9 +78,9 @@ class Recipe:
 
 
 class DeviceImages:
-    """The float32 images of several splits in the device's memory, which networks look up by index.
+    """The float32 images of several splits, kept in device memory; networks look them up by index.
 
-    Each item of the attribute `splits` has the int32 indices of the images and their labels.
+    Each item of the attribute `splits` holds the labels of its images, and their int32 indices.
     """
 
     def __init__(self, *splits: tuple[Any, Any]) -> None:

@@ -198,7 +198,7 @@ def best(results):
         If the list is empty.
     """
     if not results:
-        raise CourseError("there is no result to choose from: train at least one network.")
+        raise CourseError("there are no results to choose from: train at least one network.")
     return max(results, key=lambda result: result.validation_accuracy)
 
 

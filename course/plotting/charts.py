@@ -82,7 +82,7 @@ def confusion_matrix(matrix, class_names, title="", name_worst=True) -> Figure:
     matrix, classes = np.asarray(matrix), len(class_names)
     check_shape("matrix", matrix, f"({classes}, {classes})", matrix.shape == (classes, classes))
     if np.any(matrix < 0) or np.any(matrix != np.round(matrix)):
-        raise ValueError("matrix must contain numbers of images: nonnegative integers.")
+        raise ValueError("matrix must contain image counts: nonnegative integers.")
     mistakes = matrix * (1 - np.eye(classes, dtype=int))
     shade = mistakes / max(mistakes.max(), 1)
     colors = colormaps["Oranges"](shade, bytes=True)[..., :3]

@@ -145,7 +145,7 @@ def padded_shape(size=100, padding=3):
     },
 )
 def keep_size(size=512, kernel_size=5, order=(0, 1, 2, 3)):
-    """Ask which stride and padding keep the size."""
+    """Ask which stride and padding preserve the size."""
     half = kernel_size // 2
     pairs = [(1, half - 1), (2, half), (1, half), (2, half - 1)]
     choices = []

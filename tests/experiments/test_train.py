@@ -352,7 +352,7 @@ def test_a_network_without_accuracy_metric_is_an_error(run, build, data, metrics
 
 
 def test_the_best_of_no_results_is_an_error():
-    with pytest.raises(CourseError, match="there is no result to choose from"):
+    with pytest.raises(CourseError, match="there are no results to choose from"):
         experiments.best([])
 
 

@@ -301,7 +301,7 @@ WRONG = {
     ),
     "fractions": (
         lambda: plotting.confusion_matrix(np.eye(2) / 2, ["a", "b"]),
-        "numbers of images",
+        "image counts",
     ),
     "percent": (lambda: plotting.accuracy_bars({"CNN": 98.6}), "fractions .* 98.6 for CNN"),
     "no bars": (lambda: plotting.accuracy_bars({}), "at least one"),

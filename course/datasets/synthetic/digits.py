@@ -102,7 +102,7 @@ def _transform(segments: np.ndarray, max_shift: float, random: np.random.Generat
 
 
 def _render(segments: np.ndarray, width: Any) -> np.ndarray:
-    """Draw segments (in pixels) with a round pen as an array (n, 28, 28) of values from 0 to 1."""
+    """Draw segments (in pixels) with a round pen as an (n, 28, 28) array of values from 0 to 1."""
     segments, width = segments.astype("float32"), np.asarray(width, dtype="float32")
     # Draw a few images at a time, so that the arrays fit into the processor's cache.
     batches = [slice(first, first + 32) for first in range(0, len(segments), 32)]
@@ -112,7 +112,7 @@ def _render(segments: np.ndarray, width: Any) -> np.ndarray:
 
 
 def _distance(segments: np.ndarray) -> np.ndarray:
-    """Return an array (n, 28, 28) of each pixel's distance in pixels to the nearest segment."""
+    """Return an (n, 28, 28) array of each pixel's distance in pixels to the nearest segment."""
     start, vector = segments[:, :, 0], segments[:, :, 1] - segments[:, :, 0]
     length = np.linalg.norm(vector, axis=-1, keepdims=True)
     # A dot has no direction: use any.

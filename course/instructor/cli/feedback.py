@@ -35,7 +35,9 @@ def command(root: Path, names: tuple[str, ...], student: str | None, workers: in
             continue
         graded += [(name, each) for each in students]
     if not graded:
-        raise CourseError(f"nothing is graded in {root / 'autograded'}: run course grade first.")
+        raise CourseError(
+            f"there are no graded submissions in {root / 'autograded'}: run course grade first."
+        )
     has_problems = False
     for page in feedback_pages.write_pages(root, graded, workers):
         if page.problem:

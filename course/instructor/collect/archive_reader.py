@@ -158,7 +158,7 @@ def _walk_archive(
     depth: int = MAX_DEPTH,
     modified: float | None = None,
 ) -> Iterator[SubmittedFile]:
-    """Yield the files of an archive of `size` bytes; `outer` is the path of an inner archive."""
+    """Yield the files in an archive of `size` bytes; for a nested archive, `outer` is its path."""
     archive_name = "the archive" if outer else str(file)
     too_many = CourseError(f"{archive_name} has more than {max_files:,} files.")
     if _directory_bytes(file, size) > max_files * DIRECTORY_ENTRY_BYTES:

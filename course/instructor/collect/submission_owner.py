@@ -46,7 +46,7 @@ class OwnerResolver:
         return self._resolve_hints(name_hints)
 
     def _resolve_nbgrader(self, origin: Origin) -> str:
-        """Return the student id in a path that nbgrader made."""
+        """Return the student id in a path that nbgrader created."""
         people = self.roster.find("student", origin.student) if self.roster else []
         student = people[0].student if people else origin.student
         if not is_valid_student_id(student):

@@ -22,7 +22,7 @@ MAX_ELEMENTS = 4_000_000  # in a header; each takes about 70 bytes once it is pa
 
 
 class MessageError(Exception):
-    """The other side has ended, is too slow, or has sent an invalid message."""
+    """The other process has ended, is too slow, or has sent an invalid message."""
 
 
 class MessageTimeout(MessageError):
@@ -34,7 +34,7 @@ def send(
 ) -> None:
     """Send a JSON header and the bytes-like blocks that it refers to by index.
 
-    Raises MessageError if the other side has ended or does not read the message in time.
+    Raises MessageError if the other process has ended or does not read the message in time.
     """
     try:
         encoded = json.dumps(header).encode()

@@ -157,7 +157,7 @@ def ngram_points(view: AnswerView, ngram: Ngram) -> float:
 
 
 def subtract_baseline(points: np.ndarray) -> np.ndarray:
-    """Return the points above those that a typical student shares with the most similar student.
+    """Return the points beyond what a typical student shares with their most similar classmate.
 
     The typical student ranks a third of the way up, so that copies do not raise the baseline.
     """
