@@ -1,1 +1,1 @@
-"""Exporting scores as CSV for spreadsheets, Canvas and Moodle."""
+"""Exporting scores as CSV for spreadsheets, Canvas, and Moodle."""

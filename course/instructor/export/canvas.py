@@ -1,9 +1,9 @@
 """Score tables for import into Canvas's Gradebook.
 
-lib/gradebook_importer.rb of canvas-lms reads these columns, lib/gradebook_exporter.rb writes them.
-If the roster is such an export, its columns are copied, so that Canvas recognizes its students and
-assignments. Canvas deletes a score for an empty cell, so the exported score stays where the
-gradebook has none.
+In canvas-lms, lib/gradebook_importer.rb reads these columns, and lib/gradebook_exporter.rb writes
+them. If the roster is a Canvas export, its columns are copied, so that Canvas recognizes the
+students and assignments. Canvas deletes a score if its cell is empty, so the cell repeats Canvas's
+own score if the gradebook has none.
 """
 
 from course.instructor.export.export_table import ExportTable, check_points, escape_row, find_column
@@ -12,13 +12,13 @@ from course.instructor.roster.csv_writer import escape_formula, escape_identifie
 from course.instructor.roster.roster import Person
 
 COLUMNS = ["Student", "ID", "SIS User ID", "SIS Login ID", "Section"]
-TITLE_WITH_ID = r"(.*) \(\d+\)"  # Canvas identifies an assignment by the number
-POINTS_POSSIBLE = "    Points Possible"  # with the spaces that Canvas writes
+TITLE_WITH_ID = r"(.*) \(\d+\)"  # Canvas identifies an assignment by the number in parentheses
+POINTS_POSSIBLE = "    Points Possible"  # with the leading spaces that Canvas writes
 EXCUSED = "EX"
 
 
 def build_table(class_scores: ClassScores) -> ExportTable:
-    """Return the scores of a class in Canvas's columns."""
+    """Return the scores of a class in Canvas's column layout."""
     roster = class_scores.roster
     known_header, points_possible = [], []
     if roster and roster.kind == "Canvas":
@@ -56,8 +56,8 @@ def build_table(class_scores: ClassScores) -> ExportTable:
 
 
 def _identifying_cells(person: Person) -> list[str]:
-    """Return the cells of COLUMNS for a student."""
-    # Without another identifier, the folder's name may be a login; Canvas asks if it is not.
+    """Return a student's cells for the columns in COLUMNS."""
+    # Without another identifier, the student id may be a login; if it is not, Canvas asks.
     has_identifier = person.name or person.canvas_id or person.sis_id or person.login
     login = person.login if has_identifier else person.student
     identifiers = [escape_identifier(each) for each in (person.canvas_id, person.sis_id, login)]

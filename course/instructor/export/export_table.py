@@ -1,4 +1,4 @@
-"""The table of an export, and how it finds a learning platform's own columns in a roster."""
+"""The table of an export, and the search for a learning platform's own columns in a roster."""
 
 import re
 from collections.abc import Sequence
@@ -9,17 +9,17 @@ from course.instructor.gradebook.class_members import Member
 from course.instructor.gradebook.class_scores import MemberScore
 from course.instructor.roster.csv_writer import escape_formula, escape_identifier, format_points
 
-# Headers, in lower case, of columns that identify a person.
+# The lowercase headers of the columns that identify a person.
 _IDENTIFIER_HEADERS = {"id", "sis user id", "sis login id", "integration id", "identifier"}
 _IDENTIFIER_HEADERS |= {"id number", "email address", "username"}
 
 
 @dataclass
 class ExportTable:
-    """Rows to write, the header first, and what to report about them.
+    """The rows to write, header first, and the information to report about them.
 
-    `columns` maps an assignment to the header of its scores; `blanks` maps an assignment and a
-    reason to the students for whom no score is exported.
+    `columns` maps an assignment to the header of its score column; `blanks` maps an assignment and
+    a reason to the students for whom no score is exported.
     """
 
     rows: list[list[str]] = field(default_factory=list)
@@ -30,7 +30,7 @@ class ExportTable:
     def score_cell(
         self, member: Member, assignment: str, score: MemberScore, existing: str = ""
     ) -> str:
-        """Return a score as text; if there is none, record that and return the platform's own."""
+        """Return a score as text; if there is none, record this and return `existing`."""
         if score.score is None:
             self.record_blank(member, assignment, score.missing_reason)
             return escape_formula(existing)
@@ -42,7 +42,7 @@ class ExportTable:
 
 
 def escape_row(header: Sequence[str], row: Sequence[str]) -> list[str]:
-    """Return the cells of a platform's own row, with formulas escaped."""
+    """Return the cells of a platform's row, with formulas escaped."""
     return [
         escape_identifier(cell) if name.lower() in _IDENTIFIER_HEADERS else escape_formula(cell)
         for name, cell in zip(header, row, strict=False)
@@ -52,8 +52,8 @@ def escape_row(header: Sequence[str], row: Sequence[str]) -> list[str]:
 def find_column(assignment: str, header: Sequence[str], title_pattern: str) -> int | None:
     """Return the index of an assignment's column in a platform's export, or None.
 
-    The first group of `title_pattern` is the title of a score column. The title is the assignment's
-    name or else contains it. Raises CourseError if several columns match.
+    The first group of `title_pattern` is a column's title, which equals or, failing that, contains
+    the assignment's name. Raises CourseError if several columns match.
     """
     titles = {
         index: _alphanumeric(match[1])
@@ -75,7 +75,7 @@ def find_column(assignment: str, header: Sequence[str], title_pattern: str) -> i
 def check_points(assignment: str, points: float, platform_points: str, platform: str) -> None:
     """Raise CourseError if the platform gives an assignment a different number of points.
 
-    Text that is not a number, and 0, are accepted.
+    Any text that is not a number is accepted, and so is 0.
     """
     try:
         value = float(platform_points.replace(",", "."))
@@ -89,5 +89,5 @@ def check_points(assignment: str, points: float, platform_points: str, platform:
 
 
 def _alphanumeric(text: str) -> str:
-    """Return a text's letters and digits, without case."""
+    """Return the case-folded letters and digits of a text."""
     return "".join(char for char in text.casefold() if char.isalnum())

@@ -3,8 +3,8 @@
 The gradebook imports its own export ("Grade import" in Moodle's documentation;
 grade/import/csv/classes/load_data.php, grade/export/txt/grade_export_txt.php). An assignment
 imports its grading worksheet (mod/assign/gradingtable.php writes it,
-mod/assign/feedback/offline/importgradeslib.php reads it). Moodle's gradebook deletes a grade for an
-empty cell, so the exported grade stays where our gradebook has none.
+mod/assign/feedback/offline/importgradeslib.php reads it). Moodle's gradebook deletes a grade if its
+cell is empty, so the cell repeats Moodle's own grade if our gradebook has none.
 """
 
 import html
@@ -17,15 +17,15 @@ from course.instructor.gradebook.class_scores import ClassScores, MemberScore
 from course.instructor.roster.csv_writer import escape_formula, escape_identifier
 from course.instructor.roster.roster import Roster
 
-# The headers by which Moodle identifies people -> the field of `Person`.
+# Maps each header by which Moodle identifies people to a field of `Person`.
 IDENTIFIERS = {"ID number": "sis_id", "Email address": "email", "Username": "login"}
-NO_GRADE = "-"  # Moodle writes and reads it
+NO_GRADE = "-"  # written and read by Moodle
 REAL, FEEDBACK = " (Real)", " (Feedback)"
-GRADE_ITEM = r"(?:[^:]+: )?(.*?)(?: \(Real\)|(?<!\)))"  # not a percentage, letter or feedback
+GRADE_ITEM = r"(?:[^:]+: )?(.*?)(?: \(Real\)|(?<!\)))"  # not a percentage, letter, or feedback
 
 
 def build_table(class_scores: ClassScores) -> ExportTable:
-    """Return the scores in the columns of the gradebook, or of the roster if it is a worksheet."""
+    """Return the scores in the column layout of Moodle's gradebook or of a grading worksheet."""
     roster = class_scores.roster
     if roster and roster.kind == "worksheet":
         return _fill_in_worksheet(class_scores, roster)
@@ -62,7 +62,7 @@ def build_table(class_scores: ClassScores) -> ExportTable:
 
 def _identifying_columns(members: Sequence[Member]) -> tuple[list[str], list[list[str]]]:
     """Return the header and the rows of the columns that identify people."""
-    # For an empty cell, older versions of Moodle take the person of the previous row.
+    # If a cell is empty, older versions of Moodle use the person in the previous row.
     complete = {
         header: field
         for header, field in IDENTIFIERS.items()
@@ -71,7 +71,7 @@ def _identifying_columns(members: Sequence[Member]) -> tuple[list[str], list[lis
     if not complete:
         example = next(each.student for each in members if not each.person.email)
         raise CourseError(
-            "Moodle identifies people by email address, ID number or login, and none of these is"
+            "Moodle identifies people by email address, ID number, or login, and none of these is"
             f" known for everyone (for example, not for {example}): pass a roster with a column"
             " email."
         )
@@ -98,7 +98,7 @@ def _fill_in_worksheet(class_scores: ClassScores, roster: Roster) -> ExportTable
     if not {"grade", "last modified (grade)"} <= columns.keys():
         raise CourseError(
             "the roster is not a complete grading worksheet, because Moodle requires the columns"
-            " Identifier, Grade and Last modified (grade): download it from the assignment again."
+            " Identifier, Grade, and Last modified (grade): download it from the assignment again."
         )
     grade, comments = columns["grade"], columns.get("feedback comments")
     table.rows.append(roster.header)

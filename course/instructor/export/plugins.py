@@ -1,4 +1,4 @@
-"""nbgrader export plugins that write scores as CSV for spreadsheets, Canvas and Moodle."""
+"""nbgrader export plugins that write scores as CSV for spreadsheets, Canvas, and Moodle."""
 
 import re
 import sys
@@ -28,11 +28,11 @@ COLUMNS = (
     "assignment", "duedate", "timestamp", "student_id", "last_name", "first_name", "email",
     "raw_score", "late_submission_penalty", "score", "max_score",
 )  # fmt: skip
-MAX_LISTED = 12  # students in one line; the rest is counted
+MAX_LISTED = 12  # students per line; the others are only counted
 
 
 def build_nbgrader_table(scores: ClassScores) -> ExportTable:
-    """Return the columns of nbgrader's CsvExportPlugin; a missing score is empty instead of 0."""
+    """Return the table of nbgrader's CsvExportPlugin, but with empty cells for missing scores."""
     table = ExportTable(rows=[list(COLUMNS)])
     for name, (points, due_date) in scores.assignments.items():
         table.columns[name] = "score"
@@ -57,16 +57,16 @@ def build_nbgrader_table(scores: ClassScores) -> ExportTable:
 
 
 class ScoresExportPlugin(ExportPlugin):
-    """One row per student and assignment, in the columns of nbgrader's own export."""
+    """An export of one row per student and assignment, in the columns of nbgrader's own export."""
 
     includes_students_not_in_roster = True
     build_table: Callable[[ClassScores], ExportTable] = staticmethod(build_nbgrader_table)
 
-    roster = Unicode("", help="Class as CSV; empty means roster.csv in the course directory.").tag(
+    roster = Unicode("", help="Roster as CSV; by default, roster.csv in the course directory.").tag(
         config=True
     )
     force = Bool(False, help="Replace an existing file.").tag(config=True)
-    waiting = Bool(False, help="Include scores with a part that is pending manual grading.").tag(
+    waiting = Bool(False, help="Include scores that are partly pending manual grading.").tag(
         config=True
     )
     zero = Bool(False, help="Write 0 for students without a submission.").tag(config=True)
@@ -79,7 +79,7 @@ class ScoresExportPlugin(ExportPlugin):
             sys.exit(f"{type(self).__name__}: {self._with_nbgrader_options(str(error))}")
 
     def _with_nbgrader_options(self, text: str) -> str:
-        """Return a text with the options of `course export` replaced by nbgrader's."""
+        """Return a text with the options of `course export` replaced with nbgrader's options."""
         return re.sub(r"--(force|waiting)\b", rf"--{type(self).__name__}.\1=True", text)
 
     def write(self, gradebook: "Gradebook") -> str:
@@ -101,8 +101,8 @@ class ScoresExportPlugin(ExportPlugin):
                 )
         if not scores.scored_assignments():
             raise CourseError(
-                "there is no score to export: run course grade first, and grade in the formgrader"
-                " what is pending manual grading (--waiting exports the scores so far)."
+                "there is no score to export: run course grade first, then finish the manual"
+                " grading in the formgrader (--waiting exports the scores so far)."
             )
         table = self.build_table(scores)
         if excluded:
@@ -111,7 +111,7 @@ class ScoresExportPlugin(ExportPlugin):
         return _summarize(path, scores, table)
 
     def _read_scores(self, gradebook: "Gradebook", root: Path) -> ClassScores:
-        """Return the scores of the class that the options select."""
+        """Return the class scores that the options select."""
         collection_roster = read_course_roster(root)
         roster = read_roster(Path(self.roster)) if self.roster else collection_roster
         students, assignments = tuple(map(str, self.student)), tuple(map(str, self.assignment))
@@ -121,14 +121,14 @@ class ScoresExportPlugin(ExportPlugin):
 
 
 class CanvasExportPlugin(ScoresExportPlugin):
-    """The CSV file that Canvas's Gradebook imports."""
+    """An export to the CSV file that Canvas's Gradebook imports."""
 
     includes_students_not_in_roster = False
     build_table = staticmethod(canvas.build_table)
 
 
 class MoodleExportPlugin(ScoresExportPlugin):
-    """The CSV file that Moodle's gradebook imports, or an assignment's grading worksheet."""
+    """An export to the CSV file that Moodle's gradebook imports, or to a grading worksheet."""
 
     includes_students_not_in_roster = False
     build_table = staticmethod(moodle.build_table)
@@ -163,6 +163,6 @@ def _summarize(path: Path, scores: ClassScores, table: ExportTable) -> str:
 
 
 def _listed(students: Sequence[str]) -> str:
-    """Return the first students and the number of the others."""
+    """Return the first students and the number of the others as text."""
     more = f" and {len(students) - MAX_LISTED} more" if len(students) > MAX_LISTED else ""
     return ", ".join(students[:MAX_LISTED]) + more

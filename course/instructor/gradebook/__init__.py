@@ -1,1 +1,1 @@
-"""Reading the gradebook: submission results, class scores and the database's state."""
+"""Reading the gradebook: submission results, class scores, and the state of the database."""

@@ -13,11 +13,11 @@ if TYPE_CHECKING:
 
 @dataclass(frozen=True)
 class Member:
-    """A member of the class."""
+    """A person enrolled in the class."""
 
     person: Person
     student: str  # the id in the gradebook
-    row: list[str] | None = None  # in the roster; None for a student only the gradebook has
+    row: list[str] | None = None  # in the roster; None if only the gradebook contains the student
 
     def cell(self, column: int | None) -> str:
         """Return a cell of the row in the roster, or "" if there is no such column."""
@@ -29,10 +29,10 @@ def match_members(
     roster: Roster | None = None,
     collection_roster: Roster | None = None,
 ) -> list[Member]:
-    """Return the roster's people in its order, then the students only the gradebook contains.
+    """Return the people in the roster, in its order, then those who are only in the gradebook.
 
-    `collection_roster` is the roster that submissions were collected with. It can differ from
-    `roster`, which may be a platform's export, and then supplies further identifiers.
+    `collection_roster` is the roster with which submissions were collected. If it differs from
+    `roster`, which may be a platform's export, it supplies further identifiers.
     """
     unmatched = {
         each.id: _person_of(each, collection_roster)
@@ -55,7 +55,7 @@ def match_members(
 
 
 def first_and_last_name(person: Person) -> tuple[str, str]:
-    """Return a person's two names; if only the full name is known, its last word is the last."""
+    """Return a person's first and last name; a full name is split before its last word."""
     if person.first_name or person.last_name or not person.name:
         return person.first_name, person.last_name
     first, _, last = person.name.rpartition(" ")
@@ -63,7 +63,7 @@ def first_and_last_name(person: Person) -> tuple[str, str]:
 
 
 def _person_of(student: "Student", collection_roster: Roster | None) -> Person:
-    """Return what the collection roster, or else the gradebook, says about a student."""
+    """Return a student's data from the collection roster or, failing that, the gradebook."""
     for person in collection_roster or ():
         if person.student == student.id:
             return person
@@ -84,18 +84,18 @@ def _find_by_student_id(roster: Roster, student: str, person: Person) -> list[Pe
 
 
 def _find_by_platform_id(roster: Roster, student: str, person: Person) -> list[Person]:
-    """Return the people who share an identifier of a learning platform with a student."""
+    """Return the people who share a learning platform's identifier with a student."""
     known = [(field, getattr(person, field)) for field in ("canvas_id", "sis_id", "login", "email")]
     known += [(field, student) for field in ("student", "login", "email", "sis_id", "canvas_id")]
     for field, value in known:
         if people := roster.find(field, value):
             return people
-    # A submission collected from Canvas without a roster has an id like lovelaceada-4711.
+    # A submission collected from Canvas without a roster has an id such as lovelaceada-4711.
     name, _, number = student.rpartition("-")
     people = roster.find("canvas_id", number) if re.fullmatch(r"\d+", number) else []
     return [each for each in people if each in roster.find_by_name(name)]
 
 
 def _find_by_name(roster: Roster, student: str, person: Person) -> list[Person]:
-    """Return the people with this person's name, or whose name is the student id."""
+    """Return the people who have this person's name or, failing that, the student id as a name."""
     return roster.find_by_name(person.name) or roster.find_by_name(student)

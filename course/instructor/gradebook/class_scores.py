@@ -23,9 +23,10 @@ PENDING = "pending manual grading"
 
 @dataclass
 class MemberScore:
-    """A member's score in an assignment, after the late penalty; None if there is none to export.
+    """A member's score on an assignment, after the late penalty.
 
-    `comment` contains the graders' comments, one line per cell that begins with the cell's name.
+    `score` is None if there is no score to export. `comment` contains the graders' comments, one
+    line per cell, each beginning with the cell's name.
     """
 
     score: float | None = None
@@ -38,7 +39,7 @@ class MemberScore:
 
 @dataclass
 class ClassScores:
-    """The scores of a class; `assignments` maps a name to its points and due date."""
+    """The scores of a class; `assignments` maps a name to the points and the due date."""
 
     members: list[Member]
     assignments: dict[str, tuple[float, str]]
@@ -46,7 +47,7 @@ class ClassScores:
     scores: dict[tuple[str, str], MemberScore] = field(default_factory=dict)
 
     def score_of(self, member: Member, assignment: str) -> MemberScore:
-        """Return a member's score in an assignment."""
+        """Return a member's score on an assignment."""
         return self.scores[member.student, assignment]
 
     def scored_assignments(self) -> list[str]:
@@ -60,12 +61,12 @@ class ClassScores:
 
 @dataclass(frozen=True)
 class ScoreSelection:
-    """The scores to read; no students or no assignments means all of them."""
+    """The scores to read; an empty tuple of students or assignments selects all of them."""
 
     students: tuple[str, ...] = ()
     assignments: tuple[str, ...] = ()
-    include_pending: bool = False  # take the score so far if a part is pending manual grading
-    zero_if_missing: bool = False  # in assignments in which at least one member has a score
+    include_pending: bool = False  # use the score so far if part of it is pending manual grading
+    zero_if_missing: bool = False  # only in assignments in which at least one member has a score
 
 
 def read_class_scores(
@@ -110,7 +111,7 @@ def read_class_scores(
 
 
 def _select_members(members: list[Member], students: Sequence[str]) -> list[Member]:
-    """Return the members with these ids in the gradebook or the roster; all for no ids."""
+    """Return the members with these ids in the gradebook or the roster; without ids, all."""
     if not students:
         return members
     for student in students:
@@ -122,10 +123,10 @@ def _select_members(members: list[Member], students: Sequence[str]) -> list[Memb
 
 
 def _submissions(gradebook: "Gradebook", assignment: "Assignment") -> list[SubmittedAssignment]:
-    """Return an assignment's submissions with all needed values, in a few queries.
+    """Return an assignment's submissions with all the values needed, using only a few queries.
 
-    By default, nbgrader queries each value of each submission, which takes three times as long for
-    a class of 200.
+    By default, nbgrader queries each value of each submission separately, which takes three times
+    as long for a class of 200.
     """
     columns = ("score", "max_score", "late_submission_penalty", "needs_manual_grade")
     notebooks = selectinload(SubmittedAssignment.notebooks)

@@ -1,4 +1,4 @@
-"""Checks that a gradebook exists and is intact, without nbgrader, which takes seconds to import."""
+"""Checks that a gradebook exists and is intact, without importing nbgrader, which takes seconds."""
 
 import contextlib
 import os
@@ -18,9 +18,9 @@ _COUNTS = "select (select count(*) from assignment), (select count(*) from stude
 
 
 def check_gradebook(root: Path, db_url: str = "") -> tuple[str, str]:
-    """Return AVAILABLE, MISSING, BUSY or UNUSABLE, and a message about a course's gradebook.
+    """Return AVAILABLE, MISSING, BUSY, or UNUSABLE, and a message about a course's gradebook.
 
-    `db_url` is the value of `c.CourseDirectory.db_url`; empty for nbgrader's default.
+    `db_url` is the value of `c.CourseDirectory.db_url`; an empty value means nbgrader's default.
     """
     if db_url and not db_url.startswith("sqlite"):
         return _check_server(db_url)
@@ -35,7 +35,7 @@ def _check_file(path: Path) -> tuple[str, str]:
     if not os.access(path, os.R_OK | os.W_OK):
         return UNUSABLE, f"{path} cannot be read and written: change its permissions."
     try:
-        # Not read-only: the first connection rolls back a transaction that a kill interrupted.
+        # Not read-only, because the first connection rolls back any transaction that was cut off.
         uri = f"{path.resolve().as_uri()}?mode=rw"
         with contextlib.closing(sqlite3.connect(uri, uri=True, timeout=2)) as database:
             (verdict,) = database.execute("pragma quick_check(1)").fetchone()
@@ -47,7 +47,7 @@ def _check_file(path: Path) -> tuple[str, str]:
         if "locked" in verdict:
             return BUSY, f"{path} is in use by another command: wait until that command has ended."
         if "no such table" in verdict:
-            return UNUSABLE, f"{path} is not an nbgrader gradebook ({verdict}): move it away."
+            return UNUSABLE, f"{path} is not an nbgrader gradebook ({verdict}): move it elsewhere."
     return UNUSABLE, f"{path} is damaged ({verdict}): replace it with your last backup."
 
 
@@ -69,11 +69,11 @@ def _check_server(db_url: str) -> tuple[str, str]:
             f"c.CourseDirectory.db_url needs {error.name}, which is not installed: run pip install"
             " --constraint constraints.txt -e '.[postgres]' in the course directory."
         )
-    except Exception as error:  # drivers and sqlalchemy raise many classes
+    except Exception as error:  # drivers and sqlalchemy raise many exception classes
         reason = (str(error).strip().splitlines() or [type(error).__name__])[0][:200]
         return UNUSABLE, (
-            f"cannot open the gradebook of c.CourseDirectory.db_url ({reason}): start its server,"
-            " or correct that line in nbgrader_config.py."
+            f"cannot open the gradebook at c.CourseDirectory.db_url ({reason}): start its server,"
+            " or correct the URL in nbgrader_config.py."
         )
     return AVAILABLE, f"{_without_password(url)}: {_describe_counts(counts)}"
 

@@ -16,7 +16,7 @@ if TYPE_CHECKING:
 
 @dataclass
 class SubmissionResult:
-    """The result of one submission; its score is None if the gradebook has none."""
+    """The result of one submission; `score` is None if the gradebook has no score."""
 
     assignment: str
     student: str
@@ -51,7 +51,7 @@ def list_students(
 ) -> list[str]:
     """Return the students who have an assignment in `submitted/` or `autograded/`.
 
-    Raises CourseError if there are none, or not the requested one.
+    Raises CourseError if there are none or the requested student is not among them.
     """
     paths = [path for path in Path(root, folder).glob(f"*/{assignment}") if path.is_dir()]
     students = sorted(path.parent.name for path in paths if student in (None, path.parent.name))
@@ -65,9 +65,9 @@ def list_students(
 
 
 def is_graded(submission: "SubmittedAssignment") -> bool:
-    """Return whether every test cell of a submission has its score."""
+    """Return whether every test cell of a submission has a score."""
     for notebook in submission.notebooks:
-        # Manually graded cells have no automatic score: tasks, and grade cells that are answers.
+        # Manually graded cells (tasks, and grade cells that are answers) have no automatic score.
         answers = {cell.name for cell in notebook.notebook.solution_cells}
         for grade in notebook.grades:
             is_test = isinstance(grade.cell, GradeCell) and grade.name not in answers
@@ -77,7 +77,7 @@ def is_graded(submission: "SubmittedAssignment") -> bool:
 
 
 def final_score(submission: "SubmittedAssignment") -> float:
-    """Return the score after the late penalty; as in nbgrader's own exports, at least 0."""
+    """Return the score after the late penalty, but at least 0, as in nbgrader's own exports."""
     return max(0.0, submission.score - (submission.late_submission_penalty or 0))
 
 

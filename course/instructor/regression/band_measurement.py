@@ -1,4 +1,4 @@
-"""Measurement of bands from runs with several seeds, and the changes from earlier bands."""
+"""Measurement of bands from runs with several seeds, and their comparison with earlier bands."""
 
 import math
 import statistics
@@ -9,24 +9,24 @@ from course.instructor.regression.run_records import MEMORY, NotebookRun
 from course.instructor.regression.verdicts import band_limits, reason_not_compared, with_time_ratios
 from course.recorded_metrics import ACCURACY, COUNT, text
 
-# The half-width of a band in standard deviations, by the number of seeds that measured it. Another
-# run of the same code is outside once in 10,000 times; with fewer than ten seeds once in 1,000,
-# because the band would be uselessly wide otherwise. Student's t for n - 1 degrees of freedom at
-# 0.99995 or 0.9995, times sqrt(1 + 1/n); a test compares the factors with SciPy.
+# Maps the number of seeds to the half-width of a band in standard deviations. A further run of the
+# same code falls outside once in 10,000 runs, or once in 1,000 with fewer than ten seeds, because
+# the band would otherwise be uselessly wide. A factor is Student's t for n - 1 degrees of freedom
+# at 0.99995 or 0.9995, times sqrt(1 + 1/n); a test compares the factors with SciPy.
 DEVIATIONS_BY_SEEDS = {
     5: 9.43, 6: 7.42, 7: 6.37, 8: 5.74, 9: 5.31, 10: 6.92, 12: 6.16, 15: 5.54, 20: 5.02, 30: 4.58
 }  # fmt: skip
 MIN_SEEDS = 5
-# The smallest relative half-widths. float32 has seven digits, and processors round differently;
+# The smallest relative half-widths: float32 has seven digits, and processors round differently;
 # peak memory depends on the machine, above all on its number of threads.
 ROUNDING = 1e-4
 MEMORY_TOLERANCE = 0.25
 
 
 def measure_bands(runs: list[NotebookRun]) -> tuple[dict[str, Any], dict[str, dict]]:
-    """Return the exact values and the bands of the metrics of runs that differ in their seed.
+    """Return the exact values and the bands of metrics from runs that differ in their seed.
 
-    Raises CourseError if there are too few seeds, or a count differs between them.
+    Raises CourseError if there are too few seeds, or if a count differs between seeds.
     """
     if len(runs) < MIN_SEEDS:
         raise CourseError(
@@ -54,7 +54,7 @@ def measure_bands(runs: list[NotebookRun]) -> tuple[dict[str, Any], dict[str, di
 
 
 def _band(name: str, values: list[Any], runs: list[NotebookRun]) -> dict[str, Any]:
-    """Return the mean, standard deviation and half-width of a metric; for a list, one per item."""
+    """Return a metric's mean, standard deviation, and half-width; for a list, one per item."""
     is_list = isinstance(values[0], list)
     rows = [value if is_list else [value] for value in values]
     if len({len(row) for row in rows}) > 1 or any(each is None for row in rows for each in row):
@@ -82,7 +82,7 @@ def _band(name: str, values: list[Any], runs: list[NotebookRun]) -> dict[str, An
 
 
 def _image_count(accuracies: list[float]) -> int:
-    """Return the smallest number of images that all the accuracies can be fractions of."""
+    """Return the smallest number of images that is consistent with all the accuracies."""
     for count in range(1, 10_000):
         if all(abs(each * count - round(each * count)) < 1e-3 for each in accuracies):
             return count
@@ -92,7 +92,7 @@ def _image_count(accuracies: list[float]) -> int:
 def _binomial_deviation(accuracy: float, images: int) -> float:
     """Return the standard deviation of an accuracy due to the choice of the images.
 
-    Five seeds can reach the same accuracy by chance, which does not mean that the next one will.
+    Five seeds can reach the same accuracy by chance, which does not mean that the next seed will.
     The rule of succession keeps the deviation above 0 for an accuracy of 0 or 1.
     """
     fraction = (accuracy * images + 1) / (images + 2)
@@ -100,21 +100,21 @@ def _binomial_deviation(accuracy: float, images: int) -> float:
 
 
 def deviations_per_band(seeds: int) -> float:
-    """Return the half-width, in standard deviations, of a band from a number of seeds."""
+    """Return the half-width, in standard deviations, of a band measured with a number of seeds."""
     return DEVIATIONS_BY_SEEDS[max(count for count in DEVIATIONS_BY_SEEDS if count <= seeds)]
 
 
 def band_changes(before: dict[str, Any], after: dict[str, Any], run: NotebookRun) -> list[str]:
     """Return the differences between two tables of bands, one line each.
 
-    The run supplies the kinds of the metrics. Every band that widens is listed.
+    `run` supplies the kind of each metric. Every band that becomes wider is listed.
     """
     lines = []
     run = with_time_ratios(run)
     old, new = ({**each.get("exact", {}), **each.get("bands", {})} for each in (before, after))
     for name in dict.fromkeys([*old, *new]):
         if name not in new:
-            lines.append(f"{name}: removed, it is no longer recorded")
+            lines.append(f"{name}: removed, because it is no longer recorded")
         elif name not in old:
             lines.append(f"{name}: new")
         elif not isinstance(new[name], dict) or not isinstance(old[name], dict):
@@ -126,7 +126,7 @@ def band_changes(before: dict[str, Any], after: dict[str, Any], run: NotebookRun
 
 
 def _shown(value: Any) -> str:
-    """Return an exact value as text; a band is only named as such."""
+    """Return an exact value as text, or "a band" for a band."""
     return "a band" if isinstance(value, dict) else text(value)
 
 

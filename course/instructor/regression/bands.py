@@ -1,9 +1,10 @@
 """The bands file: the range of each metric, as measured with several seeds.
 
-`tests/bands.toml` has one table per assignment and setting, such as `[02-mnist.smoke]`: where and
-when its bands were measured (`measured`), values that never change (`exact`), and the `bands`. Two
-entries are written by a person and left alone by a measurement: `claims`, comparisons of metrics
-that must hold in every run, and `sources`, what the source documents say about a metric.
+`tests/bands.toml` has one table per assignment and setting, such as `[02-mnist.smoke]`. Each table
+records where and when its bands were measured (`measured`), the values that never change (`exact`),
+and the bands themselves (`bands`). Two entries are written by hand and are not changed by a
+measurement: `claims` (comparisons of metrics that must hold in every run) and `sources` (what the
+source documents say about a metric).
 """
 
 import re
@@ -25,15 +26,15 @@ _BEFORE_HEADER = re.compile(r"^([^#\n].*\n)(?=\[)", re.MULTILINE)
 
 
 class Bands:
-    """The bands of a course directory; a missing file has none."""
+    """The bands of a course directory; if the file is missing, there are none."""
 
     def __init__(self, path: Path) -> None:
-        """Read the file; raise CourseError if it is damaged or a claim in it is not valid."""
+        """Read the file; raise CourseError if it is damaged or contains an invalid claim."""
         self.path = path
         self._tables = self._read()
 
     def _read(self) -> dict[str, Any]:
-        """Return the tables of the file, by assignment and setting."""
+        """Return the tables in the file, by assignment and setting."""
         try:
             tables = tomllib.loads(self.path.read_text(encoding="utf-8"))
             for table in (each for settings in tables.values() for each in settings.values()):
@@ -78,13 +79,14 @@ class Bands:
         return found + claims
 
     def update(self, runs: list[NotebookRun], command: str) -> list[str]:
-        """Replace the bands of a setting by those of runs with one seed each, and write the file.
+        """Replace a setting's bands with bands from runs of one seed each, and write the file.
 
-        All runs must have passed; `command` is what started them. Returns the changes, one line
-        each; every band that widens is among them. Raises CourseError as `measure_bands` does.
+        All runs must have passed; `command` is the command that started them. Returns the changes,
+        one line each, including every band that becomes wider. Raises CourseError if
+        `measure_bands` does.
         """
         first = runs[0]
-        # A person can have edited the file during the hours of measuring.
+        # The file may have been edited by hand during the hours that a measurement takes.
         self._tables = self._read()
         before = self.of(first)
         exact, bands = band_measurement.measure_bands(runs)
@@ -105,7 +107,7 @@ class Bands:
         return band_measurement.band_changes(before, self.of(first), first)
 
     def _write(self, run: NotebookRun, parts: dict[str, dict[str, Any]]) -> None:
-        """Replace the parts of one setting's table; comments and the rest of the file stay."""
+        """Replace the parts of one setting's table; nothing else in the file changes."""
         import tomlkit
 
         text = self.path.read_text(encoding="utf-8") if self.path.exists() else ""

@@ -1,4 +1,4 @@
-"""Runs with the verdicts on their metrics, including those that earlier commands saved."""
+"""Runs with the verdicts on their metrics, including runs that earlier commands saved."""
 
 from dataclasses import dataclass, field
 from pathlib import Path
@@ -18,11 +18,11 @@ class CheckedRun:
     run: NotebookRun
     verdicts: list[Verdict] = field(default_factory=list)
     measured: dict[str, Any] = field(default_factory=dict)  # where and when its bands were measured
-    sources: dict[str, str] = field(default_factory=dict)  # what the documents say, by metric
+    sources: dict[str, str] = field(default_factory=dict)  # what the source documents say
 
     @property
     def problems(self) -> list[str]:
-        """The reasons why the run fails, one sentence each."""
+        """The reasons for which the run fails, one sentence each."""
         if self.run.error:
             return [self.run.error]
         return [f"{each.reason}." for each in self.verdicts if each.failed]
@@ -34,7 +34,7 @@ class CheckedRun:
 
     @property
     def summary(self) -> str:
-        """The result in a few words."""
+        """A summary of the result in a few words."""
         if self.run.error:
             return "failed"
         inside = sum(each.state == "inside" for each in self.verdicts)
@@ -52,7 +52,7 @@ def check_run(run: NotebookRun, bands: Bands) -> CheckedRun:
 
 
 def load_checked_runs(root: Path) -> list[CheckedRun]:
-    """Return the saved runs that are valid for the present notebooks and code, in course order."""
+    """Return the saved runs that are valid for the current notebooks and code, in course order."""
     bands = Bands(Path(root) / BANDS_PATH)
     saved = load_all(Path(root, "build", "runs"))
     runs = [run for run in saved if run.digest == current_digest(root, run)]

@@ -1,4 +1,4 @@
-"""Claims: comparisons of metrics that must hold, as `test_accuracy > linear_accuracy + 0.02`."""
+"""Claims: comparisons of metrics that must hold, such as `test_accuracy > linear_accuracy`."""
 
 import ast
 import contextlib
@@ -20,8 +20,8 @@ ARITHMETIC: dict[type, Any] = {ast.Add: operator.add, ast.Sub: operator.sub, ast
 def holds(claim: str, metrics: dict[str, Any]) -> bool:
     """Return True if a claim holds for the metrics of a run.
 
-    Raises CourseError as `parse` does, and KeyError or IndexError if a metric or list item that
-    the claim names is missing.
+    Raises CourseError if the claim is not a comparison of metrics, and KeyError or IndexError if a
+    metric or list item that it names is missing.
     """
     comparison = parse(claim)
     sides = [_value(side, metrics, claim) for side in (comparison.left, *comparison.comparators)]
@@ -34,19 +34,19 @@ def holds(claim: str, metrics: dict[str, Any]) -> bool:
 def parse(claim: str) -> ast.Compare:
     """Return the syntax tree of a claim; raise CourseError if it is not a comparison of metrics.
 
-    A side is made of numbers, names of metrics, list items as in `accuracies[2]`, the mean of a
-    list as in `mean(accuracies)`, and `+`, `-` and `*`. The sides are compared by `<`, `<=`, `>` or
-    `>=`, also in a chain.
+    Each side consists of numbers, names of metrics, list items such as `accuracies[2]`, means of
+    lists such as `mean(accuracies)`, and the operators `+`, `-`, and `*`. The sides are compared
+    with `<`, `<=`, `>`, or `>=`, and comparisons can be chained.
     """
     try:
         comparison = parse_python(claim, "eval").body
         is_known = all(type(sign) in COMPARISONS for sign in comparison.ops)
-    except (SyntaxError, TypeError, AttributeError):  # the last: it is not a comparison
+    except (SyntaxError, TypeError, AttributeError):  # AttributeError: it is not a comparison
         is_known = False
     if not is_known:
         raise _not_a_comparison(claim)
     for side in (comparison.left, *comparison.comparators):
-        # Without metrics, a valid side ends with a KeyError at its first name.
+        # Without metrics, evaluating a valid side raises KeyError at its first name.
         with contextlib.suppress(KeyError):
             _value(side, {}, claim)
     return comparison

@@ -1,4 +1,4 @@
-"""Reservation of GPUs: each run has one to itself, unless sharing is requested."""
+"""Reservation of GPUs: each run has a GPU to itself, unless sharing is requested."""
 
 import contextlib
 import fcntl
@@ -18,7 +18,7 @@ WAIT_SECONDS = 0.5
 
 
 def visible_gpus() -> list[str]:
-    """Return the numbers of the usable GPUs, from CUDA_VISIBLE_DEVICES if set, else nvidia-smi."""
+    """Return the numbers of the usable GPUs from CUDA_VISIBLE_DEVICES or, if unset, nvidia-smi."""
     chosen = os.environ.get("CUDA_VISIBLE_DEVICES")
     if chosen is not None:
         return [name.strip() for name in chosen.split(",") if name.strip() not in ("", "-1")]
@@ -33,9 +33,9 @@ def visible_gpus() -> list[str]:
 def reserve_gpu(runs_per_gpu: int = 1) -> Iterator[dict[str, str]]:
     """Wait for a free GPU on this machine, lock it, and yield the run's environment variables.
 
-    Without a GPU they are empty. The lock is on a file, so two commands or two Dask workers do not
-    share a GPU either; the lock of a killed process is free. Raises KernelEnded if the command is
-    stopped while it waits.
+    Without a GPU, the dict is empty. A file is locked, so two commands or two Dask workers do not
+    share a GPU either; the lock of a killed process is released. Raises KernelEnded if the command
+    is stopped while it waits.
     """
     numbers = visible_gpus()
     if not numbers:
@@ -54,9 +54,9 @@ def reserve_gpu(runs_per_gpu: int = 1) -> Iterator[dict[str, str]]:
 
 @contextlib.contextmanager
 def _lock(number: str, slot: int | None) -> Iterator[bool]:
-    """Try to lock a whole GPU, or one slot of a shared one, and yield True if that succeeded.
+    """Try to lock a whole GPU, or one slot of a shared GPU, and yield True on success.
 
-    A slot takes a shared lock on the GPU, which keeps out runs that want all of it.
+    For a slot, the GPU gets a shared lock, which keeps out runs that need the whole GPU.
     """
     with contextlib.ExitStack() as stack:
         locked = False
@@ -71,7 +71,7 @@ def _lock(number: str, slot: int | None) -> Iterator[bool]:
 
 
 def _open(name: str) -> BinaryIO:
-    """Open a lock file for reading, which is enough for a lock, even on another user's file."""
+    """Open a lock file for reading, which is enough to lock even another user's file."""
     path = Path(tempfile.gettempdir(), f"cnn-course-gpu-{name}.lock")
     with contextlib.suppress(OSError):
         path.touch(0o666)

@@ -1,4 +1,4 @@
-"""JUnit XML, which CI servers read: one suite per run, one case per verdict."""
+"""JUnit XML, which CI servers read, with one suite per run and one case per verdict."""
 
 from pathlib import Path
 from xml.etree import ElementTree

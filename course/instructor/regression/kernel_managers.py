@@ -1,4 +1,4 @@
-"""Kernel managers for papermill: forked kernels, or ordinary ones where forking is impossible."""
+"""Kernel managers for papermill: for forked kernels, or ordinary ones if forking is impossible."""
 
 import contextlib
 from pathlib import Path
@@ -13,11 +13,11 @@ _ordinary_managers: set[Any] = set()  # those with a running kernel
 
 
 def kernel_manager_class(environment: dict[str, str]) -> Any:
-    """Return a new class of kernel managers, whose kernels have the environment variables.
+    """Return a new kernel manager class, whose kernels have the environment variables.
 
-    After its one kernel has ended, the class attribute `peak_megabytes` is the peak memory, and
-    `end_reason` the reason if the kernel ended by itself; each is None if unknown. The memory of an
-    ordinary kernel stays unknown: it has imported other modules, so it is not comparable.
+    After its only kernel has ended, the class attribute `peak_megabytes` is the peak memory, and
+    `end_reason` is the reason if the kernel ended by itself; each is None if unknown. The memory of
+    an ordinary kernel, which imports other modules, is not comparable and remains unknown.
     """
     # torch looks for GPUs when it is imported; a process forked afterwards cannot use them.
     forked = bubblewrap.is_linux() and environment.get("KERAS_BACKEND") != "torch"
@@ -43,7 +43,7 @@ def kernel_manager_class(environment: dict[str, str]) -> Any:
             await super().shutdown_kernel(*arguments, **options)
 
         async def cleanup_resources(self, *arguments: Any, **options: Any) -> None:
-            # Called for a kernel that has died too, unlike `shutdown_kernel`.
+            # Unlike `shutdown_kernel`, this is also called for a kernel that has died.
             if forked and self.provisioner:
                 Manager.end_reason = Manager.end_reason or self.provisioner.end_reason
             _ordinary_managers.discard(self)
@@ -53,7 +53,7 @@ def kernel_manager_class(environment: dict[str, str]) -> Any:
 
 
 def kill_ordinary_kernels() -> None:
-    """Kill every ordinary kernel; forked ones end with their forkserver."""
+    """Kill every ordinary kernel; forked kernels end with their forkserver."""
     for manager in list(_ordinary_managers):
         process = getattr(manager.provisioner, "process", None)
         if process:
@@ -61,7 +61,7 @@ def kill_ordinary_kernels() -> None:
 
 
 def _peak_megabytes(process: int) -> float | None:
-    """Return the peak memory of a process, imports included, or None if it cannot be read."""
+    """Return the peak memory of a process, including imports, or None if it cannot be read."""
     with contextlib.suppress(OSError):
         for line in Path(f"/proc/{process}/status").read_text(encoding="utf-8").splitlines():
             if line.startswith("VmHWM:"):

@@ -1,4 +1,4 @@
-"""Executes a solution notebook headlessly with papermill and reads what it recorded."""
+"""Headless execution of a solution notebook with papermill, and the metrics that it records."""
 
 import json
 import logging
@@ -26,19 +26,19 @@ from course.instructor.sandbox.messages import MessageError
 from course.notebook_headings import section_headings
 from course.recorded_metrics import MIME_TYPE
 
-# A limit for a notebook whose training hangs; a whole run in the gpu profile takes less.
+# Stops a notebook whose training hangs; a whole run with the gpu profile takes less time.
 CELL_TIMEOUT_SECONDS = 3600
-# Raised if a kernel does not start, does not respond (a TimeoutError, which is an OSError) or dies
-# (nbclient's DeadKernelError, which is a RuntimeError), or the disk is full.
+# Raised if a kernel does not start, does not respond (a TimeoutError, which is an OSError), or dies
+# (nbclient's DeadKernelError, which is a RuntimeError), or if the disk is full.
 KERNEL_FAILURES = (KernelEnded, MessageError, NoSuchKernel, OSError, RuntimeError)
-# Our own error message says what papermill logs about a failed run.
+# Our own error message contains what papermill logs about a failed run.
 logging.getLogger("papermill").setLevel(logging.CRITICAL)
 
 
 def execute(job: Job, on_cell: Callable[[], object] | None = None) -> tuple[NotebookRun, str]:
     """Execute a job and return the finished run and the text of the executed notebook.
 
-    The text ends with the failed cell, if any; a failure is not raised, but stored as the run's
+    The text ends with the failed cell, if any; a failure is not raised but stored as the run's
     `error`. `on_cell` is called after each executed cell.
     """
     if job.folder:
@@ -56,9 +56,9 @@ def _execute(
     run = replace(job.run)
     executed = folder / Path(job.source).name
     if source.read_text(encoding="utf-8") != job.text:
-        run.error = f"{source.name} was changed while the command ran: run it again"
+        run.error = f"{source.name} was changed while the command ran: run the command again"
         return run, job.text
-    # With networks that an earlier run has trained, the peak memory is not comparable.
+    # If an earlier run has trained the networks, the peak memory is not comparable.
     trains_all = not (folder / RESULTS).exists()
     with gpus.reserve_gpu(job.runs_per_gpu) as gpu_variables:
         environment = dict(os.environ) | gpu_variables | _thread_variables(job.threads)
@@ -107,9 +107,9 @@ def _thread_variables(count: int | None) -> dict[str, str]:
 
 
 def recorded_metrics(notebook: dict[str, Any]) -> tuple[dict[str, dict], dict[str, Any]]:
-    """Return the "values", "kinds" and "curves" in an executed notebook, and its session.
+    """Return the "values", "kinds", and "curves" in an executed notebook, and its session.
 
-    If a name was recorded twice, the later record wins. The session is what `course.setup` chose.
+    If a name was recorded twice, the later record wins. The session is recorded by `course.setup`.
     """
     recorded: dict[str, dict] = {"values": {}, "kinds": {}, "curves": {}}
     session: dict[str, Any] = {}
@@ -123,9 +123,9 @@ def recorded_metrics(notebook: dict[str, Any]) -> tuple[dict[str, dict], dict[st
 
 
 def _cell_description(executed: Path, index: int) -> str:
-    """Return how a person finds a cell: its grade id or cell id, and the heading above it."""
+    """Return a description of a cell: its grade id or cell id, and the heading above it."""
     cells = json.loads(executed.read_text(encoding="utf-8"))["cells"]
-    # Papermill inserts cells about the error at the top, which do not belong to the notebook.
+    # At the top, papermill inserts cells about the error, which are not part of the notebook.
     cells = [
         cell for cell in cells if "papermill-error-cell-tag" not in cell["metadata"].get("tags", [])
     ]

@@ -1,4 +1,4 @@
-"""Executes many notebooks in parallel: on this machine or on a Dask cluster."""
+"""Parallel execution of many notebooks, on this machine or on a Dask cluster."""
 
 import contextlib
 import sys
@@ -19,7 +19,7 @@ BAR_FORMAT = "{percentage:3.0f}% |{bar:24}| {n_fmt} of {total_fmt} cells, {elaps
 
 
 def worker_count(workers: int | None, runs_per_gpu: int) -> int:
-    """Return the number of parallel runs; the default is one per GPU, else one per core."""
+    """Return the number of parallel runs; the default is one per GPU or, without GPUs, per core."""
     return workers or len(gpus.visible_gpus()) * runs_per_gpu or available_cores()
 
 
@@ -30,7 +30,7 @@ def run_in_parallel(
     is_remote: bool,
     runs_per_gpu: int,
 ) -> Iterator[NotebookRun]:
-    """Run jobs in parallel, the first ones first; yield each run once it is finished and saved."""
+    """Run jobs in parallel, in their order; yield each run once it is finished and saved."""
     waiting = list(jobs)
     parallel = min(workers, len(jobs))
     threads = max(1, available_cores() // parallel) if parallel > 1 and not is_remote else None
@@ -63,7 +63,7 @@ def run_in_parallel(
 
 @contextlib.contextmanager
 def _killing_kernels_on_error() -> Iterator[None]:
-    """Kill ordinary kernels if the command is stopped; forked ones end with it."""
+    """Kill ordinary kernels if the command is stopped; forked kernels end with it."""
     try:
         yield
     except BaseException:

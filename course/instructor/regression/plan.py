@@ -1,4 +1,4 @@
-"""The runs that one command requests, and which of them a killed command has already done."""
+"""The runs that one command requests, and those that a killed command has already finished."""
 
 import json
 import os
@@ -31,10 +31,10 @@ class Plan:
         seeds: list[int],
         extra_parameters: dict[str, Any],
     ) -> None:
-        """Plan the runs of the source notebooks, which are given by assignment.
+        """Plan the runs of the source notebooks; `sources` maps each assignment to its notebook.
 
-        Each notebook gets those extra parameters that it has. Raises CourseError if no notebook
-        has one of them, or the profile does not exist.
+        Each notebook gets only the extra parameters that it has. Raises CourseError if no notebook
+        has one of the parameters, or if the profile does not exist.
         """
         check_profile(profile)
         backend = os.environ.get("KERAS_BACKEND", "tensorflow")
@@ -64,11 +64,11 @@ class Plan:
         self._unfinished_path = self.runs_folder / "unfinished" / f"{command_id}.json"
 
     def prepare(self) -> tuple[list[NotebookRun], list[Job]]:
-        """Prepare the folders; return the runs that are done and the jobs that are still to do.
+        """Prepare the folders; return the runs that are done and the jobs that remain.
 
-        If the same command was killed, its successful runs are done, and networks that the others
-        have trained are found again, unless notebook or code have changed since: then they would
-        be trained differently. Any other command starts with empty folders.
+        If the same command was killed, its successful runs are done, and networks that its other
+        runs have trained are reused, unless the notebook or the code has changed since then, so
+        that they would be trained differently. Any other command starts with empty folders.
         """
         digests = {job.folder: job.run.digest for job in self.jobs}
         before = self._unfinished_digests()
@@ -83,20 +83,20 @@ class Plan:
             if run and run.digest == job.run.digest and run.error is None:
                 done.append(run)
             else:
-                # A killed run must not leave the metrics of an earlier one beside its own notebook.
+                # A killed run must not leave the metrics of an earlier run beside its own notebook.
                 Path(job.folder, "metrics.json").unlink(missing_ok=True)
                 to_do.append(job)
         return done, to_do
 
     def _unfinished_digests(self) -> dict[str, str]:
-        """Return the digests of the runs of this command when it was killed, by folder."""
+        """Return, by folder, the digests that this command's runs had when it was killed."""
         try:
             return json.loads(self._unfinished_path.read_text(encoding="utf-8"))
         except (OSError, ValueError):
             return {}
 
     def lock(self) -> AbstractContextManager[None]:
-        """Return a context in which no other command uses the same folders."""
+        """Return a context manager that keeps other commands out of the same folders."""
         return file_lock.exclusive_lock(
             self.runs_folder,
             f"another course run is in progress in {self.runs_folder.parents[1]}: wait until it"
@@ -108,5 +108,5 @@ class Plan:
         return [job.run.notebook for job in self.jobs].index(run.notebook)
 
     def finish(self) -> None:
-        """Record that everything is done: the next such command starts again."""
+        """Record that everything is done, so that the next such command starts afresh."""
         self._unfinished_path.unlink(missing_ok=True)

@@ -1,4 +1,4 @@
-"""The circumstances of a measurement: package versions, machine and data files."""
+"""The circumstances of a measurement: package versions, machine, and data files."""
 
 import contextlib
 import hashlib
@@ -16,7 +16,7 @@ DATA_FILES = ("*.npz", "*.h5", "*.zip")
 
 @lru_cache
 def package_versions(backend: str) -> dict[str, str]:
-    """Return the versions of Python, Keras and the backend."""
+    """Return the versions of Python, Keras, and the backend."""
     found = {"Python": platform.python_version()}
     for name in ("keras", backend):
         for package in (f"{name}-cpu", name):
@@ -27,7 +27,7 @@ def package_versions(backend: str) -> dict[str, str]:
 
 @lru_cache
 def machine_description() -> str:
-    """Return the processor and its number of cores, which timings and rounding depend on."""
+    """Return the processor and its number of cores, which affect timings and rounding."""
     info = Path("/proc/cpuinfo")
     text = info.read_text(encoding="utf-8") if info.is_file() else ""
     found = re.search(r"^model name\s*: *(.*\S)", text, re.MULTILINE)
@@ -37,7 +37,7 @@ def machine_description() -> str:
 
 @lru_cache
 def data_file_digests() -> str:
-    """Return the names and digests of the data files: copies of a data set can differ."""
+    """Return the names and digests of the data files, because copies of a data set can differ."""
     folder = Path(datasets.data_directory())
     found = []
     for path in sorted(path for pattern in DATA_FILES for path in folder.glob(pattern)):

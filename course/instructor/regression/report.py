@@ -1,4 +1,4 @@
-"""The report: one self-contained HTML page of runs, bands, learning curves, figures and scores."""
+"""The report: a self-contained HTML page of runs, bands, learning curves, figures, and scores."""
 
 import json
 import re
@@ -24,16 +24,16 @@ from course.recorded_metrics import text
 if TYPE_CHECKING:
     from course.instructor.gradebook.submission_results import SubmissionResult
 
-# The page's words for the state of exact values and claims, which have no chart.
+# The words on the page for the states of exact values and claims, which have no chart.
 STATES = {"inside": "as required"}
-MAX_VALUES = 6  # of a metric that are written out; the chart shows all of them
+MAX_VALUES = 6  # of a metric, as text; the chart shows all of them
 
 
 def write(folder: Path, scores: "list[SubmissionResult]", checked_runs: list[CheckedRun]) -> Path:
     """Write index.html into a folder and return its path.
 
     The figures come from the executed notebooks. The page lists the changes since the previous
-    report, whose state is in `last.json` beside it.
+    report, whose state is in `last.json` in the same folder.
     """
     page = pages.render(
         "regression.html",
@@ -56,9 +56,9 @@ def write(folder: Path, scores: "list[SubmissionResult]", checked_runs: list[Che
 
 
 def _section(name: str, setting: str, group: list[CheckedRun]) -> dict[str, Any]:
-    """Return the page's section on the runs of an assignment in one setting."""
+    """Return the page's section about an assignment's runs with one setting."""
     first = group[0]
-    shown: dict[str, CheckedRun] = {}  # the first failed run of each backend, or else its first
+    shown: dict[str, CheckedRun] = {}  # each backend's first failed run, or else its first run
     for each in sorted(group, key=lambda each: not each.failed):
         shown.setdefault(each.run.backend, each)
     return {
@@ -84,7 +84,7 @@ def _id(name: str, setting: str) -> str:
 
 
 def _metric_rows(group: list[CheckedRun], sources: dict[str, str]) -> list[dict[str, Any]]:
-    """Return one table row per metric: name, states, values, band, chart and source."""
+    """Return one table row per metric: name, states, values, band, chart, and source."""
     by_label: dict[str, list[tuple[Verdict, NotebookRun]]] = defaultdict(list)
     for each in group:
         for verdict in each.verdicts:
@@ -110,7 +110,7 @@ def _metric_rows(group: list[CheckedRun], sources: dict[str, str]) -> list[dict[
 
 
 def _values(label: str, verdicts: list[Verdict], runs: list[NotebookRun]) -> str:
-    """Return a metric's different values as text."""
+    """Return a metric's distinct values as text."""
     shown = []
     for verdict, run in zip(verdicts, runs, strict=True):
         if verdict.value is not None:
@@ -122,14 +122,14 @@ def _values(label: str, verdicts: list[Verdict], runs: list[NotebookRun]) -> str
 
 
 def _backend_differences(group: list[CheckedRun]) -> dict[str, Any] | None:
-    """Return the "names" of the backends and the "rows" (label, means) that differ between them.
+    """Return the "names" of the backends and the "rows" (label, means) in which they differ.
 
-    With one backend, return None.
+    If there is only one backend, return None.
     """
     names = list(dict.fromkeys(each.run.backend for each in group))
     if len(names) < 2:
         return None
-    # Label and backend to the values of its runs.
+    # Maps a label and a backend to the values of that backend's runs.
     values: dict[str, dict[str, list[float]]] = defaultdict(lambda: defaultdict(list))
     for each in group:
         for verdict in each.verdicts:
@@ -144,7 +144,7 @@ def _backend_differences(group: list[CheckedRun]) -> dict[str, Any] | None:
 
 
 def _histories(group: list[CheckedRun]) -> dict[str, list[tuple[NotebookRun, dict[str, list]]]]:
-    """Return the histories of each training run in all notebook runs, by its name."""
+    """Return, by the name of the training run, its training history from every notebook run."""
     found: dict[str, list[tuple[NotebookRun, dict[str, list]]]] = defaultdict(list)
     for each in group:
         for label, history in each.run.curves.items():

@@ -12,10 +12,10 @@ from course.recorded_metrics import RATE, SECONDS, text
 
 
 def changes_since_last_report(path: Path, checked_runs: list[CheckedRun]) -> list[str] | None:
-    """Save the state of this report in a file and return the changes; None for the first report.
+    """Save the state of this report in a file; return the changes, or None for the first report.
 
-    They are the changes since the last report with another state, so that a report of the same
-    runs is the same when it is written twice.
+    The changes are those since the last report with a different state, so that writing a report of
+    the same runs again does not change it.
     """
     now = {
         _title(each.run): {"problems": each.problems, "metrics": each.run.metrics}

@@ -17,7 +17,7 @@ _MAGIC_LINE = re.compile(r"^([ \t]*)[%!].*$", re.MULTILINE)
 
 
 def current_digest(root: Path, run: NotebookRun) -> str | None:
-    """Return the digest that a saved run would have now; None if its notebook is gone."""
+    """Return the digest that a saved run would have now, or None if its notebook is gone."""
     sources = list(Path(root, "source", run.assignment).glob("*.ipynb"))
     if len(sources) != 1:
         return None
@@ -26,7 +26,7 @@ def current_digest(root: Path, run: NotebookRun) -> str | None:
 
 
 def run_digest(run: NotebookRun, notebook: str) -> str:
-    """Return the digest of a run of a notebook, given as text."""
+    """Return the digest of a run; `notebook` is the text of its notebook."""
     parameters = run.profile, run.seed, sorted(run.extra_parameters.items())
     versions = sorted(run.versions.items())
     return fingerprint(notebook, _code_digest(notebook), run.backend, parameters, versions)
@@ -43,7 +43,7 @@ def _code_digest(notebook: str) -> str:
 def imported_files(cells: Iterable[str]) -> list[Path]:
     """Return the files of `course` that code cells import, directly or through other modules.
 
-    Imports inside functions count, and so does the `__init__.py` of every package on the way.
+    Imports inside functions count, and so does the `__init__.py` of every parent package.
     """
     found: set[Path] = set()
     names = [name for cell in cells for name in _imported_names(cell)]
@@ -61,7 +61,7 @@ def imported_files(cells: Iterable[str]) -> list[Path]:
 
 
 def _imported_names(source: str) -> list[str]:
-    """Return the dotted names that a source imports; one that is not Python imports nothing."""
+    """Return the dotted names that a source imports, or [] if the source is not Python."""
     try:
         return list(imported_names(parse_python(_MAGIC_LINE.sub(r"\1pass", source))))
     except SyntaxError:  # the cell fails when the notebook runs

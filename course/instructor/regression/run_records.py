@@ -7,8 +7,8 @@ from typing import Any
 
 from course.recorded_metrics import kind_of_value
 
-PEAK_MEMORY = "peak_memory_mb"  # a metric that the run adds to those of the notebook
-MEMORY = "memory"  # its kind
+PEAK_MEMORY = "peak_memory_mb"  # a metric that the run adds to the notebook's metrics
+MEMORY = "memory"  # the kind of that metric
 
 
 @dataclass
@@ -19,17 +19,17 @@ class NotebookRun:
     profile: str
     backend: str
     seed: int
-    extra_parameters: dict[str, Any] = field(default_factory=dict)  # injected, besides these
-    seconds: float = 0.0  # wall time, kernel start included
+    extra_parameters: dict[str, Any] = field(default_factory=dict)  # injected with profile and seed
+    seconds: float = 0.0  # wall time, including the kernel start
     error: str | None = None  # one sentence that names the failed cell
     metrics: dict[str, Any] = field(default_factory=dict)  # recorded values by name
     kinds: dict[str, str] = field(default_factory=dict)  # the kind of each metric
-    curves: dict[str, dict[str, list]] = field(default_factory=dict)  # name to training history
+    curves: dict[str, dict[str, list]] = field(default_factory=dict)  # training histories by name
     device: str = ""  # "CPU", "GPU", or "" if the notebook failed before `course.setup`
     versions: dict[str, str] = field(default_factory=dict)
     machine: str = ""
-    data: str = ""  # which data files were used
-    digest: str = ""  # changes if notebook, imported code, versions or parameters change
+    data: str = ""  # the data files that were used
+    digest: str = ""  # of the notebook, imported code, versions, and parameters
     finished: str = ""  # ISO 8601
     notebook: str = ""  # path of the executed notebook
 
@@ -40,7 +40,7 @@ class NotebookRun:
 
     @property
     def folder_name(self) -> str:
-        """Name of the run's folder inside the folder of its assignment."""
+        """The name of the run's folder in the folder of its assignment."""
         parts = [self.profile, f"seed{self.seed}", self.backend, *self._assignments()]
         return re.sub(r"[^\w.=-]+", "_", "-".join(parts))[:120]
 
@@ -55,13 +55,13 @@ class NotebookRun:
 
 @dataclass(frozen=True)
 class Job:
-    """A run to be done, which can be sent to another machine."""
+    """A run to execute, which can be sent to another machine."""
 
-    run: NotebookRun  # as far as it is known
+    run: NotebookRun  # without its results
     source: str  # path of the source notebook
-    text: str  # its content, for a machine that does not have the file
+    text: str  # the notebook's content, for a machine that does not have the file
     folder: str  # where the run writes its files; "" means a temporary folder
-    threads: int | None = None  # per thread pool of the backend; None: the backend decides
+    threads: int | None = None  # per thread pool; if None, the backend decides
     runs_per_gpu: int = 1
 
     @property
@@ -71,6 +71,6 @@ class Job:
 
     @property
     def code_cells(self) -> int:
-        """The number of cells to execute, the injected one included."""
+        """The number of cells to execute, including the injected cell."""
         cells = json.loads(self.text)["cells"]
         return 1 + sum(cell["cell_type"] == "code" for cell in cells)

@@ -17,7 +17,7 @@ def save(run: NotebookRun, executed: str) -> None:
 
 
 def load(folder: str | Path) -> NotebookRun | None:
-    """Return the run saved in a folder, or None if there is none or it is damaged."""
+    """Return the run saved in a folder, or None if it is missing or damaged."""
     try:
         content = json.loads(Path(folder, "metrics.json").read_text(encoding="utf-8"))
         known = {each.name for each in fields(NotebookRun)}

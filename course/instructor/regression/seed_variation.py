@@ -11,7 +11,7 @@ def variation_lines(runs: list[NotebookRun]) -> list[str]:
 
     A line is "NAME = MEAN ± STANDARD DEVIATION" (with n - 1), with one such entry per list item.
     A value that is the same in all runs has no deviation. A metric that is missing from a run, or
-    has another length there, is reported.
+    has a different length there, is reported.
     """
     names = dict.fromkeys(name for run in runs for name in run.metrics)
     lines = []

@@ -29,10 +29,10 @@ class RegressionSuite:
     def run(
         self, workers: int | None, scheduler: str | None, runs_per_gpu: int
     ) -> Iterator[CheckedRun]:
-        """Execute the plan and yield each run; first those that a killed command has finished.
+        """Execute the plan and yield each run, starting with those that a killed command finished.
 
-        Without a number of workers there is one per GPU, or one per core; `scheduler` is the
-        address of a Dask scheduler.
+        If `workers` is None, there is one worker per GPU or, without GPUs, one per core;
+        `scheduler` is the address of a Dask scheduler.
         """
         start = time.perf_counter()
         is_remote = scheduler is not None
@@ -40,7 +40,7 @@ class RegressionSuite:
             workers = worker_count(workers, runs_per_gpu)
         with self.plan.lock(), open_executor(workers, scheduler) as (executor, count):
             done, jobs = self.plan.prepare()
-            # The longest runs start first, so that none of them is left at the end.
+            # The longest runs start first, so that none of them runs alone at the end.
             jobs.sort(key=lambda job: -self.bands.of(job.run).get("measured", {}).get("seconds", 0))
             for run in chain(done, run_in_parallel(jobs, executor, count, is_remote, runs_per_gpu)):
                 self.checked_runs.append(check_run(run, self.bands))
@@ -90,7 +90,7 @@ class RegressionSuite:
         return f"{passed} of {len(self.checked_runs)} passed in {self._seconds:.1f} s"
 
     def _by_assignment(self) -> Iterator[tuple[str, list[NotebookRun]]]:
-        """Yield the runs of each assignment."""
+        """Yield the name and the runs of each assignment."""
         runs = [checked.run for checked in self.checked_runs]
         for name, group in groupby(runs, key=lambda run: run.assignment):
             yield name, list(group)

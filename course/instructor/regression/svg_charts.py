@@ -1,11 +1,11 @@
-"""SVG charts for the report: values in their band, and learning curves."""
+"""SVG charts for the report: a metric's values with its band, and learning curves."""
 
 from html import escape
 
 from course.instructor.regression.run_records import NotebookRun
 from course.instructor.regression.verdicts import Verdict
 
-# From the palette by Okabe and Ito, which people with color blindness can tell apart.
+# From the palette by Okabe and Ito, whose colors people with color blindness can tell apart.
 COLORS = {"tensorflow": "#0072B2", "jax": "#D55E00", "torch": "#009E73"}
 OTHER_COLOR, BAND_COLOR, OUTSIDE_COLOR = "#444", "#d9e6ef", "#a33b00"
 BAND_WIDTH, BAND_HEIGHT = 240, 22
@@ -13,7 +13,7 @@ CURVE_WIDTH, CURVE_HEIGHT, LEFT_MARGIN, BOTTOM_MARGIN = 260, 150, 36, 18
 
 
 def band_chart(verdicts: list[Verdict], runs: list[NotebookRun]) -> str:
-    """Return a chart of a metric's values, one per run, with their band and its mean.
+    """Return a chart of a metric's values, one per run, with the band and its mean.
 
     A value outside the band is drawn as a cross, any other as a dot.
     """
@@ -58,9 +58,9 @@ def band_chart(verdicts: list[Verdict], runs: list[NotebookRun]) -> str:
 
 
 def learning_curve_chart(histories: list[tuple[NotebookRun, dict[str, list]]]) -> str:
-    """Return a chart of the accuracy, or else the loss, of one training run in several runs.
+    """Return a chart of one training run's accuracy, or else its loss, in several notebook runs.
 
-    Training curves are solid, validation curves dashed.
+    Training curves are solid, and validation curves are dashed.
     """
     quantity = "accuracy" if any("accuracy" in history for _, history in histories) else "loss"
     lines = [

@@ -1,4 +1,4 @@
-"""Comparison of a run's metrics with their bands and of its claims with its metrics."""
+"""Comparison of a run's metrics with their bands, and a check of its claims."""
 
 from collections.abc import Iterator
 from dataclasses import dataclass, replace
@@ -13,17 +13,17 @@ from course.recorded_metrics import ACCURACY, RATE, SECONDS, TIME_RATIO, text
 class Verdict:
     """The result for one value of a metric, or for one claim."""
 
-    name: str  # of the metric; for a list item with its index, as in "accuracies[2]"
-    state: str  # "inside", "outside", "missing", "not finite", "new" (no band) or "not compared"
+    name: str  # of the metric; a list item includes its index, such as "accuracies[2]"
+    state: str  # "inside", "outside", "missing", "not finite", "new" (no band), or "not compared"
     value: float | None = None
-    low: float | None = None  # limits of the band; None for an exact value or without a band
+    low: float | None = None  # limits of the band; None if the value is exact or has no band
     high: float | None = None
     reason: str = ""  # one sentence, unless the state is "inside"
-    mean: float | None = None  # of the runs that the band was measured with
+    mean: float | None = None  # the mean of the runs that measured the band
 
     @property
     def failed(self) -> bool:
-        """True if this makes the run fail."""
+        """True if this verdict makes the run fail."""
         return self.state in ("outside", "missing", "not finite")
 
 
@@ -65,7 +65,7 @@ def judge_metric(name: str, run: NotebookRun, band: Any) -> list[Verdict]:
 
 
 def band_limits(band: dict[str, Any], kind: str) -> tuple[list[float], list[float]]:
-    """Return the lower and upper limits of a band; those of an accuracy are between 0 and 1."""
+    """Return the lower and upper limits of a band; the limits of an accuracy are from 0 to 1."""
     listed = {key: each if isinstance(each, list) else [each] for key, each in band.items()}
     if "low" in listed:
         return listed["low"], listed["high"]
@@ -86,7 +86,7 @@ def judge_claim(claim: str, metrics: dict[str, Any]) -> Verdict:
 
 
 def with_time_ratios(run: NotebookRun) -> NotebookRun:
-    """Return the run with, for each list of durations, each one as a fraction of their sum."""
+    """Return the run with each list of durations added as fractions of its sum."""
     metrics, kinds = dict(run.metrics), dict(run.kinds)
     for name, value in run.metrics.items():
         if run.kind_of(name) == SECONDS and isinstance(value, list) and len(value) > 1:
@@ -97,9 +97,9 @@ def with_time_ratios(run: NotebookRun) -> NotebookRun:
 
 
 def reason_not_compared(name: str, run: NotebookRun, measured: dict[str, Any]) -> str:
-    """Return the reason why a metric of this run is not compared, or "".
+    """Return the reason that a metric of this run is not compared, or "".
 
-    `measured` says where its band was measured; it may be empty.
+    `measured` states where the metric's band was measured; it may be empty.
     """
     kind = run.kind_of(name)
     if name == PEAK_MEMORY and name not in run.metrics:

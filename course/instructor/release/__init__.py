@@ -1,1 +1,1 @@
-"""Releases and the public tree: what students receive."""
+"""Releases and the public tree, which students receive."""

@@ -20,8 +20,8 @@ from course.instructor.release import lint
 def build(root: Path, name: str) -> None:
     """Compile one assignment into `release/` and enter its cells in the gradebook.
 
-    Raises CourseError if its tests cannot be graded with two kernels or nbgrader refuses the
-    source; the old release is then unchanged.
+    Raises CourseError, without changing the old release, if its tests cannot be graded with two
+    kernels or if nbgrader rejects the source.
     """
     lint.check_source(source_notebook(root, name))
     with tempfile.TemporaryDirectory(prefix="release-") as temporary:
@@ -34,10 +34,10 @@ def build(root: Path, name: str) -> None:
 def comparison(root: Path) -> Iterator[Callable[[str], list[str]]]:
     """Yield a function that returns the stale files of an assignment's release.
 
-    They are paths relative to the course directory, in which nothing changes.
+    The paths are relative to the course directory, where nothing is changed.
     """
     with tempfile.TemporaryDirectory(prefix="release-") as temporary:
-        # One for all assignments: nbgrader takes seconds to create a gradebook.
+        # All assignments share one gradebook, because nbgrader takes seconds to create one.
         database = f"sqlite:///{temporary}/gradebook.db"
 
         def stale_files(name: str) -> list[str]:
@@ -67,7 +67,7 @@ def _is_entered(gradebook: Gradebook, source: Path, name: str) -> bool:
         return False
     if notebook.submissions:
         return True
-    # nbgrader enters cell by cell, so a killed process may have entered only some of them.
+    # nbgrader enters one cell at a time, so a killed process may have entered only some cells.
     cells = nbformat.read(source, as_version=4).cells
     kinds = utils.is_grade, utils.is_solution, utils.is_locked, utils.is_task
     expected = {

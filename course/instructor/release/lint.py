@@ -1,4 +1,4 @@
-"""Lint for source notebooks: reports test cells that two kernels cannot grade."""
+"""A linter for source notebooks that reports test cells that two kernels cannot grade."""
 
 import ast
 import builtins
@@ -14,11 +14,11 @@ from course.instructor.analysis.cell_names import CellNames, find_names, parse_c
 from course.instructor.analysis.scope_visitor import is_predefined
 from course.instructor.analysis.value_kinds import infer_value_kinds
 
-# Kinds of cells, and owners of names: the grader; the grader until a student's cell mentions the
-# name; the student.
+# Kinds of cells, and owners of names: the grader, the grader until a student's cell mentions the
+# name, and the student.
 LOCKED, TEST, STUDENT = "locked", "test", "student"
 
-# Kind of value that cannot be passed to the grader kernel, and what a test can do instead.
+# Maps each kind of value that cannot be passed to the grader kernel to an alternative.
 ALTERNATIVES = {
     "a class": "test its effect through a function on arrays, or grade by hand",
     "an object of a class": "test its effect through a function on arrays, or grade by hand",
@@ -34,7 +34,7 @@ USE_CELL_SOURCE = 'use course.cell_source("grade-id")'
 
 @dataclass
 class _Cell:
-    """A code cell; it is `derived` if it is locked but uses names that students' cells bind."""
+    """A code cell, which is derived if it is locked but uses names that students' cells bind."""
 
     grade_id: str
     kind: str
@@ -48,7 +48,7 @@ class _Cell:
 class _NotebookState:
     """The names that are known at a position in the notebook."""
 
-    grader_names: set[str]  # bound by the grader's own cells anywhere: these run first
+    grader_names: set[str]  # bound anywhere in the grader's own cells, which run first
     owners: dict[str, str] = field(default_factory=dict)  # TEST or STUDENT, for other names
     binding_cells: dict[str, str] = field(default_factory=dict)  # grade id, for other names
     function_globals: dict[str, frozenset[str]] = field(default_factory=dict)
@@ -83,9 +83,9 @@ class _NotebookState:
 
 
 def find_problems(notebook: nbformat.NotebookNode) -> list[str]:
-    """Return one sentence for each thing in a source notebook that cannot be graded.
+    """Return one sentence for each problem that prevents the grading of a source notebook.
 
-    A sentence contains the grade id of the test cell and what to do.
+    Each sentence contains the grade id of the test cell and what to do about the problem.
     """
     cells = _code_cells(notebook)
     grader_names = [cell.names.bound for cell in cells if cell.kind == LOCKED]
@@ -104,7 +104,7 @@ def check_source(path: Path) -> None:
     """Raise CourseError, with one line per problem, if a source notebook cannot be graded."""
     try:
         notebook = nbformat.read(path, as_version=4)
-    except Exception as error:  # nbformat raises many kinds for a file that is not a notebook
+    except Exception as error:  # nbformat raises many classes for an invalid file
         raise CourseError(
             f"cannot read the notebook {path} ({type(error).__name__}): restore it from git."
         ) from None
@@ -114,7 +114,7 @@ def check_source(path: Path) -> None:
 
 
 def _code_cells(notebook: nbformat.NotebookNode) -> list[_Cell]:
-    """Return the code cells; a locked cell that uses a student's names is the student's."""
+    """Return the code cells; a locked cell that uses a student's names counts as a student's."""
     cells: list[_Cell] = []
     grader_names: set[str] = set()
     for cell in nbformat.from_dict(notebook).cells:
@@ -138,7 +138,7 @@ def _code_cells(notebook: nbformat.NotebookNode) -> list[_Cell]:
 
 
 def _problems_of_functions(cell: _Cell, state: _NotebookState) -> Iterator[str]:
-    """Yield a problem for each name of a test that a student's function reads."""
+    """Yield a problem for each name that a test binds and a student's function reads."""
     for function, global_names in cell.names.functions.items():
         for name in sorted(global_names - cell.names.bound):
             if state.owners.get(name) == TEST:
@@ -147,21 +147,21 @@ def _problems_of_functions(cell: _Cell, state: _NotebookState) -> Iterator[str]:
 
 
 def _sets_a_global(grade_id: str, name: str, function: str, kind: str | None = None) -> str:
-    """Return the problem of a test that binds a global of a student's function."""
+    """Return the problem with a test that binds a global variable of a student's function."""
     advice = ALTERNATIVES[kind] if kind == "an import" else "pass it as an argument"
     return f"{grade_id} sets {name}, which the student's function {function} reads: {advice}."
 
 
 def _problems_of_test(cell: _Cell, state: _NotebookState) -> Iterator[str]:
-    """Yield the problems of a test cell."""
+    """Yield the problems found in a test cell."""
     names, grade_id = cell.names, cell.grade_id
-    # A magic calls get_ipython too, but its source does not contain the name.
+    # A magic also calls get_ipython, but its source does not contain that name.
     history = {name for name in HISTORY & names.mentioned if name in cell.source} - names.bound
     for name in sorted(history):
         yield f"{grade_id} uses {name}, which omits the student's cells: {USE_CELL_SOURCE}."
     if names.opaque and not history:
         yield (
-            f"{grade_id} is not plain Python, or uses exec, eval, globals or import *: write it as"
+            f"{grade_id} is not plain Python, or uses exec, eval, globals, or import *: write it as"
             " plain Python, so that its names can be determined."
         )
     if names.opaque or cell.tree is None:
@@ -186,7 +186,7 @@ def _problems_of_test(cell: _Cell, state: _NotebookState) -> Iterator[str]:
 def _problems_of_names(
     cell: _Cell, state: _NotebookState, student_names: set[str]
 ) -> Iterator[str]:
-    """Yield the problems of the names that a test cell reads."""
+    """Yield the problems with the names that a test cell reads."""
     names, grade_id = cell.names, cell.grade_id
     if not state.may_be_incomplete:
         for name in sorted(names.needed - names.bound - state.bound):
@@ -261,7 +261,7 @@ def _unsupported_arguments(
 
 
 def _callable_kind(name: str, names: CellNames, state: _NotebookState) -> str | None:
-    """Return "a function" or "a class" if a name clearly refers to one, else None."""
+    """Return "a function" or "a class" if a name clearly refers to one, or else None."""
     if name in names.bound:
         is_function, is_class = name in names.functions, name in names.classes
     elif name in state.bound:

@@ -12,7 +12,7 @@ if TYPE_CHECKING:
 
 
 class FillInAddress(NbGraderPreprocessor):
-    """Replaces the placeholders in badges and install cells with the course's public address."""
+    """A preprocessor that fills in the course's public address in badges and install cells."""
 
     def preprocess(self, nb: "NotebookNode", resources: dict) -> tuple["NotebookNode", dict]:
         """Replace the placeholders in every cell."""
@@ -25,7 +25,7 @@ class FillInAddress(NbGraderPreprocessor):
 
 
 class ClearSolutionsWithInstruction(ClearSolutions):
-    """Replaces a solution with a stub that raises the instruction after BEGIN SOLUTION.
+    """A preprocessor that replaces a solution with a stub that raises an instruction.
 
     `### BEGIN SOLUTION Divide by 255.` becomes `raise NotImplementedError("Divide by 255.")`.
     A solution without an instruction gets nbgrader's own stub.
@@ -34,7 +34,7 @@ class ClearSolutionsWithInstruction(ClearSolutions):
     code_stub: dict[str, str]  # a trait of the base class
 
     def _replace_solution_region(self, cell: "NotebookNode", language: str) -> bool:
-        """Replace the cell's solution and return whether it had one."""
+        """Replace the cell's solution and return whether there was one."""
         delimiter = re.escape(self.begin_solution_delimeter)
         instruction = re.search(rf"{delimiter}[ \t]+(\S.*)", cell.source)
         if cell.cell_type != "code" or language != "python" or not instruction:

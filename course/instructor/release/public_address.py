@@ -1,4 +1,4 @@
-"""The public address of a course, to which badges and install cells lead."""
+"""The public address of a course, to which badges and install cells point."""
 
 from pathlib import Path
 
@@ -11,9 +11,9 @@ PLACEHOLDER = "YOUR_ORGANIZATION"
 
 
 class PublicAddress(Configurable):
-    """The public repository in which `release/` is published; nbgrader_config.py sets it."""
+    """The public repository in which `release/` is published, as set in nbgrader_config.py."""
 
-    url = Unicode(help="URL of the public repository, without a slash at the end.").tag(config=True)
+    url = Unicode(help="URL of the public repository, without a trailing slash.").tag(config=True)
     branch = Unicode("main", help="Branch that badges open.").tag(config=True)
 
     @classmethod
@@ -23,13 +23,13 @@ class PublicAddress(Configurable):
 
     @property
     def is_set(self) -> bool:
-        """Whether the address is real and not the placeholder."""
+        """True if the address is set and is not the placeholder."""
         return bool(self.url) and PLACEHOLDER not in self.url
 
     def fill_in(self, text: str, notebook_path: str) -> str:
-        """Replace the placeholders in a cell of the notebook at a path in the repository.
+        """Replace the placeholders in a cell of the notebook that has this path in the repository.
 
-        `{{INSTALL}}` becomes the requirement for pip; `{{COLAB}}` and `{{PAPERSPACE}}` become the
+        `{{INSTALL}}` becomes the pip requirement; `{{COLAB}}` and `{{PAPERSPACE}}` become the
         addresses that open the notebook on these platforms.
         """
         repository = self.url.removeprefix("https://github.com/")

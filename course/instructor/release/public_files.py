@@ -12,22 +12,22 @@ from IPython.core.inputtransformer2 import TransformerManager
 import course
 from course.errors import CourseError
 from course.instructor.course_dir import assignment_names
-from course.instructor.thread_safe_parsing import parse_python
 from course.instructor.release import student_package
 from course.instructor.release.public_address import PublicAddress
 from course.instructor.release.student_environment import Requirements
+from course.instructor.thread_safe_parsing import parse_python
 
-# Files that runs of a notebook create beside it. A person who runs a solution in `source/` creates
-# them there, and nbgrader copies them into the release.
+# Files that a notebook creates in its folder when it runs. If a solution is run in `source/`, they
+# are created there, and nbgrader copies them into the release.
 RUN_OUTPUTS = ("evidence", "results", "*.h5", "*.keras", "*.npz", "*.zip")
 EDITOR_FILES = (".*", "__pycache__", "*.pyc")
 GITIGNORE = ["# Files that running the notebooks creates in this folder.", ".venv/"]
 GITIGNORE += [".ipynb_checkpoints/", "__pycache__/"]
-# Only in release/: the student package has a folder `evidence` too.
+# Only in release/, because the student package also has a folder named `evidence`.
 GITIGNORE += [f"/release/**/{pattern}" for pattern in RUN_OUTPUTS]
-# A file with one of these is not for students, regardless of how it got into the tree.
+# A file that contains one of these is not for students, regardless of how it got into the tree.
 MARKERS = re.compile(r"(BEGIN|END) (SOLUTION|HIDDEN TESTS|MARK SCHEME)")
-# A badge that opens the notebook on a platform, in its first cell.
+# A badge in the first cell of a notebook, which opens the notebook on a platform.
 BADGE = re.compile(r"\[!\[.+\]\(.+\)\]\(.+\)")
 
 
@@ -42,9 +42,9 @@ def check_fresh(name: str, stale_files: list[str]) -> None:
 
 
 def public_files(root: Path) -> dict[str, bytes]:
-    """Return the content of each file of the public tree by its path, sorted.
+    """Return the content of each file in the public tree, sorted by path.
 
-    Raises CourseError if a file contains, or imports, what is the instructor's.
+    Raises CourseError if a file contains or imports something that is not for students.
     """
     requirements = Requirements(root)
     files = {name: _text(Path(root, name)) for name in ("LICENSE", "docs/students.md")}
@@ -86,7 +86,7 @@ def _released_files(root: Path) -> dict[str, bytes]:
 
 
 def _text(file: Path) -> bytes:
-    """Return a text file with Unix line ends, regardless of the checkout."""
+    """Return a text file with Unix line endings, regardless of the checkout."""
     return file.read_text(encoding="utf-8").encode()
 
 
@@ -108,7 +108,7 @@ def _read_notebook(path: str, content: bytes) -> nbformat.NotebookNode:
             try:
                 tree = parse_python(TransformerManager().transform_cell(cell.source))
             except SyntaxError:
-                continue  # it cannot import anything either
+                continue  # such a cell cannot import anything either
             student_package.check_imports(path, tree)
     return notebook
 
@@ -116,7 +116,7 @@ def _read_notebook(path: str, content: bytes) -> nbformat.NotebookNode:
 def _readme(
     notebooks: dict[str, nbformat.NotebookNode], python: str, address: PublicAddress
 ) -> str:
-    """Return README.md."""
+    """Return the text of README.md."""
     lines = ["| Assignment | What you build |", "|---|---|"]
     for path, notebook in notebooks.items():
         first_cell = notebook.cells[0].source.splitlines()

@@ -14,8 +14,8 @@ from course.instructor.file_lock import exclusive_lock
 
 # Lists the published files; a later publication replaces and removes only these.
 MANIFEST = ".published"
-# Holds the lock and the file that is being written; removed at the end. A killed publication so
-# leaves no other incomplete file in a checkout.
+# Holds the lock and the file that is being written; removed at the end. A killed publication
+# therefore leaves no incomplete file elsewhere in a checkout.
 STAGING = ".publishing"
 MODE = 0o644
 
@@ -30,10 +30,10 @@ class Changes:
 
 
 def check_folder(directory: Path, root: Path) -> None:
-    """Raise CourseError if a folder cannot be meant for the public tree of a course directory.
+    """Raise CourseError if a folder is not suitable for the public tree of a course directory.
 
-    That is a folder in or around a course directory, one whose git history contains the sources,
-    and one with other content that is neither a publication nor a checkout. It need not exist.
+    A folder is unsuitable if it is in or around a course directory, if its git history contains the
+    sources, or if its content is neither a publication nor a checkout. It does not need to exist.
     """
     resolved, course = directory.resolve(), root.resolve()
     advice = "choose a new folder or the checkout of the public repository"
@@ -62,10 +62,10 @@ def check_folder(directory: Path, root: Path) -> None:
 
 
 def write(directory: Path, files: dict[str, bytes]) -> Changes:
-    """Write the files, given by path in the folder, and remove others published there before.
+    """Write the files, given by path in the folder, and remove other files published earlier.
 
-    Unchanged files are not touched. A killed call leaves each file whole, old or new, and the next
-    call completes it. Raises CourseError if a file is in the way or a change would be lost.
+    Unchanged files are not touched. A killed call leaves each file complete, either old or new, and
+    the next call does the rest. Raises CourseError if a file is in the way or edits would be lost.
     """
     published = _read_manifest(directory)
     digests = {path: hashlib.sha256(content).hexdigest() for path, content in files.items()}
@@ -96,7 +96,7 @@ def write(directory: Path, files: dict[str, bytes]) -> Changes:
 
 
 def published_version(directory: Path) -> str | None:
-    """Return the version of the course that was published to a folder before."""
+    """Return the version of the course that was last published to a folder."""
     file = directory / "course" / "__init__.py"
     text = file.read_text(encoding="utf-8") if file.is_file() else ""
     match = re.search(r'^__version__ = "(.+)"$', text, re.MULTILINE)
@@ -134,14 +134,14 @@ def _check_path(directory: Path, path: str) -> None:
         has_right_kind = step.is_file() if part == Path(path) else step.is_dir()
         if step.is_symlink() or (step.exists() and not has_right_kind):
             raise CourseError(
-                f"{step} is in the way of {path}, which is to be published: move it elsewhere."
+                f"{step} is in the way of {path}, which is to be published: move {step} elsewhere."
             )
 
 
 def _check_unmodified(
     directory: Path, paths: list[str], published: dict[str, set[str]], digests: dict[str, str]
 ) -> None:
-    """Raise CourseError if a file with changes that git does not have would be lost."""
+    """Raise CourseError if a file with changes that are not in git would be lost."""
     modified = []
     for path in paths:
         if (directory / path).exists():
@@ -149,7 +149,7 @@ def _check_unmodified(
             if digest not in published.get(path, ()) and digest != digests.get(path):
                 modified.append(path)
     if modified and (directory / ".git").exists():
-        # Without a lock or a refreshed index: the checkout stays as it is until the first write.
+        # Take no lock and do not refresh the index: nothing changes before the first write.
         status = ["--no-optional-locks", "--literal-pathspecs", "status", "--porcelain"]
         status += ["-z", "--no-renames", "--untracked-files=all", "--ignored"]
         changed = _git(directory, *status, "--", *modified)
@@ -162,12 +162,12 @@ def _check_unmodified(
 
 
 def _holds(path: Path, content: bytes) -> bool:
-    """Return whether a file has the content and the public mode."""
+    """Return whether a file has this content and the public file mode."""
     return path.is_file() and path.stat().st_mode & 0o777 == MODE and path.read_bytes() == content
 
 
 def _write_file(directory: Path, path: str, content: bytes) -> None:
-    """Replace a file with a new one in one step."""
+    """Atomically write or replace a file."""
     staged = directory / STAGING / "next"
     write_atomically(staged, content)
     staged.chmod(MODE)
@@ -197,5 +197,5 @@ def _git(directory: Path, *arguments: str) -> str:
         ) from None
     if done.returncode:
         reason = (done.stderr.strip().splitlines() or ["no reason given"])[0]
-        raise CourseError(f"git cannot read {directory} ({reason}): fix that and publish again.")
+        raise CourseError(f"git cannot read {directory} ({reason}): fix this, then publish again.")
     return done.stdout

@@ -4,8 +4,8 @@ import re
 import tomllib
 from pathlib import Path
 
-# The tables of pyproject.toml that describe the student package. Extras, the command, the kernels
-# and the settings of development tools are the instructor's.
+# The tables of pyproject.toml that describe the student package. Extras, the command, the kernels,
+# and the settings of development tools are for instructors only.
 TABLES = ("build-system", "project", "tool.hatch.version", "tool.hatch.build.targets.wheel")
 
 
@@ -60,7 +60,7 @@ class Requirements:
             f"  - python{self._project['requires-python']}   # {self.python} are supported\n"
             "  - pip   # installs the rest\n"
             "  - pip:\n"
-            "      - -r requirements.txt   # the same as without conda; the reasons are there\n"
+            "      - -r requirements.txt   # the same as without conda; it explains them\n"
         )
 
     def _lines(self, extra: str, prefix: str) -> list[str]:

@@ -1,4 +1,4 @@
-"""The student package: the modules that are published, and the check of their imports."""
+"""The student package: the modules that are published, and the checks of their imports."""
 
 import ast
 import sys
@@ -9,7 +9,7 @@ import course
 from course.errors import CourseError
 from course.instructor.thread_safe_parsing import imported_names, parse_python
 
-# The one folder of `course/` that is never published; everything else in it is.
+# The only folder in `course/` that is never published; everything else in `course/` is.
 INSTRUCTOR = "instructor"
 
 # Packages that the student package may import without depending on them.
@@ -17,7 +17,7 @@ UNDECLARED_IMPORTS = (
     "IPython",  # every notebook runs in it
     "PIL",  # matplotlib installs it
     "google",  # imported on Colab only
-    "jax",  # these three are imported only if they are the backend of Keras
+    "jax",  # these three are imported only if they are the Keras backend
     "tensorflow",
     "torch",
 )
@@ -26,7 +26,7 @@ PACKAGE = Path(course.__file__).parent
 
 
 def check_course(root: Path) -> None:
-    """Raise CourseError if the `course/` of a course directory is not the one that is running."""
+    """Raise CourseError if the `course/` of a course directory is not the running package."""
     package = Path(root, "course")
     if not (package.is_dir() and package.samefile(PACKAGE)):
         raise CourseError(
@@ -45,9 +45,9 @@ def modules() -> dict[str, Path]:
 
 
 def check_module(path: str, text: str, packages: Collection[str]) -> None:
-    """Raise CourseError if a public module imports what students do not have.
+    """Raise CourseError if a public module imports a package that students do not have.
 
-    `path` is its path in the public tree, `packages` are the dependencies of the student package.
+    `path` is the module's path in the public tree; `packages` is what the student package requires.
     """
     tree, package = parse_python(text), ".".join(Path(path).parent.parts)
     check_imports(path, tree, package)
@@ -61,7 +61,7 @@ def check_module(path: str, text: str, packages: Collection[str]) -> None:
 
 
 def check_imports(path: str, tree: ast.Module, package: str = "") -> None:
-    """Raise CourseError if a module, or a cell of a notebook, imports `course.instructor`.
+    """Raise CourseError if a module or a notebook cell imports `course.instructor`.
 
     `package` is the package that relative imports start from.
     """

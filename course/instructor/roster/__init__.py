@@ -1,1 +1,1 @@
-"""The class roster, and reading and writing CSV files."""
+"""The class roster, and the reading and writing of CSV files."""

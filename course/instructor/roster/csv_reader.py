@@ -15,10 +15,10 @@ SEPARATORS = ",;\t"
 
 
 def read_table(path: Path) -> list[tuple[int, list[str]]]:
-    """Return the non-empty rows of a CSV file, each with the number of the line at which it ends.
+    """Return the non-empty rows of a CSV file, each with the number of the line on which it ends.
 
     The encoding is UTF-8 with or without a byte-order mark, or UTF-16 with one. The separator is
-    the comma, semicolon or tab, whichever splits the header into the most columns.
+    a comma, semicolon, or tab, whichever splits the header into the most columns.
     """
     try:
         content = path.read_bytes()
@@ -39,7 +39,7 @@ def read_table(path: Path) -> list[tuple[int, list[str]]]:
 
 
 def _make_reader(text: str, separator: str) -> "_csv.Reader":
-    """Return a strict CSV reader of a text."""
+    """Return a strict CSV reader for a text."""
     return csv.reader(io.StringIO(text, newline=""), delimiter=separator, strict=True)
 
 

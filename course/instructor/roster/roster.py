@@ -5,13 +5,13 @@ A roster is a CSV file in the course's own format, or an unchanged export of a p
 own        student, name, and optionally email, login, canvas, sis, section
 Canvas     Student (or LastName, FirstName), ID, SIS User ID, SIS Login ID, Section, assignments
 Moodle     First name, Last name (or Surname), ID number, Email address, Username, grade items
-worksheet  Identifier ("Participant 4711"), Full name, Email address, ...: for one assignment
+worksheet  Identifier ("Participant 4711"), Full name, Email address, ... (for one assignment)
 
-Sources: lib/gradebook_exporter.rb of Canvas, grade/export/txt/grade_export_txt.php of Moodle, and
-mod/assign/gradingtable.php of Moodle for an assignment's grading worksheet.
+Sources: lib/gradebook_exporter.rb in Canvas; grade/export/txt/grade_export_txt.php and, for an
+assignment's grading worksheet, mod/assign/gradingtable.php in Moodle.
 
-A student's id is the value of the column `student`. Without one it is derived from the first of
-these that is present: login, the part of the email address before the @, ID number, name.
+A student's id is the value in the column `student`. If it is missing, the id is derived from the
+first of these that is present: login, the part of the email address before the @, ID number, name.
 """
 
 import re
@@ -26,10 +26,10 @@ from course.instructor.roster.csv_reader import read_table
 ROSTER_FILE_NAME = "roster.csv"  # the default, in the course directory
 MAX_STUDENT_ID = 60  # characters
 POINTS_POSSIBLE = "Points Possible"
-TEST_STUDENT = "Student, Test"  # Canvas's account for an instructor's student view
-# The fields from which a student's id is derived: the first that a row has.
+TEST_STUDENT = "Student, Test"  # the account that Canvas uses for an instructor's student view
+# A student's id is derived from the first of these fields that has a value in the row.
 ID_FIELDS = ("student", "login", "email", "sis_id", "name", "canvas_id", "participant_id")
-# A column's header in lower case -> the field of `Person`.
+# Maps a column's header, in lower case, to a field of `Person`.
 FIELDS = {
     "student_id": "student", "id": "canvas_id", "sis user id": "sis_id", "sis login id": "login",
     "name": "name", "full name": "name", "first name": "first_name", "last name": "last_name",
@@ -43,10 +43,10 @@ FIELDS = {
 
 @dataclass(frozen=True)
 class Person:
-    """A student; a field that the roster does not give is empty."""
+    """A student; a field that is not in the roster is empty."""
 
     student: str  # the id in the gradebook, and the name of the folder in submitted/
-    name: str = ""  # the full name as the file has it
+    name: str = ""  # the full name, as written in the file
     first_name: str = ""
     last_name: str = ""
     email: str = ""
@@ -64,14 +64,14 @@ class Roster:
     people: list[Person]
     header: list[str]
     rows: list[list[str]]
-    kind: str  # "own", "Canvas", "Moodle" or "worksheet"
-    points_possible: list[str]  # Canvas's row of that name, or empty
+    kind: str  # "own", "Canvas", "Moodle", or "worksheet"
+    points_possible: list[str]  # Canvas's row with this name, or empty
 
     def __iter__(self) -> Iterator[Person]:
         return iter(self.people)
 
     def find(self, field: str, value: str) -> list[Person]:
-        """Return the students with this field value, ignoring case; an empty one never matches."""
+        """Return the students with this field value, ignoring case; "" never matches."""
         wanted = _normalize(value)
         return [
             person
@@ -80,7 +80,7 @@ class Roster:
         ]
 
     def find_by_name(self, text: str) -> list[Person]:
-        """Return the students with this name in any word order, login, email address or id.
+        """Return the students who have this name in any word order, or this login, email, or id.
 
         Canvas writes "lovelaceada" for "Lovelace, Ada"; Moodle writes "Ada Lovelace".
         """
@@ -89,7 +89,7 @@ class Roster:
 
 
 def read_course_roster(root: Path) -> Roster | None:
-    """Return the roster in a course directory, or None if it has none."""
+    """Return the roster in a course directory, or None if there is none."""
     path = Path(root, ROSTER_FILE_NAME)
     return read_roster(path) if path.is_file() else None
 
@@ -137,10 +137,10 @@ def read_roster(path: Path) -> Roster:
 
 
 def make_student_id(text: str) -> str:
-    """Return a student id made from any text: lower-case letters, digits and hyphens.
+    """Return a student id made from any text, with lowercase letters, digits, and hyphens.
 
-    Letters and digits of any script are allowed. The id has at most `MAX_STUDENT_ID` characters,
-    and is empty if the text has no letter or digit.
+    Letters and digits of any script are allowed. The id has at most `MAX_STUDENT_ID` characters
+    and is empty if the text has no letters or digits.
     """
     text = unicodedata.normalize("NFC", unicodedata.normalize("NFC", text).casefold())
     text = "".join(char if _is_letter(char) else "-" for char in text)
@@ -159,7 +159,7 @@ def is_valid_student_id(text: str) -> bool:
 
 
 def _read_header(header: list[str]) -> tuple[str, dict[int, str]]:
-    """Return the kind of roster that has this header, and the field of each column it uses."""
+    """Return the kind of roster that has this header, and the field of each column used."""
     lower = [cell.lower() for cell in header]
     if {"id", "section"} <= set(lower) and {"student", "lastname"} & set(lower):
         kind = "Canvas"
@@ -182,7 +182,7 @@ def _read_header(header: list[str]) -> tuple[str, dict[int, str]]:
 
 
 def _make_person(values: dict[str, str], kind: str) -> Person | None:
-    """Return the student in a row's values, or None if the row is not about a student."""
+    """Return the student whom a row's values describe, or None if the row is not for a student."""
     name = values.get("name", "")
     if kind == "Canvas" and not values["canvas_id"]:
         return None  # rows such as "Points Possible" and "Manual Posting"
@@ -198,7 +198,7 @@ def _make_person(values: dict[str, str], kind: str) -> Person | None:
         return None
     for field in ID_FIELDS:
         value = values.get(field, "")
-        # The part before the @ is enough to tell students apart, and shorter in a folder name.
+        # The part before the @ distinguishes students and makes a shorter folder name.
         student = make_student_id(value.partition("@")[0])
         if student:
             is_given = field == "student" and is_valid_student_id(value)
@@ -216,7 +216,7 @@ def _name_variants(person: Person) -> set[str]:
 
 
 def _normalize(text: str) -> str:
-    """Return a text with case, Unicode compatibility forms and white space normalized."""
+    """Return a text with case, Unicode compatibility forms, and whitespace normalized."""
     return " ".join(unicodedata.normalize("NFKC", text).casefold().split())
 
 

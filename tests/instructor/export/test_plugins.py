@@ -444,7 +444,7 @@ def test_an_existing_file_is_replaced_only_with_force(export, tmp_path):
     (tmp_path / "scores.csv").write_text("mine")
     code, _, output = export()
     assert code == 1
-    assert "scores.csv exists already: add --force to replace it." in output
+    assert "scores.csv already exists: add --force to replace it." in output
     assert (tmp_path / "scores.csv").read_text() == "mine"
     assert export("--force")[0] == 0
     assert read(tmp_path / "scores.csv")[0] == NBGRADER
@@ -496,7 +496,7 @@ def test_nbgrader_export_writes_the_same_file(graded, export, tmp_path, plugin, 
     again = run_command(*command, cwd=graded)
     assert again.returncode == 1
     assert "Traceback" not in again.stderr
-    assert f"exists already: add --{name}.force=True to replace it." in again.stderr
+    assert f"already exists: add --{name}.force=True to replace it." in again.stderr
 
 
 @pytest.mark.parametrize(

@@ -161,7 +161,7 @@ def test_every_band_that_widens_is_reported(bands, path):
     wide = [run_of(seed, loss=0.5 + 0.1 * seed, parameters=1_234) for seed in range(5)]
     changes = bands.update(wide, COMMAND)
     assert "loss: WIDER, was 0.3509 to 0.6491, is -0.791 to 2.191" in changes
-    assert "both: removed, it is no longer recorded" in changes
+    assert "both: removed, because it is no longer recorded" in changes
     assert Bands(path).update(wide, COMMAND) == []
     narrow = [run_of(seed, loss=0.5, parameters=1_235) for seed in range(5)]
     assert Bands(path).update(narrow, COMMAND) == [
