@@ -15,6 +15,12 @@ from tests.cluster import dask_cluster
 from tests.submissions import ROOT, create_fixture_class
 
 BIN = Path(sys.executable).parent
+# By seconds in one process, longest first; those that are not listed take less than a minute.
+LONGEST_FILES = (
+    "test_both_engines.py", "test_submissions.py", "test_stopped.py", "test_attacks.py",
+    "test_notebook_execution.py", "test_defects.py", "test_scenes.py", "test_collection.py",
+    "test_class_grader.py", "test_train.py", "test_scheduler.py", "test_postgres.py",
+)  # fmt: skip
 
 
 def pytest_configure(config):
@@ -27,9 +33,10 @@ def pytest_configure(config):
 
 
 def pytest_collection_modifyitems(items):
-    """Put files with slow tests first, so that no process goes on long after the others."""
+    """Put the longest files first, so that no process goes on long after the others."""
     slow = {item.path for item in items if item.get_closest_marker("slow")}
-    items.sort(key=lambda item: item.path not in slow)
+    longest = {name: position for position, name in enumerate(LONGEST_FILES)}
+    items.sort(key=lambda item: (longest.get(item.path.name, len(longest)), item.path not in slow))
 
 
 @pytest.fixture(scope="session")

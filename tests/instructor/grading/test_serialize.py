@@ -17,12 +17,12 @@ import pytest
 from keras import layers
 
 from course.instructor.grading import keras_allowlist, serialize, serialize_keras
+from course.instructor.grading.serialize import Deserializer, Serializer
 from course.instructor.grading.value_placeholders import (
     SerializationError,
     TrainingHistory,
     UnserializableValue,
 )
-from course.instructor.grading.serialize import Deserializer, Serializer
 
 NAN = float("nan")
 
