@@ -23,7 +23,7 @@ from course.errors import CourseError
 from course.experiments.progress_bar import ProgressBar
 from course.experiments.recipe import DeviceImages, Recipe, fit
 from course.experiments.store import fingerprint, open_store
-from course.experiments.training_jobs import Job, check_names, prepare
+from course.experiments.training_jobs import TrainingJob, check_names, prepare
 from course.session import Run
 from course.training import results_table
 
@@ -248,7 +248,7 @@ def _create_recipe(values: dict[str, Any]) -> Recipe:
 
 def _train(
     run: Run,
-    job: Job,
+    job: TrainingJob,
     training_data: tuple,
     validation_data: tuple,
     device_images: DeviceImages | None,

@@ -19,7 +19,7 @@ OVERHEAD = 1_000_000
 
 
 @dataclass(frozen=True)
-class Job:
+class TrainingJob:
     """A training run to be done."""
 
     specification: dict
@@ -55,7 +55,7 @@ def prepare(
     data: str,
     image_count: int,
     recipe: Recipe,
-) -> Job:
+) -> TrainingJob:
     """Build a specification's network and return its training job; `data` is a fingerprint.
 
     "epochs" and "batch_size" in the specification take precedence over those in the recipe.
@@ -83,7 +83,7 @@ def prepare(
     )  # fmt: skip
     macs = sum(row["macs"] for row in layer_rows(network))
     work = recipe.epochs * image_count * (OVERHEAD + macs)
-    return Job(specification, network, recipe, key, work)
+    return TrainingJob(specification, network, recipe, key, work)
 
 
 def _build_network(build: Callable[[dict], Any], specification: dict) -> Any:

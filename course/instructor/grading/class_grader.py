@@ -18,7 +18,7 @@ from course.instructor.gradebook.submission_results import (
 )
 from course.instructor.grading import notebook_grader
 from course.instructor.grading import submission as submissions
-from course.instructor.grading.job import Job, Outcome
+from course.instructor.grading.job import GradingJob, Outcome
 from course.instructor.grading.journal import Journal
 from course.instructor.grading.preprocessors import ExecuteIsolated
 from course.instructor.grading.progress import ALREADY_GRADED
@@ -96,7 +96,7 @@ class AssignmentGrader:
         if waiting:
             yield from self._grade_in_parallel(waiting)
 
-    def prepare(self, student: str) -> tuple[NotebookNode, Job]:
+    def prepare(self, student: str) -> tuple[NotebookNode, GradingJob]:
         """Read and sanitize a submission, or raise UnreadableSubmission."""
         folder = self.root / "submitted" / student / self.name
         path = folder / f"{self.notebook}.ipynb"
@@ -110,7 +110,7 @@ class AssignmentGrader:
             reason = _first_line(error)
             raise UnreadableSubmission(f"{shown} cannot be graded ({reason}).") from None
 
-    def _job(self, nb: NotebookNode, student: str, folders: list[Path]) -> Job:
+    def _job(self, nb: NotebookNode, student: str, folders: list[Path]) -> GradingJob:
         """Sanitize a notebook in place and return its job."""
         submissions.sanitize(nb, self.reference)
         nbformat.validate(nb)
@@ -145,7 +145,7 @@ class AssignmentGrader:
         queue = students[::-1]
         options = self.options
         with open_executor(options.workers, options.scheduler) as (executor, workers):
-            running: dict[Future[str], tuple[NotebookNode, Job]] = {}
+            running: dict[Future[str], tuple[NotebookNode, GradingJob]] = {}
             while queue or running:
                 # Prepare only a few ahead: all the notebooks of a class would fill the memory.
                 while queue and len(running) < workers + 2:
@@ -177,7 +177,7 @@ class AssignmentGrader:
         note = f"{printable(problem).rstrip('.')}; the earlier result is unchanged."
         return self._with_score(SubmissionResult(self.name, student, note=note, failed=True))
 
-    def _finish(self, future: Future[str], nb: NotebookNode, job: Job) -> SubmissionResult:
+    def _finish(self, future: Future[str], nb: NotebookNode, job: GradingJob) -> SubmissionResult:
         """Save the outcome of a finished job."""
         try:
             outcome = Outcome.from_json(future.result())
@@ -191,7 +191,7 @@ class AssignmentGrader:
         return self._save(nb, job, outcome)
 
     def _save(
-        self, nb: NotebookNode, job: Job, outcome: Outcome, failed: bool = False
+        self, nb: NotebookNode, job: GradingJob, outcome: Outcome, failed: bool = False
     ) -> SubmissionResult:
         """Save an outcome and return the result."""
         student = job.student

@@ -13,7 +13,6 @@ from course.instructor.sandbox.kernel_client import GRACE_SECONDS, Kernel, Kerne
 from course.instructor.sandbox.messages import MessageTimeout
 
 if TYPE_CHECKING:
-    from course.instructor.grading.job import Job
     from course.instructor.grading.student_kernel import StudentKernel
     from course.instructor.sandbox.forkserver_client import Forkserver
 
@@ -50,7 +49,7 @@ class GraderKernel:
     """
 
     def __init__(
-        self, job: "Job", forkserver: "Forkserver", student: "StudentKernel", deadline: float
+        self, job: "GradingJob", forkserver: "Forkserver", student: "StudentKernel", deadline: float
     ) -> None:
         self.job = job
         self.limits = job.settings.limits

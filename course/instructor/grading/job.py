@@ -36,7 +36,7 @@ class GradingSettings:
 
 
 @dataclass(frozen=True)
-class Job:
+class GradingJob:
     """A sanitized submission with everything that grading it needs.
 
     `notebook` is the file name without its extension. `files` are the files beside the notebook, as
@@ -68,7 +68,7 @@ class Job:
         return json.dumps(asdict(self) | {"files": files})
 
     @classmethod
-    def from_json(cls, text: str) -> "Job":
+    def from_json(cls, text: str) -> "GradingJob":
         """Parse the text that `to_json` returns."""
         content = json.loads(text)
         settings = content["settings"]

@@ -14,7 +14,7 @@ from course.instructor.analysis.cell_dependencies import any_cell_needs, find_re
 from course.instructor.analysis.cell_names import find_names
 from course.instructor.grading import redaction
 from course.instructor.grading.grader_kernel import CellResult, GraderKernel
-from course.instructor.grading.job import CodeCell, Job, Outcome
+from course.instructor.grading.job import CodeCell, GradingJob, Outcome
 from course.instructor.grading.student_kernel import StudentKernel
 from course.instructor.sandbox.cell_error import CellError
 from course.instructor.sandbox.forkserver_client import shared_forkserver
@@ -29,10 +29,10 @@ NOT_GRADED = "NotGraded"  # the error name in every test cell of a submission th
 
 def grade_json(text: str) -> str:
     """Grade a job and return its outcome, both as JSON text, for any executor."""
-    return grade(Job.from_json(text)).to_json()
+    return grade(GradingJob.from_json(text)).to_json()
 
 
-def grade(job: Job) -> Outcome:
+def grade(job: GradingJob) -> Outcome:
     """Grade a job with this process's forkserver; retry once if the forkserver ends meanwhile."""
     settings = job.settings
     forkserver = shared_forkserver(settings.isolated, settings.devices)
@@ -44,7 +44,7 @@ def grade(job: Job) -> Outcome:
         return grade_with(shared_forkserver(settings.isolated, settings.devices), job)
 
 
-def grade_with(forkserver: "Forkserver", job: Job) -> Outcome:
+def grade_with(forkserver: "Forkserver", job: GradingJob) -> Outcome:
     """Run a submission's cells up to the last test and return the outcome.
 
     Raises CourseError if one of the assignment's locked cells fails, so that no submission can be
@@ -71,7 +71,7 @@ def grade_with(forkserver: "Forkserver", job: Job) -> Outcome:
 class _Grading:
     """The state of one grading: a submission and its two kernels."""
 
-    def __init__(self, job: Job, forkserver: "Forkserver") -> None:
+    def __init__(self, job: GradingJob, forkserver: "Forkserver") -> None:
         deadline = time.monotonic() + job.settings.limits.notebook_seconds
         self.job = job
         self.redactor = redaction.ErrorRedactor(job)
@@ -125,7 +125,7 @@ class _Grading:
         self.outcome.outputs[str(cell["index"])] = [*_test_outputs(result, record), view]
 
 
-def not_graded(job: Job, reason: str) -> Outcome:
+def not_graded(job: GradingJob, reason: str) -> Outcome:
     """Return the outcome of a job that cannot be run: each test fails with the reason."""
     output = _error_output(CellError(NOT_GRADED, reason))
     outputs = {
@@ -136,7 +136,7 @@ def not_graded(job: Job, reason: str) -> Outcome:
     return Outcome(job.digest(), outputs, reason)
 
 
-def _relevant_cells(job: Job) -> list[CodeCell]:
+def _relevant_cells(job: GradingJob) -> list[CodeCell]:
     """Return the cells up to the last test, because later ones cannot change a score.
 
     The reference's parameters are inserted before the setup cell: a student may have changed them.

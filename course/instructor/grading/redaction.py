@@ -21,7 +21,6 @@ from course.instructor.sandbox.cell_execution import is_builtin_exception
 if TYPE_CHECKING:
     from nbformat import NotebookNode
 
-    from course.instructor.grading.job import Job
 
 HIDDEN_TESTS = re.compile(
     r"^[ \t]*### BEGIN HIDDEN TESTS.*?### END HIDDEN TESTS[^\n]*\n?", re.S | re.M
@@ -52,7 +51,7 @@ def without_hidden_tests(source: str) -> str:
 class ErrorRedactor:
     """Redacts the errors of one submission, depending on which tests have run."""
 
-    def __init__(self, job: "Job") -> None:
+    def __init__(self, job: "GradingJob") -> None:
         sources = [cell["source"] for cell in job.cells]
         self._submission = "\n".join(sources)
         self._harmless_texts = set().union(*map(_names_and_error_messages, sources))

@@ -16,7 +16,7 @@ from course.errors import CourseError
 from course.files import files_below, replacing_folder, restore_folder
 from course.instructor.course_dir import first_error
 from course.instructor.grading import submission
-from course.instructor.grading.job import Job, Outcome
+from course.instructor.grading.job import GradingJob, Outcome
 from course.instructor.grading.preprocessors import ExecuteIsolated, SaveScoresAtomically
 from course.instructor.sandbox.cell_execution import printable
 
@@ -46,7 +46,7 @@ class ResultWriter:
         self.name = name
         self.stage = self.root / "build" / "grading" / name / "stage"
 
-    def save(self, nb: NotebookNode, job: Job, outcome: Outcome) -> None:
+    def save(self, nb: NotebookNode, job: GradingJob, outcome: Outcome) -> None:
         """Save the outcome of a job.
 
         Raises CourseError or OSError if the outcome cannot be saved, and GradebookError if no
@@ -90,7 +90,7 @@ class ResultWriter:
             restore_folder(student / self.name)
         shutil.rmtree(self.stage, ignore_errors=True)
 
-    def _stage_submission(self, nb: NotebookNode, job: Job) -> None:
+    def _stage_submission(self, nb: NotebookNode, job: GradingJob) -> None:
         """Write the sanitized notebook and the other submitted files into the staging folder."""
         shutil.rmtree(self.stage, ignore_errors=True)
         source = self.root / "submitted" / job.student / self.name

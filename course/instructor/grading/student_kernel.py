@@ -11,7 +11,6 @@ from course.instructor.sandbox.cell_execution import printable
 from course.instructor.sandbox.kernel_client import Kernel, KernelEnded
 
 if TYPE_CHECKING:
-    from course.instructor.grading.job import Job
     from course.instructor.grading.redaction import ErrorRedactor
     from course.instructor.sandbox.forkserver_client import Forkserver
 
@@ -33,7 +32,7 @@ class StudentKernel:
     """
 
     def __init__(
-        self, job: "Job", forkserver: "Forkserver", deadline: float, redactor: "ErrorRedactor"
+        self, job: "GradingJob", forkserver: "Forkserver", deadline: float, redactor: "ErrorRedactor"
     ) -> None:
         self.job = job
         self.limits = job.settings.limits

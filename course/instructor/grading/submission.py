@@ -11,7 +11,7 @@ from nbformat import NotebookNode
 from nbformat.v4 import new_code_cell, new_markdown_cell
 
 from course.files import files_below
-from course.instructor.grading.job import CodeCell, GradingSettings, Job, Outcome
+from course.instructor.grading.job import CodeCell, GradingJob, GradingSettings, Outcome
 from course.instructor.grading.reference_notebook import ReferenceNotebook
 from course.instructor.sandbox.cell_execution import printable
 
@@ -67,7 +67,7 @@ def make_job(
     reference: ReferenceNotebook,
     identity: tuple[str, str, str],
     settings: GradingSettings,
-) -> Job:
+) -> GradingJob:
     """Return the grading job for a sanitized notebook.
 
     A file in a later folder replaces the file with the same path in an earlier folder; the last
@@ -89,7 +89,9 @@ def make_job(
         for index, cell in enumerate(nb.cells)
         if cell.cell_type == "code"
     ]
-    return Job(*identity, cells, sorted(files.items()), reference, settings, provided, skipped)
+    return GradingJob(
+        *identity, cells, sorted(files.items()), reference, settings, provided, skipped
+    )
 
 
 def safe_outputs(outputs: Iterable[dict[str, Any]]) -> list[NotebookNode]:

@@ -19,7 +19,7 @@ from course.experiments.store import FOLDER as RESULTS
 from course.instructor.regression import gpus
 from course.instructor.regression.kernel_managers import kernel_manager_class
 from course.instructor.regression.provenance import data_file_digests, machine_description
-from course.instructor.regression.run_records import MEMORY, PEAK_MEMORY, Job, NotebookRun
+from course.instructor.regression.run_records import MEMORY, PEAK_MEMORY, NotebookRun, RunJob
 from course.instructor.sandbox.cell_execution import printable
 from course.instructor.sandbox.kernel_client import KernelEnded
 from course.instructor.sandbox.messages import MessageError
@@ -35,7 +35,7 @@ KERNEL_FAILURES = (KernelEnded, MessageError, NoSuchKernel, OSError, RuntimeErro
 logging.getLogger("papermill").setLevel(logging.CRITICAL)
 
 
-def execute(job: Job, on_cell: Callable[[], object] | None = None) -> tuple[NotebookRun, str]:
+def execute(job: RunJob, on_cell: Callable[[], object] | None = None) -> tuple[NotebookRun, str]:
     """Execute a job and return the finished run and the text of the executed notebook.
 
     The text ends with the failed cell, if any; a failure is not raised but stored as the run's
@@ -50,7 +50,7 @@ def execute(job: Job, on_cell: Callable[[], object] | None = None) -> tuple[Note
 
 
 def _execute(
-    job: Job, source: Path, folder: Path, on_cell: Callable[[], object] | None
+    job: RunJob, source: Path, folder: Path, on_cell: Callable[[], object] | None
 ) -> tuple[NotebookRun, str]:
     """Execute a job's notebook in a folder."""
     run = replace(job.run)

@@ -11,7 +11,7 @@ from tqdm import tqdm
 from course.instructor.regression import gpus
 from course.instructor.regression.kernel_managers import kill_ordinary_kernels
 from course.instructor.regression.notebook_execution import execute
-from course.instructor.regression.run_records import Job, NotebookRun
+from course.instructor.regression.run_records import NotebookRun, RunJob
 from course.instructor.regression.run_store import save
 from course.instructor.sandbox.worker_pool import available_cores
 
@@ -24,7 +24,7 @@ def worker_count(workers: int | None, runs_per_gpu: int) -> int:
 
 
 def run_in_parallel(
-    jobs: list[Job],
+    jobs: list[RunJob],
     executor: Executor,
     workers: int,
     is_remote: bool,
@@ -36,7 +36,7 @@ def run_in_parallel(
     threads = max(1, available_cores() // parallel) if parallel > 1 and not is_remote else None
     bar = tqdm(total=sum(job.code_cells for job in jobs), bar_format=BAR_FORMAT, file=sys.stderr)
     with bar, _killing_kernels_on_error():
-        running: dict[Future, Job] = {}
+        running: dict[Future, RunJob] = {}
         while waiting or running:
             while waiting and len(running) < workers:
                 job = replace(waiting.pop(0), runs_per_gpu=runs_per_gpu, threads=threads)

@@ -15,7 +15,7 @@ from course.files import write_atomically
 from course.instructor import file_lock
 from course.instructor.regression.provenance import package_versions
 from course.instructor.regression.run_digest import run_digest
-from course.instructor.regression.run_records import Job, NotebookRun
+from course.instructor.regression.run_records import NotebookRun, RunJob
 from course.instructor.regression.run_store import load
 from course.profiles import check_profile
 
@@ -40,7 +40,7 @@ class Plan:
         backend = os.environ.get("KERAS_BACKEND", "tensorflow")
         self.runs_folder = Path(runs_folder).resolve()
         self.seeds = seeds
-        self.jobs: list[Job] = []
+        self.jobs: list[RunJob] = []
         requested = sorted(extra_parameters)
         known = {name: list(papermill.inspect_notebook(source)) for name, source in sources.items()}
         for parameter in requested:
@@ -59,11 +59,11 @@ class Plan:
                 run.notebook = str(folder / source.name)
                 run.versions = package_versions(backend)
                 run.digest = run_digest(run, text)
-                self.jobs.append(Job(run, str(source.resolve()), text, str(folder)))
+                self.jobs.append(RunJob(run, str(source.resolve()), text, str(folder)))
         command_id = fingerprint(sorted(job.folder for job in self.jobs))
         self._unfinished_path = self.runs_folder / "unfinished" / f"{command_id}.json"
 
-    def prepare(self) -> tuple[list[NotebookRun], list[Job]]:
+    def prepare(self) -> tuple[list[NotebookRun], list[RunJob]]:
         """Prepare the folders; return the runs that are done and the jobs that remain.
 
         If the same command was killed, its successful runs are done, and networks that its other

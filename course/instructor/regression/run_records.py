@@ -54,7 +54,7 @@ class NotebookRun:
 
 
 @dataclass(frozen=True)
-class Job:
+class RunJob:
     """A run to execute, which can be sent to another machine."""
 
     run: NotebookRun  # without its results

@@ -7,7 +7,7 @@ import pytest
 
 from course.errors import CourseError
 from course.instructor.grading import notebook_grader
-from course.instructor.grading.job import GradingSettings, Job, Outcome
+from course.instructor.grading.job import GradingJob, GradingSettings, Outcome
 from course.instructor.grading.redaction import GRADING_ERROR
 from course.instructor.grading.reference_notebook import ReferenceNotebook
 from course.instructor.sandbox import bubblewrap
@@ -55,7 +55,7 @@ def grade():
             for index, each in enumerate(cells)
         ]
         reference = ReferenceNotebook(list(known), known, "profile = 'smoke'")
-        job = Job(
+        job = GradingJob(
             "01-small",
             "ada",
             "small",
@@ -64,7 +64,7 @@ def grade():
             reference,
             GradingSettings(Limits(**LIMITS | limits)),
         )
-        outcome = notebook_grader.grade_with(forkserver, Job.from_json(job.to_json()))
+        outcome = notebook_grader.grade_with(forkserver, GradingJob.from_json(job.to_json()))
         assert Outcome.from_json(outcome.to_json()) == outcome
         return Graded(cells, outcome)
 
@@ -755,5 +755,5 @@ def test_a_test_that_runs_again_starts_from_the_same_names(grade):
 
 
 def test_a_job_with_an_undecodable_file_name_has_a_digest():
-    job = Job("a", "b", "c", [], [("\udcff.txt", b"")], ReferenceNotebook([], {}, ""))
-    assert Job.from_json(job.to_json()).digest() == job.digest()
+    job = GradingJob("a", "b", "c", [], [("\udcff.txt", b"")], ReferenceNotebook([], {}, ""))
+    assert GradingJob.from_json(job.to_json()).digest() == job.digest()

@@ -1,6 +1,6 @@
 import pytest
 
-from course.instructor.grading.job import Job
+from course.instructor.grading.job import GradingJob
 from course.instructor.grading.redaction import INPUT_WITHHELD, ErrorRedactor
 from course.instructor.grading.reference_notebook import ReferenceNotebook
 from course.instructor.sandbox.cell_error import CellError
@@ -12,7 +12,9 @@ HIDDEN_TEST = (
 
 def redactor_of(source="raise ValueError('Divide by 255.')"):
     cells = [{"index": 0, "grade_id": "f", "source": source}]
-    return ErrorRedactor(Job("01-small", "ada", "small", cells, [], ReferenceNotebook([], {}, "")))
+    return ErrorRedactor(
+        GradingJob("01-small", "ada", "small", cells, [], ReferenceNotebook([], {}, ""))
+    )
 
 
 def error(message, line=1, kind="ValueError", from_student=True):
