@@ -13,6 +13,7 @@ from course.instructor.sandbox.kernel_client import GRACE_SECONDS, Kernel, Kerne
 from course.instructor.sandbox.messages import MessageTimeout
 
 if TYPE_CHECKING:
+    from course.instructor.grading.job import GradingJob
     from course.instructor.grading.student_kernel import StudentKernel
     from course.instructor.sandbox.forkserver_client import Forkserver
 

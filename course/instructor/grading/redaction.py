@@ -21,6 +21,8 @@ from course.instructor.sandbox.cell_execution import is_builtin_exception
 if TYPE_CHECKING:
     from nbformat import NotebookNode
 
+    from course.instructor.grading.job import GradingJob
+
 
 HIDDEN_TESTS = re.compile(
     r"^[ \t]*### BEGIN HIDDEN TESTS.*?### END HIDDEN TESTS[^\n]*\n?", re.S | re.M

@@ -11,6 +11,7 @@ from course.instructor.sandbox.cell_execution import printable
 from course.instructor.sandbox.kernel_client import Kernel, KernelEnded
 
 if TYPE_CHECKING:
+    from course.instructor.grading.job import GradingJob
     from course.instructor.grading.redaction import ErrorRedactor
     from course.instructor.sandbox.forkserver_client import Forkserver
 
@@ -32,7 +33,11 @@ class StudentKernel:
     """
 
     def __init__(
-        self, job: "GradingJob", forkserver: "Forkserver", deadline: float, redactor: "ErrorRedactor"
+        self,
+        job: "GradingJob",
+        forkserver: "Forkserver",
+        deadline: float,
+        redactor: "ErrorRedactor",
     ) -> None:
         self.job = job
         self.limits = job.settings.limits
