@@ -455,7 +455,7 @@ def test_a_test_can_read_the_source_of_a_submitted_cell(grade):
         "assert 'for' in cell_source('answer')\n"
         "assert 'np.sum' not in cell_source('answer')\n"
         "try:\n    cell_source('nowhere')\nexcept Exception as error:\n"
-        "    assert 'no cell that defines nowhere' in str(error)\n"
+        "    assert 'the cell that defines nowhere has not been run' in str(error)\n"
     )
     graded = grade(answer("total = 0\nfor x in (1, 2):\n    total += x"), check(source))
     assert graded.error("test") is None
