@@ -41,7 +41,7 @@ test: $(VENV)/.dev $(VENV)/.apt-bubblewrap $(VENV)/.apt-libseccomp2 $(VENV)/.apt
 check: $(VENV)/.dev  ## lint, types and the fast tests: about a minute, after each edit
 	$(BIN)/ruff check .
 	$(BIN)/mypy
-	$(BIN)/python -m pytest -q --numprocesses $$(nproc) -m "not slow and not browser and not jax" $(CHECK_ARGS)
+	$(BIN)/python -m pytest -q --numprocesses $$(nproc) -m "not slow and not browser and not jax and not programs" $(CHECK_ARGS)
 
 lint: $(VENV)/.dev
 	$(BIN)/ruff check .

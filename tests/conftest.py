@@ -21,6 +21,15 @@ LONGEST_FILES = (
     "test_notebook_execution.py", "test_defects.py", "test_scenes.py", "test_collection.py",
     "test_class_grader.py", "test_train.py", "test_scheduler.py", "test_postgres.py",
 )  # fmt: skip
+# Most of their tests start commands or kernels or train networks: `make check` leaves them out.
+PROGRAM_FILES = {
+    "test_build.py", "test_train.py", "test_packing.py", "test_class_grader.py", "test_publish.py",
+    "test_notebook_repair.py", "test_evidence_measurement.py", "test_recipe.py",
+    "test_similarity.py", "test_notebook_execution.py", "test_public_files.py", "test_cli.py",
+    "test_evidence.py", "test_seed_variation.py", "test_forkserver.py",
+    "test_forkserver_client.py", "test_plugins.py", "test_cell_execution.py", "test_publisher.py",
+    "test_files.py", "test_isolation.py", "test_signals.py",
+}  # fmt: skip
 
 
 def pytest_configure(config):
@@ -34,6 +43,9 @@ def pytest_configure(config):
 
 def pytest_collection_modifyitems(items):
     """Put the longest files first, so that no process goes on long after the others."""
+    for item in items:
+        if item.path.name in PROGRAM_FILES:
+            item.add_marker("programs")
     slow = {item.path for item in items if item.get_closest_marker("slow")}
     longest = {name: position for position, name in enumerate(LONGEST_FILES)}
     items.sort(key=lambda item: (longest.get(item.path.name, len(longest)), item.path not in slow))
