@@ -32,7 +32,7 @@ def record(*, accuracies=None, seconds=None, rates=None, time_ratios=None, curve
     Parameters
     ----------
     accuracies : dict, optional
-        Fractions of a number of images, as in `accuracies={"test_accuracy": 0.987}`.
+        Fractions of a set of images, as in `accuracies={"test_accuracy": 0.987}`.
     seconds : dict, float, or list of float, optional
         Durations.
     rates : dict, optional

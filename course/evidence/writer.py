@@ -72,7 +72,7 @@ def save(run, results, chosen):
             f" limits of {MAX_EXPERIMENTS} and {format_size(MAX_METRICS_BYTES)}: leave some out."
         )
     if run.profile == "smoke":
-        print("The smoke profile saves no evidence: train in the cpu or gpu profile.")
+        print("The smoke profile saves no evidence: train with the cpu or gpu profile.")
         return
     _write(Path(FOLDER), files)
     print(

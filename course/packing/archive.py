@@ -86,7 +86,8 @@ def _read_evidence() -> dict[str, bytes]:
         _print_finding(False, problem)
     if not profiles <= {"cpu", "gpu"}:
         _print_finding(
-            False, "the evidence is not from a real training run: train in the cpu or gpu profile."
+            False,
+            "the evidence is not from a real training run: train with the cpu or gpu profile.",
         )
     elif not found["problems"]:
         count = len(found["metrics"])

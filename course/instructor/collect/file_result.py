@@ -5,7 +5,7 @@ from enum import StrEnum
 
 
 class FileStatus(StrEnum):
-    """The status of a file after collecting, as the commands print it."""
+    """The status of a file after collection, as the commands print it."""
 
     COLLECTED = "collected"
     REPAIRED = "repaired"
