@@ -33,10 +33,9 @@ demo: $(VENV)/.instructor $(VENV)/.apt-bubblewrap $(VENV)/.apt-libseccomp2  ## s
 test: $(VENV)/.dev $(VENV)/.apt-bubblewrap $(VENV)/.apt-libseccomp2 $(VENV)/.apt-postgresql lint  ## set up, then lint and run every test that this machine can run
 	@# Without isolation, the tests that grade submissions fail; this prints how to fix it.
 	@$(COURSE) doctor isolation || true
-	@# The tests of a file run in one process, because they share fixtures that take long to create.
 	@# Many tests wait for a process that they started, so there is one process more than cores.
-	@# tests/conftest.py sorts the files.
-	$(BIN)/python -m pytest --numprocesses $$(($$(nproc) + 1)) --dist loadfile --no-loadscope-reorder $(PYTEST_ARGS)
+	@# tests/conftest.py sorts and groups the tests.
+	$(BIN)/python -m pytest --numprocesses $$(($$(nproc) + 1)) --dist loadgroup --no-loadscope-reorder $(PYTEST_ARGS)
 
 check: $(VENV)/.dev  ## lint, types and the fast tests: about a minute, after each edit
 	$(BIN)/ruff check .

@@ -42,13 +42,22 @@ def pytest_configure(config):
 
 
 def pytest_collection_modifyitems(items):
-    """Put the longest files first, so that no process goes on long after the others."""
+    """Put the longest files first, and have each group of tests run in one process.
+
+    The tests of a file share fixtures that take long to create. The tests of one assignment share
+    its graded class across two files.
+    """
     for item in items:
         if item.path.name in PROGRAM_FILES:
             item.add_marker("programs")
+        parameters = item.callspec.params if hasattr(item, "callspec") else {}
+        item.add_marker(pytest.mark.xdist_group(parameters.get("assignment", str(item.path))))
     slow = {item.path for item in items if item.get_closest_marker("slow")}
     longest = {name: position for position, name in enumerate(LONGEST_FILES)}
     items.sort(key=lambda item: (longest.get(item.path.name, len(longest)), item.path not in slow))
+    # The later assignments train larger networks.
+    engines = [item for item in items if item.path.name == LONGEST_FILES[0]]
+    items[: len(engines)] = reversed(engines)
 
 
 @pytest.fixture(scope="session")

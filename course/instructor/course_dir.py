@@ -64,6 +64,11 @@ def source_notebook(root: Path, name: str) -> Path:
     return notebook
 
 
+def mentions_keras(source: Path) -> bool:
+    """Return whether a notebook mentions Keras, so that running it probably requires Keras."""
+    return "keras" in source.read_text("utf-8").lower()
+
+
 def open_api(root: Path) -> "NbGraderAPI":
     """Return nbgrader's API for a course directory, without log output in the terminal.
 

@@ -71,7 +71,7 @@ def _infer_kind(value: ast.expr | None, kinds: Mapping[str, str | None]) -> str 
     if len(path) > 1:
         return None
     if kinds.get(path[0]) == "a class":
-        return "an object of a class"
+        return "an instance of a class"
     is_generator = path[0] in GENERATOR_FUNCTIONS or kinds.get(path[0]) == "a generator"
     return "a generator" if is_generator else None
 

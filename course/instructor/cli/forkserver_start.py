@@ -1,22 +1,25 @@
 """Starting the forkserver while the slow imports of a command run."""
 
 import os
+from collections.abc import Sequence
 from pathlib import Path
 
 from course.errors import CourseError
-from course.instructor.course_dir import CONFIG_NAME, load_config
+from course.instructor.course_dir import load_config, mentions_keras, source_notebook
 
 
-def start_for_grading(root: Path, isolated: bool = True) -> None:
-    """Start the forkserver as a course directory configures it, if there are submissions to grade.
+def start_for_grading(root: Path, names: Sequence[str], isolated: bool = True) -> None:
+    """Start the forkserver for the first of the assignments that has submissions, if any has.
 
     Raises CourseError if kernels cannot be isolated on this machine.
     """
-    if not Path(root, CONFIG_NAME).is_file() or not any(Path(root).glob("submitted/*/*")):
-        return
-    from course.instructor.sandbox.forkserver_client import shared_forkserver
+    for name in names:
+        if any(Path(root).glob(f"submitted/*/{name}")):
+            from course.instructor.sandbox.forkserver_client import shared_forkserver
 
-    shared_forkserver(isolated, _configured_devices(root))
+            uses_keras = mentions_keras(source_notebook(root, name))
+            shared_forkserver(isolated, _configured_devices(root), uses_keras=uses_keras)
+            return
 
 
 def start_for_notebooks() -> None:

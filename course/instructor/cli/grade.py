@@ -38,7 +38,7 @@ def command(
     selected = assignment_names(root, names)
     # The kernels' imports take as long as nbgrader's, so both run at the same time.
     if not scheduler:
-        forkserver_start.start_for_grading(root, isolated=not no_isolation)
+        forkserver_start.start_for_grading(root, selected, isolated=not no_isolation)
     from course.instructor.gradebook import submission_results
     from course.instructor.grading import class_grader, progress
 

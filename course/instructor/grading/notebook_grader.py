@@ -34,14 +34,20 @@ def grade_json(text: str) -> str:
 
 def grade(job: GradingJob) -> Outcome:
     """Grade a job with this process's forkserver; retry once if the forkserver ends meanwhile."""
-    settings = job.settings
-    forkserver = shared_forkserver(settings.isolated, settings.devices)
+    forkserver = _forkserver(job)
     try:
         return grade_with(forkserver, job)
     except KernelEnded:
         if forkserver.alive:
             raise
-        return grade_with(shared_forkserver(settings.isolated, settings.devices), job)
+        return grade_with(_forkserver(job), job)
+
+
+def _forkserver(job: GradingJob) -> "Forkserver":
+    """Return this process's forkserver for a job."""
+    return shared_forkserver(
+        job.settings.isolated, job.settings.devices, uses_keras=job.reference.uses_keras
+    )
 
 
 def grade_with(forkserver: "Forkserver", job: GradingJob) -> Outcome:

@@ -8,6 +8,7 @@ from typing import TYPE_CHECKING, Any
 import nbformat
 from nbformat import NotebookNode
 
+from course.instructor.course_dir import mentions_keras
 from course.instructor.thread_safe_parsing import parse_python
 
 if TYPE_CHECKING:
@@ -24,11 +25,13 @@ class ReferenceNotebook:
     `order` lists the grade ids of the source notebook. `cells` maps a grade id to the cell's record
     in the gradebook, including hidden tests: cell_type, source, locked, grade, solution, task,
     points, checksum, and partial. `parameters` is code that sets every parameter for grading.
+    `uses_keras` is False if the notebook never mentions Keras.
     """
 
     order: list[str]
     cells: dict[str, dict[str, Any]]
     parameters: str
+    uses_keras: bool = True
 
     def is_test(self, name: str | None) -> bool:
         """Return whether a grade id belongs to an autograder test."""
@@ -70,7 +73,7 @@ def read_reference(gradebook: "Gradebook", source: Path) -> ReferenceNotebook:
     }
     in_source = [name for name in order if name in cells]
     order = [*in_source, *sorted(cells.keys() - set(in_source))]
-    return ReferenceNotebook(order, cells, _grading_parameters(nb))
+    return ReferenceNotebook(order, cells, _grading_parameters(nb), mentions_keras(source))
 
 
 def tagged_cells(nb: NotebookNode | dict[str, Any], tag: str) -> set[str | None]:

@@ -21,7 +21,7 @@ LOCKED, TEST, STUDENT = "locked", "test", "student"
 # Maps each kind of value that cannot be passed to the grader kernel to an alternative.
 ALTERNATIVES = {
     "a class": "test its effect through a function on arrays, or grade by hand",
-    "an object of a class": "test its effect through a function on arrays, or grade by hand",
+    "an instance of a class": "test its effect through a function on arrays, or grade by hand",
     "a figure": "test the values it was drawn from, or grade by hand",
     "a generator": "make it a list, or grade by hand",
     "an open file": "test what was read or written, or grade by hand",

@@ -1,13 +1,15 @@
 """The preloaded process that forks a kernel for each request.
 
 The process holds no secrets and executes no TensorFlow operations. It is started with
-`python -m course.instructor.sandbox.forkserver FD MODE IDLE_SECONDS`. MODE is "isolated" or "open"
-for submissions, or "notebook" for the course's own notebooks, which run as they would without this
-process: with no sandbox, no limits, and an unpatched Keras. For each kernel, the socket FD receives
-two sockets. One is the kernel's own: its first message is the request, which names the module whose
-`serve(socket, limits)` runs in the kernel. The other, the control socket, stays in this process:
-sending a byte on it interrupts the kernel, closing it kills the kernel, and the reason why the
-kernel ended is reported on it.
+`python -m course.instructor.sandbox.forkserver FD MODE IDLE_SECONDS [keras]`. MODE is "isolated" or
+"open" for submissions, or "notebook" for the course's own notebooks, which run as they would
+without this process: with no sandbox, no limits, and an unpatched Keras. Without "keras", kernels
+import Keras themselves if they need it.
+
+For each kernel, the socket FD receives two sockets. One is the kernel's own: its first message is
+the request, which names the module whose `serve(socket, limits)` runs in the kernel. The other, the
+control socket, stays in this process: sending a byte on it interrupts the kernel, closing it kills
+the kernel, and the reason why the kernel ended is reported on it.
 """
 
 import contextlib
@@ -27,9 +29,10 @@ from course.instructor.sandbox.limits import PRELOADED_MB, Limits
 
 # What notebooks import, and what these modules import on first use.
 PRELOADED = ["numpy", "matplotlib.figure", "matplotlib.backends.backend_agg", "PIL.Image"]
-PRELOADED += ["IPython.core.interactiveshell", "keras", "keras.applications", "keras.datasets"]
-PRELOADED += ["h5py", "course", "course.datasets", "course.plotting", "course.checks"]
-PRELOADED += ["course.questions", "course.training"]
+PRELOADED += ["IPython.core.interactiveshell", "course", "course.datasets", "course.plotting"]
+PRELOADED += ["course.checks", "course.questions"]
+# These take seconds, so they are imported only for notebooks that use Keras.
+PRELOADED_FOR_KERAS = ["keras", "keras.applications", "keras.datasets", "h5py", "course.training"]
 # In addition, the parts of a Jupyter kernel, but not pyplot and its notebook backend, which look
 # for the kernel when they are imported.
 PRELOADED_FOR_NOTEBOOKS = ["ipykernel.kernelapp", "ipykernel.ipkernel"]
@@ -38,7 +41,7 @@ CHECK_SECONDS = 0.2
 REQUEST_SECONDS = 10  # for a request that follows its sockets at once
 
 
-def main(descriptor: int, mode: str, idle_seconds: float) -> None:
+def main(descriptor: int, mode: str, idle_seconds: float, uses_keras: bool) -> None:
     """Import modules, report "ready", and serve until the client ends or is idle too long."""
     requests = socket.socket(fileno=descriptor)
     if mode == "isolated":
@@ -46,14 +49,21 @@ def main(descriptor: int, mode: str, idle_seconds: float) -> None:
         importlib.import_module("course.instructor.sandbox.seccomp")
         hardening.drop_root()
     hardening.become_subreaper()
-    backend = os.environ.get("KERAS_BACKEND", "tensorflow")
-    for name in [*PRELOADED, backend, *(PRELOADED_FOR_NOTEBOOKS if mode == "notebook" else [])]:
+    names = list(PRELOADED)
+    if uses_keras:
+        names += [*PRELOADED_FOR_KERAS, os.environ.get("KERAS_BACKEND", "tensorflow")]
+    if mode == "notebook":
+        names += PRELOADED_FOR_NOTEBOOKS
+    for name in names:
         with contextlib.suppress(ImportError):
             importlib.import_module(name)
     if mode != "notebook":
-        from course.instructor.sandbox import cell_execution, keras_eager_steps
+        from course.instructor.sandbox import cell_execution
 
-        keras_eager_steps.run_first_steps_eagerly()
+        if uses_keras:
+            from course.instructor.sandbox import keras_eager_steps
+
+            keras_eager_steps.run_first_steps_eagerly()
         cell_execution.create_shell()
     gc.collect()
     gc.freeze()  # imported objects are never collected, so their pages stay shared
@@ -274,7 +284,7 @@ def _exit_reason(result: "os.waitid_result | None") -> str:
     """Return why a kernel ended, as a clause."""
     assert result  # None only if there is no child to wait for
     if result.si_code == os.CLD_EXITED:
-        return f"it ended itself with exit code {result.si_status}"
+        return f"the process exited with code {result.si_status}"
     names = {each.value: each.name for each in signal.Signals}
     name = names.get(result.si_status, f"signal {result.si_status}")
     return f"it was killed by {name}" + (" (out of memory?)" if name == "SIGKILL" else "")
@@ -290,4 +300,4 @@ def _close_all_but(descriptor: int) -> None:
 
 
 if __name__ == "__main__":
-    main(int(sys.argv[1]), sys.argv[2], float(sys.argv[3]))
+    main(int(sys.argv[1]), sys.argv[2], float(sys.argv[3]), "keras" in sys.argv[4:])

@@ -42,9 +42,10 @@ class Forkserver:
 
     Without `isolated`, kernels run outside the sandbox, which a person must have asked for.
     `devices` are the paths of devices to expose, such as "/dev/nvidia0". The process ends after
-    `idle_seconds` without a kernel. With an `environment`, its kernels are for the course's own
-    notebooks: no sandbox, no limits, and unpatched Keras. Raises CourseError if kernels cannot be
-    isolated on this machine.
+    `idle_seconds` without a kernel. Without `uses_keras`, it starts in less than a second, and
+    kernels that need Keras import it themselves. With an `environment`, its kernels are for the
+    course's own notebooks: no sandbox, no limits, and unpatched Keras. Raises CourseError if
+    kernels cannot be isolated on this machine.
     """
 
     def __init__(
@@ -53,6 +54,7 @@ class Forkserver:
         devices: Sequence[str] = (),
         idle_seconds: float = 900,
         environment: Mapping[str, str] | None = None,
+        uses_keras: bool = True,
     ) -> None:
         if not bubblewrap.is_linux():
             raise CourseError(
@@ -66,7 +68,7 @@ class Forkserver:
         self._requests, inside = socket.socketpair(socket.AF_UNIX, socket.SOCK_SEQPACKET)
         mode = "isolated" if isolated else "open" if environment is None else "notebook"
         arguments = ["-m", "course.instructor.sandbox.forkserver", str(inside.fileno()), mode]
-        arguments.append(str(idle_seconds))
+        arguments += [str(idle_seconds), *(["keras"] if uses_keras else [])]
         command = [sys.executable, *arguments]
         if isolated:
             command = bubblewrap.command(arguments, devices)
@@ -189,20 +191,26 @@ _stopped = threading.Event()
 
 
 def shared_forkserver(
-    isolated: bool = True, devices: Sequence[str] = (), environment: Mapping[str, str] | None = None
+    isolated: bool = True,
+    devices: Sequence[str] = (),
+    environment: Mapping[str, str] | None = None,
+    uses_keras: bool = True,
 ) -> Forkserver:
     """Return this process's forkserver for these arguments; start one if none is alive.
 
     Raises KernelEnded between `stop_shared` and `allow_shared`.
     """
-    key = isolated, tuple(devices), environment and tuple(sorted(environment.items()))
+    variables = environment and tuple(sorted(environment.items()))
+    key = isolated, tuple(devices), variables, uses_keras
     with _shared_lock:
         if _stopped.is_set():
             raise KernelEnded("the command was stopped")
         if key not in _shared or not _shared[key].alive:
             if key in _shared:
                 _shared[key].close()
-            _shared[key] = Forkserver(isolated, devices, environment=environment)
+            _shared[key] = Forkserver(
+                isolated, devices, environment=environment, uses_keras=uses_keras
+            )
         return _shared[key]
 
 

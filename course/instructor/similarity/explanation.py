@@ -59,7 +59,7 @@ def _explain_code(comparison: ClassComparison, one: int, other: int) -> Iterator
     )
     (fewest, class_size), most = min(counts), max(counts)[0]
     writers = str(fewest) if fewest == most else f"{fewest} to {most}"
-    yield f"code: {answers} (also written by {writers} of {class_size} others)"
+    yield f"code: {answers} (written by {writers} of the {class_size} others)"
 
 
 def _explain_words(comparison: ClassComparison, one: int, other: int) -> Iterator[str]:
@@ -137,7 +137,7 @@ def _token_texts(comparison: ClassComparison, name: str, view: str, index: int) 
 
 def _other_writers(view: AnswerView, ngram: Ngram) -> str:
     """Return a phrase with the number of other students who wrote an n-gram."""
-    return f"also written by {view.other_writers(ngram) or 'none'} of {view.other_count} others"
+    return f"written by {view.other_writers(ngram) or 'none'} of the {view.other_count} others"
 
 
 def _excerpt(text: str) -> str:

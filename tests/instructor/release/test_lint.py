@@ -89,7 +89,7 @@ CLASS = "class Scale:\n    pass"
     [
         (CLASS, "Scale()", "Scale, but a class"),
         (CLASS, "assert isinstance(3, Scale)", "Scale, but a class"),
-        (CLASS + "\nlayer = Scale()", "layer.size", "layer, but an object of a class"),
+        (CLASS + "\nlayer = Scale()", "layer.size", "layer, but an instance of a class"),
         (
             "import matplotlib.pyplot as plt\npicture = plt.figure()",
             "picture",
