@@ -1,4 +1,4 @@
-"""Profiles: the data that a notebook uses and the time that it may train."""
+"""Profiles: the data that a notebook uses and how long it may train."""
 
 from course.errors import CourseError
 

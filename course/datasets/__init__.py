@@ -1,4 +1,4 @@
-"""Image data sets: real ones from a file or the network, and synthetic ones generated from a seed.
+"""Image datasets: real ones from a file or the network, and synthetic ones generated from a seed.
 
 Every loader takes a profile. Synthetic images are used only in the "smoke" profile and never
 replace real ones silently. Keras is imported only for a download.

@@ -5,7 +5,7 @@ All sources have the same layout, so that the same code reads each of them:
     train/cats, train/dogs, validation/cats, validation/dogs
 
 The source "photos" has the 3,000 images that many Keras tutorials use. They come from the Asirra
-data set (J. Elson et al., 2007) through Kaggle's "Dogs vs. Cats". For CIFAR-10, see `cifar10`.
+dataset (J. Elson et al., 2007) through Kaggle's "Dogs vs. Cats". For CIFAR-10, see `cifar10`.
 """
 
 import tempfile

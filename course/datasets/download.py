@@ -1,4 +1,4 @@
-"""Locating, downloading, and reading data sets."""
+"""Locating, downloading, and reading datasets."""
 
 import errno
 import os
@@ -22,7 +22,7 @@ _DISK_FULL = (errno.ENOSPC, errno.EDQUOT)
 
 
 def data_directory():
-    """Return the Path of the data sets' folder: COURSE_DATA_DIR, or a folder in the user's cache.
+    """Return the Path of the datasets' folder: COURSE_DATA_DIR, or a folder in the user's cache.
 
     The folder might not exist yet; a download creates it.
     """
@@ -40,14 +40,14 @@ def data_directory():
 def find_or_download(
     name: str, address: str | None, create: Callable[[Path], Path], alternative: str = ""
 ) -> Path:
-    """Return the path of a data set's file or folder; download it if it is missing.
+    """Return the path of a dataset's file or folder; download it if it is missing.
 
     Parameters
     ----------
     name : str
         The name of the file or folder in the data directory, such as "mnist.npz".
     address : str or None
-        The URL that `create` downloads from. None if `create` converts another data set.
+        The URL that `create` downloads from. None if `create` converts another dataset.
     create : callable
         Called with an empty folder; returns the path of the finished file or folder in it. If it
         fails or is interrupted, the data directory stays unchanged; a failure raises CourseError.
@@ -70,7 +70,7 @@ def find_or_download(
                 _check_connection(address)
             finished = _with_timeout(create, Path(folder.name))
         except CourseError:
-            raise  # from the data set that this one is created from
+            raise  # from the dataset that this one is created from
         except Exception as error:
             # Keras and urllib fail in many ways; only a full disk has a different remedy.
             local = address is None or getattr(error, "errno", None) in _DISK_FULL
@@ -97,7 +97,7 @@ def fetch(folder: Path, name: str, address: str, **options: Any) -> Path:
 
 
 def read_arrays(path, image_shape, label_shape=()):
-    """Return the uint8 arrays (x_train, y_train), (x_test, y_test) in a data set's .npz file.
+    """Return the uint8 arrays (x_train, y_train), (x_test, y_test) in a dataset's .npz file.
 
     `image_shape` and `label_shape` are the shapes of one image and one label. CourseError is raised
     if the file cannot be read, an array has the wrong shape or type, or a label is above 9.

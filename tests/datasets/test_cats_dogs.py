@@ -24,7 +24,7 @@ def files(folder):
 
 @pytest.fixture
 def directory(tmp_path, monkeypatch):
-    """An empty data directory, without access to any data set."""
+    """An empty data directory, without access to any dataset."""
     monkeypatch.setenv("COURSE_DATA_DIR", str(tmp_path))
     monkeypatch.setattr(cats_dogs, "PHOTOS_ADDRESS", CLOSED_PORT)
     monkeypatch.setattr(cifar10, "ADDRESS", CLOSED_PORT)

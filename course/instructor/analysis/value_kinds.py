@@ -1,4 +1,4 @@
-"""Kinds of values that a cell's names clearly hold and that cannot be passed to a test."""
+"""Kinds of values that cannot be passed to a test, inferred for the names that a cell binds."""
 
 import ast
 from collections.abc import Mapping

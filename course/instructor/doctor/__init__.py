@@ -1,4 +1,4 @@
-"""Checks of whether a machine can run the course; a finding says how to fix what is missing.
+"""Checks that a machine can run the course; each finding says how to fix the problem.
 
 The checks change nothing. Keras takes seconds to import, so it starts early in another process.
 """

@@ -130,7 +130,7 @@ def check_address(settings: Settings) -> Iterator[tuple[str, str]]:
 
 
 def check_data(_: object) -> Iterator[tuple[str, str]]:
-    """Check the data sets; only students and `course run` need them."""
+    """Check the datasets; only students and `course run` need them."""
     from course.datasets import data_directory, download
 
     # Each file, with the function that downloads it and the shapes of one image and one label.

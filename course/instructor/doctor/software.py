@@ -131,14 +131,14 @@ def check_gpu(query: "subprocess.Popen[str]") -> Iterator[tuple[str, str]]:
         answer, errors = query.communicate(timeout=KERAS_SECONDS)
         backend, version, device = json.loads(answer.strip().splitlines()[-1])
     except subprocess.TimeoutExpired:
-        problem = f"Keras did not start within {KERAS_SECONDS} s"
+        problem = f"importing Keras took more than {KERAS_SECONDS} s"
         yield NOTE, f"{problem}: try again when the machine is idle."
         return
     except (ValueError, IndexError):
         reason = (errors.strip().splitlines() or ["no reason reported"])[-1][:200]
         # Grading uses TensorFlow, regardless of the environment.
         state = MISSING if backend == "tensorflow" else NOTE
-        yield state, f"Keras does not start with {backend} ({reason}): {_install_step(EXTRA)}"
+        yield state, f"Keras cannot be imported with {backend} ({reason}): {_install_step(EXTRA)}"
         return
     if device == "GPU":
         yield OK, f"Keras computes on the GPU with {backend} {version}"

@@ -1,4 +1,4 @@
-"""Members of a class: the people in the roster, matched with student ids in the gradebook."""
+"""Members of a class: the people in the roster, matched with student IDs in the gradebook."""
 
 import re
 from collections.abc import Iterable

@@ -1,4 +1,4 @@
-"""Checks that a gradebook exists and is intact, without importing nbgrader, which takes seconds."""
+"""Checks that a gradebook exists and is intact, without the slow import of nbgrader."""
 
 import contextlib
 import os

@@ -1,4 +1,4 @@
-"""Parallel grading of a class, which saves each result at once and can resume after a kill."""
+"""Parallel grading of a class, which saves each result immediately and can be resumed."""
 
 from collections.abc import Iterator
 from concurrent.futures import FIRST_COMPLETED, Future, wait

@@ -1,4 +1,4 @@
-"""The journal from which a killed grading resumes.
+"""The journal from which a killed grading run resumes.
 
 An outcome is written here before anything is saved to the gradebook or to autograded/, and removed
 once everything is saved. The journal also records which students a forced regrading still has to

@@ -1,4 +1,4 @@
-"""Progress of a grading as text: one line per submission, then a table."""
+"""Progress of a grading run as text: one line per submission, then a table."""
 
 import time
 from collections.abc import Callable

@@ -37,7 +37,7 @@ def machine_description() -> str:
 
 @lru_cache
 def data_file_digests() -> str:
-    """Return the names and digests of the data files, because copies of a data set can differ."""
+    """Return the names and digests of the data files, because copies of a dataset can differ."""
     folder = Path(datasets.data_directory())
     found = []
     for path in sorted(path for pattern in DATA_FILES for path in folder.glob(pattern)):

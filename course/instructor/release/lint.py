@@ -1,4 +1,4 @@
-"""A linter for source notebooks that reports test cells that two kernels cannot grade."""
+"""A linter for source notebooks that reports test cells that cannot be graded in a separate kernel."""
 
 import ast
 import builtins
@@ -20,8 +20,8 @@ LOCKED, TEST, STUDENT = "locked", "test", "student"
 
 # Maps each kind of value that cannot be passed to the grader kernel to an alternative.
 ALTERNATIVES = {
-    "a class": "test its effect through a function on arrays, or grade by hand",
-    "an instance of a class": "test its effect through a function on arrays, or grade by hand",
+    "a class": "test its effect through a function that takes and returns arrays, or grade by hand",
+    "an instance of a class": "test its effect through a function that takes and returns arrays, or grade by hand",
     "a figure": "test the values it was drawn from, or grade by hand",
     "a generator": "make it a list, or grade by hand",
     "an open file": "test what was read or written, or grade by hand",

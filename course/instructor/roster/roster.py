@@ -1,4 +1,4 @@
-"""The class roster: its students, and the names and ids by which platforms know them.
+"""The class roster: its students, and the names and IDs by which platforms know them.
 
 A roster is a CSV file in the course's own format, or an unchanged export of a platform:
 

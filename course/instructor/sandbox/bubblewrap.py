@@ -112,7 +112,7 @@ def isolation_problem() -> str | None:
             )
         if "seccomp" in probe.stderr:
             return (
-                f"the filter of system calls cannot be installed ({reason}): install libseccomp"
+                f"the system call filter cannot be installed ({reason}): install libseccomp"
                 " 2.5.2 or newer (Debian, Ubuntu: apt-get install libseccomp2) and run pip install"
                 " pyseccomp"
             )

@@ -1,4 +1,4 @@
-"""Eager execution of each Keras network's first steps; most smoke-profile fits have no more.
+"""Eager execution of a Keras network's first steps; most smoke-profile runs have no further ones.
 
 Tracing a network's steps takes 0.2 to 1 s, and tracing a tf.data pipeline takes 0.05 to 0.1 s per
 call; an eager step of a smoke fit takes 20 ms. Longer runs are traced as usual. This saves a

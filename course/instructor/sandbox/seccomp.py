@@ -1,4 +1,4 @@
-"""The seccomp filter of a kernel: it denies system calls that escapes use and no notebook needs.
+"""The seccomp filter of a kernel: it denies calls that escapes would use and notebooks do not.
 
 libseccomp supplies the system call numbers. Import this module before forking: the import searches
 for the library in a subprocess.

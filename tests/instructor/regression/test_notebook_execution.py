@@ -196,7 +196,7 @@ def test_unavailable_photos_are_never_replaced_by_others(tmp_path, course_comman
     finished = course_command(*arguments, cwd=root, **no_network)
     assert finished.returncode == 1 and "Traceback" not in finished.stderr
     last = finished.stderr.splitlines()[-1]
-    assert "07-transfer-learning: cell pictures (under '1 A small data set') failed" in last
+    assert "07-transfer-learning: cell pictures (under '1 A small dataset') failed" in last
     assert sentence in last
     assert not list((tmp_path / "data").iterdir())
 

@@ -1,4 +1,4 @@
-"""The filter of system calls, executed as Linux would execute it."""
+"""The system call filter, executed as Linux would execute it."""
 
 import errno
 import struct
