@@ -13,7 +13,7 @@ ROWS = [
     {"doctor", "evidence_measurement", "export", "feedback", "regression", "similarity"},
     {"collect"},
     {"grading"},
-    {"gradebook", "release"},
+    {"gradebook", "release", "student_text"},
     {"analysis", "roster", "sandbox"},
     {"course_dir", "file_lock", "pages", "thread_safe_parsing"},
 ]

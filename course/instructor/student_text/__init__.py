@@ -1,0 +1,1 @@
+"""Handling of students' text in processes with limits on time and memory."""

@@ -1,0 +1,15 @@
+"""How much text a submission may contain; the only place where these numbers are set."""
+
+MAX_NOTEBOOK_BYTES = 200 * 2**20  # notebooks with 100 MB of outputs occur
+MAX_CELLS = 2_000  # the course's notebooks have at most 100
+# Characters in the source of one cell, not counting embedded images. The longest cell of the
+# course has 3,000; at this limit, parsing, analysis, and rendering take a second or two.
+MAX_CELL_CHARACTERS = 100_000
+MAX_SOURCE_CHARACTERS = 1_000_000  # in all cells together
+MAX_OUTPUT_CHARACTERS = 4 * 2**20  # of one cell
+MAX_METADATA_CHARACTERS = 2**16  # of one entry; larger ones are removed
+MAX_ATTACHMENTS = 50  # of one cell
+MAX_NAME_CHARACTERS = 200  # of an attachment
+MAX_NESTING = 100  # levels of lists and objects
+# Commas and brackets in what a limited process returns: each may be a value, which takes 60 bytes.
+MAX_ELEMENTS = 10_000_000

@@ -1,0 +1,114 @@
+"""Calls of the course's functions on students' text, each in its own process with limits.
+
+Parsers, regular expressions, and templates can take time and memory that grow faster than their
+input. Therefore, students' text is not parsed, analyzed, or rendered in the instructor's process.
+"""
+
+import json
+from collections.abc import Callable, Sequence
+from typing import Any
+
+from course.instructor.sandbox import bubblewrap, forkserver_client
+from course.instructor.sandbox.forkserver_client import Forkserver, shared_forkserver
+from course.instructor.sandbox.kernel_client import Kernel, KernelEnded
+from course.instructor.sandbox.limits import Limits
+from course.instructor.student_text.budgets import MAX_ELEMENTS
+from course.instructor.student_text.limited_worker import StudentTextError
+
+CPU_SECONDS = 20
+MEMORY_MB = 2048
+# Wall-clock time per second of processor time, for a machine with other things to do.
+PATIENCE = 4
+
+
+def call_limited(
+    function: Callable[..., Any],
+    *arguments: Any,
+    blocks: Sequence[bytes] = (),
+    cpu_seconds: int = CPU_SECONDS,
+    memory_mb: int = MEMORY_MB,
+) -> Any:
+    """Call a function in a process with limits and return its result.
+
+    The process is isolated if this machine can isolate processes, sees none of the course's files,
+    and ends after the call. It takes 30 ms to start, and the first one of a command 0.7 s.
+
+    Parameters
+    ----------
+    function : callable
+        A function at the top level of a module that contains `serve = limited_worker.serve`.
+    *arguments
+        Values that JSON can represent.
+    blocks : sequence of bytes
+        Further positional arguments of type bytes, such as the content of a file.
+    cpu_seconds, memory_mb : int
+        Limits on processor time and on memory.
+
+    Returns
+    -------
+    value
+        The function's result after a round trip through JSON. All text in it can be encoded. The
+        caller must check the types in it if it depends on them: students' text was in that process.
+
+    Raises
+    ------
+    StudentTextError
+        If the function raises an error or exceeds a limit; the message is a clause that says so.
+    KernelEnded
+        If the command is being stopped.
+    CourseError
+        If this machine cannot start such processes.
+    """
+    limits = Limits(
+        call_seconds=cpu_seconds, memory_mb=memory_mb, processes=16, disk_mb=1, message_mb=256
+    )
+    request = {"module": function.__module__, "function": function.__name__}
+    request["arguments"] = list(arguments)  # type: ignore[assignment]
+    kernel = _start(function.__module__, limits)
+    try:
+        answer, results = kernel.request(request, blocks, seconds=PATIENCE * cpu_seconds)
+    except KernelEnded as error:
+        if forkserver_client.is_stopped():
+            raise
+        raise StudentTextError(_describe(str(error), cpu_seconds)) from None
+    finally:
+        kernel.close()
+    if problem := answer.get("problem"):
+        raise StudentTextError(str(problem)[:1000])
+    return _decode(results)
+
+
+def _start(module: str, limits: Limits) -> Kernel:
+    """Start a process, with a second attempt if the forkserver has just ended."""
+    forkserver = _forkserver()
+    try:
+        return forkserver.start_kernel(module, limits)
+    except KernelEnded:
+        if forkserver.alive or forkserver_client.is_stopped():
+            raise
+    return _forkserver().start_kernel(module, limits)
+
+
+def _forkserver() -> Forkserver:
+    """Return the forkserver for students' text, isolated if this machine can isolate processes."""
+    return shared_forkserver(isolated=not bubblewrap.isolation_problem(), uses_keras=False)
+
+
+def _describe(reason: str, cpu_seconds: int) -> str:
+    """Return why a process ended, as a clause about the text that it processed."""
+    if "SIGXCPU" in reason or "SIGINT" in reason or "ran for more than" in reason:
+        return f"it takes more than {cpu_seconds} s to process"
+    if "SIGKILL" in reason or "memory" in reason:
+        return "it takes too much memory to process"
+    return f"it cannot be processed ({reason})"
+
+
+def _decode(results: Sequence[bytes | bytearray]) -> Any:
+    """Return the JSON value in an answer, which may not have too many elements."""
+    data = bytes(results[0]) if len(results) == 1 else b""
+    if sum(map(data.count, (b",", b"[", b"{"))) > MAX_ELEMENTS:
+        raise StudentTextError("it has too many elements to process")
+    try:
+        return json.loads(data)
+    except (ValueError, RecursionError):
+        raise StudentTextError("it cannot be processed (a malformed answer)") from None

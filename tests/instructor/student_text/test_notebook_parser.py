@@ -1,0 +1,142 @@
+"""Submitted notebook files are read within budgets, in a process with limits."""
+
+import json
+import time
+
+import pytest
+
+from course.instructor.student_text import notebook_parser
+from course.instructor.student_text.budgets import (
+    MAX_CELL_CHARACTERS,
+    MAX_CELLS,
+    MAX_NOTEBOOK_BYTES,
+    MAX_OUTPUT_CHARACTERS,
+)
+from course.instructor.student_text.limited_call import call_limited
+from course.instructor.student_text.limited_worker import StudentTextError
+from course.instructor.student_text.notebook_parser import read_notebook
+from tests.submissions import ROOT
+
+
+def encode(*cells, **more):
+    return json.dumps({"nbformat": 4, "nbformat_minor": 5, "metadata": {}, "cells": cells} | more)
+
+
+def text_cell(source, **more):
+    return {"cell_type": "markdown", "id": "a", "metadata": {}, "source": source} | more
+
+
+def code_cell(source="", **more):
+    cell = {"cell_type": "code", "id": "b", "metadata": {}, "source": source}
+    return cell | {"outputs": [], "execution_count": None} | more
+
+
+def test_a_notebook_of_the_course_is_read_without_changes():
+    content = (ROOT / "release" / "02-mnist" / "mnist.ipynb").read_bytes()
+    found = read_notebook(content)
+    expected = json.loads(content)
+    for cell in expected["cells"]:
+        cell["source"] = "".join(cell["source"])
+    assert found.content == expected
+    assert found.notes == []
+
+
+def test_text_that_cannot_be_encoded_is_replaced_everywhere():
+    half = "\ud83d"
+    image = {"image/png": "AAAA"}
+    found = read_notebook(
+        encode(
+            text_cell([half, "a"], attachments={half: image}, metadata={half: half}),
+            code_cell(half, outputs=[{"output_type": "stream", "name": "stdout", "text": half}]),
+        ).encode()
+    ).content
+    json.dumps(found, ensure_ascii=False).encode()
+    assert found["cells"][0]["source"] == "\ufffda"
+    assert found["cells"][0]["attachments"] == {"\ufffd": image}
+    assert found["cells"][1]["outputs"][0]["text"] == "\ufffd"
+
+
+def test_unknown_content_is_dropped():
+    found = read_notebook(
+        encode(
+            {"cell_type": "heading", "source": {"a": 1}, "metadata": 5, "id": 7, "evil": [[[]]]},
+            code_cell(outputs=[3, {"output_type": "bomb"}, {"output_type": "error"}]),
+            text_cell("", attachments={"a": 3, "b": {"text/html": "<b>"}, "": {"image/png": "A"}}),
+            evil=1,
+        ).encode()
+    ).content
+    assert set(found) == {"nbformat", "nbformat_minor", "metadata", "cells"}
+    assert found["cells"] == [
+        {"cell_type": "raw", "source": "", "metadata": {}},
+        code_cell(outputs=[{"output_type": "error"}]),
+        text_cell(""),
+    ]
+
+
+@pytest.mark.parametrize(
+    ("content", "problem"),
+    [
+        pytest.param(b"", "the file is empty", id="empty"),
+        pytest.param(b"PK\x03\x04\xff", "the file is a renamed zip archive", id="zip"),
+        pytest.param(b"{" * 9, "the file is not a complete notebook", id="incomplete"),
+        pytest.param(b"[" * 10**6, "nested", id="unclosed"),
+        pytest.param(b'{"a":' * 200 + b"1" + b"}" * 200, "nested", id="nested"),
+        pytest.param(b'{"cells": {}}', "no list of cells", id="no list"),
+        pytest.param(b"9" * 5_000, "not a complete notebook", id="long number"),
+        pytest.param(
+            encode(*[code_cell()] * (MAX_CELLS + 1)).encode(), "2,001 cells", id="too many cells"
+        ),
+        pytest.param(
+            encode(code_cell("a = 1\n" * MAX_CELL_CHARACTERS)).encode(),
+            "cell 1 has 600,000 characters, and at most 100,000 are allowed",
+            id="long cell",
+        ),
+        pytest.param(
+            encode(*[code_cell("a" * MAX_CELL_CHARACTERS)] * 11).encode(),
+            "the cells have 1,100,000 characters in all",
+            id="long cells",
+        ),
+        pytest.param(
+            b'{"cells": [' + b"{}," * 2_700_000 + b"{}]}", "2,700,001 cells", id="8 MB of cells"
+        ),
+    ],
+)
+def test_what_is_no_notebook_or_too_large_is_refused_with_a_reason(content, problem):
+    start = time.process_time()
+    with pytest.raises(StudentTextError, match=problem):
+        read_notebook(content)
+    assert time.process_time() - start < 1  # the work is done in the process with limits
+
+
+def test_a_file_that_is_too_large_is_not_read():
+    with pytest.raises(StudentTextError, match="the file is larger than 200 MB"):
+        read_notebook(bytes(MAX_NOTEBOOK_BYTES + 1))
+
+
+def test_parsing_may_not_take_much_memory():
+    content = b'{"cells": [' + b"[]," * 5_000_000 + b"[]]}"
+    with pytest.raises(StudentTextError, match="memory"):
+        call_limited(notebook_parser.parse, blocks=[content], memory_mb=250)
+
+
+def test_large_outputs_are_reduced_to_their_text_and_images():
+    html = {"text/html": "x" * MAX_OUTPUT_CHARACTERS, "text/plain": "a figure", "image/png": "AA"}
+    found = read_notebook(
+        encode(
+            code_cell(
+                outputs=[
+                    {"output_type": "display_data", "metadata": {}, "data": html},
+                    {"output_type": "stream", "name": "stdout", "text": ["1\n"] * 1_000_000},
+                ]
+            )
+        ).encode()
+    )
+    figure, note = found.content["cells"][0]["outputs"]
+    assert figure["data"] == {"text/plain": "a figure", "image/png": "AA"}
+    assert "were removed" in note["text"]
+    assert found.notes == ["no kernel name", "14 MB of outputs removed"]
+
+
+def test_embedded_images_do_not_count_as_text():
+    source = "![](data:image/png;base64," + "A" * 500_000 + ")"
+    assert read_notebook(encode(text_cell(source)).encode()).content["cells"][0]["source"] == source
