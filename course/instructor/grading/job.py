@@ -9,8 +9,24 @@ import json
 from dataclasses import asdict, dataclass, field
 from typing import Any, TypedDict
 
+from course.errors import CourseError
 from course.instructor.grading.reference_notebook import ReferenceNotebook
 from course.instructor.sandbox.limits import Limits
+
+
+class LockedCellError(CourseError):
+    """One of the assignment's locked cells fails; `reason` is the error."""
+
+    def __init__(self, name: str, assignment: str, reason: str) -> None:
+        super().__init__(name, assignment, reason)
+        self.name, self.assignment, self.reason = name, assignment, reason
+
+    def __str__(self) -> str:
+        """Return the sentence for an error that occurs without any submission."""
+        return (
+            f"the locked cell {self.name} of {self.assignment} fails in grading ({self.reason}):"
+            " fix it in source/ and run course release."
+        )
 
 
 class CodeCell(TypedDict):
