@@ -7,10 +7,10 @@ from pathlib import Path
 import pytest
 from pyseccomp import Arch, resolve_syscall
 
-from course.instructor.sandbox import seccomp
 from course.instructor.sandbox.bubblewrap import PACKAGE_ROOT
 from tests.instructor.sandbox import open_kernel, result_of, run
 from tests.instructor.sandbox.conftest import SECRET
+from tests.instructor.sandbox.test_seccomp import REFUSED
 from tests.submissions import ROOT
 
 ATTEMPT = """
@@ -62,13 +62,14 @@ result = {
 
 def test_nobody_cannot_become_root_again(kernel):
     source = ATTEMPT + "result = attempt(os.setuid, 0), attempt(os.setgroups, [0])"
-    assert result_of(kernel, source) in [("EPERM", "EPERM"), ("EINVAL", "EPERM")]
+    assert result_of(kernel, source) == ("ENOSYS", "ENOSYS")
 
 
 def test_dangerous_system_calls_are_refused(kernel):
-    numbers = {name: number_of(name) for name in seccomp.DENIED}
+    found = {name: number_of(name) for name in REFUSED}
+    numbers = {name: number for name, number in found.items() if number >= 0}
     source = CALL + f"result = {{n: call(m, 0, 0, 0, 0, 0) for n, m in {numbers!r}.items()}}"
-    assert result_of(kernel, source) == dict.fromkeys(numbers, errno.EPERM)
+    assert result_of(kernel, source) == dict.fromkeys(numbers, errno.ENOSYS)
 
 
 def test_no_namespace_is_entered_by_clone(kernel):
@@ -77,7 +78,7 @@ def test_no_namespace_is_entered_by_clone(kernel):
     source = CALL + (
         f"result = [call({clone}, flag | 17, 0, 0, 0, 0) for flag in {flags}], call({clone3}, 0, 0)"
     )
-    assert result_of(kernel, source) == ([errno.EPERM] * len(flags), errno.ENOSYS)
+    assert result_of(kernel, source) == ([errno.ENOSYS] * len(flags), errno.ENOSYS)
 
 
 def test_no_network_of_any_family(kernel):
@@ -112,7 +113,54 @@ result = [
 ]
 """
     )
-    assert result_of(kernel, source) == ["EPERM"] * 4 + ["done"]
+    assert result_of(kernel, source) == ["ENOSYS"] * 4 + ["done"]
+
+
+def test_no_socket_has_an_address_or_a_queue_that_outlives_the_sender(kernel):
+    source = (
+        ATTEMPT
+        + """
+import os, socket
+one, other = socket.socketpair()
+result = [
+    attempt(socket.socket, socket.AF_UNIX),
+    attempt(one.bind, "/tmp/socket"),
+    attempt(one.listen),
+    attempt(one.connect, "/tmp/socket"),
+    attempt(one.setsockopt, socket.SOL_SOCKET, socket.SO_SNDBUF, 2**20),
+    attempt(socket.send_fds, one, [b"x"], [0]),
+]
+"""
+    )
+    assert result_of(kernel, source) == ["EPERM", *["ENOSYS"] * 5]
+
+
+def test_what_notebooks_need_still_works(kernel):
+    source = """
+import concurrent.futures, multiprocessing, os, shutil, subprocess, tempfile, threading
+import asyncio
+import numpy as np
+
+def square(number):
+    return number * number
+
+with concurrent.futures.ThreadPoolExecutor(2) as pool:
+    found = [list(pool.map(square, range(3)))]
+with multiprocessing.get_context("fork").Pool(2) as pool:
+    found.append(pool.map(square, range(3)))
+found.append(subprocess.run(["sh", "-c", "ls / | wc -l; sort"], input="b\\na", text=True,
+    capture_output=True, check=True).stdout.split()[-2:])
+with tempfile.TemporaryDirectory() as folder:
+    np.savez_compressed(folder + "/a.npz", one=np.ones(3))
+    shutil.make_archive(folder + "/all", "zip", folder)
+    shutil.copytree(folder, folder + "-again")
+    found.append(sorted(os.listdir(folder + "-again")))
+found.append(asyncio.new_event_loop().run_until_complete(asyncio.sleep(0.01, "slept")))
+result = found
+"""
+    squares = [0, 1, 4]
+    expected = [squares, squares, ["a", "b"], ["a.npz", "all.zip"], "slept"]
+    assert result_of(kernel, source) == expected
 
 
 def test_the_environment_contains_nothing_of_the_callers(kernel):
@@ -177,26 +225,15 @@ for descriptor in range(3, 256):
 
 
 LEAVE_TRACES = """
-import ctypes, os, socket, subprocess
+import os, subprocess
 for place in ("/scratch", "/tmp", "/dev/shm"):
     open(f"{place}/mine", "w").write("mine")
-abstract, named = socket.socket(socket.AF_UNIX), socket.socket(socket.AF_UNIX)
-abstract.bind("\\0course-test")
-abstract.listen()
-named.bind("/tmp/socket")
-named.listen()
 child = subprocess.Popen(["sleep", "100"])
 result = os.getpid(), child.pid
 """
 FIND_TRACES = """
-import os, socket
+import os
 found = [f"{place}/{n}" for place in ("/scratch", "/tmp", "/dev/shm") for n in os.listdir(place)]
-for address in ("\\0course-test", "/tmp/socket"):
-    try:
-        socket.socket(socket.AF_UNIX).connect(address)
-        found.append(address)
-    except OSError:
-        pass
 for process in range(2, 70_000):
     try:
         os.kill(process, 0)
@@ -214,7 +251,7 @@ def test_parallel_kernels_see_nothing_of_each_other(forkserver):
         assert result_of(other, FIND_TRACES) == []
         # The owner does find what the other kernel does not.
         found = result_of(one, FIND_TRACES)
-        assert {"/tmp/mine", "/dev/shm/mine", "/scratch/mine", "\0course-test", child} <= {*found}
+        assert {"/tmp/mine", "/dev/shm/mine", "/scratch/mine", child} <= {*found}
         run(other, "import os\nos.kill(-1, 9)")
         assert result_of(one, "result = child.poll()") is None
 
@@ -231,58 +268,24 @@ def test_a_later_kernel_finds_nothing_of_an_earlier_one(forkserver):
         assert result_of(other, source) == (False, False)
 
 
-def test_passed_descriptors_are_dropped(forkserver):
+def test_no_descriptor_can_be_passed_to_another_process(forkserver):
     before = descriptors()
     source = """
 import os, socket
+result = []
 for descriptor in range(3, 256):
     try:
         sock = socket.socket(fileno=os.dup(descriptor))
+    except OSError:
+        continue
+    try:
         socket.send_fds(sock, [b"\\0"], [os.open("/dev/null", os.O_RDONLY)] * 3)
+        result.append(descriptor)
     except OSError:
         pass
 """
     with open_kernel(forkserver) as kernel:
         inside = descriptors()
-        with pytest.raises(Exception, match=r"\w"):
-            run(kernel, source, seconds=1)
+        assert result_of(kernel, source) == []
         assert descriptors() <= inside
     assert descriptors() <= before
-
-
-@pytest.mark.parametrize("place", ["/scratch", "/tmp", "/dev/shm"])
-def test_the_total_size_of_files_has_a_limit(kernel, place):
-    source = (
-        ATTEMPT
-        + f"""
-written = 0
-for number in range(40):
-    with open(f"{place}/{{number}}", "wb", buffering=0) as file:
-        end = attempt(file.write, bytes(2**20))
-    if end != "done":
-        break
-    written += 1
-result = written, end
-"""
-    )
-    written, end = result_of(kernel, source)
-    assert 10 <= written <= 16
-    assert end in ("ENOSPC", "done")
-
-
-def test_the_size_of_one_file_has_a_limit(kernel):
-    source = ATTEMPT + "file = open('/tmp/x', 'wb')\nresult = attempt(file.truncate, 2**40)"
-    assert result_of(kernel, source) == "EFBIG"
-
-
-def test_the_number_of_files_has_a_limit(kernel):
-    source = (
-        ATTEMPT
-        + """
-for number in range(30_000):
-    if (end := attempt(os.mkdir, f"/tmp/{number}")) != "done":
-        break
-result = end
-"""
-    )
-    assert result_of(kernel, source) == "ENOSPC"
