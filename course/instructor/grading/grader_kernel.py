@@ -73,6 +73,7 @@ class GraderKernel:
         """
         job, reference = self.job, self.job.reference
         self._kernel = self.forkserver.start_kernel(WORKER, self.limits, job.provided_files())
+        self._kernel.connect_answers()
         sources = {cell["grade_id"]: cell["source"] for cell in job.cells if cell["grade_id"]}
         locked = [("parameters", reference.parameters)]
         locked += [
@@ -109,10 +110,10 @@ class GraderKernel:
             if self._kernel is None:
                 self.start()
             needed = used.needed - self._locked_names - self._test_names.keys()
-            values, blocks = self.student.fetch(needed)
-            forget = (self._names_to_forget | needed) - values.keys()
-            self._names_to_forget = set()
-            result = self._run(name, source, blocks, values=values, forget=sorted(forget))
+            _, blocks = self.student.fetch(needed)
+            forget, self._names_to_forget = sorted(self._names_to_forget), set()
+            # Of the needed names, those without a value in the answer are forgotten, too.
+            result = self._run(name, source, blocks, names=sorted(needed), forget=forget)
         except KernelEnded as end:
             self._kernel = None
             message = f"a value that this test received ended the grader's process: {end}"
@@ -151,10 +152,9 @@ class GraderKernel:
                     return self._interrupt(self._kernel)
                 if message["op"] == "done":
                     return CellResult.from_message(message)
-                answer, blocks = self.student.answer(
-                    message["request"], blocks, end - time.monotonic()
-                )
-                self._kernel.send(answer, blocks)
+                request, *arguments = blocks
+                answer, blocks = self.student.answer(request, arguments, end - time.monotonic())
+                self._kernel.answer(answer, blocks)
         finally:
             self.seconds += time.perf_counter() - start - (self.student.seconds - student_before)
 
@@ -166,7 +166,7 @@ class GraderKernel:
             message, _ = kernel.receive(GRACE_SECONDS)
             if message["op"] == "student_request":
                 # The worker defers the interrupt until it has an answer, so that none stays unread.
-                kernel.send({"no_answer": "this test's time is up"})
+                kernel.answer({"no_answer": "this test's time is up"})
                 message, _ = kernel.receive(GRACE_SECONDS)
         limit = self.limits.cell_seconds
         stopped = CellError.stopped(f"this test ran for more than {limit:g} s")

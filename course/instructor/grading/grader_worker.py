@@ -1,7 +1,8 @@
 """Worker in the grader kernel: runs the assignment's locked cells and the test cells.
 
 The student's variables arrive as plain data. Functions and datasets stay in the student kernel:
-their proxies here send requests over the same socket while a test runs.
+their proxies here send requests while a test runs. The answers, which a student's process wrote,
+arrive on a socket of their own, and what arrives there is never executed as an order.
 """
 
 import builtins
@@ -32,30 +33,35 @@ class StudentError(Exception):
 
 def serve(sock: socket.socket, limits: Limits) -> NoReturn:
     """Handle messages until the other side closes the socket."""
-    worker = GraderWorker(sock, limits)
+    connection = messages.WorkerConnection(sock, max_sent=limits.message_mb * 2**20)
+    worker = GraderWorker(connection, limits)
     cell_execution.discard_output()
     while True:
-        header, blocks = messages.receive(sock, 2**62)
-        worker.handle(header, blocks)
+        worker.handle(*connection.receive())
 
 
 class GraderWorker:
     """The grader's namespace, and the connection to the student kernel."""
 
-    def __init__(self, sock: socket.socket, limits: Limits) -> None:
-        self.sock = sock
+    def __init__(self, orders: messages.Connection, limits: Limits) -> None:
+        self.orders = orders  # carries the results and this worker's requests, too
+        self.answers: messages.Connection | None = None
         self.limits = limits
         self.namespace = cell_execution.initialize_kernel()
         self.cell_output: CapturedOutput | None = None
 
     def handle(self, header: dict[str, Any], blocks: list[Any]) -> None:
         """Write files or run a cell, and send the result."""
+        if header["op"] == "connect_answers":
+            self.answers = messages.WorkerConnection(self.orders.receive_socket())
+            return
         if header["op"] == "write_files":
             # A test that reads a file beside the notebook reads the submitted file.
             cell_execution.write_files(header["paths"], blocks)
-            messages.send(self.sock, {})
+            self.orders.send({})
             return
-        for name in header.get("forget", ()):
+        values, blocks = _requested_values(header.get("names", ()), blocks)
+        for name in {*header.get("names", ()), *header.get("forget", ())} - values.keys():
             self.namespace.pop(name, None)
         if "sources" in header:
             notebook_cells.set_source_lookup(header["sources"].get)
@@ -64,23 +70,33 @@ class GraderWorker:
         )
         checks.on_show = output.on_show
         deserializer = serialize.Deserializer(blocks, self)
-        for name, node in header.get("values", {}).items():
+        for name, node in values.items():
             self.namespace[name] = deserializer.deserialize_or_describe(node, name)
         result = cell_execution.run_cell(header["source"], header["name"], output)
         result |= {"printed": output.text(), "items": output.items}
         result["student_printed"] = output.student_output.text()
-        messages.send(self.sock, {"op": "done", "result": result})
+        self.orders.send({"op": "done", "result": result})
 
     def request(
         self, header: dict[str, Any], blocks: Sequence[Any] = ()
     ) -> tuple[dict[str, Any], list[bytearray]]:
         """Send a request to the student kernel and return the answer and its blocks."""
-        # An interrupt in between would leave an unread answer, which the next request would get.
-        with cell_execution.uninterruptible():
-            messages.send(self.sock, {"op": "student_request", "request": header}, blocks)
-            answer, answer_blocks = messages.receive(self.sock, 2**62)
-        if "no_answer" in answer:
-            raise StudentError(str(answer["no_answer"]))
+        assert self.answers is not None
+        try:
+            request = [messages.encode(header), *blocks]
+            # An interrupt in between would leave an unread answer for the next request.
+            with cell_execution.uninterruptible():
+                self.orders.send({"op": "student_request"}, request)
+                envelope, answer_blocks = self.answers.receive()
+        except messages.MessageRefused as error:
+            raise TypeError(f"the arguments cannot be passed to the function: {error}") from None
+        if "no_answer" in envelope:
+            raise StudentError(envelope["no_answer"])
+        answer, answer_blocks = _parse_answer(answer_blocks)
+        if "raised" in answer and "stopped" in envelope:
+            raise StudentError(envelope["stopped"])
+        if "refused" in answer:
+            raise StudentError("the student's process cannot send the result: it is too large")
         return answer, answer_blocks
 
     def function(self, handle: int, name: str, signature: Any) -> Callable[..., Any]:
@@ -164,6 +180,34 @@ class _DatasetProxy:
         if self._length is None:
             raise TypeError("this dataset has no known length")
         return self._length
+
+
+def _parse_answer(blocks: Sequence[Any]) -> tuple[dict[str, Any], list[Any]]:
+    """Return the header and blocks of an answer of a student's process; the header may be empty."""
+    try:
+        answer = messages.parse(blocks[0])
+    except messages.MessageError as error:
+        raise StudentError(f"the student's process did not answer properly: {error}") from None
+    return (answer if isinstance(answer, dict) else {}), list(blocks[1:])
+
+
+def _requested_values(
+    names: Sequence[str], blocks: Sequence[Any]
+) -> tuple[dict[str, Any], list[Any]]:
+    """Return the nodes of requested names in an answer, which may contain anything, and blocks.
+
+    Other names are ignored: the student's process might send a function called abs.
+    """
+    if not names or not blocks:
+        return {}, []
+    try:
+        answer, blocks = _parse_answer(blocks)
+    except StudentError:
+        return {}, []
+    values = answer.get("values")
+    if not isinstance(values, dict):
+        return {}, []
+    return {name: values[name] for name in names if name in values}, list(blocks)
 
 
 def _apply_change(argument: Any, changed: Any) -> Any:

@@ -29,6 +29,9 @@ from course.instructor.grading.value_placeholders import SerializationError, Uns
 NUMERIC_KINDS = "biufc"
 MAX_NODES = 1_000_000  # no more than messages.MAX_ELEMENTS permits
 MAX_DEPTH = 100
+MAX_INTEGER_BITS = 2**16  # arithmetic with much larger integers takes forever
+MAX_INTEGER_TEXT = MAX_INTEGER_BITS // 4 + len("-0x")
+MAX_FLOAT_TEXT = 40
 MAX_DIMENSIONS = 64  # the limit of NumPy
 CONTAINERS: dict[str, Callable[..., Any]] = {
     kind.__name__: kind for kind in (list, tuple, set, frozenset)
@@ -84,6 +87,8 @@ class Serializer:
         if kind is bool:
             return ["bool", value]
         if kind is int:
+            if value.bit_length() > MAX_INTEGER_BITS:
+                return ["unserializable", f"an integer of {value.bit_length():,} bits"]
             return ["int", hex(value)]
         if kind is float:
             return ["float", value.hex()]
@@ -182,9 +187,9 @@ class Deserializer:
                 return ...
             case ["bool", value]:
                 return value is True
-            case ["int", str(text)]:
+            case ["int", str(text)] if len(text) <= MAX_INTEGER_TEXT:
                 return int(text, 16)
-            case ["float", str(text)]:
+            case ["float", str(text)] if len(text) <= MAX_FLOAT_TEXT:
                 return float.fromhex(text)
             case ["str", str(text)]:
                 return text

@@ -8,7 +8,8 @@ from typing import TYPE_CHECKING, Any
 from course.instructor.analysis.cell_names import find_names
 from course.instructor.sandbox.cell_error import STOPPED, CellError
 from course.instructor.sandbox.cell_execution import printable
-from course.instructor.sandbox.kernel_client import Kernel, KernelEnded
+from course.instructor.sandbox.kernel_client import Answer, Kernel, KernelEnded
+from course.instructor.sandbox.messages import MAX_BLOCKS, MessageRefused
 
 if TYPE_CHECKING:
     from course.instructor.grading.job import GradingJob
@@ -17,7 +18,8 @@ if TYPE_CHECKING:
 
 WORKER = "course.instructor.grading.student_worker"
 MAX_RESTARTS = 2
-HANDLES_PER_KERNEL = 1_000_000
+# A cell's error is the only part of an answer that is parsed in this process.
+ERROR_LIMITS = {"max_bytes": 2**20, "max_elements": 10_000}
 
 Message = tuple[dict[str, Any], Sequence[bytes | bytearray]]  # a header and its blocks
 
@@ -47,7 +49,6 @@ class StudentKernel:
         self.problem: str | None = None
         self.seconds = 0.0
         self._kernel: Kernel | None = None
-        self._kernels_started = 0
         self._starts_charged = 0  # without starts that only run skipped cells
         self._completed: list[tuple[str, str]] = []  # (name, source) of cells that were not stopped
         # (number of cells completed before, name, source); None once a test has needed all cells
@@ -60,6 +61,8 @@ class StudentKernel:
             return CellError.stopped(f"this cell was not run: {self.problem}")
         try:
             error = self._run(name, source)
+        except MessageRefused as refused:
+            error = CellError.stopped(f"this cell was not run because of its size: {refused}")
         except KernelEnded as end:
             self._kernel = None
             error = CellError.stopped(f"this cell ended its process: {end}")
@@ -93,33 +96,34 @@ class StudentKernel:
         return True
 
     def fetch(self, names: Collection[str]) -> Message:
-        """Return the nodes and blocks of the requested names that the student has defined."""
+        """Return the answer to a request for the values of names, like `answer`."""
         if not names:
-            return {}, []
-        answer, blocks = self.answer({"op": "fetch", "names": sorted(names)}, (), math.inf)
-        values = answer.get("values")
-        if not isinstance(values, dict):
-            return {}, []
-        # Return only requested names: the process might send a function called abs.
-        return {name: values[name] for name in names if name in values}, blocks
+            return {"no_answer": "nothing was requested"}, []
+        return self.answer({"op": "fetch", "names": sorted(names)}, (), math.inf)
 
-    def answer(self, request: dict[str, Any], blocks: Sequence[Any], seconds: float) -> Message:
-        """Return the answer to a request from the grader, with its blocks.
+    def answer(
+        self, request: dict[str, Any] | bytearray, blocks: Sequence[Any], seconds: float
+    ) -> Message:
+        """Return a header, and the header and blocks of the answer to a request from the grader.
 
-        If the kernel gives no answer, the key "no_answer" contains the reason.
+        The answer's own header is the first of the blocks: it is untrusted, and this process does
+        not parse it. In the header, "no_answer" is the reason why the kernel gives no answer, and
+        "stopped" the reason why an exception in the answer is not the student's own.
         """
         seconds = max(0.1, min(seconds, self.limits.call_seconds))
         if not self._ensure_kernel():
             return {"no_answer": self.problem or "the process that runs your cells has ended"}, []
         try:
-            answer, blocks = self._request(request, blocks, seconds)
+            answer = self._exchange(request, blocks, seconds)
+        except MessageRefused as error:
+            return {"no_answer": f"the arguments of this call cannot be sent: {error}"}, []
         except KernelEnded as end:
             self._kernel = None
             return {"no_answer": f"this call ended the process: {end}"}, []
-        if answer.pop("late") and "raised" in answer:
-            return {"no_answer": f"this call was stopped after {seconds:.3g} s"}, []
-        answer.pop("no_answer", None)
-        return answer, blocks
+        if len(answer.blocks) >= MAX_BLOCKS:  # no room for the header
+            return {"no_answer": "its result has too many parts"}, []
+        header = {"stopped": f"this call was stopped after {seconds:.3g} s"} if answer.late else {}
+        return header, [answer.header, *answer.blocks]
 
     def close(self) -> None:
         """End the kernel."""
@@ -134,7 +138,6 @@ class StudentKernel:
                 return False
             self._kernel = self.forkserver.start_kernel(WORKER, self.limits, self.job.files)
             self._starts_charged += 1
-            self._kernels_started += 1
             for cell in list(self._completed):
                 try:
                     self._run(*cell)
@@ -151,21 +154,20 @@ class StudentKernel:
             limit = self.limits.notebook_seconds
             self.problem = f"the notebook ran for more than {limit:g} s"
             return CellError.stopped(f"this cell was not run: {self.problem}")
-        answer, _ = self._request({"op": "run", "name": name, "source": source}, (), seconds)
-        error = answer.get("error")
+        answer = self._exchange({"op": "run", "name": name, "source": source}, (), seconds)
+        error = self._kernel.parse(answer, **ERROR_LIMITS).get("error")
         if not error:
             return None
-        if answer["late"]:
+        if answer.late:
             return CellError.stopped(f"this cell ran for more than {seconds:.3g} s")
         return _untrusted_error(error, source)
 
-    def _request(self, request: dict[str, Any], blocks: Sequence[Any], seconds: float) -> Message:
+    def _exchange(self, request: Any, blocks: Sequence[Any], seconds: float) -> Answer:
         """Send a request to the current kernel, measure the time, and return the answer."""
         assert self._kernel is not None
         start = time.perf_counter()
-        first_handle = self._kernels_started * HANDLES_PER_KERNEL
         try:
-            return self._kernel.request(request | {"first_handle": first_handle}, blocks, seconds)
+            return self._kernel.exchange(request, blocks, seconds)
         finally:
             self.seconds += time.perf_counter() - start
 

@@ -5,6 +5,7 @@ Student code can change everything here, so the grader treats the answers as unt
 
 import contextlib
 import itertools
+import secrets
 import socket
 import sys
 from collections.abc import Iterator
@@ -17,6 +18,7 @@ from course.instructor.sandbox import cell_execution, messages
 from course.instructor.sandbox.limits import Limits
 
 MAX_HANDLES = 100_000
+HANDLE_BITS = 63  # random, so that a handle does not tell how often the cells have been run
 
 Header = dict[str, Any]
 Blocks = list[Any]
@@ -26,15 +28,19 @@ def serve(sock: socket.socket, limits: Limits) -> None:
     """Answer requests until the other side closes the socket."""
     # As in a notebook's kernel, imports look in the working folder first.
     sys.path.insert(0, "")
+    connection = messages.WorkerConnection(sock, max_sent=limits.message_mb * 2**20)
     worker = StudentWorker(limits)
     cell_execution.discard_output()
     while True:
-        header, blocks = messages.receive(sock, 2**62)
+        header, blocks = connection.receive()
         try:
             answer, blocks = worker.answer(header, blocks)
         except Exception as error:
             answer, blocks = {"raised": ["RuntimeError", f"{type(error).__name__}: {error}"]}, []
-        messages.send(sock, answer, blocks)
+        try:
+            connection.send(answer, blocks)
+        except messages.MessageRefused as error:
+            connection.send(worker.refused(header, error))
 
 
 class StudentWorker:
@@ -46,19 +52,24 @@ class StudentWorker:
         self.objects: dict[int, Any] = {}
         # Handle of a dataset -> an iterator over its batches, and the index of the next batch.
         self.iterators: dict[int, tuple[Iterator[Any], int]] = {}
-        self.first_handle = 0
 
     def answer(self, header: Header, blocks: Blocks) -> tuple[Header, Blocks]:
         """Return the answer to a request and its blocks."""
-        # Handles from an earlier kernel of this submission must not refer to objects in this one.
-        self.first_handle = header.get("first_handle", 0)
         return getattr(self, f"_{header['op']}")(header, blocks)
+
+    def refused(self, header: Header, reason: Exception) -> Header:
+        """Return the answer to a request whose real answer cannot be sent."""
+        description = f"a value that cannot be sent ({reason})"
+        names = header.get("names", ())
+        values = {name: ["unserializable", description] for name in names if name in self.namespace}
+        return {"refused": True, "values": values}
 
     def register(self, value: Any) -> int:
         """Store a function, dataset, or model, and return its handle."""
         if len(self.objects) >= MAX_HANDLES:
             raise serialize.SerializationError("there are too many functions, datasets, and models")
-        handle = self.first_handle + len(self.objects)
+        # Nor does a handle from an earlier process of this submission refer to an object here.
+        handle = secrets.randbits(HANDLE_BITS)
         self.objects[handle] = value
         return handle
 

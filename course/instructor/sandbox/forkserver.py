@@ -104,7 +104,7 @@ class KernelSupervisor:
             sys.exit(0)  # the client has ended
         data, control = (socket.socket(fileno=each) for each in descriptors)
         try:
-            request, _ = messages.receive(data, 0, time.monotonic() + REQUEST_SECONDS)
+            request, _ = messages.Connection(data, 0).receive(time.monotonic() + REQUEST_SECONDS)
         except messages.MessageError:  # the client has closed the kernel already
             data.close()
             control.close()

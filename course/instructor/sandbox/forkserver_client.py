@@ -148,7 +148,8 @@ class Forkserver:
                 # as a message.
                 descriptors = [theirs.fileno(), their_control.fileno()]
                 socket.send_fds(self._requests, [b"kernel"], descriptors)
-            messages.send(ours, request, deadline=time.monotonic() + REQUEST_SECONDS)
+            first = messages.Connection(ours)  # the kernel expects messages of its own connection
+            first.send(request, deadline=time.monotonic() + REQUEST_SECONDS)
         except (OSError, messages.MessageError) as error:
             kernel.close()
             raise KernelEnded(f"the process that starts kernels has ended ({error})") from None

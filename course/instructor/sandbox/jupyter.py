@@ -119,8 +119,9 @@ def serve(data: socket.socket, limits: Limits | None) -> None:
     # All kernels are forked from the same state.
     random.seed()
     numpy.random.seed()
-    messages.send(data, {"process": os.getpid()})
-    request, _ = messages.receive(data, 0)
+    connection = messages.WorkerConnection(data)
+    connection.send({"process": os.getpid()})
+    request, _ = connection.receive()
     IPKernelApp.launch_instance(
         # Disable the history: its database would be shared with the other kernels.
         argv=["-f", request["connection_file"], "--HistoryManager.enabled=False"]

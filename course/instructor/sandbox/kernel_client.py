@@ -5,17 +5,31 @@ import select
 import shutil
 import socket
 import time
-from collections.abc import Iterable, Sequence
+from collections.abc import Iterable, Iterator, Sequence
+from dataclasses import dataclass
 from typing import Any
 
 from course.instructor.sandbox import messages
 from course.instructor.sandbox.limits import Limits
 
 GRACE_SECONDS = 2  # for an answer after an interrupt
+MAX_FILES_PER_MESSAGE = 1000
 
 
 class KernelEnded(Exception):
     """The kernel has ended or had to be killed; the message says why."""
+
+
+@dataclass(frozen=True)
+class Answer:
+    """A kernel's answer to a request: its header as it was sent, and its blocks.
+
+    `late` is true if the kernel answered only after an interrupt.
+    """
+
+    header: bytearray
+    blocks: list[bytearray]
+    late: bool
 
 
 class Kernel:
@@ -32,7 +46,9 @@ class Kernel:
         limits: Limits,
         folder: str | None,
     ) -> None:
-        self._socket = messages_socket
+        self._sockets = [messages_socket, control]
+        self._messages = messages.Connection(messages_socket, limits.message_mb * 2**20)
+        self._answers: messages.Connection | None = None
         self._control = control
         self._folder = folder
         self.limits = limits
@@ -40,31 +56,41 @@ class Kernel:
 
     def write_files(self, files: Iterable[tuple[str, bytes]]) -> None:
         """Write files, given as (relative path, content), into the kernel's scratch folder."""
-        if contents := dict(files):
+        for contents in _batches(dict(files)):
             header = {"op": "write_files", "paths": list(contents)}
             self.request(header, list(contents.values()), seconds=30)
 
-    def send(self, header: Any, blocks: Sequence[Any] = (), seconds: float = 60) -> None:
-        """Send a message; raise KernelEnded if the kernel does not read it in time."""
-        if self.end_reason:
-            raise KernelEnded(self.end_reason)
+    def connect_answers(self) -> None:
+        """Open a second channel to the kernel, for nothing but answers to the kernel's requests."""
+        self.send({"op": "connect_answers"})
+        ours, theirs = socket.socketpair()
+        self._sockets.append(ours)
+        self._answers = messages.Connection(ours)
         try:
-            messages.send(self._socket, header, blocks, time.monotonic() + seconds)
+            with theirs:
+                self._messages.send_socket(theirs)
         except messages.MessageError as error:
             raise self._end(self._exit_reason() or error) from None
 
+    def send(self, header: Any, blocks: Sequence[Any] = (), seconds: float = 60) -> None:
+        """Send a message; raise KernelEnded if the kernel does not read it in time.
+
+        Raises MessageRefused if the message is too large to be sent.
+        """
+        self._send(self._messages, header, blocks, seconds)
+
+    def answer(self, header: Any, blocks: Sequence[Any] = (), seconds: float = 60) -> None:
+        """Send the answer to a request of the kernel, like `send`."""
+        assert self._answers is not None
+        self._send(self._answers, header, blocks, seconds)
+
     def receive(self, seconds: float) -> tuple[Any, list[bytearray]]:
         """Return the next message; raise MessageTimeout or KernelEnded if there is none."""
-        if self.end_reason:
-            raise KernelEnded(self.end_reason)
+        header, blocks = self._receive(seconds)
         try:
-            return messages.receive(
-                self._socket, self.limits.message_mb * 2**20, time.monotonic() + seconds
-            )
-        except messages.MessageTimeout:
-            raise
+            return messages.parse(header), blocks
         except messages.MessageError as error:
-            raise self._end(self._exit_reason() or error) from None
+            raise self._end(error) from None
 
     def request(
         self, header: Any, blocks: Sequence[Any] = (), seconds: float = 60
@@ -75,20 +101,36 @@ class Kernel:
         does not answer soon after is killed. Raises KernelEnded if the kernel has ended, had to be
         killed, or has sent an invalid message.
         """
+        answer = self.exchange(header, blocks, seconds)
+        return self.parse(answer) | {"late": answer.late}, answer.blocks
+
+    def exchange(self, header: Any, blocks: Sequence[Any] = (), seconds: float = 60) -> Answer:
+        """Send a message and return the answer like `request`, but do not parse the answer."""
         self.send(header, blocks)
         late = False
         try:
-            answer, data = self.receive(seconds)
+            answer, data = self._receive(seconds)
         except messages.MessageTimeout:
             late = True
             self.interrupt()
             try:
-                answer, data = self.receive(GRACE_SECONDS)
+                answer, data = self._receive(GRACE_SECONDS)
             except messages.MessageTimeout:
                 raise self._end(f"it ran for more than {seconds:g} s and did not stop") from None
-        if not isinstance(answer, dict):
-            raise self._end("it sent a malformed message")
-        return answer | {"late": late}, data
+        return Answer(answer, data, late)
+
+    def parse(self, answer: Answer, **limits: int) -> dict[str, Any]:
+        """Return the header of an answer; a kernel whose answer is malformed is ended.
+
+        The `limits` are those of `messages.parse`. Raises KernelEnded if the kernel was ended.
+        """
+        try:
+            header = messages.parse(answer.header, **limits)
+        except messages.MessageError as error:
+            raise self._end(error) from None
+        if not isinstance(header, dict):
+            raise self._end(messages.MALFORMED)
+        return header
 
     def has_ended(self) -> bool:
         """Return True if the kernel has ended; `end_reason` then says why."""
@@ -106,6 +148,26 @@ class Kernel:
         if not self.end_reason:
             self._end("it was closed")
 
+    def _send(
+        self, connection: messages.Connection, header: Any, blocks: Sequence[Any], seconds: float
+    ) -> None:
+        if self.end_reason:
+            raise KernelEnded(self.end_reason)
+        try:
+            connection.send(header, blocks, time.monotonic() + seconds)
+        except messages.MessageError as error:
+            raise self._end(self._exit_reason() or error) from None
+
+    def _receive(self, seconds: float) -> tuple[bytearray, list[bytearray]]:
+        if self.end_reason:
+            raise KernelEnded(self.end_reason)
+        try:
+            return self._messages.receive_encoded(time.monotonic() + seconds)
+        except messages.MessageTimeout:
+            raise
+        except messages.MessageError as error:
+            raise self._end(self._exit_reason() or error) from None
+
     def _exit_reason(self) -> str | None:
         """Return the forkserver's report on the end of the process, or None."""
         self._control.settimeout(1)
@@ -121,8 +183,15 @@ class Kernel:
                 # Until the forkserver has killed the kernel, it may still write into the folder.
                 self._control.shutdown(socket.SHUT_WR)
                 self._exit_reason()
-        for sock in (self._socket, self._control):
+        for sock in self._sockets:
             sock.close()
         if self._folder:
             shutil.rmtree(self._folder, ignore_errors=True)
         return KernelEnded(self.end_reason)
+
+
+def _batches(files: dict[str, bytes]) -> Iterator[dict[str, bytes]]:
+    """Divide files into parts that fit into one message."""
+    paths = list(files)
+    for start in range(0, len(paths), MAX_FILES_PER_MESSAGE):
+        yield {path: files[path] for path in paths[start : start + MAX_FILES_PER_MESSAGE]}

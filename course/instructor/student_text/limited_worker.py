@@ -33,9 +33,10 @@ def serve(sock: socket.socket, limits: Limits) -> None:
     gc.disable()  # it takes most of the time while millions of objects are created
     seconds = int(limits.call_seconds)
     resource.setrlimit(resource.RLIMIT_CPU, (seconds, seconds))
-    header, blocks = messages.receive(sock, 2**62)
+    connection = messages.WorkerConnection(sock, max_sent=limits.message_mb * 2**20)
+    header, blocks = connection.receive()
     answer, result = _call(header, [bytes(block) for block in blocks])
-    messages.send(sock, answer, [result])
+    connection.send(answer, [result])
 
 
 def encode(value: Any) -> bytes:

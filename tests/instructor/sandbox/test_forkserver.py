@@ -20,7 +20,7 @@ time.sleep(20)
 @pytest.mark.parametrize(
     ("source", "cause"),
     [
-        ("import os\nos._exit(3)", "exit code 3"),
+        ("import os\nos._exit(3)", "exited with code 3"),
         ("import ctypes\nctypes.string_at(0)", "SIGSEGV"),
         ("import os\nos.abort()", "it was killed by SIG"),
     ],

@@ -91,7 +91,7 @@ def test_limits_hold_without_a_sandbox(unisolated_forkserver):
         assert run(kernel, "while True: pass", seconds=0.3)["late"]
         with pytest.raises(KernelEnded, match="did not stop"):
             run(kernel, "sum(range(10**13))", seconds=0.3)
-    for source, cause in [("import os\nos._exit(3)", "exit code 3"),
+    for source, cause in [("import os\nos._exit(3)", "exited with code 3"),
                           ("import os\nos.kill(os.getpid(), 9)", "SIGKILL"),
                           ("import os\nos.kill(os.getpid(), 40)", "signal 40")]:  # fmt: skip
         with open_kernel(unisolated_forkserver) as kernel, pytest.raises(KernelEnded, match=cause):

@@ -1,159 +1,437 @@
-"""Messages between processes, and malformed, late or missing ones."""
+"""Messages between processes, and malformed, oversized, partial, late or missing ones."""
 
 import json
+import math
+import select
 import socket
 import struct
+import subprocess
+import sys
 import threading
 import time
 
 import numpy as np
 import pytest
+from hypothesis import HealthCheck, given, settings
+from hypothesis import strategies as st
 
 from course.instructor.sandbox import messages
+from tests.submissions import ROOT
 
 MB = 2**20
+KEY = b"k" * messages.KEY_BYTES
+ORDER = {"op": "run", "name": "cell", "source": "builtins.abs = None"}
+
+
+class Pair:
+    """A connection that receives, one that sends, and the socket of the second."""
+
+    def __init__(self, max_bytes=MB):
+        self.socket, self.raw = socket.socketpair()
+        self.ours = messages.Connection(self.socket, max_received=max_bytes)
+        self.theirs = messages.Connection(self.raw, max_sent=max_bytes)
+
+    def __enter__(self):
+        return self
+
+    def __exit__(self, *error):
+        self.socket.close()
+        self.raw.close()
 
 
 @pytest.fixture
 def pair():
-    ours, theirs = socket.socketpair()
-    with ours, theirs:
-        yield ours, theirs
+    with Pair() as pair:
+        yield pair
 
 
 def soon(seconds=0.2):
     return time.monotonic() + seconds
 
 
-def frame(header, *blocks):
-    parts = [len(header), len(blocks), *map(len, blocks)]
-    return b"".join(struct.pack("!Q", part) for part in parts) + header + b"".join(blocks)
+def lengths(*numbers, key=KEY, number=0):
+    return key + struct.pack(f"!{1 + len(numbers)}Q", number, *numbers)
 
 
-@pytest.mark.parametrize("header", [{}, {"a": [1, None, True, "é\ud800"]}, [], "text", 5, None])
+def frame(header, *blocks, key=KEY, number=0):
+    prefix = lengths(len(header), len(blocks), *map(len, blocks), key=key, number=number)
+    return prefix + header + b"".join(blocks)
+
+
+def nested(depth):
+    return b"[" * depth + b"]" * depth
+
+
+@pytest.mark.parametrize(
+    "header", [{}, {"a": [1, None, True, "é\ud800\U0001f600"]}, [], 'te"x\\t', 5, -0.5, None]
+)
 def test_a_message_arrives_as_it_was_sent(pair, header):
-    ours, theirs = pair
     array = np.arange(6, dtype="float32")
-    messages.send(theirs, header, [b"", b"abc", array])
-    received, blocks = messages.receive(ours, MB, soon())
+    pair.theirs.send(header, [b"", b"abc", array])
+    received, blocks = pair.ours.receive(soon())
     assert received == header
     assert blocks == [b"", b"abc", array.tobytes()]
 
 
+def test_a_header_can_be_forwarded_without_parsing_it(pair):
+    pair.theirs.send(ORDER, [b"block"])
+    encoded, blocks = pair.ours.receive_encoded(soon())
+    with Pair() as other:
+        other.theirs.send(encoded, blocks)
+        assert other.ours.receive(soon()) == (ORDER, [b"block"])
+
+
 def test_messages_arrive_one_by_one_in_order(pair):
-    ours, theirs = pair
     for number in range(10):
-        messages.send(theirs, number, [bytes(number)])
+        pair.theirs.send(number, [bytes(number)])
     for number in range(10):
-        assert messages.receive(ours, MB, soon()) == (number, [bytes(number)])
+        assert pair.ours.receive(soon()) == (number, [bytes(number)])
 
 
-def test_a_large_message_is_received_while_it_is_being_sent(pair):
-    ours, theirs = pair
+def test_a_large_message_is_received_while_it_is_being_sent():
     block = np.random.default_rng(0).bytes(8 * MB)
-    sender = threading.Thread(target=messages.send, args=(theirs, {}, [block], soon(20)))
-    sender.start()
-    assert messages.receive(ours, 8 * MB, soon(20))[1] == [block]
-    sender.join()
+    with Pair(8 * MB) as pair:
+        sender = threading.Thread(target=pair.theirs.send, args=({}, [block], soon(20)))
+        sender.start()
+        assert pair.ours.receive(soon(20))[1] == [block]
+        sender.join()
 
 
 @pytest.mark.parametrize(
     "data",
     [
-        b"garbage that is not a message",
+        b"garbage that is not a message, and another message that is none",
+        frame(b"{}", number=1),
         frame(b"{"),
         frame(b"\xff\xfe"),
+        frame(b'"\xc3\xa9"'),
+        frame('{"a": 1}'.encode("utf-16-le")),
+        frame(b"\xef\xbb\xbf{}"),
         frame(b""),
-        frame(b"[" * 100_000 + b"]" * 100_000),
+        frame(b"{}{}"),
+        frame(nested(messages.MAX_NESTING + 1)),
+        frame(nested(100_000)),
+        frame(b"[" * 100_000),
         frame(b"1" * 5000),
-        struct.pack("!QQ", 2**63, 0),
-        struct.pack("!QQ", messages.MAX_HEADER_BYTES + 1, 0),
-        struct.pack("!QQ", 2, 2**63),
-        struct.pack("!QQ", 2, messages.MAX_BLOCKS + 1),
-        struct.pack("!QQQ", 2, 1, MB + 1),
-        struct.pack("!QQQQ", 2, 2, 2**63, 2**63),
-        struct.pack("!QQQ", 2, 1, 2**64 - 1),
+        frame(b"NaN"),
+        frame(b"[Infinity]"),
+        frame(b"-1e999999"),
+        lengths(2**63, 0),
+        lengths(messages.MAX_HEADER_BYTES + 1, 0),
+        lengths(2, 2**63),
+        lengths(2, messages.MAX_BLOCKS + 1),
+        lengths(2, 1, MB + 1),
+        lengths(2, 2, 2**63, 2**63),
+        lengths(2, 1, 2**64 - 1),
     ],
 )
-def test_malformed_or_too_large_messages_are_refused_at_once(pair, data):
-    ours, theirs = pair
-    sender = threading.Thread(target=theirs.sendall, args=(data,))
+def test_malformed_or_too_large_messages_are_refused_at_once_and_forever(pair, data):
+    sender = threading.Thread(target=pair.raw.sendall, args=(data + frame(b"1", number=1),))
     sender.start()
     start = time.monotonic()
-    with pytest.raises(messages.MessageError) as refused:
-        messages.receive(ours, MB, soon(10))
-    assert not isinstance(refused.value, messages.MessageTimeout)
+    for _ in range(3):
+        with pytest.raises(messages.MessageError) as refused:
+            pair.ours.receive(soon(10))
+        assert not isinstance(refused.value, messages.MessageTimeout)
     assert time.monotonic() - start < 1
+    pair.socket.close()
     sender.join()
 
 
+def test_a_message_with_another_key_or_number_is_refused():
+    for key, number in ((b"x" * messages.KEY_BYTES, 1), (KEY, 0), (KEY, 2)):
+        with Pair() as pair:
+            pair.raw.sendall(frame(b"0"))
+            assert pair.ours.receive(soon()) == (0, [])
+            pair.raw.sendall(frame(b"1", key=key, number=number))
+            with pytest.raises(messages.MessageError, match="malformed"):
+                pair.ours.receive(soon())
+
+
+def test_each_connection_has_another_key():
+    with Pair() as one, Pair() as other:
+        keys = {each._key for each in (one.ours, one.theirs, other.ours, other.theirs)}
+    assert len(keys) == 4
+
+
 def test_a_header_with_too_many_elements_is_not_parsed(pair):
-    ours, theirs = pair
-    header = b"[" + b"{}," * messages.MAX_ELEMENTS + b"{}]"
-    sender = threading.Thread(target=theirs.sendall, args=(frame(header),))
+    header = b"[" + b"{}," * (messages.MAX_ELEMENTS // 2) + b"{}]"
+    sender = threading.Thread(target=pair.raw.sendall, args=(frame(header),))
     sender.start()
     start = time.monotonic()
     with pytest.raises(messages.MessageError, match="too many elements"):
-        messages.receive(ours, MB, soon(10))
+        pair.ours.receive(soon(10))
     assert time.monotonic() - start < 3
     sender.join()
 
 
-def test_the_rest_of_a_message_is_awaited_until_the_deadline(pair):
-    ours, theirs = pair
-    whole = frame(b'{"a": 1}', b"block")
-    for length in (0, 3, 8, 20, len(whole) - 1):
-        theirs.sendall(whole[:length])
-        start = time.monotonic()
+@pytest.mark.parametrize("text", ["[", "{", ",", '"[', "\\", '\\"{'])
+def test_brackets_and_commas_in_a_text_do_not_count(text):
+    header = {"a": text * 10_000, "b": [text]}
+    assert messages.parse(messages.encode(header), max_elements=10) == header
+
+
+INVALID_HEADERS = {
+    "larger after encoding": lambda: "é" * (messages.MAX_HEADER_BYTES // 6 + 1),
+    "elements": lambda: [0] * (messages.MAX_ELEMENTS + 2),
+    "levels": lambda: json.loads(nested(messages.MAX_NESTING + 1)),
+    "nan": lambda: math.nan,
+    "infinity": lambda: [math.inf],
+    "digits": lambda: 10**5000,
+    "bytes": lambda: {"a": b"bytes"},
+    "key": lambda: {1j: 2},
+}
+
+
+@pytest.mark.parametrize("name", INVALID_HEADERS)
+def test_a_sender_refuses_what_a_receiver_would_refuse_and_sends_nothing(pair, name):
+    with pytest.raises(messages.MessageRefused):
+        pair.theirs.send(INVALID_HEADERS[name]())
+    assert not select.select([pair.socket], [], [], 0)[0]
+    pair.theirs.send("next")
+    assert pair.ours.receive(soon()) == ("next", [])
+
+
+def test_a_sender_refuses_a_deeply_nested_header(pair):
+    deep = []
+    for _ in range(100_000):
+        deep = [deep]
+    with pytest.raises(messages.MessageRefused, match="levels"):
+        pair.theirs.send(deep)
+
+
+@pytest.mark.parametrize("blocks", [[bytes(MB), b"1"], [b""] * (messages.MAX_BLOCKS + 1)])
+def test_a_sender_refuses_too_many_or_too_large_blocks_and_sends_nothing(pair, blocks):
+    with pytest.raises(messages.MessageRefused):
+        pair.theirs.send({}, blocks)
+    assert not select.select([pair.socket], [], [], 0)[0]
+    pair.theirs.send("next")
+    assert pair.ours.receive(soon()) == ("next", [])
+
+
+def test_a_late_message_is_continued_at_the_same_byte(pair):
+    whole = frame(b'{"a": 1}', b"block", b"")
+    for byte in whole:
         with pytest.raises(messages.MessageTimeout):
-            messages.receive(ours, MB, soon(0.05))
-        assert 0.04 < time.monotonic() - start < 0.5
+            pair.ours.receive(soon(0))
+        pair.raw.sendall(bytes([byte]))
+    assert pair.ours.receive(soon(0)) == ({"a": 1}, [b"block", b""])
+
+
+def test_the_rest_of_a_message_is_awaited_until_the_deadline(pair):
+    whole = frame(b'{"a": 1}', b"block")
+    for start, end in ((0, 0), (0, 3), (3, 16), (16, 40), (40, len(whole) - 1)):
+        pair.raw.sendall(whole[start:end])
+        begin = time.monotonic()
+        with pytest.raises(messages.MessageTimeout):
+            pair.ours.receive(soon(0.05))
+        assert 0.04 < time.monotonic() - begin < 0.5
 
 
 def test_half_a_message_before_the_end_counts_as_an_end(pair):
-    ours, theirs = pair
-    theirs.sendall(frame(b"{}", b"block")[:-1])
-    theirs.close()
+    pair.raw.sendall(frame(b"{}", b"block")[:-1])
+    pair.raw.close()
     with pytest.raises(messages.MessageError, match="ended"):
-        messages.receive(ours, MB, soon())
+        pair.ours.receive(soon())
 
 
 def test_a_slow_sender_does_not_extend_the_deadline(pair):
-    ours, theirs = pair
     data = frame(json.dumps("x" * 1000).encode())
 
     def drip():
         for byte in data[:40]:
-            theirs.send(bytes([byte]))
+            pair.raw.send(bytes([byte]))
             time.sleep(0.02)
 
     sender = threading.Thread(target=drip)
     sender.start()
     start = time.monotonic()
     with pytest.raises(messages.MessageTimeout):
-        messages.receive(ours, MB, soon(0.3))
+        pair.ours.receive(soon(0.3))
     assert time.monotonic() - start < 0.6
     sender.join()
 
 
-def test_a_receiver_that_does_not_read_does_not_block_the_sender(pair):
-    _, theirs = pair
-    start = time.monotonic()
-    with pytest.raises(messages.MessageTimeout):
-        messages.send(theirs, {}, [bytes(8 * MB)], soon(0.2))
-    assert time.monotonic() - start < 1
+def test_a_receiver_that_does_not_read_does_not_block_the_sender():
+    with Pair(8 * MB) as pair:
+        start = time.monotonic()
+        with pytest.raises(messages.MessageTimeout):
+            pair.theirs.send({}, [bytes(8 * MB)], soon(0.2))
+        assert time.monotonic() - start < 1
+        with pytest.raises(messages.MessageError, match="incomplete"):
+            pair.theirs.send({})
 
 
 def test_a_sender_learns_that_the_receiver_has_ended(pair):
-    ours, theirs = pair
-    ours.close()
+    pair.socket.close()
     with pytest.raises(messages.MessageError, match="ended"):
-        messages.send(theirs, {}, [bytes(8 * MB)], soon())
+        pair.theirs.send({}, [bytes(MB)], soon())
 
 
-def test_a_deeply_nested_header_raises_an_error(pair):
-    nested = []
-    for _ in range(100_000):
-        nested = [nested]
-    with pytest.raises(messages.MessageError, match="nested"):
-        messages.send(pair[0], nested)
+def test_a_socket_can_be_sent_between_messages(pair):
+    with Pair() as other:
+        pair.theirs.send("a socket follows")
+        pair.theirs.send_socket(other.raw)
+        pair.theirs.send("after it")
+        assert pair.ours.receive(soon())[0] == "a socket follows"
+        with pair.ours.receive_socket() as received:
+            messages.Connection(received).send("through it")
+        assert other.ours.receive(soon())[0] == "through it"
+        assert pair.ours.receive(soon())[0] == "after it"
+
+
+# In a worker, code that catches every exception cannot go on after a failure.
+
+WORKER = """
+import resource, socket, sys
+from course.instructor.sandbox import messages
+sock = socket.socket(fileno=int(sys.argv[1]))
+connection = messages.WorkerConnection(sock)
+resource.setrlimit(resource.RLIMIT_AS, (2**30, 2**30))
+for _ in range(3):
+    try:
+        connection.receive()
+    except BaseException:
+        pass
+print("went on")
+"""
+
+
+@pytest.mark.parametrize(
+    "data",
+    [
+        b"",
+        frame(b"{}")[:-1],
+        frame(b"{"),
+        lengths(messages.MAX_HEADER_BYTES + 1, 0),
+        lengths(2, 1, 2**31) + b"{}",  # more than its memory
+        frame(b"{}") + frame(b"{}"),
+    ],
+)
+def test_a_worker_ends_after_an_invalid_message_whatever_its_code_catches(data):
+    with Pair() as pair:
+        arguments = [sys.executable, "-c", WORKER, str(pair.socket.fileno())]
+        worker = subprocess.Popen(
+            arguments, cwd=ROOT, pass_fds=[pair.socket.fileno()], stdout=subprocess.PIPE
+        )
+        pair.raw.sendall(data)
+        pair.raw.shutdown(socket.SHUT_WR)
+        printed, _ = worker.communicate(timeout=20)
+    assert (worker.returncode, printed) == (messages.EXIT_CODE, b"")
+
+
+# Generated variations.
+
+generated = settings(
+    max_examples=60,
+    derandomize=True,
+    database=None,
+    deadline=None,
+    suppress_health_check=list(HealthCheck),
+)
+texts = st.text(st.characters(), max_size=20) | st.text('[]{},"\\é', max_size=20)
+numbers = st.integers() | st.floats() | st.integers(10**20, 10**30)
+headers = st.recursive(
+    st.none() | st.booleans() | numbers | texts,
+    lambda inner: st.lists(inner, max_size=5) | st.dictionaries(texts, inner, max_size=5),
+    max_leaves=20,
+)
+blocks = st.lists(st.binary(max_size=40), max_size=4)
+SMALL = {"MAX_HEADER_BYTES": 150, "MAX_BLOCKS": 3, "MAX_ELEMENTS": 12, "MAX_NESTING": 4}
+order = messages.encode(ORDER)
+orders = st.sampled_from(
+    [order, frame(order), frame(order, number=1), frame(order, key=b"x" * 16, number=1)]
+)
+
+
+@generated
+@given(headers, blocks)
+def test_what_a_sender_accepts_is_what_a_receiver_accepts(header, data):
+    try:
+        encoded = json.dumps(header).encode()
+    except (ValueError, RecursionError):
+        encoded = None
+    with pytest.MonkeyPatch.context() as patch, Pair(100) as pair, Pair(100) as raw:
+        for name, limit in SMALL.items():
+            patch.setattr(messages, name, limit)
+        patch.setattr(messages._header_problem, "__defaults__", (150, 12))
+        patch.setattr(messages.parse, "__defaults__", (150, 12))
+        try:
+            pair.theirs.send(header, data)
+            accepted = True
+        except messages.MessageRefused:
+            accepted = False
+        if accepted:
+            assert pair.ours.receive(soon(5)) == (header, data)
+        elif encoded is not None:
+            compact = json.dumps(header, separators=(",", ":")).encode()
+            raw.raw.sendall(frame(compact, *data))
+            with pytest.raises(messages.MessageError):
+                raw.ours.receive(soon(5))
+        assert not select.select([pair.socket], [], [], 0)[0]
+
+
+@st.composite
+def hostile_bytes(draw):
+    """Return a valid message, then bytes that contain orders and end anywhere."""
+    first = frame(b'{"value": 1}')
+    parts = [
+        draw(st.binary(max_size=60)),
+        draw(orders),
+        lengths(draw(st.sampled_from([0, 2, 8, 70 * MB, 2**63])), draw(st.integers(0, 3)),
+                *draw(st.lists(st.integers(0, 200) | st.just(2**64 - 1), max_size=3)), number=1),
+        frame(draw(st.sampled_from([b"{", b"", nested(600), b'"\xc3\xa9"', order[:-1]])), number=1),
+        draw(orders),
+    ]  # fmt: skip
+    data = b"".join(draw(st.permutations(parts)))
+    return first, data[: draw(st.integers(0, len(data)))], draw(st.integers(1, 50))
+
+
+@generated
+@given(hostile_bytes())
+def test_no_order_is_read_out_of_hostile_bytes(message):
+    """The receiver reads the valid message, then at most complete ones, and none after a failure.
+
+    An order counts only if it has the right key and number and starts where a message may start.
+    """
+    first, data, size = message
+    complete = data.startswith(frame(order, number=1))
+    with Pair() as pair:
+        received, failed = [], False
+        for start in range(0, len(first + data), size):
+            pair.raw.sendall((first + data)[start : start + size])
+            try:
+                received.append(pair.ours.receive(soon(0))[0])
+                assert not failed
+            except messages.MessageTimeout:
+                assert not failed
+            except messages.MessageError:
+                failed = True
+        assert received[:1] in ([], [{"value": 1}])
+        assert complete or ORDER not in received
+
+
+@generated
+@given(st.lists(st.tuples(headers, blocks), max_size=3), st.lists(st.integers(1, 90), min_size=1))
+def test_parts_of_any_size_with_pauses_arrive_as_the_messages_that_were_sent(sent, sizes):
+    with Pair() as source, Pair() as pair:
+        accepted = []
+        for message in sent:
+            try:
+                source.theirs.send(*message)
+                accepted.append(message)
+            except messages.MessageRefused:
+                pass
+        source.raw.shutdown(socket.SHUT_WR)
+        data = b"".join(iter(lambda: source.socket.recv(65536), b""))
+        received, position = [], 0
+        while position < len(data):
+            size = sizes[position % len(sizes)]
+            pair.raw.sendall(data[position : position + size])
+            position += size
+            try:
+                while True:
+                    received.append(pair.ours.receive(soon(0)))
+            except messages.MessageTimeout:
+                pass
+        assert received == accepted
