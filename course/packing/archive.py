@@ -46,7 +46,8 @@ def pack(assignment, notebook, *, evidence=False):
     if own and own.has_hidden_tests:
         print("This notebook contains hidden tests: nothing is packed.")
         return
-    findings = review_notebook(own, executed) if own else []
+    variables = shell.user_ns if shell else {}
+    findings = review_notebook(own, executed, variables) if own else []
     if own and own.name not in ("", notebook):
         findings.insert(0, (True, f"{own.name} is packed as {notebook}"))
     for is_ok, line in findings:

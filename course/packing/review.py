@@ -1,8 +1,16 @@
-"""Review of a notebook before its submission: unexecuted cells, errors, and empty answers."""
+"""Review of a notebook before its submission: unexecuted cells, errors, and empty answers.
 
+It also finds what works in the notebook but not during grading: imports and values.
+"""
+
+import ast
 import itertools
 import json
+from collections.abc import Iterator, Mapping
+from typing import Any
 
+from course import gradable
+from course.gradable.packages import missing_imports
 from course.notebook_headings import is_answer, section_headings
 from course.packing.running_notebook import RunningNotebook
 
@@ -17,8 +25,13 @@ RUN_ALL = "Restart the kernel and run all cells"
 SAVE = "Save (Ctrl+S), then run this cell again"
 
 
-def review_notebook(notebook: RunningNotebook, executed: list[str]) -> list[Finding]:
-    """Return the findings about a notebook; `executed` has the executed sources in order."""
+def review_notebook(
+    notebook: RunningNotebook, executed: list[str], variables: Mapping[str, Any]
+) -> list[Finding]:
+    """Return the findings about a notebook.
+
+    `executed` contains the executed sources in order; `variables` are those of the notebook.
+    """
     cells = notebook.cells
     packing_cells = [
         index
@@ -31,6 +44,8 @@ def review_notebook(notebook: RunningNotebook, executed: list[str]) -> list[Find
         _review_order(before, executed),
         _review_errors(before),
         _review_answers(cells),
+        *_review_imports(cells),
+        *_review_values(cells, variables),
         _review_size(notebook),
     ]
     return [finding for finding in findings if finding]
@@ -97,6 +112,48 @@ def _review_answers(cells: list[dict]) -> Finding:
     if not headings:
         return True, "no answer is empty"
     return False, "\n  - ".join(["not answered yet:", *headings])
+
+
+def _review_imports(cells: list[dict]) -> Iterator[Finding]:
+    """Warn about each cell that imports what grading does not have."""
+    for index, cell in enumerate(cells):
+        missing = [] if not _is_code(cell) or _is_locked(cell) else missing_imports(cell["source"])
+        if missing:
+            where = _describe_cell(cells, index)
+            consequence = "Answers that need this import lose their points."
+            yield False, f"grading does not have {' or '.join(missing)}: {where}.\n  {consequence}"
+
+
+def _review_values(cells: list[dict], variables: Mapping[str, Any]) -> Iterator[Finding]:
+    """Warn about each value of an answer that a visible test uses, but no test during grading."""
+    tested = set().union(*(_names(cell) for cell in cells if _is_code(cell) and _is_locked(cell)))
+    for index, cell in enumerate(cells):
+        if not _is_code(cell) or not is_answer(cell):
+            continue
+        for name in sorted(_names(cell, ast.Store) & tested & variables.keys()):
+            reason = gradable.find_reason(variables[name])
+            if reason:
+                clause, where = reason.sentence(), _describe_cell(cells, index)
+                yield False, f"tests cannot use {name}: {clause}.\n  It is set in {where}."
+
+
+def _names(cell: dict, context: type[ast.expr_context] = ast.expr_context) -> set[str]:
+    """Return the names in a cell's code, all of them or only those that it loads or stores."""
+    try:
+        nodes = ast.walk(ast.parse(cell["source"]))
+        return {
+            node.id
+            for node in nodes
+            if isinstance(node, ast.Name) and isinstance(node.ctx, context)
+        }
+    except (SyntaxError, ValueError, RecursionError, MemoryError):
+        return set()
+
+
+def _is_locked(cell: dict) -> bool:
+    """Return True for a cell that grading restores, such as a test."""
+    grading = cell["metadata"].get("nbgrader")
+    return isinstance(grading, dict) and bool(grading.get("locked"))
 
 
 def _review_size(notebook: RunningNotebook) -> Finding | None:

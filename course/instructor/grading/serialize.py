@@ -9,11 +9,14 @@ A node of the tree is a list that begins with the node's type:
 
     ["none"], ["bool", b], ["int", "0x12"], ["float", "0x1.8p+1"], ["str", s], ["ellipsis"]
     ["list" | "tuple" | "set" | "frozenset", [nodes]], ["dict", [[node, node], ...]]
-    ["array", dtype, shape, block], ["scalar", dtype, block]
+    ["range", node, node, node], ["array", dtype, shape, block], ["scalar", dtype, block]
     ["function", handle, name, signature], ["dataset", handle, length], ["history", node, node]
     ["model", ...]               see course.instructor.grading.serialize_keras
     ["argument", index]          in an answer: the same object that was passed at this position
-    ["unserializable", text]     a value that cannot be serialized; its placeholder equals no value
+    ["unserializable", text, reason, [names]]
+                                 a value that cannot be serialized; its placeholder equals no value
+
+`course.gradable` decides which values can be serialized, and as what.
 """
 
 import inspect
@@ -23,12 +26,11 @@ from typing import Any, Protocol
 
 import numpy as np
 
+from course.gradable import Reason, values
+from course.gradable.values import MAX_DEPTH, MAX_NODES, NUMERIC_KINDS
 from course.instructor.grading import serialize_keras, value_placeholders
 from course.instructor.grading.value_placeholders import SerializationError, UnserializableValue
 
-NUMERIC_KINDS = "biufc"
-MAX_NODES = 1_000_000  # no more than messages.MAX_ELEMENTS permits
-MAX_DEPTH = 100
 MAX_INTEGER_BITS = 2**16  # arithmetic with much larger integers takes forever
 MAX_INTEGER_TEXT = MAX_INTEGER_BITS // 4 + len("-0x")
 MAX_FLOAT_TEXT = 40
@@ -36,7 +38,7 @@ MAX_DIMENSIONS = 64  # the limit of NumPy
 CONTAINERS: dict[str, Callable[..., Any]] = {
     kind.__name__: kind for kind in (list, tuple, set, frozenset)
 }
-TOO_LARGE = "it is too large or too deeply nested"
+TOO_LARGE = Reason("too-large")
 MALFORMED = "it is malformed"
 PARSE_ERRORS = (TypeError, ValueError, LookupError, OverflowError, AttributeError, MemoryError)
 
@@ -79,37 +81,63 @@ class Serializer:
         self._node_count += 1
         if self._node_count > MAX_NODES or depth > MAX_DEPTH:
             raise SerializationError(TOO_LARGE)
-        kind = type(value)
         if value is None:
             return ["none"]
         if value is ...:
             return ["ellipsis"]
+        if id(value) in self._argument_indices and type(value) not in (bool, int, float, str):
+            return ["argument", self._argument_indices[id(value)]]
+        value = values.plain_value(value)
+        kind = type(value)
         if kind is bool:
             return ["bool", value]
         if kind is int:
             if value.bit_length() > MAX_INTEGER_BITS:
-                return ["unserializable", f"an integer of {value.bit_length():,} bits"]
+                return unserializable_node(value, TOO_LARGE)
             return ["int", hex(value)]
         if kind is float:
             return ["float", value.hex()]
         if kind is str:
             return ["str", value]
-        if id(value) in self._argument_indices:
-            return ["argument", self._argument_indices[id(value)]]
         if kind in (list, tuple, set, frozenset):
             return [kind.__name__, [self.serialize(each, depth + 1) for each in value]]
         if kind is dict:
             return ["dict", [[self.serialize(k, depth + 1), self.serialize(v, depth + 1)]
                              for k, v in value.items()]]  # fmt: skip
-        if kind is np.ndarray:
-            return self._array(value, "array")
-        if isinstance(value, np.generic):
-            return self._array(np.asarray(value), "scalar")
-        return self._object(value, depth)
+        if kind is range:
+            bounds = (value.start, value.stop, value.step)
+            return ["range", *(self.serialize(each, depth + 1) for each in bounds)]
+        try:
+            return self._object(value, depth)
+        except SerializationError as error:
+            if error.reason == TOO_LARGE or error.reason.key == "error":
+                raise
+            return unserializable_node(value, error.reason)
+
+    def _object(self, value: Any, depth: int) -> list[Any]:
+        """Return the node of an object that is not a container; raise if it cannot have one."""
+        array = values.as_array(value)
+        if array is not None:
+            return self._array(array, "scalar" if isinstance(value, np.generic) else "array")
+        kind = serialize_keras.kind_of(value)
+        if kind == "history":
+            parts = (value.history, value.epoch)
+            return ["history", *(self.serialize(part, depth + 1) for part in parts)]
+        if kind == "model":
+            return serialize_keras.serialize_model(value, self.serialize, self.register)
+        if kind == "dataset" and self.register:
+            return ["dataset", self.register(value), serialize_keras.batch_count(value)]
+        if values.is_function(value):
+            if self.register is None:
+                raise SerializationError(
+                    "a function cannot be passed to a student's function; pass the value that it"
+                    " returns"
+                )
+            name = getattr(value, "__name__", type(value).__name__)
+            return ["function", self.register(value), str(name)[:100], _signature(value)]
+        raise SerializationError(values.describe_object(value))
 
     def _array(self, array: np.ndarray, kind: str) -> list[Any]:
-        if array.dtype.kind not in NUMERIC_KINDS or array.dtype.itemsize > 16:
-            return ["unserializable", f"an array of {array.dtype} (tests only get numeric arrays)"]
         if not array.dtype.isnative:
             array = array.astype(array.dtype.newbyteorder("="))
         # ascontiguousarray gives a scalar one dimension; reshape restores its shape.
@@ -120,26 +148,20 @@ class Serializer:
             return ["scalar", array.dtype.name, block]
         return ["array", array.dtype.name, list(array.shape), block]
 
-    def _object(self, value: Any, depth: int) -> list[Any]:
-        kind = serialize_keras.kind_of(value)
-        if kind == "tensor":
-            return self._array(serialize_keras.as_array(value), "array")
-        if kind == "history":
-            parts = (value.history, value.epoch)
-            return ["history", *(self.serialize(part, depth + 1) for part in parts)]
-        if kind == "model":
-            return serialize_keras.serialize_model(value, self.serialize, self.register)
-        if kind == "dataset" and self.register:
-            return ["dataset", self.register(value), serialize_keras.batch_count(value)]
-        if callable(value) and not isinstance(value, type):
-            if self.register is None:
-                raise SerializationError(
-                    "a function cannot be passed to a student's function; pass the value that it"
-                    " returns"
-                )
-            name = getattr(value, "__name__", type(value).__name__)
-            return ["function", self.register(value), str(name)[:100], _signature(value)]
-        return ["unserializable", value_placeholders.describe_value(value)]
+
+def unserializable_node(value: Any, reason: Reason) -> list[Any]:
+    """Return the node of a value that cannot be serialized."""
+    return ["unserializable", value_placeholders.describe_value(value), reason.key, [*reason.names]]
+
+
+def failure_node(error: BaseException) -> list[Any]:
+    """Return the node of a value whose serialization failed with an error."""
+    if isinstance(error, SerializationError):
+        reason = error.reason
+    else:
+        reason = Reason.of("error", type(error).__name__)
+    text = f"a value that cannot be serialized ({error})"
+    return ["unserializable", text, reason.key, [*reason.names]]
 
 
 class Deserializer:
@@ -158,6 +180,8 @@ class Deserializer:
         self.blocks = list(blocks)
         self.proxies = proxies
         self.arguments = arguments
+        # What tests cannot use, in the order in which it was deserialized.
+        self.reasons: list[Reason] = []
         self._node_count = 0
 
     def deserialize(self, node: Any, depth: int = 0) -> Any:
@@ -177,6 +201,7 @@ class Deserializer:
         try:
             return self.deserialize(node)
         except SerializationError as error:
+            self.reasons.append(error.reason)
             return UnserializableValue(f"{description} (a test cannot use it: {error})")
 
     def _deserialize(self, node: Any, depth: int) -> Any:
@@ -204,7 +229,11 @@ class Deserializer:
             case ["history", *parts]:
                 history, epoch = (self.deserialize(part, depth + 1) for part in parts)
                 return value_placeholders.TrainingHistory(history, epoch)
-            case ["unserializable", str(text)]:
+            case ["range", *bounds]:
+                start, stop, step = (self.deserialize(each, depth + 1) for each in bounds)
+                return range(start, stop, step)
+            case ["unserializable", str(text), key, names]:
+                self.reasons.append(Reason.from_untrusted(key, names))
                 return UnserializableValue(text[:300])
             case ["argument", index]:
                 return self.arguments[_require_count(index)]
@@ -214,13 +243,17 @@ class Deserializer:
                 return self.proxies.dataset(_require_count(handle), length)
             case ["model", *content]:
                 fetch_weights = self.proxies.weights if self.proxies else None
-                return serialize_keras.deserialize_model(content, self.deserialize, fetch_weights)
-        raise SerializationError("it is of a type that tests cannot use")
+                model, reasons = serialize_keras.deserialize_model(
+                    content, self.deserialize, fetch_weights
+                )
+                self.reasons += reasons
+                return model
+        raise SerializationError(Reason("other"))
 
     def _key(self, node: Any, depth: int) -> Any:
         key = self.deserialize(node, depth + 1)
-        if type(key) not in (str, int, bool, float, tuple, type(None)):
-            raise SerializationError("the keys of a dict are not text, numbers, or tuples")
+        if type(key) not in values.KEYS:
+            raise SerializationError(Reason("keys"))
         return key
 
     def _array(self, dtype_name: str, shape: Sequence[Any], block: Any) -> np.ndarray:

@@ -5,46 +5,26 @@ handle by which its weights are fetched on first use, so counting the parameters
 transfers no weights. Keras is imported only if a value is a Keras object.
 """
 
-import json
-import sys
 from collections.abc import Callable
 from functools import lru_cache
 from typing import Any, Literal
 
 import numpy as np
 
-from course.instructor.grading.keras_allowlist import parse_config
+from course.gradable import Reason, networks
+from course.gradable.keras_allowlist import parse_config
 from course.instructor.grading.value_placeholders import SerializationError
 
+MAX_REASONS = 5  # of one model
 
-def kind_of(value: Any) -> Literal["tensor", "dataset", "history", "model"] | None:
-    """Return the kind of a TensorFlow or Keras value; an instance of a model subclass has none."""
-    tensorflow, keras = sys.modules.get("tensorflow"), sys.modules.get("keras")
-    if tensorflow:
-        if isinstance(value, tensorflow.Tensor | tensorflow.Variable):
-            return "tensor"
-        if isinstance(value, tensorflow.data.Dataset):
-            return "dataset"
-    if keras:
-        from keras.src.models.functional import Functional
 
-        if isinstance(value, keras.Variable):
-            return "tensor"
-        if isinstance(value, keras.utils.PyDataset):
-            return "dataset"
-        if type(value) is keras.callbacks.History:
-            return "history"
-        if type(value) in (keras.Sequential, Functional):
-            return "model"
+def kind_of(value: Any) -> Literal["dataset", "history", "model"] | None:
+    """Return the kind of a Keras or TensorFlow object."""
+    if networks.is_network(value):
+        return "model"
+    if networks.is_training_object(value):
+        return "history" if type(value).__name__ == "History" else "dataset"
     return None
-
-
-def as_array(tensor: Any) -> np.ndarray:
-    """Return the values of a tensor; a symbolic tensor becomes a non-numeric array."""
-    try:
-        return np.asarray(tensor)
-    except (TypeError, ValueError, NotImplementedError, AttributeError):
-        return np.asarray("symbolic")
 
 
 def batch_count(dataset: Any) -> int | None:
@@ -59,27 +39,26 @@ def serialize_model(
     model: Any, serialize: Callable[[Any], list[Any]], register: Callable[[Any], int] | None
 ) -> list[Any]:
     """Return a model's node, with a handle or, if there is no `register`, with its weights."""
-    import keras
-
-    try:
-        config = json.dumps(keras.saving.serialize_keras_object(model))
-        compile_config = json.dumps(model.get_compile_config()) if model.compiled else None
-    except Exception as error:  # a student's layer may raise anything
-        return ["unserializable", f"a model without a configuration ({type(error).__name__})"]
+    description = networks.describe(model)
+    reasons = [[reason.key, [*reason.names]] for reason in description.reasons]
+    node = ["model", description.config, description.compile_config]
     if register:
-        return ["model", config, compile_config, register(model), None]
+        return [*node, register(model), None, reasons]
     # The student kernel, which receives this node, cannot fetch the weights later.
     weights = [serialize(np.asarray(weight)) for weight in model.weights]
-    return ["model", config, compile_config, None, weights]
+    return [*node, None, weights, reasons]
 
 
 def deserialize_model(
     content: list[Any],
     deserialize: Callable[[Any], Any],
     fetch_weights: Callable[[int], list[np.ndarray]] | None,
-) -> Any:
-    """Return the model that a node describes, given the node's elements after its type."""
-    config, compile_config, handle, weights = content
+) -> tuple[Any, list[Reason]]:
+    """Return the model that a node describes, and the reasons why parts of it are missing.
+
+    `content` contains the node's elements after its type.
+    """
+    config, compile_config, handle, weights, reasons = content
     model = build_model(config)
     if compile_config is not None:
         compile_model(model, compile_config)
@@ -89,7 +68,7 @@ def deserialize_model(
         raise SerializationError("a model came without weights")
     else:
         fetch_on_first_use(model, lambda: fetch_weights(handle))
-    return model
+    return model, [Reason.from_untrusted(*reason) for reason in reasons[:MAX_REASONS]]
 
 
 def build_model(config: Any) -> Any:
@@ -112,8 +91,8 @@ def build_model(config: Any) -> Any:
             model = keras.saving.deserialize_keras_object(parsed, safe_mode=True)
             global_state.set_global_attribute("uninitialized_variables", pending)
     except Exception as error:  # Keras raises many types
-        raise SerializationError(f"Keras cannot build the model ({_last_line(error)})") from None
-    if kind_of(model) != "model":
+        raise SerializationError(Reason.of("cannot-build", _last_line(error))) from None
+    if not networks.is_network(model):
         raise SerializationError("its configuration does not describe a model")
     for variable in model.variables:
         if variable._value is None:
@@ -152,17 +131,7 @@ def compile_model(model: Any, config: Any) -> None:
         }
         model.compile(**settings)
     except Exception as error:  # Keras raises many types
-        raise SerializationError(f"Keras cannot compile the model ({_last_line(error)})") from None
-
-
-def apply_change(model: Any, changed: Any) -> None:
-    """Copy the weights and compile settings of a changed model to one with the same layers."""
-    if len(model.weights) == len(changed.weights):
-        for weight, new in zip(model.weights, changed.weights, strict=True):
-            if tuple(weight.shape) == tuple(new.shape):
-                weight.assign(new)
-    if changed.compiled:
-        compile_model(model, json.dumps(changed.get_compile_config()))
+        raise SerializationError(Reason.of("cannot-compile", _last_line(error))) from None
 
 
 def _last_line(error: Exception) -> str:

@@ -2,9 +2,10 @@
 
 from typing import Any
 
+from course.gradable import NotGradable
 
-class SerializationError(Exception):
-    """A value cannot be serialized or deserialized; the message says what to do instead."""
+# A value cannot be serialized or deserialized.
+SerializationError = NotGradable
 
 
 class UnserializableValue:
@@ -16,13 +17,12 @@ class UnserializableValue:
     def __repr__(self) -> str:
         return self._description
 
+    # These messages contain no text of the student; `unusable_values` adds the reason.
     def __getattr__(self, name: str) -> Any:
-        message = f"{self._description} has no attribute {name!r} that a test can use."
-        raise _mark_as_students(AttributeError(message))
+        raise AttributeError(f"tests cannot use this value, so it has no attribute {name!r}")
 
     def __bool__(self) -> bool:
-        message = f"{self._description} is neither true nor false for a test."
-        raise _mark_as_students(TypeError(message))
+        raise TypeError("tests cannot use this value, so it is neither true nor false")
 
 
 class TrainingHistory:
@@ -42,9 +42,3 @@ def describe_value(value: Any) -> str:
     except Exception:  # the methods of a student's class may fail
         text = ""
     return f"{text} (a {name})" if text else f"a {name}"
-
-
-def _mark_as_students(error: Exception) -> Exception:
-    """Mark an error whose message contains student text, which may reveal a hidden input."""
-    error.from_student = True  # type: ignore[attr-defined]  # read by describe_error
-    return error

@@ -5,7 +5,7 @@ from functools import lru_cache
 from operator import attrgetter
 from typing import Any
 
-from course.instructor.grading.value_placeholders import SerializationError
+from course.gradable.reasons import NotGradable, Reason
 
 MAX_CONFIG_LENGTH = 4 * 2**20
 # Public classes that run code from the configuration, read files, or are only base classes.
@@ -14,8 +14,16 @@ EXCLUDED_CLASSES = {
     "TextVectorization", "StringLookup", "IntegerLookup", "Pipeline", "Model", "RNN",
     "MeanMetricWrapper", "LossFunctionWrapper", "Loss", "Metric", "Optimizer",
 }  # fmt: skip
-# The operations behind expressions such as `x + y` in a functional model.
-ARITHMETIC = {("keras.src.ops.numpy", name) for name in ("Add", "Subtract", "Multiply")}
+# The operations behind expressions such as `x + y` or `keras.activations.relu(x)` in a functional
+# model.
+ARITHMETIC = ("Add", "Subtract", "Multiply", "Divide", "TrueDivide")
+ACTIVATIONS = (
+    "Relu", "Relu6", "LeakyRelu", "Elu", "Selu", "Gelu", "Silu", "Sigmoid", "Softmax", "LogSoftmax",
+    "Softplus", "Softsign",
+)  # fmt: skip
+OPERATIONS = {("keras.src.ops.numpy", name) for name in (*ARITHMETIC, "Tanh")}
+OPERATIONS |= {("keras.src.ops.nn", name) for name in ACTIVATIONS}
+OPERATIONS |= {("keras.src.activations.activations", name) for name in ("ReLU", "LeakyReLU")}
 MODEL_CLASSES = {("keras.src.models.functional", "Functional")} | {
     (module, name) for module in ("keras", "keras.models") for name in ("Sequential", "Functional")
 }
@@ -27,18 +35,18 @@ FUNCTION_MODULES = ["activations", "initializers", "losses", "metrics", "regular
 def parse_config(text: Any) -> Any:
     """Parse a JSON configuration and omit the compile configurations of the models in it.
 
-    Raises SerializationError unless all classes and functions in it are built into Keras.
+    Raises NotGradable unless all classes and functions in it are built into Keras.
     """
     if type(text) is not str or len(text) > MAX_CONFIG_LENGTH:
-        raise SerializationError("its configuration is too large")
+        raise NotGradable(Reason("too-large"))
     try:
         return json.loads(text, object_hook=_check_object)
     except (ValueError, RecursionError):
-        raise SerializationError("its configuration is malformed") from None
+        raise NotGradable(Reason("malformed")) from None
 
 
 def _check_object(config: dict[str, Any]) -> dict[str, Any]:
-    """Return a JSON object; raise SerializationError if it names something that is not allowed."""
+    """Return a JSON object; raise NotGradable if it names something that is not allowed."""
     name, module = config.get("class_name"), config.get("module")
     is_plain = config.keys().isdisjoint({"class_name", "registered_name", "module"})
     if is_plain or name in ("__tuple__", "__keras_tensor__", "__ellipsis__"):
@@ -49,28 +57,37 @@ def _check_object(config: dict[str, Any]) -> dict[str, Any]:
     else:
         allowed = (module, name) in _allowed_classes()
     if not allowed or config.get("registered_name") not in (None, name, what):
-        raise SerializationError(
-            f"it contains {str(module)[:60]}.{str(what)[:60]}, which is not one of Keras's own:"
-            " test its effect with a function that takes arrays"
-        )
+        raise NotGradable(Reason.of("part", f"{str(module)[:30]}.{str(what)[:30]}"))
     # Optimizers would create variables too early; that of the outermost model is sent separately.
     config.pop("compile_config", None)
     return config
 
 
+def allowed_types() -> set[type]:
+    """Return the allowed classes of layers and of their parts, including networks."""
+    import keras
+    from keras.src.models.functional import Functional
+
+    return {keras.Sequential, Functional, *_public_classes().values()}
+
+
 @lru_cache
 def _allowed_classes() -> set[tuple[str, str]]:
     """Return the (module, name) pair of each allowed class."""
+    found = MODEL_CLASSES | OPERATIONS | _public_classes().keys()
+    return found | {("keras", name) for module, name in found if module == "keras.dtype_policies"}
+
+
+def _public_classes() -> dict[tuple[str, str], type]:
+    """Return the allowed public classes of Keras by their module and name."""
     import keras
 
-    found = MODEL_CLASSES | ARITHMETIC
-    for path in CLASS_MODULES:
-        found |= {
-            (f"keras.{path}", name)
-            for name, value in vars(attrgetter(path)(keras)).items()
-            if isinstance(value, type) and name not in EXCLUDED_CLASSES
-        }
-    return found | {("keras", name) for module, name in found if module == "keras.dtype_policies"}
+    return {
+        (f"keras.{path}", name): value
+        for path in CLASS_MODULES
+        for name, value in vars(attrgetter(path)(keras)).items()
+        if isinstance(value, type) and name not in EXCLUDED_CLASSES
+    }
 
 
 @lru_cache
