@@ -72,8 +72,9 @@ class GraderKernel:
         Raises CourseError if one of them fails.
         """
         job, reference = self.job, self.job.reference
-        self._kernel = self.forkserver.start_kernel(WORKER, self.limits, job.provided_files())
-        self._kernel.connect_answers()
+        self._kernel = self.forkserver.start_kernel(
+            WORKER, self.limits, job.provided_files(), with_answers=True
+        )
         sources = {cell["grade_id"]: cell["source"] for cell in job.cells if cell["grade_id"]}
         locked = [("parameters", reference.parameters)]
         locked += [

@@ -31,30 +31,29 @@ class StudentError(Exception):
     """A stand-in for a student's exception that is not a built-in; the message names its class."""
 
 
-def serve(sock: socket.socket, limits: Limits) -> NoReturn:
+def serve(sock: socket.socket, limits: Limits, answers: socket.socket | None = None) -> NoReturn:
     """Handle messages until the other side closes the socket."""
-    connection = messages.WorkerConnection(sock, max_sent=limits.message_mb * 2**20)
-    worker = GraderWorker(connection, limits)
+    orders = messages.WorkerConnection(sock, max_sent=limits.message_mb * 2**20)
+    worker = GraderWorker(orders, messages.WorkerConnection(answers) if answers else None, limits)
     cell_execution.discard_output()
     while True:
-        worker.handle(*connection.receive())
+        worker.handle(*orders.receive())
 
 
 class GraderWorker:
     """The grader's namespace, and the connection to the student kernel."""
 
-    def __init__(self, orders: messages.Connection, limits: Limits) -> None:
+    def __init__(
+        self, orders: messages.Connection, answers: messages.Connection | None, limits: Limits
+    ) -> None:
         self.orders = orders  # carries the results and this worker's requests, too
-        self.answers: messages.Connection | None = None
+        self.answers = answers
         self.limits = limits
         self.namespace = cell_execution.initialize_kernel()
         self.cell_output: CapturedOutput | None = None
 
     def handle(self, header: dict[str, Any], blocks: list[Any]) -> None:
         """Write files or run a cell, and send the result."""
-        if header["op"] == "connect_answers":
-            self.answers = messages.WorkerConnection(self.orders.receive_socket())
-            return
         if header["op"] == "write_files":
             # A test that reads a file beside the notebook reads the submitted file.
             cell_execution.write_files(header["paths"], blocks)

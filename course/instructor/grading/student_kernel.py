@@ -155,6 +155,7 @@ class StudentKernel:
             self.problem = f"the notebook ran for more than {limit:g} s"
             return CellError.stopped(f"this cell was not run: {self.problem}")
         answer = self._exchange({"op": "run", "name": name, "source": source}, (), seconds)
+        assert self._kernel is not None
         error = self._kernel.parse(answer, **ERROR_LIMITS).get("error")
         if not error:
             return None

@@ -6,10 +6,11 @@ The process holds no secrets and executes no TensorFlow operations. It is starte
 without this process: with no sandbox, no limits, and an unpatched Keras. Without "keras", kernels
 import Keras themselves if they need it.
 
-For each kernel, the socket FD receives two sockets. One is the kernel's own: its first message is
-the request, which names the module whose `serve(socket, limits)` runs in the kernel. The other, the
-control socket, stays in this process: sending a byte on it interrupts the kernel, closing it kills
-the kernel, and the reason why the kernel ended is reported on it.
+For each kernel, the socket FD receives two or three sockets. The first is the kernel's own: its
+first message is the request, which names the module whose `serve(socket, limits)` runs in the
+kernel. The second, the control socket, stays in this process: sending a byte on it interrupts the
+kernel, closing it kills the kernel, and the reason why the kernel ended is reported on it. The
+third, if any, is another argument of `serve`: the socket on which the kernel receives answers.
 """
 
 import contextlib
@@ -98,16 +99,16 @@ class KernelSupervisor:
                 return
 
     def _start_kernel(self, requests: socket.socket) -> None:
-        message, descriptors, _, _ = socket.recv_fds(requests, 16, 2)
+        message, descriptors, _, _ = socket.recv_fds(requests, 16, 3)
         if not message:
             self._kill_all()
             sys.exit(0)  # the client has ended
-        data, control = (socket.socket(fileno=each) for each in descriptors)
+        data, control, *answers = (socket.socket(fileno=each) for each in descriptors)
         try:
             request, _ = messages.Connection(data, 0).receive(time.monotonic() + REQUEST_SECONDS)
         except messages.MessageError:  # the client has closed the kernel already
-            data.close()
-            control.close()
+            for sock in (data, control, *answers):
+                sock.close()
             return
         limits = Limits(**request["limits"]) if request["limits"] else None
         importlib.import_module(request["module"])  # once here, not in each kernel
@@ -117,7 +118,7 @@ class KernelSupervisor:
             intermediate = os.fork()
         except OSError as error:
             control.send(f"it could not be started: {error}".encode())
-            for sock in (data, control):
+            for sock in (data, control, *answers):
                 sock.close()
             for end in (reader, writer):
                 os.close(end)
@@ -125,11 +126,12 @@ class KernelSupervisor:
         if intermediate == 0:
             try:
                 os.close(reader)
-                self._become_kernel(data, request, limits, writer)
+                self._become_kernel([data, *answers], request, limits, writer)
             finally:
                 os._exit(1)
         os.close(writer)
-        data.close()
+        for sock in (data, *answers):
+            sock.close()
         report = os.read(reader, 64)
         os.close(reader)
         if self.isolated or not report:
@@ -148,8 +150,13 @@ class KernelSupervisor:
         )
 
     def _become_kernel(
-        self, data: socket.socket, request: dict[str, Any], limits: Limits | None, writer: int
+        self,
+        sockets: list[socket.socket],
+        request: dict[str, Any],
+        limits: Limits | None,
+        writer: int,
     ) -> None:
+        descriptors = {sock.fileno() for sock in sockets}
         if self.isolated:
             assert limits  # the client sets them for every submission
             try:
@@ -164,7 +171,7 @@ class KernelSupervisor:
             os.setsid()  # the scheduler divides the processor among sessions, not processes
             hardening.set_limits(limits)  # while /proc still reports the mapped memory
             hardening.mount_private_filesystems(limits)
-            _close_all_but(data.fileno())
+            _close_all_but(descriptors)
             hardening.drop_privileges()
         else:
             os.setsid()
@@ -173,12 +180,13 @@ class KernelSupervisor:
             os.chdir(request["folder"])
             if limits:
                 hardening.set_limits(limits, limit_processes=False)
-            _close_all_but(data.fileno())
+            _close_all_but(descriptors)
         if limits:
             # Not the folder of the submitted files, whose .cache or .keras would be read.
             os.environ["HOME"] = "/tmp" if self.isolated else request["folder"]
         os.environ.update(request["environment"])
-        importlib.import_module(request["module"]).serve(data, limits)
+        data, *answers = sockets
+        importlib.import_module(request["module"]).serve(data, limits, *answers)
 
     def _on_control(self, control: socket.socket) -> None:
         try:
@@ -290,13 +298,16 @@ def _exit_reason(result: "os.waitid_result | None") -> str:
     return f"it was killed by {name}" + (" (out of memory?)" if name == "SIGKILL" else "")
 
 
-def _close_all_but(descriptor: int) -> None:
-    """Close every descriptor but one; connect standard input, output, and error to /dev/null."""
+def _close_all_but(descriptors: set[int]) -> None:
+    """Close all other descriptors; connect standard input, output, and error to /dev/null."""
     null = os.open(os.devnull, os.O_RDWR)
     for standard in range(3):
         os.dup2(null, standard)
-    os.closerange(3, descriptor)
-    os.closerange(descriptor + 1, 65536)
+    first = 3
+    for descriptor in sorted(descriptors):
+        os.closerange(first, descriptor)
+        first = descriptor + 1
+    os.closerange(first, 65536)
 
 
 if __name__ == "__main__":

@@ -125,11 +125,13 @@ class Forkserver:
         files: Iterable[tuple[str, bytes]] = (),
         folder: str | None = None,
         environment: Mapping[str, str] | None = None,
+        with_answers: bool = False,
     ) -> Kernel:
         """Start a kernel that runs a module's `serve` function.
 
         `files`, given as (relative path, content), are written into its scratch folder. One of the
         course's own notebooks runs without limits, in `folder`, and with this `environment` added.
+        `with_answers` opens a second channel to the kernel, for `Kernel.answer`.
         """
         self.wait_until_ready()
         ours, theirs = socket.socketpair()
@@ -141,13 +143,16 @@ class Forkserver:
             "folder": folder or scratch,
             "environment": dict(environment or {}),
         }
-        kernel = Kernel(ours, control, limits or Limits(), scratch)
+        answers, their_answers = socket.socketpair() if with_answers else (None, None)
+        kernel = Kernel(ours, control, limits or Limits(), scratch, answers)
         try:
-            with self._lock, theirs, their_control:
+            with contextlib.ExitStack() as stack:
+                sockets = filter(None, [theirs, their_control, their_answers])
+                descriptors = [stack.enter_context(sock).fileno() for sock in sockets]
                 # A packet has a size limit, which an environment may exceed: the request follows
                 # as a message.
-                descriptors = [theirs.fileno(), their_control.fileno()]
-                socket.send_fds(self._requests, [b"kernel"], descriptors)
+                with self._lock:
+                    socket.send_fds(self._requests, [b"kernel"], descriptors)
             first = messages.Connection(ours)  # the kernel expects messages of its own connection
             first.send(request, deadline=time.monotonic() + REQUEST_SECONDS)
         except (OSError, messages.MessageError) as error:

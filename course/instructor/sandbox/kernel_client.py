@@ -35,7 +35,8 @@ class Answer:
 class Kernel:
     """The client's view of a kernel; created by `Forkserver.start_kernel`.
 
-    `messages_socket` connects to the kernel, and `control` to its forkserver. `folder`, if any, is
+    `messages_socket` connects to the kernel, and `control` to its forkserver. `answers`, if any, is
+    a second socket to the kernel, for nothing but answers to its own requests. `folder`, if any, is
     deleted when the kernel ends.
     """
 
@@ -45,10 +46,11 @@ class Kernel:
         control: socket.socket,
         limits: Limits,
         folder: str | None,
+        answers: socket.socket | None = None,
     ) -> None:
-        self._sockets = [messages_socket, control]
+        self._sockets = [messages_socket, control, *([answers] if answers else [])]
         self._messages = messages.Connection(messages_socket, limits.message_mb * 2**20)
-        self._answers: messages.Connection | None = None
+        self._answers = messages.Connection(answers) if answers else None
         self._control = control
         self._folder = folder
         self.limits = limits
@@ -59,18 +61,6 @@ class Kernel:
         for contents in _batches(dict(files)):
             header = {"op": "write_files", "paths": list(contents)}
             self.request(header, list(contents.values()), seconds=30)
-
-    def connect_answers(self) -> None:
-        """Open a second channel to the kernel, for nothing but answers to the kernel's requests."""
-        self.send({"op": "connect_answers"})
-        ours, theirs = socket.socketpair()
-        self._sockets.append(ours)
-        self._answers = messages.Connection(ours)
-        try:
-            with theirs:
-                self._messages.send_socket(theirs)
-        except messages.MessageError as error:
-            raise self._end(self._exit_reason() or error) from None
 
     def send(self, header: Any, blocks: Sequence[Any] = (), seconds: float = 60) -> None:
         """Send a message; raise KernelEnded if the kernel does not read it in time.

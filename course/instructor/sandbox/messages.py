@@ -126,22 +126,6 @@ class Connection:
             self._fail()
             raise
 
-    def send_socket(self, sock: socket.socket) -> None:
-        """Send a socket; the receiver must have learned from a message that it comes next."""
-        try:
-            socket.send_fds(self._socket, [b"\0"], [sock.fileno()])
-        except OSError:
-            self._fail()
-            raise MessageError("it ended") from None
-
-    def receive_socket(self) -> socket.socket:
-        """Return the socket that comes next."""
-        _, descriptors, _, _ = socket.recv_fds(self._socket, 1, 1)
-        if len(descriptors) != 1:
-            self._fail()
-            raise MessageError(MALFORMED)
-        return socket.socket(fileno=descriptors[0])
-
     def _fail(self) -> None:
         """Never use this connection again."""
         self._failed = True

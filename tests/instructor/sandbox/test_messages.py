@@ -268,18 +268,6 @@ def test_a_sender_learns_that_the_receiver_has_ended(pair):
         pair.theirs.send({}, [bytes(MB)], soon())
 
 
-def test_a_socket_can_be_sent_between_messages(pair):
-    with Pair() as other:
-        pair.theirs.send("a socket follows")
-        pair.theirs.send_socket(other.raw)
-        pair.theirs.send("after it")
-        assert pair.ours.receive(soon())[0] == "a socket follows"
-        with pair.ours.receive_socket() as received:
-            messages.Connection(received).send("through it")
-        assert other.ours.receive(soon())[0] == "through it"
-        assert pair.ours.receive(soon())[0] == "after it"
-
-
 # In a worker, code that catches every exception cannot go on after a failure.
 
 WORKER = """
