@@ -8,6 +8,8 @@ import sys
 from collections.abc import Callable, Iterator
 from pathlib import Path
 
+MAX_FILES = 10_000  # that `files_below` finds
+MAX_FOLDERS = 32  # levels of folders that `files_below` enters
 _AT_FDCWD, _RENAME_EXCHANGE = -100, 2  # linux/fcntl.h, linux/fs.h
 
 
@@ -21,21 +23,46 @@ def files_below(
 
     Symbolic links are never followed. Files are skipped if `ignore` accepts their names or if they
     would bring the total size above `max_bytes`; `too_large` receives the paths and sizes of these.
+    It also receives the first file after `MAX_FILES`, where the search ends, and the folders below
+    `MAX_FOLDERS` levels, which are not entered.
     """
     taken = 0
-    for parent, folders, names in os.walk(folder):
-        folders[:] = [name for name in folders if not Path(parent, name).is_symlink()]
-        for name in sorted(names):
-            path = Path(parent, name)
-            if ignore(name) or path.is_symlink() or not path.is_file():
-                continue
-            size = path.stat().st_size
-            relative = str(path.relative_to(folder))
-            if taken + size <= max_bytes:
-                taken += size
-                yield relative, path.read_bytes()
-            elif too_large is not None:
-                too_large.append((relative, size))
+    skipped = too_large if too_large is not None else []
+    for number, entry in enumerate(_files_and_deep_folders(folder)):
+        relative = os.path.relpath(entry.path, folder)
+        if number >= MAX_FILES or entry.is_dir(follow_symlinks=False):
+            skipped.append((relative, 0))
+            if number >= MAX_FILES:
+                return
+            continue
+        if ignore(entry.name):
+            continue
+        size = entry.stat(follow_symlinks=False).st_size
+        if taken + size <= max_bytes:
+            taken += size
+            yield relative, Path(entry.path).read_bytes()
+        else:
+            skipped.append((relative, size))
+
+
+def _files_and_deep_folders(root: Path) -> "Iterator[os.DirEntry[str]]":
+    """Yield the regular files under a folder, and the folders that are nested too deeply.
+
+    Unlike `os.walk` in Python 3.11, the search is not recursive: folders can be nested more deeply
+    than Python's calls.
+    """
+    waiting = [(os.fspath(root), 0)]
+    while waiting:
+        parent, depth = waiting.pop()
+        entries: list[os.DirEntry[str]] = []
+        with contextlib.suppress(OSError), os.scandir(parent) as found:
+            entries = sorted(found, key=lambda each: each.name)
+        folders = [entry for entry in entries if entry.is_dir(follow_symlinks=False)]
+        yield from (entry for entry in entries if entry.is_file(follow_symlinks=False))
+        if depth < MAX_FOLDERS:
+            waiting += [(entry.path, depth + 1) for entry in reversed(folders)]
+        else:
+            yield from folders
 
 
 def write_atomically(path: Path, content: bytes | str) -> None:

@@ -1,5 +1,6 @@
 """Files and folders are seen whole, whenever a process that writes them is killed."""
 
+import os
 import resource
 import signal
 import subprocess
@@ -122,3 +123,24 @@ def test_files_below_skips_links_and_what_is_too_large(tmp_path):
     skipped = []
     assert dict(files_below(tmp_path, max_bytes=5, too_large=skipped)) == {"in/small": b"12"}
     assert skipped == [("large", 6)]
+
+
+def test_files_below_ends_in_deep_folders_and_among_many_files(tmp_path, monkeypatch):
+    """1,300 nested folders exceed Python's recursion limit, and 100,000 files the memory."""
+    deep = os.open(tmp_path, os.O_RDONLY)
+    for _ in range(1300):  # a path of this length cannot be opened at once
+        os.mkdir("d", dir_fd=deep)
+        deep, above = os.open("d", os.O_RDONLY, dir_fd=deep), deep
+        os.close(above)
+    os.close(deep)
+    (tmp_path / "a").write_text("1")
+    skipped = []
+    assert dict(files_below(tmp_path, too_large=skipped)) == {"a": b"1"}
+    assert skipped == [("d/" * files.MAX_FOLDERS + "d", 0)]
+    monkeypatch.setattr(files, "MAX_FILES", 2)
+    for name in ("b", "c", "ca"):
+        (tmp_path / name).write_text("1")
+    skipped.clear()
+    assert dict(files_below(tmp_path, too_large=skipped)) == {"a": b"1", "b": b"1"}
+    assert skipped == [("c", 0)]
+    subprocess.run(["rm", "-r", tmp_path / "d"], check=True)  # rmtree would exceed the limit too

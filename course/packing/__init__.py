@@ -10,6 +10,6 @@
 """
 
 from course.packing.archive import pack
-from course.packing.manifest import MANIFEST, MANIFEST_NAMES, read_manifest
+from course.packing.manifest import MANIFEST, MANIFEST_NAMES, check_manifest, read_manifest
 
-__all__ = ["MANIFEST", "MANIFEST_NAMES", "pack", "read_manifest"]
+__all__ = ["MANIFEST", "MANIFEST_NAMES", "check_manifest", "pack", "read_manifest"]

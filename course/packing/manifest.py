@@ -27,11 +27,21 @@ def create_manifest(description: dict[str, Any], files: dict[str, bytes]) -> tup
 def read_manifest(files: dict[str, bytes]) -> dict[str, Any]:
     """Return the content of an untrusted manifest, checked against the files packed with it.
 
-    The dict has the printable `TEXT_FIELDS` ("" if missing), "checksum" ("" unless all files are
-    unchanged), and "problems", a list of sentences. Nothing in the manifest raises an error.
+    `check_manifest` describes the result. Nothing in the manifest raises an error.
     """
     manifest_name = next((name for name in MANIFEST_NAMES if name in files), MANIFEST)
-    manifest = _parse(files.get(manifest_name, b""))
+    others = {name: content for name, content in files.items() if name != manifest_name}
+    return check_manifest(manifest_name, files.get(manifest_name, b""), _checksums(others))
+
+
+def check_manifest(manifest_name: str, content: bytes, actual: dict[str, str]) -> dict[str, Any]:
+    """Return the content of an untrusted manifest, checked against the files packed with it.
+
+    `actual` maps the other files to their SHA-256 digests. The result has the printable
+    `TEXT_FIELDS` ("" if missing), "checksum" ("" unless all files are unchanged), and "problems", a
+    list of sentences. Nothing in the manifest raises an error.
+    """
+    manifest = _parse(content)
     found: dict[str, Any] = {name: _printable_field(manifest.get(name)) for name in TEXT_FIELDS}
     problems: list[str] = []
     found |= {"checksum": "", "problems": problems}
@@ -39,7 +49,7 @@ def read_manifest(files: dict[str, bytes]) -> dict[str, Any]:
     if not isinstance(listed, dict):
         problems.append(f"{manifest_name} cannot be read")
         return found
-    actual = _checksums({name: files[name] for name in files if name != manifest_name})
+    actual = dict(sorted(actual.items()))
     changed = [name for name in actual if name in listed and listed[name] != actual[name]]
     missing = sorted(listed.keys() - actual.keys())
     added = [name for name in actual if name not in listed]

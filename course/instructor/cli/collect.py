@@ -22,7 +22,14 @@ MAX_LINES = 12  # maximum per status and reason; further files are only counted
 @options.roster
 @options.student("Student who submitted everything in PATH.")
 @click.option(
-    "--force", is_flag=True, help="Replace existing submissions; the replaced ones are saved."
+    "--force",
+    is_flag=True,
+    help="Replace existing submissions by newer ones; the replaced ones are saved.",
+)
+@click.option(
+    "--force-older",
+    is_flag=True,
+    help="Replace existing submissions, even by older ones.",
 )
 @click.pass_obj
 def command(
@@ -32,6 +39,7 @@ def command(
     roster: Path | None,
     student: str | None,
     force: bool,
+    force_older: bool,
 ) -> int:
     """Collect submissions from a folder, archive, or notebook.
 
@@ -47,7 +55,7 @@ def command(
     if student is not None and not rosters.is_valid_student_id(student):
         raise CourseError(f"{student!r} cannot be the name of a folder: choose another name.")
     class_roster = rosters.read_roster(roster) if roster else rosters.read_course_roster(root)
-    collect_options = collection.CollectOptions(class_roster, student, force)
+    collect_options = collection.CollectOptions(class_roster, student, force, force_older)
     collected = collection.Collection(root, path, selected, collect_options)
     grouped_statuses = (FileStatus.SKIPPED, FileStatus.OLDER_ATTEMPT, FileStatus.MANUAL_REVIEW)
     grouped: dict[tuple[str, str], list[FileResult]] = {}

@@ -1,35 +1,46 @@
 """Reading a folder or zip archive; nothing is unpacked to a path that the archive specifies.
 
-An archive can come from anyone. Its members are therefore read into memory, each up to a size
-limit, and are saved only under names that `safe_file_name` returns.
+An archive can come from anyone. First, everything in the folder or in the outermost archive is
+listed; nothing is read yet. Each upload, which is a file that a platform exported or a folder that
+one person filled, then has its own budget for the archives in it, and all uploads together have
+one as well. Whatever exceeds a budget is yielded as a file with a problem; the others are read.
 """
 
 import contextlib
 import io
+import os
 import stat
 import struct
 import time
 import unicodedata
 import zipfile
 import zlib
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterable, Iterator
 from dataclasses import dataclass, field
 from functools import partial
 from pathlib import Path, PurePosixPath
 from typing import BinaryIO
 
 from course.errors import CourseError
-from course.instructor.collect.notebook_reader import MAX_NOTEBOOK_BYTES
+from course.instructor.student_text.budgets import MAX_NOTEBOOK_BYTES
 
-MAX_FILES = 50_000  # in a platform's archive of a whole class
-MAX_BYTES = 16 * 2**30  # unpacked
-MAX_STUDENT_FILES = 500  # in an archive that a student made
-MAX_STUDENT_BYTES = 2**30
+MAX_FILES = 200_000  # in everything that is collected at once
+MAX_BYTES = 16 * 2**30  # read from everything that is collected at once
+MAX_STUDENT_FILES = 500  # read from one upload, and in all archives that are nested in one file
+MAX_STUDENT_BYTES = 2**30  # read from one upload
+# An archive may unpack to this many times its size. Outputs of training runs are compressed to a
+# fiftieth of their size at most; a file made to fill the disk is compressed to a thousandth.
+MAX_EXPANSION = 100
+MIN_ARCHIVE_BYTES = 64 * 2**20  # that any archive may unpack to, however small it is
 MAX_DEPTH = 2  # a platform's archive contains students' archives, which may contain evidence
-MAX_NAME = 100  # characters
+MAX_FOLDERS = 32  # in a path
+MAX_NAME_CHARACTERS = 500  # of a folder or file; file systems allow at most 255
+MAX_SAFE_NAME_BYTES = 120  # leaves room for the prefixes and suffixes of temporary files
+MAX_PRINTED = 200  # characters of a path
 MAX_MB = MAX_NOTEBOOK_BYTES // 2**20
 END_OF_DIRECTORY = b"PK\5\6"
 DIRECTORY_ENTRY_BYTES = 46 + 512  # with a long name
+METHODS = {zipfile.ZIP_STORED, zipfile.ZIP_DEFLATED}  # others can require any amount of memory
 # Files and folders that operating systems and editors add.
 JUNK_FOLDERS = {"__MACOSX", ".ipynb_checkpoints", "__pycache__", ".git", "@eaDir"}
 JUNK_FILES = {".DS_Store", "Thumbs.db", "desktop.ini", "Icon\r"}
@@ -42,10 +53,20 @@ class SubmittedFile:
     # The path within the folder or archive, including inner archives, in Unicode normal form C.
     parts: tuple[str, ...]
     container: tuple[str, ...]  # the path of the inner archive or, outside of one, the folder
-    modified: float | None = None  # seconds since 1970, in local time, if known
+    # The path of the outermost file that contains this one: an inner archive, or the file itself.
+    # Students choose the names inside an archive that they made, but not the name of the upload.
+    outer: tuple[str, ...] = ()
+    modified: float | None = None  # of the outermost file: seconds since 1970, if known
+    inner_modified: float | None = None  # of this file, which a student can set
     problem: str = ""  # why the file cannot be read, or ""
     reader: Callable[[], bytes] = field(default=bytes, repr=False)
-    size: int = 0  # in bytes for a file on disk; 0 for a member of an archive
+    size: int = 0  # in bytes, as the directory or archive states it
+    packed_size: int = 0  # in bytes, in the outermost archive or on disk
+
+    def __post_init__(self) -> None:
+        self.outer = self.outer or self.parts
+        if self.inner_modified is None:
+            self.inner_modified = self.modified
 
     @property
     def name(self) -> str:
@@ -53,9 +74,14 @@ class SubmittedFile:
         return self.parts[-1]
 
     @property
+    def is_nested(self) -> bool:
+        """Return True if the file is in an archive inside of what is collected."""
+        return len(self.parts) > len(self.outer)
+
+    @property
     def printable_path(self) -> str:
-        """Return the file's path, in printable form."""
-        return printable("/".join(self.parts))
+        """Return the file's path, in printable form and shortened."""
+        return shorten("/".join(self.parts))
 
     @property
     def is_junk(self) -> bool:
@@ -68,33 +94,73 @@ class SubmittedFile:
 
     def read(self) -> bytes | None:
         """Return the file's content; if it cannot be read, set `problem` and return None."""
-        if self.size > MAX_NOTEBOOK_BYTES:
-            self.problem = f"the file is larger than {MAX_MB} MB"
         if self.problem:
             return None
         try:
             return self.reader()
         except (zipfile.BadZipFile, zlib.error, EOFError, OSError, ValueError) as error:
             self.problem = f"the file is damaged ({_describe(error)})"
-        except (NotImplementedError, RuntimeError) as error:
-            self.problem = f"the compression method is not supported ({_describe(error)})"
+        except (NotImplementedError, RuntimeError, MemoryError) as error:
+            self.problem = f"the file cannot be unpacked ({_describe(error)})"
         return None
 
 
-def walk(path: Path) -> Iterator[SubmittedFile]:
-    """Yield the files of a folder or zip archive in path order, or the file itself.
+@dataclass
+class Budget:
+    """What may still be read from an upload, or from all of them."""
 
-    Inner archives are opened; if that fails, the archive is yielded as a file with a problem.
-    Raises CourseError if the path does not exist or the outermost archive cannot be opened.
+    files: int = MAX_STUDENT_FILES
+    size: int = MAX_STUDENT_BYTES  # in bytes
+
+    def problem_with(self, files: int, size: int) -> str:
+        """Return the reason that this much may not be read, or "" if the budget allows it."""
+        if files > self.files:
+            return f"it has more than {MAX_STUDENT_FILES} files"
+        if size > self.size:
+            return f"it would unpack to more than {max(self.size, 0) / 2**20:,.0f} MB"
+        return ""
+
+    def spend(self, files: int, size: int) -> None:
+        """Subtract what is read."""
+        self.files -= files
+        self.size -= size
+
+
+def list_files(path: Path) -> list[SubmittedFile]:
+    """Return the files of a folder or zip archive in path order, or the file itself.
+
+    Archives inside of it are listed as files; `expand` opens them. Raises CourseError if the path
+    does not exist, if the archive cannot be opened, or if there are too many files.
     """
     if path.is_dir():
-        yield from _walk_folder(path)
-    elif not path.is_file():
+        return list(_list_folder(path))
+    if not path.is_file():
         raise CourseError(f"There is no file or folder {path}: specify what you downloaded.")
-    elif is_archive(path.name):
-        yield from _walk_archive(path, path.stat().st_size, (), MAX_FILES, MAX_BYTES)
-    else:
-        yield _file_on_disk(path, (unicodedata.normalize("NFC", path.name),))
+    if is_archive(path.name):
+        try:
+            return _list_archive(path, path.stat().st_size, str(path), MAX_FILES)
+        except ArchiveError as error:
+            raise CourseError(f"{error}.") from None
+    return [_file_on_disk(path, (unicodedata.normalize("NFC", path.name),))]
+
+
+def expand(file: SubmittedFile, upload: Budget, depth: int = MAX_DEPTH) -> Iterator[SubmittedFile]:
+    """Yield a file or, if it is an archive, the files in it, each within an upload's budget.
+
+    An archive that cannot be opened or exceeds the budget is yielded as a file with a problem.
+    """
+    if not is_archive(file.name) or file.is_junk:
+        yield file
+        return
+    allowed = max(MIN_ARCHIVE_BYTES, MAX_EXPANSION * file.packed_size)
+    nested = Budget(min(upload.files, MAX_STUDENT_FILES), min(upload.size, allowed))
+    before = Budget(nested.files, nested.size)
+    try:
+        yield from _expand_archive(file, nested, depth)
+    except Exception as error:  # zipfile raises many types of errors for damaged archives
+        file.problem = describe_error(error)
+        yield file
+    upload.spend(before.files - nested.files, before.size - nested.size)
 
 
 def is_archive(name: str) -> bool:
@@ -104,11 +170,13 @@ def is_archive(name: str) -> bool:
 
 def safe_file_name(text: str) -> str:
     """Return a file name that resembles a text and that every operating system accepts."""
-    text = unicodedata.normalize("NFC", text)
+    text = unicodedata.normalize("NFC", text[-MAX_NAME_CHARACTERS:])
     safe = "".join(
         char if char.isprintable() and char not in '/\\:*?"<>|' else "_" for char in text
     )
-    return safe.strip(" .")[-MAX_NAME:].strip(" .") or "_"
+    # File systems limit the number of bytes, of which a character has up to four.
+    shortened = safe.strip(" .").encode()[-MAX_SAFE_NAME_BYTES:].decode(errors="ignore")
+    return shortened.strip(" .") or "_"
 
 
 def printable(text: str) -> str:
@@ -116,93 +184,142 @@ def printable(text: str) -> str:
     return "".join(char if char.isprintable() else "?" for char in text)
 
 
-def _walk_folder(root: Path) -> Iterator[SubmittedFile]:
-    """Yield the files of a folder."""
-    for path in sorted(root.rglob("*")):
-        parts = tuple(unicodedata.normalize("NFC", part) for part in path.relative_to(root).parts)
-        if path.is_symlink():
-            yield SubmittedFile(parts, parts[:-1], problem="the file is a link to another file")
-        elif path.is_file() and is_archive(path.name):
-            status = path.stat()
-            yield from _walk_inner(path, status.st_size, parts, MAX_DEPTH, status.st_mtime)
-        elif path.is_file():
-            yield _file_on_disk(path, parts)
-        elif not path.is_dir():
-            yield SubmittedFile(parts, parts[:-1], problem="the file is not a regular file")
+def shorten(text: str) -> str:
+    """Return a text in printable form, without its middle if it is too long to print."""
+    if len(text) > MAX_PRINTED:
+        text = f"{text[: MAX_PRINTED // 2]}...{text[-MAX_PRINTED // 2 :]}"
+    return printable(text)
 
 
-def _file_on_disk(path: Path, parts: tuple[str, ...]) -> SubmittedFile:
-    """Return a file on disk without reading it."""
-    status, read = path.stat(), path.read_bytes
-    return SubmittedFile(parts, parts[:-1], status.st_mtime, reader=read, size=status.st_size)
+def describe_error(error: Exception) -> str:
+    """Return the reason that a file cannot be collected, for an error of any type."""
+    kind, text = type(error).__name__, getattr(error, "strerror", None) or str(error)
+    return f"it cannot be collected ({shorten(f'{kind}: {text}' if text else kind)})"
 
 
-def _walk_inner(
-    file: Path | BinaryIO, size: int, parts: tuple[str, ...], depth: int, modified: float | None
-) -> Iterator[SubmittedFile]:
-    """Yield the files of a student's archive, or the archive itself if it cannot be opened."""
+class ArchiveError(Exception):
+    """An error for an archive that cannot be listed; the message has the archive as its subject."""
+
+
+def _list_folder(root: Path) -> Iterator[SubmittedFile]:
+    """Yield the files of a folder, without recursion: folders can be nested thousands deep."""
+    waiting: list[tuple[str, tuple[str, ...]]] = [(os.fspath(root), ())]
+    count = 0
+    while waiting:
+        folder, above = waiting.pop()
+        try:
+            with os.scandir(folder) as found:
+                entries = sorted(found, key=lambda entry: entry.name)
+        except OSError as error:
+            yield SubmittedFile(
+                above, above[:-1], problem=f"the folder cannot be read ({error.strerror})"
+            )
+            continue
+        count += len(entries)
+        if count > MAX_FILES:
+            raise CourseError(
+                f"{root} has more than {MAX_FILES:,} files: collect its folders one at a time."
+            )
+        folders = []
+        for entry in entries:
+            parts = (*above, unicodedata.normalize("NFC", entry.name))
+            if entry.is_dir(follow_symlinks=False) and len(parts) <= MAX_FOLDERS:
+                folders.append((entry.path, parts))
+            else:
+                yield _entry_on_disk(entry, parts)
+        waiting += reversed(folders)
+
+
+def _entry_on_disk(entry: "os.DirEntry[str]", parts: tuple[str, ...]) -> SubmittedFile:
+    """Return an entry of a folder as a file, without reading it."""
     try:
-        yield from _walk_archive(
-            file, size, parts, MAX_STUDENT_FILES, MAX_STUDENT_BYTES, depth - 1, modified
-        )
-    except CourseError as error:
-        yield SubmittedFile(parts, parts[:-1], problem=str(error).removesuffix("."))
+        problem = _path_problem(parts)
+        if entry.is_symlink():
+            problem = "the file is a link to another file"
+        elif entry.is_file(follow_symlinks=False):
+            return _file_on_disk(Path(entry.path), parts, problem)
+        elif not entry.is_dir(follow_symlinks=False):
+            problem = "the file is not a regular file"
+    except OSError as error:
+        problem = f"the file cannot be read ({error.strerror})"
+    return SubmittedFile(parts, parts[:-1], problem=problem)
 
 
-def _walk_archive(
-    file: Path | BinaryIO,
-    size: int,
-    outer: tuple[str, ...],
-    max_files: int,
-    max_bytes: int,
-    depth: int = MAX_DEPTH,
-    modified: float | None = None,
-) -> Iterator[SubmittedFile]:
-    """Yield the files in an archive of `size` bytes; for a nested archive, `outer` is its path."""
-    archive_name = "the archive" if outer else str(file)
-    too_many = CourseError(f"{archive_name} has more than {max_files:,} files.")
+def _file_on_disk(path: Path, parts: tuple[str, ...], problem: str = "") -> SubmittedFile:
+    """Return a file on disk without reading it."""
+    status = path.stat()
+    size = status.st_size
+    return SubmittedFile(
+        parts,
+        parts[:-1],
+        modified=status.st_mtime,
+        problem=problem or _size_problem(size),
+        reader=path.read_bytes,
+        size=size,
+        packed_size=size,
+    )
+
+
+def _list_archive(
+    file: Path | BinaryIO, size: int, archive_name: str, max_files: int
+) -> list[SubmittedFile]:
+    """Return the files in an archive of `size` bytes, without reading them."""
     if _directory_bytes(file, size) > max_files * DIRECTORY_ENTRY_BYTES:
-        raise too_many  # reading the directory alone would fill the memory
+        # Reading the directory alone would fill the memory.
+        raise ArchiveError(f"{archive_name} has more than {max_files:,} files")
     try:
         archive = zipfile.ZipFile(file)
-    except (zipfile.BadZipFile, OSError, ValueError, struct.error, NotImplementedError):
-        raise CourseError(
-            f"{archive_name} is not a complete zip archive: download it again."
+    except Exception:  # besides BadZipFile, a damaged directory causes many types of errors
+        raise ArchiveError(
+            f"{archive_name} is not a complete zip archive: download it again"
         ) from None
     members = [member for member in archive.infolist() if not member.is_dir()]
     if len(members) > max_files:
-        raise too_many
+        raise ArchiveError(f"{archive_name} has more than {max_files:,} files")
     if sum(member.compress_size for member in members) > size:
-        raise CourseError(f"{archive_name} has overlapping files, as in a zip bomb.")
-    if sum(member.file_size for member in members) > max_bytes:
-        raise CourseError(f"{archive_name} would unpack to more than {max_bytes // 2**30} GB.")
-    for member in members:
-        yield from _walk_member(archive, member, outer, depth, modified)
+        raise ArchiveError(f"{archive_name} has overlapping files, as in a zip bomb")
+    return [_member(archive, member) for member in members]
 
 
-def _walk_member(
-    archive: zipfile.ZipFile,
-    member: zipfile.ZipInfo,
-    outer: tuple[str, ...],
-    depth: int,
-    modified: float | None,
-) -> Iterator[SubmittedFile]:
-    """Yield a member of an archive, or the member's files if it is itself an archive."""
-    inner, problem = _member_path(member)
-    parts = (*outer, *inner)
-    # Files in one folder of the outermost archive belong together; its path identifies the owner.
-    container, modified = outer or parts[:-1], _modification_time(member) or modified
-    reader = partial(_read_member, archive, member)
-    file = SubmittedFile(parts, container, modified, problem, reader)
-    content = None
-    if is_archive(file.name) and not file.is_junk:
-        if depth <= 0:
-            file.problem = problem or "the archive is nested too deeply in other archives"
-        content = file.read()
+def _member(archive: zipfile.ZipFile, member: zipfile.ZipInfo) -> SubmittedFile:
+    """Return a member of an archive without reading it."""
+    parts, problem = _member_path(member)
+    return SubmittedFile(
+        parts,
+        parts[:-1],
+        modified=_modification_time(member),
+        problem=problem,
+        reader=partial(_read_member, archive, member),
+        size=member.file_size,
+        packed_size=member.compress_size,
+    )
+
+
+def _expand_archive(file: SubmittedFile, budget: Budget, depth: int) -> Iterator[SubmittedFile]:
+    """Yield the files of an archive, or the archive itself if it cannot be opened."""
+    content = file.read() if depth > 0 else None
     if content is None:
+        file.problem = file.problem or "the archive is nested too deeply in other archives"
         yield file
-    else:
-        yield from _walk_inner(io.BytesIO(content), len(content), parts, depth, modified)
+        return
+    try:
+        members = _list_archive(io.BytesIO(content), len(content), "the archive", MAX_STUDENT_FILES)
+        wanted = [member for member in members if not member.is_junk and not member.problem]
+        if problem := budget.problem_with(len(members), sum(member.size for member in wanted)):
+            raise ArchiveError(f"the archive is too large: {problem}")
+    except ArchiveError as error:
+        file.problem = str(error)
+        yield file
+        return
+    budget.spend(len(members), sum(member.size for member in wanted))
+    for member in members:
+        member.parts = (*file.parts, *member.parts)
+        member.container, member.outer = file.parts, file.outer
+        member.modified, member.packed_size = file.modified, file.packed_size
+        if is_archive(member.name) and not member.is_junk:
+            yield from _expand_archive(member, budget, depth - 1)
+        else:
+            yield member
 
 
 def _member_path(member: zipfile.ZipInfo) -> tuple[tuple[str, ...], str]:
@@ -227,9 +344,30 @@ def _member_path(member: zipfile.ZipInfo) -> tuple[tuple[str, ...], str]:
         problem = "the file is not a regular file"
     elif member.flag_bits & 1:
         problem = "the file is encrypted: ask for a copy without a password"
-    elif member.file_size > MAX_NOTEBOOK_BYTES:
-        problem = f"the file would unpack to more than {MAX_MB} MB"
-    return parts or ("?",), problem
+    elif member.compress_type not in METHODS:
+        problem = "the compression method is not supported: ask for a copy in a plain zip archive"
+    return parts or ("?",), problem or _path_problem(parts) or _size_problem(
+        member.file_size, member.compress_size
+    )
+
+
+def _path_problem(parts: Iterable[str]) -> str:
+    """Return the reason that a path is refused, or ""."""
+    parts = list(parts)
+    if len(parts) > MAX_FOLDERS:
+        return f"the file is in more than {MAX_FOLDERS} nested folders"
+    if max(map(len, parts), default=0) > MAX_NAME_CHARACTERS:
+        return f"a name in the path has more than {MAX_NAME_CHARACTERS} characters"
+    return ""
+
+
+def _size_problem(size: int, packed_size: int | None = None) -> str:
+    """Return the reason that a file of this size is refused, or ""."""
+    if packed_size is None:
+        return f"the file is larger than {MAX_MB} MB" if size > MAX_NOTEBOOK_BYTES else ""
+    if size > min(MAX_NOTEBOOK_BYTES, max(MIN_ARCHIVE_BYTES, MAX_EXPANSION * packed_size)):
+        return f"the file would unpack to {size / 2**20:,.0f} MB"
+    return ""
 
 
 def _read_member(archive: zipfile.ZipFile, member: zipfile.ZipInfo) -> bytes:
@@ -262,6 +400,6 @@ def _directory_bytes(file: Path | BinaryIO, size: int) -> int:
     return 0 if length == 0xFFFFFFFF and isinstance(file, Path) else length
 
 
-def _describe(error: Exception) -> str:
+def _describe(error: BaseException) -> str:
     """Return an error's message, shortened and in printable form."""
     return printable(str(error))[:80] or type(error).__name__

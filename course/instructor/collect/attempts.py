@@ -1,12 +1,36 @@
 """Students' attempts at an assignment, and the choice of the attempt that counts."""
 
+import time
 from collections.abc import Sequence
 from dataclasses import dataclass, field
+from functools import cached_property
 from pathlib import Path
 
-from course.instructor.collect.archive_reader import SubmittedFile
+from course.instructor.collect.archive_reader import SubmittedFile, shorten
 from course.instructor.collect.platform_file_names import Origin, strip_copy_marks
 from course.instructor.collect.released_assignment import ReleasedAssignment
+
+TIME_RESOLUTION = 2  # seconds; of the times in zip archives
+
+
+@dataclass(frozen=True)
+class Recency:
+    """How new an attempt is, by the platform's own number and time; nothing that a student wrote.
+
+    The time is in seconds since 1970. Both are 0 if they are unknown.
+    """
+
+    platform: str = ""
+    attempt: float = 0
+    time: float = 0
+
+    def compare(self, other: "Recency") -> int:
+        """Return 1 if this attempt is newer than the other, -1 if it is older, and 0 if unknown."""
+        if self.platform == other.platform and self.attempt and other.attempt:
+            return (self.attempt > other.attempt) - (self.attempt < other.attempt)
+        if self.time and other.time and abs(self.time - other.time) >= TIME_RESOLUTION:
+            return 1 if self.time > other.time else -1
+        return 0
 
 
 @dataclass
@@ -16,6 +40,9 @@ class Attempt:
     file: SubmittedFile
     origin: Origin
     student: str
+    # What names the student: the submitter on a platform, or the folder, archive, or file that has
+    # the student's name. It is empty if a person named the student.
+    claim: tuple[str, ...]
     release: ReleasedAssignment
     original: Path  # the saved file, unchanged
     digest: str  # the SHA-256 digest of the original
@@ -23,7 +50,6 @@ class Attempt:
     repairs: list[str] = field(default_factory=list)
     problem: str = ""  # the reason that the notebook cannot be repaired, or ""
     checksum: str = ""  # the checksum that the packing cell showed to the student, or ""
-    packed_at: float = 0.0  # in seconds since 1970, or 0 if the notebook was not packed
     warnings: list[str] = field(default_factory=list)  # from the manifest
     timestamp: str = ""  # the submission time as nbgrader's exchange writes it, or ""
     evidence: dict[str, Path] = field(default_factory=dict)  # file name -> saved file
@@ -33,22 +59,32 @@ class Attempt:
         """Return the student and the assignment."""
         return self.student, self.release.name
 
+    @cached_property
+    def recency(self) -> Recency:
+        """Return how new the attempt is; a time in the future counts as now."""
+        origin = self.origin
+        is_time = origin.platform == "nbgrader" and origin.attempt
+        seconds = origin.attempt if is_time else self.file.modified or 0.0
+        return Recency(origin.platform, origin.attempt, min(seconds, time.time()))
+
     @property
-    def order(self) -> tuple[float, float, int]:
-        """Return a sort key that increases from attempt to attempt."""
-        copy_number = strip_copy_marks(self.origin.file_name)[1]
-        # The platform's order is more reliable than the time in a file.
-        return self.origin.attempt, self.packed_at or self.file.modified or 0.0, copy_number
+    def order_in_upload(self) -> tuple[float, int]:
+        """Return a sort key for the notebooks in one archive that the student made."""
+        inner = self.file.inner_modified or 0.0
+        outer = self.file.modified or inner
+        return min(inner, outer), strip_copy_marks(self.origin.file_name)[1]
 
     def includes(self, file: SubmittedFile, origin: Origin) -> bool:
         """Return True if another file was submitted together with this notebook."""
-        if origin.platform:
-            fields = "platform", "name", "user_id", "student"
-            if any(getattr(self.origin, name) != getattr(origin, name) for name in fields):
-                return False
-            return origin.platform != "nbgrader" or origin.attempt == self.origin.attempt
+        if origin.platform or self.origin.platform:
+            is_same = self.origin.submitter == origin.submitter
+            return is_same and (
+                origin.platform != "nbgrader" or origin.attempt == self.origin.attempt
+            )
+        # A file with the student's name in a shared folder says nothing about the files beside it.
         folder = self.file.container
-        return bool(folder or not self.origin.platform) and file.parts[: len(folder)] == folder
+        owned = self.claim if len(folder) < len(self.claim) else folder
+        return file.parts[: len(owned)] == owned
 
 
 def nearest_attempts(attempts: list[Attempt], origin: Origin) -> list[Attempt]:
@@ -68,8 +104,28 @@ def choose_newest(attempts: Sequence[Attempt]) -> tuple[Attempt | None, list[Att
         name = attempts[0].origin.name
         problem = f"two students are called {name!r}: add --roster to distinguish them"
         return None, list(attempts), problem
-    ranked = sorted(attempts, key=lambda attempt: attempt.order)
-    newest = ranked[-1]
-    if len({attempt.digest for attempt in ranked if attempt.order == newest.order}) > 1:
+    claims = list(dict.fromkeys(attempt.claim for attempt in attempts))
+    if len(claims) > 1 and len({attempt.digest for attempt in attempts}) > 1:
+        student = attempts[0].student
+        names = " and ".join(repr(shorten("/".join(filter(None, claim)))) for claim in claims[:3])
+        problem = (
+            f"{len(claims)} uploads could be from {student} ({names}): collect the right one with"
+            f" --student {student}"
+        )
+        return None, list(attempts), problem
+    newest = attempts[0]
+    for attempt in attempts[1:]:
+        if _is_newer(attempt, newest):
+            newest = attempt
+    others = [attempt for attempt in attempts if attempt is not newest]
+    rivals = (each for each in others if each.digest != newest.digest)
+    if not all(_is_newer(newest, each) for each in rivals):
         return None, list(attempts), "several attempts differ, and none is clearly the newest"
-    return newest, ranked[:-1], ""
+    return newest, others, ""
+
+
+def _is_newer(attempt: Attempt, other: Attempt) -> bool:
+    """Return True if an attempt of a student is certainly newer than another."""
+    if order := attempt.recency.compare(other.recency):
+        return order > 0
+    return attempt.order_in_upload > other.order_in_upload

@@ -17,6 +17,8 @@ BY_GRADE_ID, BY_ID, BY_TEXT = "grade id", "id", "text"
 BY_NAME, BY_POSITION = "defined names", "position"
 MIN_SIMILARITY = 0.6  # between the texts of an edited cell and the released cell that it matches
 MIN_SIMILARITY_GAP = 0.2  # between the best candidate and every other one
+MAX_COMPARED = 1_500  # characters of each text: the time to compare grows with the square
+MAX_CANDIDATES = 30  # cells between two matched neighbors
 
 
 @dataclass
@@ -125,6 +127,8 @@ class _Matcher:
         answers = [each for each in missing if each.is_answer]
         if not answers or not present:
             return
+        # Editors add empty cells; none of them is an answer if there is another candidate.
+        present = [cell for cell in present if cell.text] or present
         copies: dict[str, list[NotebookCell]] = {}
         for cell in present:
             copies.setdefault(cell.text, []).append(cell)
@@ -132,7 +136,10 @@ class _Matcher:
         # A locked cell that was not matched by its text was deleted or edited, and is restored.
         # The cells that are present are therefore the cells that students may edit.
         editable = [each for each in missing if each.is_answer or not each.is_required]
-        if len(editable) == len(present):
+        pairs: list[tuple[ReleasedCell, NotebookCell]] = []
+        if len(present) > MAX_CANDIDATES:
+            pass
+        elif len(editable) == len(present):
             pairs = list(zip(editable, present, strict=True))
             locked = [each for each in missing if each not in editable]
             if any(_resembles_other(cell, released, locked) for released, cell in pairs):
@@ -141,7 +148,7 @@ class _Matcher:
             pairs = _match_by_similarity(answers, present, missing)
         if not pairs:
             names = ", ".join(str(each.grade_id) for each in answers)
-            numbers = ", ".join(str(cell.position + 1) for cell in present)
+            numbers = ", ".join(str(cell.position + 1) for cell in present[:MAX_CANDIDATES])
             self.ambiguous |= {each.position for each in answers}
             self.result.problems.append(
                 f"any of the cells {numbers} could be the answer to {names}"
@@ -157,7 +164,7 @@ class _Matcher:
         if not same:
             return
         if released.is_answer:
-            edited = [cell for cell in same if cell.text != released.text]
+            edited = [cell for cell in same if cell.text not in ("", released.text)]
             if len({cell.text for cell in edited}) > 1:
                 numbers = " and ".join(str(cell.position + 1) for cell in edited)
                 self.ambiguous.add(released.position)
@@ -166,13 +173,13 @@ class _Matcher:
                     f"cells {numbers} are different answers to {released.grade_id}"
                 )
                 return
-            same.sort(key=lambda cell: cell.text == released.text)
+            same.sort(key=lambda cell: (cell not in edited, not cell.text))
         elif not released.is_required:
             same.sort(key=lambda cell: cell.text != released.text)
         self._pair(released, same[0], method)
         if released.is_required:
             # A copy of a test is dropped, unless the student changed it to something else.
-            texts = {released.text, same[0].text}
+            texts = {"", released.text, same[0].text}
             self._drop(cell for cell in same[1:] if cell.text in texts)
 
     def _pair(self, released: ReleasedCell, cell: NotebookCell, method: str) -> None:
@@ -250,5 +257,10 @@ def _resembles_other(
 
 
 def _similarity(first: NotebookCell, second: NotebookCell) -> float:
-    """Return the similarity of two cells' texts, from 0 to 1."""
-    return difflib.SequenceMatcher(None, first.text, second.text, autojunk=False).ratio()
+    """Return the similarity of two cells' texts, from 0 to 1, or 0 if it is too low to matter."""
+    texts = first.text[:MAX_COMPARED], second.text[:MAX_COMPARED]
+    matcher = difflib.SequenceMatcher(None, *texts, autojunk=False)
+    # An upper bound that is fast to compute; see `_match_by_similarity`.
+    if matcher.quick_ratio() < MIN_SIMILARITY - MIN_SIMILARITY_GAP:
+        return 0.0
+    return matcher.ratio()

@@ -9,7 +9,12 @@ from course.errors import CourseError
 from course.evidence.format import FOLDER
 from course.instructor import file_lock
 from course.instructor.collect import originals, submitted_folder
-from course.instructor.collect.archive_reader import printable
+from course.instructor.collect.archive_reader import (
+    SubmittedFile,
+    describe_error,
+    list_files,
+    shorten,
+)
 from course.instructor.collect.attempts import Attempt, choose_newest
 from course.instructor.collect.file_result import FileResult, FileStatus
 from course.instructor.collect.platform_file_names import TIMESTAMP, is_renamed
@@ -27,6 +32,7 @@ class CollectOptions:
     roster: Roster | None = None
     student: str | None = None  # the owner of everything that is collected
     force: bool = False  # replace existing submissions
+    older: bool = False  # replace them even by older ones
 
 
 class Collection:
@@ -55,12 +61,13 @@ class Collection:
         folder = self.root / originals.FOLDER
         with file_lock.exclusive_lock(folder, busy):
             originals.move_old_originals(self.root)
-            self.folder = originals.folder_for(self.path, self.root)
+            listed = list_files(self.path)
+            self.folder = originals.folder_for(self.path, self.root, listed)
             staging = folder / ".repaired"
             shutil.rmtree(staging, ignore_errors=True)  # left by a killed command
             staging.mkdir()
             try:
-                for result in self._collect(staging):
+                for result in self._collect(listed, staging):
                     self.results.append(result)
                     yield result
             finally:
@@ -81,28 +88,40 @@ class Collection:
             for name in names
         }
 
-    def _collect(self, staging: Path) -> Iterator[FileResult]:
+    def _collect(self, listed: Sequence[SubmittedFile], staging: Path) -> Iterator[FileResult]:
         """Yield the results for the files, then for each student's attempts."""
         roster, student = self.options.roster, self.options.student
-        found = SubmissionFinder(self.path, self.folder, staging, self.releases, roster, student)
+        found = SubmissionFinder(
+            self.path, listed, self.folder, staging, self.releases, roster, student
+        )
         yield from found.results
         groups: dict[tuple[str, str], list[Attempt]] = {}
         for attempt in found.attempts:
             groups.setdefault(attempt.key, []).append(attempt)
-        for key, group in sorted(groups.items()):
+        for _, group in sorted(groups.items()):
             newest, others, problem = choose_newest(group)
             for attempt in others:
                 details = problem or f"saved as {attempt.original.relative_to(self.root)}"
                 status = FileStatus.MANUAL_REVIEW if problem else FileStatus.OLDER_ATTEMPT
                 if newest and attempt.digest == newest.digest:
                     status, details = FileStatus.ALREADY_COLLECTED, "same as another attempt"
-                yield FileResult(status, attempt.file.printable_path, *key, details)
+                yield self._result(attempt, status, details)
             if newest:
-                yield self._submit(newest)
+                try:
+                    result = self._submit(newest)
+                except Exception as error:  # such as a name that the file system refuses
+                    details = describe_error(error)
+                    result = self._result(newest, FileStatus.MANUAL_REVIEW, details)
+                yield result
+
+    def _result(self, attempt: Attempt, status: FileStatus, details: str) -> FileResult:
+        """Return the result for an attempt."""
+        saved = attempt.original.relative_to(self.root).as_posix()
+        return FileResult(status, attempt.file.printable_path, *attempt.key, details, saved)
 
     def _submit(self, attempt: Attempt) -> FileResult:
         """Write an attempt to `submitted/`, unless a different submission exists there."""
-        result = FileResult(FileStatus.MANUAL_REVIEW, attempt.file.printable_path, *attempt.key)
+        result = self._result(attempt, FileStatus.MANUAL_REVIEW, "")
         if attempt.problem:
             original = attempt.original.relative_to(self.root)
             result.details = f"{attempt.problem} (repair a copy of {original} and collect it)"
@@ -114,12 +133,11 @@ class Collection:
             content[TIMESTAMP] = f"{attempt.timestamp}\n".encode()
         folder = submitted_folder.folder_of(self.root, *attempt.key)
         is_submitted = submitted_folder.has_content(folder, content)
-        if folder.exists() and not is_submitted and not self.options.force:
-            result.details = "a different submission exists: add --force to replace it"
+        if folder.exists() and not is_submitted and not self._may_replace(attempt, result):
             return result
         repairs = list(attempt.repairs)
         if is_renamed(attempt.origin.file_name, attempt.release.stem):
-            repairs.append(f"renamed from {printable(attempt.origin.file_name)!r}")
+            repairs.append(f"renamed from {shorten(attempt.origin.file_name)!r}")
         if attempt.release.requires_evidence and not attempt.evidence:
             repairs.append("evidence missing")
         checksum = f"checksum {attempt.checksum}" if attempt.checksum else ""
@@ -130,12 +148,41 @@ class Collection:
         else:
             submitted_folder.write(self.root, *attempt.key, content)
             Journal(self.root, attempt.release.name).mark_resubmitted(attempt.student)
+        recorded = submitted_folder.read_recency(self.root, *attempt.key)
+        if not recorded or attempt.recency.compare(recorded) > 0:
+            submitted_folder.write_recency(self.root, *attempt.key, content, attempt.recency)
         return result
+
+    def _may_replace(self, attempt: Attempt, result: FileResult) -> bool:
+        """Return True if an attempt may replace a different submission; else, complete its result.
+
+        The platforms' times and numbers decide which one is newer, not the order of the commands.
+        """
+        existing = submitted_folder.read_recency(self.root, *attempt.key)
+        order = attempt.recency.compare(existing) if existing else 0
+        if self.options.older:
+            return True
+        if order < 0:
+            result.status = FileStatus.OLDER_ATTEMPT
+            result.details = "a newer submission exists: add --force-older to go back to this one"
+        elif not self.options.force:
+            kind = "an older" if order > 0 else "a different"
+            result.details = f"{kind} submission exists: add --force to replace it"
+        else:
+            return True
+        return False
 
     def _write_table(self) -> None:
         """Write the table, with one row per file."""
-        rows = [["file", "status", "student", "assignment", "details"]]
+        rows = [["file", "status", "student", "assignment", "details", "saved as"]]
         for result in self.results:
-            row = result.file, result.status, result.student, result.assignment, result.details
+            row = (
+                result.file,
+                result.status,
+                result.student,
+                result.assignment,
+                result.details,
+                result.saved_as,
+            )
             rows.append([csv_writer.escape_formula(cell) for cell in row])
         csv_writer.write_table(self.table, rows, force=True)

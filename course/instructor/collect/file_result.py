@@ -24,3 +24,4 @@ class FileResult:
     student: str = ""  # empty if unknown, like the assignment
     assignment: str = ""
     details: str = ""  # what was repaired, or why the file was not collected
+    saved_as: str = ""  # the path of its unchanged copy in the course directory

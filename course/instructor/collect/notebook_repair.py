@@ -7,15 +7,21 @@ from collections import Counter
 from typing import Any
 
 from course.instructor.collect.cell_matching import BY_GRADE_ID, Matching, match
-from course.instructor.collect.notebook_reader import RepairError, is_valid_cell_id
 from course.instructor.collect.released_assignment import (
     ReleasedAssignment,
     ReleasedCell,
     read_cells,
 )
-from course.instructor.grading.submission import safe_outputs
+from course.instructor.grading.submission import CELL_ID, safe_outputs
 
 FORMAT = {"nbformat": 4, "nbformat_minor": 5}
+MAX_VALIDATED_CELLS = 300  # one by one, which takes a second
+# Text that a student typed into a locked cell below the question; a shorter one can be a slip.
+MIN_ADDED_TEXT = 10  # characters
+
+
+class RepairError(Exception):
+    """An error for a notebook that needs manual review; the message is the reason."""
 
 
 def repair_notebook(
@@ -23,7 +29,7 @@ def repair_notebook(
 ) -> tuple[dict[str, Any], list[str]]:
     """Return a notebook whose cells grading can identify, and notes on the repairs.
 
-    The notebook comes from `ParsedNotebook.content` and is not changed. Raises RepairError if two
+    The notebook comes from `notebook_parser.parse` and is not changed. Raises RepairError if two
     cells could be the same answer.
     """
     matching = match(release, read_cells(notebook))
@@ -32,23 +38,42 @@ def repair_notebook(
     released_at = {at: release.cells[released] for released, at in matching.pairs.items()}
     used_ids = {each for released in release.cells for each in released.ids}
     repaired: list[tuple[ReleasedCell | None, dict[str, Any]]] = []
+    notes = _notes(matching, release)
     for position, cell in enumerate(notebook["cells"]):
-        if position not in matching.duplicates:
-            released = released_at.get(position)
-            restored = _restore_cell(cell, released) if released else _added_cell(cell, used_ids)
-            repaired.append((released, restored))
+        if position in matching.duplicates:
+            continue
+        released = released_at.get(position)
+        restored = _restore_cell(cell, released) if released else _added_cell(cell, used_ids)
+        repaired.append((released, restored))
+        if released and _has_own_text(cell, released):
+            own = _added_cell(cell | {"source": _own_text(cell, released)}, used_ids)
+            repaired.append((None, own))
+            notes.append(f"text typed into the locked cell {released.grade_id} moved below it")
     for released in matching.missing:
         _insert_missing(repaired, released)
     content = {"cells": [cell for _, cell in repaired], "metadata": release.metadata, **FORMAT}
-    return content, _notes(matching, release) + _make_valid(content)
+    return content, notes + _make_valid(content)
 
 
-def encode_notebook(notebook: dict[str, Any]) -> bytes:
+def encode_notebook(notebook: dict[str, Any]) -> str:
     """Return the content of a notebook's file."""
-    return (json.dumps(notebook, indent=1, ensure_ascii=False, sort_keys=True) + "\n").encode()
+    return json.dumps(notebook, indent=1, ensure_ascii=False, sort_keys=True) + "\n"
 
 
-def is_valid(notebook: dict[str, Any]) -> bool:
+def is_valid_file(content: bytes) -> bool:
+    """Return True if the notebook in a file is valid without changes, and its text can be encoded.
+
+    JSON can contain half of a surrogate pair, which no file can.
+    """
+    notebook = json.loads(content)
+    try:
+        encode_notebook(notebook).encode()
+    except UnicodeEncodeError:
+        return False
+    return _is_valid(notebook)
+
+
+def _is_valid(notebook: dict[str, Any]) -> bool:
     """Return True if a notebook is valid without changes."""
     import nbformat
 
@@ -61,6 +86,21 @@ def is_valid(notebook: dict[str, Any]) -> bool:
     return True
 
 
+def _has_own_text(cell: dict[str, Any], released: ReleasedCell) -> bool:
+    """Return True if a student typed text, such as the answer, into a locked text cell."""
+    is_locked_text = released.is_required and not released.is_answer
+    if not is_locked_text or released.cell_type != "markdown" or cell["cell_type"] == "code":
+        return False
+    return len(_own_text(cell, released)) >= MIN_ADDED_TEXT
+
+
+def _own_text(cell: dict[str, Any], released: ReleasedCell) -> str:
+    """Return the lines of an edited cell that are not in the release."""
+    supplied = {line.strip() for line in released.source.splitlines()}
+    lines = cell["source"].splitlines()
+    return "\n".join(line for line in lines if line.strip() not in supplied).strip()
+
+
 def _restore_cell(cell: dict[str, Any], released: ReleasedCell) -> dict[str, Any]:
     """Return a submitted cell with the released type, id, metadata, and, if locked, source."""
     is_editable = released.is_answer or not released.is_required
@@ -71,7 +111,7 @@ def _restore_cell(cell: dict[str, Any], released: ReleasedCell) -> dict[str, Any
 def _added_cell(cell: dict[str, Any], used_ids: set[str]) -> dict[str, Any]:
     """Return a cell that the student added, with a unique id that is added to `used_ids`."""
     cell_id: Any = cell.get("id")
-    if not is_valid_cell_id(cell_id) or cell_id in used_ids:
+    if not (isinstance(cell_id, str) and CELL_ID.fullmatch(cell_id)) or cell_id in used_ids:
         names = (f"added-{number}" for number in itertools.count(1))
         cell_id = next(name for name in names if name not in used_ids)
     used_ids.add(cell_id)
@@ -106,16 +146,22 @@ def _insert_missing(
 
 
 def _make_valid(content: dict[str, Any]) -> list[str]:
-    """Simplify the outputs of an invalid notebook, and return a note on this repair."""
-    if is_valid(content):
+    """Simplify the outputs and attachments that are invalid, and return notes on these repairs."""
+    if _is_valid(content):
         return []
-    for cell in content["cells"]:
+    notes = []
+    cells = content["cells"]
+    for cell in cells:
+        if len(cells) <= MAX_VALIDATED_CELLS and _is_valid(content | {"cells": [cell]}):
+            continue
         if cell["cell_type"] == "code":
             cell["outputs"] = json.loads(json.dumps(safe_outputs(cell["outputs"])))
-        cell.pop("attachments", None)
-    if not is_valid(content):
+            notes.append("invalid outputs removed")
+        elif cell.pop("attachments", None):
+            notes.append("invalid attachments removed")
+    if not _is_valid(content):
         raise RepairError("the file is not a valid notebook")
-    return ["invalid outputs removed"]
+    return list(dict.fromkeys(notes))
 
 
 def _notes(matching: Matching, release: ReleasedAssignment) -> list[str]:

@@ -2,16 +2,27 @@
 
 import hashlib
 import shutil
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
+from dataclasses import dataclass
 from pathlib import Path
 
 from course.files import write_atomically
-from course.instructor.collect.archive_reader import SubmittedFile, is_archive, safe_file_name, walk
-from course.instructor.collect.platform_file_names import TIMESTAMP
+from course.instructor.collect.archive_reader import (
+    MAX_BYTES,
+    MAX_FILES,
+    Budget,
+    SubmittedFile,
+    describe_error,
+    expand,
+    is_archive,
+    safe_file_name,
+)
+from course.instructor.collect.platform_file_names import TIMESTAMP, PathParser
 
 FOLDER = "originals"  # in the course directory, outside build/, which `make clean` removes
 OLD_FOLDER = Path("build", "intake")  # used by older versions
 EVIDENCE_SUFFIXES = (".json", ".npz")
+KEPT_SUFFIXES = (".ipynb", *EVIDENCE_SUFFIXES, ".txt", ".py", ".html", ".pdf", ".csv")
 
 
 def move_old_originals(root: Path) -> None:
@@ -29,32 +40,45 @@ def move_old_originals(root: Path) -> None:
     old.rmdir()
 
 
-def folder_for(path: Path, root: Path) -> Path:
+@dataclass
+class SavedFile:
+    """A file, with its unchanged copy."""
+
+    file: SubmittedFile
+    copy: Path | None  # None for a file that is not read; it is only in the archive's copy
+    digest: str = ""  # the SHA-256 digest of the content
+
+
+def folder_for(path: Path, root: Path, files: Sequence[SubmittedFile]) -> Path:
     """Return the folder for the originals of a path; the same content gives the same folder."""
-    return root / FOLDER / f"{safe_file_name(path.stem)}-{_digest(path)[:8]}"
+    return root / FOLDER / f"{safe_file_name(path.stem)}-{_digest(path, files)[:8]}"
 
 
-def save(path: Path, folder: Path) -> Iterator[tuple[SubmittedFile, Path | None]]:
+def save(
+    path: Path, files: Sequence[SubmittedFile], folder: Path, paths: PathParser
+) -> Iterator[SavedFile]:
     """Save an archive, a folder, or a notebook, and yield its files with their saved copies.
 
-    The copy is None for files that are not read; such files are only in the archive's copy.
+    The copies have numbers as their names. No upload can use up what the others need: each has its
+    own budget, and those that take the least space come first.
     """
     if path.is_file() and is_archive(path.name):
         _copy(path, folder / safe_file_name(path.name))
-    used: set[str] = set()
-    for file in walk(path):
-        is_used = is_notebook(file.name) or is_evidence(file.name) or file.name == TIMESTAMP
-        is_read = not file.is_junk and (is_used or path.is_dir())
-        content = file.read() if is_read else None
-        if content is None:
-            yield file, None
-            continue
-        copy = _unused_path(folder / "files", file.parts, used)
-        # If the same archive is collected again, its copies already exist.
-        if not copy.is_file() or copy.read_bytes() != content:
-            write_atomically(copy, content)
-        file.reader = copy.read_bytes
-        yield file, copy
+    uploads: dict[tuple[str, ...], list[SubmittedFile]] = {}
+    for file in files:
+        uploads.setdefault(paths.upload(file.parts), []).append(file)
+    total = Budget(MAX_FILES, MAX_BYTES)
+    number = 0
+    for upload in sorted(uploads.values(), key=lambda each: sum(file.packed_size for file in each)):
+        budget = Budget(min(Budget().files, total.files), min(Budget().size, total.size))
+        before = budget.files, budget.size
+        # What is only kept comes last: a folder of photos does not displace the notebook beside it.
+        for listed in sorted(upload, key=lambda each: not _is_used(each)):
+            for file in expand(listed, budget):
+                number += 1
+                copy = folder / "files" / f"{number:05}{_suffix(file.name)}"
+                yield _save(file, copy, budget, path.is_dir())
+        total.spend(before[0] - budget.files, before[1] - budget.size)
 
 
 def is_evidence(name: str) -> bool:
@@ -67,17 +91,58 @@ def is_notebook(name: str) -> bool:
     return name.lower().endswith((".ipynb", ".ipynb.txt", ".ipynb.json"))
 
 
-def _digest(path: Path) -> str:
+def _save(file: SubmittedFile, copy: Path, budget: Budget, from_folder: bool) -> SavedFile:
+    """Save a file if it is needed; whatever fails is this file's problem."""
+    try:
+        content = _read(file, budget, from_folder)
+        if content is None:
+            return SavedFile(file, None)
+        # If the same archive is collected again, its copies already exist.
+        if not copy.is_file() or copy.read_bytes() != content:
+            write_atomically(copy, content)
+    except Exception as error:
+        file.problem = describe_error(error)
+        return SavedFile(file, None)
+    file.reader = copy.read_bytes
+    return SavedFile(file, copy, hashlib.sha256(content).hexdigest())
+
+
+def _read(file: SubmittedFile, budget: Budget, from_folder: bool) -> bytes | None:
+    """Return a file's content, or None if it is not needed, or cannot or may not be read."""
+    is_used = _is_used(file)
+    if file.is_junk or file.problem or not (is_used or from_folder):
+        return None
+    # What is in an archive has already been subtracted from the budget.
+    if not file.is_nested:
+        if problem := budget.problem_with(1, file.size):
+            file.problem = f"the upload is too large: {problem}" if is_used else ""
+            return None
+        budget.spend(1, file.size)
+    return file.read()
+
+
+def _is_used(file: SubmittedFile) -> bool:
+    """Return True if a file may be part of a submission."""
+    name = file.name
+    return is_notebook(name) or is_evidence(name) or is_archive(name) or name == TIMESTAMP
+
+
+def _suffix(name: str) -> str:
+    """Return the suffix of a saved copy, which programs recognize it by."""
+    suffix = ".ipynb" if is_notebook(name) else Path(name).suffix.lower()
+    return suffix if suffix in KEPT_SUFFIXES else ""
+
+
+def _digest(path: Path, files: Sequence[SubmittedFile]) -> str:
     """Return a digest of a file's content, or of the names, sizes, and times in a folder."""
     if path.is_file():
         with path.open("rb") as file:
             return hashlib.file_digest(file, "sha256").hexdigest()
     digest = hashlib.sha256()
-    for each in sorted(path.rglob("*")):
-        if each.is_file() and not each.is_symlink():
-            status = each.stat()
-            line = f"{each.relative_to(path)}\0{status.st_size}\0{status.st_mtime_ns}\n"
-            digest.update(line.encode())
+    for each in files:
+        line = f"{'/'.join(each.parts)}\0{each.size}\0{each.modified}\n"
+        # Names on disk can contain bytes that are no text.
+        digest.update(line.encode(errors="surrogateescape"))
     return digest.hexdigest()
 
 
@@ -88,14 +153,3 @@ def _copy(source: Path, target: Path) -> None:
         unfinished = target.with_name(target.name + ".part")
         shutil.copyfile(source, unfinished)
         unfinished.replace(target)
-
-
-def _unused_path(folder: Path, parts: tuple[str, ...], used: set[str]) -> Path:
-    """Return a path of safe names in a folder, which no other file of this collection uses."""
-    names = [safe_file_name(part) for part in parts]
-    path, number = folder.joinpath(*names), 1
-    while str(path).casefold() in used:
-        number += 1
-        path = folder.joinpath(*names[:-1], f"{number}-{names[-1]}")
-    used.add(str(path).casefold())
-    return path

@@ -57,6 +57,7 @@ class ReleasedAssignment:
     file_name: str  # of its notebook
     metadata: dict[str, Any]  # of its notebook
     cells: list[ReleasedCell]
+    content: bytes = field(default=b"", repr=False)  # of its notebook's file
 
     @property
     def stem(self) -> str:
@@ -79,10 +80,15 @@ def read_releases(root: Path, names: Sequence[str]) -> list[ReleasedAssignment]:
                 f"{Path(root, 'release', name)} has no notebook, so no submission can be"
                 f" identified as {name}: run course release {name} first."
             )
-        content = json.loads(notebooks[0].read_text(encoding="utf-8"))
-        cells = [_read_released_cell(*numbered) for numbered in enumerate(content["cells"])]
-        releases.append(ReleasedAssignment(name, notebooks[0].name, content["metadata"], cells))
+        releases.append(parse_release(name, notebooks[0].name, notebooks[0].read_bytes()))
     return releases
+
+
+def parse_release(name: str, file_name: str, content: bytes) -> ReleasedAssignment:
+    """Return the release of an assignment from the content of its notebook's file."""
+    notebook = json.loads(content)
+    cells = [_read_released_cell(*numbered) for numbered in enumerate(notebook["cells"])]
+    return ReleasedAssignment(name, file_name, notebook["metadata"], cells, content)
 
 
 def read_cells(notebook: dict[str, Any]) -> list[NotebookCell]:

@@ -1,146 +1,251 @@
 """Finding the submitted notebooks in an archive or folder, and the files that belong to them."""
 
-import hashlib
-from collections.abc import Iterator, Sequence
+from collections.abc import Sequence
+from concurrent.futures import ThreadPoolExecutor
 from pathlib import Path
 from typing import Any
 
 from course import packing
-from course.instructor.collect import notebook_reader, notebook_repair, originals
-from course.instructor.collect.archive_reader import SubmittedFile, printable, safe_file_name
+from course.errors import CourseError
+from course.instructor import submission_time
+from course.instructor.collect import notebook_reader, originals
+from course.instructor.collect.archive_reader import (
+    SubmittedFile,
+    describe_error,
+    is_archive,
+    printable,
+    safe_file_name,
+)
 from course.instructor.collect.attempts import Attempt, nearest_attempts
 from course.instructor.collect.file_result import FileResult, FileStatus
-from course.instructor.collect.platform_file_names import TIMESTAMP, parse_path, parse_utc
-from course.instructor.collect.released_assignment import (
-    ReleasedAssignment,
-    identify_assignment,
-    read_cells,
-)
-from course.instructor.collect.submission_owner import OwnerResolver, UnknownOwnerError, name_hints
+from course.instructor.collect.notebook_reader import ReadNotebook, RepairError
+from course.instructor.collect.originals import SavedFile
+from course.instructor.collect.platform_file_names import TIMESTAMP, Origin, PathParser
+from course.instructor.collect.released_assignment import ReleasedAssignment
+from course.instructor.collect.submission_owner import OwnerResolver, UnknownOwnerError
 from course.instructor.roster.roster import Roster
+from course.instructor.sandbox.kernel_client import KernelEnded
+from course.instructor.sandbox.worker_pool import available_cores
 
 MAX_EVIDENCE_BYTES = 16 * 2**20  # grading reports files above its own, smaller limit
 OTHER_ARCHIVES = {".rar", ".7z", ".tar", ".gz", ".tgz", ".xz", ".bz2"}
+NO_NOTEBOOK = "there is no notebook with it: ask the student for the .ipynb file"
 
 
 class SubmissionFinder:
     """The attempts in an archive or folder, and the results for all other files.
 
     The constructor reads, identifies, and repairs every notebook once. Repaired notebooks are saved
-    in `staging` because those of a whole class may not fit in memory.
+    in `staging` because those of a whole class may not fit in memory. Whatever fails for one file
+    is recorded as the result of this file.
     """
 
     def __init__(
         self,
         path: Path,
+        listed: Sequence[SubmittedFile],
         folder: Path,
         staging: Path,
         releases: Sequence[ReleasedAssignment],
         roster: Roster | None,
         student: str | None,
     ) -> None:
-        """Save the originals of `path` in `folder` and find the attempts in them."""
+        """Save the originals of `path` in `folder` and find the attempts in them.
+
+        `listed` are the files that `archive_reader.list_files` returned for `path`.
+        """
         self.releases, self.staging = releases, staging
-        self.assignments = {release.name for release in releases}
         self.results: list[FileResult] = []
         self.attempts: list[Attempt] = []
-        files = list(self._readable_files(originals.save(path, folder)))
-        tops = {file.parts[0] if len(file.parts) > 1 else "" for file, _ in files}
+        # Students who submitted something that is a notebook or may contain one.
+        self.students_with_notebook: set[str] = set()
+        uploads = [
+            file.parts
+            for file in listed
+            if not file.is_junk and (originals.is_notebook(file.name) or is_archive(file.name))
+        ]
+        self.paths = PathParser(uploads, {release.name for release in releases})
+        tops = {file.parts[0] if len(file.parts) > 1 else "" for file in listed}
         common_folder = tops.pop() if len(tops) == 1 and path.is_file() else ""
-        self.owners = OwnerResolver(roster, student, common_folder)
-        self._find_attempts(files)
+        self.owners = OwnerResolver(roster, student, self.paths, common_folder, releases)
+        saved = list(originals.save(path, listed, folder, self.paths))
+        self._find_attempts([each for each in saved if self._is_readable(each)])
 
-    def _readable_files(
-        self, saved: Iterator[tuple[SubmittedFile, Path | None]]
-    ) -> Iterator[tuple[SubmittedFile, Path]]:
-        """Yield the files that have a saved copy; add results for the others."""
-        for file, copy in saved:
-            if file.is_junk:
-                self._skip(file, "made by an operating system or editor")
-            elif file.problem:
-                self._flag(file, file.problem)
-            elif copy is None:
-                self._skip_other(file)
-            else:
-                yield file, copy
+    def _is_readable(self, saved: SavedFile) -> bool:
+        """Return True if a file can be used; otherwise, add its result if it is known already."""
+        file = saved.file
+        if file.is_junk:
+            self._skip(file, "made by an operating system or editor")
+        elif file.problem:
+            student = self._known_owner(file)
+            if originals.is_notebook(file.name) or is_archive(file.name):
+                self.students_with_notebook.add(student)
+            self._flag(file, file.problem, student)
+        else:
+            return True
+        return False
 
-    def _find_attempts(self, files: list[tuple[SubmittedFile, Path]]) -> None:
+    def _find_attempts(self, files: list[SavedFile]) -> None:
         """Find the notebooks, then add the other files to the notebooks to which they belong."""
-        manifests = {
-            file.container: _read_manifest(file, files)
-            for file, _ in files
-            if file.name in packing.MANIFEST_NAMES
-        }
-        accompanying = []
-        for file, copy in files:
-            if originals.is_notebook(file.name):
-                self._add_attempt(file, copy, manifests.get(file.container, {}))
-            elif file.name in packing.MANIFEST_NAMES:
-                self._skip(file, "read: the manifest that the packing cell writes")
-            else:
-                accompanying.append((file, copy))
-        for file, copy in accompanying:
-            origin = parse_path(file.parts, self.assignments)
-            owners = [attempt for attempt in self.attempts if attempt.includes(file, origin)]
-            if file.name == TIMESTAMP:
-                self._add_timestamp(file, copy, owners)
-            elif originals.is_evidence(file.name):
-                owners = [attempt for attempt in owners if attempt.release.requires_evidence]
-                self._add_evidence(file, copy, nearest_attempts(owners, origin))
-            else:
-                self._skip_other(file)
+        manifests = _read_manifests(files)
+        notebooks = [each for each in files if originals.is_notebook(each.file.name)]
+        exported = [each for each in files if _is_notebook_as_json(each)]
+        self._add_attempts(notebooks, manifests)
+        # A browser may save a notebook under such a name. It counts if the student has no other.
+        found = {attempt.student for attempt in self.attempts}
+        unused = [each for each in exported if self._known_owner(each.file) in found - {""}]
+        self._add_attempts([each for each in exported if each not in unused], manifests)
+        done = {id(each) for each in (*notebooks, *exported)}
+        for saved in unused:
+            self._skip(saved.file, "another notebook of the student is used")
+        others = [each for each in files if id(each) not in done]
+        # The newest evidence comes first, because the first file with a name is used.
+        others.sort(key=lambda each: -self._origin(each.file).attempt)
+        for saved in others:
+            try:
+                self._add_accompanying(saved)
+            except Exception as error:
+                self._flag(saved.file, describe_error(error), self._known_owner(saved.file))
 
-    def _add_attempt(self, file: SubmittedFile, copy: Path, manifest: dict[str, Any]) -> None:
+    def _add_attempts(
+        self, notebooks: list[SavedFile], manifests: dict[tuple[str, ...], dict[str, Any]]
+    ) -> None:
+        """Add the attempts that notebooks contain, or flag the files for manual review."""
+
+        def read(numbered: tuple[int, SavedFile]) -> tuple[ReadNotebook, Path | None] | Exception:
+            number, saved = numbered
+            try:
+                return self._read(saved, self.staging / f"{start + number}.ipynb")
+            except (CourseError, KernelEnded):
+                raise  # this machine cannot read any notebook
+            except Exception as error:
+                return error
+
+        start = len(list(self.staging.iterdir()))
+        # Each notebook is read by a process of its own.
+        with ThreadPoolExecutor(available_cores()) as pool:
+            for saved, found in zip(notebooks, pool.map(read, enumerate(notebooks)), strict=True):
+                self.students_with_notebook.add(self._known_owner(saved.file))
+                try:
+                    if isinstance(found, Exception):
+                        raise found
+                    self._add_attempt(saved, *found, manifests.get(saved.file.container, {}))
+                except (RepairError, UnknownOwnerError) as error:
+                    self._flag(saved.file, str(error), self._known_owner(saved.file))
+                except Exception as error:
+                    self._flag(saved.file, describe_error(error), self._known_owner(saved.file))
+
+    def _read(self, saved: SavedFile, repaired: Path) -> tuple[ReadNotebook, Path | None]:
+        """Return a notebook, and the file with its repaired version if there is one."""
+        notebook = notebook_reader.read(self.releases, saved.file.reader())
+        if not notebook.repaired:
+            return notebook, None
+        repaired.write_text(notebook.repaired, encoding="utf-8")
+        notebook.repaired = ""
+        return notebook, repaired
+
+    def _add_attempt(
+        self,
+        saved: SavedFile,
+        notebook: ReadNotebook,
+        repaired: Path | None,
+        manifest: dict[str, Any],
+    ) -> None:
         """Add the attempt that a notebook contains, or flag the file for manual review."""
-        origin = parse_path(file.parts, self.assignments)
-        content = copy.read_bytes()
-        assignment = ""
+        file, origin = saved.file, self._origin(saved.file)
+        if not notebook.assignment:
+            raise RepairError(notebook.problem)
+        names = [name for name in (manifest.get("student"), *notebook.claimed_names) if name]
         try:
-            notebook = notebook_reader.parse(content)
-            cells = read_cells(notebook.content)
-            release = identify_assignment(self.releases, cells)
-            if release is None:
-                course = self.releases[0].name if len(self.releases) == 1 else "this course"
-                raise notebook_reader.RepairError(f"the notebook does not belong to {course}")
-            assignment = release.name
-            student = self.owners.resolve(origin, name_hints(file, release, cells, manifest))
-        except (notebook_reader.RepairError, UnknownOwnerError) as error:
-            self._flag(file, str(error), assignment=assignment)
+            owner = self.owners.resolve(file, origin, names)
+        except UnknownOwnerError as error:
+            self._flag(file, str(error), assignment=notebook.assignment)
             return
-        digest = hashlib.sha256(content).hexdigest()
-        attempt = Attempt(file, origin, student, release, copy, digest)
-        self._repair(attempt, notebook)
+        release = next(each for each in self.releases if each.name == notebook.assignment)
+        assert saved.copy  # notebooks are always saved
+        attempt = Attempt(
+            file, origin, owner.student, owner.claim, release, saved.copy, saved.digest
+        )
+        attempt.problem, attempt.repaired, attempt.repairs = (
+            notebook.problem,
+            repaired,
+            notebook.notes,
+        )
         attempt.timestamp = origin.timestamp
         attempt.checksum = manifest.get("checksum") or ""
-        attempt.packed_at = parse_utc(manifest.get("packed_at", "").removesuffix(" UTC"))
         attempt.warnings = [printable(each)[:200] for each in manifest.get("problems", ())]
         self.attempts.append(attempt)
 
-    def _repair(self, attempt: Attempt, notebook: notebook_reader.ParsedNotebook) -> None:
-        """Repair an attempt's notebook if necessary."""
+    def _add_accompanying(self, saved: SavedFile) -> None:
+        """Add a file to the attempts that it belongs to."""
+        file, origin = saved.file, self._origin(saved.file)
+        student = self._known_owner(file)
+        owners = [attempt for attempt in self.attempts if attempt.includes(file, origin)]
+        suffix = Path(file.name).suffix.lower()
+        if suffix in OTHER_ARCHIVES:
+            reason = f"{suffix} is not supported: unpack the file and collect the folder"
+            self._flag(file, reason, student)
+        elif student and student not in self.students_with_notebook:
+            self._flag(file, NO_NOTEBOOK, student)
+        elif file.name in packing.MANIFEST_NAMES:
+            self._skip(file, "read: the manifest that the packing cell writes")
+        elif saved.copy and file.name == TIMESTAMP:
+            self._add_timestamp(file, saved.copy, owners)
+        elif saved.copy and originals.is_evidence(file.name):
+            requires = [attempt for attempt in owners if attempt.release.requires_evidence]
+            together = [each for each in requires if each.file.container == file.container]
+            nearest = (
+                together if together and file.is_nested else nearest_attempts(requires, origin)
+            )
+            self._add_evidence(file, saved.copy, nearest)
+        else:
+            self._skip(file, "neither a notebook nor evidence")
+
+    def _origin(self, file: SubmittedFile) -> Origin:
+        """Return a file's origin."""
+        return self.paths.parse(file.outer, file.name)
+
+    def _known_owner(self, file: SubmittedFile) -> str:
+        """Return the student who submitted a file, or "" unless a list or a platform says so."""
+        origin = self._origin(file)
+        if not (self.owners.roster or self.owners.student or origin.platform):
+            return ""
         try:
-            repaired, notes = notebook_repair.repair_notebook(notebook.content, attempt.release)
-        except notebook_reader.RepairError as error:
-            attempt.problem = str(error)
-            return
-        attempt.repairs = notebook.notes + notes
-        if not attempt.repairs and not notebook_repair.is_valid(notebook.raw):
-            attempt.repairs.append("invalid content removed")
-        if attempt.repairs:
-            attempt.repaired = self.staging / f"{len(self.attempts)}.ipynb"
-            attempt.repaired.write_bytes(notebook_repair.encode_notebook(repaired))
+            return self.owners.resolve(file, origin).student
+        except UnknownOwnerError:
+            return ""
 
     def _add_timestamp(self, file: SubmittedFile, copy: Path, owners: list[Attempt]) -> None:
         """Add the submission time from nbgrader's file to the attempts beside that file."""
-        text = copy.read_bytes()[:100].decode(errors="replace").strip()
-        for attempt in owners:
-            if attempt.origin.platform == "nbgrader" and text.isprintable():
-                attempt.timestamp = attempt.timestamp or text
+        text = submission_time.decode(copy.read_bytes()[: submission_time.MAX_BYTES])
+        # In an archive that a student made, the student chose the time.
+        untimed = [
+            attempt
+            for attempt in owners
+            if attempt.origin.platform == "nbgrader"
+            and not attempt.timestamp
+            and not file.is_nested
+        ]
+        try:
+            moment = submission_time.parse(text)
+        except ValueError as error:
+            for student, assignment in dict.fromkeys(attempt.key for attempt in untimed):
+                where = f"in submitted/{student}/{assignment}/{TIMESTAMP}"
+                self._flag(file, f"{error}, {where}", student, assignment)
+            if not untimed:
+                self._skip(file, "not needed: the submission time is known or is not used")
+            return
+        for attempt in untimed:
+            attempt.timestamp = text if text.endswith("UTC") else f"{moment.isoformat(sep=' ')} UTC"
         self._skip(file, "read: the submission time")
 
     def _add_evidence(self, file: SubmittedFile, copy: Path, owners: list[Attempt]) -> None:
         """Add an evidence file to the attempts of the student who submitted it."""
-        if not owners:
+        if not owners and any(attempt.release.requires_evidence for attempt in self.attempts):
+            self._flag(
+                file, "it belongs to no notebook: collect it in one folder or archive with its own"
+            )
+        elif not owners:
             self._skip(file, "the assignment does not require evidence")
         elif len({attempt.student for attempt in owners}) > 1:
             self._flag(file, "it could belong to the notebooks of several students")
@@ -152,14 +257,6 @@ class SubmissionFinder:
                 attempt.evidence.setdefault(safe_file_name(file.name), copy)
             owner, path = owners[0].key, file.printable_path
             self.results.append(FileResult(FileStatus.COLLECTED, path, *owner, "evidence"))
-
-    def _skip_other(self, file: SubmittedFile) -> None:
-        """Skip a file that is not part of a submission; flag an archive that cannot be opened."""
-        suffix = Path(file.name).suffix.lower()
-        if suffix in OTHER_ARCHIVES:
-            self._flag(file, f"{suffix} is not supported: unpack the file and collect the folder")
-        else:
-            self._skip(file, "neither a notebook nor evidence")
 
     def _skip(self, file: SubmittedFile, details: str) -> None:
         """Add the result for a file that needs no attention."""
@@ -174,14 +271,30 @@ class SubmissionFinder:
         )
 
 
-def _read_manifest(
-    manifest: SubmittedFile, files: list[tuple[SubmittedFile, Path]]
-) -> dict[str, Any]:
-    """Return a manifest, checked against the files in its folder."""
-    depth = len(manifest.parts) - 1
-    packed = {
-        "/".join(file.parts[depth:]): file.read() or b""
-        for file, _ in files
-        if file.parts[:depth] == manifest.parts[:-1]
+def _read_manifests(files: Sequence[SavedFile]) -> dict[tuple[str, ...], dict[str, Any]]:
+    """Return the manifests by container, checked against the files in their folders."""
+    folders = {
+        each.file.parts[:-1]: each for each in files if each.file.name in packing.MANIFEST_NAMES
     }
-    return packing.read_manifest(packed)
+    digests: dict[tuple[str, ...], dict[str, str]] = {folder: {} for folder in folders}
+    for each in files:
+        parts = each.file.parts
+        for depth in range(len(parts)):
+            # A manifest describes the files that were packed with it, not other archives.
+            if parts[:depth] in folders and each is not folders[parts[:depth]]:
+                digests[parts[:depth]]["/".join(parts[depth:])] = each.digest
+    return {
+        saved.file.container: packing.check_manifest(
+            saved.file.name, saved.file.read() or b"", digests[folder]
+        )
+        for folder, saved in folders.items()
+    }
+
+
+def _is_notebook_as_json(saved: SavedFile) -> bool:
+    """Return True if a JSON file contains a notebook."""
+    name = saved.file.name
+    if not saved.copy or not name.lower().endswith(".json") or name in packing.MANIFEST_NAMES:
+        return False
+    content = b"" if originals.is_notebook(name) else saved.file.reader()
+    return b'"cells"' in content and b'"nbformat"' in content

@@ -1,27 +1,41 @@
-"""Determining who submitted a notebook, from platform names, the roster, or the notebook."""
+"""Determining who submitted a notebook, from platform names, the roster, or the path.
 
-import re
-from collections.abc import Sequence
+Only the path of an upload counts. Students choose the names inside an archive that they made, and
+what the notebook says; these are only suggestions for the person who reviews the file.
+"""
+
+import itertools
+from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
-from typing import Any
 
 from course.evidence.format import FOLDER
-from course.instructor.collect.archive_reader import SubmittedFile, is_archive
+from course.instructor.collect.archive_reader import SubmittedFile, is_archive, shorten
 from course.instructor.collect.platform_file_names import (
     Origin,
+    PathParser,
+    parse_path,
     strip_copy_marks,
     strip_notebook_name,
 )
-from course.instructor.collect.released_assignment import NotebookCell, ReleasedAssignment
+from course.instructor.collect.released_assignment import ReleasedAssignment
 from course.instructor.roster.roster import Person, Roster, is_valid_student_id, make_student_id
 
-STUDENT_PARAMETER = re.compile(r"^student\s*=\s*(['\"])(?P<name>[^'\"\n]{1,100})\1", re.M)
 ROSTER_FIELDS = {"Canvas": "canvas_id", "Moodle": "participant_id"}
 USE_STUDENT = "name the student with --student"
+# Earlier versions of the packing cell wrote NAME-hand-in.zip.
+ARCHIVE_SUFFIXES = ("-submission", "-hand-in")
 
 
 class UnknownOwnerError(Exception):
     """An error for a file whose student cannot be determined; the message is the reason."""
+
+
+@dataclass(frozen=True)
+class Owner:
+    """The student who submitted a file, and what says so (see `Attempt.claim`)."""
+
+    student: str
+    claim: tuple[str, ...]
 
 
 @dataclass
@@ -30,27 +44,60 @@ class OwnerResolver:
 
     roster: Roster | None
     student: str | None  # the owner of everything, if given
-    common_folder: str  # contains everything in an archive, so its name is not a student's
+    paths: PathParser
+    # An archive or folder in which everything else is: its name is not a student's.
+    common_folder: str
+    releases: Sequence[ReleasedAssignment]
 
-    def resolve(self, origin: Origin, name_hints: Sequence[str]) -> str:
-        """Return the student id for a file; raise UnknownOwnerError if it is uncertain.
+    def resolve(
+        self, file: SubmittedFile, origin: Origin, claimed_names: Sequence[str] = ()
+    ) -> Owner:
+        """Return the owner of a file; raise UnknownOwnerError if it is uncertain.
 
-        The hints are possible names of the student, the most reliable first.
+        `claimed_names` are names of the student in the notebook and in its manifest.
         """
         if self.student:
-            return self.student
-        if origin.platform == "nbgrader":
-            return self._resolve_nbgrader(origin)
+            return Owner(self.student, ())
+        if origin.is_doubtful:
+            raise UnknownOwnerError(
+                f"the path looks like {origin.platform}'s, but those of other files do not:"
+                f" {USE_STUDENT}"
+            )
+        named = self._named_in_path(file.outer) if self.roster else None
         if origin.platform:
-            return self._resolve_platform(origin)
-        return self._resolve_hints(name_hints)
+            is_nbgrader = origin.platform == "nbgrader"
+            resolve = self._resolve_nbgrader if is_nbgrader else self._resolve_platform
+            owner = Owner(resolve(origin), origin.submitter)
+            if named and named.student != owner.student:
+                raise UnknownOwnerError(
+                    f"the path names {named.student} and {owner.student}: {USE_STUDENT}"
+                )
+            return owner
+        return named or self._resolve_hints(file, claimed_names)
+
+    def _named_in_path(self, outer: tuple[str, ...]) -> Owner | None:
+        """Return the only student in the roster whom the folders or the file name, or None."""
+        found: dict[str, Owner] = {}
+        for position in range(len(outer)):
+            origin = parse_path(outer[position : position + 1], ())
+            if origin.platform:
+                break  # below a platform's folder, students choose the names
+            for hint in self._hints(outer[position], is_file=position == len(outer) - 1):
+                people = self.roster.find_by_name(hint) if self.roster else []
+                if people:
+                    student = _only(people, hint)
+                    found.setdefault(student, Owner(student, outer[: position + 1]))
+                    break
+        if len(found) > 1:
+            raise UnknownOwnerError(f"the path names {' and '.join(found)}: {USE_STUDENT}")
+        return next(iter(found.values()), None)
 
     def _resolve_nbgrader(self, origin: Origin) -> str:
         """Return the student id in a path that nbgrader created."""
         people = self.roster.find("student", origin.student) if self.roster else []
         student = people[0].student if people else origin.student
         if not is_valid_student_id(student):
-            raise UnknownOwnerError(f"{student!r} cannot be a folder name: {USE_STUDENT}")
+            raise UnknownOwnerError(f"{shorten(student)!r} cannot be a folder name: {USE_STUDENT}")
         return student
 
     def _resolve_platform(self, origin: Origin) -> str:
@@ -65,56 +112,60 @@ class OwnerResolver:
         student = make_student_id("-".join(names))
         if not student:
             raise UnknownOwnerError(
-                f"cannot derive a folder name from {origin.name!r}: specify a roster with --roster"
+                f"cannot derive a folder name from {shorten(origin.name)!r}: specify a roster with"
+                " --roster"
             )
         return student
 
-    def _resolve_hints(self, name_hints: Sequence[str]) -> str:
-        """Return the student id for the first hint that is a student's name."""
+    def _resolve_hints(self, file: SubmittedFile, claimed_names: Sequence[str]) -> Owner:
+        """Return the owner whose name is in a path that no platform generated."""
+        outer = file.outer
+        hints = [
+            (hint, outer[: position + 1])
+            for position in reversed(range(len(outer)))
+            for hint in self._hints(outer[position], is_file=position == len(outer) - 1)
+        ]
+        claimed = "; ".join(f"it says {shorten(name)!r}" for name in claimed_names[:1])
+        says = f" ({claimed})" if claimed else ""
         if self.roster:
-            for hint in name_hints:
-                if people := self.roster.find_by_name(hint):
-                    return _only(people, hint)
-            tried = ", ".join(map(repr, name_hints[:3]))
-            names = f" (which does not contain {tried})" if tried else ""
+            tried = ", ".join(repr(shorten(hint)) for hint, _ in hints[:3])
+            names = f" (which does not contain {tried})" if tried else says
             raise UnknownOwnerError(
                 f"the student cannot be determined from the roster{names}: {USE_STUDENT}"
             )
-        for hint in name_hints:
+        for hint, claim in hints:
             if hint != self.common_folder and (student := make_student_id(hint)):
-                return student
+                return Owner(student, claim)
         raise UnknownOwnerError(
-            f"the student cannot be determined: specify a roster with --roster, or {USE_STUDENT}"
+            f"the student cannot be determined{says}: specify a roster with --roster, or"
+            f" {USE_STUDENT}"
         )
 
+    def _hints(self, part: str, is_file: bool) -> Iterator[str]:
+        """Yield possible names of the student in a folder's or file's name."""
+        stem = strip_copy_marks(part)[0] if is_file or is_archive(part) else part
+        if stem in self._not_names():
+            return
+        known = itertools.chain.from_iterable((each.name, each.stem) for each in self.releases)
+        found = [rest for name in known if (rest := strip_notebook_name(stem, name))]
+        # A name that contains the notebook's is not a person's: "mnist2" or "My mnist final".
+        if not found and not (is_file and self._contains_notebook_name(stem)):
+            found = [stem]
+        yield from dict.fromkeys(found)
 
-def name_hints(
-    file: SubmittedFile,
-    release: ReleasedAssignment,
-    cells: Sequence[NotebookCell],
-    manifest: dict[str, Any],
-) -> list[str]:
-    """Return possible names of the student, the most reliable first.
+    def _not_names(self) -> set[str]:
+        """Return the names of folders and files that are not those of students."""
+        names = {"", FOLDER}
+        for release in self.releases:
+            names |= {release.name, release.stem}
+            names |= {f"{release.stem}{suffix}" for suffix in ARCHIVE_SUFFIXES}
+        return names
 
-    The names come from the notebook's path, its manifest, and its parameter `student`.
-    """
-    stem, _ = strip_copy_marks(file.name)
-    hints = [strip_notebook_name(stem, known) for known in (release.stem, release.name)]
-    if strip_copy_marks(release.file_name)[0].casefold() not in stem.casefold():
-        hints.append(stem)
-    for folder in reversed(file.parts[:-1]):
-        if is_archive(folder):
-            folder, _ = strip_copy_marks(folder)
-        for known in (release.name, release.stem):
-            folder = strip_notebook_name(folder, known) or folder
-        hints.append(folder)
-    parameters = (STUDENT_PARAMETER.search(cell.source) for cell in cells)
-    claims = [manifest.get("student"), *(match["name"] for match in parameters if match)]
-    hints += [claim for claim in claims if isinstance(claim, str)]
-    # Earlier versions of the packing cell wrote NAME-hand-in.zip.
-    archives = {f"{release.stem}-{suffix}" for suffix in ("submission", "hand-in")}
-    not_names = {"", release.name, release.stem, FOLDER, *archives}
-    return list(dict.fromkeys(hint for hint in hints if hint not in not_names))
+    def _contains_notebook_name(self, stem: str) -> bool:
+        """Return True if a file's name contains that of a notebook."""
+        folded = stem.casefold()
+        names = (strip_copy_marks(release.file_name)[0] for release in self.releases)
+        return any(name.casefold() in folded for name in names)
 
 
 def _only(people: Sequence[Person], name: str) -> str:
@@ -122,7 +173,7 @@ def _only(people: Sequence[Person], name: str) -> str:
     students = list(dict.fromkeys(person.student for person in people))
     if not students:
         raise UnknownOwnerError(
-            f"the roster has no student called {name!r}: add a row, or {USE_STUDENT}"
+            f"the roster has no student called {shorten(name)!r}: add a row, or {USE_STUDENT}"
         )
     if len(students) > 1:
         raise UnknownOwnerError(f"{name!r} could be {' or '.join(students)}: {USE_STUDENT}")

@@ -1,12 +1,15 @@
 """Writing submissions to `submitted/STUDENT/ASSIGNMENT/`, where grading reads them."""
 
 import hashlib
+import json
 import shutil
 from collections.abc import Mapping
+from dataclasses import asdict
 from pathlib import Path
 
-from course.files import replacing_folder, restore_folder
+from course.files import replacing_folder, restore_folder, write_atomically
 from course.instructor.collect import originals
+from course.instructor.collect.attempts import Recency
 
 
 def folder_of(root: Path, student: str, assignment: str) -> Path:
@@ -38,11 +41,7 @@ def write(root: Path, student: str, assignment: str, content: Mapping[str, bytes
     """
     folder = folder_of(root, student, assignment)
     if folder.exists():
-        digest = hashlib.sha256()
-        for path in sorted(folder.rglob("*")):
-            if path.is_file():
-                digest.update(path.read_bytes())
-        name = f"{assignment}-{digest.hexdigest()[:8]}"
+        name = f"{assignment}-{_digest(_content(folder))[:8]}"
         with replacing_folder(root / originals.FOLDER / "replaced" / student / name) as staging:
             shutil.copytree(folder, staging, dirs_exist_ok=True)
     with replacing_folder(folder) as staging:
@@ -50,3 +49,46 @@ def write(root: Path, student: str, assignment: str, content: Mapping[str, bytes
             path = staging / name
             path.parent.mkdir(parents=True, exist_ok=True)
             path.write_bytes(data)
+
+
+def write_recency(
+    root: Path, student: str, assignment: str, content: Mapping[str, bytes], recency: Recency
+) -> None:
+    """Record how new a submission is that consists of the given files."""
+    record = {"digest": _digest(content), **asdict(recency)}
+    write_atomically(_record(root, student, assignment), json.dumps(record) + "\n")
+
+
+def read_recency(root: Path, student: str, assignment: str) -> Recency | None:
+    """Return how new a submission is, or None if it was not collected or was changed since then."""
+    try:
+        record = json.loads(_record(root, student, assignment).read_text("utf-8"))
+        digest = record.pop("digest")
+        recency = Recency(**record)
+    except (OSError, ValueError, TypeError, KeyError, AttributeError):
+        return None
+    folder = folder_of(root, student, assignment)
+    return recency if digest == _digest(_content(folder)) else None
+
+
+def _record(root: Path, student: str, assignment: str) -> Path:
+    """Return the path of the record of how new a submission is."""
+    return root / originals.FOLDER / "collected" / assignment / f"{student}.json"
+
+
+def _content(folder: Path) -> dict[str, bytes]:
+    """Return the regular files in a submission's folder as relative path -> content."""
+    return {
+        path.relative_to(folder).as_posix(): path.read_bytes()
+        for path in sorted(folder.rglob("*"))
+        if path.is_file() and not path.is_symlink() and ".ipynb_checkpoints" not in path.parts
+    }
+
+
+def _digest(content: Mapping[str, bytes]) -> str:
+    """Return a digest of files and their names."""
+    digest = hashlib.sha256()
+    for name, data in sorted(content.items()):
+        digest.update(f"{name}\0{len(data)}\0".encode(errors="surrogateescape"))
+        digest.update(data)
+    return digest.hexdigest()

@@ -18,6 +18,7 @@ import re
 import unicodedata
 from collections.abc import Iterator
 from dataclasses import dataclass
+from functools import cached_property
 from pathlib import Path
 
 from course.errors import CourseError
@@ -25,6 +26,7 @@ from course.instructor.roster.csv_reader import read_table
 
 ROSTER_FILE_NAME = "roster.csv"  # the default, in the course directory
 MAX_STUDENT_ID = 60  # characters
+MAX_STUDENT_ID_BYTES = 200  # leaves room for the prefixes and suffixes of temporary files
 POINTS_POSSIBLE = "Points Possible"
 TEST_STUDENT = "Student, Test"  # the account that Canvas uses for an instructor's student view
 # A student's id is derived from the first of these fields that has a value in the row.
@@ -84,8 +86,16 @@ class Roster:
 
         Canvas writes "lovelaceada" for "Lovelace, Ada"; Moodle writes "Ada Lovelace".
         """
-        wanted = _letters(text)
-        return [person for person in self.people if wanted and wanted in _name_variants(person)]
+        return list(self._by_name.get(_letters(text), ()))
+
+    @cached_property
+    def _by_name(self) -> dict[str, list[Person]]:
+        """The students by each form of their names."""
+        found: dict[str, list[Person]] = {}
+        for person in self.people:
+            for name in _name_variants(person):
+                found.setdefault(name, []).append(person)
+        return found
 
 
 def read_course_roster(root: Path) -> Roster | None:
@@ -144,7 +154,9 @@ def make_student_id(text: str) -> str:
     """
     text = unicodedata.normalize("NFC", unicodedata.normalize("NFC", text).casefold())
     text = "".join(char if _is_letter(char) else "-" for char in text)
-    return re.sub("-+", "-", text).strip("-")[:MAX_STUDENT_ID].strip("-")
+    text = re.sub("-+", "-", text).strip("-")[:MAX_STUDENT_ID]
+    # File systems limit the number of bytes, of which a letter has up to four.
+    return text.encode()[:MAX_STUDENT_ID_BYTES].decode(errors="ignore").strip("-")
 
 
 def is_valid_student_id(text: str) -> bool:
@@ -152,6 +164,7 @@ def is_valid_student_id(text: str) -> bool:
     return (
         0 < len(text) <= 100
         and text.isprintable()
+        and len(text.encode()) <= MAX_STUDENT_ID_BYTES
         and text == text.strip()
         and not text.startswith((".", "-"))
         and not set(text) & set('/\\:*?"<>|+')

@@ -1,0 +1,52 @@
+"""Submission times, as text in the `timestamp.txt` of a submission."""
+
+import codecs
+import re
+from datetime import UTC, datetime
+from zoneinfo import ZoneInfo
+
+MAX_BYTES = 100  # of a timestamp.txt; a time has about 30
+TIME = re.compile(
+    r"(?P<time>\d{4}-\d\d-\d\d[ T]\d\d:\d\d(?::\d\d(?:\.\d{1,6})?)?)"
+    r" ?(?P<zone>Z|[+-]\d\d:?\d\d|[A-Za-z][A-Za-z0-9_+/-]{1,39})?"
+)
+UTC_NAMES = {"", "Z", "UTC", "GMT"}
+HINT = "write it as 2026-03-01 18:00:00 UTC"
+
+
+def decode(content: bytes) -> str:
+    """Return the text of a `timestamp.txt`, without the byte-order mark that Windows adds."""
+    encoding = "utf-8-sig"
+    if content.startswith((codecs.BOM_UTF16_LE, codecs.BOM_UTF16_BE)):
+        encoding = "utf-16"
+    return content[:MAX_BYTES].decode(encoding, errors="replace").strip()
+
+
+def parse(text: str) -> datetime:
+    """Return a time as UTC without a time zone, as nbgrader stores it.
+
+    Without a time zone, a time is in UTC. Raises ValueError, whose message says what to do, if the
+    text is anything else than a date, a time, and a time zone that Python knows: nbgrader would
+    ignore the zone in "18:30 MEZ" and take "01.03.2026" for January 3.
+    """
+    match = TIME.fullmatch(text.strip())
+    if not match:
+        raise ValueError(f"{_shown(text)} is not a time that can be read: {HINT}")
+    zone = match["zone"] or ""
+    try:
+        moment = datetime.fromisoformat(match["time"])
+        if zone in UTC_NAMES:
+            return moment
+        if zone[0] in "+-":
+            moment = datetime.fromisoformat(match["time"] + zone)
+        else:
+            moment = moment.replace(tzinfo=ZoneInfo(zone))
+        return moment.astimezone(UTC).replace(tzinfo=None)
+    except (ValueError, OverflowError, KeyError, OSError):
+        what = "its time zone is unknown" if zone not in UTC_NAMES else "there is no such time"
+        raise ValueError(f"{_shown(text)} cannot be read ({what}): {HINT}") from None
+
+
+def _shown(text: str) -> str:
+    """Return a text as it is quoted in a message."""
+    return repr("".join(char if char.isprintable() else "?" for char in text[:60]))
