@@ -35,7 +35,7 @@ test: $(VENV)/.dev $(VENV)/.apt-bubblewrap $(VENV)/.apt-libseccomp2 $(VENV)/.apt
 	@$(COURSE) doctor isolation || true
 	@# Many tests wait for a process that they started, so there is one process more than cores.
 	@# tests/conftest.py sorts and groups the tests.
-	$(BIN)/python -m pytest --numprocesses $$(($$(nproc) + 1)) --dist loadgroup --no-loadscope-reorder $(PYTEST_ARGS)
+	$(BIN)/python -m pytest --numprocesses $$(($$(nproc) + 1)) --dist loadscope --no-loadscope-reorder $(PYTEST_ARGS)
 
 check: $(VENV)/.dev  ## lint, types and the fast tests: about a minute, after each edit
 	$(BIN)/ruff check .

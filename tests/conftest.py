@@ -2,6 +2,7 @@
 
 import json
 import os
+import re
 import shutil
 import signal
 import subprocess
@@ -21,6 +22,9 @@ LONGEST_FILES = (
     "test_notebook_execution.py", "test_defects.py", "test_scenes.py", "test_collection.py",
     "test_class_grader.py", "test_train.py", "test_scheduler.py", "test_postgres.py",
 )  # fmt: skip
+# Their tests share the graded example class of an assignment, whose name is in their IDs.
+GRADING_FILES = {"test_both_engines.py", "test_submissions.py"}
+ASSIGNMENT = re.compile(rf"\[({'|'.join(sorted(p.name for p in ROOT.glob('source/*/')))})\b")
 # Most of their tests start commands or kernels or train networks: `make check` leaves them out.
 PROGRAM_FILES = {
     "test_build.py", "test_train.py", "test_packing.py", "test_class_grader.py", "test_publish.py",
@@ -41,17 +45,28 @@ def pytest_configure(config):
     signal.signal(signal.SIGINT, signal.default_int_handler)
 
 
-def pytest_collection_modifyitems(items):
-    """Put the longest files first, and have each group of tests run in one process.
+@pytest.hookimpl(optionalhook=True)
+def pytest_xdist_make_scheduler(config, log):
+    """Have each group of tests run in one process, because it shares what takes long to create.
 
-    The tests of a file share fixtures that take long to create. The tests of one assignment share
-    its graded class across two files.
+    A group is a file, or the tests of one assignment in the files that grade its example class.
     """
+    from xdist.scheduler import LoadScopeScheduling
+
+    class GroupScheduling(LoadScopeScheduling):
+        def _split_scope(self, nodeid):
+            file, _, test = nodeid.partition("::")
+            assignment = ASSIGNMENT.search(test) if Path(file).name in GRADING_FILES else None
+            return assignment[1] if assignment else file
+
+    return GroupScheduling(config, log)
+
+
+def pytest_collection_modifyitems(items):
+    """Put the longest files first, so that no process goes on long after the others."""
     for item in items:
         if item.path.name in PROGRAM_FILES:
             item.add_marker("programs")
-        parameters = item.callspec.params if hasattr(item, "callspec") else {}
-        item.add_marker(pytest.mark.xdist_group(parameters.get("assignment", str(item.path))))
     slow = {item.path for item in items if item.get_closest_marker("slow")}
     longest = {name: position for position, name in enumerate(LONGEST_FILES)}
     items.sort(key=lambda item: (longest.get(item.path.name, len(longest)), item.path not in slow))
