@@ -88,11 +88,24 @@ c.ExecuteIsolated.devices = []  # with a GPU: ["/dev/nvidia0", "/dev/nvidiactl",
 # in submitted/. The student types that name into the parameters cell.
 c.ExecuteIsolated.personalized_quizzes = False
 
-# A grader's browser shows students' text cells and outputs: HTML in them is sanitized.
+# The formgrader's pages show students' text: it is rendered within limits, and HTML in it is
+# sanitized. The default preprocessors, which include none that a page needs, would read it before.
 c.HTMLExporter.sanitize_html = True
+c.HTMLExporter.default_preprocessors = []
+c.HTMLExporter.preprocessors = [
+    "course.instructor.feedback.formgrader.RenderCells",
+    "nbconvert.preprocessors.CSSHTMLHeaderPreprocessor",
+]
 c.HTMLExporter.filters = {
-    "markdown2html": "course.instructor.feedback.html_sanitizer.markdown_to_safe_html"
+    "markdown2html": "course.instructor.feedback.formgrader.rendered_source",
+    "highlight_code": "course.instructor.feedback.formgrader.rendered_source",
+    "strip_files_prefix": "course.instructor.feedback.formgrader.unchanged",
 }
+# The pages load nothing from other servers.
+if "nbgrader.server_extensions.formgrader.base" in sys.modules:
+    from course.instructor.feedback.formgrader import set_security_headers
+
+    set_security_headers()
 
 # Feedback shows the messages of checks, but never a hidden test or a mark scheme.
 c.GenerateFeedback.preprocessors = [

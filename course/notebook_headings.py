@@ -2,7 +2,7 @@
 
 import re
 
-_HEADING = re.compile(r"#{1,6}\s+(.*?)[\s#]*$")
+_HEADING = re.compile(r"#{1,6}\s++(\S.*)?")
 _MARKER = re.compile(r"### (BEGIN|END) ")  # nbgrader's markers look like headings
 _FENCE = re.compile(r"\s*(```|~~~)")
 
@@ -36,5 +36,5 @@ def _headings_in(text: str) -> list[str]:
         if _FENCE.match(line):
             in_code_block = not in_code_block
         elif not in_code_block and not _MARKER.match(line) and (match := _HEADING.match(line)):
-            found.append(match[1])
+            found.append((match[1] or "").rstrip("# \t\xa0"))
     return found

@@ -1,9 +1,9 @@
 """Markdown, code, and outputs of a notebook as HTML without scripts or network access."""
 
 import re
-from functools import lru_cache
+from collections.abc import Mapping, Sequence
 from html import escape
-from typing import TYPE_CHECKING, Any
+from typing import Any
 
 from markupsafe import Markup, escape_silent
 from nbconvert.filters.markdown_mistune import IPythonRenderer
@@ -12,37 +12,82 @@ from pygments.formatters import HtmlFormatter
 from pygments.lexers import PythonLexer
 
 from course.instructor.feedback import html_sanitizer, mathml
-
-if TYPE_CHECKING:
-    from nbformat import NotebookNode
+from course.instructor.student_text.budgets import MAX_FORMULAS, MAX_TEXT_CHARACTERS
+from course.instructor.student_text.limited_worker import StudentTextError
+from course.instructor.student_text.notebook_parser import EMBEDDED_IMAGE
 
 CODE_STYLES = {"light": "vs", "dark": "github-dark"}
 HEADING_OFFSET = 2  # the page's own headings rank above the notebook's
 IMAGE_TYPES = ("image/png", "image/jpeg")
-CACHE_SIZE = 1_000  # most texts and checks are the same on every page of a class
 NARROW_COLUMNS = 36  # the number of code characters that fit in a line on a phone
-ANSI_ESCAPE = re.compile(r"\x1b\[[0-9;]*m")
-PLACEHOLDER = re.compile("\ue000(\\d+)\ue001")
+ANSI_ESCAPE = re.compile(r"\x1b\[[0-9;]*+m")
+# Stand for what the sanitizer would remove, or takes long to read, and are replaced at the end.
+FRAGMENT = re.compile("\ue000(\\d{1,6})\ue001")
+IMAGE_SOURCE = re.compile(r'src="data:image/([a-z]{1,9});base64,(\d{1,6})"')
+NOT_BASE64 = re.compile(r"[^A-Za-z0-9+/=]")
+ATTACHMENT = "attachment:"
+
+Attachments = Mapping[str, Mapping[str, str]]  # name to media type to Base64
 
 
-def render_markdown(source: str, attachments: "NotebookNode | None" = None) -> Markup:
-    """Return Markdown as HTML; `attachments` contains the cell's images by name."""
-    return _render(source, attachments) if attachments else _render_cached(source)
+def render_markdown(source: str, attachments: Attachments | None = None) -> Markup:
+    """Return Markdown as HTML; `attachments` contains the cell's images by name.
+
+    Students' text is rendered by `limited_renderer`, which calls this function's three parts.
+    """
+    source, addresses, images = extract_images(source, attachments or {})
+    return insert_images(render_extracted(source, addresses), images)
 
 
-def _render(source: str, attachments: "NotebookNode | None" = None) -> Markup:
-    """Return Markdown as HTML."""
-    renderer = _Renderer(attachments or {})
+def extract_images(source: str, attachments: Attachments) -> tuple[str, dict[str, str], list[str]]:
+    """Replace images by short addresses, so that only text has to be parsed.
+
+    Returns the text, the addresses of the attachments by name, and the images in Base64.
+    """
+    images: list[str] = []
+
+    def add(kind: str, data: str) -> str:
+        images.append(NOT_BASE64.sub("", data))
+        return f"data:{kind};base64,{len(images) - 1}"
+
+    def replace(match: re.Match[str]) -> str:
+        kind, _, data = match[0].removeprefix("data:").partition(";base64,")
+        return add(kind, data)
+
+    addresses = {
+        name: add(*next(iter(bundle.items()))) for name, bundle in attachments.items() if bundle
+    }
+    return EMBEDDED_IMAGE.sub(replace, source), addresses, images
+
+
+def render_extracted(source: str, addresses: Mapping[str, str]) -> str:
+    """Return Markdown from `extract_images` as HTML."""
+    renderer = _Renderer(addresses)
+    source = source.replace("\ue000", "").replace("\ue001", "")
     html = html_sanitizer.sanitize_markdown(source, renderer)
     # The formulas are inserted last, because the sanitizer would remove MathML.
-    formulas = renderer.formulas
-    return Markup(PLACEHOLDER.sub(lambda match: "".join(formulas[int(match[1]) :][:1]), html))
+    return FRAGMENT.sub(renderer.take_fragment, html)
 
 
-_render_cached = lru_cache(maxsize=CACHE_SIZE)(_render)
+def insert_images(html: str, images: Sequence[str], max_characters: int | None = None) -> Markup:
+    """Return HTML with the images from `extract_images` in place of their short addresses.
+
+    Raises StudentTextError if the images have more characters in all, because a text can show one
+    image many times.
+    """
+    total = 0
+
+    def insert(match: re.Match[str]) -> str:
+        nonlocal total
+        data = "".join(images[int(match[2]) :][:1])
+        total += len(data)
+        if max_characters is not None and total > max_characters:
+            raise StudentTextError("its images would make the page too large")
+        return f'src="data:image/{match[1]};base64,{data}"'
+
+    return Markup(IMAGE_SOURCE.sub(insert, html))
 
 
-@lru_cache(maxsize=CACHE_SIZE)
 def render_code(source: str) -> Markup:
     """Return Python code as HTML with syntax highlighting."""
     html = highlight(source, PythonLexer(), HtmlFormatter(nowrap=True))
@@ -53,24 +98,28 @@ def render_code(source: str) -> Markup:
 def render_text(text: str, label: str = "Output") -> Markup:
     """Return printed text as HTML; the result is empty for empty text."""
     text = ANSI_ESCAPE.sub("", text).rstrip()
+    if len(text) > MAX_TEXT_CHARACTERS:
+        omitted = f"\n... ({len(text) - MAX_TEXT_CHARACTERS:,} more characters)"
+        text = text[:MAX_TEXT_CHARACTERS] + omitted
     attributes = _scroll_attributes(text, label)
     return Markup(f"<pre{attributes}>{escape_silent(text)}</pre>") if text else Markup("")
 
 
-def render_output(output: "NotebookNode") -> Markup:
+def render_output(output: Mapping[str, Any]) -> Markup:
     """Return a cell output as HTML; the result is empty if there is nothing to show."""
-    if output.output_type == "stream":
-        return render_text(output.text)
-    if output.output_type == "error":
-        return render_text("\n".join(output.traceback) or output.ename, "Error")
+    if output["output_type"] == "stream":
+        return render_text(output["text"])
+    if output["output_type"] == "error":
+        return render_text("\n".join(output["traceback"]) or output["ename"], "Error")
+    data = output["data"]
     for image_type in IMAGE_TYPES:
-        if data := output.data.get(image_type):
+        if image := data.get(image_type):
             # Only Base64 characters can belong to an image.
-            data = re.sub(r"[^A-Za-z0-9+/=]", "", data)
-            alt = escape(" ".join(output.data.get("text/plain", "").split())[:200])
+            image = NOT_BASE64.sub("", image)
+            alt = escape(" ".join(data.get("text/plain", "")[:1_000].split())[:200])
             alt = alt or "A figure that this cell displays"
-            return Markup(f'<img src="data:{image_type};base64,{data}" alt="{alt}">')
-    return render_text(output.data.get("text/plain", ""))
+            return Markup(f'<img src="data:{image_type};base64,{image}" alt="{alt}">')
+    return render_text(data.get("text/plain", ""))
 
 
 def code_style_sheet(color_scheme: str) -> Markup:
@@ -86,11 +135,13 @@ def _scroll_attributes(text: str, label: str) -> str:
 
 
 class _Renderer(IPythonRenderer):
-    """A renderer that writes Markdown as HTML and replaces formulas with placeholders."""
+    """A renderer that writes Markdown as HTML, with placeholders for formulas and code."""
 
-    def __init__(self, attachments: "NotebookNode | dict") -> None:
-        super().__init__(escape=False, attachments=attachments)
-        self.formulas: list[str] = []
+    def __init__(self, addresses: Mapping[str, str]) -> None:
+        super().__init__(escape=False)
+        self._addresses = addresses  # of attachments
+        self._fragments: list[str] = []  # HTML of formulas and code
+        self._formula_count = 0
 
     def heading(self, text: str, level: int, **attributes: Any) -> str:
         """Return a heading that ranks below the page's own headings."""
@@ -99,23 +150,49 @@ class _Renderer(IPythonRenderer):
 
     def image(self, text: str, url: str, title: str | None = None) -> str:
         """Return an image, or its alternative text if the image is not embedded."""
-        if not url.startswith(("attachment:", "data:")):
-            return text
-        return super().image(text, url, title)
+        if url.startswith(ATTACHMENT):
+            url = self._addresses.get(url.removeprefix(ATTACHMENT), "")
+        return super().image(text, url, title) if url.startswith("data:") else text
+
+    def block_code(self, code: str, info: str | None = None) -> str:
+        """Return a placeholder for a block of code."""
+        return self._add_fragment(super().block_code(code, _language(info)))
 
     def inline_math(self, body: str) -> str:
         """Return a placeholder for a formula within a line."""
-        return self._add_formula(mathml.to_mathml(body))
+        return self._add_formula(body)
 
     def block_math(self, body: str) -> str:
         """Return a placeholder for a formula on its own line."""
-        return self._add_formula(mathml.to_mathml(body, is_block=True))
+        return self._add_formula(body, is_block=True)
 
     def latex_environment(self, name: str, body: str) -> str:
         """Return a placeholder for a LaTeX environment."""
         return self.block_math(f"\\begin{{{name}}}{body}\\end{{{name}}}")
 
-    def _add_formula(self, formula: str) -> str:
+    def take_fragment(self, match: re.Match[str]) -> str:
+        """Return the HTML that a placeholder stands for; a second placeholder for it is empty."""
+        index = int(match[1])
+        if index >= len(self._fragments):
+            return ""
+        html, self._fragments[index] = self._fragments[index], ""
+        return html
+
+    def _add_formula(self, body: str, is_block: bool = False) -> str:
         """Add a formula and return its placeholder."""
-        self.formulas.append(formula)
-        return f"\ue000{len(self.formulas) - 1}\ue001"
+        self._formula_count += 1
+        too_many = self._formula_count > MAX_FORMULAS
+        convert = mathml.as_code if too_many else mathml.to_mathml
+        return self._add_fragment(convert(body, is_block))
+
+    def _add_fragment(self, html: str) -> str:
+        """Add HTML and return its placeholder."""
+        self._fragments.append(html)
+        return f"\ue000{len(self._fragments) - 1}\ue001"
+
+
+def _language(info: str | None) -> str | None:
+    """Return the language of a block of code if its name is a plain word; others are not shown."""
+    words = (info or "").split(maxsplit=1)
+    is_plain = bool(words) and len(words[0]) < 30 and words[0].isalnum()
+    return words[0] if is_plain and not words[0].startswith("mermaid") else None

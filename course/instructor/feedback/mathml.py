@@ -7,6 +7,7 @@ from xml.etree.ElementTree import Element, tostring
 from latex2mathml.converter import convert_to_element
 
 MAX_LENGTH = 500  # characters in a formula, so that conversion takes milliseconds
+MAX_ELEMENTS = 2_000  # in a converted formula
 DEFINITION = re.compile(r"\\(def|(re)?new|provide|Declare)")  # macros can grow exponentially
 FUNCTION_NAME = re.compile("[a-z]{2,}")
 # All attributes that the converter uses for layout; href, class, and style are not allowed.
@@ -25,7 +26,9 @@ def to_mathml(tex: str, is_block: bool = False) -> str:
             raise ValueError("not converted")
         math = convert_to_element(tex, display="block" if is_block else "inline")
     except Exception:  # for invalid LaTeX, the converter raises exceptions of a dozen types
-        return f"<code>{escape(' '.join(tex.split()))}</code>"
+        return as_code(tex, is_block)
+    if sum(1 for _ in math.iter()) > MAX_ELEMENTS:
+        return as_code(tex, is_block)
     for element in math.iter():
         # The converter writes text as HTML, and copies \text{...} from the formula.
         element.text = unescape(element.text or "")
@@ -36,6 +39,11 @@ def to_mathml(tex: str, is_block: bool = False) -> str:
         _set_spacing(element)
     html = tostring(math, encoding="unicode")
     return f'<span class="formula">{html}</span>' if is_block else html
+
+
+def as_code(tex: str, is_block: bool = False) -> str:
+    """Return a formula that is not converted, as code; `is_block` has no effect."""
+    return f"<code>{escape(' '.join(tex.split()))}</code>"
 
 
 def _set_spacing(parent: Element) -> None:

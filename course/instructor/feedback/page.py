@@ -5,11 +5,13 @@ from collections.abc import Iterable, Sequence
 from dataclasses import dataclass, field
 from typing import TYPE_CHECKING, Any
 
+from markupsafe import Markup
 from nbconvert.exporters import Exporter
 from nbgrader import utils
 
 from course.instructor import pages
 from course.instructor.feedback import cell_renderer
+from course.instructor.feedback.limited_renderer import CellText, PageBudget, render_texts
 from course.instructor.grading import redaction
 from course.instructor.grading.submission import GRADING_NOTE
 from course.notebook_headings import section_headings
@@ -17,10 +19,10 @@ from course.notebook_headings import section_headings
 if TYPE_CHECKING:
     from nbformat import NotebookNode
 
-TITLE = re.compile(r"^#\s+(.+?)\s*$", re.M)
-POINTS = re.compile(r"\s*\([^()]*\bpoints?\b[^()]*\)$")
+TITLE = re.compile(r"^#[ \t]++(\S.*)", re.M)
+POINTS = re.compile(r"\([^()]*\bpoints?\b[^()]*\)\Z")
 # Lines that `checks.show` prints for items that lost no points, and for the total.
-NOTHING_LOST = re.compile(r"ok: |[^:]*: right\.|.*: right\.$|[\d.]+ of [\d.]+ points\.$")
+NOTHING_LOST = re.compile(r"ok: |[^:]*+: right\.|.*: right\.$|[\d.]++ of [\d.]++ points\.$")
 CORRECT, PARTIAL, INCORRECT, PENDING = "correct", "partial", "incorrect", "pending"
 STATE_LABELS = {
     CORRECT: "correct",
@@ -28,6 +30,7 @@ STATE_LABELS = {
     INCORRECT: "not yet",
     PENDING: "pending manual grading",
 }
+OUTPUT_OMITTED = Markup("<p><em>The page would be too large for this output.</em></p>")
 STATE_SYMBOLS = {CORRECT: "✓", PARTIAL: "◐", INCORRECT: "✗", PENDING: "…"}
 
 
@@ -102,7 +105,7 @@ def render_page(nb: "NotebookNode", details: dict[str, Any]) -> str:
     `details` contains nbgrader's values (assignment, student, score, max_score, and late_penalty)
     and the values that `HideFromStudents` adds.
     """
-    titles = [POINTS.sub("", heading) for heading in section_headings(nb.cells)]
+    titles = [_without_points(heading) for heading in section_headings(nb.cells)]
     exercises = _exercises(nb.cells, titles, details["pending_manual_grading"])
     notes = _assign_notes(exercises, titles, details["grading_errors"])
     graded_cells = {each.anchor: each for exercise in exercises for each in exercise.graded_cells}
@@ -111,9 +114,14 @@ def render_page(nb: "NotebookNode", details: dict[str, Any]) -> str:
         notes.insert(0, Note(first.replace("*", "").replace("&lt;", "<")))
     texts = [each.source for each in nb.cells if each.cell_type == "markdown"]
     title = next(filter(None, map(TITLE.search, texts)), None)
+    budget = PageBudget()
+    sources = render_texts(
+        [CellText(cell.cell_type, cell.source, cell.get("attachments", {})) for cell in nb.cells],
+        budget,
+    )
     cells = [
-        _cell_values(cell, f"cell-{index}", graded_cells)
-        for index, cell in enumerate(nb.cells)
+        _cell_values(cell, source, f"cell-{index}", graded_cells, budget)
+        for index, (cell, source) in enumerate(zip(nb.cells, sources, strict=True))
         if index or not first.startswith(GRADING_NOTE)
     ]
     return pages.render(
@@ -123,7 +131,7 @@ def render_page(nb: "NotebookNode", details: dict[str, Any]) -> str:
         code_style_sheet=cell_renderer.code_style_sheet,
         assignment=details["assignment"],
         student=details["student"],
-        title=title[1] if title else details["assignment"],
+        title=title[1].strip() if title else details["assignment"],
         score=max(0.0, details["score"]),
         points=details["max_score"],
         penalty=details["late_penalty"],
@@ -132,6 +140,12 @@ def render_page(nb: "NotebookNode", details: dict[str, Any]) -> str:
         notes=notes,
         cells=cells,
     )
+
+
+def _without_points(heading: str) -> str:
+    """Return a heading without the points in parentheses at its end."""
+    start = heading.rfind("(")
+    return heading[:start].rstrip() if start >= 0 and POINTS.match(heading, start) else heading
 
 
 def _exercises(
@@ -205,21 +219,21 @@ def _assign_notes(
 
 
 def _cell_values(
-    cell: "NotebookNode", anchor: str, graded_cells: dict[str, GradedCell]
+    cell: "NotebookNode",
+    source: Markup,
+    anchor: str,
+    graded_cells: dict[str, GradedCell],
+    budget: PageBudget,
 ) -> dict[str, Any]:
-    """Return the template's values for a cell."""
+    """Return the template's values for a cell, whose source is given as HTML."""
     graded_cell = graded_cells.get(anchor)
     values = {"anchor": anchor, "graded": graded_cell, "kind": cell.cell_type, "outputs": []}
-    values["is_answer"] = utils.is_solution(cell)
-    if cell.cell_type == "markdown":
-        values["source"] = cell_renderer.render_markdown(cell.source, cell.get("attachments"))
-    elif cell.cell_type == "raw":
-        values["source"] = cell_renderer.render_text(cell.source, "Text")
-    else:
+    values |= {"source": source, "is_answer": utils.is_solution(cell)}
+    if cell.cell_type == "code":
         outputs = cell.outputs
         if graded_cell and not values["is_answer"]:
             # The last value of a test is its score, which the page shows already.
             outputs = [each for each in outputs if each.output_type in ("stream", "error")]
-        values["source"] = cell_renderer.render_code(cell.source)
-        values["outputs"] = list(filter(None, map(cell_renderer.render_output, outputs)))
+        shown = filter(None, map(cell_renderer.render_output, outputs))
+        values["outputs"] = [html if budget.spend(len(html)) else OUTPUT_OMITTED for html in shown]
     return values

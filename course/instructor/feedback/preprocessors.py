@@ -17,9 +17,7 @@ if TYPE_CHECKING:
     from nbformat import NotebookNode
 
 SHOW_EXPECTED_TAG = "show-expected"
-MARK_SCHEME = re.compile(
-    r"^=== BEGIN MARK SCHEME ===.*?^=== END MARK SCHEME ===[^\n]*\n?", re.S | re.M
-)
+MARK_SCHEME_MARKER = re.compile(r"^=== (BEGIN|END) MARK SCHEME ===.*\n?", re.M)
 
 
 class HideFromStudents(NbGraderPreprocessor):
@@ -61,7 +59,7 @@ class HideFromStudents(NbGraderPreprocessor):
         if utils.is_locked(cell) or utils.is_grade(cell):
             visible = redaction.without_hidden_tests(cell.source)
             has_hidden_tests = visible != cell.source
-            cell.source = MARK_SCHEME.sub("", visible)
+            cell.source = _without_mark_schemes(visible)
         if cell.cell_type != "code":
             return cell, resources
         if utils.is_grade(cell) and not utils.is_solution(cell):
@@ -73,3 +71,15 @@ class HideFromStudents(NbGraderPreprocessor):
             cell.outputs, errors = redaction.split_grading_errors(cell.outputs)
             resources["nbgrader"]["grading_errors"] += [(cell_index, each) for each in errors]
         return cell, resources
+
+
+def _without_mark_schemes(source: str) -> str:
+    """Return a cell's source without the regions between the markers of mark schemes."""
+    kept, position, start = [], 0, None
+    for marker in MARK_SCHEME_MARKER.finditer(source):
+        if marker[1] == "BEGIN" and start is None:
+            start = marker.start()
+        elif marker[1] == "END" and start is not None:
+            kept.append(source[position:start])
+            position, start = marker.end(), None
+    return "".join([*kept, source[position:]])

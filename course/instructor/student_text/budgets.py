@@ -13,3 +13,11 @@ MAX_NAME_CHARACTERS = 200  # of an attachment
 MAX_NESTING = 100  # levels of lists and objects
 # Commas and brackets in what a limited process returns: each may be a value, which takes 60 bytes.
 MAX_ELEMENTS = 10_000_000
+
+# Budgets of a page that shows a notebook.
+MAX_CELL_SECONDS = 2  # processor time for one cell; beyond, its text is shown as it was written
+MAX_PAGE_SECONDS = 20  # for all cells of a page
+MAX_HTML_CHARACTERS = 500_000  # of one cell, not counting images
+MAX_PAGE_CHARACTERS = 32 * 2**20  # of all cells and outputs of a page, including images
+MAX_TEXT_CHARACTERS = 200_000  # of one text or output that is shown as it is
+MAX_FORMULAS = 300  # of one cell, that are shown as formulas and not as code

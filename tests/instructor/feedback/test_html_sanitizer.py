@@ -1,8 +1,10 @@
 """A student's Markdown on the formgrader's pages and on feedback pages."""
 
+from html.parser import HTMLParser
+
 import pytest
 
-from course.instructor.feedback.html_sanitizer import markdown_to_safe_html
+from course.instructor.feedback.cell_renderer import render_markdown
 from tests.attacks.observation import scripts
 
 PIXEL = (  # PNG, 1 by 1
@@ -11,19 +13,29 @@ PIXEL = (  # PNG, 1 by 1
 )
 
 
-def html(source, **cell):
-    return markdown_to_safe_html({"cell": cell}, source)
+def html(source, attachments=None):
+    return str(render_markdown(source, attachments))
+
+
+def elements(html):
+    """Return the elements in HTML as pairs of a tag and its attributes."""
+    found = []
+    reader = HTMLParser()
+    reader.handle_starttag = lambda tag, attributes: found.append((tag, dict(attributes)))
+    reader.feed(html)
+    return found
 
 
 @pytest.mark.parametrize(
     ("source", "expected"),
     [
-        ("# What a kernel sees", '<h1 id="What-a-kernel-sees">'),
+        ("# What a kernel sees", "<h3>What a kernel sees</h3>"),
         ("**32** images", "<strong>32</strong>"),
         ("| a | b |\n|---|---|\n| 1 | 2 |", "<td>2</td>"),
         ("[a page](https://keras.io)", '<a href="https://keras.io">a page</a>'),
-        ("$h < w$", "h &lt; w"),
-        ("```python\nif h < w: pass\n```", "&lt;"),
+        ("$h < w$", "<mi>h</mi><mo>&lt;</mo><mi>w</mi>"),
+        ("```python\nif h < w: pass\n```", '<span class="o">&lt;</span>'),
+        ("```\nif h < w: pass\n```", "<code>if h &lt; w: pass\n</code>"),
         ("`<b>`", "<code>&lt;b&gt;</code>"),
         ("3 &lt; 4", "3 &lt; 4"),
         ("<details><summary>Hint</summary>Halve.</details>", "<summary>Hint</summary>"),
@@ -59,6 +71,62 @@ def test_an_attached_image_is_shown():
 )
 def test_nothing_in_markdown_runs(source):
     assert not scripts(html(source))
+
+
+@pytest.mark.parametrize(
+    "source",
+    [
+        '<a class="modal-backdrop" style="position: fixed" id="x" href="https://x.org">more</a>',
+        "<a href='https://x.org' class=modal-backdrop>more</a>",
+        '<div class="modal-backdrop"><h1 id="notebook" style="top: 0">more</h1></div>',
+        "# more {#id .class}",
+        '```"><p class="modal-backdrop">\nmore\n```',
+        '![more](data:image/png;base64,AA "class=x")',
+        "$\\class{modal-backdrop}{x}$ more",
+        "$\\style{position: fixed}{x}$ more",
+        '<b title="\ue0000\ue001">more</b> $x$',
+        '<b title="&#xE000;0&#xE001;">more</b> $\\text{" class=modal-backdrop style=top:0}$',
+        '![$\\text{" class=modal-backdrop style=top:0 x="}$](data:image/png;base64,AA) more',
+    ],
+)
+def test_nothing_in_markdown_looks_like_a_part_of_the_page(source):
+    """With a class, a link could cover the whole page of the formgrader and catch every click."""
+    shown = html(source)
+    assert "more" in shown
+    for tag, attributes in elements(shown):
+        assert not {"style", "id"} & set(attributes), tag
+        assert attributes.get("class") in (None, "highlight", "formula"), tag
+
+
+@pytest.mark.parametrize(
+    "source",
+    [
+        "![more](https://x.org/a.png)",
+        '<img src="https://x.org/a.png" alt="more">',
+        '<img src="//x.org/a.png" srcset="https://x.org/a.png" alt="more">',
+        '<img src="files/a.png" alt="more">',
+        "![more](attachment:../../lost.png)",
+        '<video src="https://x.org/a.mp4" poster="https://x.org/a.png">more</video>',
+        '<p background="https://x.org/a.png">more</p>',
+    ],
+)
+def test_nothing_is_loaded_from_another_server(source):
+    shown = html(source)
+    assert "more" in shown
+    for _, attributes in elements(shown):
+        assert attributes.get("src", "data:").startswith("data:")
+        assert not {"srcset", "poster", "background"} & set(attributes)
+
+
+@pytest.mark.parametrize("address", ["/logout", "../api/shutdown", "//x.org", "file:///etc/passwd"])
+def test_a_link_does_not_lead_to_the_server_of_the_page(address):
+    assert "href" not in html(f"[more]({address})")
+
+
+def test_an_image_that_is_embedded_in_the_text_is_shown():
+    shown = html(f"![a kernel](data:image/png;base64,{PIXEL}) and ![again](attachment:a)")
+    assert f'src="data:image/png;base64,{PIXEL}"' in shown
+    assert "again" in shown
 
 
 @pytest.mark.parametrize("kind", ["text/html", "image/svg+xml"])

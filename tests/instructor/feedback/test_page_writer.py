@@ -47,7 +47,8 @@ CELLS = [
     # A helper that students see; hidden tests call it.
     test_cell(
         "helper",
-        "def test(n, right):\n    checks.equal(f'twice {n}', twice(n), right)\ntest(1, 2)",
+        "def test(n, right):\n    subject = f'twice {n}'\n"
+        "    checks.equal(subject, twice(n), right)\ntest(1, 2)",
         "test(1234, 2468)",
     ),
     test_cell("library", "", "np.testing.assert_allclose(twice(np.ones(2)), [2.0, 2.0])"),

@@ -1,0 +1,106 @@
+"""Students' text on the formgrader's pages; nbgrader_config.py names what is here.
+
+nbgrader's page template converts text cells and code with filters and, unlike nbconvert's own
+templates, does not sanitize the result: a script in a written answer would run in a grader's
+browser, with that grader's rights. Therefore, `RenderCells` renders all cells beforehand, within
+limits, and `rendered_source` replaces the template's filters.
+"""
+
+from typing import TYPE_CHECKING, Any
+
+from jinja2 import pass_context
+from jinja2.runtime import Context
+from markupsafe import Markup
+from nbconvert.preprocessors import Preprocessor
+
+from course.instructor.feedback.cell_renderer import ANSI_ESCAPE, IMAGE_TYPES, NOT_BASE64
+from course.instructor.feedback.limited_renderer import CellText, PageBudget, render_texts
+from course.instructor.student_text.budgets import MAX_TEXT_CHARACTERS
+
+if TYPE_CHECKING:
+    from nbformat import NotebookNode
+
+# The formgrader's own pages contain inline scripts and styles. Everything else that they need is
+# on the same server; students' images are embedded.
+CONTENT_SECURITY_POLICY = "; ".join(
+    [
+        "default-src 'none'",
+        "script-src 'self' 'unsafe-inline'",
+        "style-src 'self' 'unsafe-inline'",
+        "img-src 'self' data:",
+        "font-src 'self'",
+        "connect-src 'self'",
+        "form-action 'self'",
+        "base-uri 'none'",
+        "frame-ancestors 'self'",
+    ]
+)
+
+
+class RenderCells(Preprocessor):
+    """Renders every cell of a graded notebook within limits, and reduces its outputs to text."""
+
+    def preprocess(self, nb: "NotebookNode", resources: dict) -> tuple["NotebookNode", dict]:
+        """Add the rendered HTML to each cell."""
+        texts = [
+            CellText(cell.cell_type, cell.source, cell.get("attachments", {})) for cell in nb.cells
+        ]
+        budget = PageBudget()
+        for cell, html in zip(nb.cells, render_texts(texts, budget), strict=True):
+            cell["rendered"] = html
+            if cell.cell_type == "raw":
+                cell.cell_type = "markdown"  # the template shows raw cells as HTML
+            elif cell.cell_type == "code":
+                outputs = [_plain_output(output) for output in cell.outputs]
+                cell.outputs = [each for each in outputs if budget.spend(len(str(each)))]
+        return nb, resources
+
+
+@pass_context
+def rendered_source(context: Context, source: str, metadata: Any = None) -> Markup:
+    """Return the HTML of the cell that the template shows; a filter for text cells and for code."""
+    cell = context.get("cell", {})
+    return cell["rendered"] if "rendered" in cell else Markup.escape(source)
+
+
+def unchanged(html: Markup) -> Markup:
+    """Return HTML unchanged, in place of a filter that searches HTML for Markdown."""
+    return html
+
+
+def set_security_headers() -> None:
+    """Send a Content-Security-Policy with each of the formgrader's pages.
+
+    Only the formgrader's process may call this, because it imports the formgrader. nbgrader has no
+    setting for it, and a setting of Jupyter's server would apply to JupyterLab as well.
+    """
+    from nbgrader.server_extensions.formgrader.base import BaseHandler
+
+    def set_default_headers(handler: Any) -> None:
+        super(BaseHandler, handler).set_default_headers()
+        handler.set_header("Content-Security-Policy", CONTENT_SECURITY_POLICY)
+        handler.set_header("Referrer-Policy", "same-origin")
+
+    BaseHandler.set_default_headers = set_default_headers
+
+
+def _plain_output(output: "NotebookNode") -> "NotebookNode":
+    """Return an output with only its text or image, of limited length."""
+    if "text" in output:
+        output.text = _shortened(output.text)
+    if "traceback" in output:
+        output.traceback = [_shortened(line) for line in output.traceback]
+    if "data" in output:
+        images = {kind: output.data[kind] for kind in IMAGE_TYPES if output.data.get(kind)}
+        data = {kind: NOT_BASE64.sub("", image) for kind, image in images.items()}
+        text = _shortened(output.data.get("text/plain", ""))
+        output.data = type(output)({**data, "text/plain": text})
+        output.metadata = type(output)()
+    return output
+
+
+def _shortened(text: str) -> str:
+    """Return the beginning of a text, without escape sequences."""
+    omitted = len(text) - MAX_TEXT_CHARACTERS
+    note = f"\n... ({omitted:,} more characters)" if omitted > 0 else ""
+    return ANSI_ESCAPE.sub("", text[:MAX_TEXT_CHARACTERS]) + note

@@ -1,0 +1,34 @@
+"""A limit on the processor time of a part of the work in a limited process."""
+
+import contextlib
+import signal
+from collections.abc import Iterator
+
+from course.instructor.student_text.limited_worker import StudentTextError
+
+REPEAT_SECONDS = 0.1  # a library that catches every exception is interrupted again
+
+
+class _TimeIsUp(BaseException):
+    """Raised in the running code; not an Exception, so that libraries do not catch it."""
+
+
+@contextlib.contextmanager
+def processor_time_limit(seconds: float) -> Iterator[None]:
+    """Raise StudentTextError if the block takes more processor time; only for the main thread."""
+
+    def stop(*_: object) -> None:
+        raise _TimeIsUp
+
+    previous = signal.signal(signal.SIGVTALRM, stop)
+    try:
+        signal.setitimer(signal.ITIMER_VIRTUAL, seconds, REPEAT_SECONDS)
+        try:
+            yield
+        finally:
+            signal.setitimer(signal.ITIMER_VIRTUAL, 0)
+    except _TimeIsUp:
+        signal.setitimer(signal.ITIMER_VIRTUAL, 0)
+        raise StudentTextError(f"it takes more than {seconds:g} s to process") from None
+    finally:
+        signal.signal(signal.SIGVTALRM, previous)
