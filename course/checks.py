@@ -8,11 +8,13 @@ except `that` take a `subject`, which names what is tested, such as "parameters 
 """
 
 import ast
+import re
 from collections.abc import Callable
 from typing import Any
 
 import numpy as np
 
+from course import gradable
 from course.used_names import CONVOLUTION_LIBRARIES, used_names
 
 # Set by grading: a function that receives the part of a hidden test's output that students may see.
@@ -64,6 +66,29 @@ def that(claim, condition, hint=""):
     _pass(claim)
 
 
+def network(subject, got, hint="", *, compiled=False):
+    """Check that a value is a network that tests can use during grading.
+
+    Grading builds a student's network again from Keras's own layers. A network with other parts,
+    such as a `Lambda` layer or a class that defines `call`, works in a notebook, but tests cannot
+    use it during grading.
+
+    Parameters
+    ----------
+    got : keras.Model
+    hint : str
+        The common mistake, such as a function that does not return the network.
+    compiled : bool
+        True if tests also use the network's optimizer or its loss.
+    """
+    import keras
+
+    if not isinstance(got, keras.Model):
+        raise CheckFailed(subject, f"got {_describe(got)}", "expected a network", hint)
+    _require_usable(subject, got, compiled)
+    _pass(subject)
+
+
 def equal(subject, got, expected, hint="", mistakes=None):
     """Check that a value equals the expected one.
 
@@ -72,7 +97,7 @@ def equal(subject, got, expected, hint="", mistakes=None):
     got, expected
         Numbers, strings, tuples, lists, or dicts, compared by value and type: True does not equal
         1, and (2, 3) does not equal [2, 3], but 3 equals 3.0, and NumPy scalars equal Python
-        numbers.
+        numbers. An OrderedDict counts as a dict, and a named tuple as a tuple.
     mistakes : dict, optional
         Common wrong values, each mapped to the reason it is wrong. The message gives the reason and
         omits the expected value, because showing that value would spoil the next attempt.
@@ -133,6 +158,7 @@ def array(subject, got, *, shape=None, dtype=None, hint=""):
     except (TypeError, ValueError):
         found = f"got {_describe(got)}, which has no values yet"
         raise CheckFailed(subject, found, hint=hint) from None
+    _require_usable(subject, got)
     if shape is not None and values.shape != tuple(shape):
         raise CheckFailed(subject, f"got shape {values.shape}", f"expected {tuple(shape)}", hint)
     if dtype is not None and values.dtype.name != dtype:
@@ -158,6 +184,7 @@ def close(subject, got, expected, tolerance=1e-6, hint=""):
         got_values = np.asarray(None)
     if got_values.dtype.kind not in "biuf":
         raise CheckFailed(subject, f"got {_describe(got)}", f"expected {_short(expected)}", hint)
+    _require_usable(subject, got)
     got_values = got_values.astype("float64")
     expected_values = np.asarray(expected, dtype="float64")
     if got_values.shape != expected_values.shape:
@@ -172,6 +199,113 @@ def close(subject, got, expected, tolerance=1e-6, hint=""):
         if index:
             expected += f" ({wrong.sum()} of {wrong.size} values differ)"
         raise CheckFailed(subject, f"got {got_values[index]:.6g}{position}", expected, hint)
+    _pass(subject)
+
+
+def unchanged(subject, function, *arguments, hint="", **named):
+    """Check that a function leaves its arguments as they are: call it with copies of them.
+
+    In a graded test, this is the only way to find out. During grading, a function gets copies, so
+    that a wrong function cannot become right by overwriting what it is compared with.
+
+    Parameters
+    ----------
+    function : callable
+    arguments, named
+        Its arguments: arrays, or anything that `equal` compares.
+    """
+    _, positional, changed = call_with_copies(function, *arguments, **named)
+    pairs = [*zip(arguments, positional, strict=True)]
+    pairs += [(value, changed[name]) for name, value in named.items()]
+    if not all(_unchanged(before, after) for before, after in pairs):
+        raise CheckFailed(subject, "the function changes what it gets", hint=hint)
+    _pass(subject)
+
+
+def call_with_copies(function, *arguments, **named):
+    """Call a function with copies of its arguments and return the copies too.
+
+    Use it to test a function whose task is to change its arguments, such as one that fills an
+    array. Arrays, lists, tuples, sets, and dicts are copied; other objects are not.
+
+    Returns
+    -------
+    tuple
+        The function's value, the list of the positional arguments after the call, and the dict of
+        the named ones.
+    """
+    positional = [_copy(value) for value in arguments]
+    copies = {name: _copy(value) for name, value in named.items()}
+    # Grading applies the changes of a student's function only to the arguments of this attribute.
+    call = getattr(function, "changing_arguments", function)
+    return call(*positional, **copies), positional, copies
+
+
+def loss(subject, network, expected, hint="", mistakes=None):
+    """Check that a network is compiled with a loss; its name counts as Keras writes it.
+
+    The class or function counts, not the name that a student may have given to the loss.
+
+    Parameters
+    ----------
+    network : keras.Model
+    expected : str
+        Such as "categorical_crossentropy".
+    mistakes : dict, optional
+        As in `equal`.
+    """
+    found = getattr(network, "loss", None)
+    if not isinstance(found, str) and found is not None:
+        found = getattr(found, "__name__", type(found).__name__)
+    if found is not None:
+        found = re.sub("(?<=[a-z])(?=[A-Z])", "_", found).lower()
+    equal(subject, found, expected, hint, mistakes)
+
+
+def loss_value(subject, network, inputs, labels, expected, tolerance=1e-6, hint=""):
+    """Check the value of the loss that a network is compiled with, penalties included.
+
+    The network's own metrics, which may have any name, are not used.
+
+    Parameters
+    ----------
+    network : keras.Model
+    inputs, labels : array_like
+    expected, tolerance : float
+        As in `close`.
+    """
+    if not network.compiled:
+        raise CheckFailed(subject, "the network is not compiled", hint=hint)
+    outputs = network(inputs, training=False)
+    value = network.compute_loss(x=inputs, y=np.asarray(labels), y_pred=outputs, training=False)
+    close(subject, float(np.asarray(value)), expected, tolerance, hint)
+
+
+def measures_accuracy(subject, network, inputs, one_hot=False, hint=""):
+    """Check that a network is compiled to measure its accuracy under the name "accuracy".
+
+    The name alone does not count: the metric must be 1 where all labels are those that the network
+    finds the most probable, and 0 where all are those that it finds the second most probable.
+
+    Parameters
+    ----------
+    network : keras.Model
+        It returns probabilities of shape (n, num_classes).
+    inputs : array_like, shape (n, ...)
+    one_hot : bool
+        Whether the network's loss needs one-hot labels.
+    """
+    if not network.compiled:
+        raise CheckFailed(subject, "the network is not compiled", hint=hint)
+    order = np.argsort(-np.asarray(network.predict(inputs, verbose=0)), axis=1, kind="stable")
+    for rank, expected in enumerate([1, 0]):
+        labels = order[:, rank]
+        if one_hot:
+            labels = np.eye(order.shape[1], dtype="float32")[labels]
+        measured = network.evaluate(inputs, labels, verbose=0, return_dict=True)
+        found = np.asarray(measured.get("accuracy", np.nan))
+        if found.shape != () or not abs(found - expected) <= 1e-6:
+            raise CheckFailed(subject, "this does not hold", hint=hint)
     _pass(subject)
 
 
@@ -222,6 +356,14 @@ def show(text, without_values=None):
         on_show(text if without_values is None else without_values)
 
 
+def _require_usable(subject: str, got: Any, compiled: bool = False) -> None:
+    """Fail if tests cannot use a value during grading, although they can in a notebook."""
+    reason = gradable.find_reason(got, compiled=compiled)
+    if reason is not None:
+        found = "tests cannot use this value during grading"
+        raise CheckFailed(subject, found, hint=f"{reason.capitalized()}.")
+
+
 def _pass(subject: str, value: str | None = None) -> None:
     """Print that a check passed; if the test is hidden, students do not see the value."""
     show(f"ok: {subject}" if value is None else f"ok: {subject}: {value}", f"ok: {subject}")
@@ -255,10 +397,37 @@ def _same(got: Any, expected: Any) -> bool:
 
 def _to_python_number(value: Any) -> Any:
     """Convert a NumPy or backend scalar to a Python number; return other values unchanged."""
+    value = gradable.plain_value(value)
     if type(value) not in (int, float, bool) and hasattr(value, "__array__"):
         array = np.asarray(value)
         return array.item() if array.shape == () else value
     return value
+
+
+def _copy(value: Any) -> Any:
+    """Return a copy of an array or container, including what it contains; other values as is."""
+    if isinstance(value, np.ndarray):
+        return value.copy()
+    if type(value) in (list, tuple, set, frozenset):
+        return type(value)(map(_copy, value))
+    if type(value) is dict:
+        return {key: _copy(each) for key, each in value.items()}
+    return value
+
+
+def _unchanged(before: Any, after: Any) -> bool:
+    """Return whether a value is as it was: arrays with the same type, shape, and entries."""
+    if isinstance(before, np.ndarray):
+        same_kind = isinstance(after, np.ndarray) and before.dtype == after.dtype
+        # NaN is compared as what it is: a function must not remove it either.
+        return same_kind and before.shape == after.shape and before.tobytes() == after.tobytes()
+    if isinstance(before, tuple | list):
+        same_kind = type(after) is type(before) and len(after) == len(before)
+        return same_kind and all(map(_unchanged, before, after))
+    if isinstance(before, dict):
+        same_kind = type(after) is dict and list(after) == list(before)
+        return same_kind and all(_unchanged(before[key], after[key]) for key in before)
+    return _same(after, before)
 
 
 def _describe(value: Any) -> str:

@@ -272,3 +272,44 @@ def test_other_names_can_be_forbidden():
 def test_code_that_is_not_valid_python_fails_with_a_sentence():
     with pytest.raises(CheckFailed, match=r"f: line 2 of the cell is not valid Python\."):
         checks.written_without("f", "x = 1\n%matplotlib inline")
+
+
+def overwrite(values, extra=None):
+    values[0] = 0
+    return values
+
+
+@pytest.mark.parametrize(
+    ("arguments", "named"),
+    [
+        ((np.ones(3),), {}),
+        (([1, 2],), {}),
+        (({0: 1},), {}),
+        ((), {"values": np.full(2, np.nan)}),
+    ],
+)
+def test_a_function_that_changes_its_arguments_is_found_and_gets_copies(arguments, named):
+    before = str((arguments, named))
+    with pytest.raises(CheckFailed, match=r"^images: the function changes what it gets. Copy."):
+        checks.unchanged("images", overwrite, *arguments, hint="Copy.", **named)
+    value, positional, changed = checks.call_with_copies(overwrite, *arguments, **named)
+    assert value is [*positional, *changed.values()][0] and value[0] == 0
+    assert str((arguments, named)) == before
+
+
+def test_a_function_that_leaves_its_arguments_as_they_are_passes(capsys):
+    nested = {"a": [np.ones(2), (1, "x")], "b": None}
+    checks.unchanged("it", lambda *values, **named: None, nested, np.array([np.nan]), more=nested)
+    assert capsys.readouterr().out == "ok: it\n"
+
+
+def test_a_change_within_a_container_or_of_a_type_is_found():
+    def change_within(rows):
+        rows[0]["a"][:] = 0
+
+    def change_type(rows):
+        rows[0] = 1.0
+
+    for function, rows in [(change_within, [{"a": np.ones(2)}]), (change_type, [np.ones(1)])]:
+        with pytest.raises(CheckFailed):
+            checks.unchanged("it", function, rows)

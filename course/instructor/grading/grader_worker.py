@@ -18,7 +18,7 @@ from typing import Any, NoReturn
 import numpy as np
 
 from course import checks, notebook_cells
-from course.instructor.grading import serialize, serialize_keras
+from course.instructor.grading import serialize
 from course.instructor.grading.captured_output import CapturedOutput
 from course.instructor.sandbox import cell_execution, messages
 from course.instructor.sandbox.limits import Limits
@@ -102,8 +102,14 @@ class GraderWorker:
         """Return a proxy for a student's function."""
 
         def student_function(*arguments: Any, **named: Any) -> Any:
-            return self._call(handle, name, arguments, named)
+            return self._call(handle, name, arguments, named, apply_changes=False)
 
+        def changing_arguments(*arguments: Any, **named: Any) -> Any:
+            return self._call(handle, name, arguments, named, apply_changes=True)
+
+        # For checks.call_with_copies. Otherwise, a function that overwrites its arguments could
+        # change the values from which the test computes what it expects.
+        vars(student_function)["changing_arguments"] = changing_arguments
         student_function.__name__ = student_function.__qualname__ = name
         if signature is not None:
             vars(student_function)["__signature__"] = _rebuild_signature(signature)
@@ -123,9 +129,17 @@ class GraderWorker:
         return arrays
 
     def _call(
-        self, handle: int, name: str, positional: tuple[Any, ...], named: dict[str, Any]
+        self,
+        handle: int,
+        name: str,
+        positional: tuple[Any, ...],
+        named: dict[str, Any],
+        apply_changes: bool,
     ) -> Any:
-        """Call a student's function, apply its changes to the arguments, and return its value."""
+        """Call a student's function and return its value.
+
+        Its changes to arrays and containers are applied to the arguments only if `apply_changes`.
+        """
         serializer = serialize.Serializer()
         try:
             request = {
@@ -143,7 +157,7 @@ class GraderWorker:
         # text could show the student the inputs of hidden tests.
         if type(printed := answer.get("printed")) is str and sys.stdout is not self.cell_output:
             sys.stdout.write(printed)
-        for change in _list_in(answer, "changed"):
+        for change in _list_in(answer, "changed") if apply_changes else ():
             index, changed = _pair(change)
             if type(index) is int and 0 <= index < len(arguments):
                 _apply_change(arguments[index], deserializer.deserialize(changed))
@@ -233,8 +247,6 @@ def _apply_change(argument: Any, changed: Any) -> Any:
             }
         argument.clear()
         argument.update(changed)
-    elif serialize_keras.kind_of(argument) == "model":
-        serialize_keras.apply_change(argument, changed)
     else:
         return changed
     return argument

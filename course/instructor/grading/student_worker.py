@@ -8,7 +8,7 @@ import itertools
 import secrets
 import socket
 import sys
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 from typing import Any
 
 import numpy as np
@@ -105,14 +105,17 @@ class StudentWorker:
         before = [_snapshot(argument) for argument in arguments]
         output = cell_execution.OutputBuffer(self.limits.output_kb * 1024)
         answer: Header = {}
-        serializer = serialize.Serializer(self.register, arguments)
+        serializer = serialize.Serializer(self.register)
         with contextlib.redirect_stdout(output), contextlib.redirect_stderr(output):
             try:
                 with cell_execution.interruptible():
-                    answer["value"] = serializer.serialize(function(*positional, **named))
+                    value = function(*positional, **named)
+                    # The grader's objects stay as they were: an argument that has changed is sent
+                    # by value if the function returns it.
+                    serializer = serialize.Serializer(self.register, _unchanged(arguments, before))
+                    answer["value"] = serializer.serialize(value)
             except BaseException as error:
                 answer["raised"] = _describe_exception(error)
-        # Without `arguments`: a changed argument is sent by value, not as a reference.
         changes = serialize.Serializer(self.register)
         changes.blocks = serializer.blocks
         answer["changed"] = [
@@ -167,6 +170,12 @@ def _describe_exception(error: BaseException) -> list[str]:
     return [type(error).__name__[:100], message[:4000]]
 
 
+def _unchanged(arguments: Sequence[Any], before: Sequence[Any]) -> list[Any]:
+    """Return the arguments, with None for those whose snapshots have changed."""
+    pairs = zip(arguments, before, strict=True)
+    return [each if _snapshot(each) == old else None for each, old in pairs]
+
+
 def _snapshot(value: Any) -> Any:
     """Return the parts of an argument that a function may change, in a comparable form."""
     if type(value) is np.ndarray:
@@ -180,6 +189,7 @@ def _snapshot(value: Any) -> Any:
     if isinstance(value, int | float | str):
         return type(value), repr(value)
     if hasattr(value, "compiled") and hasattr(value, "get_weights"):
-        weights = tuple(weight.tobytes() for weight in value.get_weights())
-        return value.compiled, weights
+        settings = repr(value.get_compile_config()) if value.compiled else None
+        weights = [(each.trainable, np.asarray(each).tobytes()) for each in value.weights]
+        return settings, weights
     return None

@@ -1,4 +1,4 @@
-"""A linter for source notebooks that reports test cells that cannot be graded in a separate kernel."""
+"""A linter that reports test cells of source notebooks that cannot be graded, or be trusted."""
 
 import ast
 import builtins
@@ -13,15 +13,19 @@ from course.errors import CourseError
 from course.instructor.analysis.cell_names import CellNames, find_names, parse_cell
 from course.instructor.analysis.scope_visitor import is_predefined
 from course.instructor.analysis.value_kinds import infer_value_kinds
+from course.instructor.release import untrusted_values
 
 # Kinds of cells, and owners of names: the grader, the grader until a student's cell mentions the
 # name, and the student.
 LOCKED, TEST, STUDENT = "locked", "test", "student"
 
 # Maps each kind of value that cannot be passed to the grader kernel to an alternative.
+TEST_THE_EFFECT = (
+    "test its effect through a function that takes and returns arrays, or grade by hand"
+)
 ALTERNATIVES = {
-    "a class": "test its effect through a function that takes and returns arrays, or grade by hand",
-    "an instance of a class": "test its effect through a function that takes and returns arrays, or grade by hand",
+    "a class": TEST_THE_EFFECT,
+    "an instance of a class": TEST_THE_EFFECT,
     "a figure": "test the values it was drawn from, or grade by hand",
     "a generator": "make it a list, or grade by hand",
     "an open file": "test what was read or written, or grade by hand",
@@ -168,6 +172,7 @@ def _problems_of_test(cell: _Cell, state: _NotebookState) -> Iterator[str]:
         return
     student_names = {name for name in names.needed if state.owners.get(name) == STUDENT}
     yield from _problems_of_names(cell, state, student_names)
+    yield from untrusted_values.find_problems(grade_id, cell.tree, student_names)
     for name in sorted(names.bound - names.imported):
         for function, global_names in state.function_globals.items():
             if name in global_names and state.owners.get(function) == STUDENT:

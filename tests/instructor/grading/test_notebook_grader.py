@@ -140,6 +140,10 @@ def spoil(x):
 def grow(x):
     x.append(4)
 
+def grow_and_return(x):
+    x.append(4)
+    return x
+
 def enter(x):
     x["b"] = 2
     del x["a"]
@@ -153,6 +157,10 @@ def untouched(x):
 def train(model):
     model.compile(optimizer="sgd", loss="mse")
     model.set_weights([np.ones_like(w) for w in model.get_weights()])
+
+def train_and_return(model):
+    train(model)
+    return model
 
 def build(units):
     return keras.Sequential([keras.Input(shape=(2,)), keras.layers.Dense(units)])
@@ -215,27 +223,47 @@ assert type(y) is np.ndarray and y.tolist() == [0, 2, 4, 6]
 x, y = np.ones(3), [1]
 assert same(x) is x and same(y) is y
 """,
-    "array changed": """
+    "array not changed by a call": """
 x = np.ones(3)
 view = x[1:]
 assert spoil(view) is None
-assert x.tolist() == [1, 0, 0]
+assert spoil(view) is None and x.tolist() == [1, 1, 1]
 """,
-    "list changed": """
-x = [1]
-grow(x)
-assert x == [1, 4]
-""",
-    "dict changed": """
-x = {"a": 1}
-enter(x)
-assert x == {"b": 2}
-""",
-    "changed within": """
+    "nothing within changed by a call": """
 inner = np.ones(5000)
 outer = {"deep": [inner, 1]}
 spoil_within(outer)
-assert outer["deep"][0] is inner and inner.tolist() == [-1] * 5000
+assert outer["deep"][0] is inner and inner.tolist() == [1] * 5000
+""",
+    "changed argument returned": """
+x = [1]
+assert grow_and_return(x) == [1, 4] and x == [1]
+""",
+    "array changed": """
+x = np.ones(3)
+returned, (after,), _ = checks.call_with_copies(spoil, x)
+assert returned is None and after.tolist() == [0, 0, 0] and x.tolist() == [1, 1, 1]
+""",
+    "list changed": """
+assert checks.call_with_copies(grow, [1])[1] == [[1, 4]]
+""",
+    "dict changed": """
+assert checks.call_with_copies(enter, {"a": 1})[1] == [{"b": 2}]
+""",
+    "changed within": """
+outer = {"deep": [np.ones(5000), 1]}
+_, (after,), _ = checks.call_with_copies(spoil_within, outer)
+assert after["deep"][0].tolist() == [-1] * 5000 and outer["deep"][0].tolist() == [1] * 5000
+""",
+    "check that nothing changes": """
+checks.unchanged("same", same, np.ones(3))
+for function, argument in [(spoil, np.ones(3)), (grow, [1]), (enter, {"a": 1})]:
+    try:
+        checks.unchanged("it", function, argument)
+    except checks.CheckFailed as error:
+        assert str(error) == "it: the function changes what it gets."
+    else:
+        assert False
 """,
     "not changed": """
 x = [np.ones(3), np.zeros(2)]
@@ -243,11 +271,16 @@ first = x[0]
 assert untouched(x) == [3, 0]
 assert x[0] is first
 """,
-    "model changed": """
+    "model not changed by a call": """
 m = keras.Sequential([keras.Input(shape=(2,)), layers.Dense(1)])
-kernel = m.layers[0].kernel
+kernel, before = m.layers[0].kernel, m.get_weights()[0]
 train(m)
-assert m.compiled and np.all(kernel.numpy() == 1)
+assert not m.compiled and np.array_equal(kernel.numpy(), before)
+""",
+    "changed model returned": """
+m = keras.Sequential([keras.Input(shape=(2,)), layers.Dense(1)])
+trained = train_and_return(m)
+assert trained.compiled and np.all(trained.layers[0].kernel.numpy() == 1) and not m.compiled
 """,
     "model returned": """
 m = build(5)

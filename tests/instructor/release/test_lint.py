@@ -117,7 +117,9 @@ def test_a_value_that_cannot_be_passed_to_a_test_is_refused(source, use, what):
 
 def test_the_message_names_an_alternative():
     problem = problems_of(CLASS, graded_test("Scale()"))[0]
-    assert problem.endswith(": test its effect through a function that takes and returns arrays, or grade by hand.")
+    assert problem.endswith(
+        ": test its effect through a function that takes and returns arrays, or grade by hand."
+    )
     problem = problems_of("f = plt.figure()", graded_test("f.axes"))[0]
     assert problem.endswith(": test the values it was drawn from, or grade by hand.")
 
