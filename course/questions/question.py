@@ -91,7 +91,8 @@ class Verdict:
     reason : str
         One or more sentences.
     student_reason : str or None
-        A version of `reason` without the missing letters, if `reason` names them.
+        A version of `reason` without the missing letters and without the answer's own text, if
+        `reason` contains one of them.
     """
 
     credit: float
@@ -131,7 +132,7 @@ def _judge_value(question: Question, answer: Any) -> Verdict:
     elif isinstance(question.answer, float):
         wanted = "a number, such as 0.25"
     if not isinstance(value, tuple if question.kind == SHAPE else int | float):
-        return Verdict(0, f"{_shorten(answer)} is not {wanted}.")
+        return _unreadable(answer, wanted)
     if _same(value, question.answer):
         return Verdict(1, question.explanation)
     for wrong, reason in question.mistakes.items():
@@ -144,11 +145,14 @@ def _judge_letter(question: Question, answer: Any) -> Verdict:
     letter = answer.strip().strip("()").lower() if isinstance(answer, str) else ""
     if letter not in question.letters:
         *letters, last = question.letters
-        return Verdict(
-            0, f"{_shorten(answer)} is not one of the letters {', '.join(letters)} and {last}."
-        )
+        return _unreadable(answer, f"one of the letters {', '.join(letters)} and {last}")
     choice = question.letters[letter]
     return Verdict(float(choice.is_right), choice.reason)
+
+
+def _unreadable(answer: Any, wanted: str) -> Verdict:
+    """Return the verdict on an answer that is not of the kind that the question asks for."""
+    return Verdict(0, f"{_shorten(answer)} is not {wanted}.", f"The answer is not {wanted}.")
 
 
 def _judge_letters(question: Question, answer: Any) -> Verdict:
@@ -157,7 +161,7 @@ def _judge_letters(question: Question, answer: Any) -> Verdict:
         separate = answer.replace(",", " ").replace(" ", "") if isinstance(answer, str) else answer
         letters = {each.strip().lower() for each in separate if isinstance(each, str)}
     if not letters or not letters <= question.letters.keys():
-        return Verdict(0, f'{_shorten(answer)} is not a set of letters, such as {{"a", "c"}}.')
+        return _unreadable(answer, 'a set of letters, such as {"a", "c"}')
     right = question.solution
     if letters == right:
         return Verdict(1, " ".join(question.letters[letter].reason for letter in sorted(right)))

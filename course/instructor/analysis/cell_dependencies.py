@@ -1,8 +1,9 @@
-"""The student's cells on which a test can depend, found without running them.
+"""The cells on which a test can depend, found without running them.
 
 Grading skips the other cells, most of which explore, plot, or tabulate data. The analysis of the
-source cannot be exact; before a test that follows a skipped cell loses points, grading runs all
-cells.
+source cannot be exact: it misses, for example, that a cell changes a list by another name. Only
+cells of the assignment that the student has not changed are therefore skipped, since their effects
+are known from grading the solved notebook.
 """
 
 import ast
@@ -27,19 +28,26 @@ class Reference(Protocol):
     def is_locked_code(self, name: str | None) -> bool:
         """Return whether a grade id belongs to a locked code cell that is not a test."""
 
+    def is_unchanged(self, cell: CodeCell) -> bool:
+        """Return whether a cell is one that students get and that has no grade id."""
+
 
 def find_required_cells(cells: Sequence[CodeCell], reference: Reference) -> set[int]:
-    """Return the positions of the cells on which a later test can depend."""
+    """Return the positions of the cells that have to run: on which a later test can depend."""
     names = [find_names(cell["source"]) for cell in cells]
     imported = frozenset().union(*(each.imported for each in names))
     functions = {name: each.functions[name] for each in names for name in each.functions}
-    is_locked = [reference.is_locked_code(cell["grade_id"]) for cell in cells]
-    # A student cell that modifies an object from a locked cell would break the notebook itself.
+    # A cell that modifies an object from a locked cell would break the notebook itself.
     provided = frozenset().union(
-        *(each.bound for each, locked in zip(names, is_locked, strict=True) if locked)
+        *(
+            each.bound
+            for each, cell in zip(names, cells, strict=True)
+            if reference.is_locked_code(cell["grade_id"])
+        )
     )
     # Live variable analysis: walk backwards and track the names that a later test still needs.
     live: set[str] = set()
+    needs_all = False  # whether a required cell below may read any name
     required = set()
     for position in reversed(range(len(cells))):
         grade_id, source = cells[position]["grade_id"], cells[position]["source"]
@@ -51,8 +59,12 @@ def find_required_cells(cells: Sequence[CodeCell], reference: Reference) -> set[
         cell = names[position]
         modified = cell.bound | (_modified_objects(source, imported) - provided)
         # Cells with imports always run: modules are used everywhere, and importing costs little.
-        if cell.opaque or cell.imported or is_locked[position] or modified & live:
+        is_skippable = reference.is_unchanged(cells[position]) and not (
+            cell.opaque or cell.imported
+        )
+        if needs_all or not is_skippable or modified & live:
             required.add(position)
+            needs_all |= cell.opaque
             live -= _definitely_bound(source)
             live |= _with_names_read_by_functions(cell.needed, functions)
     return required

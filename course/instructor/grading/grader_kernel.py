@@ -6,8 +6,8 @@ from collections.abc import Sequence, Set
 from dataclasses import dataclass, field, replace
 from typing import TYPE_CHECKING, Any
 
-from course.errors import CourseError
 from course.instructor.analysis.cell_names import find_names
+from course.instructor.grading.job import LockedCellError
 from course.instructor.sandbox.cell_error import CellError
 from course.instructor.sandbox.kernel_client import GRACE_SECONDS, Kernel, KernelEnded
 from course.instructor.sandbox.messages import MessageTimeout
@@ -24,15 +24,18 @@ WORKER = "course.instructor.grading.grader_worker"
 class CellResult:
     """The result of a cell that the grader kernel ran.
 
-    `value` is the value of the cell's last line as text, and `printed` is all the text that the
-    cell printed; `student_printed` and `items` are the parts that the student may see.
+    `value` is the value of the cell's last line as text. The other fields are as in
+    `CapturedOutput.as_dict`.
     """
 
     error: CellError | None = None
     value: str | None = None
     printed: str = ""
-    student_printed: str = ""
-    items: list[Any] = field(default_factory=list)
+    visible_printed: str = ""
+    hidden_printed: str = ""
+    visible_items: list[str] = field(default_factory=list)
+    hidden_items: list[str] = field(default_factory=list)
+    quiz_items: list[str] = field(default_factory=list)
 
     @classmethod
     def from_message(cls, message: dict[str, Any]) -> "CellResult":
@@ -69,7 +72,7 @@ class GraderKernel:
     def start(self) -> None:
         """Start the kernel and run the locked cells that do not use the student's names.
 
-        Raises CourseError if one of them fails.
+        Raises LockedCellError if one of them fails.
         """
         job, reference = self.job, self.job.reference
         self._kernel = self.forkserver.start_kernel(
@@ -87,11 +90,8 @@ class GraderKernel:
             if names.needed <= self._locked_names:
                 error = self._run(name, source, sources=sources).error
                 if error:
-                    raise CourseError(
-                        f"the locked cell {name} of {job.assignment} fails in grading"
-                        f" ({error.class_name}: {error.message}): fix it in source/ and run course"
-                        " release."
-                    )
+                    reason = f"{error.class_name}: {error.message}"
+                    raise LockedCellError(name, job.assignment, reason)
                 self._locked_names |= names.bound
                 self.own_cells.add(name)
         # Write these only now: one of the student's files could make a locked cell fail.
@@ -118,6 +118,11 @@ class GraderKernel:
         except KernelEnded as end:
             self._kernel = None
             message = f"a value that this test received ended the grader's process: {end}"
+            result = CellResult(CellError.stopped(message))
+        except LockedCellError as error:  # after the first start: the submission's time is up
+            self.close()
+            self._kernel = None
+            message = f"the grader's process cannot be started again: {error.reason}"
             result = CellResult(CellError.stopped(message))
         # Do this even if the process has ended: a student's process may have ended it in order to
         # provide its own values under these names.

@@ -72,8 +72,7 @@ class GraderWorker:
         for name, node in values.items():
             self.namespace[name] = deserializer.deserialize_or_describe(node, name)
         result = cell_execution.run_cell(header["source"], header["name"], output)
-        result |= {"printed": output.text(), "items": output.items}
-        result["student_printed"] = output.student_output.text()
+        result |= output.as_dict()
         self.orders.send({"op": "done", "result": result})
 
     def request(

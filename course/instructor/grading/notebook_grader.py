@@ -3,9 +3,10 @@
 The student's process can choose only the values in its answers.
 """
 
+import contextlib
 import math
+import re
 import time
-from dataclasses import replace
 from typing import TYPE_CHECKING, Any
 
 from nbformat.v4 import new_output
@@ -14,7 +15,7 @@ from course.instructor.analysis.cell_dependencies import any_cell_needs, find_re
 from course.instructor.analysis.cell_names import find_names
 from course.instructor.grading import redaction
 from course.instructor.grading.grader_kernel import CellResult, GraderKernel
-from course.instructor.grading.job import CodeCell, GradingJob, Outcome
+from course.instructor.grading.job import CodeCell, GradingJob, LockedCellError, Outcome
 from course.instructor.grading.student_kernel import StudentKernel
 from course.instructor.sandbox.cell_error import CellError
 from course.instructor.sandbox.forkserver_client import shared_forkserver
@@ -53,82 +54,175 @@ def _forkserver(job: GradingJob) -> "Forkserver":
 def grade_with(forkserver: "Forkserver", job: GradingJob) -> Outcome:
     """Run a submission's cells up to the last test and return the outcome.
 
-    Raises CourseError if one of the assignment's locked cells fails, so that no submission can be
-    graded.
+    If points are lost, the cells and the visible lines of the tests are run again without the
+    hidden tests, to learn what the student may see; this run changes no points. Raises CourseError
+    if one of the assignment's locked cells fails, so that no submission can be graded.
     """
     start = time.perf_counter()
-    grading = _Grading(job, forkserver)
-    try:
-        grading.run()
-    finally:
-        grading.student.close()
-        grading.grader.close()
-    outcome = grading.outcome
-    notes = [grading.student.problem]
+    deadline = time.monotonic() + job.settings.limits.notebook_seconds
+    run = _Run(job, forkserver, deadline)
+    run.execute()
+    visible_run = None
+    if run.has_hidden_tests and run.loses_points and time.monotonic() < deadline:
+        visible_run = _Run(job, forkserver, deadline, graded_run=run)
+        with contextlib.suppress(LockedCellError):  # the submission's time is up
+            visible_run.execute()
+    outcome = Outcome(job.digest(), _outputs(run, visible_run))
+    notes = [run.student.problem]
     if job.skipped_files:
         skipped = ", ".join(job.skipped_files)
-        notes.insert(0, f"these files were skipped because they are too large: {skipped}")
+        reason = "they are too large, too many, or nested too deeply"
+        notes.insert(0, f"these files were skipped because {reason}: {skipped}")
     outcome.note = " ".join(filter(None, notes)) or None
     outcome.seconds = time.perf_counter() - start
-    outcome.cell_seconds = grading.student.seconds + grading.grader.seconds
+    outcome.cell_seconds = sum(each.seconds for each in (run, visible_run) if each)
     return outcome
 
 
-class _Grading:
-    """The state of one grading: a submission and its two kernels."""
+class _Run:
+    """One run of a submission: its cells in a student kernel, its tests in a grader kernel.
 
-    def __init__(self, job: GradingJob, forkserver: "Forkserver") -> None:
-        deadline = time.monotonic() + job.settings.limits.notebook_seconds
+    With `graded_run`, a run with hidden tests, it is a run of the visible lines alone, which no
+    hidden input can reach; it runs the cells and tests that `graded_run` ran without stopping them.
+    `cell_errors` and `results` contain what the cells raised and the results of the tests, by
+    position in `cells`.
+    """
+
+    def __init__(
+        self,
+        job: GradingJob,
+        forkserver: "Forkserver",
+        deadline: float,
+        graded_run: "_Run | None" = None,
+    ) -> None:
         self.job = job
-        self.redactor = redaction.ErrorRedactor(job)
-        self.student = StudentKernel(job, forkserver, deadline, self.redactor)
+        self.cells = _relevant_cells(job)
+        self.graded_run = graded_run
+        self.student = StudentKernel(job, forkserver, deadline)
         self.grader = GraderKernel(job, forkserver, self.student, deadline)
-        self.outcome = Outcome(job.digest())
+        self.cell_errors: dict[int, CellError] = {}
+        self.results: dict[int, CellResult] = {}
+        self.has_run: set[int] = set()  # the positions of student cells
 
-    def run(self) -> None:
-        """Run the relevant cells in order."""
-        reference = self.job.reference
-        cells = _relevant_cells(self.job)
-        required = find_required_cells(cells, reference)
-        self.grader.start()
-        for position, cell in enumerate(cells):
-            name = cell["grade_id"]
-            if name is not None and reference.is_test(name):
-                self._run_test(name, cell)
-                # A later cell may use what the visible part of a test defines.
-                visible = redaction.without_hidden_tests(reference.cells[name]["source"])
-                if any_cell_needs(find_names(visible).bound, cells[position + 1 :], reference):
-                    self.student.run_cell(name, visible)
-            elif position in required:
-                self._run_student_cell(cell)
-            else:
-                self.student.skip_cell(_display_name(cell), cell["source"])
+    @property
+    def seconds(self) -> float:
+        """How long the code in both kernels has run."""
+        return self.student.seconds + self.grader.seconds
 
-    def _run_student_cell(self, cell: CodeCell) -> None:
-        """Run a cell in the student kernel and record its error."""
-        error = self.student.run_cell(_display_name(cell), cell["source"])
-        if error and cell["index"] is not None:
-            output = redaction.grading_error_output(_error_output(error))
-            self.outcome.outputs[str(cell["index"])] = [output]
+    @property
+    def has_hidden_tests(self) -> bool:
+        """Whether a test has hidden lines."""
+        tests = (self.test(position) for position in range(len(self.cells)))
+        return any(test and redaction.hidden_lines(test["source"]) for test in tests)
+
+    @property
+    def loses_points(self) -> bool:
+        """Whether a test has awarded less than all of its points."""
+        for position, result in self.results.items():
+            test = self.test(position)
+            points = _partial_credit(result, test) if test else None
+            if result.error or (test and points is not None and points < test["points"]):
+                return True
+        return False
+
+    def test(self, position: int) -> dict[str, Any] | None:
+        """Return the record of the test at a position, or None for another cell."""
+        name = self.cells[position]["grade_id"]
+        is_test = name is not None and self.job.reference.is_test(name)
+        return self.job.reference.cells[name] if is_test and name else None
+
+    def execute(self) -> None:
+        """Run the relevant cells in order, and end the kernels."""
+        try:
+            self.grader.start()
+            required = find_required_cells(self.cells, self.job.reference)
+            for position, cell in enumerate(self.cells):
+                if test := self.test(position):
+                    self._run_test(position, test)
+                elif self.graded_run:
+                    if self.graded_run.has_completed(position):
+                        self._run_cell(position)
+                elif position in required or self.student.runs_all:
+                    self._run_cell(position)
+                else:
+                    self.student.skip_cell(position, _display_name(cell), cell["source"])
+        finally:
+            self.student.close()
+            self.grader.close()
+
+    def has_completed(self, position: int) -> bool:
+        """Return whether a cell or test has run without being stopped."""
+        if position in self.results:
+            error = self.results[position].error
+            return not error or not redaction.is_stop(error)
+        error = self.cell_errors.get(position)
+        return position in self.has_run and not (error and redaction.is_stop(error))
+
+    def _run_cell(self, position: int) -> None:
+        """Run a cell in the student kernel."""
+        cell = self.cells[position]
+        self.has_run.add(position)
+        if error := self.student.run_cell(_display_name(cell), cell["source"]):
+            self.cell_errors[position] = error
         if cell["grade_id"] not in self.grader.own_cells:
             self.grader.release_names(find_names(cell["source"]).mentioned)
 
-    def _run_test(self, name: str, cell: CodeCell) -> None:
-        """Run a test cell in the grader kernel and record its outputs."""
-        record = self.job.reference.cells[name]
-        source = record["source"]
+    def _run_test(self, position: int, test: dict[str, Any]) -> None:
+        """Run a test cell in the grader kernel, and its visible lines for later cells."""
+        name = _display_name(self.cells[position])
+        visible = redaction.without_hidden_tests(test["source"])
+        if not self.graded_run:
+            self.results[position] = self._run_once(name, test["source"])
+        elif self.graded_run.has_completed(position):
+            self.results[position] = self.grader.run_test(name, visible)
+        # A later cell may use what the visible part of a test defines.
+        later = self.cells[position + 1 :]
+        if any_cell_needs(find_names(visible).bound, later, self.job.reference):
+            self.student.run_cell(name, visible)
+
+    def _run_once(self, name: str, source: str) -> CellResult:
+        """Run a test; run it again only if a name was missing that a skipped cell would define.
+
+        The static analysis found that no test depends on a skipped cell. An answer that a test has
+        judged is final: otherwise, a function could notice the second run and answer differently.
+        """
         result = self.grader.run_test(name, source)
-        # The static analysis found that this test does not depend on a skipped cell; before points
-        # are lost, run all cells to verify that.
-        if result.error and self.student.run_skipped():
+        error = result.error
+        names = []
+        if error and error.class_name == "NameError":
+            names = re.findall(r"'(\w+)'", error.message)
+        if names and (rerun := self.student.run_skipped(names)):
+            self.has_run |= rerun
             result = self.grader.run_test(name, source)
-        if result.error:
-            result = replace(result, error=self.redactor.redact_test_error(result.error, source))
-        self.redactor.record_test(source)
-        view = redaction.student_view_output(
-            source, result.error, result.student_printed, result.items
-        )
-        self.outcome.outputs[str(cell["index"])] = [*_test_outputs(result, record), view]
+        return result
+
+
+def _outputs(run: _Run, visible_run: _Run | None) -> dict[str, list[dict[str, Any]]]:
+    """Return the outputs of cells and tests by index in the notebook."""
+    outputs = {}
+    redactor = redaction.Redactor(run.job)
+    visible_errors = visible_run.cell_errors if visible_run else {}
+    visible_results = visible_run.results if visible_run else {}
+    failures = visible_run.student.failures if visible_run else {}
+    for position, cell in enumerate(run.cells):
+        if cell["index"] is None:
+            continue
+        error, result = run.cell_errors.get(position), run.results.get(position)
+        if result:
+            test = run.test(position)
+            assert test is not None
+            if run.has_hidden_tests:
+                visible = visible_results.get(position)
+                view = redactor.test_view(test["source"], result, visible, failures)
+            else:
+                view = redaction.clean_view(result)
+            outputs[str(cell["index"])] = [*_test_outputs(result, test), view]
+        elif error or position in visible_errors:
+            visible_error = visible_errors.get(position) if run.has_hidden_tests else error
+            shown = redaction.cell_view(error, visible_error)
+            output = _error_output(error) if error else None
+            outputs[str(cell["index"])] = [redaction.grading_error_output(output, shown)]
+    return outputs
 
 
 def not_graded(job: GradingJob, reason: str) -> Outcome:
@@ -160,16 +254,26 @@ def _display_name(cell: CodeCell) -> str:
     return cell["grade_id"] or f"cell {cell['index']}"
 
 
-def _test_outputs(result: CellResult, record: dict[str, Any]) -> list[dict[str, Any]]:
+def _partial_credit(result: CellResult, test: dict[str, Any]) -> float | None:
+    """Return the points that the value of a test's last line awards, or None for all points.
+
+    They are rounded to hundredths: all the digits of a score could contain a hidden input.
+    """
+    if result.value is None or not test.get("partial"):
+        return None
+    points = float(result.value)
+    return 0.0 if math.isnan(points) else round(min(max(points, 0.0), test["points"]), 2)
+
+
+def _test_outputs(result: CellResult, test: dict[str, Any]) -> list[dict[str, Any]]:
     """Return the outputs of a test cell: its printed text, and its error or partial credit."""
     outputs: list[dict[str, Any]] = []
+    points = _partial_credit(result, test)
     if result.printed:
         outputs.append(new_output("stream", text=result.printed))
     if result.error:
         outputs.append(_error_output(result.error))
-    elif result.value is not None and record.get("partial"):
-        points = float(result.value)
-        points = 0.0 if math.isnan(points) else min(max(points, 0.0), record["points"])
+    elif points is not None:
         outputs.append(new_output("execute_result", {"text/plain": repr(points)}))
     return outputs
 

@@ -1,18 +1,24 @@
-"""Redaction of test outcomes, which hides the inputs and expected values of hidden tests.
+"""The student view of a grading: what a feedback page may show without revealing hidden tests.
 
-A student's function receives the inputs of hidden tests and can save and reveal them, for example
-in the message of an error. From the first hidden test onward, a message from the student's process
-is therefore shown only if it cannot contain an input.
+A student's function receives the inputs of hidden tests. From then on, everything that comes from
+its process can contain an input: values, printed text, error messages, names of layers, exit codes.
+A submission that loses points is therefore run again without the hidden tests, in new processes,
+and everything that a page shows about its cells and about the visible lines of tests comes from
+this run. The run with the hidden tests contributes only its points and, for each test, what the
+hidden lines show, of which the student's code can choose at most MAX_CHOSEN characters.
 
 The graded notebook keeps the complete outcome of a test, for the formgrader. An additional output
 with its own media type, the student view, holds what a feedback page shows instead.
 """
 
 import ast
+import inspect
 import re
-from dataclasses import replace
+from collections.abc import Iterable, Mapping
+from functools import lru_cache
 from typing import TYPE_CHECKING, Any
 
+from course import checks
 from course.checks import CheckFailed
 from course.instructor.analysis.cell_names import parse_cell
 from course.instructor.sandbox.cell_error import STOPPED, CellError
@@ -21,6 +27,7 @@ from course.instructor.sandbox.cell_execution import is_builtin_exception
 if TYPE_CHECKING:
     from nbformat import NotebookNode
 
+    from course.instructor.grading.grader_kernel import CellResult
     from course.instructor.grading.job import GradingJob
 
 
@@ -30,10 +37,19 @@ HIDDEN_TESTS = re.compile(
 # Saved in graded notebooks: different names would hide the outcomes of earlier gradings.
 STUDENT_VIEW = "application/vnd.cnn-course.told+json"
 GRADING_ERROR = "application/vnd.cnn-course.while-graded+json"
+# Characters on a page, per test, that can come from a process that knows a hidden input. A text of
+# the test itself counts as one character.
+MAX_CHOSEN = 120
 HIDDEN_CHECK_FAILED = "A hidden check failed."
+VISIBLE_CHECK_FAILED = (
+    "A visible check failed when this was graded, but not when the cells were run again without the"
+    " hidden tests. Run the cell in your notebook several times: its result may depend on chance."
+)
 INPUT_WITHHELD = "(message withheld: it may contain the input of a hidden test)"
 EXPECTED_WITHHELD = "(message withheld: it may contain the value that a hidden test expects)"
 UNDEFINED = re.compile(r"name '(\w+)' is not defined")
+NO_MODULE = re.compile(r"No module named '([\w.]+)'")
+_OUT_OF_MEMORY = "it used too much memory"
 
 
 def hidden_lines(source: str) -> set[int]:
@@ -50,51 +66,153 @@ def without_hidden_tests(source: str) -> str:
     return HIDDEN_TESTS.sub("", source)
 
 
-class ErrorRedactor:
-    """Redacts the errors of one submission, depending on which tests have run."""
+class Redactor:
+    """Composes the student views of one submission."""
 
     def __init__(self, job: "GradingJob") -> None:
-        sources = [cell["source"] for cell in job.cells]
-        self._submission = "\n".join(sources)
-        self._harmless_texts = set().union(*map(_names_and_error_messages, sources))
-        self._hidden_test_has_run = False
-
-    def record_test(self, test_source: str) -> None:
-        """Record that a test has run."""
-        if HIDDEN_TESTS.search(test_source):
-            self._hidden_test_has_run = True
-
-    def redact_cell_error(self, error: CellError) -> CellError:
-        """Return the error of a student's cell as the student may see it."""
-        return self._redact(error) if error.from_student and self._hidden_test_has_run else error
-
-    def redact_test_error(self, error: CellError, test_source: str) -> CellError:
-        """Return the error of a test as the student may see it."""
-        if not error.from_student:
-            return error
-        hidden = hidden_lines(test_source)
-        # The outermost line counts too: a hidden line may call a function of a visible one.
-        reached_hidden = bool(hidden) and max(error.lines, default=min(hidden)) >= min(hidden)
-        return self._redact(error) if self._hidden_test_has_run or reached_hidden else error
-
-    def _redact(self, error: CellError) -> CellError:
-        """Remove everything that may contain an input from an error, including its class name."""
-        undefined = UNDEFINED.fullmatch(error.message)
-        text = undefined[1] if undefined else error.message
-        message = error.message if text in {"", *self._harmless_texts} else INPUT_WITHHELD
-        name = error.class_name
-        is_harmless = is_builtin_exception(name) or name in self._harmless_texts
-        return replace(
-            error,
-            class_name=name if is_harmless else "Error",
-            message=message,
-            parts=None,
-            source_line=error.source_line if error.source_line in self._submission else "",
+        self._harmless_texts = set().union(
+            *(_names_and_error_messages(cell["source"]) for cell in job.cells)
         )
+
+    def test_view(
+        self,
+        source: str,
+        result: "CellResult",
+        visible: "CellResult | None",
+        failures: Mapping[str, str],
+    ) -> dict[str, Any]:
+        """Return the output with the student view of a test that ran with its hidden lines.
+
+        `visible` is the result of its visible lines in the run without hidden tests, or None if
+        they have not been run there; `failures` maps the names that are missing in that run to the
+        failures of the cells that should define them.
+        """
+        budget = _Budget(source)
+        reason, is_hidden, secret = None, False, None
+        if error := result.error:
+            hidden = hidden_lines(source)
+            if visible and visible.error:
+                reason = _reason(visible.error)
+            elif is_stop(error):
+                reason = {"subject": without_exit_code(error.message)}
+            # If the line is unknown, assume that it is hidden.
+            elif (set(error.lines) or hidden).isdisjoint(hidden):
+                reason = {"subject": VISIBLE_CHECK_FAILED}
+            else:
+                is_hidden = True
+                secret = None if _reveals_nothing(error) else error.class_name
+                reason = budget.limit_reason(self._hidden_reason(error, failures))
+        if visible:
+            printed, items = visible.visible_printed, visible.visible_items
+            shown = budget.limit(result.hidden_printed, result.quiz_items)
+            hidden_items = result.hidden_items
+        else:
+            printed, items = "", []
+            text = result.visible_printed + result.hidden_printed
+            shown = budget.limit(text, result.quiz_items)
+            hidden_items = result.visible_items + result.hidden_items
+        lines = shown.splitlines()
+        items = [*items, *(item for item in hidden_items if item in lines)]
+        return _view_output(printed + shown, items, reason, is_hidden, secret)
+
+    def _hidden_reason(self, error: CellError, failures: Mapping[str, str]) -> dict[str, str]:
+        """Return the reason for a failure on a hidden line."""
+        if error.from_student:
+            return {"subject": f"{self._class_name(error)}: {self._message(error)}".rstrip(": ")}
+        missing = UNDEFINED.match(error.message)
+        if error.class_name == "NameError" and missing:
+            failure = failures.get(missing[1])
+            explanation = f" (the cell {failure})" if failure else ""
+            return {"subject": f"NameError: {missing[0]}{explanation}"}
+        return _reason(error, is_hidden=True)
+
+    def _class_name(self, error: CellError) -> str:
+        name = error.class_name
+        return name if is_builtin_exception(name) or name in self._harmless_texts else "Error"
+
+    def _message(self, error: CellError) -> str:
+        """Return the message of a student's error if it is a text of the submission itself."""
+        quoted = UNDEFINED.fullmatch(error.message) or NO_MODULE.fullmatch(error.message)
+        text = quoted[1] if quoted else error.message
+        return error.message if text in {"", *self._harmless_texts} else INPUT_WITHHELD
+
+
+class _Budget:
+    """Limits the text of a test's view that a student's process can choose."""
+
+    def __init__(self, source: str) -> None:
+        texts = {*_constants(source), *_constants_of_checks()}
+        longest_first = sorted(filter(None, texts), key=len, reverse=True)
+        self._symbols = re.compile("|".join([*map(re.escape, longest_first), "(?s:.)"]))
+        self._left = MAX_CHOSEN
+
+    def limit_reason(self, reason: dict[str, str]) -> dict[str, str]:
+        """Return a reason whose parts are cut where the budget ends."""
+        # The expected value is the instructor's; pages show it only if the settings say so.
+        limited = {name: self._cut(reason[name]) for name in ("got", "subject", "hint")
+                   if reason.get(name)}  # fmt: skip
+        return reason | limited
+
+    def limit(self, printed: str, quiz_items: Iterable[str]) -> str:
+        """Return the lines of a printed text before the line with which the budget ends."""
+        kept, trusted = [], set(quiz_items)
+        for line in printed.splitlines():
+            cost = 1 if line in trusted else self._cost(line)
+            if cost > self._left:
+                break
+            self._left -= cost
+            kept.append(line)
+        return "".join(f"{line}\n" for line in kept)
+
+    def _cost(self, line: str) -> int:
+        """Return the number of symbols in a line, or a larger number than is left."""
+        count = 1  # the end of the line
+        for _ in self._symbols.finditer(line):
+            count += 1
+            if count > self._left:
+                break
+        return count
+
+    def _cut(self, text: str) -> str:
+        symbols = self._symbols.finditer(text)
+        for symbol in symbols:
+            if self._left == 0:
+                return text[: symbol.start()] + "..."
+            self._left -= 1
+        return text
+
+
+def cell_view(error: CellError | None, visible: CellError | None) -> dict[str, str] | None:
+    """Return the class and message of a cell's error that a page may show, or None.
+
+    `error` is the cell's error in the run with hidden tests, and `visible` that in the run without.
+    """
+    if visible:
+        return {"ename": visible.class_name, "evalue": visible.message}
+    if error and is_stop(error):  # such a cell is not run again
+        return {"ename": STOPPED, "evalue": without_exit_code(error.message)}
+    return None
+
+
+def is_stop(error: CellError) -> bool:
+    """Return whether a cell, a test, or a call was stopped or has ended its process."""
+    name = error.class_name.rpartition(".")[2]
+    return name in (STOPPED, "StudentError") and not error.from_student
+
+
+def without_exit_code(message: str) -> str:
+    """Return the message about a stop without what the process can choose, such as its exit code.
+
+    An honest student can do nothing with an exit code, but a process could count with it.
+    """
+    what, colon, why = message.partition(": ")
+    if not colon or "process" not in what:
+        return message
+    return message if why == _OUT_OF_MEMORY else what
 
 
 def _names_and_error_messages(source: str) -> set[str]:
-    """Return a cell's names and the messages of the errors that it raises.
+    """Return a cell's names, its modules, and the messages of the errors that it raises.
 
     Not every part of the source is harmless: a list of all integers would contain every input.
     """
@@ -103,13 +221,46 @@ def _names_and_error_messages(source: str) -> set[str]:
         match node:
             case ast.Name(id=name) | ast.ClassDef(name=name):
                 texts.add(name)
+            case ast.Import(names=aliases):
+                texts |= {module for alias in aliases for module in _parents(alias.name)}
+            case ast.ImportFrom(module=str(module)):
+                texts |= _parents(module)
             case ast.Raise(exc=ast.Call(args=[ast.Constant(value=str(text))])):
                 texts.add(text)
     return texts
 
 
-def student_view_output(
-    source: str, error: CellError | None, printed: str, items: list[str]
+def _parents(module: str) -> set[str]:
+    """Return a module's dotted name and those of the packages that contain it."""
+    parts = module.split(".")
+    return {".".join(parts[:end]) for end in range(1, len(parts) + 1)}
+
+
+@lru_cache(maxsize=256)
+def _constants(source: str) -> frozenset[str]:
+    """Return the texts in a test cell's code, including the fixed parts of f-strings."""
+    nodes = ast.walk(parse_cell(source) or ast.Pass())
+    return frozenset(node.value for node in nodes
+                     if isinstance(node, ast.Constant) and isinstance(node.value, str))  # fmt: skip
+
+
+@lru_cache(maxsize=1)
+def _constants_of_checks() -> frozenset[str]:
+    return _constants(inspect.getsource(checks))
+
+
+def clean_view(result: "CellResult") -> dict[str, Any]:
+    """Return the output with the student view of a test in a notebook without hidden tests."""
+    reason = _reason(result.error) if result.error else None
+    return _view_output(result.visible_printed, result.visible_items, reason)
+
+
+def _view_output(
+    printed: str,
+    items: list[str],
+    reason: dict[str, str] | None,
+    is_hidden: bool = False,
+    secret: str | None = None,
 ) -> dict[str, Any]:
     """Return the output that holds the student view of a test; the output displays nothing.
 
@@ -118,22 +269,19 @@ def student_view_output(
     failing line is hidden; and "secret", the class of an error whose message must then be withheld,
     or None.
     """
-    hidden = hidden_lines(source)
-    view: dict[str, Any] = {"printed": printed, "items": items}
-    view |= {"reason": None, "hidden": False, "secret": None}
-    if error:
-        # If the line is unknown, assume that it is hidden.
-        view["hidden"] = not (set(error.lines) or hidden).isdisjoint(hidden)
-        view["reason"] = error.parts or {"subject": _error_sentence(error, view["hidden"])}
-        view["secret"] = None if _reveals_nothing(error) else error.class_name
-    return _display_output({STUDENT_VIEW: view})
+    view = {"printed": printed, "items": items, "reason": reason}
+    return _display_output({STUDENT_VIEW: view | {"hidden": is_hidden, "secret": secret}})
 
 
-def grading_error_output(error: dict[str, Any]) -> dict[str, Any]:
-    """Return the output that adds an error from grading to a student cell's submitted outputs."""
-    content = {"ename": error["ename"], "evalue": error["evalue"]}
-    text = "\n".join(["While this was graded:", *error["traceback"]])
-    return _display_output({"text/plain": text, GRADING_ERROR: content})
+def grading_error_output(
+    error: dict[str, Any] | None, view: dict[str, str] | None
+) -> dict[str, Any]:
+    """Return the output that adds an error from grading to a student cell's submitted outputs.
+
+    `view` is the part of it that a page shows, or None.
+    """
+    text = "\n".join(["While this was graded:", *error["traceback"]]) if error else ""
+    return _display_output({"text/plain": text, GRADING_ERROR: view or {}})
 
 
 def redact_outputs(
@@ -152,10 +300,12 @@ def redact_outputs(
     for output in outputs:
         if STUDENT_VIEW in output.get("data", {}):
             continue
-        if output.output_type == "stream" and has_hidden_tests and not show_expected:
+        if output.output_type == "stream" and (view or has_hidden_tests) and not show_expected:
             output.text = view.get("printed", "")
         elif output.output_type == "error":
             new_view["reason"] = _visible_reason(output, view, has_hidden_tests, show_expected)
+            if output.ename not in ("CheckFailed", "NotGraded"):
+                output.ename = "Error"  # the name of a class can contain an input, too
             output.evalue = str(CheckFailed(**new_view["reason"]))
             not_yet = "Not yet: " if output.ename == "CheckFailed" else ""
             output.traceback = [f"{not_yet}{output.evalue}"]
@@ -175,7 +325,7 @@ def split_grading_errors(
     """Return the outputs that a student submitted, and the errors that grading added."""
     added = _with_media_type(outputs, GRADING_ERROR)
     submitted = [output for output in outputs if output not in added]
-    return submitted, [output.data[GRADING_ERROR] for output in added]
+    return submitted, [output.data[GRADING_ERROR] for output in added if output.data[GRADING_ERROR]]
 
 
 def _with_media_type(outputs: "list[NotebookNode]", media_type: str) -> "list[NotebookNode]":
@@ -202,19 +352,23 @@ def _reveals_nothing(error: CellError) -> bool:
     """Return whether a hidden test's error cannot contain what the test expects."""
     return bool(
         error.parts
-        or error.from_student  # `ErrorRedactor` has redacted it
-        or error.class_name in (STOPPED, "NameError")
+        or error.from_student  # `Redactor` withholds its message
+        or error.class_name == "NameError"
         # The instructor wrote the message of an assert; a library's message contains values.
         or (error.class_name == "AssertionError" and error.in_cell)
     )
 
 
-def _error_sentence(error: CellError, is_hidden: bool) -> str:
-    if error.class_name == STOPPED:
-        return error.message
+def _reason(error: CellError, is_hidden: bool = False) -> dict[str, str]:
+    """Return the parts of the reason for a failure, all of which may be shown."""
+    if error.parts:
+        return dict(error.parts)
+    if is_stop(error):
+        return {"subject": error.message}
     if error.class_name == "AssertionError" and not error.message:
-        return HIDDEN_CHECK_FAILED if is_hidden else f"This check failed: {error.source_line}"
-    return ": ".join(filter(None, [error.class_name, error.message]))
+        text = HIDDEN_CHECK_FAILED if is_hidden else f"This check failed: {error.source_line}"
+        return {"subject": text}
+    return {"subject": ": ".join(filter(None, [error.class_name, error.message]))}
 
 
 def _display_output(data: dict[str, Any]) -> dict[str, Any]:

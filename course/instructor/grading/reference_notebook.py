@@ -1,7 +1,9 @@
 """The reference notebook: the instructor's version, against which submissions are graded."""
 
 import ast
-from dataclasses import dataclass
+import hashlib
+from collections.abc import Mapping
+from dataclasses import dataclass, field
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
@@ -25,13 +27,15 @@ class ReferenceNotebook:
     `order` lists the grade ids of the source notebook. `cells` maps a grade id to the cell's record
     in the gradebook, including hidden tests: cell_type, source, locked, grade, solution, task,
     points, checksum, and partial. `parameters` is code that sets every parameter for grading.
-    `uses_keras` is False if the notebook never mentions Keras.
+    `uses_keras` is False if the notebook never mentions Keras. `ungraded` are hashes of the code
+    cells without a grade id.
     """
 
     order: list[str]
     cells: dict[str, dict[str, Any]]
     parameters: str
     uses_keras: bool = True
+    ungraded: list[str] = field(default_factory=list)
 
     def is_test(self, name: str | None) -> bool:
         """Return whether a grade id belongs to an autograder test."""
@@ -42,6 +46,15 @@ class ReferenceNotebook:
         """Return whether a grade id belongs to a locked code cell that is not a test."""
         cell = self.cells.get(name) if name else None
         return bool(cell and cell["locked"] and not cell["grade"] and cell["cell_type"] == "code")
+
+    def is_unchanged(self, cell: Mapping[str, Any]) -> bool:
+        """Return whether a cell is one that students get and that has no grade id."""
+        return cell["grade_id"] is None and hash_of_code(cell["source"]) in self.ungraded
+
+
+def hash_of_code(source: str) -> str:
+    """Return a hash of a cell's code, without the white space around it."""
+    return hashlib.sha256(source.strip().encode("utf-8", "replace")).hexdigest()[:16]
 
 
 def read_reference(gradebook: "Gradebook", source: Path) -> ReferenceNotebook:
@@ -73,7 +86,14 @@ def read_reference(gradebook: "Gradebook", source: Path) -> ReferenceNotebook:
     }
     in_source = [name for name in order if name in cells]
     order = [*in_source, *sorted(cells.keys() - set(in_source))]
-    return ReferenceNotebook(order, cells, _grading_parameters(nb), mentions_keras(source))
+    ungraded = [
+        hash_of_code(cell.source)
+        for cell in nb.cells
+        if cell.cell_type == "code" and "grade_id" not in cell.metadata.get("nbgrader", {})
+    ]
+    return ReferenceNotebook(
+        order, cells, _grading_parameters(nb), mentions_keras(source), ungraded=ungraded
+    )
 
 
 def tagged_cells(nb: NotebookNode | dict[str, Any], tag: str) -> set[str | None]:

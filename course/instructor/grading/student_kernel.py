@@ -13,7 +13,6 @@ from course.instructor.sandbox.messages import MAX_BLOCKS, MessageRefused
 
 if TYPE_CHECKING:
     from course.instructor.grading.job import GradingJob
-    from course.instructor.grading.redaction import ErrorRedactor
     from course.instructor.sandbox.forkserver_client import Forkserver
 
 WORKER = "course.instructor.grading.student_worker"
@@ -34,29 +33,23 @@ class StudentKernel:
     name to the failure of the cell that should define it.
     """
 
-    def __init__(
-        self,
-        job: "GradingJob",
-        forkserver: "Forkserver",
-        deadline: float,
-        redactor: "ErrorRedactor",
-    ) -> None:
+    def __init__(self, job: "GradingJob", forkserver: "Forkserver", deadline: float) -> None:
         self.job = job
         self.limits = job.settings.limits
         self.forkserver = forkserver
         self.deadline = deadline
-        self.redactor = redactor
         self.problem: str | None = None
         self.seconds = 0.0
         self._kernel: Kernel | None = None
         self._starts_charged = 0  # without starts that only run skipped cells
         self._completed: list[tuple[str, str]] = []  # (name, source) of cells that were not stopped
-        # (number of cells completed before, name, source); None once a test has needed all cells
-        self._skipped: list[tuple[int, str, str]] | None = []
+        # position -> (number of cells completed before, name, source)
+        self._skipped: dict[int, tuple[int, str, str]] = {}
+        self.runs_all = False  # once a test has needed a skipped cell
         self.failures: dict[str, str] = {}
 
     def run_cell(self, name: str, source: str) -> CellError | None:
-        """Run a cell and return its redacted error, or None."""
+        """Run a cell and return its error, or None."""
         if not self._ensure_kernel():
             return CellError.stopped(f"this cell was not run: {self.problem}")
         try:
@@ -71,29 +64,31 @@ class StudentKernel:
             if not error or error.class_name != STOPPED:
                 self._completed.append((name, source))
         if error:
-            error = self.redactor.redact_cell_error(error)
             for bound in find_names(source).bound:
                 self.failures[bound] = f"{name} ended with {error.class_name}: {error.message}"
         return error
 
-    def skip_cell(self, name: str, source: str) -> None:
-        """Skip a cell, or run it if `run_skipped` has been called."""
-        if self._skipped is None:
-            self.run_cell(name, source)
-        else:
-            self._skipped.append((len(self._completed), name, source))
+    def skip_cell(self, position: int, name: str, source: str) -> None:
+        """Skip the cell at a position of the notebook."""
+        self._skipped[position] = len(self._completed), name, source
 
-    def run_skipped(self) -> bool:
-        """Have a new kernel run all cells, even skipped ones; return False if none was skipped."""
-        if not self._skipped:
-            return False
-        for position, name, source in reversed(self._skipped):
-            self._completed.insert(position, (name, source))
-        self._skipped = None
+    def run_skipped(self, names: Collection[str]) -> set[int]:
+        """If a skipped cell binds one of the names, have a new kernel run all cells.
+
+        Return the positions of the cells that were skipped, or an empty set.
+        """
+        sources = [source for _, _, source in self._skipped.values()]
+        if not any(find_names(source).bound & set(names) for source in sources):
+            return set()
+        for completed, name, source in reversed(self._skipped.values()):
+            self._completed.insert(completed, (name, source))
+        positions = set(self._skipped)
+        self._skipped = {}
+        self.runs_all = True
         self.close()
         self._kernel = None
         self._starts_charged -= 1
-        return True
+        return positions
 
     def fetch(self, names: Collection[str]) -> Message:
         """Return the answer to a request for the values of names, like `answer`."""
@@ -122,7 +117,12 @@ class StudentKernel:
             return {"no_answer": f"this call ended the process: {end}"}, []
         if len(answer.blocks) >= MAX_BLOCKS:  # no room for the header
             return {"no_answer": "its result has too many parts"}, []
-        header = {"stopped": f"this call was stopped after {seconds:.3g} s"} if answer.late else {}
+        header = {}
+        if answer.late and seconds < self.limits.call_seconds:
+            # Without the number, which the student's code can choose.
+            header["stopped"] = "this call was stopped because the test's time was up"
+        elif answer.late:
+            header["stopped"] = f"this call was stopped after {seconds:g} s"
         return header, [answer.header, *answer.blocks]
 
     def close(self) -> None:
@@ -160,7 +160,10 @@ class StudentKernel:
         if not error:
             return None
         if answer.late:
-            return CellError.stopped(f"this cell ran for more than {seconds:.3g} s")
+            # Never the time that was left: the student's code can choose it.
+            if seconds < self.limits.cell_seconds:
+                return CellError.stopped("the notebook's time was up while this cell ran")
+            return CellError.stopped(f"this cell ran for more than {seconds:g} s")
         return _untrusted_error(error, source)
 
     def _exchange(self, request: Any, blocks: Sequence[Any], seconds: float) -> Answer:

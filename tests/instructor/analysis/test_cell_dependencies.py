@@ -1,17 +1,22 @@
 import pytest
 
 from course.instructor.analysis.cell_dependencies import find_required_cells
-from course.instructor.grading.reference_notebook import ReferenceNotebook
+from course.instructor.grading.reference_notebook import ReferenceNotebook, hash_of_code
 
 TEST = {"cell_type": "code", "locked": True, "grade": True, "solution": False}
 SETUP = {"cell_type": "code", "locked": True, "grade": False, "solution": False}
 
 
-def skipped_cells(*sources, test="assert double(answer) == 4"):
-    """Return the sources that grading skips in a notebook that ends with a test."""
+def skipped_cells(*sources, test="assert double(answer) == 4", changed=()):
+    """Return the sources that grading skips in a notebook that ends with a test.
+
+    All cells but the `changed` ones are as students get them.
+    """
     cells = [{"index": i, "grade_id": None, "source": each} for i, each in enumerate(sources)]
     cells.append({"index": len(cells), "grade_id": "test_it", "source": "# changed by a student"})
-    reference = ReferenceNotebook(["test_it"], {"test_it": TEST | {"source": test}}, "")
+    hashes = [hash_of_code(each) for each in sources if each not in changed]
+    tests = {"test_it": TEST | {"source": test}}
+    reference = ReferenceNotebook(["test_it"], tests, "", ungraded=hashes)
     required = find_required_cells(cells, reference)
     return [source for index, source in enumerate(sources) if index not in required]
 
@@ -71,7 +76,21 @@ def test_a_cell_that_only_an_earlier_test_needs_is_skipped_after_it():
     tests = {
         name: TEST | {"source": f"assert {name[5:]}"} for name in ("test_first", "test_second")
     }
-    assert find_required_cells(cells, ReferenceNotebook(list(tests), tests, "")) == {0, 3}
+    hashes = [hash_of_code(each["source"]) for each in cells]
+    reference = ReferenceNotebook(list(tests), tests, "", ungraded=hashes)
+    assert find_required_cells(cells, reference) == {0, 3}
+
+
+def test_a_cell_that_the_student_has_written_or_changed_is_never_skipped():
+    cells = ["double = lambda x: table.get(x, 0)", "table = {}", "answer = 2"]
+    through_another_name = ["alias = table", "alias[2] = 4", "print(answer)"]
+    assert skipped_cells(*cells, *through_another_name) == through_another_name
+    assert skipped_cells(*cells, *through_another_name, changed=through_another_name) == []
+
+
+def test_a_cell_above_one_that_may_read_any_name_is_never_skipped():
+    cells = ["hidden = 3", "double = lambda x: x", "answer = eval('hid' + 'den')", "after = 1"]
+    assert skipped_cells(*cells) == ["after = 1"]
 
 
 def test_locked_cells_are_always_required():

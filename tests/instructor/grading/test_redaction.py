@@ -1,67 +1,125 @@
 import pytest
 
+from course.instructor.grading import redaction
+from course.instructor.grading.grader_kernel import CellResult
 from course.instructor.grading.job import GradingJob
-from course.instructor.grading.redaction import INPUT_WITHHELD, ErrorRedactor
+from course.instructor.grading.redaction import (
+    INPUT_WITHHELD,
+    MAX_CHOSEN,
+    STUDENT_VIEW,
+    VISIBLE_CHECK_FAILED,
+    Redactor,
+)
 from course.instructor.grading.reference_notebook import ReferenceNotebook
-from course.instructor.sandbox.cell_error import CellError
+from course.instructor.sandbox.cell_error import STOPPED, CellError
 
 HIDDEN_TEST = (
-    "assert f(1) == 2\n### BEGIN HIDDEN TESTS\nassert f(4827) == 9654\n### END HIDDEN TESTS"
+    "assert f(1) == 2\n### BEGIN HIDDEN TESTS\nassert f(4827) == 9654, 'Twice.'\n"
+    "### END HIDDEN TESTS"
 )
 
 
-def redactor_of(source="raise ValueError('Divide by 255.')"):
-    cells = [{"index": 0, "grade_id": "f", "source": source}]
-    return ErrorRedactor(
-        GradingJob("01-small", "ada", "small", cells, [], ReferenceNotebook([], {}, ""))
-    )
+def error(message, line=3, kind="ValueError", from_student=True, parts=None):
+    return CellError(kind, message, (line,), "f(1)", parts=parts, from_student=from_student)
 
 
-def error(message, line=1, kind="ValueError", from_student=True):
-    return CellError(kind, message, (line,), "f(1)", from_student=from_student)
+def view(result, visible=None, submission="raise ValueError('Divide by 255.')", failures=()):
+    """Return the student view of HIDDEN_TEST in a submission of one cell."""
+    cells = [{"index": 0, "grade_id": "f", "source": submission}]
+    job = GradingJob("01-small", "ada", "small", cells, [], ReferenceNotebook([], {}, ""))
+    output = Redactor(job).test_view(HIDDEN_TEST, result, visible, dict(failures))
+    return output["data"][STUDENT_VIEW]
 
 
-def test_before_a_hidden_test_has_run_every_message_is_shown():
-    assert redactor_of().redact_cell_error(error("4827")).message == "4827"
-    assert redactor_of().redact_test_error(error("4827", line=1), HIDDEN_TEST).message == "4827"
+def subject(*arguments, **more):
+    return view(*arguments, **more)["reason"]["subject"]
 
 
 def test_on_a_hidden_line_the_message_of_a_student_function_is_withheld():
-    shown = redactor_of().redact_test_error(error("4827", line=3), HIDDEN_TEST)
-    assert shown.message == INPUT_WITHHELD and shown.class_name == "ValueError"
-
-
-@pytest.mark.parametrize("line", [1, 3])
-def test_after_a_hidden_test_messages_are_withheld(line):
-    redactor = redactor_of()
-    redactor.record_test(HIDDEN_TEST)
-    assert (
-        redactor.redact_test_error(error("4827", line=line), HIDDEN_TEST).message == INPUT_WITHHELD
-    )
-    assert redactor.redact_cell_error(error("4827")).message == INPUT_WITHHELD
+    assert subject(CellResult(error("4827"))) == f"ValueError: {INPUT_WITHHELD}"
     # The name of a class can contain an input, too.
-    assert redactor.redact_cell_error(error("", kind="E4827")).class_name == "Error"
-
-
-def test_after_a_test_without_a_hidden_part_messages_are_shown():
-    redactor = redactor_of()
-    redactor.record_test("assert f(1) == 2")
-    assert redactor.redact_cell_error(error("4827")).message == "4827"
+    assert subject(CellResult(error("", kind="E4827"))) == "Error"
 
 
 @pytest.mark.parametrize(
-    "message", ["Divide by 255.", "name 'ValueError' is not defined"], ids=["stub", "name"]
+    ("submission", "message"),
+    [
+        ("raise ValueError('Divide by 255.')", "Divide by 255."),
+        ("raise ValueError('no')", "name 'ValueError' is not defined"),
+        ("def f(x):\n    import pandas.core as p", "No module named 'pandas'"),
+        ("from scipy.signal import convolve", "No module named 'scipy.signal'"),
+    ],
 )
-def test_texts_of_the_notebook_itself_are_shown(message):
-    redactor = redactor_of()
-    redactor.record_test(HIDDEN_TEST)
-    assert redactor.redact_cell_error(error(message)).message == message
+def test_texts_of_the_notebook_itself_are_shown(submission, message):
+    shown = subject(CellResult(error(message)), submission=submission)
+    assert shown == f"ValueError: {message}"
 
 
-def test_messages_of_checks_and_of_the_grading_are_shown():
-    redactor = redactor_of()
-    redactor.record_test(HIDDEN_TEST)
-    check = error("f(4827): got 1, expected 9654.", line=3, kind="CheckFailed", from_student=False)
-    assert redactor.redact_test_error(check, HIDDEN_TEST) == check
-    stopped = error("this cell ran for more than 6 s", kind="Stopped", from_student=False)
-    assert redactor.redact_cell_error(stopped) == stopped
+def test_a_visible_line_shows_only_what_it_showed_without_the_hidden_tests():
+    failed = CellResult(error("4827", line=1), visible_printed="4827\n", visible_items=["4827"])
+    assert subject(failed) == VISIBLE_CHECK_FAILED
+    assert subject(failed, CellResult()) == VISIBLE_CHECK_FAILED
+    clean = CellResult(error("1", line=1), visible_printed="one\n", visible_items=["one"])
+    assert view(failed, clean) == {
+        "printed": "one\n",
+        "items": ["one"],
+        "reason": {"subject": "ValueError: 1"},
+        "hidden": False,
+        "secret": None,
+    }
+
+
+def test_a_missing_name_is_explained_by_what_happened_without_the_hidden_tests():
+    message = "name 'x' is not defined (the cell f ended with ValueError: 4827)"
+    missing = CellResult(error(message, kind="NameError", from_student=False))
+    assert subject(missing) == "NameError: name 'x' is not defined"
+    failures = {"x": "f ended with ValueError: 1"}
+    explained = "NameError: name 'x' is not defined (the cell f ended with ValueError: 1)"
+    assert subject(missing, failures=failures) == explained
+
+
+@pytest.mark.parametrize(
+    ("message", "shown"),
+    [
+        (
+            "this call ended the process: the process exited with code 72",
+            "this call ended the process",
+        ),
+        ("this cell ended its process: it was killed by SIGUSR1", "this cell ended its process"),
+        ("this call ended the process: it used too much memory", None),
+        ("this test ran for more than 60 s", None),
+    ],
+)
+def test_how_a_process_ended_is_not_shown(message, shown):
+    stopped = error(message, kind=STOPPED, from_student=False)
+    assert subject(CellResult(stopped)) == (shown or message)
+    assert redaction.cell_view(stopped, None) == {"ename": STOPPED, "evalue": shown or message}
+    # A student's class of the same name is no reason to believe the message.
+    assert redaction.cell_view(error(message, kind=STOPPED), None) is None
+
+
+def test_a_cell_shows_only_what_it_raised_without_the_hidden_tests():
+    assert redaction.cell_view(error("4827"), None) is None
+    assert redaction.cell_view(error("4827"), error("1")) == {"ename": "ValueError", "evalue": "1"}
+
+
+@pytest.mark.parametrize("part", ["got", "subject", "hint"])
+def test_a_reason_contains_a_limited_number_of_the_students_characters(part):
+    parts = {"subject": "s", "got": "", "expected": "x" * 999, "hint": "Twice."} | {part: "x" * 999}
+    failed = error("", kind="CheckFailed", from_student=False, parts=parts)
+    shown = view(CellResult(failed, hidden_printed="x" * 999, hidden_items=["x" * 999]))
+    assert shown["printed"] == "" and shown["items"] == []
+    assert shown["reason"]["expected"] == "x" * 999  # removed when the page is written
+    assert shown["reason"][part].count("x") <= MAX_CHOSEN
+    if part != "hint":
+        assert shown["reason"]["hint"] in ("Twice.", "...")
+
+
+def test_printed_lines_share_the_limit_of_the_reason():
+    lines = [f"{number:09}" for number in range(99)]
+    printed = "".join(f"{line}\n" for line in lines)
+    shown = view(CellResult(hidden_printed=printed, hidden_items=lines))
+    assert 0 < len(shown["printed"]) <= MAX_CHOSEN
+    assert shown["items"] == shown["printed"].split()
+    quiz = view(CellResult(hidden_printed=printed, hidden_items=lines, quiz_items=lines))
+    assert quiz["items"] == lines
