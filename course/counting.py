@@ -3,6 +3,9 @@
 import math
 from contextlib import contextmanager
 
+from course.gradable.networks import activation_name
+
+__all__ = ["activation_name", "activations", "architecture", "layer_rows", "without_weights"]
 
 @contextmanager
 def without_weights():
@@ -82,15 +85,16 @@ def activations(network):
     -------
     list of str
         Names such as "relu", or "linear" if a layer has no activation. An activation can be an
-        argument or a separate layer; for both, the entry has the form "relu then softmax".
+        argument or a separate layer; for both, the entry has the form "relu then softmax". The
+        functions of a backend, such as `tf.nn.relu`, have the names of Keras's own.
     """
     names = []
     for layer in network.layers:
         kind = type(layer).__name__
         if kind in ("Conv2D", "Dense"):
-            names.append(layer.activation.__name__)
+            names.append(activation_name(layer.activation))
         elif kind in ("Activation", "ReLU", "Softmax") and names:
-            name = layer.activation.__name__ if kind == "Activation" else kind.lower()
+            name = activation_name(layer.activation) if kind == "Activation" else kind.lower()
             names[-1] = name if names[-1] == "linear" else f"{names[-1]} then {name}"
     return names
 

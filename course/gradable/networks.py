@@ -15,6 +15,7 @@ from course.gradable.reasons import NotGradable, Reason
 # Attributes of a layer that hold functions or objects with a fixed set of choices.
 ACTIVATIONS = ("activation", "recurrent_activation")
 CHOICES = ("initializer", "regularizer", "constraint")
+MISSING_SETTINGS = "_course_missing_settings"
 # What a class of a student may define without changing what its network computes.
 HARMLESS = {"__init__", "__module__", "__doc__", "__qualname__", "__annotations__", "__dict__"}
 HARMLESS |= {"__weakref__", "__firstlineno__", "__static_attributes__"}
@@ -26,9 +27,9 @@ SHARED_ACTIVATIONS = (
 BACKEND_MODULES = {
     "keras.ops": SHARED_ACTIVATIONS,
     "tensorflow.nn": (*SHARED_ACTIVATIONS, "gelu", "leaky_relu"),
-    "tensorflow.math": SHARED_ACTIVATIONS,
+    "tensorflow.math": ("sigmoid", "softmax", "softplus", "softsign", "tanh", "log_softmax"),
     "tensorflow": ("sigmoid", "tanh"),
-    "jax.nn": SHARED_ACTIVATIONS,
+    "jax.nn": tuple(name for name in SHARED_ACTIVATIONS if name != "softsign"),
     "jax.numpy": ("tanh",),
     "torch.nn.functional": ("relu", "relu6", "elu", "selu", "sigmoid", "softplus", "silu", "tanh"),
     "torch": ("relu", "selu", "sigmoid", "tanh"),
@@ -79,6 +80,22 @@ def describe(model: Any) -> NetworkDescription:
     keras_allowlist.parse_config(config)
     compile_config, reasons = _describe_settings(model) if model.compiled else (None, [])
     return NetworkDescription(config, compile_config, reasons)
+
+
+def missing_settings(model: Any) -> Reason | None:
+    """Return the reason why tests cannot use a network's optimizer and its loss, or None."""
+    if reason := vars(model).get(MISSING_SETTINGS):
+        return reason
+    if not model.compiled:
+        return None
+    compile_config, reasons = _describe_settings(model)
+    return reasons[0] if compile_config is None else None
+
+
+def set_missing_settings(model: Any, reason: Reason) -> None:
+    """Record on a network that grading has rebuilt why it is not compiled."""
+    attributes: Any = vars(model)
+    attributes[MISSING_SETTINGS] = reason
 
 
 def activation_name(activation: Any) -> str:

@@ -10,6 +10,8 @@ GRADING_PACKAGES = (
     "course", "h5py", "IPython", "jupyterquiz", "keras", "matplotlib", "mpl_toolkits", "numpy",
     "pandas", "PIL", "scipy", "sklearn", "tensorflow", "tqdm",
 )  # fmt: skip
+# The rest of such a cell is not Python, unless the cell is only measured or its output captured.
+_OTHER_LANGUAGE = re.compile(r"\s*%%(?!time|capture)")
 _COMMAND = re.compile(r"^([ \t]*)[%!].*", re.MULTILINE)
 
 
@@ -28,12 +30,14 @@ def missing_imports(source):
     list of str
         Top-level names, such as "seaborn", in order and without duplicates.
     """
+    if _OTHER_LANGUAGE.match(source):
+        return []
     try:
         tree = ast.parse(_COMMAND.sub(r"\1pass", source))
     except (SyntaxError, ValueError, RecursionError, MemoryError):
         return []
     packages = {name.partition(".")[0]: None for name in _imported_names(tree)}
-    known = {*GRADING_PACKAGES, *sys.stdlib_module_names}
+    known = {"", *GRADING_PACKAGES, *sys.stdlib_module_names}
     return [name for name in packages if name not in known]
 
 

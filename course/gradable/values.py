@@ -84,8 +84,7 @@ def describe_object(value: Any) -> Reason:
 def find_reason(value: Any, *, compiled: bool = False) -> Reason | None:
     """Return the reason why tests cannot use a value, or None if they can.
 
-    With `compiled`, tests must also be able to use the optimizer, the loss, and the metrics of a
-    network.
+    With `compiled`, tests must also be able to use the optimizer and the loss of a network.
     """
     try:
         _check(value, compiled, 0, iter(range(MAX_NODES)))
@@ -100,8 +99,10 @@ def _check(value: Any, compiled: bool, depth: int, nodes: Iterator[int]) -> None
         raise NotGradable(Reason("too-large"))
     value = plain_value(value)
     kind = type(value)
-    if value is None or value is ... or kind in (bool, int, float, str, range):
+    if value is None or value is ... or kind in (bool, int, float, str):
         return
+    if kind is range and len(value) > MAX_NODES:
+        raise NotGradable(Reason("too-large"))
     if kind in PLAIN:
         if kind is dict:
             if any(type(plain_value(key)) not in KEYS for key in value):
@@ -110,11 +111,17 @@ def _check(value: Any, compiled: bool, depth: int, nodes: Iterator[int]) -> None
         for part in value:
             _check(part, compiled, depth + 1, nodes)
     elif networks.is_network(value):
-        description = networks.describe(value)
-        if compiled and description.reasons:
-            raise NotGradable(description.reasons[0])
-    elif as_array(value) is None and not (networks.is_training_object(value) or is_function(value)):
+        networks.describe(value)
+        if compiled and (reason := networks.missing_settings(value)):
+            raise NotGradable(reason)
+    elif not (kind is range or _is_object_for_tests(value)):
         raise NotGradable(describe_object(value))
+
+
+def _is_object_for_tests(value: Any) -> bool:
+    """Return whether a value is an array, a dataset, the result of `fit`, or a function."""
+    is_array = as_array(value) is not None
+    return is_array or networks.is_training_object(value) or is_function(value)
 
 
 def is_function(value: Any) -> bool:

@@ -13,14 +13,16 @@ import operator
 import socket
 import sys
 from collections.abc import Callable, Iterator, Sequence
+from dataclasses import asdict
 from typing import Any, NoReturn
 
 import numpy as np
 
 from course import checks, notebook_cells
-from course.instructor.grading import serialize
+from course.instructor.grading import serialize, unusable_values
 from course.instructor.grading.captured_output import CapturedOutput
 from course.instructor.sandbox import cell_execution, messages
+from course.instructor.sandbox.cell_error import CellError
 from course.instructor.sandbox.limits import Limits
 
 MAX_BATCHES = 1000
@@ -51,6 +53,7 @@ class GraderWorker:
         self.limits = limits
         self.namespace = cell_execution.initialize_kernel()
         self.cell_output: CapturedOutput | None = None
+        self.unusable_values: list[unusable_values.UnusableValue] = []  # of the running test
 
     def handle(self, header: dict[str, Any], blocks: list[Any]) -> None:
         """Write files or run a cell, and send the result."""
@@ -69,9 +72,13 @@ class GraderWorker:
         )
         checks.on_show = output.on_show
         deserializer = serialize.Deserializer(blocks, self)
+        self.unusable_values = []
         for name, node in values.items():
-            self.namespace[name] = deserializer.deserialize_or_describe(node, name)
+            self.namespace[name] = self._deserialize(deserializer, node, name)
         result = cell_execution.run_cell(header["source"], header["name"], output)
+        if result["error"]:
+            error = CellError.from_dict(result["error"])
+            result["error"] = asdict(unusable_values.explain(error, self.unusable_values))
         result |= output.as_dict()
         self.orders.send({"op": "done", "result": result})
 
@@ -163,7 +170,20 @@ class GraderWorker:
         if "raised" in answer:
             raise _rebuild_exception(*_pair(answer["raised"]))
         description = f"the value that {name} returns"
-        return deserializer.deserialize_or_describe(answer.get("value"), description)
+        return self._deserialize(deserializer, answer.get("value"), description)
+
+    def _deserialize(
+        self, deserializer: serialize.Deserializer, node: Any, description: str
+    ) -> Any:
+        """Return the value of a node, and record what tests cannot use of it."""
+        known = len(deserializer.reasons)
+        value = deserializer.deserialize_or_describe(node, description)
+        is_placeholder = type(value) is serialize.UnserializableValue
+        self.unusable_values += [
+            unusable_values.UnusableValue(description, reason, is_placeholder)
+            for reason in deserializer.reasons[known:]
+        ]
+        return value
 
 
 class _DatasetProxy:

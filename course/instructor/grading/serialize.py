@@ -231,7 +231,7 @@ class Deserializer:
                 return value_placeholders.TrainingHistory(history, epoch)
             case ["range", *bounds]:
                 start, stop, step = (self.deserialize(each, depth + 1) for each in bounds)
-                return range(start, stop, step)
+                return _require_short(range(start, stop, step))
             case ["unserializable", str(text), key, names]:
                 self.reasons.append(Reason.from_untrusted(key, names))
                 return UnserializableValue(text[:300])
@@ -281,6 +281,12 @@ def _signature(function: Any) -> list[list[Any]] | None:
         return [[p.name, int(p.kind), p.default is not p.empty] for p in parameters]
     except (TypeError, ValueError):
         return None
+
+
+def _require_short(numbers: range) -> range:
+    if len(numbers) > MAX_NODES:
+        raise SerializationError(TOO_LARGE)
+    return numbers
 
 
 def _require_count(value: Any) -> int:

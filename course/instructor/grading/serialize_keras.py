@@ -68,7 +68,10 @@ def deserialize_model(
         raise SerializationError("a model came without weights")
     else:
         fetch_on_first_use(model, lambda: fetch_weights(handle))
-    return model, [Reason.from_untrusted(*reason) for reason in reasons[:MAX_REASONS]]
+    missing = [Reason.from_untrusted(*reason) for reason in reasons[:MAX_REASONS]]
+    if missing and compile_config is None:
+        networks.set_missing_settings(model, missing[0])
+    return model, missing
 
 
 def build_model(config: Any) -> Any:

@@ -39,8 +39,8 @@ def serve(sock: socket.socket, limits: Limits) -> None:
             answer, blocks = {"raised": ["RuntimeError", f"{type(error).__name__}: {error}"]}, []
         try:
             connection.send(answer, blocks)
-        except messages.MessageRefused as error:
-            connection.send(worker.refused(header, error))
+        except messages.MessageRefused:
+            connection.send(worker.refused(header))
 
 
 class StudentWorker:
@@ -57,12 +57,11 @@ class StudentWorker:
         """Return the answer to a request and its blocks."""
         return getattr(self, f"_{header['op']}")(header, blocks)
 
-    def refused(self, header: Header, reason: Exception) -> Header:
-        """Return the answer to a request whose real answer cannot be sent."""
-        description = f"a value that cannot be sent ({reason})"
-        names = header.get("names", ())
-        values = {name: ["unserializable", description] for name in names if name in self.namespace}
-        return {"refused": True, "values": values}
+    def refused(self, header: Header) -> Header:
+        """Return the answer to a request whose real answer is too large to be sent."""
+        node = serialize.failure_node(serialize.SerializationError(serialize.TOO_LARGE))
+        names = [name for name in header.get("names", ()) if name in self.namespace]
+        return {"refused": True, "values": dict.fromkeys(names, node)}
 
     def register(self, value: Any) -> int:
         """Store a function, dataset, or model, and return its handle."""
@@ -91,8 +90,7 @@ class StudentWorker:
                     with cell_execution.interruptible():
                         values[name] = serializer.serialize(self.namespace[name])
                 except (Exception, KeyboardInterrupt) as error:
-                    description = f"a value that cannot be serialized ({error})"
-                    values[name] = ["unserializable", description]
+                    values[name] = serialize.failure_node(error)
         return {"values": values}, serializer.blocks
 
     def _call(self, header: Header, blocks: Blocks) -> tuple[Header, Blocks]:

@@ -31,7 +31,7 @@ def explain(error: CellError, values: list[UnusableValue]) -> CellError:
     clause = value.reason.sentence()
     parts = error.parts or {"subject": ""}
     if not value.is_placeholder:
-        if not error.parts:
+        if not error.parts or value.reason.capitalized() in parts["hint"]:
             return error
         note = f"Tests cannot use all of {value.description}: {clause}."
         parts = parts | {"hint": f"{parts['hint']} {note}".strip()}
