@@ -8,7 +8,7 @@ import sys
 from collections.abc import Callable, Iterator
 from pathlib import Path
 
-MAX_FILES = 10_000  # that `files_below` finds
+MAX_FILES = 1_000  # that `files_below` finds
 MAX_FOLDERS = 32  # levels of folders that `files_below` enters
 _AT_FDCWD, _RENAME_EXCHANGE = -100, 2  # linux/fcntl.h, linux/fs.h
 

@@ -1,5 +1,6 @@
 """`course grade`: grading submissions."""
 
+import sys
 from pathlib import Path
 
 import click
@@ -13,6 +14,9 @@ from course.instructor.course_dir import assignment_names
 @options.names
 @options.student("Grade only this student's submission.")
 @click.option("--force", is_flag=True, help="Regrade submissions that are already graded.")
+@click.option(
+    "--outdated", is_flag=True, help="Regrade submissions that were graded with older tests."
+)
 @options.workers("submissions to grade")
 @options.scheduler("Grade")
 @click.option(
@@ -26,6 +30,7 @@ def command(
     names: tuple[str, ...],
     student: str | None,
     force: bool,
+    outdated: bool,
     workers: int | None,
     scheduler: str | None,
     no_isolation: bool,
@@ -41,13 +46,18 @@ def command(
         forkserver_start.start_for_grading(root, selected, isolated=not no_isolation)
     from course.instructor.gradebook import submission_results
     from course.instructor.grading import class_grader, progress
+    from course.instructor.release import unreleased_changes
 
     def students_with_submissions(name: str) -> list[str]:
         return submission_results.list_students(root, "submitted", name, student)
 
-    grading_options = class_grader.GradingOptions(workers, scheduler, not no_isolation, force)
+    grading_options = class_grader.GradingOptions(
+        workers, scheduler, not no_isolation, force, outdated
+    )
     progress_lines = progress.Progress()
     for name, students in find_for_each(selected, bool(names), students_with_submissions):
+        if changes := unreleased_changes.describe_changes(root, name):
+            print(f"course: {changes}", file=sys.stderr, flush=True)
         progress_lines.expect(len(students))
         for grade in class_grader.grade(root, name, student, grading_options):
             print(progress_lines.record(grade), flush=True)

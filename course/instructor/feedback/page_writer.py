@@ -113,6 +113,9 @@ def _write_page(root: Path, staging: Path, name: str, student: str) -> WrittenPa
     except OSError as error:
         path = error.filename or graded
         return _failed(name, student, f"cannot read or write {path} ({error.strerror})")
+    except Exception as error:  # a submission can be damaged in any way
+        reason = printable(f"{type(error).__name__}: {error}").splitlines()[0]
+        return _failed(name, student, reason[:300])
     finally:
         shutil.rmtree(staging, ignore_errors=True)
 

@@ -1,7 +1,8 @@
 """Parallel grading of a class, which saves each result immediately and can be resumed."""
 
+import itertools
 from collections.abc import Iterator
-from concurrent.futures import FIRST_COMPLETED, Future, wait
+from concurrent.futures import FIRST_COMPLETED, Executor, Future, wait
 from dataclasses import dataclass, replace
 from pathlib import Path
 
@@ -18,17 +19,21 @@ from course.instructor.gradebook.submission_results import (
 )
 from course.instructor.grading import notebook_grader
 from course.instructor.grading import submission as submissions
-from course.instructor.grading.job import GradingJob, Outcome
+from course.instructor.grading.job import GradingJob, LockedCellError, Outcome
 from course.instructor.grading.journal import Journal
 from course.instructor.grading.preprocessors import ExecuteIsolated
-from course.instructor.grading.progress import ALREADY_GRADED
+from course.instructor.grading.progress import ALREADY_GRADED, GRADED_WITH_OLDER_TESTS
 from course.instructor.grading.reference_notebook import read_reference
 from course.instructor.grading.result_writer import GradebookError, ResultWriter, read_timestamp
 from course.instructor.release.build import ensure_in_gradebook
 from course.instructor.sandbox.cell_execution import printable
+from course.instructor.sandbox.kernel_client import KernelEnded
 from course.instructor.sandbox.worker_pool import open_executor
+from course.instructor.student_text.budgets import MAX_NOTEBOOK_BYTES
+from course.instructor.student_text.limited_worker import StudentTextError
+from course.instructor.student_text.notebook_parser import read_notebook
 
-MAX_NOTEBOOK_BYTES = 200 * 2**20
+MAX_LISTED = 5  # names of files in a message
 
 
 @dataclass(frozen=True)
@@ -37,13 +42,15 @@ class GradingOptions:
 
     `workers` is the number of submissions graded in parallel (None: one per core); `scheduler` is
     the address of a Dask scheduler. `isolated` is False only if a person has turned the sandbox
-    off. With `force`, submissions that have already been graded are graded again.
+    off. With `force`, submissions that have already been graded are graded again; with `outdated`,
+    only those that were graded with older tests.
     """
 
     workers: int | None = None
     scheduler: str | None = None
     isolated: bool = True
     force: bool = False
+    outdated: bool = False
 
 
 def grade(
@@ -52,8 +59,8 @@ def grade(
     """Grade an assignment's submissions, or one student's, and yield each result once it is saved.
 
     The results of submissions that are already graded come first. Raises CourseError if there is no
-    submission to grade, if the sandbox is not available, or if one of the assignment's locked cells
-    fails.
+    submission to grade, if the gradebook cannot be written, or if nothing can be graded here even
+    without a submission: the sandbox is not available, or one of the locked cells fails.
     """
     students = list_students(root, "submitted", name, student)
     with Journal(root, name).exclusive():
@@ -79,7 +86,9 @@ class AssignmentGrader:
         self.settings = replace(settings, isolated=settings.isolated and options.isolated)
         with self.api.gradebook as gradebook:
             self.reference = read_reference(gradebook, source)
-        self.graded: set[str] = set()
+        self._assignment_works = False  # known after an error
+        self.graded: set[str] = set()  # students with a complete result
+        self.outdated: set[str] = set()  # those of them whose result comes from older tests
 
     def grade(self, students: list[str]) -> Iterator[SubmissionResult]:
         """Grade the students' submissions and yield each result once it is saved."""
@@ -87,7 +96,8 @@ class AssignmentGrader:
         waiting = self._select(students)
         for student in students:
             if student not in waiting:
-                yield self._with_score(SubmissionResult(self.name, student, note=ALREADY_GRADED))
+                note = GRADED_WITH_OLDER_TESTS if student in self.outdated else ALREADY_GRADED
+                yield self._with_score(SubmissionResult(self.name, student, note=note))
         # If a submission was graded but not saved when the command was killed, only save it.
         for student in list(waiting):
             if result := self._save_journaled(student):
@@ -99,16 +109,18 @@ class AssignmentGrader:
     def prepare(self, student: str) -> tuple[NotebookNode, GradingJob]:
         """Read and sanitize a submission, or raise UnreadableSubmission."""
         folder = self.root / "submitted" / student / self.name
-        path = folder / f"{self.notebook}.ipynb"
-        shown = path.relative_to(self.root)
-        nb = _read_notebook(path, shown)
         try:
+            nb = _read_notebook(folder / f"{self.notebook}.ipynb")
             if not submissions.has_known_cell(nb, self.reference):
-                raise ValueError("no cell has its metadata: repair it with course collect")
+                raise StudentTextError("no cell has its metadata: repair it with course collect")
             return nb, self._job(nb, student, [folder, self.root / "source" / self.name])
-        except Exception as error:  # a notebook can be damaged in any way
-            reason = _first_line(error)
-            raise UnreadableSubmission(f"{shown} cannot be graded ({reason}).") from None
+        except (KernelEnded, CourseError):
+            raise  # the submission is not the cause
+        except StudentTextError as problem:
+            reason = str(problem)
+        except Exception as error:  # a submission can be damaged in any way
+            reason = _reason(error)
+        raise UnreadableSubmission(self._cannot_grade(student, reason))
 
     def _job(self, nb: NotebookNode, student: str, folders: list[Path]) -> GradingJob:
         """Sanitize a notebook in place and return its job."""
@@ -119,13 +131,17 @@ class AssignmentGrader:
 
     def _select(self, students: list[str]) -> list[str]:
         """Return the students to grade; resume a forced regrading that was stopped."""
-        regrades = self.journal.pending_regrades() & set(students)
-        if self.options.force and not regrades:
-            regrades = set(students)
-            for student in students:
+        self._read_graded()
+        pending = self.journal.pending_regrades()
+        regrades = pending & set(students)
+        if self.options.force:
+            # What a stopped regrading has finished is graded, unless the tests have changed since.
+            regrades = (regrades | self.outdated) & set(students) if regrades else set(students)
+            for student in regrades - pending:
                 self.journal.discard_outcome(student)
-            self.journal.set_pending_regrades(self.journal.pending_regrades() | regrades)
-        self.graded = self._read_graded()
+            self.journal.set_pending_regrades(pending | regrades)
+        if self.options.outdated:
+            regrades |= self.outdated
         unfinished = regrades | self.journal.students_with_outcome() | self.journal.resubmitted()
         return [each for each in students if each in unfinished or self._needs_grading(each)]
 
@@ -136,30 +152,87 @@ class AssignmentGrader:
             return None
         try:
             nb, job = self.prepare(student)
-        except UnreadableSubmission:
+        except (UnreadableSubmission, KernelEnded):
             return None
         return self._save(nb, job, outcome) if outcome.digest == job.digest() else None
 
     def _grade_in_parallel(self, students: list[str]) -> Iterator[SubmissionResult]:
-        """Grade submissions in parallel and yield each result once it is saved."""
-        queue = students[::-1]
+        """Grade submissions in parallel and yield each result once it is saved.
+
+        If grading itself fails, another submission may be the cause: then a submission is graded
+        again after the others, alone.
+        """
         options = self.options
+        failed_once: list[str] = []
         with open_executor(options.workers, options.scheduler) as (executor, workers):
-            running: dict[Future[str], tuple[NotebookNode, GradingJob]] = {}
-            while queue or running:
-                # Prepare only a few ahead: all the notebooks of a class would fill the memory.
-                while queue and len(running) < workers + 2:
-                    student = queue.pop()
-                    try:
-                        nb, job = self.prepare(student)
-                    except UnreadableSubmission as problem:
-                        yield self._record_problem(student, str(problem))
-                        continue
-                    future = executor.submit(notebook_grader.grade_json, job.to_json())
-                    running[future] = nb, job
-                finished, _ = wait(running, return_when=FIRST_COMPLETED)
-                for future in finished:
-                    yield self._finish(future, *running.pop(future))
+            # Prepare only a few ahead: all the notebooks of a class would fill the memory.
+            yield from self._grade_queue(executor, students, workers + 2, failed_once)
+            yield from self._grade_queue(executor, failed_once, 1)
+
+    def _grade_queue(
+        self,
+        executor: Executor,
+        students: list[str],
+        at_once: int,
+        failed_once: list[str] | None = None,
+    ) -> Iterator[SubmissionResult]:
+        """Grade submissions and yield each result; append those to try again to `failed_once`."""
+        queue = students[::-1]
+        running: dict[Future[str], tuple[NotebookNode, GradingJob]] = {}
+        while queue or running:
+            while queue and len(running) < at_once:
+                student = queue.pop()
+                try:
+                    nb, job = self.prepare(student)
+                except UnreadableSubmission as problem:
+                    yield self._record_problem(student, str(problem))
+                    continue
+                except KernelEnded as error:
+                    yield self._not_graded(student, error)
+                    continue
+                running[executor.submit(notebook_grader.grade_json, job.to_json())] = nb, job
+            finished, _ = wait(running, return_when=FIRST_COMPLETED)
+            for future in finished:
+                nb, job = running.pop(future)
+                failure = future.exception()
+                if failure is None:
+                    yield self._save(nb, job, Outcome.from_json(future.result()))
+                elif not isinstance(failure, Exception):
+                    raise failure
+                elif isinstance(failure, CourseError):
+                    self._check_assignment(executor)
+                    yield self._record_problem(job.student, self._cause(failure, job))
+                elif failed_once is not None:
+                    failed_once.append(job.student)
+                elif isinstance(failure, OSError | KernelEnded):
+                    yield self._not_graded(job.student, failure)
+                else:
+                    yield self._record_problem(job.student, self._cause(failure, job))
+
+    def _not_graded(self, student: str, error: Exception) -> SubmissionResult:
+        """Return a result without a score, because the submission may not be the cause."""
+        note = f"was not graded ({_reason(error)}): run the command again."
+        return SubmissionResult(self.name, student, note=note, failed=True)
+
+    def _check_assignment(self, executor: Executor) -> None:
+        """Raise CourseError if the locked cells fail even without a submission."""
+        if not self._assignment_works:
+            job = self._job(nbformat.v4.new_notebook(), "", [self.root / "source" / self.name])
+            without_cells = replace(job, cells=[])
+            executor.submit(notebook_grader.grade_json, without_cells.to_json()).result()
+            self._assignment_works = True
+
+    def _cause(self, error: Exception, job: GradingJob) -> str:
+        """Return the sentence about a submission whose grading failed, although others' did not."""
+        reason = _reason(error)
+        if isinstance(error, LockedCellError):
+            reason = f"the locked cell {error.name} fails only with it: {_first_line(error.reason)}"
+        return self._cannot_grade(job.student, reason)
+
+    def _cannot_grade(self, student: str, reason: str) -> str:
+        """Return the sentence about a submission that cannot be graded."""
+        path = Path("submitted", student, self.name, f"{self.notebook}.ipynb")
+        return f"{path} cannot be graded, because {reason.rstrip('.')}."
 
     def _with_score(self, result: SubmissionResult) -> SubmissionResult:
         """Fill in a result's score from the gradebook."""
@@ -177,19 +250,6 @@ class AssignmentGrader:
         note = f"{printable(problem).rstrip('.')}; the earlier result is unchanged."
         return self._with_score(SubmissionResult(self.name, student, note=note, failed=True))
 
-    def _finish(self, future: Future[str], nb: NotebookNode, job: GradingJob) -> SubmissionResult:
-        """Save the outcome of a finished job."""
-        try:
-            outcome = Outcome.from_json(future.result())
-        except CourseError:
-            raise
-        except Exception as error:
-            # The submission may not be the cause: record no score, so that the next run retries.
-            reason = f"{type(error).__name__}: {_first_line(error)}"
-            note = f"was not graded ({reason}): run the command again."
-            return SubmissionResult(self.name, job.student, note=note, failed=True)
-        return self._save(nb, job, outcome)
-
     def _save(
         self, nb: NotebookNode, job: GradingJob, outcome: Outcome, failed: bool = False
     ) -> SubmissionResult:
@@ -203,32 +263,31 @@ class AssignmentGrader:
             self.writer.save(nb, job, outcome)
         except GradebookError:
             raise  # the outcome stays in the journal
-        except (CourseError, OSError) as error:
+        except Exception as error:  # a submission can have a name or a text that cannot be saved
             self.journal.complete(student)
             if failed:  # not even an unanswered notebook can be saved
-                result.note = f"was not graded: {_first_line(error)}"
+                result.note = f"was not graded: {_reason(error)}"
                 return result
-            return self._record_problem(
-                student, f"the result cannot be saved: {_first_line(error)}"
-            )
+            return self._record_problem(student, f"the result cannot be saved: {_reason(error)}")
         self.journal.complete(student)
         return self._with_score(result)
 
-    def _read_graded(self) -> set[str]:
-        """Return the students with a complete result: a notebook and a score for every test.
+    def _read_graded(self) -> None:
+        """Find the students with a complete result: a notebook and a score for every test.
 
         Zeros that were recorded because a submission could not be read do not count.
         """
-        found = set()
         with self.api.gradebook as gradebook:
             for submission in gradebook.find_assignment(self.name).submissions:
                 student = submission.student.id
                 result = self._result_folder(student) / f"{self.notebook}.ipynb"
                 if not result.is_file() or not is_graded(submission):
                     continue  # a kill or a lost file left it incomplete; nbgrader's score is then 0
-                if submission.score or notebook_grader.NOT_GRADED not in result.read_text("utf-8"):
-                    found.add(student)
-        return found
+                text = "" if submission.score else result.read_text("utf-8", "replace")
+                if notebook_grader.NOT_GRADED not in text:
+                    self.graded.add(student)
+                    if submissions.read_fingerprint(result) != self.reference.fingerprint:
+                        self.outdated.add(student)
 
     def _needs_grading(self, student: str) -> bool:
         """Return whether a student has no result yet, or only one for an earlier submission."""
@@ -243,29 +302,33 @@ class AssignmentGrader:
         return self.root / "autograded" / student / self.name
 
 
-def _read_notebook(path: Path, shown: Path) -> NotebookNode:
-    """Return a submitted notebook, or raise UnreadableSubmission, which names it as `shown`."""
+def _read_notebook(path: Path) -> NotebookNode:
+    """Return a submitted notebook, or raise StudentTextError, whose message is a clause."""
     if path.is_symlink() or path.parent.is_symlink() or path.parent.parent.is_symlink():
-        problem = "is a link to another file: ask for the notebook itself"
-    elif not path.is_file():
-        found = ", ".join(sorted(each.name for each in path.parent.glob("*.ipynb")))
-        problem = (
-            f"is missing (found: {found or 'no notebook'}): rename the submitted notebook to"
-            f" {path.name}, or use course collect"
+        raise StudentTextError("it is a link to another file: ask for the notebook itself")
+    if not path.is_file():
+        notebooks = itertools.islice(path.parent.glob("*.ipynb"), MAX_LISTED)
+        found = ", ".join(sorted(each.name for each in notebooks)) or "no notebook"
+        raise StudentTextError(
+            f"it is missing (found: {found}): rename the submitted notebook to {path.name}, or use"
+            " course collect"
         )
-    elif path.stat().st_size > MAX_NOTEBOOK_BYTES:
-        limit = MAX_NOTEBOOK_BYTES // 2**20
-        problem = f"is larger than {limit} MB: ask for a notebook without outputs"
-    else:
-        try:
-            return nbformat.read(path, as_version=4)
-        except Exception as error:  # nbformat raises many types; each means an unreadable file
-            reason = _first_line(error).split(": '")[0]  # parsers quote the text that they reject
-            problem = f"is not a readable notebook ({reason}): ask for a new submission"
-    raise UnreadableSubmission(f"{shown} {problem}.")
+    with path.open("rb") as file:
+        content = file.read(MAX_NOTEBOOK_BYTES + 1)
+    try:
+        return nbformat.from_dict(read_notebook(content).content)
+    except StudentTextError as problem:
+        raise StudentTextError(f"{problem}: ask for a new submission") from None
 
 
-def _first_line(error: Exception) -> str:
-    """Return the first line of an error's message, or its class name if the message is empty."""
-    lines = printable(error).splitlines()
-    return lines[0][:300] if lines else type(error).__name__
+def _reason(error: BaseException) -> str:
+    """Return the kind of an error and the first line of its message."""
+    text = _first_line(error)
+    if isinstance(error, CourseError | OSError) and text:
+        return text
+    return ": ".join(filter(None, [type(error).__name__, text]))
+
+
+def _first_line(text: object) -> str:
+    """Return the first line of a text, printable and not too long."""
+    return printable(text).partition("\n")[0].strip()[:300]

@@ -70,7 +70,7 @@ class ExecuteIsolated(NbGraderPreprocessor):
         folders = [Path(resources["metadata"]["path"]), Path("source", ids["assignment"])]
         reference = _read_reference(resources)
         job = submissions.make_job(nb, folders, reference, identity, self.settings())
-        submissions.apply_outcome(nb, notebook_grader.grade(job))
+        submissions.apply_outcome(nb, job, notebook_grader.grade(job))
         return nb, resources
 
 

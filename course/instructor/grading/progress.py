@@ -1,13 +1,15 @@
 """Progress of a grading run as text: one line per submission, then a table."""
 
 import time
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 
 from course.instructor.gradebook.submission_results import SubmissionResult
 from course.instructor.sandbox.cell_execution import printable
 from course.training import results_table
 
 ALREADY_GRADED = "already graded"
+GRADED_WITH_OLDER_TESTS = "already graded, with older tests"
+MAX_LISTED = 50  # students in one line
 
 
 class Progress:
@@ -28,7 +30,7 @@ class Progress:
     def record(self, result: SubmissionResult) -> str:
         """Record the result of a submission and return the line to print."""
         self.results.append(result)
-        if result.note != ALREADY_GRADED:
+        if result.note not in (ALREADY_GRADED, GRADED_WITH_OLDER_TESTS):
             self._graded += 1
             self._first_graded_at = self._first_graded_at or self._clock()
         points = (
@@ -43,8 +45,12 @@ class Progress:
         )
 
     def summary(self) -> str:
-        """Return a table with one row per assignment, followed by the duration."""
-        rows = []
+        """Return a table with one row per assignment, followed by the duration.
+
+        The students whose submissions failed are listed below the table, and so is what to do about
+        results of older tests.
+        """
+        rows, lines = [], []
         for name in dict.fromkeys(result.assignment for result in self.results):
             results = [result for result in self.results if result.assignment == name]
             points = [result.score for result in results if result.score is not None]
@@ -60,9 +66,17 @@ class Progress:
                     "highest": f"{max(points):g}" if points else "-",
                 }
             )
+            if names := [printable(each.student) for each in results if each.failed]:
+                lines.append(f"failed in {name}: {_listed(names)}")
+            if older := sum(each.note == GRADED_WITH_OLDER_TESTS for each in results):
+                lines.append(
+                    f"{older} of {len(results)} submissions for {name} were graded with older"
+                    f" tests: to grade them again, run course grade {name} --outdated."
+                )
         seconds = self._clock() - self._start
         rate = f", {60 * self._graded / seconds:.0f} per minute" if self._graded > 1 else ""
-        return f"{results_table(rows)}\n{self._graded} graded now in {seconds:.1f} s{rate}"
+        lines.append(f"{self._graded} graded now in {seconds:.1f} s{rate}")
+        return "\n".join([results_table(rows), *lines])
 
     def _time_left(self) -> str:
         """Return the estimated time for the remaining submissions, or "" if it is unknown."""
@@ -72,3 +86,9 @@ class Progress:
         per_submission = (self._clock() - self._first_graded_at) / (self._graded - 1)
         seconds = per_submission * remaining
         return f"{seconds:.0f} s left" if seconds < 100 else f"{seconds / 60:.0f} min left"
+
+
+def _listed(names: Sequence[str]) -> str:
+    """Return the first names and the number of the others as text."""
+    more = f" and {len(names) - MAX_LISTED} more" if len(names) > MAX_LISTED else ""
+    return ", ".join(names[:MAX_LISTED]) + more

@@ -2,14 +2,17 @@
 
 import ast
 import hashlib
+import json
 from collections.abc import Mapping
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
+from fnmatch import fnmatch
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 import nbformat
 from nbformat import NotebookNode
 
+from course.files import files_below
 from course.instructor.course_dir import mentions_keras
 from course.instructor.thread_safe_parsing import parse_python
 
@@ -28,13 +31,14 @@ class ReferenceNotebook:
     in the gradebook, including hidden tests: cell_type, source, locked, grade, solution, task,
     points, checksum, and partial. `parameters` is code that sets every parameter for grading.
     `uses_keras` is False if the notebook never mentions Keras. `ungraded` are hashes of the code
-    cells without a grade id.
+    cells without a grade id. `fingerprint` is a hash of everything that determines a score.
     """
 
     order: list[str]
     cells: dict[str, dict[str, Any]]
     parameters: str
     uses_keras: bool = True
+    fingerprint: str = ""
     ungraded: list[str] = field(default_factory=list)
 
     def is_test(self, name: str | None) -> bool:
@@ -91,9 +95,32 @@ def read_reference(gradebook: "Gradebook", source: Path) -> ReferenceNotebook:
         for cell in nb.cells
         if cell.cell_type == "code" and "grade_id" not in cell.metadata.get("nbgrader", {})
     ]
-    return ReferenceNotebook(
+    reference = ReferenceNotebook(
         order, cells, _grading_parameters(nb), mentions_keras(source), ungraded=ungraded
     )
+    return replace(reference, fingerprint=_fingerprint(reference, source.parent))
+
+
+def _fingerprint(reference: ReferenceNotebook, folder: Path) -> str:
+    """Return a hash of the tests, the locked code, the points, and the files in a source folder.
+
+    The texts of other cells are left out: correcting an instruction changes no score.
+    """
+    from course.instructor.release.public_files import EDITOR_FILES, RUN_OUTPUTS
+
+    parts: list[Any] = [reference.parameters]
+    for name in reference.order:
+        cell = dict(reference.cells[name])
+        if not (reference.is_test(name) or reference.is_locked_code(name)):
+            del cell["source"]
+        if not cell["solution"]:
+            del cell["checksum"]  # of a written answer, it identifies one that was not changed
+        parts.append([name, cell])
+    ignored = ("*.ipynb", *EDITOR_FILES, *RUN_OUTPUTS)
+    for path, content in sorted(files_below(folder)):
+        if not any(fnmatch(part, each) for part in Path(path).parts for each in ignored):
+            parts.append([path, hashlib.sha256(content).hexdigest()])
+    return hashlib.sha256(json.dumps(parts, sort_keys=True).encode()).hexdigest()
 
 
 def tagged_cells(nb: NotebookNode | dict[str, Any], tag: str) -> set[str | None]:

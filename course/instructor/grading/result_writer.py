@@ -9,18 +9,18 @@ import nbformat
 from nbformat import NotebookNode
 from nbgrader.apps import NbGraderAPI
 from nbgrader.converters import Autograde
-from nbgrader.utils import capture_log, parse_utc, temp_attrs
+from nbgrader.utils import parse_utc, temp_attrs
 from sqlalchemy.exc import OperationalError
 
 from course.errors import CourseError
-from course.files import files_below, replacing_folder, restore_folder
-from course.instructor.course_dir import first_error
+from course.files import replacing_folder, restore_folder
 from course.instructor.grading import submission
 from course.instructor.grading.job import GradingJob, Outcome
 from course.instructor.grading.preprocessors import ExecuteIsolated, SaveScoresAtomically
 from course.instructor.sandbox.cell_execution import printable
 
 TIMESTAMP = "timestamp.txt"
+MAX_TIMESTAMP_BYTES = 100
 # Steps that the writer replaces: the notebook has been executed, and scores are saved last.
 REPLACED_STEPS = {
     f"{step.__module__}.{step.__name__}" for step in (ExecuteIsolated, SaveScoresAtomically)
@@ -53,25 +53,22 @@ class ResultWriter:
         submission can be saved now. The earlier result then stays unchanged.
         """
         self._stage_submission(nb, job)
-        submission.apply_outcome(nb, outcome)
+        submission.apply_outcome(nb, job, outcome)
         directories = {
             "submitted_directory": str(self.stage / "submitted"),
             "autograded_directory": str(self.stage / "autograded"),
         }
-        with temp_attrs(
-            self.api.coursedir, assignment_id=self.name, student_id=job.student, **directories
-        ):
-            converter = _ConvertExecuted(coursedir=self.api.coursedir, parent=self.api, nb=nb)
-            result = capture_log(converter)
-        if "KeyboardInterrupt" in result.get("error", ""):
-            raise KeyboardInterrupt
-        if not result["success"]:
-            log = result.get("log") or result.get("error") or ""
-            raise _save_error(first_error(log), "sqlalchemy.exc.OperationalError" in log)
         converted = self.stage / "autograded" / job.student / self.name
-        graded_nb = nbformat.read(converted / f"{job.notebook}.ipynb", as_version=4)
-        scores = SaveScoresAtomically(parent=self.api)
         try:
+            with temp_attrs(
+                self.api.coursedir, assignment_id=self.name, student_id=job.student, **directories
+            ):
+                converter = _ConvertExecuted(
+                    nb, job.notebook, coursedir=self.api.coursedir, parent=self.api
+                )
+                converter.start()
+            graded_nb = nbformat.read(converted / f"{job.notebook}.ipynb", as_version=4)
+            scores = SaveScoresAtomically(parent=self.api)
             with (
                 scores.transaction(graded_nb, converter.resources),
                 replacing_folder(self.root / "autograded" / job.student / self.name) as folder,
@@ -79,9 +76,8 @@ class ResultWriter:
                 converted.replace(folder)
         except OSError:
             raise
-        except Exception as error:  # a late-penalty plugin can raise anything
-            reason = f"{type(error).__name__}: {error}"
-            raise _save_error(reason, isinstance(error, OperationalError)) from error
+        except Exception as error:  # nbgrader's steps and a late-penalty plugin can raise anything
+            raise _save_error(error) from error
         shutil.rmtree(self.stage, ignore_errors=True)
 
     def recover(self) -> None:
@@ -93,24 +89,55 @@ class ResultWriter:
     def _stage_submission(self, nb: NotebookNode, job: GradingJob) -> None:
         """Write the sanitized notebook and the other submitted files into the staging folder."""
         shutil.rmtree(self.stage, ignore_errors=True)
-        source = self.root / "submitted" / job.student / self.name
         folder = self.stage / "submitted" / job.student / self.name
         folder.mkdir(parents=True)
         nbformat.write(nb, folder / f"{job.notebook}.ipynb")
-        for path, content in files_below(source, lambda name: name.endswith(".ipynb")):
-            if path == TIMESTAMP and read_timestamp(source) is None:
-                continue  # nbgrader would fail on an invalid time
-            (folder / path).parent.mkdir(parents=True, exist_ok=True)
-            (folder / path).write_bytes(content)
+        for path, content in job.submitted_files():
+            if Path(path).parts[0] != TIMESTAMP:  # nbgrader fails if it contains more than a time
+                (folder / path).parent.mkdir(parents=True, exist_ok=True)
+                (folder / path).write_bytes(content)
+        if submitted_at := read_timestamp(self.root / "submitted" / job.student / self.name):
+            text = f"{submitted_at.isoformat(sep=' ')} UTC"
+            (folder / TIMESTAMP).write_text(text, encoding="utf-8")
 
 
 class _ConvertExecuted(Autograde):
-    """nbgrader's autograde converter for a notebook that is already sanitized and executed."""
+    """nbgrader's autograde converter for a notebook that is already sanitized and executed.
 
-    def __init__(self, nb: NotebookNode, **options: Any) -> None:
+    nbgrader searches for submissions by patterns, logs errors, and goes on. This converter knows
+    which submission it converts, whatever characters its name contains, and raises the errors.
+    """
+
+    def __init__(self, nb: NotebookNode, name: str, **options: Any) -> None:
         super().__init__(**options)
-        self.force = True
-        self.nb = nb
+        self.nb, self.name = nb, name
+
+    def init_notebooks(self) -> None:
+        """Select the notebook in the staging folder."""
+        folder = Path(self._format_source(self.coursedir.assignment_id, self.coursedir.student_id))
+        self.assignments = {str(folder): [str(folder / f"{self.name}.ipynb")]}
+
+    def convert_notebooks(self) -> None:
+        """Convert the notebook."""
+        ids = self.coursedir.assignment_id, self.coursedir.student_id
+        ((_, self.notebooks),) = self.assignments.items()
+        self.run_pre_convert_hook()
+        self.init_assignment(*ids)
+        for path in self.notebooks:
+            self.convert_single_notebook(path)
+        self.set_permissions(*ids)
+        self.run_post_convert_hook()
+
+    def init_single_notebook_resources(self, notebook_filename: str) -> dict[str, Any]:
+        """Return what nbgrader's steps need to know about the notebook."""
+        name = Path(notebook_filename).stem
+        ids = {
+            "assignment": self.coursedir.assignment_id,
+            "student": self.coursedir.student_id,
+            "notebook": name,
+            "db_url": self.coursedir.db_url,
+        }
+        return {"unique_key": name, "output_files_dir": f"{name}_files", "nbgrader": ids}
 
     def convert_single_notebook(self, notebook_filename: str) -> None:
         """Apply the configured steps, except those that the writer replaces."""
@@ -127,15 +154,19 @@ def read_timestamp(folder: Path) -> datetime | None:
     """Return the time in a submission's `timestamp.txt`, or None if there is no valid one."""
     path = folder / TIMESTAMP
     try:
-        return parse_utc(path.read_text()[:100].strip()) if path.is_file() else None
-    except (OSError, ValueError, OverflowError):
+        if path.is_symlink() or not path.is_file():
+            return None
+        with path.open("rb") as file:
+            return parse_utc(file.read(MAX_TIMESTAMP_BYTES).decode().strip())
+    except Exception:  # the parser raises many types for a text that is not a time
         return None
 
 
-def _save_error(reason: str, database_failed: bool) -> CourseError:
+def _save_error(error: Exception) -> CourseError:
     """Return the error for a result that nbgrader or the gradebook's database refuses to save."""
-    reason = printable(reason)
-    if database_failed:
+    message = printable(error).strip().partition("\n")[0]  # SQLAlchemy appends the statement
+    reason = f"{type(error).__name__}: {message}"
+    if isinstance(error, OperationalError):
         return GradebookError(
             f"the gradebook cannot be written ({reason}): check that its disk or server is"
             " available and that no other program holds it, then run the same command to resume."

@@ -17,10 +17,23 @@ from course.instructor.sandbox.cell_execution import printable
 
 KERNELSPEC = {"name": "python3", "display_name": "Python 3", "language": "python"}
 CELL_ID = re.compile(r"[a-zA-Z0-9_-]{1,64}")
+# The fields that nbformat allows in a cell; one more makes a notebook invalid.
+CELL_FIELDS = {
+    "code": {"id", "cell_type", "metadata", "source", "outputs", "execution_count"},
+    "markdown": {"id", "cell_type", "metadata", "source", "attachments"},
+    "raw": {"id", "cell_type", "metadata", "source", "attachments"},
+}
+MAX_COUNT = 2**31  # of executions
 SAFE_MIME_TYPES = ("text/plain", "image/png", "image/jpeg")
 # The beginning of the cell that reports a problem with the whole submission.
 GRADING_NOTE = "**While this was graded:**"
+MAX_LISTED = 5  # skipped files in a note
+MAX_PATH = 100  # characters of the path of a skipped file in a note
 MAX_OUTPUT_BYTES = 4 * 2**20
+# The key in a graded notebook's metadata for the fingerprint of the tests that graded it.
+TESTS_FINGERPRINT = "tests_fingerprint"
+METADATA_BYTES = 4096  # at most, in a graded notebook
+_FINGERPRINT = re.compile(rb'"%s": "(\w+)"' % TESTS_FINGERPRINT.encode())
 _STUDENT_PARAMETER = re.compile(r"^student = ", re.MULTILINE)
 
 
@@ -30,19 +43,20 @@ def sanitize(nb: NotebookNode, reference: ReferenceNotebook) -> None:
     Cells are identified only by their grade ids; if several cells have the same id, the last one
     counts. An identified cell gets its type, its permissions, and, if it is locked, its text from
     the gradebook. Missing cells are inserted. Only text, errors, and images remain of the outputs;
-    other metadata is dropped.
+    other metadata, unknown fields, and invalid cell ids are dropped.
     """
     nb.metadata = nbformat.from_dict(
         {"kernelspec": KERNELSPEC, "language_info": {"name": "python"}}
     )
+    nb.nbformat, nb.nbformat_minor = 4, 5
     seen: set[str] = set()
     cell_ids = set()
     for cell in reversed(nb.cells):
         name = _claimed_id(cell)
         cell.metadata = NotebookNode()
-        if "id" in cell and (not CELL_ID.fullmatch(str(cell.id)) or cell.id in cell_ids):
+        if not CELL_ID.fullmatch(str(cell.get("id"))) or cell.id in cell_ids:
             cell.id = new_code_cell().id
-        cell_ids.add(cell.get("id"))
+        cell_ids.add(cell.id)
         if name in reference.cells and name not in seen:
             seen.add(name)
             _restore(cell, name, reference.cells[name])
@@ -50,10 +64,14 @@ def sanitize(nb: NotebookNode, reference: ReferenceNotebook) -> None:
         if name not in seen:
             _insert_missing(nb, name, reference)
     for cell in nb.cells:
-        if reference.is_test(_claimed_id(cell)):
-            cell.outputs, cell.execution_count = [], None
-        elif cell.cell_type == "code":
-            cell.outputs = safe_outputs(cell.get("outputs", []))
+        if cell.cell_type == "code":
+            is_test = reference.is_test(_claimed_id(cell))
+            cell.outputs = [] if is_test else safe_outputs(cell.get("outputs", []))
+            count = cell.get("execution_count")
+            is_valid = type(count) is int and 0 <= count < MAX_COUNT and not is_test
+            cell.execution_count = count if is_valid else None
+        for key in cell.keys() - CELL_FIELDS.get(cell.cell_type, set()):
+            del cell[key]
 
 
 def has_known_cell(nb: NotebookNode, reference: ReferenceNotebook) -> bool:
@@ -83,7 +101,7 @@ def make_job(
         found = dict(files_below(folder, lambda name: name.endswith(".ipynb"), too_large=too_large))
         files |= found
         provided = list(found)
-    skipped = [f"{path} ({size / 2**20:,.0f} MB)" for path, size in too_large if path not in files]
+    skipped = _describe_skipped([each for each in too_large if each[0] not in files])
     cells = [
         CodeCell(index=index, grade_id=_claimed_id(cell), source=cell.source)
         for index, cell in enumerate(nb.cells)
@@ -92,6 +110,19 @@ def make_job(
     return GradingJob(
         *identity, cells, sorted(files.items()), reference, settings, provided, skipped
     )
+
+
+def _describe_skipped(skipped: Sequence[tuple[str, int]]) -> list[str]:
+    """Return the first of the skipped files, with their sizes, and the number of the others.
+
+    A path without a size is that of a folder, or of the first of too many files.
+    """
+    shown = [
+        f"{path[:MAX_PATH]} ({size / 2**20:,.0f} MB)" if size else f"{path[:MAX_PATH]} and beyond"
+        for path, size in skipped[:MAX_LISTED]
+    ]
+    others = len(skipped) - MAX_LISTED
+    return shown + ([f"{others} more"] if others > 0 else [])
 
 
 def safe_outputs(outputs: Iterable[dict[str, Any]]) -> list[NotebookNode]:
@@ -122,8 +153,9 @@ def safe_outputs(outputs: Iterable[dict[str, Any]]) -> list[NotebookNode]:
     return [nbformat.from_dict(output) for output in result]
 
 
-def apply_outcome(nb: NotebookNode, outcome: Outcome) -> None:
-    """Add the outputs and the note of a job's outcome to the job's notebook in place."""
+def apply_outcome(nb: NotebookNode, job: GradingJob, outcome: Outcome) -> None:
+    """Add a job's outcome and the fingerprint of its tests to the job's notebook in place."""
+    nb.metadata[TESTS_FINGERPRINT] = job.reference.fingerprint
     for index, outputs in outcome.outputs.items():
         cell = nb.cells[int(index)]
         if cell.metadata.get("nbgrader", {}).get("grade"):
@@ -134,15 +166,26 @@ def apply_outcome(nb: NotebookNode, outcome: Outcome) -> None:
         nb.cells.insert(0, new_markdown_cell(text))
 
 
+def read_fingerprint(graded: Path) -> str | None:
+    """Return the fingerprint of the tests that graded a notebook, or None if it is not recorded.
+
+    Only the end of the file is read: nbformat writes the notebook's metadata after its cells, in
+    which every quotation mark is preceded by a backslash.
+    """
+    try:
+        with graded.open("rb") as file:
+            file.seek(max(0, graded.stat().st_size - METADATA_BYTES))
+            found = _FINGERPRINT.findall(file.read())
+    except OSError:
+        return None
+    return found[-1].decode() if found else None
+
+
 def _restore(cell: NotebookNode, name: str, record: dict[str, Any]) -> None:
     """Restore a cell's type, metadata, and, if the cell is locked, text from its record."""
     if cell.cell_type != record["cell_type"]:
         cell.cell_type = record["cell_type"]
-        if cell.cell_type == "code":
-            cell.outputs, cell.execution_count = [], None
-        else:
-            cell.pop("outputs", None)
-            cell.pop("execution_count", None)
+        cell.outputs, cell.execution_count = [], None  # dropped again if it is not code
     if record["locked"] or (record["grade"] and not record["solution"]):
         cell.source = record["source"]
     cell.metadata["nbgrader"] = _metadata(name, record)
@@ -163,8 +206,6 @@ def _insert_missing(nb: NotebookNode, name: str, reference: ReferenceNotebook) -
     record = reference.cells[name]
     make = new_code_cell if record["cell_type"] == "code" else new_markdown_cell
     cell = make(record["source"], metadata={"nbgrader": _metadata(name, record)})
-    if nb.nbformat_minor < 5:
-        cell.pop("id", None)
     before = set(reference.order[: reference.order.index(name)])
     positions = [index for index, each in enumerate(nb.cells) if _claimed_id(each) in before]
     nb.cells.insert(positions[-1] + 1 if positions else 0, cell)

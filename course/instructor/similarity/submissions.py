@@ -4,10 +4,11 @@ import hashlib
 import json
 import stat
 from collections.abc import Sequence
+from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass, field
 from pathlib import Path
 
-from course.instructor.collect import notebook_reader
+from course.errors import CourseError
 from course.instructor.collect.released_assignment import (
     NotebookCell,
     ReleasedAssignment,
@@ -16,6 +17,10 @@ from course.instructor.collect.released_assignment import (
 )
 from course.instructor.course_dir import source_notebook
 from course.instructor.gradebook.submission_results import list_students
+from course.instructor.sandbox.worker_pool import available_cores
+from course.instructor.student_text.budgets import MAX_NOTEBOOK_BYTES
+from course.instructor.student_text.limited_worker import StudentTextError
+from course.instructor.student_text.notebook_parser import read_notebook
 
 MAX_CELL_LENGTH = 50_000  # characters; the rest of a cell is not compared
 ADDED_CELLS = {"code": "added code", "markdown": "added text"}
@@ -59,30 +64,38 @@ def read_submissions(root: Path, name: str) -> tuple[SuppliedText, list[Submissi
     students = list_students(root, "submitted", name)
     (released,) = read_releases(root, [name])
     submissions, problems = [], []
-    for student in students:
+
+    def read(student: str) -> Submission | str:
+        """Return a submission, or the sentence about the file that cannot be read."""
         path = Path(root, "submitted", student, name, released.file_name)
         try:
-            submission = _read_submission(student, path, released)
-        except (notebook_reader.RepairError, OSError) as error:
-            reason = getattr(error, "strerror", None) or error
-            problems.append(f"{path} is skipped ({reason}): repair it, or ask for a new copy.")
-        else:
-            submissions += [submission] if submission.answers else []
+            return _read_submission(student, path, released)
+        except CourseError:
+            raise  # this machine cannot read any submission
+        except Exception as error:  # a file can be damaged in any way
+            reason = str(error) if isinstance(error, StudentTextError | OSError) else repr(error)
+            reason = getattr(error, "strerror", None) or reason
+            return f"{path} is skipped ({reason}): repair it, or ask for a new copy."
+
+    # Each file is read by a process of its own.
+    with ThreadPoolExecutor(available_cores()) as pool:
+        for found in pool.map(read, students):
+            if isinstance(found, str):
+                problems.append(found)
+            elif found.answers:
+                submissions.append(found)
     return _read_supplied_text(root, name, released), submissions, problems
 
 
 def _read_submission(student: str, path: Path, released: ReleasedAssignment) -> Submission:
     """Return a submitted notebook's answers."""
-    status = path.lstat()
-    if not stat.S_ISREG(status.st_mode):
-        raise notebook_reader.RepairError("the file is not a regular file")
-    if status.st_size > notebook_reader.MAX_NOTEBOOK_BYTES:
-        raise notebook_reader.RepairError("the file is too large")
-    content = path.read_bytes()
-    notebook = notebook_reader.parse(content).content
+    if not stat.S_ISREG(path.lstat().st_mode):
+        raise StudentTextError("the file is not a regular file")
+    with path.open("rb") as file:
+        content = file.read(MAX_NOTEBOOK_BYTES + 1)
+    notebook = read_notebook(content).content
     for cell in notebook["cells"]:
-        # JSON can contain lone surrogates, which cannot be printed or written to a page.
-        cell["source"] = cell["source"][:MAX_CELL_LENGTH].encode(errors="replace").decode()
+        cell["source"] = cell["source"][:MAX_CELL_LENGTH]
     cells = read_cells(notebook)
     texts = json.dumps([(cell.cell_type, cell.text) for cell in cells])
     digests = [hashlib.sha256(each).hexdigest() for each in (content, texts.encode())]

@@ -16,7 +16,7 @@ FIXTURES = {
     for name, fixture in read_fixtures("02-mnist").items()
     if not fixture.get("truncate")
 }
-UNREADABLE = "mnist.ipynb is not a readable notebook"
+UNREADABLE = "mnist.ipynb cannot be graded, because the file is not a complete notebook"
 SCORES = """
     SELECT base_cell.name, grade.auto_score, grade_cells.max_score
     FROM grade JOIN grade_cells ON grade.cell_id = grade_cells.id

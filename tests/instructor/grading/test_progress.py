@@ -62,14 +62,14 @@ def test_the_summary_counts_each_assignment():
     progress.expect(5)
     for each in [
         grade("ada", 17),
-        grade("bob", 4, note="already graded"),
+        grade("bob", 4, note="already graded, with older tests"),
         grade("cem", 0, note="cem.ipynb is missing: ask.", failed=True),
         grade("dan", None, note="was not graded (x): run the command again.", failed=True),
         SubmissionResult("03-cifar", "ada", 2.5, 10, True),
     ]:
         progress.record(each)
     clock.now += 30
-    head, rule, mnist, cifar, total = progress.summary().splitlines()
+    head, rule, mnist, cifar, failed, older, total = progress.summary().splitlines()
     assert (
         " ".join(head.split())
         == "assignment graded failed pending manual mean points lowest highest"
@@ -77,4 +77,20 @@ def test_the_summary_counts_each_assignment():
     assert set(rule) == {"-"}
     assert mnist.split() == ["02-mnist", "2", "2", "0", "7.0", "0", "17"]
     assert cifar.split() == ["03-cifar", "1", "0", "1", "2.5", "2.5", "2.5"]
+    assert failed == "failed in 02-mnist: cem, dan"
+    assert older == (
+        "1 of 4 submissions for 02-mnist were graded with older tests: to grade them again, run"
+        " course grade 02-mnist --outdated."
+    )
     assert total == "4 graded now in 30.0 s, 8 per minute"
+
+
+def test_a_long_list_of_failed_submissions_is_cut():
+    clock = Clock()
+    progress = Progress(clock)
+    progress.expect(80)
+    for number in range(80):
+        clock.now += 1
+        progress.record(grade(f"student-{number}", None, failed=True))
+    (line,) = (each for each in progress.summary().splitlines() if each.startswith("failed"))
+    assert line.endswith(", student-48, student-49 and 30 more")

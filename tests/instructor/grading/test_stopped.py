@@ -223,7 +223,7 @@ def test_an_unreadable_submission_never_replaces_an_earlier_result(root, course_
     forced = course_command("-C", root, "grade", "--force", "--workers", "2")
     assert forced.returncode == 1
     line = line_of("ada", forced.stdout)
-    assert "is not a readable notebook" in line
+    assert "cannot be graded, because the file is not a complete notebook" in line
     assert line.endswith("ask for a new submission; the earlier result is unchanged.")
     assert line_of("zoe", forced.stdout).endswith("ask for a new submission.")
     assert points(root) == before | {"zoe": (0, 0)}
