@@ -7,6 +7,7 @@ from course.gradable.networks import activation_name
 
 __all__ = ["activation_name", "activations", "architecture", "layer_rows", "without_weights"]
 
+
 @contextmanager
 def without_weights():
     """Build networks inside a `with` block without allocating memory for their weights.

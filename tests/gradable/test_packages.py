@@ -49,7 +49,7 @@ def test_everything_that_students_may_import_is_installed_with_grading():
 
 @pytest.mark.parametrize("package", GRADING_PACKAGES)
 def test_the_guide_lists_each_package(package):
-    (paragraph,) = re.findall(r"These packages are available.*?\n\n", GUIDE, re.DOTALL)
+    (paragraph,) = re.findall(r"These packages are available.*?\n- ", GUIDE, re.DOTALL)
     assert f"`{package}`" in paragraph
 
 
