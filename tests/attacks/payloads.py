@@ -34,6 +34,32 @@ def pickled_array(path):
     np.save(path, np.array([RunsCode()], dtype=object), allow_pickle=True)
 
 
+def slow_text(path):
+    """Add text to a submitted notebook that took 30 s to several minutes to format."""
+    texts = [
+        "# " + " " * 70_000 + "x",
+        "".join(f"<b title={number}><p>" for number in range(700)),
+        "".join(f"$x_{{{number}}}^2$ " for number in range(1_500)),
+        "\\begin{a}" * 9_000,
+        "[" * 50_000,
+        "=== BEGIN MARK SCHEME ===\n" * 3_000,
+    ]
+    notebook = json.loads(path.read_text(encoding="utf-8"))
+    cells = [
+        {"cell_type": "markdown", "id": f"slow-{number}", "metadata": {}, "source": text}
+        for number, text in enumerate(texts)
+    ]
+    magics = {
+        "cell_type": "code",
+        "id": "slow-magics",
+        "metadata": {},
+        "source": "a =\x0c%pwd\n" * 900,
+    }
+    cells.append(magics | {"outputs": [], "execution_count": None})
+    notebook["cells"] += cells
+    path.write_text(json.dumps(notebook), encoding="utf-8")
+
+
 def lambda_model(path):
     """Write a model with a Lambda layer that contains marshalled code, as Keras saves it."""
     import codecs

@@ -31,15 +31,15 @@ if TYPE_CHECKING:
     from course.instructor.grading.job import GradingJob
 
 
-HIDDEN_TESTS = re.compile(
-    r"^[ \t]*### BEGIN HIDDEN TESTS.*?### END HIDDEN TESTS[^\n]*\n?", re.S | re.M
+HIDDEN_TESTS_MARKER = re.compile(
+    r"^[ \t]*+### (BEGIN) HIDDEN TESTS|### END HIDDEN TESTS[^\n]*+\n?", re.M
 )
 # Saved in graded notebooks: different names would hide the outcomes of earlier gradings.
 STUDENT_VIEW = "application/vnd.cnn-course.told+json"
 GRADING_ERROR = "application/vnd.cnn-course.while-graded+json"
 # Characters on a page, per test, that can come from a process that knows a hidden input. A text of
 # the test itself counts as one character.
-MAX_CHOSEN = 120
+MAX_CHOSEN = 80
 HIDDEN_CHECK_FAILED = "A hidden check failed."
 VISIBLE_CHECK_FAILED = (
     "A visible check failed when this was graded, but not when the cells were run again without the"
@@ -55,15 +55,34 @@ _OUT_OF_MEMORY = "it used too much memory"
 def hidden_lines(source: str) -> set[int]:
     """Return the line numbers of a test cell's hidden regions, including the markers."""
     lines: set[int] = set()
-    for region in HIDDEN_TESTS.finditer(source):
-        first = source.count("\n", 0, region.start()) + 1
-        lines |= set(range(first, first + len(region[0].splitlines())))
+    for start, end in _hidden_regions(source):
+        first = source.count("\n", 0, start) + 1
+        lines |= set(range(first, first + len(source[start:end].splitlines())))
     return lines
 
 
 def without_hidden_tests(source: str) -> str:
     """Return a test cell's source as students get it."""
-    return HIDDEN_TESTS.sub("", source)
+    kept, position = [], 0
+    for start, end in _hidden_regions(source):
+        kept.append(source[position:start])
+        position = end
+    return "".join([*kept, source[position:]])
+
+
+def _hidden_regions(source: str) -> list[tuple[int, int]]:
+    """Return the start and the end of each hidden region.
+
+    A single expression for a whole region would be slow for text with many markers.
+    """
+    regions, start = [], None
+    for marker in HIDDEN_TESTS_MARKER.finditer(source):
+        if marker[1]:
+            start = marker.start() if start is None else start
+        elif start is not None:
+            regions.append((start, marker.end()))
+            start = None
+    return regions
 
 
 class Redactor:

@@ -200,7 +200,8 @@ def _make_person(values: dict[str, str], kind: str) -> Person | None:
     if kind == "Canvas" and not values["canvas_id"]:
         return None  # rows such as "Points Possible" and "Manual Posting"
     if "participant_id" in values:
-        values["participant_id"] = re.sub(r"^.*?(\d*)$", r"\1", values["participant_id"])
+        number = values["participant_id"]
+        values["participant_id"] = number[len(number.rstrip("0123456789")) :]
     if "," in name and not values.get("last_name"):
         last, _, first = (part.strip() for part in name.partition(","))
         values |= {"last_name": last, "first_name": first}

@@ -1,0 +1,121 @@
+"""Students' text on the formgrader's pages, in a browser."""
+
+import json
+import shutil
+import time
+
+import pytest
+from nbgrader.api import Gradebook
+
+from tests.attacks import observation, payloads
+from tests.conftest import cell, write_notebook
+from tests.notebooks.test_browser import CHROMIUM
+from tests.submissions import ROOT
+
+pytestmark = [
+    pytest.mark.slow,
+    pytest.mark.browser,
+    pytest.mark.skipif(CHROMIUM is None, reason="needs Chromium: apt-get install chromium"),
+]
+NAME = "01-small"
+PIXEL = "R0lGODlhAQABAIAAAAAAAP///yH5BAEAAAAALAAAAAABAAEAAAIBRAA7"
+ANSWERS = {
+    "honest": f"Because $x^2$ *grows*. ![a dot](data:image/gif;base64,{PIXEL})",
+    "covering": '<a class="modal-backdrop" style="position: fixed; inset: 0; z-index: 9999"'
+    ' id="explain" href="https://example.org">*grows*</a>',
+    "remote": '*grows* <img src="https://example.org/seen.png"> ![x](https://example.org/seen.png)'
+    ' <style>@import url("https://example.org/seen.css");</style>',
+    "slow": "*grows*",
+}
+
+
+@pytest.fixture(scope="module")
+def graded(tmp_path_factory, course_command):
+    """Grade a class with one written answer each, and return its directory."""
+    root = tmp_path_factory.mktemp("formgrader")
+    shutil.copy(ROOT / "nbgrader_config.py", root)
+    cells = [
+        cell("markdown", "# Small"),
+        cell("code", "profile = None\nseed = 0", tags=["parameters"]),
+        cell("code", "import numpy as np", "setup"),
+        cell("markdown", "## Exercise 1: why (2 points)"),
+        cell("markdown", "Because **so**.", "explain", 2),
+    ]
+    cells[2]["metadata"]["nbgrader"] |= {"locked": True, "solution": False}
+    cells[-1]["metadata"]["nbgrader"] |= {"locked": False, "solution": True}
+    write_notebook(root / "source" / NAME / "target.ipynb", cells)
+    released = course_command("-C", root, "release")
+    assert released.returncode == 0, released.stderr
+    for student, answer in ANSWERS.items():
+        notebook = json.loads((root / "release" / NAME / "target.ipynb").read_text())
+        notebook["cells"][-1]["source"] = answer
+        path = write_notebook(
+            root / "submitted" / student / NAME / "target.ipynb", notebook["cells"]
+        )
+        if student == "slow":
+            payloads.slow_text(path)
+    finished = course_command("-C", root, "grade", NAME)
+    assert finished.returncode == 0, finished.stdout + finished.stderr
+    return root
+
+
+@pytest.fixture(scope="module")
+def visit(graded):
+    """Return a function that opens a path of the formgrader, and what the browser requested."""
+    sync_api = pytest.importorskip("playwright.sync_api")
+    with observation.formgrader(graded) as address, sync_api.sync_playwright() as playwright:
+        browser = playwright.chromium.launch(
+            executable_path=CHROMIUM,
+            args=["--no-sandbox", "--disable-gpu", "--disable-background-networking"],
+        )
+
+        def open_page(path):
+            page = browser.new_page(viewport={"width": 1300, "height": 1000})
+            page.set_default_timeout(60_000)
+            requested = []
+            page.on("requestfinished", lambda request: requested.append(request.url))
+            response = page.goto(f"{address}/{path}", wait_until="networkidle")
+            policy = response.header_value("content-security-policy")
+            assert "default-src 'none'" in policy, path
+            assert response.header_value("referrer-policy") == "same-origin"
+            server = address.rsplit("/", 1)[0]
+            assert all(url.startswith((server, "data:")) for url in requested), requested
+            return page
+
+        yield open_page
+        browser.close()
+
+
+def submission_path(graded, student):
+    with Gradebook(f"sqlite:///{graded / 'gradebook.db'}") as gradebook:
+        return f"submissions/{gradebook.find_submission_notebook('target', NAME, student).id}/"
+
+
+@pytest.mark.parametrize(
+    "path",
+    ["", "manage_assignments", "gradebook", f"gradebook/{NAME}", f"gradebook/{NAME}/target",
+     "manage_students", f"manage_submissions/{NAME}"],
+)  # fmt: skip
+def test_the_pages_of_the_formgrader_work_with_their_policy(visit, path):
+    page = visit(path)
+    page.get_by_role("heading", name="nbgrader").wait_for()
+    if path != "":
+        page.locator("#main-table tr").first.wait_for()
+    page.close()
+
+
+@pytest.mark.parametrize("student", ANSWERS)
+def test_an_answer_is_shown_and_graded(visit, graded, student):
+    """Formulas and embedded images are shown; nothing of the answer covers the page."""
+    start = time.monotonic()
+    page = visit(submission_path(graded, student))
+    assert time.monotonic() - start < 30
+    page.get_by_text("grows").first.wait_for()
+    if student == "honest":
+        assert page.locator("math msup").count() == 1
+        assert page.evaluate("document.querySelector('img').naturalWidth") == 1
+    page.get_by_role("button", name="Full credit").first.click()
+    page.locator(".score-saved").first.wait_for(state="visible")
+    page.close()
+    with Gradebook(f"sqlite:///{graded / 'gradebook.db'}") as gradebook:
+        assert gradebook.find_grade("explain", "target", NAME, student).manual_score == 2
