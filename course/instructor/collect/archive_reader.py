@@ -31,7 +31,7 @@ MAX_STUDENT_BYTES = 2**30  # read from one upload
 # An archive may unpack to this many times its size. Outputs of training runs are compressed to a
 # fiftieth of their size at most; a file made to fill the disk is compressed to a thousandth.
 MAX_EXPANSION = 100
-MIN_ARCHIVE_BYTES = 64 * 2**20  # that any archive may unpack to, however small it is
+MIN_ARCHIVE_BYTES = 10 * 2**20  # that any archive may unpack to, however small it is
 MAX_DEPTH = 2  # a platform's archive contains students' archives, which may contain evidence
 MAX_FOLDERS = 32  # in a path
 MAX_NAME_CHARACTERS = 500  # of a folder or file; file systems allow at most 255

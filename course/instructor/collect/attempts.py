@@ -100,7 +100,8 @@ def choose_newest(attempts: Sequence[Attempt]) -> tuple[Attempt | None, list[Att
 
     If the newest attempt cannot be determined, it is None and the problem is not empty.
     """
-    if len({attempt.origin.user_id for attempt in attempts}) > 1:
+    platforms = {attempt.origin.platform for attempt in attempts}
+    if len(platforms) == 1 and len({attempt.origin.user_id for attempt in attempts}) > 1:
         name = attempts[0].origin.name
         problem = f"two students are called {name!r}: add --roster to distinguish them"
         return None, list(attempts), problem

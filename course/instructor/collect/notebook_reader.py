@@ -23,6 +23,7 @@ from course.instructor.student_text.limited_call import call_limited
 from course.instructor.student_text.limited_worker import StudentTextError
 
 CPU_SECONDS = 10  # for one notebook; a normal one takes a tenth of a second
+MAX_OBJECTS = 2_000_000  # in a file; outputs of 100 MB have fewer braces
 MAX_TEXTS = 20  # notes and names that come back
 MAX_CHARACTERS = 500  # of each
 STUDENT_PARAMETER = re.compile(r"^student *= *(['\"])([^'\"\n]{1,100})\1", re.M)
@@ -33,6 +34,9 @@ CONFLICT = (
 )
 
 serve = limited_worker.serve
+# nbformat compiles its schema on first use, which takes longer than reading a notebook. The
+# processes that are forked after this import share the compiled one.
+notebook_repair.is_valid_file(b'{"cells": [], "metadata": {}, "nbformat": 4, "nbformat_minor": 5}')
 
 
 @dataclass
@@ -50,6 +54,8 @@ def read(releases: Sequence[ReleasedAssignment], content: bytes) -> ReadNotebook
     """Return the notebook in a submitted file; raise RepairError if there is none."""
     if CONFLICT_MARKER.search(content):
         raise RepairError(CONFLICT)
+    if content.count(b"{") > MAX_OBJECTS:
+        raise RepairError("the file has too many elements to be a notebook")
     names = [[release.name, release.file_name] for release in releases]
     blocks = [content, *(release.content for release in releases)]
     try:

@@ -120,9 +120,12 @@ class OwnerResolver:
     def _resolve_hints(self, file: SubmittedFile, claimed_names: Sequence[str]) -> Owner:
         """Return the owner whose name is in a path that no platform generated."""
         outer = file.outer
+        positions = list(reversed(range(len(outer))))
+        if file.is_nested and len(outer) - 1 > self.paths.level:
+            positions.append(positions.pop(0))  # "work.zip" in a student's folder is no name
         hints = [
             (hint, outer[: position + 1])
-            for position in reversed(range(len(outer)))
+            for position in positions
             for hint in self._hints(outer[position], is_file=position == len(outer) - 1)
         ]
         claimed = "; ".join(f"it says {shorten(name)!r}" for name in claimed_names[:1])

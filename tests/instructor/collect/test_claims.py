@@ -1,0 +1,150 @@
+"""Only the path of an upload says whose it is; two uploads that claim one person are reviewed."""
+
+import json
+
+import pytest
+
+from course import packing
+from course.packing.manifest import create_manifest
+from tests.instructor.collect import platform_archives
+from tests.instructor.collect.damages import damage
+from tests.instructor.collect.platform_archives import zipped
+from tests.instructor.collect.test_collection import FILE, NAME, WHOLE, other, submitted
+from tests.submissions import solved
+
+FOREIGN = other("someone else's answer")
+EVIDENCE_NAME, EVIDENCE_FILE = "06-dropout-batchnorm", "dropout_batchnorm.ipynb"
+BOB = f"Submissions/Bob Ross/{FILE}"
+# What Ada uploads to her folder or to the shared one, beside Bob's upload.
+FOREIGN_NAMES = {
+    "in a zip": {"Ada Lovelace/work.zip": {f"Bob Ross - {FILE}": FOREIGN}},
+    "a folder in a zip": {"Ada Lovelace/work.zip": {f"Bob Ross/{FILE}": FOREIGN}},
+    "nbgrader's path in a zip": {"Ada Lovelace/work.zip": {f"x/bob/{NAME}/{FILE}": FOREIGN}},
+    "Moodle's path in a zip": {
+        "Ada Lovelace/work.zip": {platform_archives.moodle("Bob Ross", 1, FILE): FOREIGN}
+    },
+    "a zip in a zip": {"Ada Lovelace/work.zip": {"Bob Ross.zip": zipped({FILE: FOREIGN})}},
+}
+
+
+def with_roster(root):
+    (root / "roster.csv").write_text("student,name\nada,Ada Lovelace\nbob,Bob Ross\n")
+
+
+@pytest.mark.parametrize("roster", [True, False], ids=["roster", "no roster"])
+@pytest.mark.parametrize("kind", FOREIGN_NAMES)
+def test_names_inside_an_archive_do_not_say_whose_it_is(root, collect, kind, roster):
+    if roster:
+        with_roster(root)
+    ada, bob = ("ada", "bob") if roster else ("ada-lovelace", "bob-ross")
+    own = {f"Submissions/{path}": zipped(files) for path, files in FOREIGN_NAMES[kind].items()}
+    done = collect({BOB: WHOLE, **own})
+    assert done.returncode == 0, done.stdout
+    assert submitted(root) == {f"{ada}/{NAME}/{FILE}": FOREIGN, f"{bob}/{NAME}/{FILE}": WHOLE}
+
+
+@pytest.mark.parametrize(
+    "path",
+    [f"Bob Ross - {FILE}", "Bob Ross.zip", platform_archives.canvas("Bob Ross", 4, 9, FILE)],
+)
+def test_two_uploads_that_claim_one_person_are_reviewed(root, collect, path):
+    with_roster(root)
+    content = zipped({FILE: FOREIGN}) if path.endswith(".zip") else FOREIGN
+    done = collect({BOB: WHOLE, f"Submissions/{path}": content})
+    assert done.returncode == 1
+    assert "2 uploads could be from bob" in done.stdout
+    assert "collect the right one with --student bob" in done.stdout
+    assert submitted(root) == {}
+    # The same file twice is no conflict.
+    content = zipped({FILE: WHOLE}) if path.endswith(".zip") else WHOLE
+    assert collect({BOB: WHOLE, f"Submissions/{path}": content}).returncode == 0
+
+
+def test_a_path_that_names_two_people_is_reviewed(root, collect):
+    with_roster(root)
+    done = collect({BOB: WHOLE, f"Submissions/Ada Lovelace/Bob Ross - {FILE}": FOREIGN})
+    assert done.returncode == 1
+    assert "the path names ada and bob" in done.stdout
+    assert submitted(root) == {f"bob/{NAME}/{FILE}": WHOLE}
+
+
+@pytest.mark.parametrize("claim", ["parameter", "manifest"])
+def test_a_name_inside_the_notebook_is_only_a_suggestion(root, collect, claim):
+    notebook = json.loads(WHOLE)
+    parameters = next(
+        cell for cell in notebook["cells"] if "parameters" in cell["metadata"].get("tags", ())
+    )
+    if claim == "parameter":
+        parameters["source"] = ["student = 'Bob Ross'\n", *parameters["source"]]
+    content = json.dumps(notebook).encode()
+    manifest, _ = create_manifest({"student": "Bob Ross"}, {FILE: content})
+    files = {FILE: content} | ({packing.MANIFEST: manifest} if claim == "manifest" else {})
+    done = collect({f"Submissions/{name}": each for name, each in files.items()})
+    assert done.returncode == 1
+    assert "the student cannot be determined (it says 'Bob Ross')" in done.stdout
+    assert submitted(root) == {}
+
+
+def test_evidence_of_one_student_is_not_added_to_another(root, collect):
+    with_roster(root)
+    notebook = damage(solved(EVIDENCE_NAME), (), EVIDENCE_FILE)[0]
+    members = {
+        f"Submissions/Bob Ross - {EVIDENCE_FILE}": notebook,
+        "Submissions/Ada Lovelace/evidence/iii.json": b"{}",
+        "Submissions/iii.npz": b"npz",
+    }
+    done = collect(members)
+    assert done.returncode == 1
+    assert submitted(root) == {f"bob/{EVIDENCE_NAME}/{EVIDENCE_FILE}": notebook}
+    assert "there is no notebook with it" in done.stdout
+    assert "it belongs to no notebook" in done.stdout
+
+
+def test_a_manifest_is_not_compared_with_the_files_of_others(root, collect):
+    """A manifest in the common folder would otherwise read the files of the whole class."""
+    with_roster(root)
+    description = {"assignment": NAME}
+    manifest, _ = create_manifest(description, {f"Bob Ross/{FILE}": WHOLE})
+    done = collect({BOB: WHOLE, "Submissions/submission.json": manifest})
+    assert done.returncode == 0, done.stdout
+    assert submitted(root) == {f"bob/{NAME}/{FILE}": WHOLE}
+
+
+# The time in nbgrader's file, and what is written to submitted/ or why it is not.
+TIMES = {
+    b"2026-03-01 12:00:00.000000 UTC": "2026-03-01 12:00:00.000000 UTC",
+    b"\xef\xbb\xbf2026-03-01 12:00:00 UTC": "2026-03-01 12:00:00 UTC",
+    "2026-03-01 12:00:00 UTC\r\n".encode("utf-16"): "2026-03-01 12:00:00 UTC",
+    b"2026-03-01 12:00": "2026-03-01 12:00:00 UTC",
+    b"2026-03-01T12:00:00+01:00": "2026-03-01 11:00:00 UTC",
+    b"2026-07-01 12:00:00 Europe/Berlin": "2026-07-01 10:00:00 UTC",
+    b"2026-03-01 18:30 MEZ": "its time zone is unknown",
+    b"2026-03-01 10:30:00 PST": "its time zone is unknown",
+    b"01.03.2026 18:30": "is not a time that can be read",
+    b"18:30": "is not a time that can be read",
+    b"2026-02-30 18:30": "there is no such time",
+    b"9" * 40: "is not a time that can be read",
+    b"\xff\xfe\xfd": "is not a time that can be read",
+}
+
+
+@pytest.mark.parametrize("content", TIMES)
+def test_a_submission_time_is_read_exactly_or_reviewed(root, collect, content):
+    folder = f"submitted/ada/{NAME}"
+    done = collect({f"{folder}/{FILE}": WHOLE, f"{folder}/timestamp.txt": content})
+    found = submitted(root)
+    assert found[f"ada/{NAME}/{FILE}"] == WHOLE
+    written = found.get(f"ada/{NAME}/timestamp.txt", b"").decode().strip()
+    if done.returncode == 0:
+        assert written == TIMES[content]
+    else:
+        assert not written
+        assert TIMES[content] in done.stdout
+        assert "write it as 2026-03-01 18:00:00 UTC, in submitted/ada/02-mnist/" in done.stdout
+
+
+def test_a_time_inside_a_students_archive_is_not_used(root, collect):
+    packed = zipped({FILE: WHOLE, "timestamp.txt": b"2020-01-01 12:00:00 UTC"})
+    done = collect({f"submitted/ada/{NAME}/work.zip": packed})
+    assert done.returncode == 0, done.stdout
+    assert submitted(root).keys() == {f"ada/{NAME}/{FILE}"}

@@ -1,0 +1,94 @@
+"""No upload stops the collection of a class or changes what others submitted."""
+
+import csv
+import time
+from itertools import islice
+
+import pytest
+
+from tests.instructor.collect.damages import damage
+from tests.instructor.collect.hostile_uploads import FILE, UPLOADS
+from tests.instructor.collect.platform_archives import people, zipped
+from tests.instructor.collect.test_collection import NAME, NOTEBOOK, WHOLE, submitted
+
+HONEST = ["Ada Lovelace", *islice((name for name in people(60) if "Lovelace" not in name), 29)]
+
+
+def write_roster(root):
+    """Write a roster with the honest students s0, s1, ... and the others h0, h1, ..."""
+    rows = [f"s{n},{name}" for n, name in enumerate(HONEST)]
+    rows += [f"h{n},Eve {'abcdefghijklmnopqrstuvwxyz'[n]}" for n in range(len(UPLOADS))]
+    (root / "roster.csv").write_text("student,name\n" + "\n".join(rows) + "\n", encoding="utf-8")
+
+
+def honest_members():
+    """Return the honest uploads to a Drive folder: copies, damaged files, and one archive."""
+    damaged = damage(NOTEBOOK, ["metadata missing", "Windows line endings"])[0]
+    members = {}
+    for n, name in enumerate(HONEST):
+        content = damaged if n % 5 == 1 else WHOLE.replace(b"kernel_size=3", b"kernel_size=%d" % n)
+        file = f"Copy of {FILE}" if n % 7 == 2 else FILE
+        members[f"Submissions/{name}/{file}"] = content
+        if n % 10 == 3:
+            members[f"Submissions/{name}/work.zip"] = zipped({FILE: content})
+    return members
+
+
+def hostile_members(name, n):
+    """Return the members of one hostile upload, and a part of its printed line."""
+    files, reason = UPLOADS[name](WHOLE)
+    folder = f"Eve {'abcdefghijklmnopqrstuvwxyz'[n]}"
+    return {f"Submissions/{folder}/{path}": content for path, content in files.items()}, reason
+
+
+def rows(root):
+    """Return the rows of the newest table."""
+    tables = (root / "originals").rglob("table.csv")
+    table = max(tables, key=lambda path: path.stat().st_mtime)
+    return list(csv.DictReader(table.open(encoding="utf-8-sig", newline="")))
+
+
+@pytest.mark.parametrize("name", UPLOADS)
+def test_a_hostile_upload_ends_at_itself(root, collect, name):
+    write_roster(root)
+    own, reason = hostile_members(name, list(UPLOADS).index(name))
+    ada = {f"Submissions/Ada Lovelace/{FILE}": WHOLE}
+    done = collect({**own, **ada})
+    assert "Traceback" not in done.stdout + done.stderr
+    assert submitted(root)[f"s0/{NAME}/{FILE}"] == WHOLE
+    assert {path.split("/")[0] for path in submitted(root)} <= {
+        "s0",
+        f"h{list(UPLOADS).index(name)}",
+    }
+    found = [row for row in rows(root) if row["student"] != "s0"]
+    assert any(reason in f"{row['status']}: {row['details']}" for row in found), found
+    assert done.returncode == int(any("manual review" in row["status"] for row in found))
+
+
+@pytest.mark.slow
+def test_a_class_is_collected_as_without_hostile_uploads(root, course_command, tmp_path):
+    write_roster(root)
+    honest, hostile = honest_members(), {}
+    for n, name in enumerate(list(UPLOADS)[:20]):
+        hostile |= hostile_members(name, n)[0]
+    found, seconds = {}, {"without": [], "with": []}
+    for kind in ("without", "with", "without", "with"):
+        members = honest if kind == "without" else {**hostile, **honest}
+        course = tmp_path / f"{kind}{len(seconds[kind])}"
+        course.mkdir()
+        for each in root.iterdir():
+            (course / each.name).symlink_to(each)
+        archive = tmp_path / f"{kind}.zip"
+        archive.write_bytes(zipped(members))
+        start = time.perf_counter()
+        done = course_command("-C", course, "collect", archive, NAME)
+        seconds[kind].append(time.perf_counter() - start)
+        assert done.stderr == ""
+        assert done.returncode == (kind == "with"), done.stdout
+        found[kind] = {k: v for k, v in submitted(course).items() if k.startswith("s")}
+    assert len(found["without"]) == len(HONEST)
+    assert found["with"] == found["without"]
+    named = {row["file"].split("/")[1] for row in rows(course)}
+    assert named == {path.split("/")[1] for path in {**hostile, **honest}}
+    # Other tests use the cores too, so the faster of two runs counts.
+    assert min(seconds["with"]) < 1.5 * min(seconds["without"]), seconds

@@ -1,0 +1,113 @@
+"""The platforms' times and numbers decide which submission is newer, not the order of commands."""
+
+import json
+
+import pytest
+
+from course import packing
+from course.packing.manifest import create_manifest
+from tests.instructor.collect import platform_archives
+from tests.instructor.collect.platform_archives import zipped
+from tests.instructor.collect.test_collection import FILE, NAME, other, submitted
+
+OLD, NEW = other("old"), other("new")
+DAY = 86_400
+TIME = 1_770_000_000
+KEY = f"ada/{NAME}/{FILE}"
+
+
+def exchange(day):
+    return platform_archives.exchange("ada", NAME, f"2026-03-0{day} 12:00:00.000000", FILE)
+
+
+def canvas(number):
+    return platform_archives.canvas("Ada Lovelace", 4711, number, FILE)
+
+
+def moodle(name="Ada Lovelace"):
+    return platform_archives.moodle(name, 17, FILE)
+
+
+# The old and the new member and their times; None: no time, as in an archive without one.
+PAIRS = {
+    "Canvas, by number": (canvas(90200), canvas(90210), TIME + DAY, TIME),
+    "Moodle, by time": (moodle(), moodle(), TIME, TIME + DAY),
+    "nbgrader, by its time": (exchange(1), exchange(2), TIME + DAY, TIME),
+    "Drive, by time": (f"Ada Lovelace/{FILE}", f"Ada Lovelace/{FILE}", TIME, TIME + DAY),
+    "from Moodle to Canvas": (moodle(), canvas(5), TIME, TIME + DAY),
+    "from Canvas to Drive": (canvas(5), f"Ada Lovelace/{FILE}", TIME, TIME + DAY),
+}
+
+
+@pytest.fixture
+def collect_old_and_new(root, collect):
+    """Return functions that collect the old and the new archive of a pair."""
+    (root / "roster.csv").write_text("student,name,canvas\nada,Ada Lovelace,4711\n")
+
+    def make(pair):
+        old, new, old_time, new_time = PAIRS[pair]
+
+        def collect_one(name, path, content, when, *flags):
+            return collect({path: content}, *flags, name=name, times={path: when})
+
+        return (
+            lambda *flags: collect_one("old.zip", old, OLD, old_time, *flags),
+            lambda *flags: collect_one("new.zip", new, NEW, new_time, *flags),
+        )
+
+    return make
+
+
+@pytest.mark.parametrize("pair", PAIRS)
+def test_a_newer_submission_replaces_an_older_one_and_never_the_reverse(
+    root, collect_old_and_new, pair
+):
+    collect_old, collect_new = collect_old_and_new(pair)
+    assert collect_old().returncode == 0
+    done = collect_new()
+    assert done.returncode == 1
+    assert "an older submission exists: add --force to replace it" in done.stdout
+    assert collect_new("--force").returncode == 0
+    assert submitted(root)[KEY] == NEW
+    for flags in ([], ["--force"]):
+        done = collect_old(*flags)
+        assert done.returncode == 0
+        assert "older attempt: a newer submission exists: add --force-older" in done.stdout
+        assert submitted(root)[KEY] == NEW
+    assert collect_old("--force-older").returncode == 0
+    assert submitted(root)[KEY] == OLD
+    replaced = root / "originals" / "replaced" / "ada"
+    assert {path.read_bytes() for path in replaced.rglob(FILE)} == {OLD, NEW}
+
+
+def test_a_submission_that_a_person_replaced_is_not_compared(root, collect_old_and_new):
+    collect_old, collect_new = collect_old_and_new("Moodle, by time")
+    assert collect_new().returncode == 0
+    (root / "submitted" / KEY).write_bytes(other("from an email"))
+    done = collect_old()
+    assert done.returncode == 1
+    assert "a different submission exists" in done.stdout
+
+
+def test_a_date_that_a_student_writes_does_not_decide(root, collect):
+    """In 2099, an attempt would stay the newest for ever."""
+    (root / "roster.csv").write_text("student,name\nada,Ada Lovelace\n")
+    description = {"assignment": NAME, "packed_at": "2099-01-01 12:00:00 UTC"}
+    manifest, _ = create_manifest(description, {FILE: OLD})
+    members = {FILE: OLD, packing.MANIFEST: manifest}
+    packed = zipped(members, dict.fromkeys(members, 4_070_908_800))
+    old, new = "Ada Lovelace/old.zip", f"Ada Lovelace/{FILE}"
+    done = collect({old: packed, new: NEW}, times={old: TIME, new: TIME + DAY})
+    assert done.returncode == 0
+    assert submitted(root)[KEY] == NEW
+    done = collect({old: packed}, "--force", name="again.zip", times={old: TIME})
+    assert "a newer submission exists" in done.stdout
+    assert submitted(root)[KEY] == NEW
+
+
+def test_an_attempt_of_the_future_counts_as_one_of_today(root, collect):
+    (root / "roster.csv").write_text("student,name\nada,Ada Lovelace\n")
+    path = f"Ada Lovelace/{FILE}"
+    assert collect({path: OLD}, times={path: 4_000_000_000}).returncode == 0
+    (record,) = (root / "originals" / "collected").rglob("ada.json")
+    assert json.loads(record.read_text())["time"] < 4_000_000_000
