@@ -502,3 +502,33 @@ TEST = cell("code", "assert x == 3", "test_x", points=1)
 
 def answer(source):
     return cell("code", source, "x")
+
+
+ONLY_FILES = {"mnist.py": b"x = 1", "mnist.html": b"<html>", "notes.pdf": b"%PDF", "a.json": b"{}"}
+
+
+@pytest.mark.parametrize("name", ONLY_FILES)
+@pytest.mark.parametrize("platform", ["Moodle", "Drive"])
+def test_a_student_whose_only_file_is_no_notebook_is_reviewed(root, collect, platform, name):
+    (root / "roster.csv").write_text("student,name\nada,Ada Lovelace\nbob,Bob Ross\n")
+    path = platform_archives.moodle("Bob Ross", 18, name)
+    if platform == "Drive":
+        path = f"Submissions/Bob Ross/{name}"
+    done = collect(PLATFORMS[platform] | {path: ONLY_FILES[name]})
+    assert done.returncode == 1
+    (line,) = (line for line in done.stdout.splitlines() if name in line)
+    assert line.startswith("bob  flagged for manual review: there is no notebook with it")
+    # Beside a notebook, the file is not needed.
+    done = collect(PLATFORMS[platform] | {path: ONLY_FILES[name], path + ".ipynb": WHOLE})
+    assert done.returncode == 0, done.stdout
+
+
+def test_a_notebook_that_a_browser_saved_as_json_is_collected(root, collect):
+    path = platform_archives.moodle("Bob Ross", 18, "mnist.json")
+    done = collect(PLATFORMS["Moodle"] | {path: other()})
+    assert done.returncode == 0, done.stdout
+    assert submitted(root)[f"bob-ross/{NAME}/{FILE}"] == other()
+    beside = platform_archives.moodle("Ada Lovelace", 17, "mnist.json")
+    done = collect(PLATFORMS["Moodle"] | {beside: other()})
+    assert done.returncode == 0, done.stdout
+    assert submitted(root)[f"ada-lovelace/{NAME}/{FILE}"] == WHOLE

@@ -227,3 +227,66 @@ def test_a_cell_with_wrong_types_does_not_affect_others(change):
     content, _ = damage(whole, ())
     notebook, _, _ = repair(content)
     assert cells(notebook)[:-1] == expected
+
+
+PICTURE = {"image.png": {"image/png": "iVBORw0KGgo="}}
+
+
+@pytest.mark.parametrize(
+    "invalid",
+    [
+        {"cell_type": "code", "outputs": [{"output_type": "stream"}], "execution_count": None},
+        {"cell_type": "markdown", "attachments": {"a.png": {"image/png": {"a": 1}}}},
+    ],
+    ids=["output", "attachment"],
+)
+def test_pasted_pictures_stay_if_another_cell_is_invalid(invalid):
+    whole = solved("02-mnist")
+    answer = whole["cells"][position_of(whole, "explain_cnn")]
+    answer["attachments"] = PICTURE
+    whole["cells"].append({"id": "invalid", "metadata": {}, "source": ""} | invalid)
+    notebook, _, _ = repair(damage(whole, ())[0])
+    assert notebook["cells"][position_of(notebook, "explain_cnn")]["attachments"] == PICTURE
+    assert notebook_repair.is_valid_file(json.dumps(notebook).encode())
+
+
+@pytest.mark.parametrize("lost", [(), ("metadata and ids missing",)])
+@pytest.mark.parametrize("grade_id", ["prepare_images", "explain_cnn", "test_prepare_images"])
+@pytest.mark.parametrize("offset", [0, 1])
+def test_an_empty_twin_of_a_cell_is_no_answer(grade_id, offset, lost):
+    whole = solved("02-mnist")
+    position = position_of(whole, grade_id)
+    twin = copy.deepcopy(whole["cells"][position]) | {"source": " \n", "id": "twin"}
+    whole["cells"].insert(position + offset, twin)
+    notebook, _, _ = repair(damage(whole, lost)[0])
+    found = {cell["id"]: "".join(cell["source"]) for cell in notebook["cells"]}
+    expected = {cell["id"]: "".join(cell["source"]) for cell in solved("02-mnist")["cells"]}
+    assert {name: text for name, text in found.items() if text.strip()} == expected
+
+
+def test_text_typed_into_a_locked_question_is_kept_below_it():
+    whole = released("02-mnist")
+    position = position_of(whole, "explain_cnn")
+    question = next(
+        n
+        for n in range(position - 1, -1, -1)
+        if whole["cells"][n]["metadata"].get("nbgrader", {}).get("locked")
+        and whole["cells"][n]["cell_type"] == "markdown"
+    )
+    name = whole["cells"][question]["id"]
+    text = "A convolution shares its weights."
+    source = "".join(whole["cells"][question]["source"])
+    whole["cells"][question]["source"] = f"{source}\n\n{text}"
+    notebook, _, notes = repair(damage(whole, ())[0])
+    at = position_of(notebook, name)
+    assert notebook["cells"][at]["source"] == source
+    assert notebook["cells"][at + 1]["source"] == text
+    assert f"text typed into the locked cell {name} moved below it" in notes
+
+
+@pytest.mark.parametrize("marker", [b"<<<<<<< HEAD\n", b">>>>>>> theirs\n"])
+def test_merge_conflict_markers_are_named(marker):
+    content = damage(solved("02-mnist"), ())[0]
+    end = content.index(b"\n", 2000) + 1
+    with pytest.raises(notebook_reader.RepairError, match="merge-conflict markers"):
+        notebook_reader.read(RELEASES, content[:end] + marker + content[end:])
