@@ -145,8 +145,10 @@ class Kernel:
             raise KernelEnded(self.end_reason)
         try:
             connection.send(header, blocks, time.monotonic() + seconds)
-        except messages.MessageError as error:
+        except messages.ConnectionEnded as error:
             raise self._end(self._exit_reason() or error) from None
+        except messages.MessageError as error:
+            raise self._end(error) from None
 
     def _receive(self, seconds: float) -> tuple[bytearray, list[bytearray]]:
         if self.end_reason:
@@ -155,8 +157,10 @@ class Kernel:
             return self._messages.receive_encoded(time.monotonic() + seconds)
         except messages.MessageTimeout:
             raise
-        except messages.MessageError as error:
+        except messages.ConnectionEnded as error:
             raise self._end(self._exit_reason() or error) from None
+        except messages.MessageError as error:
+            raise self._end(error) from None
 
     def _exit_reason(self) -> str | None:
         """Return the forkserver's report on the end of the process, or None."""

@@ -49,6 +49,10 @@ class MessageTimeout(MessageError):
     """The other side did not answer in time."""
 
 
+class ConnectionEnded(MessageError):
+    """The other process has closed the connection, for example because it has ended."""
+
+
 class MessageRefused(Exception):
     """A message was not sent because the receiver would refuse it; the message says why."""
 
@@ -165,7 +169,7 @@ class Connection:
             except OSError:
                 count = 0
             if not count:
-                raise MessageError("it ended")
+                raise ConnectionEnded("it ended")
             view = view[count:]
             if view:
                 yield
@@ -179,7 +183,7 @@ class Connection:
             except BlockingIOError:
                 self._wait(select.POLLOUT, deadline)
             except OSError:
-                raise MessageError("it ended") from None
+                raise ConnectionEnded("it ended") from None
 
     def _wait(self, event: int, deadline: float | None) -> None:
         """Wait until the socket is ready; a slow flow of bytes does not extend the deadline."""
