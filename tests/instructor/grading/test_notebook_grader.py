@@ -8,8 +8,8 @@ import pytest
 from course.errors import CourseError
 from course.instructor.grading import notebook_grader
 from course.instructor.grading.job import GradingJob, GradingSettings, Outcome
-from course.instructor.grading.redaction import GRADING_ERROR
-from course.instructor.grading.reference_notebook import ReferenceNotebook
+from course.instructor.grading.redaction import GRADING_ERROR, MAX_CHOSEN, STUDENT_VIEW
+from course.instructor.grading.reference_notebook import ReferenceNotebook, hash_of_code
 from course.instructor.sandbox import bubblewrap
 from course.instructor.sandbox.forkserver_client import shared_forkserver
 from course.instructor.sandbox.limits import Limits
@@ -54,7 +54,8 @@ def grade():
             {"index": index, "grade_id": each["grade_id"], "source": each["source"]}
             for index, each in enumerate(cells)
         ]
-        reference = ReferenceNotebook(list(known), known, "profile = 'smoke'")
+        given = [hash_of_code(each["source"]) for each in cells if each["kind"] == "given"]
+        reference = ReferenceNotebook(list(known), known, "profile = 'smoke'", ungraded=given)
         job = GradingJob(
             "01-small",
             "ada",
@@ -85,11 +86,23 @@ class Graded:
     def error(self, name):
         """Return the class and message of a cell's error, or None."""
         for output in self.outputs[name]:
-            # A student's cell has its submitted outputs, and its error in a separate output.
-            output = output.get("data", {}).get(GRADING_ERROR, output)
             if "ename" in output:
                 return f"{output['ename']}: {output['evalue']}"
+            if GRADING_ERROR in output.get("data", {}):
+                return output["data"]["text/plain"].splitlines()[-1]
         return None
+
+    def view(self, name):
+        """Return what a page may show of a test or of a cell's error."""
+        for output in self.outputs[name]:
+            for media_type in (STUDENT_VIEW, GRADING_ERROR):
+                if media_type in output.get("data", {}):
+                    return output["data"][media_type]
+        return {}
+
+    def all_views(self):
+        """Return everything that a page may show of this grading as one text."""
+        return f"{[self.view(name) for name in self.outputs if name]} {self.note}"
 
     def printed(self, name):
         """Return the printed text of a cell."""
@@ -112,6 +125,11 @@ def answer(source, name="answer"):
 def own(source):
     """Return a cell that a student added."""
     return {"grade_id": None, "kind": "answer", "source": source}
+
+
+def given(source):
+    """Return a cell without an ID that students get and did not change."""
+    return {"grade_id": None, "kind": "given", "source": source}
 
 
 def locked(source, name, **more):
@@ -370,8 +388,10 @@ def test_the_printed_text_of_a_students_function_is_not_shown(grade):
     assert graded.printed("test") == "mine\n"
 
 
+HIDDEN = "{visible}\n### BEGIN HIDDEN TESTS\n{hidden}\n### END HIDDEN TESTS\n{after}"
+
+
 def test_a_students_message_is_shown_unless_it_may_contain_hidden_inputs(grade):
-    hidden = "{visible}\n### BEGIN HIDDEN TESTS\n{hidden}\n### END HIDDEN TESTS\n{after}"
     graded = grade(
         answer(
             FUNCTIONS
@@ -384,19 +404,124 @@ def reveal(x):
 """
         ),
         check("reveal(4711)", "visible"),
-        check(hidden.format(visible="reveal(4711)", hidden="x = 1", after=""), "before"),
-        check(hidden.format(visible="x = 1", hidden="reveal(4711)", after=""), "hidden"),
-        check(hidden.format(visible="", hidden="x = 1", after="fails('own')"), "after"),
-        check(hidden.format(visible="", hidden="fails('own')", after=""), "own"),
-        check(hidden.format(visible="", hidden="shape_of(815).shape", after=""), "stranger"),
-        check(hidden.format(visible="", hidden="assert add(1) == 4, 'Add up.'", after=""), "mine"),
+        check(HIDDEN.format(visible="reveal(4711)", hidden="x = 1", after=""), "before"),
+        check(HIDDEN.format(visible="x = 1", hidden="reveal(4711)", after=""), "hidden"),
+        check(HIDDEN.format(visible="", hidden="x = 1", after="fails('own')"), "after"),
+        check(HIDDEN.format(visible="", hidden="fails('own')", after=""), "own"),
+        check(HIDDEN.format(visible="", hidden="shape_of(815).shape", after=""), "stranger"),
+        check(HIDDEN.format(visible="", hidden="assert add(1) == 4, 'Add up.'", after=""), "mine"),
     )
-    assert graded.error("visible") == graded.error("before") == "ValueError: it was 4711"
-    assert graded.error("hidden").startswith("ValueError: (message withheld")
-    assert graded.error("stranger").startswith("AttributeError: (message withheld")
-    for name in ("after", "own"):
-        assert "4711" not in graded.error(name)
-    assert graded.error("mine") == "AssertionError: Add up."
+    names = ("visible", "before", "hidden", "after", "own", "stranger", "mine")
+    reasons = {name: (graded.view(name)["reason"] or {}).get("subject", "") for name in names}
+    assert reasons["visible"] == reasons["before"] == "ValueError: it was 4711"
+    assert reasons["hidden"].startswith("ValueError: (message withheld")
+    assert "4711" in reasons["after"]  # a visible line, run without the hidden ones
+    assert "4711" not in reasons["own"]
+    assert reasons["mine"] == "AssertionError: Add up."
+    # The instructor sees everything.
+    assert graded.error("hidden") == "ValueError: it was 4711"
+
+
+KEEP = """
+import os, time
+seen = []
+def keep(x):
+    seen.append(x)
+    return 0
+"""
+KEEPS_INPUT = check(HIDDEN.format(visible="", hidden="keep(48271605)", after=""), "keeps")
+REVEAL = {
+    "the name of a layer": (
+        "def make():\n"
+        "    import keras\n"
+        "    dense = keras.layers.Dense(1, name=f'd{seen}'.translate({91: 95, 93: 95}))\n"
+        "    return keras.Sequential([keras.Input((2,)), dense])",
+        "checks.that(f'the layer {make().layers[-1].name}', True)\n"
+        "make().predict(np.zeros((1, 3)))",
+    ),
+    "a printed value": ("counted = {'a': seen}", "print(counted.get('a'))\nassert False"),
+    "a printed value of a passed test": ("counted = {'a': seen * 30}", "print(counted.get('a'))"),
+    "the keys of a dict": (
+        "table = {f'k{x}': 1 for x in seen}",
+        "checks.equal('keys', sorted(table), ['means'])",
+    ),
+    "an exit code": ("def leave():\n    os._exit((seen + [0])[0] % 251)", "leave()"),
+    "a signal": ("def leave():\n    os.kill(os.getpid(), (seen + [0])[0] % 30 + 1)", "leave()"),
+    "an error's class": ("def fail():\n    raise type(f'E{seen}', (Exception,), {})()", "fail()"),
+    "a function's name": (
+        "def named(): pass\nnamed.__name__ = str(seen)", "assert named.__name__ == 'named'"
+    ),
+    "a described value": ("class Own:\n    __repr__ = lambda self: str(seen)\nown = Own()",
+                          "own.shape"),
+    "a dtype": ("array = __import__('numpy').zeros(1, [(f'f{x}', 'f4') for x in seen] or 'f4')",
+                "checks.array('array', array, dtype='float64')"),
+    "a shape": ("array = __import__('numpy').zeros((seen + [1])[0] % 4096)",
+                "checks.array('array', array, shape=(0,))"),
+    "a warning": ("import warnings\ndef warn():\n    warnings.warn(str(seen))", "warn()\nassert 0"),
+    "a signature": (
+        "def takes(): pass\n"
+        "import inspect\n"
+        "takes.__signature__ = inspect.Signature([inspect.Parameter(f'p{x}', 1) for x in seen])",
+        "import inspect\nassert not str(inspect.signature(takes)), str(inspect.signature(takes))",
+    ),
+}  # fmt: skip
+
+
+@pytest.mark.parametrize("name", REVEAL)
+def test_no_visible_line_reveals_the_input_of_an_earlier_hidden_test(grade, name):
+    source, test = REVEAL[name]
+    graded = grade(answer(KEEP), KEEPS_INPUT, answer(source, "own"), check(test), check("assert 0"))
+    assert graded.error("keeps") is None
+    views = graded.all_views()
+    hexadecimal = f"{48271605 % 251}|{48271605 % 30 + 1}|{48271605 % 4096}"
+    assert "48271605" not in views
+    if name in ("an exit code", "a signal", "a shape"):
+        assert not re.search(rf"\b({hexadecimal})\b", views)
+
+
+def test_the_time_that_was_left_is_not_shown(grade):
+    graded = grade(
+        answer("import time\ndef wait(x):\n    time.sleep(x)\n    while x > 0.5: pass"),
+        check(HIDDEN.format(visible="", hidden="wait(0.3)\nwait(0.7)", after="")),
+        cell_seconds=1.15,
+    )
+    assert re.search("because the test's time was up|for more than 1.15 s", graded.error("test"))
+    assert not re.search(r"0\.[0-9]", graded.all_views())
+
+
+def test_the_cells_that_fail_do_not_encode_the_input_of_a_hidden_test(grade):
+    cells = [answer(f"keep\nassert not seen or seen[0] >> {bit} & 1", f"bit{bit}")
+             for bit in range(27)]  # fmt: skip
+    graded = grade(answer(KEEP), KEEPS_INPUT, *cells, check("keep(0)\nassert False"))
+    assert len([bit for bit in range(27) if graded.error(f"bit{bit}")]) > 5
+    assert not any(graded.view(f"bit{bit}") for bit in range(27))
+
+
+def test_a_hidden_line_shows_at_most_a_fixed_number_of_characters(grade):
+    test = "checks.show(f'{many()}')\nchecks.show(f'{many()}')\nchecks.equal(many(), many(), 0)"
+    graded = grade(
+        answer("def many():\n    return 'xyz' * 200"),
+        check(HIDDEN.format(visible="", hidden=test, after=""), "all"),
+        check(HIDDEN.format(visible="", hidden="assert False, many()", after=""), "message"),
+        check(HIDDEN.format(visible="", hidden="print(many())", after="many()"), "passed"),
+    )
+    for name in ("all", "message", "passed"):
+        view = graded.view(name)
+        shown = view["printed"] + "".join((view["reason"] or {}).values())
+        assert len(re.findall("[xyz]", shown)) <= MAX_CHOSEN
+        assert len("".join(view["items"])) <= MAX_CHOSEN
+
+
+def test_the_texts_of_a_hidden_test_itself_are_shown_in_full(grade):
+    lines = [f"checks.show('{letter}: not right. ' + {'Look again. ' * 20!r})" for letter in "abcd"]
+    test = "\n".join([*lines, "checks.equal('the fifth', got, 8, 'Count again. ' * 3)"])
+    test = test.replace("'Count again. ' * 3", repr("Count again. " * 20))
+    graded = grade(
+        answer("got = 7"), check(HIDDEN.format(visible="", hidden=test, after=""), "test")
+    )
+    view = graded.view("test")
+    assert len(view["items"]) == 4 and view["reason"]["got"] == "got 7"
+    assert view["reason"]["hint"] == "Count again. " * 20
 
 
 # Names that belong to the grader or to the student.
@@ -521,7 +646,7 @@ def test_a_call_that_hangs_fails_only_its_test(grade):
     ("body", "reason"),
     [
         ("sum(range(10**13))", "did not stop"),
-        ("import os; os._exit(0)", "exit code 0"),
+        ("import os; os._exit(0)", "exited with code 0"),
         ("import ctypes; ctypes.string_at(0)", "SIGSEGV"),
     ],
 )
@@ -546,7 +671,7 @@ def test_a_cell_that_ends_its_process_affects_only_itself(grade):
         answer("z = x + 2", "third"),
         check("assert z == 3", "test_third"),
     )
-    assert "exit code 5" in graded.error("second")
+    assert "exited with code 5" in graded.error("second")
     assert "'y' is not defined (the cell second ended with" in graded.error("test_second")
     assert graded.error("test_first") is graded.error("test_third") is None
     assert graded.note is None
@@ -623,7 +748,7 @@ def test_a_failing_locked_cell_stops_the_grading_with_its_name(grade):
     ("points", "last_line", "credit"),
     [
         (4, "2.5", 2.5), (4, "99", 4), (4, "-3", 0), (4, "float('nan')", 0), (4, "True", 1),
-        (4, "np.float32(1.5)", 1.5), (4, "3 * (count == 5)", 0), (4, "3 * (array == 5)", 0),
+        (4, "np.float32(1.5)", 1.5), (4, "1.2345678", 1.23), (4, "3 * (count == 5)", 0), (4, "3 * (array == 5)", 0),
         (4, "array", 0), (4, "text", 0), (4, "10**400", 0), (4, "None", None), (4, "x = 3", None),
     ],
 )  # fmt: skip
@@ -746,8 +871,8 @@ def test_a_forged_error_is_plain_and_short(grade, error):
         check("assert result == 8"),
     )
     for output in graded.outputs["second"]:
-        assert type(output["ename"]) is type(output["evalue"]) is str
-        assert all(type(line) is str for line in output["traceback"])
+        assert type(output["data"]["text/plain"]) is str
+        assert all(type(text) is str for text in output["data"][GRADING_ERROR].values())
         assert len(str(output)) < 10_000 and "\x1b" not in str(output)
     assert graded.error("test")
 
@@ -770,11 +895,43 @@ def test_a_later_error_does_not_reveal_the_inputs_of_hidden_tests(grade):
         ),
         answer("w.append(2)", "line"),
         answer("w.append(seen[5])", "honest"),
-        check("assert w", "test_last"),
+        check("assert w and missing", "test_last"),
     )
     for name in ("message", "stopped", "class", "list", "name", "line"):
         assert graded.error(name), name
-    assert "4827" not in str(graded.outcome.outputs)
+    assert "4827" not in graded.all_views()
+    # What the cells raise without the hidden input is shown, and the instructor sees both.
+    assert graded.view("message") == {"ename": "ValueError", "evalue": "[1]"}
+    assert graded.error("message") == "ValueError: [1, 48271605]"
+
+
+TWO_TRIES = """
+def guess():
+    return 1 if 'figure' in globals() else 0
+"""
+
+
+def test_a_function_may_not_answer_again_after_its_answer_was_wrong(grade):
+    graded = grade(
+        answer(TWO_TRIES),
+        given("figure = 1"),
+        check("assert guess() == 1"),
+        check("assert guess() == 0", "first"),
+    )
+    assert graded.error("test") and graded.error("first") is None
+
+
+def test_a_skipped_cell_is_run_if_a_name_that_it_defines_is_missing(grade):
+    graded = grade(
+        answer("def late(x):\n    return getattr(__import__('__main__'), 'fig' + 'ure')"),
+        answer("def later(x):\n    raise NameError(\"name 'figure' is not defined\")", "raises"),
+        given("figure = 1"),
+        check("assert late(1) == 1"),
+        check("later(1)", "other"),
+        check("assert late(1) == 1", "after"),
+    )
+    assert graded.error("other")
+    assert graded.error("after") is None
 
 
 def test_a_test_that_runs_again_starts_from_the_same_names(grade):

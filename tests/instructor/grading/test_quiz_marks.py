@@ -4,6 +4,8 @@ import json
 
 import pytest
 
+from course import checks
+from course.instructor.grading import quiz_marks
 from course.questions import Quiz
 from tests.conftest import cell, write_notebook
 from tests.instructor.grading.test_class_grader import cell_scores
@@ -94,3 +96,14 @@ def test_with_personalized_numbers_answers_are_right_only_for_the_own_quiz(grade
 def test_without_personalized_numbers_the_name_that_a_student_typed_is_ignored(graded):
     scores, _ = graded({"ada": right()})
     assert scores == {"ada": 8}
+
+
+def test_what_students_see_never_repeats_an_answer_that_cannot_be_read(monkeypatch, capsys):
+    shown = []
+    monkeypatch.setattr(checks, "on_show", shown.append)
+    quiz = Quiz(*NAMES, seed=8)
+    for answer in ("48271605", {"48271605"}, ["48271605", 1], {"a": "48271605"}):
+        assert quiz_marks.mark(quiz, dict.fromkeys(quiz.questions, answer), points=8) == 0
+    assert "48271605" in capsys.readouterr().out  # which the instructor sees
+    assert any("The answer is not" in line for line in shown)
+    assert "48271605" not in str(shown)
