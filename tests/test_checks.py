@@ -1,3 +1,5 @@
+import collections
+
 import nbformat
 import numpy as np
 import pytest
@@ -185,6 +187,59 @@ def test_a_long_value_is_cut_and_stays_on_one_line():
     assert "\n" not in str(failure.value)
     assert str(failure.value).endswith("..., expected 1.")
     assert len(str(failure.value)) < 160
+
+
+@pytest.mark.parametrize(
+    ("check", "got", "expected"),
+    [
+        (checks.equal, CunningInt(3), 3),
+        (checks.equal, collections.OrderedDict(a=1), {"a": 1}),
+        (checks.equal, collections.namedtuple("Shape", "rows columns")(2, 3), (2, 3)),
+        (checks.answer, np.str_("b"), "b"),
+        (checks.one_of, CunningInt(3), [2, 3]),
+        (checks.at_least, CunningInt(3), 3),
+        (checks.close, np.matrix([[1, 2]]), [[1, 2]]),
+        (checks.close, np.ma.array([1, 2]), [1, 2]),
+    ],
+)
+def test_an_object_of_a_derived_class_counts_as_what_it_contains_as_in_grading(
+    check, got, expected
+):
+    check("x", got, expected)
+
+
+@pytest.mark.parametrize(
+    "check", [lambda got: checks.close("x", got, [1, 2]), lambda got: checks.array("x", got)]
+)
+def test_an_array_with_masked_entries_fails_as_in_grading(check):
+    with pytest.raises(CheckFailed) as failure:
+        check(np.ma.array([1, 2], mask=[False, True]))
+    assert str(failure.value) == (
+        "x: tests cannot use this value during grading. It is an array with masked entries:"
+        " replace them with numbers."
+    )
+
+
+@pytest.mark.slow
+def test_a_network_passes_if_grading_can_rebuild_it(capsys):
+    from tests.gradable.spellings import ACCEPTED, REDUCED, REJECTED
+
+    checks.network("it returns a network", ACCEPTED["tf.nn"][0](), "Did you return it?")
+    assert capsys.readouterr().out == "ok: it returns a network\n"
+    with pytest.raises(CheckFailed, match=r"got no answer, expected a network\. Did you return it"):
+        checks.network("it returns a network", None, "Did you return it?")
+    with pytest.raises(CheckFailed) as failure:
+        checks.network("it returns a network", REJECTED["own call"][0](), "Did you return it?")
+    assert str(failure.value) == (
+        "it returns a network: tests cannot use this value during grading. Its class OwnCall"
+        " changes call: build the network with keras.Sequential or with"
+        " keras.Model(inputs, outputs)."
+    )
+    own_loss = REDUCED["own loss"][0]()
+    checks.network("it returns a network", own_loss)
+    with pytest.raises(CheckFailed, match=r"Its loss own_loss is not one of Keras's own\."):
+        checks.network("it is compiled", own_loss, compiled=True)
+    checks.network("it is compiled", REDUCED["own metric"][0](), compiled=True)
 
 
 @pytest.mark.slow

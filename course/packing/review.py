@@ -131,10 +131,18 @@ def _review_values(cells: list[dict], variables: Mapping[str, Any]) -> Iterator[
         if not _is_code(cell) or not is_answer(cell):
             continue
         for name in sorted(_names(cell, ast.Store) & tested & variables.keys()):
-            reason = gradable.find_reason(variables[name])
+            reason = _find_reason(variables[name])
             if reason:
                 clause, where = reason.sentence(), _describe_cell(cells, index)
                 yield False, f"tests cannot use {name}: {clause}.\n  It is set in {where}."
+
+
+def _find_reason(value: Any) -> gradable.Reason | None:
+    """Return the reason why tests cannot use a value, if it can be found out."""
+    try:
+        return gradable.find_reason(value)
+    except Exception:  # the methods of a student's class may fail, and must not prevent packing
+        return None
 
 
 def _names(cell: dict, context: type[ast.expr_context] = ast.expr_context) -> set[str]:

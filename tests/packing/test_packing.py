@@ -172,6 +172,38 @@ def test_a_cell_with_an_error_is_named(run):
     )
 
 
+def test_what_works_here_but_not_in_grading_is_named(run):
+    answer = cell(
+        "code",
+        "import xml, threading as t\nrows = (row for row in [1, 2])\nother = rows",
+        "double",
+    )
+    imports = cell("code", "%matplotlib inline\nimport nbclient.client\nfrom nbclient import util")
+    guarded = cell("code", "try:\n    import google.colab\nexcept ImportError:\n    pass")
+    test = cell("code", "import nbformat\nassert rows", "test_double", points=1)
+    output = run(notebook_of(answer, imports, guarded, test))
+    assert [line for line in output.splitlines() if line.startswith("warning")] == [
+        "warning: grading does not have nbclient: the cell `%matplotlib inline`",
+        "warning: tests cannot use rows: it is a generator, which can be read only once: use a"
+        " list.",
+    ]
+    assert "under Exercise 1: double (2 points).\n  Answers that need this import lose" in output
+    assert "It is set in the cell `import xml, threading as t`\n  under Exercise 1" in output
+
+
+@pytest.mark.slow
+def test_a_network_that_grading_cannot_rebuild_is_named(run):
+    answer = cell(
+        "code",
+        "import keras\n"
+        "model = keras.Sequential([keras.Input((2,)), keras.layers.Lambda(lambda x: x, name='a')])",
+        "double",
+    )
+    test = cell("code", "model.summary()", "test_double", points=1)
+    output = run(notebook_of(answer, test))
+    assert "warning: tests cannot use model: its layer a is a Lambda layer: use Keras's" in output
+
+
 OTHER = cell("code", "def double(x):\n    return x + x", "other")
 
 
