@@ -24,7 +24,12 @@ from course.instructor.grading.journal import Journal
 from course.instructor.grading.preprocessors import ExecuteIsolated
 from course.instructor.grading.progress import ALREADY_GRADED, GRADED_WITH_OLDER_TESTS
 from course.instructor.grading.reference_notebook import read_reference
-from course.instructor.grading.result_writer import GradebookError, ResultWriter, read_timestamp
+from course.instructor.grading.result_writer import (
+    GradebookError,
+    ResultWriter,
+    read_timestamp,
+    timestamp_problem,
+)
 from course.instructor.release.build import ensure_in_gradebook
 from course.instructor.sandbox.cell_execution import printable
 from course.instructor.sandbox.kernel_client import KernelEnded
@@ -167,7 +172,7 @@ class AssignmentGrader:
         with open_executor(options.workers, options.scheduler) as (executor, workers):
             # Prepare only a few ahead: all the notebooks of a class would fill the memory.
             yield from self._grade_queue(executor, students, workers + 2, failed_once)
-            yield from self._grade_queue(executor, failed_once, 1)
+            yield from self._grade_queue(executor, sorted(failed_once), 1)
 
     def _grade_queue(
         self,
@@ -256,8 +261,11 @@ class AssignmentGrader:
         """Save an outcome and return the result."""
         student = job.student
         result = SubmissionResult(self.name, student, seconds=outcome.seconds, failed=failed)
-        if outcome.note:
-            result.note = printable(outcome.note) if failed else f"graded; {outcome.note}"
+        notes = [outcome.note, timestamp_problem(self.root / "submitted" / student / self.name)]
+        if failed:
+            result.note = printable(outcome.note)
+        elif any(notes):
+            result.note = "; ".join(["graded", *filter(None, notes)])
         try:
             self.journal.save_outcome(student, outcome)
             self.writer.save(nb, job, outcome)

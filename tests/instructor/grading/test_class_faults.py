@@ -1,0 +1,111 @@
+"""A fault that grading a submission causes ends at that submission."""
+
+import shutil
+
+import pytest
+
+from course.errors import CourseError
+from course.instructor.grading import class_grader, notebook_grader
+from course.instructor.grading.job import GradingJob, LockedCellError
+from course.instructor.release.build import ensure_in_gradebook
+from course.instructor.sandbox.kernel_client import KernelEnded
+from tests.conftest import cell
+from tests.instructor.grading.classes import ANSWER, NAME, TESTS, create_course, scores, submit
+
+ANSWERS = {"ada": 1, "bob": 3, "cem": 2}
+POINTS = {"ada": 1, "bob": 3, "cem": 3}
+
+
+@pytest.fixture(scope="module")
+def released(tmp_path_factory):
+    root = create_course(tmp_path_factory.mktemp("faults") / "course", ANSWER, *TESTS)
+    ensure_in_gradebook(root, NAME)
+    for student, answer in ANSWERS.items():
+        submit(root, student, cell("code", f"answer = {answer}", "answer"), *TESTS)
+    return root
+
+
+@pytest.fixture
+def root(released, tmp_path):
+    return shutil.copytree(released, tmp_path / "course")
+
+
+@pytest.fixture
+def grade(root, monkeypatch):
+    """Return a function that grades the class again while grading some jobs raises errors.
+
+    The errors are given by student; "" is the job without a submission. A list of errors is raised
+    one at a time. The function returns the results by student, and the order of the jobs.
+    """
+    original = notebook_grader.grade_json
+
+    def run(errors):
+        order = []
+
+        def grade_or_fail(text):
+            student = GradingJob.from_json(text).student
+            order.append(student)
+            if errors.get(student):
+                raise errors[student].pop(0)
+            return original(text)
+
+        monkeypatch.setattr(notebook_grader, "grade_json", grade_or_fail)
+        options = class_grader.GradingOptions(workers=2, force=True)
+        results = {each.student: each for each in class_grader.grade(root, NAME, None, options)}
+        return results, order
+
+    return run
+
+
+def points(results):
+    return {student: each.score for student, each in results.items()}
+
+
+def late():
+    return LockedCellError("setup", NAME, "Stopped: the notebook ran for more than 300 s")
+
+
+def test_a_locked_cell_that_fails_with_one_submission_is_the_fault_of_that_submission(grade):
+    results, order = grade({"bob": [late()]})
+    assert points(results) == POINTS | {"bob": 0}
+    assert results["bob"].failed
+    assert results["bob"].note == (
+        "submitted/bob/01-small/small.ipynb cannot be graded, because the locked cell setup fails"
+        " only with it: Stopped: the notebook ran for more than 300 s."
+    )
+    assert order.count("") == 1
+    again, _ = grade({})
+    assert points(again) == POINTS
+
+
+def test_a_locked_cell_that_fails_without_a_submission_stops_the_class(grade):
+    with pytest.raises(CourseError, match="the locked cell setup of 01-small fails in grading"):
+        grade({student: [late()] for student in [*ANSWERS, ""]})
+
+
+def test_a_submission_is_graded_again_alone_after_a_neighbor_has_ended_the_forkserver(grade):
+    results, order = grade({student: [KernelEnded("it ended")] for student in ("ada", "bob")})
+    assert points(results) == POINTS
+    assert not any(each.failed for each in results.values())
+    assert order[-2:] == ["ada", "bob"]
+
+
+def test_a_submission_that_ends_the_forkserver_twice_keeps_its_score(grade, root):
+    grade({})
+    before = scores(root)
+    results, _ = grade({"ada": [KernelEnded("it ended"), KernelEnded("it ended")]})
+    assert results["ada"].failed
+    assert results["ada"].note == "was not graded (KernelEnded: it ended): run the command again."
+    assert scores(root) == before
+
+
+@pytest.mark.parametrize(
+    "error", [RecursionError("too deep\nin f"), MemoryError(), ValueError("x")]
+)
+def test_any_other_error_is_recorded_with_its_kind(grade, error):
+    results, _ = grade({"cem": [error, error]})
+    assert results["cem"].failed
+    kind = {"RecursionError": "RecursionError: too deep", "ValueError": "ValueError: x"}
+    reason = kind.get(type(error).__name__, "MemoryError")
+    assert f"cannot be graded, because {reason}" in results["cem"].note
+    assert points(results)["ada"] == POINTS["ada"]
