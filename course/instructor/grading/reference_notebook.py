@@ -30,7 +30,7 @@ class ReferenceNotebook:
     `order` lists the grade ids of the source notebook. `cells` maps a grade id to the cell's record
     in the gradebook, including hidden tests: cell_type, source, locked, grade, solution, task,
     points, checksum, and partial. `parameters` is code that sets every parameter for grading.
-    `uses_keras` is False if the notebook never mentions Keras. `ungraded` are hashes of the code
+    `uses_keras` is False if the notebook never mentions Keras. `ungraded` are hashes of the
     cells without a grade id. `fingerprint` is a hash of everything that determines a score.
     """
 
@@ -93,7 +93,7 @@ def read_reference(gradebook: "Gradebook", source: Path) -> ReferenceNotebook:
     ungraded = [
         hash_of_code(cell.source)
         for cell in nb.cells
-        if cell.cell_type == "code" and "grade_id" not in cell.metadata.get("nbgrader", {})
+        if "grade_id" not in cell.metadata.get("nbgrader", {})
     ]
     reference = ReferenceNotebook(
         order, cells, _grading_parameters(nb), mentions_keras(source), ungraded=ungraded

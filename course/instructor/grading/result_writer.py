@@ -9,18 +9,18 @@ import nbformat
 from nbformat import NotebookNode
 from nbgrader.apps import NbGraderAPI
 from nbgrader.converters import Autograde
-from nbgrader.utils import parse_utc, temp_attrs
+from nbgrader.utils import temp_attrs
 from sqlalchemy.exc import OperationalError
 
 from course.errors import CourseError
 from course.files import replacing_folder, restore_folder
+from course.instructor import submission_time
 from course.instructor.grading import submission
 from course.instructor.grading.job import GradingJob, Outcome
 from course.instructor.grading.preprocessors import ExecuteIsolated, SaveScoresAtomically
 from course.instructor.sandbox.cell_execution import printable
 
 TIMESTAMP = "timestamp.txt"
-MAX_TIMESTAMP_BYTES = 100
 # Steps that the writer replaces: the notebook has been executed, and scores are saved last.
 REPLACED_STEPS = {
     f"{step.__module__}.{step.__name__}" for step in (ExecuteIsolated, SaveScoresAtomically)
@@ -152,14 +152,36 @@ class _ConvertExecuted(Autograde):
 
 def read_timestamp(folder: Path) -> datetime | None:
     """Return the time in a submission's `timestamp.txt`, or None if there is no valid one."""
+    try:
+        return _parse_timestamp(folder)
+    except ValueError:
+        return None
+
+
+def timestamp_problem(folder: Path) -> str:
+    """Return the reason that the time in a submission's `timestamp.txt` is not used, or ""."""
+    try:
+        _parse_timestamp(folder)
+    except ValueError as error:
+        return f"{TIMESTAMP} is ignored, so it counts as on time: {error}"
+    return ""
+
+
+def _parse_timestamp(folder: Path) -> datetime | None:
+    """Return a submission's time, or None if there is no file; raise ValueError if it is unclear.
+
+    nbgrader's own parser ignores a time zone that it does not know, and guesses what is missing.
+    """
     path = folder / TIMESTAMP
     try:
         if path.is_symlink() or not path.is_file():
             return None
         with path.open("rb") as file:
-            return parse_utc(file.read(MAX_TIMESTAMP_BYTES).decode().strip())
-    except Exception:  # the parser raises many types for a text that is not a time
-        return None
+            return submission_time.parse(
+                submission_time.decode(file.read(submission_time.MAX_BYTES))
+            )
+    except OSError as error:
+        raise ValueError(f"the file cannot be read ({error.strerror})") from None
 
 
 def _save_error(error: Exception) -> CourseError:

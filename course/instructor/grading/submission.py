@@ -1,5 +1,6 @@
 """Conversion of a submitted notebook to a grading job, and of its outcome to a graded notebook."""
 
+import itertools
 import re
 from collections.abc import Iterable, Sequence
 from dataclasses import replace
@@ -12,7 +13,7 @@ from nbformat.v4 import new_code_cell, new_markdown_cell
 
 from course.files import files_below
 from course.instructor.grading.job import CodeCell, GradingJob, GradingSettings, Outcome
-from course.instructor.grading.reference_notebook import ReferenceNotebook
+from course.instructor.grading.reference_notebook import ReferenceNotebook, hash_of_code
 from course.instructor.sandbox.cell_execution import printable
 
 KERNELSPEC = {"name": "python3", "display_name": "Python 3", "language": "python"}
@@ -72,6 +73,7 @@ def sanitize(nb: NotebookNode, reference: ReferenceNotebook) -> None:
             cell.execution_count = count if is_valid else None
         for key in cell.keys() - CELL_FIELDS.get(cell.cell_type, set()):
             del cell[key]
+    _leave_to_a_person(nb, reference)
 
 
 def has_known_cell(nb: NotebookNode, reference: ReferenceNotebook) -> bool:
@@ -179,6 +181,37 @@ def read_fingerprint(graded: Path) -> str | None:
     except OSError:
         return None
     return found[-1].decode() if found else None
+
+
+def _leave_to_a_person(nb: NotebookNode, reference: ReferenceNotebook) -> None:
+    """Prevent an automatic 0 for an unchanged answer if the student wrote into a cell beside it.
+
+    nbgrader recognizes an unchanged answer by its checksum; without one, the answer is pending
+    manual grading.
+    """
+    is_known = [_claimed_id(cell) in reference.cells for cell in nb.cells]
+    for index, cell in enumerate(nb.cells):
+        record = reference.cells.get(_claimed_id(cell) or "")
+        if not (record and record["grade"] and record["solution"]):
+            continue
+        before = itertools.takewhile(lambda at: not is_known[at], range(index - 1, -1, -1))
+        after = itertools.takewhile(lambda at: not is_known[at], range(index + 1, len(nb.cells)))
+        if any(_is_own(nb.cells[at], reference) for at in itertools.chain(before, after)):
+            cell.metadata.nbgrader.pop("checksum", None)
+
+
+def _is_own(cell: NotebookNode, reference: ReferenceNotebook) -> bool:
+    """Return whether a cell without a grade id has text or pictures that students did not get."""
+    if cell.get("attachments"):
+        return True
+    if not cell.source.strip() or hash_of_code(cell.source) in reference.ungraded:
+        return False
+    if cell.cell_type != "code":
+        return True
+    # Prose in a code cell is a comment, or fails to run. Any other code is no written answer.
+    lines = [line.strip() for line in cell.source.splitlines()]
+    errors = {output.get("ename") for output in cell.get("outputs", [])}
+    return all(line.startswith("#") for line in lines if line) or "SyntaxError" in errors
 
 
 def _restore(cell: NotebookNode, name: str, record: dict[str, Any]) -> None:
