@@ -117,9 +117,6 @@ def test_a_source_that_has_changed_since_its_release_is_named(root, grade):
     assert "older tests" not in output
 
 
-@pytest.mark.parametrize(
-    "change", ["a data file", "an instruction", "a file of an editor", "a cell without a grade"]
-)
 def test_only_what_can_change_a_score_makes_a_result_outdated(root):
     folder = root / "source" / NAME
     before = AssignmentGrader(root, NAME).reference.fingerprint
