@@ -6,11 +6,10 @@ cells of the assignment that the student has not changed are therefore skipped, 
 are known from grading the solved notebook.
 """
 
-import ast
 from collections.abc import Iterable, Mapping, Sequence, Set
 from typing import Any, Protocol
 
-from course.instructor.analysis.cell_names import find_names, is_predefined, parse_cell
+from course.instructor.analysis.cell_names import CellNames, find_names
 
 CodeCell = Mapping[str, Any]  # as in a grading job
 
@@ -50,14 +49,14 @@ def find_required_cells(cells: Sequence[CodeCell], reference: Reference) -> set[
     needs_all = False  # whether a required cell below may read any name
     required = set()
     for position in reversed(range(len(cells))):
-        grade_id, source = cells[position]["grade_id"], cells[position]["source"]
+        grade_id = cells[position]["grade_id"]
         if reference.is_test(grade_id):
             # Use the test's source in the reference: the student may have changed the test.
             needed = find_names(reference.cells[grade_id]["source"]).needed
             live |= _with_names_read_by_functions(needed, functions)
             continue
         cell = names[position]
-        modified = cell.bound | (_modified_objects(source, imported) - provided)
+        modified = cell.bound | (_modified_objects(cell, imported) - provided)
         # Cells with imports always run: modules are used everywhere, and importing costs little.
         is_skippable = reference.is_unchanged(cells[position]) and not (
             cell.opaque or cell.imported
@@ -65,7 +64,7 @@ def find_required_cells(cells: Sequence[CodeCell], reference: Reference) -> set[
         if needs_all or not is_skippable or modified & live:
             required.add(position)
             needs_all |= cell.opaque
-            live -= _definitely_bound(source)
+            live -= cell.definitely_bound
             live |= _with_names_read_by_functions(cell.needed, functions)
     return required
 
@@ -92,47 +91,10 @@ def _with_names_read_by_functions(
     return found
 
 
-def _modified_objects(source: str, imported: Set[str]) -> set[str]:
+def _modified_objects(cell: CellNames, imported: Set[str]) -> Set[str]:
     """Return the names whose objects a cell may modify without binding the name.
 
-    These are the targets of assignments to attributes and items, the objects whose methods the cell
-    calls, and the objects that it passes to one of the notebook's own functions.
+    These include the objects that it passes to one of the notebook's own functions.
     """
-    tree = parse_cell(source)
-    names: set[str | None] = set()
-    for node in ast.walk(tree) if tree else ():
-        if isinstance(getattr(node, "ctx", None), ast.Store | ast.Del):
-            names.add(_base_name(node))
-        elif isinstance(node, ast.Call):
-            if isinstance(node.func, ast.Name):
-                if not is_predefined(node.func.id) and node.func.id not in imported:
-                    values = [*node.args, *(keyword.value for keyword in node.keywords)]
-                    names |= {_base_name(value) for value in values}
-            else:
-                names.add(_base_name(node.func))
-    return {name for name in names if name is not None} - imported
-
-
-def _base_name(node: ast.AST) -> str | None:
-    """Return the variable at the start of a chain of attributes, items, and methods, or None."""
-    while not isinstance(node, ast.Name):
-        if isinstance(node, ast.Call) and isinstance(node.func, ast.Name):
-            return None  # a function returns a new object
-        inner = getattr(node, "value", None) or getattr(node, "func", None)
-        if not isinstance(inner, ast.AST):
-            return None
-        node = inner
-    return node.id
-
-
-def _definitely_bound(source: str) -> set[str]:
-    """Return the names that a cell binds on every path, unless it raises an error."""
-    names = set()
-    for statement in getattr(parse_cell(source), "body", ()):
-        if isinstance(statement, ast.FunctionDef | ast.ClassDef):
-            names.add(statement.name)
-        elif isinstance(statement, ast.Assign):
-            for target in statement.targets:
-                targets = target.elts if isinstance(target, ast.Tuple | ast.List) else [target]
-                names |= {each.id for each in targets if isinstance(each, ast.Name)}
-    return names
+    own_functions = cell.passed.keys() - imported
+    return cell.modified.union(*(cell.passed[name] for name in own_functions)) - imported

@@ -1,11 +1,14 @@
 """The global names that a cell reads and binds, found without running it."""
 
 import ast
+import contextlib
 import io
 import keyword
 import re
 import tokenize
 import warnings
+from collections.abc import Iterator, Mapping
+from contextvars import ContextVar
 from dataclasses import dataclass, field
 from functools import lru_cache
 
@@ -25,7 +28,7 @@ _HARMLESS_LINE = re.compile(
 _TIMING_MAGIC = re.compile(r"^([ \t]*)%%?time\b[ \t]*", re.MULTILINE)
 _OTHER_LANGUAGE = re.compile(r"\s*%%(?:html|javascript|js|latex|markdown|svg|writefile)\b")
 
-_MAGIC = re.compile(r"^[ \t]*[%!?/,;]|[=(][ \t]*[%!]|\?[ \t]*$", re.MULTILINE)
+_MAGIC = re.compile(r"^[ \t\f]*[%!?/,;]|[=(][ \t\f]*[%!]|\?[ \t\f]*$", re.MULTILINE)
 MAX_TRANSFORM_COST = 1_000_000  # characters times magics, about two seconds
 
 _PARSE_ERRORS = (SyntaxError, ValueError, RuntimeError, MemoryError)  # RuntimeError: deep nesting
@@ -43,6 +46,12 @@ class CellNames:
     - `mentioned` names are those that are read, bound, or deleted.
     - `imported` names are bound by import statements, and `classes` by class statements.
     - `functions` maps names bound by `def` or `name = lambda` to the globals that they read.
+    - `definitely_bound` names are bound on every path, unless the cell raises an error.
+    - `modified` names are those whose objects the cell changes without binding the name: it assigns
+      to their attributes or items, or calls their methods. `passed` maps the names of functions
+      that the cell calls to the names that it passes to them.
+    - `texts` are the names of variables, classes, and modules, and the messages of the errors that
+      the cell raises.
     - `opaque` means that there may be more names: the cell calls exec, eval, globals, or the
       like, has a star import, uses a magic that binds names, or is not Python.
     """
@@ -53,7 +62,14 @@ class CellNames:
     imported: frozenset[str] = frozenset()
     functions: dict[str, frozenset[str]] = field(default_factory=dict)
     classes: frozenset[str] = frozenset()
+    definitely_bound: frozenset[str] = frozenset()
+    modified: frozenset[str] = frozenset()
+    passed: dict[str, frozenset[str]] = field(default_factory=dict)
+    texts: frozenset[str] = frozenset()
     opaque: bool = False
+
+
+_found_before: ContextVar[Mapping[str, CellNames] | None] = ContextVar("found_before", default=None)
 
 
 def parse_cell(source: str) -> ast.Module | None:
@@ -78,13 +94,36 @@ def parse_cell(source: str) -> ast.Module | None:
     return None
 
 
-@lru_cache(maxsize=512)  # grading needs the same cells repeatedly
 def find_names(source: str) -> CellNames:
     """Return the global names of a cell.
 
     If the cell is not Python, the result is marked as opaque, and `mentioned` contains every
     identifier in the cell.
     """
+    return (_found_before.get() or {}).get(source) or _find_names(source)
+
+
+@contextlib.contextmanager
+def names_found_before(results: Mapping[str, CellNames]) -> Iterator[None]:
+    """Have `find_names` return these results for these sources, in this thread, in the block.
+
+    Students' code is analyzed in another process, which has limits on time and memory.
+    """
+    token = _found_before.set(results)
+    try:
+        yield
+    finally:
+        _found_before.reset(token)
+
+
+def unknown_names(source: str) -> CellNames:
+    """Return what is certain without an analysis: the cell may use each word in its source."""
+    words = re.findall(r"[^\W\d]\w*", source)  # also words in strings and comments
+    return CellNames(mentioned=frozenset(words).difference(keyword.kwlist), opaque=True)
+
+
+@lru_cache(maxsize=512)  # grading needs the same cells repeatedly
+def _find_names(source: str) -> CellNames:
     tree, visitor = parse_cell(source), ScopeVisitor()
     try:
         visitor.visit(tree or ast.Pass())
@@ -100,6 +139,10 @@ def find_names(source: str) -> CellNames:
         imported=frozenset(visitor.imported),
         functions=visitor.functions,
         classes=frozenset(visitor.classes),
+        definitely_bound=frozenset(_definitely_bound(tree)),
+        modified=frozenset(_modified_objects(tree)),
+        passed=_passed_objects(tree),
+        texts=frozenset(_names_and_error_messages(tree)),
         opaque=visitor.opaque
         or bool(_OPAQUE_CALLS & (visitor.mentioned - visitor.bound))
         or any(map(_inspects_namespace, ast.walk(tree))),
@@ -124,8 +167,72 @@ def _identifiers(source: str) -> frozenset[str]:
         tokens = list(tokenize.generate_tokens(io.StringIO(source).readline))
         found = {token.string for token in tokens if token.type == tokenize.NAME}
     except (tokenize.TokenError, *_PARSE_ERRORS):
-        found = set(re.findall(r"[^\W\d]\w*", source))  # also words in strings and comments
+        return unknown_names(source).mentioned
     return frozenset(found.difference(keyword.kwlist))
+
+
+def _definitely_bound(tree: ast.Module) -> set[str]:
+    """Return the names that a cell binds on every path, unless it raises an error."""
+    names = set()
+    for statement in tree.body:
+        if isinstance(statement, ast.FunctionDef | ast.ClassDef):
+            names.add(statement.name)
+        elif isinstance(statement, ast.Assign):
+            for target in statement.targets:
+                targets = target.elts if isinstance(target, ast.Tuple | ast.List) else [target]
+                names |= {each.id for each in targets if isinstance(each, ast.Name)}
+    return names
+
+
+def _modified_objects(tree: ast.Module) -> set[str]:
+    """Return the names whose attributes or items a cell binds, or whose methods it calls."""
+    names: set[str | None] = set()
+    for node in ast.walk(tree):
+        if isinstance(getattr(node, "ctx", None), ast.Store | ast.Del):
+            names.add(_base_name(node))
+        elif isinstance(node, ast.Call) and not isinstance(node.func, ast.Name):
+            names.add(_base_name(node.func))
+    return {name for name in names if name is not None}
+
+
+def _passed_objects(tree: ast.Module) -> dict[str, frozenset[str]]:
+    """Return the names that a cell passes to functions, by the name of the function."""
+    passed: dict[str, set[str]] = {}
+    for node in ast.walk(tree):
+        if isinstance(node, ast.Call) and isinstance(node.func, ast.Name):
+            values = [*node.args, *(keyword.value for keyword in node.keywords)]
+            names = {name for value in values if (name := _base_name(value)) is not None}
+            if names and not is_predefined(node.func.id):
+                passed.setdefault(node.func.id, set()).update(names)
+    return {name: frozenset(names) for name, names in passed.items()}
+
+
+def _base_name(node: ast.AST) -> str | None:
+    """Return the variable at the start of a chain of attributes, items, and methods, or None."""
+    while not isinstance(node, ast.Name):
+        if isinstance(node, ast.Call) and isinstance(node.func, ast.Name):
+            return None  # a function returns a new object
+        inner = getattr(node, "value", None) or getattr(node, "func", None)
+        if not isinstance(inner, ast.AST):
+            return None
+        node = inner
+    return node.id
+
+
+def _names_and_error_messages(tree: ast.Module) -> set[str]:
+    """Return a cell's names, its modules, and the messages of the errors that it raises."""
+    texts = set()
+    for node in ast.walk(tree):
+        match node:
+            case ast.Name(id=name) | ast.ClassDef(name=name):
+                texts.add(name)
+            case ast.Import(names=aliases):
+                texts |= {module for alias in aliases for module in _parents(alias.name)}
+            case ast.ImportFrom(module=str(module)):
+                texts |= _parents(module)
+            case ast.Raise(exc=ast.Call(args=[ast.Constant(value=str(text))])):
+                texts.add(text)
+    return texts
 
 
 def _inspects_namespace(node: ast.AST) -> bool:
@@ -135,3 +242,9 @@ def _inspects_namespace(node: ast.AST) -> bool:
         case ast.Attribute(attr="__globals__" | "get_ipython"):
             return True
     return False
+
+
+def _parents(module: str) -> set[str]:
+    """Return a module's dotted name and those of the packages that contain it."""
+    parts = module.split(".")
+    return {".".join(parts[:end]) for end in range(1, len(parts) + 1)}

@@ -20,6 +20,7 @@ from course.instructor.grading.student_kernel import StudentKernel
 from course.instructor.sandbox.cell_error import CellError
 from course.instructor.sandbox.forkserver_client import shared_forkserver
 from course.instructor.sandbox.kernel_client import KernelEnded
+from course.instructor.student_text import code_analysis
 
 if TYPE_CHECKING:
     from course.instructor.sandbox.forkserver_client import Forkserver
@@ -60,14 +61,16 @@ def grade_with(forkserver: "Forkserver", job: GradingJob) -> Outcome:
     """
     start = time.perf_counter()
     deadline = time.monotonic() + job.settings.limits.notebook_seconds
-    run = _Run(job, forkserver, deadline)
-    run.execute()
-    visible_run = None
-    if run.has_hidden_tests and run.loses_points and time.monotonic() < deadline:
-        visible_run = _Run(job, forkserver, deadline, graded_run=run)
-        with contextlib.suppress(LockedCellError):  # the submission's time is up
-            visible_run.execute()
-    outcome = Outcome(job.digest(), _outputs(run, visible_run))
+    with code_analysis.analyzed(_students_sources(job)):
+        run = _Run(job, forkserver, deadline)
+        run.execute()
+        visible_run = None
+        if run.has_hidden_tests and run.loses_points and time.monotonic() < deadline:
+            visible_run = _Run(job, forkserver, deadline, graded_run=run)
+            # Without this run, the page shows less; the points are known.
+            with contextlib.suppress(LockedCellError, KernelEnded):
+                visible_run.execute()
+        outcome = Outcome(job.digest(), _outputs(run, visible_run))
     notes = [run.student.problem]
     if job.skipped_files:
         skipped = ", ".join(job.skipped_files)
@@ -77,6 +80,16 @@ def grade_with(forkserver: "Forkserver", job: GradingJob) -> Outcome:
     outcome.seconds = time.perf_counter() - start
     outcome.cell_seconds = sum(each.seconds for each in (run, visible_run) if each)
     return outcome
+
+
+def _students_sources(job: GradingJob) -> list[str]:
+    """Return the sources of the cells that are not the assignment's own."""
+    own = {record["source"] for record in job.reference.cells.values()}
+    return [
+        cell["source"]
+        for cell in job.cells
+        if cell["source"] not in own and not job.reference.is_unchanged(cell)
+    ]
 
 
 class _Run:

@@ -15,7 +15,7 @@ MAX_NESTING = 100  # levels of lists and objects
 MAX_ELEMENTS = 10_000_000
 
 # Budgets of a page that shows a notebook.
-MAX_CELL_SECONDS = 2  # processor time for one cell; beyond, its text is shown as it was written
+MAX_CELL_SECONDS = 1  # processor time for one cell; beyond, its text is shown as it was written
 MAX_PAGE_SECONDS = 20  # for all cells of a page
 MAX_HTML_CHARACTERS = 500_000  # of one cell, not counting images
 MAX_PAGE_CHARACTERS = 32 * 2**20  # of all cells and outputs of a page, including images
