@@ -59,7 +59,7 @@ class ReleasedAssignment:
     cells: list[ReleasedCell]
     content: bytes = field(default=b"", repr=False)  # of its notebook's file
 
-    @property
+    @cached_property
     def stem(self) -> str:
         """Return the notebook's file name without its extension."""
         return Path(self.file_name).stem

@@ -59,6 +59,7 @@ class SubmissionFinder:
         self.attempts: list[Attempt] = []
         # Students who submitted something that is a notebook or may contain one.
         self.students_with_notebook: set[str] = set()
+        self._known_owners: dict[tuple[tuple[str, ...], bool], str] = {}
         uploads = [
             file.parts
             for file in listed
@@ -100,7 +101,7 @@ class SubmissionFinder:
             self._skip(saved.file, "another notebook of the student is used")
         others = [each for each in files if id(each) not in done]
         # The newest evidence comes first, because the first file with a name is used.
-        others.sort(key=lambda each: -self._origin(each.file).attempt)
+        others.sort(key=lambda each: -self._origin(each.file).attempt if each.copy else 0)
         for saved in others:
             try:
                 self._add_accompanying(saved)
@@ -178,9 +179,8 @@ class SubmissionFinder:
 
     def _add_accompanying(self, saved: SavedFile) -> None:
         """Add a file to the attempts that it belongs to."""
-        file, origin = saved.file, self._origin(saved.file)
+        file = saved.file
         student = self._known_owner(file)
-        owners = [attempt for attempt in self.attempts if attempt.includes(file, origin)]
         suffix = Path(file.name).suffix.lower()
         if suffix in OTHER_ARCHIVES:
             reason = f"{suffix} is not supported: unpack the file and collect the folder"
@@ -190,16 +190,21 @@ class SubmissionFinder:
         elif file.name in packing.MANIFEST_NAMES:
             self._skip(file, "read: the manifest that the packing cell writes")
         elif saved.copy and file.name == TIMESTAMP:
-            self._add_timestamp(file, saved.copy, owners)
+            self._add_timestamp(file, saved.copy, self._included_in(file))
         elif saved.copy and originals.is_evidence(file.name):
-            requires = [attempt for attempt in owners if attempt.release.requires_evidence]
-            together = [each for each in requires if each.file.container == file.container]
-            nearest = (
-                together if together and file.is_nested else nearest_attempts(requires, origin)
-            )
-            self._add_evidence(file, saved.copy, nearest)
+            included = self._included_in(file)
+            owners = [attempt for attempt in included if attempt.release.requires_evidence]
+            together = [each for each in owners if each.file.container == file.container]
+            if not (together and file.is_nested):
+                together = nearest_attempts(owners, self._origin(file))
+            self._add_evidence(file, saved.copy, together)
         else:
             self._skip(file, "neither a notebook nor evidence")
+
+    def _included_in(self, file: SubmittedFile) -> list[Attempt]:
+        """Return the attempts with which a file was submitted."""
+        origin = self._origin(file)
+        return [attempt for attempt in self.attempts if attempt.includes(file, origin)]
 
     def _origin(self, file: SubmittedFile) -> Origin:
         """Return a file's origin."""
@@ -207,6 +212,13 @@ class SubmissionFinder:
 
     def _known_owner(self, file: SubmittedFile) -> str:
         """Return the student who submitted a file, or "" unless a list or a platform says so."""
+        key = file.outer, file.is_nested
+        if key not in self._known_owners:
+            self._known_owners[key] = self._find_owner(file)
+        return self._known_owners[key]
+
+    def _find_owner(self, file: SubmittedFile) -> str:
+        """Return the student for `_known_owner`."""
         origin = self._origin(file)
         if not (self.owners.roster or self.owners.student or origin.platform):
             return ""

@@ -7,6 +7,7 @@ what the notebook says; these are only suggestions for the person who reviews th
 import itertools
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
+from functools import cached_property
 
 from course.evidence.format import FOLDER
 from course.instructor.collect.archive_reader import SubmittedFile, is_archive, shorten
@@ -147,7 +148,7 @@ class OwnerResolver:
     def _hints(self, part: str, is_file: bool) -> Iterator[str]:
         """Yield possible names of the student in a folder's or file's name."""
         stem = strip_copy_marks(part)[0] if is_file or is_archive(part) else part
-        if stem in self._not_names():
+        if stem in self._not_names:
             return
         known = itertools.chain.from_iterable((each.name, each.stem) for each in self.releases)
         found = [rest for name in known if (rest := strip_notebook_name(stem, name))]
@@ -156,6 +157,7 @@ class OwnerResolver:
             found = [stem]
         yield from dict.fromkeys(found)
 
+    @cached_property
     def _not_names(self) -> set[str]:
         """Return the names of folders and files that are not those of students."""
         names = {"", FOLDER}
