@@ -32,7 +32,8 @@ def serve(sock: socket.socket, limits: Limits) -> None:
     signal.signal(signal.SIGINT, signal.SIG_DFL)
     gc.disable()  # it takes most of the time while millions of objects are created
     seconds = int(limits.call_seconds)
-    resource.setrlimit(resource.RLIMIT_CPU, (seconds, seconds))
+    # At the first limit, SIGXCPU ends the process; at the second, SIGKILL.
+    resource.setrlimit(resource.RLIMIT_CPU, (seconds, seconds + 1))
     connection = messages.WorkerConnection(sock, max_sent=limits.message_mb * 2**20)
     header, blocks = connection.receive()
     answer, result = _call(header, [bytes(block) for block in blocks])
