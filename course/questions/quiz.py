@@ -68,10 +68,15 @@ class Quiz:
             print("answers is not a dict: write it as answers = {'q1': ..., 'q2': ...}.")
             return
         unknown = [key for key in answers if key not in self.questions]
-        unanswered = [key for key in self.questions if answers.get(key) in (None, ..., "")]
+        unanswered = [key for key in self.questions if _is_open(answers.get(key))]
         total = len(self.questions)
         print(f"{total - len(unanswered)} of {total} questions answered.")
         if unanswered:
             print(f"Not answered yet: {', '.join(unanswered)}.")
         if unknown:
             print(f"There is no question {', '.join(map(str, unknown))}.")
+
+
+def _is_open(answer: object) -> bool:
+    """Return whether there is no answer; comparing an array would not give a truth value."""
+    return answer is None or answer is ... or (isinstance(answer, str) and not answer)

@@ -1,5 +1,6 @@
 """Graded quizzes: how they are shown and marked."""
 
+import numpy as np
 import pytest
 
 from course.checks import CheckFailed
@@ -77,7 +78,7 @@ def test_answers_that_are_not_a_dict_fail_with_a_sentence(answers):
 
 def test_unanswered_questions_are_reported_but_not_what_is_right(capsys):
     quiz = Quiz(*NAMES, seed=3)
-    quiz.report_unanswered({"q1": 1, "q2": ..., "q9": 3})
+    quiz.report_unanswered({"q1": np.array([1, 2]), "q2": ..., "q9": 3})
     assert capsys.readouterr().out == (
         "1 of 4 questions answered.\nNot answered yet: q2, q3, q4.\nThere is no question q9.\n"
     )

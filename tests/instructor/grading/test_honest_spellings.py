@@ -155,6 +155,15 @@ STUDENTS = {
             " replace them with numbers."
         ],
     ),
+    "hidden": (
+        {"rows": "def rows(count):\n    array = np.ma.array(np.eye(count))\n"
+            "    return array if count == 2 else np.ma.masked_equal(array, 0)"},
+        ["test_rows"],
+        [
+            "rows(3): tests cannot use the value that rows returns. It is an array with masked"
+            " entries: replace them with numbers."
+        ],
+    ),
     "object": (
         {"table": "import types\ntable = types.SimpleNamespace(name='owl', total=7, shape=(2, 3))"},
         ["test_table"],
