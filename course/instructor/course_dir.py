@@ -14,14 +14,21 @@ if TYPE_CHECKING:
     from traitlets.config import Config
 
 CONFIG_NAME = "nbgrader_config.py"
+# nbgrader uses the path as a file name pattern, and SQLAlchemy and Alembic as part of an address.
+UNUSABLE_CHARACTERS = re.compile(r"[*?\[%\x00-\x1f\x7f]")
 
 
 def check_course_dir(root: Path) -> None:
-    """Raise CourseError if a directory has no nbgrader_config.py."""
+    """Raise CourseError if a directory has no nbgrader_config.py, or a path that cannot be used."""
     if not Path(root, CONFIG_NAME).is_file():
         raise CourseError(
             f"{Path(root).resolve()} is not a course directory (it has no {CONFIG_NAME}): change to"
             " the course directory or name it with -C."
+        )
+    if found := UNUSABLE_CHARACTERS.search(str(Path(root).resolve())):
+        raise CourseError(
+            f"the path of the course directory, {str(Path(root).resolve())!r}, contains"
+            f" {found[0]!r}, which nbgrader cannot use: rename the folder."
         )
 
 

@@ -30,7 +30,9 @@ class Settings:
         try:
             course_dir.check_course_dir(root)
         except CourseError as error:
-            return cls(root, (NOTE, str(error)))
+            # Without a course directory, this is only a machine that can grade.
+            state = MISSING if (root / CONFIG_NAME).is_file() else NOTE
+            return cls(root, (state, str(error)))
         try:
             config = course_dir.load_config(root)
         except ModuleNotFoundError as error:
