@@ -156,16 +156,16 @@ def describe_error(error: BaseException, cell_name: str) -> CellError:
         message = str(error.msg if isinstance(error, SyntaxError) else error)
         if kind.__module__ == "course.checks":
             check_parts = getattr(error, "parts", {})
-            parts = {name: printable(part)[:4000] for name, part in check_parts.items()}
+            parts = {name: _shorten(part, 4000) for name, part in check_parts.items()}
     except Exception:  # the methods of a class defined in the notebook may fail
         message = ""
     is_known = kind.__module__ in ("builtins", "course.checks")
     qualified = f"{kind.__module__}.{kind.__name__}".removeprefix("__main__.")
     return CellError(
         class_name=kind.__name__ if is_known else qualified,
-        message=printable(message)[:4000],
-        lines=tuple(line for line in lines if line is not None),
-        source_line=printable(text)[:200],
+        message=_shorten(message, 4000),
+        lines=_last_of_each(lines),
+        source_line=_shorten(text, 200),
         in_cell=in_cell,
         parts=parts,
         from_student=bool(getattr(error, "from_student", False)),
@@ -190,6 +190,17 @@ def is_builtin_exception(name: str) -> bool:
 def printable(text: object) -> str:
     """Return text without the control characters and escape sequences that control a terminal."""
     return _ESCAPE_SEQUENCES.sub("", str(text)).translate(_CONTROL_CHARACTERS)
+
+
+def _shorten(text: object, length: int) -> str:
+    """Return at most `length` printable characters of a text of any length."""
+    return printable(str(text)[: 4 * length])[:length]
+
+
+def _last_of_each(lines: Iterable[int | None]) -> tuple[int, ...]:
+    """Return the line numbers without repetitions: a deep recursion repeats them many times."""
+    unique = dict.fromkeys(line for line in reversed(list(lines)) if line is not None)
+    return tuple(reversed(unique))
 
 
 class OutputBuffer(io.TextIOBase):

@@ -161,3 +161,16 @@ def test_files_that_do_not_fit_are_skipped(forkserver):
         options = {"module": module} if module else {}
         with open_kernel(forkserver, files, **options) as kernel:
             assert kernel.end_reason is None
+
+
+def test_the_error_of_a_deep_recursion_is_short(kernel):
+    source = "import sys\nsys.setrecursionlimit(15_000)\ndef f(n):\n    return f(n - 1)\n\nf(0)"
+    error = run(kernel, source)["error"]
+    assert (error["class_name"], error["lines"]) == ("RecursionError", [6, 4])
+
+
+def test_a_message_of_any_length_is_shortened_at_once(kernel):
+    start = time.monotonic()
+    error = run(kernel, r"raise ValueError('\x1b[0' * 30_000_000)", seconds=10)["error"]
+    assert len(error["message"]) <= 4000
+    assert time.monotonic() - start < 3
