@@ -20,7 +20,9 @@ from typing import TYPE_CHECKING, Any
 
 from course import checks
 from course.checks import CheckFailed
-from course.instructor.analysis.cell_names import parse_cell
+from course.gradable.reasons import SENTENCES
+from course.instructor.analysis.cell_names import find_names, parse_cell
+from course.instructor.grading import unusable_values
 from course.instructor.sandbox.cell_error import STOPPED, CellError
 from course.instructor.sandbox.cell_execution import is_builtin_exception
 
@@ -90,7 +92,8 @@ class Redactor:
 
     def __init__(self, job: "GradingJob") -> None:
         self._harmless_texts = set().union(
-            *(_names_and_error_messages(cell["source"]) for cell in job.cells)
+            # Not every part of a source is harmless: a list of all integers contains every input.
+            *(find_names(cell["source"]).texts for cell in job.cells)
         )
 
     def test_view(
@@ -230,31 +233,6 @@ def without_exit_code(message: str) -> str:
     return message if why == _OUT_OF_MEMORY else what
 
 
-def _names_and_error_messages(source: str) -> set[str]:
-    """Return a cell's names, its modules, and the messages of the errors that it raises.
-
-    Not every part of the source is harmless: a list of all integers would contain every input.
-    """
-    texts = set()
-    for node in ast.walk(parse_cell(source) or ast.Pass()):
-        match node:
-            case ast.Name(id=name) | ast.ClassDef(name=name):
-                texts.add(name)
-            case ast.Import(names=aliases):
-                texts |= {module for alias in aliases for module in _parents(alias.name)}
-            case ast.ImportFrom(module=str(module)):
-                texts |= _parents(module)
-            case ast.Raise(exc=ast.Call(args=[ast.Constant(value=str(text))])):
-                texts.add(text)
-    return texts
-
-
-def _parents(module: str) -> set[str]:
-    """Return a module's dotted name and those of the packages that contain it."""
-    parts = module.split(".")
-    return {".".join(parts[:end]) for end in range(1, len(parts) + 1)}
-
-
 @lru_cache(maxsize=256)
 def _constants(source: str) -> frozenset[str]:
     """Return the texts in a test cell's code, including the fixed parts of f-strings."""
@@ -265,7 +243,10 @@ def _constants(source: str) -> frozenset[str]:
 
 @lru_cache(maxsize=1)
 def _constants_of_checks() -> frozenset[str]:
-    return _constants(inspect.getsource(checks))
+    reasons = {text for sentence in SENTENCES.values() for text in sentence.split("{}")}
+    reasons |= {text[:1].upper() + text[1:] for text in reasons}
+    modules = map(inspect.getsource, (checks, unusable_values))
+    return frozenset(reasons).union(*map(_constants, modules))
 
 
 def clean_view(result: "CellResult") -> dict[str, Any]:
