@@ -23,6 +23,10 @@ class Recipe:
         Replaces the learning rate that the network was compiled with.
     warmup_epochs : int
         The number of epochs over which the learning rate rises from 0 to `learning_rate`.
+    momentum : float, optional
+        Replaces the momentum of the compiled network's optimizer, such as SGD. With a momentum of
+        1 - 1/k, each gradient counts k times. A batch k times as large then needs no larger
+        learning rate, which would be too much for a network without batch normalization.
     on_device : bool
         If True, the images are copied to the device's memory once, for all networks, and batches
         are formed there. If False, the CPU forms each batch and sends it to the device.
@@ -37,6 +41,7 @@ class Recipe:
     batch_size: int = 128
     learning_rate: float | None = None
     warmup_epochs: int = 0
+    momentum: float | None = None
     on_device: bool = False
     mixed_precision: bool = False
     steps_per_execution: int = 1
@@ -55,6 +60,13 @@ class Recipe:
             raise CourseError(
                 f"learning_rate of {name!r} must be a positive number with a decimal point, such as"
                 f" 0.01, not {rate!r}."
+            )
+        if self.momentum is not None and not (
+            isinstance(self.momentum, float) and 0 <= self.momentum < 1
+        ):
+            raise CourseError(
+                f"momentum of {name!r} must be a number with a decimal point from 0.0 to less than"
+                f" 1.0, such as 0.9, not {self.momentum!r}."
             )
 
     def steps_per_epoch(self, image_count: int) -> int:

@@ -93,7 +93,7 @@ def train_each(
     epochs, batch_size : int
     **recipe
         The other attributes of `course.experiments.Recipe`: learning_rate, warmup_epochs,
-        on_device, mixed_precision, and steps_per_execution.
+        momentum, on_device, mixed_precision, and steps_per_execution.
 
     Returns
     -------

@@ -75,6 +75,8 @@ def prepare(
         keras.config.set_dtype_policy(default_policy)
     if (learning_rate := recipe.schedule(image_count)) is not None:
         network.optimizer.learning_rate = learning_rate
+    if recipe.momentum is not None:
+        _set_momentum(network, recipe.momentum, specification["name"])
     # Include the initial weights: those of a pretrained network are not determined by the seed.
     initial_weights = fingerprint(*map(np.asarray, network.weights))
     key = fingerprint(
@@ -109,6 +111,18 @@ def _build_network(build: Callable[[dict], Any], specification: dict) -> Any:
             ' imprecise for probabilities: give it dtype="float32".'
         )
     return network
+
+
+def _set_momentum(network: Any, momentum: float, name: str) -> None:
+    """Set the momentum of a compiled network's optimizer, which has not taken a step yet."""
+    # With mixed precision, Keras wraps the optimizer in one that scales the loss.
+    optimizer = getattr(network.optimizer, "inner_optimizer", network.optimizer)
+    if not hasattr(optimizer, "momentum"):
+        raise CourseError(
+            f"the optimizer of {name!r}, {type(optimizer).__name__}, has no momentum: compile the"
+            " network with SGD, or leave out momentum."
+        )
+    optimizer.momentum = momentum
 
 
 def _configuration(network: Any) -> str:

@@ -123,6 +123,41 @@ def test_a_learning_rate_replaces_that_of_the_compiled_network(run, data):
     assert other.history != same.history
 
 
+@pytest.mark.parametrize("mixed_precision", [False, True])
+def test_a_momentum_replaces_that_of_the_compiled_network(run, data, mixed_precision):
+    switches = {"epochs": 2, "mixed_precision": mixed_precision}
+    recorded = train(run, data, momentum=0.9, **switches)
+
+    def build_with_momentum(specification):
+        network = build(specification)
+        optimizer = keras.optimizers.SGD(0.02, momentum=0.9)
+        network.compile(optimizer, network.loss, metrics=["accuracy"])
+        return network
+
+    images, labels = data
+    (compiled,) = experiments.train_each(
+        run,
+        [{"name": "compiled with it"}],
+        build_with_momentum,
+        (images[:60], labels[:60]),
+        (images[60:], labels[60:]),
+        batch_size=16,
+        **switches,
+    )
+    assert recorded.history == compiled.history
+    assert recorded.history != train(run, data, **switches).history
+
+
+def test_a_momentum_for_an_optimizer_without_one_is_an_error(run, data):
+    def build_with_adam(specification):
+        network = build(specification)
+        network.compile("adam", network.loss, metrics=["accuracy"])
+        return network
+
+    with pytest.raises(CourseError, match="the optimizer of 'one', Adam, has no momentum"):
+        experiments.train_each(run, [{"name": "one"}], build_with_adam, data, data, momentum=0.9)
+
+
 def test_a_saved_result_is_loaded_only_for_the_same_recipe(run, data):
     first = train(run, data, on_device=True)
     assert train(run, data, on_device=True).seconds == first.seconds
@@ -158,6 +193,8 @@ def test_speed_is_in_images_per_second_and_nothing_is_saved(run, data, tmp_path)
             {"learning_rate": float("nan")},
             "learning_rate of 'one' must be a positive number .* not nan",
         ),
+        ({"momentum": 1.0}, "momentum of 'one' must be a number .* less than 1.0, .* not 1.0"),
+        ({"momentum": 0}, "momentum of 'one' must be a number with a decimal point .* not 0"),
     ],
 )
 def test_an_invalid_recipe_is_an_error(run, data, recipe, sentence):
