@@ -8,7 +8,7 @@ import numpy as np
 from course.instructor.similarity import rarity_scoring
 from course.instructor.similarity.rarity_scoring import AnswerView, Sequences
 from course.instructor.similarity.submissions import Answer, Submission, SuppliedText
-from course.instructor.similarity.tokenization import split_words, tokenize_code
+from course.instructor.similarity.tokenization import Token
 
 POINTS = {
     "rare_token": rarity_scoring.rare_token_points,
@@ -50,16 +50,16 @@ def compare_submissions(supplied: SuppliedText, submissions: list[Submission]) -
     sequences_by_view: dict[tuple[str, str], dict[int, Sequences]] = {}
     for index, submission in enumerate(submissions):
         for name, answer in submission.answers.items():
-            for view, sequences in tokenize_views(answer).items():
+            for view, sequences in join_views(answer).items():
                 if sequences:
                     sequences_by_view.setdefault((name, view), {})[index] = sequences
-    supplied_sequences = tokenize_views(Answer(True, supplied.code))
-    supplied_sequences |= tokenize_views(Answer(False, supplied.texts))
+    supplied_sequences = join_views(Answer.supplied(True, supplied.code))
+    supplied_sequences |= join_views(Answer.supplied(False, supplied.texts))
     totals: dict[str, np.ndarray] = {}
     for (name, view), written in sequences_by_view.items():
         is_solved = name in supplied.solutions
         solutions = [supplied.solutions[name]] if is_solved else []
-        solution = tokenize_views(Answer(True, solutions)).get(view, [])
+        solution = join_views(Answer.supplied(True, solutions)).get(view, [])
         # A token that is rare in its answer stays rare if it occurs elsewhere in the release.
         ignored = () if view == "rare_token" and is_solved else supplied_sequences.get(view, ())
         answer_view = AnswerView(view, written, ignored, solution)
@@ -77,18 +77,13 @@ def compare_submissions(supplied: SuppliedText, submissions: list[Submission]) -
     return comparison
 
 
-def tokenize_views(answer: Answer) -> dict[str, Sequences]:
-    """Return the token sequences of an answer for each view."""
-    if not answer.is_code:
-        return {"words": [split_words(text) for text in answer.texts]}
-    cells = [tokenize_code(text) for text in answer.texts]
-    tokens = [cell.tokens for cell in cells]
-    return {
-        "code": tokens,
-        "names": [[name] for cell in cells for name in cell.names],
-        "comments": [comment for cell in cells for comment in cell.comments],
-        "rare_token": tokens,
-    }
+def join_views(answer: Answer) -> dict[str, Sequences]:
+    """Return the token sequences of all texts of an answer for each view."""
+    joined: dict[str, list[list[Token]]] = {}
+    for views in answer.views:
+        for name, sequences in views.items():
+            joined.setdefault(name, []).extend(sequences)
+    return dict(joined)
 
 
 def suspicious_groups(points: np.ndarray, max_groups: int) -> list[list[int]]:

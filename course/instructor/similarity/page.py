@@ -4,10 +4,10 @@ from collections.abc import Sequence
 from itertools import groupby
 from typing import Any
 
-from course.instructor.similarity.comparison import ClassComparison, tokenize_views
+from course.instructor.similarity.comparison import ClassComparison
 from course.instructor.similarity.rarity_scoring import NGRAM_LENGTHS, ngram_points
 from course.instructor.similarity.submissions import Answer
-from course.instructor.similarity.tokenization import Token, ngrams
+from course.instructor.similarity.tokenization import Token, Views, ngrams
 
 # Levels of a character: not shared, shared within the group, and shared but rare in the class.
 LEVELS = ("", "shared", "rare")
@@ -38,16 +38,17 @@ def _column(
     submission = comparison.submissions[index]
     answer = submission.answers.get(name, Answer(True))
     partners = set(group) - {index}
-    texts = [_mark(comparison, name, text, answer.is_code, partners) for text in answer.texts]
+    pairs = zip(answer.texts, answer.views, strict=True)
+    texts = [_mark(comparison, name, text, views, partners) for text, views in pairs]
     return {"student": submission.student, "texts": texts}
 
 
 def _mark(
-    comparison: ClassComparison, name: str, text: str, is_code: bool, partners: set[int]
+    comparison: ClassComparison, name: str, text: str, views: Views, partners: set[int]
 ) -> list[tuple[str, str]]:
     """Return a text as (level, string) pairs."""
     levels = [0] * len(text)
-    for view, sequences in tokenize_views(Answer(is_code, [text])).items():
+    for view, sequences in views.items():
         answer_view, length = comparison.views.get((name, view)), NGRAM_LENGTHS[view]
         for tokens in sequences if answer_view else ():
             for last, ngram in enumerate(ngrams(tokens, length)):

@@ -7,6 +7,7 @@ from collections.abc import Sequence
 from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass, field
 from pathlib import Path
+from typing import Self
 
 from course.errors import CourseError
 from course.instructor.collect.released_assignment import (
@@ -18,11 +19,14 @@ from course.instructor.collect.released_assignment import (
 from course.instructor.course_dir import source_notebook
 from course.instructor.gradebook.submission_results import list_students
 from course.instructor.sandbox.worker_pool import available_cores
+from course.instructor.similarity.tokenization import Views, tokenize_in_limits, tokenize_text
 from course.instructor.student_text.budgets import MAX_NOTEBOOK_BYTES
 from course.instructor.student_text.limited_worker import StudentTextError
 from course.instructor.student_text.notebook_parser import read_notebook
 
-MAX_CELL_LENGTH = 50_000  # characters; the rest of a cell is not compared
+# Characters of a submission that are compared, first those of its answers. All answers of an
+# assignment have a few thousand.
+MAX_COMPARED = 50_000
 ADDED_CELLS = {"code": "added code", "markdown": "added text"}
 
 
@@ -32,19 +36,27 @@ class Answer:
 
     is_code: bool
     texts: list[str] = field(default_factory=list)  # one per cell
+    views: list[Views] = field(default_factory=list)  # the tokens of each text
+
+    @classmethod
+    def supplied(cls, is_code: bool, texts: list[str]) -> Self:
+        """Return the course's own texts as an answer."""
+        return cls(is_code, texts, [tokenize_text(text, is_code) for text in texts])
 
 
 @dataclass
 class Submission:
     """A student's answers, by grade id or by a value of `ADDED_CELLS`.
 
-    The digests are those of the notebook file and of its cells without outputs.
+    The digests are those of the notebook file and of its cells without outputs. `problems` are
+    the reasons why a part of the text is not compared.
     """
 
     student: str
     answers: dict[str, Answer]
     file_digest: str
     cells_digest: str
+    problems: list[str] = field(default_factory=list)
 
 
 @dataclass
@@ -84,6 +96,7 @@ def read_submissions(root: Path, name: str) -> tuple[SuppliedText, list[Submissi
                 problems.append(found)
             elif found.answers:
                 submissions.append(found)
+                problems += found.problems
     return _read_supplied_text(root, name, released), submissions, problems
 
 
@@ -94,12 +107,34 @@ def _read_submission(student: str, path: Path, released: ReleasedAssignment) -> 
     with path.open("rb") as file:
         content = file.read(MAX_NOTEBOOK_BYTES + 1)
     notebook = read_notebook(content).content
-    for cell in notebook["cells"]:
-        cell["source"] = cell["source"][:MAX_CELL_LENGTH]
     cells = read_cells(notebook)
     texts = json.dumps([(cell.cell_type, cell.text) for cell in cells])
-    digests = [hashlib.sha256(each).hexdigest() for each in (content, texts.encode())]
-    return Submission(student, _answers(cells, released), *digests)
+    file_digest, cells_digest = (
+        hashlib.sha256(each).hexdigest() for each in (content, texts.encode())
+    )
+    answers = _answers(cells, released)
+    problems = _tokenize(answers)
+    reasons = [f"{path} is compared only in part: {problem}." for problem in problems]
+    return Submission(student, answers, file_digest, cells_digest, reasons)
+
+
+def _tokenize(answers: dict[str, Answer]) -> list[str]:
+    """Add the tokens of all texts to a student's answers in place, and return problems."""
+    problems = []
+    left = MAX_COMPARED
+    for name in sorted(answers, key=lambda name: name in ADDED_CELLS.values()):
+        answer = answers[name]
+        for index, text in enumerate(answer.texts):
+            answer.texts[index] = text[:left]
+            left -= len(answer.texts[index])
+    if left == 0:
+        problems.append(f"it has more than {MAX_COMPARED:,} characters of answers and added cells")
+    texts = [(text, answer.is_code) for answer in answers.values() for text in answer.texts]
+    views, reasons = tokenize_in_limits(texts)
+    remaining = iter(views)
+    for answer in answers.values():
+        answer.views = [next(remaining) for _ in answer.texts]
+    return problems + reasons
 
 
 def _answers(cells: Sequence[NotebookCell], released: ReleasedAssignment) -> dict[str, Answer]:

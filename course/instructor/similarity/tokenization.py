@@ -2,13 +2,23 @@
 
 import ast
 import io
+import json
 import re
+import time
 import tokenize
 import warnings
 from collections.abc import Iterator, Sequence
-from typing import NamedTuple
+from typing import Any, NamedTuple
 
+from course.instructor.student_text import limited_worker
+from course.instructor.student_text.limited_call import call_limited
+from course.instructor.student_text.limited_worker import StudentTextError
+from course.instructor.student_text.time_limit import processor_time_limit
 from course.instructor.thread_safe_parsing import parse_literal, parse_python
+
+TEXT_SECONDS, SUBMISSION_SECONDS = 1, 10  # processor time
+
+serve = limited_worker.serve
 
 PADDING = ""  # in n-grams that begin before the first token
 LOCAL_NAME = "□"  # replaces every name that the code itself binds
@@ -17,10 +27,13 @@ DROPPED = {
     tokenize.DEDENT,
 }  # fmt: skip
 OPENING, CLOSING = {"(", "[", "{"}, {")", "]", "}"}
+VIEWS = ("code", "names", "comments", "rare_token", "words")
 WORD = re.compile(r"\w+")
 # Tokens in the part of a cell that Python cannot tokenize.
 FALLBACK_TOKEN = re.compile(r"#[^\n]*|\w+|[^\w\s]")
 MAGIC = re.compile(r"^[ \t]*[%!].*$", re.M)
+
+Views = dict[str, list[list["Token"]]]  # of a text: name of a view -> sequences of tokens
 
 
 class Token(NamedTuple):
@@ -37,6 +50,74 @@ class CodeTokens(NamedTuple):
     tokens: list[Token]
     names: list[Token]  # each at its first position
     comments: list[list[Token]]
+
+
+def tokenize_text(text: str, is_code: bool) -> Views:
+    """Return the token sequences of a text for each view."""
+    if not is_code:
+        return {"words": [split_words(text)]}
+    code = tokenize_code(text)
+    return {
+        "code": [code.tokens],
+        "names": [[name] for name in code.names],
+        "comments": code.comments,
+        "rare_token": [code.tokens],
+    }
+
+
+def tokenize_in_limits(texts: Sequence[tuple[str, bool]]) -> tuple[list[Views], list[str]]:
+    """Return the token sequences of a student's texts, from a process with limits, and problems.
+
+    A text is given with True if it is code. Where there is a problem, the text has no tokens.
+    """
+    if not texts:
+        return [], []
+    content = json.dumps(texts).encode()
+    try:
+        answers = call_limited(
+            tokenize_in_this_process, blocks=[content], cpu_seconds=SUBMISSION_SECONDS + 5
+        )
+        found = [_checked(answer, text) for (text, _), answer in zip(texts, answers, strict=True)]
+    except (StudentTextError, TypeError, ValueError, AttributeError) as error:
+        reason = str(error) if isinstance(error, StudentTextError) else "a malformed answer"
+        found = [reason] * len(texts)
+    problems = dict.fromkeys(each for each in found if isinstance(each, str))
+    return [{} if isinstance(each, str) else each for each in found], list(problems)
+
+
+def tokenize_in_this_process(content: bytes) -> list[Views | str]:
+    """Return the token sequences of each text, or the problem with it."""
+    deadline = time.process_time() + SUBMISSION_SECONDS
+    found: list[Views | str] = []
+    for text, is_code in json.loads(content):
+        seconds = max(0.01, min(TEXT_SECONDS, deadline - time.process_time()))
+        try:
+            with processor_time_limit(seconds):
+                found.append(tokenize_text(text, is_code))
+        except StudentTextError as error:
+            found.append(str(error))
+        except Exception as error:  # Python's tokenizer and parser raise many types of exceptions
+            found.append(f"it cannot be processed ({type(error).__name__})")
+    return found
+
+
+def _checked(answer: Any, text: str) -> Views | str:
+    """Return an answer of the process with limits if it has the expected types."""
+    if isinstance(answer, str):
+        return answer
+
+    def token(word: Any, start: Any, end: Any) -> Token:
+        if not (type(word) is str and type(start) is type(end) is int):
+            raise TypeError("not a token")
+        if not 0 <= start <= end <= len(text):
+            raise ValueError("not a position")
+        return Token(word, start, end)
+
+    return {
+        name: [[token(*each) for each in sequence] for sequence in sequences]
+        for name, sequences in answer.items()
+        if name in VIEWS
+    }
 
 
 def ngrams(tokens: Sequence[Token], length: int) -> Iterator[tuple[str, ...]]:

@@ -164,6 +164,21 @@ def test_hostile_text_is_shown_as_text(small_class, course_command):
     assert "My grandmother keeps hens" in parser.rare
 
 
+def test_too_much_text_is_named_and_does_not_stop_the_comparison(small_class, course_command):
+    root, submit, _ = small_class
+    submit("s1", explain_cnn=TEXT + " hens" * 12_000)
+    submit("s2", explain_cnn="hens " * 30_000)
+    submit("s4", explain_cnn=TEXT)
+    finished = course_command("-C", root, "similar", NAME)
+    assert finished.returncode == 1 and finished.stderr == ""
+    assert f"s1/{NAME}/{FILE} is compared only in part: it has more than 50,000" in finished.stdout
+    reason = "characters, and at most 100,000 are allowed): repair it, or ask for a new copy."
+    assert f"s2/{NAME}/{FILE} is skipped (cell " in finished.stdout
+    assert reason in finished.stdout
+    (first, *_) = rows_of(finished)
+    assert first[1] == {"s1", "s4"}
+
+
 def test_three_similar_submissions_are_one_row_and_all_are_on_the_page(small_class, course_command):
     root, submit, _ = small_class
     for student, word in (("s1", "yard"), ("s4", "garden"), ("s6", "meadow")):
