@@ -267,8 +267,10 @@ def _activations(imported: frozenset[str]) -> dict[int, Any]:
         for part in parts:
             module = getattr(module, part, None)
         for name in names:
-            if (function := getattr(module, name, None)) is not None:
-                functions[id(function)] = getattr(keras.activations, name)
+            standard = getattr(keras.activations, name, None)
+            function = getattr(module, name, None)
+            if standard is not None and function is not None:
+                functions[id(function)] = standard
     return functions
 
 
