@@ -97,36 +97,38 @@ def test_a_large_message_is_received_while_it_is_being_sent():
         sender.join()
 
 
-@pytest.mark.parametrize(
-    "data",
-    [
-        b"garbage that is not a message, and another message that is none",
-        frame(b"{}", number=1),
-        frame(b"{"),
-        frame(b"\xff\xfe"),
-        frame(b'"\xc3\xa9"'),
-        frame('{"a": 1}'.encode("utf-16-le")),
-        frame(b"\xef\xbb\xbf{}"),
-        frame(b""),
-        frame(b"{}{}"),
-        frame(nested(messages.MAX_NESTING + 1)),
-        frame(nested(100_000)),
-        frame(b"[" * 100_000),
-        frame(b"1" * 5000),
-        frame(b"NaN"),
-        frame(b"[Infinity]"),
-        frame(b"-1e999999"),
-        lengths(2**63, 0),
-        lengths(messages.MAX_HEADER_BYTES + 1, 0),
-        lengths(2, 2**63),
-        lengths(2, messages.MAX_BLOCKS + 1),
-        lengths(2, 1, MB + 1),
-        lengths(2, 2, 2**63, 2**63),
-        lengths(2, 1, 2**64 - 1),
-    ],
-)
-def test_malformed_or_too_large_messages_are_refused_at_once_and_forever(pair, data):
-    sender = threading.Thread(target=pair.raw.sendall, args=(data + frame(b"1", number=1),))
+MALFORMED = {
+    "garbage": b"garbage that is not a message, and another message that is none",
+    "second number": frame(b"{}", number=1),
+    "half of the JSON": frame(b"{"),
+    "not text": frame(b"\xff\xfe"),
+    "not ASCII": frame('"é"'.encode()),
+    "UTF-16": frame('{"a": 1}'.encode("utf-16-le")),
+    "byte-order mark": frame(b"\xef\xbb\xbf{}"),
+    "empty": frame(b""),
+    "two values": frame(b"{}{}"),
+    "a level too many": frame(nested(messages.MAX_NESTING + 1)),
+    "many levels": frame(nested(100_000)),
+    "many open levels": frame(b"[" * 100_000),
+    "many digits": frame(b"1" * 5000),
+    "NaN": frame(b"NaN"),
+    "infinity": frame(b"[Infinity]"),
+    "a large exponent": frame(b"-1e999999"),
+    "a huge header": lengths(2**63, 0),
+    "a large header": lengths(messages.MAX_HEADER_BYTES + 1, 0),
+    "very many blocks": lengths(2, 2**63),
+    "too many blocks": lengths(2, messages.MAX_BLOCKS + 1),
+    "a large block": lengths(2, 1, MB + 1),
+    "two huge blocks": lengths(2, 2, 2**63, 2**63),
+    "a huge block": lengths(2, 1, 2**64 - 1),
+}
+
+
+@pytest.mark.parametrize("name", MALFORMED)
+def test_malformed_or_too_large_messages_are_refused_at_once_and_forever(pair, name):
+    sender = threading.Thread(
+        target=pair.raw.sendall, args=(MALFORMED[name] + frame(b"1", number=1),)
+    )
     sender.start()
     start = time.monotonic()
     for _ in range(3):
@@ -186,7 +188,7 @@ INVALID_HEADERS = {
 @pytest.mark.parametrize("name", INVALID_HEADERS)
 def test_a_sender_refuses_what_a_receiver_would_refuse_and_sends_nothing(pair, name):
     with pytest.raises(messages.MessageRefused):
-        pair.theirs.send(INVALID_HEADERS[name]())
+        pair.theirs.send(INVALID_HEADERS[name](), (), soon(5))
     assert not select.select([pair.socket], [], [], 0)[0]
     pair.theirs.send("next")
     assert pair.ours.receive(soon()) == ("next", [])
@@ -197,13 +199,13 @@ def test_a_sender_refuses_a_deeply_nested_header(pair):
     for _ in range(100_000):
         deep = [deep]
     with pytest.raises(messages.MessageRefused, match="levels"):
-        pair.theirs.send(deep)
+        pair.theirs.send(deep, (), soon(5))
 
 
 @pytest.mark.parametrize("blocks", [[bytes(MB), b"1"], [b""] * (messages.MAX_BLOCKS + 1)])
 def test_a_sender_refuses_too_many_or_too_large_blocks_and_sends_nothing(pair, blocks):
     with pytest.raises(messages.MessageRefused):
-        pair.theirs.send({}, blocks)
+        pair.theirs.send({}, blocks, soon(5))
     assert not select.select([pair.socket], [], [], 0)[0]
     pair.theirs.send("next")
     assert pair.ours.receive(soon()) == ("next", [])
@@ -285,24 +287,24 @@ print("went on")
 """
 
 
-@pytest.mark.parametrize(
-    "data",
-    [
-        b"",
-        frame(b"{}")[:-1],
-        frame(b"{"),
-        lengths(messages.MAX_HEADER_BYTES + 1, 0),
-        lengths(2, 1, 2**31) + b"{}",  # more than its memory
-        frame(b"{}") + frame(b"{}"),
-    ],
-)
-def test_a_worker_ends_after_an_invalid_message_whatever_its_code_catches(data):
+FATAL = {
+    "nothing": b"",
+    "half a message": frame(b"{}")[:-1],
+    "half of the JSON": frame(b"{"),
+    "a large header": lengths(messages.MAX_HEADER_BYTES + 1, 0),
+    "a block larger than its memory": lengths(2, 1, 2**31) + b"{}",
+    "the same number twice": frame(b"{}") * 2,
+}
+
+
+@pytest.mark.parametrize("name", FATAL)
+def test_a_worker_ends_after_an_invalid_message_whatever_its_code_catches(name):
     with Pair() as pair:
         arguments = [sys.executable, "-c", WORKER, str(pair.socket.fileno())]
         worker = subprocess.Popen(
             arguments, cwd=ROOT, pass_fds=[pair.socket.fileno()], stdout=subprocess.PIPE
         )
-        pair.raw.sendall(data)
+        pair.raw.sendall(FATAL[name])
         pair.raw.shutdown(socket.SHUT_WR)
         printed, _ = worker.communicate(timeout=20)
     assert (worker.returncode, printed) == (messages.EXIT_CODE, b"")
@@ -345,7 +347,7 @@ def test_what_a_sender_accepts_is_what_a_receiver_accepts(header, data):
         patch.setattr(messages._header_problem, "__defaults__", (150, 12))
         patch.setattr(messages.parse, "__defaults__", (150, 12))
         try:
-            pair.theirs.send(header, data)
+            pair.theirs.send(header, data, soon(5))
             accepted = True
         except messages.MessageRefused:
             accepted = False
