@@ -26,7 +26,8 @@ c.CourseDirectory.ignore = [
     "*-submission.zip",  # written by the last cell of a notebook
 ]
 
-# nbgrader's default list with two changes: FillInAddress, and a stub with an instruction.
+# nbgrader's default list with three changes: FillInAddress, a stub with an instruction, and the
+# removal of the pictures in solutions and mark schemes.
 c.GenerateAssignment.preprocessors = [
     "course.instructor.release.preprocessors.FillInAddress",
     "nbgrader.preprocessors.IncludeHeaderFooter",
@@ -39,6 +40,7 @@ c.GenerateAssignment.preprocessors = [
     "nbgrader.preprocessors.SaveCells",
     "nbgrader.preprocessors.ClearHiddenTests",
     "nbgrader.preprocessors.ClearMarkScheme",
+    "course.instructor.release.preprocessors.RemoveUnusedAttachments",
     "nbgrader.preprocessors.ComputeChecksums",
     "nbgrader.preprocessors.CheckCellMetadata",
 ]
@@ -47,6 +49,7 @@ c.GenerateAssignment.preprocessors = [
 # it and the formgrader shows it. nbgrader expects it in task cells, but an unanswered task does not
 # get a score of zero automatically.
 c.ClearMarkScheme.enforce_metadata = False
+c.ClearMarkScheme.check_attachment_leakage = False  # RemoveUnusedAttachments removes them
 
 # The stub of a solution without an instruction.
 c.ClearSolutions.code_stub = {

@@ -33,6 +33,8 @@ def command(root: Path, names: tuple[str, ...], check: bool) -> int:
             print(f"up to date: {', '.join(names_in_order)}")
         return 1 if stale else 0
     for name in names_in_order:
-        build.build(root, name)
+        removed = build.build(root, name)
         print(f"compiled source/{name} into release/{name}")
+        if removed:
+            print(f"not released, because no text for students shows it: {', '.join(removed)}")
     return 0

@@ -17,6 +17,7 @@ from course.instructor.regression.provenance import package_versions
 from course.instructor.regression.run_digest import run_digest
 from course.instructor.regression.run_records import NotebookRun, RunJob
 from course.instructor.regression.run_store import load
+from course.instructor.release import notebook_lint
 from course.profiles import check_profile
 
 
@@ -34,9 +35,12 @@ class Plan:
         """Plan the runs of the source notebooks; `sources` maps each assignment to its notebook.
 
         Each notebook gets only the extra parameters that it has. Raises CourseError if no notebook
-        has one of the parameters, or if the profile does not exist.
+        has one of the parameters, if the profile does not exist, or if a notebook's kernel or
+        parameters are unclear.
         """
         check_profile(profile)
+        for source in sources.values():
+            notebook_lint.read_source(source)
         backend = os.environ.get("KERAS_BACKEND", "tensorflow")
         self.runs_folder = Path(runs_folder).resolve()
         self.seeds = seeds

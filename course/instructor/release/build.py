@@ -14,11 +14,14 @@ from nbgrader.api import Gradebook, MissingEntry
 from course.errors import CourseError
 from course.files import replacing_folder
 from course.instructor.course_dir import first_error, open_api, source_notebook
-from course.instructor.release import lint
+from course.instructor.release import lint, notebook_lint
 
 
-def build(root: Path, name: str) -> None:
+def build(root: Path, name: str) -> list[str]:
     """Compile one assignment into `release/` and enter its cells in the gradebook.
+
+    Returns the names of the attachments that are not released because no text shows them, such as
+    those of solutions.
 
     Raises CourseError, without changing the old release, if its tests cannot be graded with two
     kernels or if nbgrader rejects the source.
@@ -28,6 +31,9 @@ def build(root: Path, name: str) -> None:
         compiled = _compile(root, name, Path(temporary))
         with replacing_folder(Path(root, "release", name)) as staging:
             shutil.copytree(compiled, staging, dirs_exist_ok=True)
+        source = source_notebook(root, name)
+        pair = (nbformat.read(each, as_version=4) for each in (source, compiled / source.name))
+        return notebook_lint.removed_attachments(*pair)
 
 
 @contextlib.contextmanager

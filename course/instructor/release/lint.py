@@ -13,7 +13,7 @@ from course.errors import CourseError
 from course.instructor.analysis.cell_names import CellNames, find_names, parse_cell
 from course.instructor.analysis.scope_visitor import is_predefined
 from course.instructor.analysis.value_kinds import infer_value_kinds
-from course.instructor.release import untrusted_values
+from course.instructor.release import notebook_lint, untrusted_values
 
 # Kinds of cells, and owners of names: the grader, the grader until a student's cell mentions the
 # name, and the student.
@@ -106,13 +106,9 @@ def find_problems(notebook: nbformat.NotebookNode) -> list[str]:
 
 def check_source(path: Path) -> None:
     """Raise CourseError, with one line per problem, if a source notebook cannot be graded."""
-    try:
-        notebook = nbformat.read(path, as_version=4)
-    except Exception as error:  # nbformat raises many classes for an invalid file
-        raise CourseError(
-            f"cannot read the notebook {path} ({type(error).__name__}): restore it from git."
-        ) from None
-    problems = find_problems(notebook)
+    notebook = notebook_lint.read_source(path)
+    beside = [each.name for each in sorted(path.parent.iterdir()) if each.is_file()]
+    problems = [*find_problems(notebook), *notebook_lint.find_released_secrets(notebook, beside)]
     if problems:
         raise CourseError("\n".join(f"{path}: {problem}" for problem in problems))
 

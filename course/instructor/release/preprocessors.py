@@ -2,6 +2,7 @@
 
 import re
 from typing import TYPE_CHECKING
+from urllib.parse import unquote
 
 from nbgrader.preprocessors import ClearSolutions, NbGraderPreprocessor
 
@@ -21,6 +22,24 @@ class FillInAddress(NbGraderPreprocessor):
         address = PublicAddress(parent=self)
         for cell in nb.cells:
             cell.source = address.fill_in(cell.source, path)
+        return nb, resources
+
+
+class RemoveUnusedAttachments(NbGraderPreprocessor):
+    """A preprocessor that removes the pictures of solutions and mark schemes.
+
+    They are attached to a cell, and remain there when the text that shows them is removed.
+    """
+
+    def preprocess(self, nb: "NotebookNode", resources: dict) -> tuple["NotebookNode", dict]:
+        """Keep only the attachments that the text of their cell shows."""
+        for cell in nb.cells:
+            shown = unquote(cell.source)
+            attachments = cell.get("attachments", {})
+            for name in [each for each in attachments if f"attachment:{each}" not in shown]:
+                del attachments[name]
+            if "attachments" in cell and not attachments:
+                del cell["attachments"]
         return nb, resources
 
 

@@ -140,14 +140,14 @@ class _ReadsAfterCalls:
                 case ast.Call(func=ast.Attribute(attr=function)) if function in COPYING:
                     passed |= {id(each) for each in ast.walk(call)}
         self.given |= given
-        for name in ast.walk(node):
+        for each in ast.walk(node):
             if (
-                isinstance(name, ast.Name)
-                and isinstance(name.ctx, ast.Load)
-                and name.id in self.given.keys() - self.student_names
-                and id(name) not in passed
+                isinstance(each, ast.Name)
+                and isinstance(each.ctx, ast.Load)
+                and each.id in self.given.keys() - self.student_names
+                and id(each) not in passed
             ):
-                self.found[name.id, self.given[name.id]] = None
+                self.found[each.id, self.given[each.id]] = None
 
     def _bind(self, target: ast.expr, value: ast.expr) -> None:
         """Bind the names of a target of an assignment."""
