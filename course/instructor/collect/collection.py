@@ -146,8 +146,9 @@ class Collection:
         if is_submitted:
             result.status = FileStatus.ALREADY_COLLECTED
         else:
-            submitted_folder.write(self.root, *attempt.key, content)
+            # First, because a killed command may not leave the result of the old submission.
             Journal(self.root, attempt.release.name).mark_resubmitted(attempt.student)
+            submitted_folder.write(self.root, *attempt.key, content)
         recorded = submitted_folder.read_recency(self.root, *attempt.key)
         if not recorded or attempt.recency.compare(recorded) > 0:
             submitted_folder.write_recency(self.root, *attempt.key, content, attempt.recency)

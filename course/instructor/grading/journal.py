@@ -21,7 +21,8 @@ class Journal:
         self.name = name
         self.folder = Path(root, "build", "grading", name)
         self._outcomes = self.folder / "outcomes"
-        self._resubmitted = self.folder / "resubmitted"
+        # Outside build/: a person who deletes that folder still gets the new submissions graded.
+        self._resubmitted = Path(root, "originals", "resubmitted", name)
         self._pending_regrades = self.folder / "pending-regrades.json"
 
     def exclusive(self) -> AbstractContextManager[None]:

@@ -488,6 +488,7 @@ def test_a_replaced_submission_is_graded_again(root, collect, course_command, sm
     assert " 0/1 " in course_command("-C", course, "grade").stdout
     write_notebook(path, [answer("x = 3"), TEST])
     assert course_command("-C", course, "collect", root.parent / "in", "--force").returncode == 0
+    shutil.rmtree(course / "build")  # as `make clean` does
     assert " 1/1 " in course_command("-C", course, "grade").stdout
 
 
