@@ -254,6 +254,25 @@ def test_a_slow_sender_does_not_extend_the_deadline(pair):
     sender.join()
 
 
+def test_bytes_that_never_stop_do_not_extend_the_deadline(pair):
+    class Endless:
+        def __init__(self):
+            self.data = lengths(messages.MAX_HEADER_BYTES, 0)
+
+        def recv_into(self, view, *arguments):
+            view[:1], self.data = self.data[:1] or b" ", self.data[1:]
+            return 1
+
+        def fileno(self):
+            return pair.socket.fileno()
+
+    pair.raw.send(b"readable")
+    start = time.monotonic()
+    with pytest.raises(messages.MessageTimeout):
+        messages.Connection(Endless()).receive(soon(0.1))
+    assert time.monotonic() - start < 1
+
+
 def test_a_receiver_that_does_not_read_does_not_block_the_sender():
     with Pair(8 * MB) as pair:
         start = time.monotonic()
@@ -326,8 +345,13 @@ headers = st.recursive(
     lambda inner: st.lists(inner, max_size=5) | st.dictionaries(texts, inner, max_size=5),
     max_leaves=20,
 )
+# Around the small limits below.
+edges = st.lists(st.just(0), min_size=4, max_size=8) | st.integers(1, 4).map(
+    lambda depth: json.loads(nested(depth))
+)
+edges |= st.text("aé", min_size=20, max_size=40)
 blocks = st.lists(st.binary(max_size=40), max_size=4)
-SMALL = {"MAX_HEADER_BYTES": 150, "MAX_BLOCKS": 3, "MAX_ELEMENTS": 12, "MAX_NESTING": 4}
+SMALL = {"MAX_HEADER_BYTES": 150, "MAX_BLOCKS": 3, "MAX_ELEMENTS": 6, "MAX_NESTING": 2}
 order = messages.encode(ORDER)
 orders = st.sampled_from(
     [order, frame(order), frame(order, number=1), frame(order, key=b"x" * 16, number=1)]
@@ -335,7 +359,7 @@ orders = st.sampled_from(
 
 
 @generated
-@given(headers, blocks)
+@given(headers | edges, blocks)
 def test_what_a_sender_accepts_is_what_a_receiver_accepts(header, data):
     try:
         encoded = json.dumps(header).encode()
@@ -344,8 +368,8 @@ def test_what_a_sender_accepts_is_what_a_receiver_accepts(header, data):
     with pytest.MonkeyPatch.context() as patch, Pair(100) as pair, Pair(100) as raw:
         for name, limit in SMALL.items():
             patch.setattr(messages, name, limit)
-        patch.setattr(messages._header_problem, "__defaults__", (150, 12))
-        patch.setattr(messages.parse, "__defaults__", (150, 12))
+        patch.setattr(messages._header_problem, "__defaults__", (150, 6))
+        patch.setattr(messages.parse, "__defaults__", (150, 6))
         try:
             pair.theirs.send(header, data, soon(5))
             accepted = True
