@@ -894,3 +894,26 @@ def test_weights_that_do_not_fit_are_rejected():
             Deserializer(serializer.blocks).deserialize(["model", config, None, None, nodes, []])
     with pytest.raises(SerializationError, match="without weights"):
         Deserializer().deserialize(["model", config, None, 0, None, []])
+
+
+@pytest.mark.parametrize(
+    "node",
+    [
+        ["int", "0x" + "f" * serialize.MAX_INTEGER_TEXT],
+        ["int", "1" * 10**7],
+        ["float", "0x1." + "0" * 10**6 + "p+1"],
+        ["float", "0x1p+99999999"],
+        ["float", "9" * 50],
+    ],
+)
+def test_a_number_with_too_many_digits_is_rejected(node):
+    with pytest.raises(SerializationError):
+        Deserializer().deserialize(node)
+
+
+def test_an_integer_is_serialized_up_to_a_limit():
+    largest = 2**serialize.MAX_INTEGER_BITS - 1
+    for value in (largest, -largest):
+        assert Deserializer().deserialize(Serializer().serialize(value)) == value
+        too_large = value + (1 if value > 0 else -1)
+        assert Serializer().serialize([too_large])[1][0][0] == "unserializable"
