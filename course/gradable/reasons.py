@@ -67,6 +67,10 @@ class Reason:
         text = self.sentence()
         return text[:1].upper() + text[1:]
 
+    def without_names(self) -> "Reason":
+        """Return the reason with dots in place of the names."""
+        return Reason(self.key, ("...",) * len(self.names))
+
 
 class NotGradable(Exception):
     """Tests cannot use a value; `reason` says why."""

@@ -21,6 +21,7 @@ import numpy as np
 from course import checks, notebook_cells
 from course.instructor.grading import serialize, unusable_values
 from course.instructor.grading.captured_output import CapturedOutput
+from course.instructor.grading.redaction import hidden_lines
 from course.instructor.sandbox import cell_execution, messages
 from course.instructor.sandbox.cell_error import CellError
 from course.instructor.sandbox.limits import Limits
@@ -74,11 +75,14 @@ class GraderWorker:
         deserializer = serialize.Deserializer(blocks, self)
         self.unusable_values = []
         for name, node in values.items():
-            self.namespace[name] = self._deserialize(deserializer, node, name)
+            self.namespace[name] = self._deserialize(deserializer, node, name, is_returned=False)
         result = cell_execution.run_cell(header["source"], header["name"], output)
         if result["error"]:
             error = CellError.from_dict(result["error"])
-            result["error"] = asdict(unusable_values.explain(error, self.unusable_values))
+            hidden = hidden_lines(header["source"])
+            is_hidden = not (set(error.lines) or hidden).isdisjoint(hidden)
+            error = unusable_values.explain(error, self.unusable_values, is_hidden)
+            result["error"] = asdict(error)
         result |= output.as_dict()
         self.orders.send({"op": "done", "result": result})
 
@@ -169,19 +173,20 @@ class GraderWorker:
                 _apply_change(arguments[index], deserializer.deserialize(changed))
         if "raised" in answer:
             raise _rebuild_exception(*_pair(answer["raised"]))
-        description = f"the value that {name} returns"
-        return self._deserialize(deserializer, answer.get("value"), description)
+        return self._deserialize(deserializer, answer.get("value"), name, is_returned=True)
 
     def _deserialize(
-        self, deserializer: serialize.Deserializer, node: Any, description: str
+        self, deserializer: serialize.Deserializer, node: Any, name: str, is_returned: bool
     ) -> Any:
-        """Return the value of a node, and record what tests cannot use of it."""
+        """Return the value of a variable or call, and record what tests cannot use of it."""
         known = len(deserializer.reasons)
+        description = f"the value that {name} returns" if is_returned else name
         value = deserializer.deserialize_or_describe(node, description)
         is_placeholder = type(value) is serialize.UnserializableValue
         self.unusable_values += [
-            unusable_values.UnusableValue(description, reason, is_placeholder)
+            unusable_values.UnusableValue(name, is_returned, reason, is_placeholder)
             for reason in deserializer.reasons[known:]
+            if len(self.unusable_values) < serialize.MAX_REASONS
         ]
         return value
 

@@ -34,6 +34,7 @@ from course.instructor.grading.value_placeholders import SerializationError, Uns
 MAX_INTEGER_BITS = 2**16  # arithmetic with much larger integers takes forever
 MAX_INTEGER_TEXT = MAX_INTEGER_BITS // 4 + len("-0x")
 MAX_FLOAT_TEXT = 40
+MAX_REASONS = 20
 MAX_DIMENSIONS = 64  # the limit of NumPy
 CONTAINERS: dict[str, Callable[..., Any]] = {
     kind.__name__: kind for kind in (list, tuple, set, frozenset)
@@ -201,7 +202,7 @@ class Deserializer:
         try:
             return self.deserialize(node)
         except SerializationError as error:
-            self.reasons.append(error.reason)
+            self._add_reasons(error.reason)
             return UnserializableValue(f"{description} (a test cannot use it: {error})")
 
     def _deserialize(self, node: Any, depth: int) -> Any:
@@ -233,7 +234,7 @@ class Deserializer:
                 start, stop, step = (self.deserialize(each, depth + 1) for each in bounds)
                 return _require_short(range(start, stop, step))
             case ["unserializable", str(text), key, names]:
-                self.reasons.append(Reason.from_untrusted(key, names))
+                self._add_reasons(Reason.from_untrusted(key, names))
                 return UnserializableValue(text[:300])
             case ["argument", index]:
                 return self.arguments[_require_count(index)]
@@ -246,9 +247,13 @@ class Deserializer:
                 model, reasons = serialize_keras.deserialize_model(
                     content, self.deserialize, fetch_weights
                 )
-                self.reasons += reasons
+                self._add_reasons(*reasons)
                 return model
         raise SerializationError(Reason("other"))
+
+    def _add_reasons(self, *reasons: Reason) -> None:
+        """Record reasons; a test's message needs only one of them."""
+        self.reasons += reasons[: MAX_REASONS - len(self.reasons)]
 
     def _key(self, node: Any, depth: int) -> Any:
         key = self.deserialize(node, depth + 1)

@@ -160,8 +160,8 @@ STUDENTS = {
             "    return array if count == 2 else np.ma.masked_equal(array, 0)"},
         ["test_rows"],
         [
-            "rows(3): tests cannot use the value that rows returns. It is an array with masked"
-            " entries: replace them with numbers."
+            "rows(3): tests cannot use the value that your function returns. It is an array with"
+            " masked entries: replace them with numbers."
         ],
     ),
     "object": (

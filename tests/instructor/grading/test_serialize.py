@@ -324,6 +324,20 @@ def test_anything_else_arrives_as_a_placeholder_that_equals_nothing(value):
             use()
 
 
+def test_the_recorded_reasons_are_few():
+    deserializer = Deserializer()
+    deserializer.deserialize(["list", [["unserializable", "a", "object", ["a"]]] * 1000])
+    assert len(deserializer.reasons) == serialize.MAX_REASONS
+    for names in ([], ["a", "b"], [5], "a", None):
+        deserializer = Deserializer()
+        deserializer.deserialize(["unserializable", "a", "object", names])
+        assert deserializer.reasons == [gradable.Reason("other")]
+    deserializer = Deserializer()
+    deserializer.deserialize(["unserializable", "a", "object", ["a\x1b\n{}" * 1000]])
+    (name,) = deserializer.reasons[0].names
+    assert name.isprintable() and len(name) == 60
+
+
 def test_a_placeholder_has_a_short_description():
     assert repr(transfer(b"a")) == "b'a' (a bytes)"
     assert repr(transfer([int])[0]) == "<class 'int'> (a class int)"
