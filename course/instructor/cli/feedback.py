@@ -22,6 +22,9 @@ def command(root: Path, names: tuple[str, ...], student: str | None, workers: in
     assignments.
     """
     selected = assignment_names(root, names)
+    from course.instructor.student_text import limited_call
+
+    limited_call.start()
     from course.instructor.feedback import page_writer as feedback_pages
     from course.instructor.gradebook import submission_results
 

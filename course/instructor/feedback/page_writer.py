@@ -14,10 +14,12 @@ from pathlib import Path
 from nbgrader.utils import temp_attrs
 
 from course.instructor.course_dir import first_error, open_api
+from course.instructor.feedback import limited_renderer
 from course.instructor.file_lock import exclusive_lock
 from course.instructor.sandbox import hardening
 from course.instructor.sandbox.cell_execution import printable
 from course.instructor.sandbox.worker_pool import available_cores
+from course.instructor.student_text import limited_call
 
 PageId = tuple[str, str]  # assignment, student
 _open_api = cache(open_api)  # once per process
@@ -75,6 +77,7 @@ def _write_in_processes(
     root: Path, staging: Path, requested: Sequence[PageId], workers: int
 ) -> Iterator[tuple[PageId, WrittenPage | None]]:
     """Yield each page when it is finished, or None if its process was killed."""
+    limited_call.preload(limited_renderer.__name__)
     # Threads would share the working directory, which nbgrader changes; forking saves imports.
     context = multiprocessing.get_context("fork")
     with ProcessPoolExecutor(min(workers, len(requested)), context, _initialize_worker) as pool:

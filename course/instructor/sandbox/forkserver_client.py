@@ -2,6 +2,7 @@
 
 import atexit
 import contextlib
+import os
 import re
 import socket
 import subprocess
@@ -16,7 +17,7 @@ from pathlib import Path
 from typing import Any, Self
 
 from course.errors import CourseError
-from course.instructor.sandbox import bubblewrap, messages
+from course.instructor.sandbox import bubblewrap, memory_cgroup, messages
 from course.instructor.sandbox.kernel_client import Kernel, KernelEnded
 from course.instructor.sandbox.limits import Limits
 
@@ -65,6 +66,7 @@ class Forkserver:
             raise CourseError(f"{problem}; or grade with --no-isolation, at your own risk.")
         self.isolated = isolated
         self._lock = threading.Lock()
+        self._owner = os.getpid()  # processes that it forks can use the forkserver, too
         self._requests, inside = socket.socketpair(socket.AF_UNIX, socket.SOCK_SEQPACKET)
         mode = "isolated" if isolated else "open" if environment is None else "notebook"
         arguments = ["-m", "course.instructor.sandbox.forkserver", str(inside.fileno()), mode]
@@ -98,6 +100,8 @@ class Forkserver:
     @property
     def alive(self) -> bool:
         """True while the process can start kernels."""
+        if os.getpid() != self._owner:
+            return True  # only the parent of both can find out; if not, no kernel starts
         return self._process.poll() is None
 
     def wait_until_ready(self) -> None:
@@ -144,15 +148,20 @@ class Forkserver:
             "environment": dict(environment or {}),
         }
         answers, their_answers = socket.socketpair() if with_answers else (None, None)
-        kernel = Kernel(ours, control, limits or Limits(), scratch, answers)
+        cgroup = memory_cgroup.create(limits) if self.isolated and limits else None
+        kernel = Kernel(ours, control, limits or Limits(), scratch, answers, cgroup)
         try:
             with contextlib.ExitStack() as stack:
                 sockets = filter(None, [theirs, their_control, their_answers])
                 descriptors = [stack.enter_context(sock).fileno() for sock in sockets]
+                if cgroup:
+                    stack.callback(os.close, cgroup.descriptor)
+                    descriptors.append(cgroup.descriptor)
+                message = b"kernel in cgroup" if cgroup else b"kernel"
                 # A packet has a size limit, which an environment may exceed: the request follows
                 # as a message.
                 with self._lock:
-                    socket.send_fds(self._requests, [b"kernel"], descriptors)
+                    socket.send_fds(self._requests, [message], descriptors)
             first = messages.Connection(ours)  # the kernel expects messages of its own connection
             first.send(request, deadline=time.monotonic() + REQUEST_SECONDS)
         except (OSError, messages.MessageError) as error:

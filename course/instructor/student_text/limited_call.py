@@ -78,6 +78,19 @@ def call_limited(
     return _decode(results)
 
 
+def preload(module: str) -> None:
+    """Have a module imported for later calls; processes that are forked now can make them, too."""
+    forkserver = _forkserver()
+    forkserver.wait_until_ready()
+    # The forkserver imports the module before it starts the process.
+    forkserver.start_kernel(module, Limits()).close()
+
+
+def start() -> None:
+    """Start the forkserver while this process does something else."""
+    _forkserver()
+
+
 def _start(module: str, limits: Limits) -> Kernel:
     """Start a process, with a second attempt if the forkserver has just ended."""
     forkserver = _forkserver()
