@@ -20,7 +20,7 @@ from course.instructor.collect.platform_file_names import (
     strip_notebook_name,
 )
 from course.instructor.roster.roster import make_student_id
-from tests.instructor.collect.test_collection import FILE, NAME, WHOLE
+from tests.instructor.collect.test_collection import FILE, NAME, WHOLE, other
 from tests.submissions import ROOT
 
 MAX_SECONDS = 20  # for one collection; a normal one takes 0.2 s
@@ -51,9 +51,9 @@ PATHS = st.builds(
 NOTEBOOKS = st.sampled_from(
     [
         WHOLE,
-        WHOLE.replace(b"Adam", b"SGD"),
+        other(),
         WHOLE[:2000],
-        WHOLE.replace(b'"Adam', b'"\\ud83d'),
+        other("HALF").replace(b"HALF", b"\\ud83d"),
         b"[" * 3000,
         b"{}" * 1000,
         b"",

@@ -1,17 +1,27 @@
 """No upload stops the collection of a class or changes what others submitted."""
 
 import csv
+import os
+import subprocess
 import time
 from itertools import islice
 
 import pytest
 
+from course.instructor.collect import (
+    notebook_reader,
+    originals,
+    submission_finder,
+    submitted_folder,
+)
 from tests.instructor.collect.damages import damage
 from tests.instructor.collect.hostile_uploads import FILE, UPLOADS
 from tests.instructor.collect.platform_archives import people, zipped
-from tests.instructor.collect.test_collection import NAME, NOTEBOOK, WHOLE, submitted
+from tests.instructor.collect.test_collection import NAME, NOTEBOOK, WHOLE, other, submitted
 
 HONEST = ["Ada Lovelace", *islice((name for name in people(60) if "Lovelace" not in name), 29)]
+
+EVES = other("Eve's answer")
 
 
 def write_roster(root):
@@ -26,7 +36,7 @@ def honest_members():
     damaged = damage(NOTEBOOK, ["metadata missing", "Windows line endings"])[0]
     members = {}
     for n, name in enumerate(HONEST):
-        content = damaged if n % 5 == 1 else WHOLE.replace(b"kernel_size=3", b"kernel_size=%d" % n)
+        content = damaged if n % 5 == 1 else other(f"The answer of {name}.")
         file = f"Copy of {FILE}" if n % 7 == 2 else FILE
         members[f"Submissions/{name}/{file}"] = content
         if n % 10 == 3:
@@ -92,3 +102,57 @@ def test_a_class_is_collected_as_without_hostile_uploads(root, course_command, t
     assert named == {path.split("/")[1] for path in {**hostile, **honest}}
     # Other tests use the cores too, so the faster of two runs counts.
     assert min(seconds["with"]) < 1.5 * min(seconds["without"]), seconds
+
+
+def test_a_hostile_folder_ends_at_itself(root, collect_path, tmp_path):
+    """On disk: 1,300 nested folders, names that are no text, a link, a pipe, and a secret file."""
+    write_roster(root)
+    inbox = tmp_path / "inbox"
+    for name in ("Ada Lovelace", "Eve a"):
+        (inbox / name).mkdir(parents=True)
+    (inbox / "Ada Lovelace" / FILE).write_bytes(WHOLE)
+    deep = os.open(inbox / "Eve a", os.O_RDONLY)
+    for _ in range(1300):
+        os.mkdir("d", dir_fd=deep)
+        deep, above = os.open("d", os.O_RDONLY, dir_fd=deep), deep
+        os.close(above)
+    os.close(deep)
+    (inbox / "Eve a" / os.fsdecode(b"\xff\xfe.ipynb")).write_bytes(b"{")
+    (inbox / "Eve a" / "linked.ipynb").symlink_to("/dev/zero")
+    os.mkfifo(inbox / "Eve a" / "pipe.ipynb")
+    done = collect_path(inbox)
+    subprocess.run(["rm", "-r", inbox / "Eve a"], check=True)  # rmtree exceeds the recursion limit
+    assert done.returncode == 1
+    assert done.stderr == ""
+    assert submitted(root) == {f"s0/{NAME}/{FILE}": WHOLE}
+    for reason in ("32 nested folders", "not a complete notebook", "a link", "not a regular file"):
+        assert reason in done.stdout
+
+
+@pytest.mark.parametrize("error", [OSError(28, "No space left on device"), ValueError("odd"), None])
+@pytest.mark.parametrize("place", ["write_atomically", "read", "_add_attempt", "write"])
+def test_an_unexpected_error_ends_at_its_file(root, collect, monkeypatch, place, error):
+    write_roster(root)
+    module = {"write_atomically": originals, "read": notebook_reader, "write": submitted_folder}
+    owner = module.get(place, submission_finder.SubmissionFinder)
+    original, error = getattr(owner, place), error or MemoryError()
+
+    def fail(*arguments, **options):
+        if any(concerns_eve(each) for each in arguments):
+            raise error
+        return original(*arguments, **options)
+
+    monkeypatch.setattr(owner, place, fail)
+    members = {f"Submissions/Eve a/{FILE}": EVES, f"Submissions/Ada Lovelace/{FILE}": WHOLE}
+    done = collect(members)
+    assert done.returncode == 1
+    assert submitted(root) == {f"s0/{NAME}/{FILE}": WHOLE}
+    (row,) = (row for row in rows(root) if row["student"] == "h0")
+    assert row["status"] == "flagged for manual review"
+    assert type(error).__name__ in row["details"]
+
+
+def concerns_eve(value):
+    """Return whether an argument of a function is Eve's notebook, id, or file."""
+    is_file = isinstance(value, originals.SavedFile) and "Eve a" in value.file.parts
+    return is_file or value in (EVES, "h0")
