@@ -116,7 +116,7 @@ def test_a_reason_contains_a_limited_number_of_the_students_characters(part):
 
 
 def test_printed_lines_share_the_limit_of_the_reason():
-    lines = [f"{number:09}" for number in range(99)]
+    lines = [f"{number:09}" for number in range(50)]
     printed = "".join(f"{line}\n" for line in lines)
     shown = view(CellResult(hidden_printed=printed, hidden_items=lines))
     assert 0 < len(shown["printed"]) <= MAX_CHOSEN
