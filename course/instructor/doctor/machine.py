@@ -51,7 +51,7 @@ class Settings:
 
 def check_isolation(settings: Settings) -> Iterator[tuple[str, str]]:
     """Try to isolate a process like a kernel, and check that the permitted devices exist."""
-    from course.instructor.sandbox import bubblewrap
+    from course.instructor.sandbox import bubblewrap, memory_cgroup
 
     try:
         problem = bubblewrap.isolation_problem()
@@ -62,6 +62,15 @@ def check_isolation(settings: Settings) -> Iterator[tuple[str, str]]:
         return
     version = subprocess.run(["bwrap", "--version"], capture_output=True, text=True, check=False)
     yield OK, f"{version.stdout.strip()}, kernels are isolated"
+    yield OK, "only listed system calls are allowed"
+    folder, reason = memory_cgroup.find_parent()
+    if folder:
+        yield OK, f"a memory cgroup limits all memory of each kernel together, in {folder}"
+    else:
+        text = (
+            "so memory is limited for each process and checked five times per second for a kernel"
+        )
+        yield NOTE, f"{reason}, {text}."
     for device in settings.devices:
         if not Path(device).exists():
             step = f"remove it from {CONFIG_NAME}, or load its driver"

@@ -10,7 +10,8 @@ For each kernel, the socket FD receives two or three sockets. The first is the k
 first message is the request, which names the module whose `serve(socket, limits)` runs in the
 kernel. The second, the control socket, stays in this process: sending a byte on it interrupts the
 kernel, closing it kills the kernel, and the reason why the kernel ended is reported on it. The
-third, if any, is another argument of `serve`: the socket on which the kernel receives answers.
+third, if any, is another argument of `serve`: the socket on which the kernel receives answers. With
+the message "kernel in cgroup", the last descriptor permits the kernel to join its memory cgroup.
 """
 
 import contextlib
@@ -99,11 +100,19 @@ class KernelSupervisor:
                 return
 
     def _start_kernel(self, requests: socket.socket) -> None:
-        message, descriptors, _, _ = socket.recv_fds(requests, 16, 3)
+        message, descriptors, _, _ = socket.recv_fds(requests, 16, 4)
         if not message:
             self._kill_all()
             sys.exit(0)  # the client has ended
-        data, control, *answers = (socket.socket(fileno=each) for each in descriptors)
+        cgroup = descriptors.pop() if message == b"kernel in cgroup" else None
+        try:
+            self._start_kernel_with([socket.socket(fileno=each) for each in descriptors], cgroup)
+        finally:
+            if cgroup is not None:
+                os.close(cgroup)
+
+    def _start_kernel_with(self, sockets: list[socket.socket], cgroup: int | None) -> None:
+        data, control, *answers = sockets
         try:
             request, _ = messages.Connection(data, 0).receive(time.monotonic() + REQUEST_SECONDS)
         except messages.MessageError:  # the client has closed the kernel already
@@ -126,6 +135,10 @@ class KernelSupervisor:
         if intermediate == 0:
             try:
                 os.close(reader)
+                if cgroup is not None:
+                    # The other limits hold without it.
+                    with contextlib.suppress(OSError):
+                        os.write(cgroup, b"0")
                 self._become_kernel([data, *answers], request, limits, writer)
             finally:
                 os._exit(1)

@@ -11,6 +11,7 @@ from typing import Any
 
 from course.instructor.sandbox import messages
 from course.instructor.sandbox.limits import Limits
+from course.instructor.sandbox.memory_cgroup import MemoryCgroup
 
 GRACE_SECONDS = 2  # for an answer after an interrupt
 MAX_FILES_PER_MESSAGE = 1000
@@ -37,7 +38,7 @@ class Kernel:
 
     `messages_socket` connects to the kernel, and `control` to its forkserver. `answers`, if any, is
     a second socket to the kernel, for nothing but answers to its own requests. `folder`, if any, is
-    deleted when the kernel ends.
+    deleted when the kernel ends, and so is `cgroup`.
     """
 
     def __init__(
@@ -47,12 +48,14 @@ class Kernel:
         limits: Limits,
         folder: str | None,
         answers: socket.socket | None = None,
+        cgroup: MemoryCgroup | None = None,
     ) -> None:
         self._sockets = [messages_socket, control, *([answers] if answers else [])]
         self._messages = messages.Connection(messages_socket, limits.message_mb * 2**20)
         self._answers = messages.Connection(answers) if answers else None
         self._control = control
         self._folder = folder
+        self._cgroup = cgroup
         self.limits = limits
         self.end_reason: str | None = None  # set once the kernel has ended
 
@@ -181,6 +184,8 @@ class Kernel:
             sock.close()
         if self._folder:
             shutil.rmtree(self._folder, ignore_errors=True)
+        if self._cgroup:
+            self._cgroup.remove()
         return KernelEnded(self.end_reason)
 
 
