@@ -7,6 +7,7 @@ MAX_CELLS = 2_000  # the course's notebooks have at most 100
 MAX_CELL_CHARACTERS = 100_000
 MAX_SOURCE_CHARACTERS = 1_000_000  # in all cells together
 MAX_OUTPUT_CHARACTERS = 4 * 2**20  # of one cell
+MAX_ALL_OUTPUT_CHARACTERS = 64 * 2**20  # of all cells together
 MAX_METADATA_CHARACTERS = 2**16  # of one entry; larger ones are removed
 MAX_ATTACHMENTS = 50  # of one cell
 MAX_NAME_CHARACTERS = 200  # of an attachment

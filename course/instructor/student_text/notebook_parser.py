@@ -8,6 +8,7 @@ from typing import Any
 
 from course.instructor.student_text import limited_worker
 from course.instructor.student_text.budgets import (
+    MAX_ALL_OUTPUT_CHARACTERS,
     MAX_ATTACHMENTS,
     MAX_CELL_CHARACTERS,
     MAX_CELLS,
@@ -90,10 +91,11 @@ def parse(content: bytes) -> tuple[dict[str, Any], list[str]]:
     notes += _describe_metadata(notebook["metadata"])
     if "\r\n" in text or any("\r" in _source(cell) for cell in notebook["cells"]):
         notes.append("Windows line endings")
-    cells, removed, total = [], 0, 0
+    cells, removed, total, room = [], 0, 0, MAX_ALL_OUTPUT_CHARACTERS
     for number, cell in enumerate(notebook["cells"], 1):
-        normalized, removed_here = _normalize_cell(cell)
+        normalized, kept, removed_here = _normalize_cell(cell, min(room, MAX_OUTPUT_CHARACTERS))
         removed += removed_here
+        room -= kept
         total += _check_length(normalized["source"], number)
         cells.append(normalized)
     if total > MAX_SOURCE_CHARACTERS:
@@ -178,8 +180,11 @@ def _describe_metadata(metadata: dict[str, Any]) -> list[str]:
     return notes
 
 
-def _normalize_cell(cell: dict[str, Any]) -> tuple[dict[str, Any], int]:
-    """Return a cell as `SubmittedNotebook` describes it, and the number of characters removed."""
+def _normalize_cell(cell: dict[str, Any], room: int) -> tuple[dict[str, Any], int, int]:
+    """Return a cell as `SubmittedNotebook` describes it, with outputs of at most `room` characters.
+
+    Also returns the numbers of characters in outputs that were kept and removed.
+    """
     kind = cell.get("cell_type")
     normalized: dict[str, Any] = {
         "cell_type": kind if kind in CELL_TYPES else "raw",
@@ -188,14 +193,14 @@ def _normalize_cell(cell: dict[str, Any]) -> tuple[dict[str, Any], int]:
     }
     if isinstance(cell.get("id"), str) and len(cell["id"]) <= MAX_NAME_CHARACTERS:
         normalized["id"] = cell["id"]
-    removed = 0
+    kept = removed = 0
     if normalized["cell_type"] == "code":
-        normalized["outputs"], removed = _limit_outputs(cell.get("outputs"))
+        normalized["outputs"], kept, removed = _limit_outputs(cell.get("outputs"), room)
         count = cell.get("execution_count")
         normalized["execution_count"] = count if type(count) is int else None
     elif attachments := _images(cell.get("attachments")):
         normalized["attachments"] = attachments
-    return normalized, removed
+    return normalized, kept, removed
 
 
 def _check_length(source: str, number: int) -> int:
@@ -232,8 +237,8 @@ def _images(attachments: Any) -> dict[str, dict[str, str]]:
     return images
 
 
-def _limit_outputs(outputs: Any) -> tuple[list[dict[str, Any]], int]:
-    """Return a cell's outputs within their budget, and the number of characters removed."""
+def _limit_outputs(outputs: Any, room: int) -> tuple[list[dict[str, Any]], int, int]:
+    """Return a cell's outputs of at most `room` characters, their size, and the size removed."""
     listed = outputs if isinstance(outputs, list) else []
     known = [
         each
@@ -242,19 +247,19 @@ def _limit_outputs(outputs: Any) -> tuple[list[dict[str, Any]], int]:
     ]
     # The parsed data is measured because serializing it again would take longer.
     size = sum(map(_size, known))
-    if size <= MAX_OUTPUT_CHARACTERS:
-        return known, 0
+    if size <= room:
+        return known, size, 0
     kept, kept_size = [], 0
     for output in known:
         if isinstance(output.get("data"), dict):
             plain = {kind: output["data"][kind] for kind in PLAIN_TYPES if kind in output["data"]}
             output = output | {"data": plain}
-        if kept_size + _size(output) <= MAX_OUTPUT_CHARACTERS:
+        if kept_size + _size(output) <= room:
             kept.append(output)
             kept_size += _size(output)
     text = f"({(size - kept_size) / 2**20:,.0f} MB of outputs were removed)\n"
     kept.append({"output_type": "stream", "name": "stdout", "text": text})
-    return kept, size - kept_size
+    return kept, kept_size, size - kept_size
 
 
 def _size(value: Any) -> int:

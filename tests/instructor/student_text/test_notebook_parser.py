@@ -137,6 +137,15 @@ def test_large_outputs_are_reduced_to_their_text_and_images():
     assert found.notes == ["no kernel name", "14 MB of outputs removed"]
 
 
+def test_the_outputs_of_all_cells_have_a_budget_too():
+    output = {"output_type": "stream", "name": "stdout", "text": "1" * 4_000_000}
+    found = read_notebook(encode(*[code_cell(outputs=[output])] * 20).encode())
+    sizes = [len(cell["outputs"][0]["text"]) for cell in found.content["cells"]]
+    assert sizes[:16] == [4_000_000] * 16
+    assert max(sizes[16:]) < 100
+    assert found.notes == ["no kernel name", "15 MB of outputs removed"]
+
+
 def test_embedded_images_do_not_count_as_text():
     source = "![](data:image/png;base64," + "A" * 500_000 + ")"
     assert read_notebook(encode(text_cell(source)).encode()).content["cells"][0]["source"] == source
