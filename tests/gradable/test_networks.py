@@ -15,6 +15,8 @@ from course.instructor.grading.value_placeholders import UnserializableValue
 from tests.gradable.spellings import ACCEPTED, REDUCED, REJECTED
 from tests.instructor.grading.test_serialize import StudentProcess
 
+pytestmark = pytest.mark.slow
+
 
 def transfer(model):
     """Return what grading gets for a student's network, and the reasons for what is missing."""
