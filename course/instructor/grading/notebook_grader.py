@@ -214,6 +214,7 @@ def _outputs(run: _Run, visible_run: _Run | None) -> dict[str, list[dict[str, An
     """Return the outputs of cells and tests by index in the notebook."""
     outputs = {}
     redactor = redaction.Redactor(run.job)
+    has_hidden_tests = run.has_hidden_tests
     visible_errors = visible_run.cell_errors if visible_run else {}
     visible_results = visible_run.results if visible_run else {}
     failures = visible_run.student.failures if visible_run else {}
@@ -224,14 +225,14 @@ def _outputs(run: _Run, visible_run: _Run | None) -> dict[str, list[dict[str, An
         if result:
             test = run.test(position)
             assert test is not None
-            if run.has_hidden_tests:
+            if has_hidden_tests:
                 visible = visible_results.get(position)
                 view = redactor.test_view(test["source"], result, visible, failures)
             else:
                 view = redaction.clean_view(result)
             outputs[str(cell["index"])] = [*_test_outputs(result, test), view]
         elif error or position in visible_errors:
-            visible_error = visible_errors.get(position) if run.has_hidden_tests else error
+            visible_error = visible_errors.get(position) if has_hidden_tests else error
             shown = redaction.cell_view(error, visible_error)
             output = _error_output(error) if error else None
             outputs[str(cell["index"])] = [redaction.grading_error_output(output, shown)]

@@ -45,7 +45,8 @@ MAX_CHOSEN = 80
 HIDDEN_CHECK_FAILED = "A hidden check failed."
 VISIBLE_CHECK_FAILED = (
     "A visible check failed when this was graded, but not when the cells were run again without the"
-    " hidden tests. Run the cell in your notebook several times: its result may depend on chance."
+    " hidden tests. Run the cell in your notebook several times: its result may depend on chance or"
+    " on earlier calls of your functions."
 )
 INPUT_WITHHELD = "(message withheld: it may contain the input of a hidden test)"
 EXPECTED_WITHHELD = "(message withheld: it may contain the value that a hidden test expects)"
