@@ -169,9 +169,8 @@ def test_a_result_that_is_too_large_to_be_sent_does_not_end_the_students_process
     assert result_of(student, "result = 1") == 1
 
 
-@pytest.mark.parametrize("factor", ["'\\u00e9' * 12 * 2**20", "[0] * 1_500_000"])
-def test_a_header_that_is_too_large_after_encoding_is_not_sent(student, factor):
-    run(student, f"result = {factor}")
+def test_a_header_that_is_too_large_after_encoding_is_not_sent(student):
+    run(student, r"result = '\u00e9' * 12 * 2**20")
     header, _ = student.request({"op": "fetch", "names": ["result"]})
     assert header["values"]["result"][0] == "unserializable"
 
