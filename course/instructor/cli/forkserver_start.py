@@ -9,16 +9,18 @@ from course.instructor.course_dir import load_config, mentions_keras, source_not
 
 
 def start_for_grading(root: Path, names: Sequence[str], isolated: bool = True) -> None:
-    """Start the forkserver for the first of the assignments that has submissions, if any has.
+    """Start the forkservers for the first of the assignments that has submissions, if any has.
 
     Raises CourseError if kernels cannot be isolated on this machine.
     """
     for name in names:
         if any(Path(root).glob(f"submitted/*/{name}")):
             from course.instructor.sandbox.forkserver_client import shared_forkserver
+            from course.instructor.student_text import limited_call
 
             uses_keras = mentions_keras(source_notebook(root, name))
             shared_forkserver(isolated, _configured_devices(root), uses_keras=uses_keras)
+            limited_call.start()  # it reads the submissions
             return
 
 
