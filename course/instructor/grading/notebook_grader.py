@@ -7,6 +7,7 @@ import contextlib
 import math
 import re
 import time
+from dataclasses import replace
 from typing import TYPE_CHECKING, Any
 
 from nbformat.v4 import new_output
@@ -184,10 +185,14 @@ class _Run:
         """Run a test cell in the grader kernel, and its visible lines for later cells."""
         name = _display_name(self.cells[position])
         visible = redaction.without_hidden_tests(test["source"])
+        result = None
         if not self.graded_run:
-            self.results[position] = self._run_once(name, test["source"])
+            result = self._run_once(name, test["source"])
         elif self.graded_run.has_completed(position):
-            self.results[position] = self.grader.run_test(name, visible)
+            result = self.grader.run_test(name, visible)
+        if result:
+            error = result.error and redaction.with_students_class(result.error)
+            self.results[position] = replace(result, error=error)
         # A later cell may use what the visible part of a test defines.
         later = self.cells[position + 1 :]
         if any_cell_needs(find_names(visible).bound, later, self.job.reference):

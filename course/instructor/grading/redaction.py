@@ -15,6 +15,7 @@ import ast
 import inspect
 import re
 from collections.abc import Iterable, Mapping
+from dataclasses import replace
 from functools import lru_cache
 from typing import TYPE_CHECKING, Any
 
@@ -219,8 +220,21 @@ def cell_view(error: CellError | None, visible: CellError | None) -> dict[str, s
 
 def is_stop(error: CellError) -> bool:
     """Return whether a cell, a test, or a call was stopped or has ended its process."""
-    name = error.class_name.rpartition(".")[2]
-    return name in (STOPPED, "StudentError") and not error.from_student
+    return error.class_name == STOPPED and not error.from_student
+
+
+def with_students_class(error: CellError) -> CellError:
+    """Return an error that the grader worker raised as a StudentError with the class it stands for.
+
+    That is the student's own class, or STOPPED if a call gave no answer.
+    """
+    if error.class_name.rpartition(".")[2] != "StudentError":
+        return error
+    if not error.from_student:
+        return replace(error, class_name=STOPPED)
+    name, _, message = error.message.partition(": ")
+    is_ours = name in (STOPPED, "CheckFailed", "NotGraded")  # which mean something else
+    return replace(error, class_name="Error" if is_ours else name, message=message)
 
 
 def without_exit_code(message: str) -> str:

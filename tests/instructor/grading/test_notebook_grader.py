@@ -416,7 +416,7 @@ def reveal(x):
     assert reasons["visible"] == reasons["before"] == "ValueError: it was 4711"
     assert reasons["hidden"].startswith("ValueError: (message withheld")
     assert "4711" in reasons["after"]  # a visible line, run without the hidden ones
-    assert "4711" not in reasons["own"]
+    assert reasons["own"] == "Own: secret 4711"  # a text of the notebook itself
     assert reasons["mine"] == "AssertionError: Add up."
     # The instructor sees everything.
     assert graded.error("hidden") == "ValueError: it was 4711"

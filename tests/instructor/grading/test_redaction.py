@@ -123,3 +123,17 @@ def test_printed_lines_share_the_limit_of_the_reason():
     assert shown["items"] == shown["printed"].split()
     quiz = view(CellResult(hidden_printed=printed, hidden_items=lines, quiz_items=lines))
     assert quiz["items"] == lines
+
+
+def test_an_error_of_a_students_function_has_the_students_class():
+    def shown(message, from_student=True):
+        kind = "course.instructor.grading.grader_worker.StudentError"
+        found = error(message, kind=kind, from_student=from_student)
+        renamed = redaction.with_students_class(found)
+        return renamed.class_name, renamed.message
+
+    assert shown("Own: no: 4827") == ("Own", "no: 4827")
+    assert shown("Own") == ("Own", "")
+    assert shown("Stopped: this call ended the process") == ("Error", "this call ended the process")
+    stopped = "this call ended the process: the process exited with code 72"
+    assert shown(stopped, from_student=False) == (STOPPED, stopped)
