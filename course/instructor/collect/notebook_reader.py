@@ -52,6 +52,8 @@ class ReadNotebook:
 
 def read(releases: Sequence[ReleasedAssignment], content: bytes) -> ReadNotebook:
     """Return the notebook in a submitted file; raise RepairError if there is none."""
+    if not content.strip():
+        raise RepairError("the file is empty")
     if CONFLICT_MARKER.search(content):
         raise RepairError(CONFLICT)
     if content.count(b"{") > MAX_OBJECTS:
