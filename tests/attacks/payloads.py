@@ -135,3 +135,21 @@ def _write_model(path, *layers):
         archive.writestr("metadata.json", json.dumps({"keras_version": "3.10.0"}))
         archive.writestr("config.json", json.dumps(config))
         archive.writestr("model.weights.h5", weights.getvalue())
+
+
+def half_pairs(path):
+    """Put half of a surrogate pair wherever a submitted notebook has text."""
+    half = "\ud83d"
+    notebook = json.loads(path.read_text(encoding="utf-8"))
+    for cell in notebook["cells"]:
+        is_code = cell["cell_type"] == "code"
+        cell["source"] += f"\n# {half}"
+        cell["metadata"][half] = half
+        if is_code:
+            stream = {"output_type": "stream", "name": "stdout", "text": [half]}
+            error = {"output_type": "error", "ename": half, "evalue": half, "traceback": [half]}
+            cell["outputs"] = [stream, error]
+        else:
+            cell["attachments"] = {half: {"image/png": half}}
+    notebook["metadata"][half] = half
+    path.write_text(json.dumps(notebook), encoding="utf-8")

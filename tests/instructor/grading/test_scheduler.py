@@ -35,7 +35,8 @@ def test_a_class_is_graded_on_a_cluster_although_a_worker_is_killed(
     wait_for(lambda: forkservers(victim) and forkservers(other))
     # Both workers run a submission now or will do so in a moment.
     time.sleep(1)
-    assert not forkservers(grading), "with --scheduler, no kernel runs on this machine"
+    # One process that has not imported Keras reads the submitted notebooks.
+    assert len(forkservers(grading)) <= 1, "with --scheduler, no kernel runs on this machine"
     children = descendants(victim.pid)
     victim.kill()
     assert not wait_until_gone(children), "a kernel outlives its worker"
