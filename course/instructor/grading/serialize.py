@@ -34,6 +34,7 @@ from course.instructor.grading.value_placeholders import SerializationError, Uns
 MAX_INTEGER_BITS = 2**16  # arithmetic with much larger integers takes forever
 MAX_INTEGER_TEXT = MAX_INTEGER_BITS // 4 + len("-0x")
 MAX_FLOAT_TEXT = 40
+MAX_STRING_LENGTH = 10_000_000  # all text of a message has to fit into its header
 MAX_REASONS = 20
 MAX_DIMENSIONS = 64  # the limit of NumPy
 CONTAINERS: dict[str, Callable[..., Any]] = {
@@ -99,6 +100,8 @@ class Serializer:
         if kind is float:
             return ["float", value.hex()]
         if kind is str:
+            if len(value) > MAX_STRING_LENGTH:
+                return unserializable_node(value[:100], TOO_LARGE)
             return ["str", value]
         if kind in (list, tuple, set, frozenset):
             return [kind.__name__, [self.serialize(each, depth + 1) for each in value]]

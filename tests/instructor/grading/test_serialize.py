@@ -931,3 +931,9 @@ def test_an_integer_is_serialized_up_to_a_limit():
         assert Deserializer().deserialize(Serializer().serialize(value)) == value
         too_large = value + (1 if value > 0 else -1)
         assert Serializer().serialize([too_large])[1][0][0] == "unserializable"
+
+
+def test_a_text_is_serialized_up_to_a_limit():
+    text = "a" * serialize.MAX_STRING_LENGTH
+    assert Serializer().serialize(text) == ["str", text]
+    assert Serializer().serialize([text + "a"])[1][0][0] == "unserializable"
