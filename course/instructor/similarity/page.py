@@ -12,6 +12,7 @@ from course.instructor.similarity.tokenization import Token, Views, ngrams
 # Levels of a character: not shared, shared within the group, and shared but rare in the class.
 LEVELS = ("", "shared", "rare")
 MAX_COLUMNS = 8
+MAX_SHOWN = 10_000  # characters of a text; each can begin a mark, which takes 30 more
 
 
 def mark_answers(comparison: ClassComparison, group: Sequence[int]) -> list[dict[str, Any]]:
@@ -67,8 +68,10 @@ def _mark(
         start += len(line) + 1
         if start <= len(text):
             levels[start - 1] = 0
-    runs = groupby(range(len(text)), key=levels.__getitem__)
-    return [(LEVELS[level], "".join(text[at] for at in positions)) for level, positions in runs]
+    runs = groupby(range(len(text[:MAX_SHOWN])), key=levels.__getitem__)
+    shown = [(LEVELS[level], "".join(text[at] for at in positions)) for level, positions in runs]
+    omitted = len(text) - MAX_SHOWN
+    return [*shown, (LEVELS[0], f"\n... ({omitted:,} more characters)")] if omitted > 0 else shown
 
 
 def _raise_level(levels: list[int], text: str, tokens: Sequence[Token], level: int) -> None:

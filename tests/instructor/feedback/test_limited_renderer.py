@@ -20,7 +20,6 @@ from tests.instructor.feedback.test_html_sanitizer import elements
 AS_WRITTEN = "This text is shown as it was written, because"
 SLOW = {
     "blanks in a heading": "# " + " " * 70_000 + "x",
-    "unclosed tags": "".join(f"<b title={number}><p>" for number in range(700)),
     "unclosed environments": r"\begin{a}" * 9_000,
     "brackets": "[" * 50_000,
     "quotes": "> " * 20_000,
@@ -48,7 +47,7 @@ def test_slow_markdown_does_not_delay_the_page(source):
 
 
 def test_text_that_would_make_the_page_too_large_is_shown_as_written():
-    (html,) = render(("markdown", SLOW["unclosed tags"]))
+    (html,) = render(("markdown", "".join(f"<b title={number}><p>" for number in range(700))))
     assert html.startswith(f"<p><em>{AS_WRITTEN} it ")
     assert "&lt;b title=699&gt;&lt;p&gt;" in html
 

@@ -177,6 +177,9 @@ def test_too_much_text_is_named_and_does_not_stop_the_comparison(small_class, co
     assert reason in finished.stdout
     (first, *_) = rows_of(finished)
     assert first[1] == {"s1", "s4"}
+    page = (root / "build" / "similar" / f"{NAME}.html").read_text(encoding="utf-8")
+    assert "more characters)" in page
+    assert len(page) < 200_000
 
 
 def test_three_similar_submissions_are_one_row_and_all_are_on_the_page(small_class, course_command):
