@@ -14,6 +14,7 @@ from course.instructor.student_text.budgets import (
     MAX_CELL_SECONDS,
     MAX_HTML_CHARACTERS,
     MAX_PAGE_CHARACTERS,
+    MAX_PAGE_HTML_CHARACTERS,
     MAX_PAGE_SECONDS,
 )
 from course.instructor.student_text.limited_call import call_limited
@@ -66,6 +67,7 @@ class PageBudget:
 
     def __init__(self) -> None:
         self.left = MAX_PAGE_CHARACTERS
+        self.html_left = MAX_PAGE_HTML_CHARACTERS
 
     def spend(self, characters: int) -> bool:
         """Subtract a number of characters; return False if that many are not left."""
@@ -77,10 +79,13 @@ class PageBudget:
     def complete(self, text: CellText, result: Mapping[str, str], images: Sequence[str]) -> Markup:
         """Return a rendered text with its images, or the text as it was written."""
         problem = result.get("problem")
+        if problem is None and len(result["html"]) > self.html_left:
+            problem = "the page would be too large"
         if problem is None:
             try:
                 html = cell_renderer.insert_images(result["html"], images, self.left)
                 if self.spend(len(html)):
+                    self.html_left -= len(result["html"])
                     return html
                 problem = "the page would be too large"
             except StudentTextError as error:

@@ -20,5 +20,6 @@ MAX_CELL_SECONDS = 1  # processor time for one cell; beyond, its text is shown a
 MAX_PAGE_SECONDS = 20  # for all cells of a page
 MAX_HTML_CHARACTERS = 500_000  # of one cell, not counting images
 MAX_PAGE_CHARACTERS = 32 * 2**20  # of all cells and outputs of a page, including images
+MAX_PAGE_HTML_CHARACTERS = 4_000_000  # of all formatted cells; browsers and parsers slow down
 MAX_TEXT_CHARACTERS = 200_000  # of one text or output that is shown as it is
 MAX_FORMULAS = 300  # of one cell, that are shown as formulas and not as code

@@ -74,6 +74,12 @@ def test_many_large_cells_do_not_make_a_large_page():
     assert "too large" not in texts[0] and "too large" in texts[-1]
 
 
+def test_many_cells_of_code_do_not_make_a_slow_page():
+    texts = render(*[("code", f"x{number}+" * 2_000) for number in range(100)])
+    assert sum(map(len, texts)) < 6_000_000
+    assert AS_WRITTEN not in texts[0] and AS_WRITTEN in texts[-1]
+
+
 PIECES = [
     *("#", "*", "_", "`", "~", ">", "-", "+", "1.", "|", "\\", "$", "$$", "!", "[", "]", "(", ")"),
     *("<", ">", "&", ";", '"', "'", "=", ":", "\n", "\n\n", " ", "\t", "\x0c", "\ue000", "\ue001"),
