@@ -33,6 +33,8 @@ PROGRAM_FILES = {
     "test_evidence.py", "test_seed_variation.py", "test_forkserver.py",
     "test_forkserver_client.py", "test_plugins.py", "test_cell_execution.py", "test_publisher.py",
     "test_files.py", "test_isolation.py", "test_signals.py",
+    "test_code_analysis.py", "test_limited_call.py", "test_limited_renderer.py",
+    "test_notebook_parser.py",
 }  # fmt: skip
 
 
