@@ -748,7 +748,8 @@ def test_a_failing_locked_cell_stops_the_grading_with_its_name(grade):
     ("points", "last_line", "credit"),
     [
         (4, "2.5", 2.5), (4, "99", 4), (4, "-3", 0), (4, "float('nan')", 0), (4, "True", 1),
-        (4, "np.float32(1.5)", 1.5), (4, "1.2345678", 1.23), (4, "3 * (count == 5)", 0), (4, "3 * (array == 5)", 0),
+        (4, "np.float32(1.5)", 1.5), (4, "3 * (count == 5)", 0), (4, "3 * (array == 5)", 0),
+        (4, "1.2345678", 1.23),
         (4, "array", 0), (4, "text", 0), (4, "10**400", 0), (4, "None", None), (4, "x = 3", None),
     ],
 )  # fmt: skip
