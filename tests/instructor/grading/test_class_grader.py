@@ -40,7 +40,7 @@ def test_a_damaged_submission_gets_zeros_with_one_sentence_and_stops_no_other(gr
     root, graded = graded_class
     assert graded.returncode == 1
     assert "Traceback" not in graded.stdout + graded.stderr
-    (line,) = [line for line in graded.stdout.splitlines() if "not-json" in line]
+    (line,) = [line for line in graded.stdout.splitlines() if " not-json: " in line]
     count = len(FIXTURES) + 1
     assert re.match(rf" +\d/{count} .*  02-mnist +0/20 .* not-json: ", line)
     assert UNREADABLE in line
@@ -52,7 +52,8 @@ def test_a_damaged_submission_gets_zeros_with_one_sentence_and_stops_no_other(gr
         }
     assert students == {*FIXTURES, "not-json"}
     assert {score for score, _ in cell_scores(root, "not-json").values()} == {0}
-    *_, head, _, row, total = graded.stdout.splitlines()
+    *_, head, _, row, failed, total = graded.stdout.splitlines()
+    assert failed == "failed in 02-mnist: not-json"
     table = dict(zip(re.split("  +", head), re.split("  +", row), strict=True))
     assert (table["graded"], table["failed"]) == (str(len(FIXTURES)), "1")
     assert re.fullmatch(rf"{count} graded now in \d+\.\d s, \d+ per minute", total)
@@ -202,8 +203,8 @@ def test_a_renamed_submission_is_reported_with_the_next_step(odd_class):
     assert graded.returncode == 1
     assert graded.stderr == ""
     assert (
-        "small.ipynb is missing (found: Copy of small.ipynb): rename the submitted notebook"
-        in graded.stdout
+        "small.ipynb cannot be graded, because it is missing (found: Copy of small.ipynb): rename"
+        " the submitted notebook to small.ipynb" in graded.stdout
     )
 
 

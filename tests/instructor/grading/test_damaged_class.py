@@ -3,7 +3,6 @@
 import csv
 import resource
 import subprocess
-import subprocess
 from types import SimpleNamespace
 
 import pytest
