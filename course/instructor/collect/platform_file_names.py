@@ -19,17 +19,17 @@ from course.instructor import submission_time
 
 # The possessive quantifiers and the limits keep matching fast, whatever a student's file is called.
 CANVAS = re.compile(
-    r"(?:(?P<name>(?!LATE_).+?)_)?(?:LATE_)?(?P<user>\d{1,18}+|anon_[^\W_]{1,40}+)"
+    r"\A(?:(?P<name>(?!LATE_).+?)_)?(?:LATE_)?(?P<user>\d{1,18}+|anon_[^\W_]{1,40}+)"
     r"_(?P<file>\d{1,18}+)_(?P<rest>.+)",
     re.S,
 )
 MOODLE = re.compile(
-    r"(?P<name>.+?)_(?P<number>\d{1,18}+)_assignsubmission_(?P<kind>file|onlinetext)"
+    r"\A(?P<name>.+?)_(?P<number>\d{1,18}+)_assignsubmission_(?P<kind>file|onlinetext)"
     r"(?:_(?P<rest>.*))?",
     re.S,
 )
 EXCHANGE = re.compile(
-    r"(?P<student>[^+]++)\+(?P<assignment>[^+]++)\+"
+    r"\A(?P<student>[^+]++)\+(?P<assignment>[^+]++)\+"
     r"(?P<time>\d{4}-\d\d-\d\d \d\d:\d\d:\d\d(?:\.\d{1,6})? [A-Za-z0-9_/-]{1,40})(?:\+.*)?",
     re.S,
 )
