@@ -1,4 +1,4 @@
-"""Reasons why tests cannot use a value: fixed sentences that mention names of the student."""
+"""Reasons why tests cannot use a value: fixed sentences with names from the student's code."""
 
 from dataclasses import dataclass
 from typing import Any

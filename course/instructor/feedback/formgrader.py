@@ -1,4 +1,4 @@
-"""Students' text on the formgrader's pages; nbgrader_config.py names what is here.
+"""Rendering students' text on the formgrader's pages; nbgrader_config.py refers to this module.
 
 nbgrader's page template converts text cells and code with filters and, unlike nbconvert's own
 templates, does not sanitize the result: a script in a written answer would run in a grader's

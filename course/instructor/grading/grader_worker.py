@@ -2,7 +2,7 @@
 
 The student's variables arrive as plain data. Functions and datasets stay in the student kernel:
 their proxies here send requests while a test runs. The answers, which a student's process wrote,
-arrive on a socket of their own, and what arrives there is never executed as an order.
+arrive on a socket of their own, and what arrives there is never executed as a command.
 """
 
 import builtins
@@ -36,20 +36,20 @@ class StudentError(Exception):
 
 def serve(sock: socket.socket, limits: Limits, answers: socket.socket | None = None) -> NoReturn:
     """Handle messages until the other side closes the socket."""
-    orders = messages.WorkerConnection(sock, max_sent=limits.message_mb * 2**20)
-    worker = GraderWorker(orders, messages.WorkerConnection(answers) if answers else None, limits)
+    commands = messages.WorkerConnection(sock, max_sent=limits.message_mb * 2**20)
+    worker = GraderWorker(commands, messages.WorkerConnection(answers) if answers else None, limits)
     cell_execution.discard_output()
     while True:
-        worker.handle(*orders.receive())
+        worker.handle(*commands.receive())
 
 
 class GraderWorker:
     """The grader's namespace, and the connection to the student kernel."""
 
     def __init__(
-        self, orders: messages.Connection, answers: messages.Connection | None, limits: Limits
+        self, commands: messages.Connection, answers: messages.Connection | None, limits: Limits
     ) -> None:
-        self.orders = orders  # carries the results and this worker's requests, too
+        self.commands = commands  # carries the results and this worker's requests, too
         self.answers = answers
         self.limits = limits
         self.namespace = cell_execution.initialize_kernel()
@@ -61,7 +61,7 @@ class GraderWorker:
         if header["op"] == "write_files":
             # A test that reads a file beside the notebook reads the submitted file.
             cell_execution.write_files(header["paths"], blocks)
-            self.orders.send({})
+            self.commands.send({})
             return
         values, blocks = _requested_values(header.get("names", ()), blocks)
         for name in {*header.get("names", ()), *header.get("forget", ())} - values.keys():
@@ -84,7 +84,7 @@ class GraderWorker:
             error = unusable_values.explain(error, self.unusable_values, is_hidden)
             result["error"] = asdict(error)
         result |= output.as_dict()
-        self.orders.send({"op": "done", "result": result})
+        self.commands.send({"op": "done", "result": result})
 
     def request(
         self, header: dict[str, Any], blocks: Sequence[Any] = ()
@@ -95,7 +95,7 @@ class GraderWorker:
             request = [messages.encode(header), *blocks]
             # An interrupt in between would leave an unread answer for the next request.
             with cell_execution.uninterruptible():
-                self.orders.send({"op": "student_request"}, request)
+                self.commands.send({"op": "student_request"}, request)
                 envelope, answer_blocks = self.answers.receive()
         except messages.MessageRefused as error:
             raise TypeError(f"the arguments cannot be passed to the function: {error}") from None

@@ -1,4 +1,4 @@
-"""The student view of a grading: what a feedback page may show without revealing hidden tests.
+"""The student view of a result: what a feedback page may show without revealing hidden tests.
 
 A student's function receives the inputs of hidden tests. From then on, everything that comes from
 its process can contain an input: values, printed text, error messages, names of layers, exit codes.

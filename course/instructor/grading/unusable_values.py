@@ -1,4 +1,4 @@
-"""The true reason why a test failed that received a value which tests cannot use."""
+"""The true reason for the failure of a test that received a value that tests cannot use."""
 
 from dataclasses import dataclass, replace
 

@@ -1,4 +1,4 @@
-"""A linter that reports test cells of source notebooks that cannot be graded, or be trusted."""
+"""A linter that reports the test cells in source notebooks that cannot be graded or trusted."""
 
 import ast
 import builtins

@@ -1,4 +1,4 @@
-"""Analysis of students' code in a process with limits, because parsers can take long."""
+"""Analysis of students' code in a process with limits, because parsers can take a long time."""
 
 import contextlib
 import json

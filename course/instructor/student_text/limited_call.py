@@ -1,4 +1,4 @@
-"""Calls of the course's functions on students' text, each in its own process with limits.
+"""Calls to the course's functions on students' text, each in its own process with limits.
 
 Parsers, regular expressions, and templates can take time and memory that grow faster than their
 input. Therefore, students' text is not parsed, analyzed, or rendered in the instructor's process.

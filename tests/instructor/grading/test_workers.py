@@ -24,7 +24,7 @@ for number in range(3):
         outcomes.append(str(error))
 print(outcomes)
 """
-ORDER = {"op": "run", "name": "order", "source": "print('executed')", "value": ["int", "0x0"]}
+COMMAND = {"op": "run", "name": "command", "source": "print('executed')", "value": ["int", "0x0"]}
 
 
 @pytest.fixture(scope="module")
@@ -46,8 +46,8 @@ def grader(forkserver):
     """Return a grader kernel whose test has called a student's function and awaits the answer."""
     kernel = forkserver.start_kernel(GRADER, Limits(**LIMITS), with_answers=True)
     values = messages.encode({"values": {"function": ["function", 5, "function", None]}})
-    order = {"op": "run", "name": "test", "source": TEST, "names": ["function"], "forget": []}
-    kernel.send(order, [values])
+    command = {"op": "run", "name": "test", "source": TEST, "names": ["function"], "forget": []}
+    kernel.send(command, [values])
     assert kernel.receive(20)[0] == {"op": "student_request"}
     yield kernel
     kernel.close()
@@ -73,10 +73,10 @@ def answer_all(grader, *blocks, count=3):
 MALFORMED = {
     "garbage": b"garbage that is not a message but long enough for one",
     "header that is too large": frame(b"", length=messages.MAX_HEADER_BYTES + 1),
-    "another number": frame(messages.encode(ORDER), number=1),
-    "order of the same number twice": frame(messages.encode(ORDER)) * 2,
+    "another number": frame(messages.encode(COMMAND), number=1),
+    "command of the same number twice": frame(messages.encode(COMMAND)) * 2,
     "half a header": frame(b'{"value"'),
-    "other key": frame(b"{}") + frame(messages.encode(ORDER), 1, b"x" * 16),
+    "other key": frame(b"{}") + frame(messages.encode(COMMAND), 1, b"x" * 16),
     "not JSON": frame(b"{}}"),
     "not ASCII": frame('{"value": "é"}'.encode()),
     "nothing": b"",
@@ -93,10 +93,10 @@ def test_a_malformed_message_ends_the_graders_process_even_if_a_test_goes_on(gra
             assert message["op"] == "student_request"
 
 
-def test_an_answer_is_never_executed_as_an_order(grader):
-    grader.answer(ORDER, [messages.encode(ORDER), messages.encode(ORDER)])
+def test_an_answer_is_never_executed_as_a_command(grader):
+    grader.answer(COMMAND, [messages.encode(COMMAND), messages.encode(COMMAND)])
     assert grader.receive(20)[0] == {"op": "student_request"}
-    assert answer_all(grader, messages.encode(ORDER), count=2) == "[0, 0, 0]\n"
+    assert answer_all(grader, messages.encode(COMMAND), count=2) == "[0, 0, 0]\n"
 
 
 @pytest.mark.parametrize(
@@ -116,7 +116,7 @@ def test_an_answer_is_never_executed_as_an_order(grader):
 def test_a_malformed_answer_of_a_student_fails_only_its_own_call(grader, header):
     printed = answer_all(grader, header)
     assert "executed" not in printed and "[0" not in printed
-    grader.send(ORDER)
+    grader.send(COMMAND)
     done, _ = grader.receive(20)
     assert done["result"]["printed"] == "executed\n"
 
@@ -124,8 +124,8 @@ def test_a_malformed_answer_of_a_student_fails_only_its_own_call(grader, header)
 def test_only_requested_names_get_values(forkserver):
     kernel = forkserver.start_kernel(GRADER, Limits(**LIMITS))
     values = messages.encode({"values": {name: ["int", "0x1"] for name in ("result", "abs")}})
-    order = {"op": "run", "name": "test", "source": "print(result, abs(-2))", "names": ["result"]}
-    kernel.send(order, [values])
+    command = {"op": "run", "name": "test", "source": "print(result, abs(-2))", "names": ["result"]}
+    kernel.send(command, [values])
     assert kernel.receive(20)[0]["result"]["printed"] == "1 2\n"
     kernel.close()
 

@@ -20,7 +20,7 @@ from tests.submissions import ROOT
 
 MB = 2**20
 KEY = b"k" * messages.KEY_BYTES
-ORDER = {"op": "run", "name": "cell", "source": "builtins.abs = None"}
+COMMAND = {"op": "run", "name": "cell", "source": "builtins.abs = None"}
 
 
 class Pair:
@@ -74,11 +74,11 @@ def test_a_message_arrives_as_it_was_sent(pair, header):
 
 
 def test_a_header_can_be_forwarded_without_parsing_it(pair):
-    pair.theirs.send(ORDER, [b"block"])
+    pair.theirs.send(COMMAND, [b"block"])
     encoded, blocks = pair.ours.receive_encoded(soon())
     with Pair() as other:
         other.theirs.send(encoded, blocks)
-        assert other.ours.receive(soon()) == (ORDER, [b"block"])
+        assert other.ours.receive(soon()) == (COMMAND, [b"block"])
 
 
 def test_messages_arrive_one_by_one_in_order(pair):
@@ -352,9 +352,9 @@ edges = st.lists(st.just(0), min_size=4, max_size=8) | st.integers(1, 4).map(
 edges |= st.text("aé", min_size=20, max_size=40)
 blocks = st.lists(st.binary(max_size=40), max_size=4)
 SMALL = {"MAX_HEADER_BYTES": 150, "MAX_BLOCKS": 3, "MAX_ELEMENTS": 6, "MAX_NESTING": 2}
-order = messages.encode(ORDER)
-orders = st.sampled_from(
-    [order, frame(order), frame(order, number=1), frame(order, key=b"x" * 16, number=1)]
+command = messages.encode(COMMAND)
+commands = st.sampled_from(
+    [command, frame(command), frame(command, number=1), frame(command, key=b"x" * 16, number=1)]
 )
 
 
@@ -387,15 +387,16 @@ def test_what_a_sender_accepts_is_what_a_receiver_accepts(header, data):
 
 @st.composite
 def hostile_bytes(draw):
-    """Return a valid message, then bytes that contain orders and end anywhere."""
+    """Return a valid message, then bytes that contain commands and end anywhere."""
     first = frame(b'{"value": 1}')
     parts = [
         draw(st.binary(max_size=60)),
-        draw(orders),
+        draw(commands),
         lengths(draw(st.sampled_from([0, 2, 8, 70 * MB, 2**63])), draw(st.integers(0, 3)),
                 *draw(st.lists(st.integers(0, 200) | st.just(2**64 - 1), max_size=3)), number=1),
-        frame(draw(st.sampled_from([b"{", b"", nested(600), b'"\xc3\xa9"', order[:-1]])), number=1),
-        draw(orders),
+        frame(draw(st.sampled_from([b"{", b"", nested(600), b'"\xc3\xa9"', command[:-1]])),
+              number=1),
+        draw(commands),
     ]  # fmt: skip
     data = b"".join(draw(st.permutations(parts)))
     return first, data[: draw(st.integers(0, len(data)))], draw(st.integers(1, 50))
@@ -406,10 +407,10 @@ def hostile_bytes(draw):
 def test_no_order_is_read_out_of_hostile_bytes(message):
     """The receiver reads the valid message, then at most complete ones, and none after a failure.
 
-    An order counts only if it has the right key and number and starts where a message may start.
+    A command counts only if it has the right key and number and starts where a message may start.
     """
     first, data, size = message
-    complete = data.startswith(frame(order, number=1))
+    complete = data.startswith(frame(command, number=1))
     with Pair() as pair:
         received, failed = [], False
         for start in range(0, len(first + data), size):
@@ -422,7 +423,7 @@ def test_no_order_is_read_out_of_hostile_bytes(message):
             except messages.MessageError:
                 failed = True
         assert received[:1] in ([], [{"value": 1}])
-        assert complete or ORDER not in received
+        assert complete or COMMAND not in received
 
 
 @generated
