@@ -47,7 +47,8 @@ class RenderCells(Preprocessor):
         ]
         budget = PageBudget()
         for cell, html in zip(nb.cells, render_texts(texts, budget), strict=True):
-            cell["rendered"] = html
+            # Nothing in a student's text can cover the scores and buttons beside it.
+            cell["rendered"] = Markup('<div style="contain: paint">') + html + Markup("</div>")
             if cell.cell_type == "raw":
                 cell.cell_type = "markdown"  # the template shows raw cells as HTML
             elif cell.cell_type == "code":

@@ -11,6 +11,7 @@ from markupsafe import Markup
 from course.instructor.feedback import cell_renderer
 from course.instructor.student_text import limited_worker
 from course.instructor.student_text.budgets import (
+    ELEMENT_CHARACTERS,
     MAX_CELL_SECONDS,
     MAX_HTML_CHARACTERS,
     MAX_PAGE_CHARACTERS,
@@ -70,10 +71,13 @@ class PageBudget:
         self.html_left = MAX_PAGE_HTML_CHARACTERS
 
     def spend(self, characters: int) -> bool:
-        """Subtract a number of characters; return False if that many are not left."""
-        if characters > self.left:
+        """Subtract a cell or an output with so many characters; return False if too few are left.
+
+        The HTML that the page adds around it counts too.
+        """
+        if characters + ELEMENT_CHARACTERS > self.left:
             return False
-        self.left -= characters
+        self.left -= characters + ELEMENT_CHARACTERS
         return True
 
     def complete(self, text: CellText, result: Mapping[str, str], images: Sequence[str]) -> Markup:

@@ -11,12 +11,24 @@ MAX_ELEMENTS = 2_000  # in a converted formula
 DEFINITION = re.compile(r"\\(def|(re)?new|provide|Declare)")  # macros can grow exponentially
 FUNCTION_NAME = re.compile("[a-z]{2,}")
 # All attributes that the converter uses for layout; href, class, and style are not allowed.
-LAYOUT_ATTRIBUTES = {
-    "accent", "columnalign", "columnlines", "columnspacing", "depth", "display", "displaystyle",
-    "fence", "form", "height", "linethickness", "lspace", "mathvariant", "maxsize", "minsize",
-    "movablelimits", "notation", "rowlines", "rowspacing", "rspace", "scriptlevel", "separator",
-    "stretchy", "voffset", "width",
+WORD_ATTRIBUTES = {
+    "accent", "columnalign", "columnlines", "display", "displaystyle", "fence", "form",
+    "mathvariant", "movablelimits", "notation", "rowlines", "scriptlevel", "separator", "stretchy",
 }  # fmt: skip
+LENGTH_ATTRIBUTES = {
+    "columnspacing", "depth", "height", "linethickness", "lspace", "maxsize", "minsize",
+    "rowspacing", "rspace", "voffset", "width",
+}  # fmt: skip
+WORDS = re.compile(r"[a-z0-3 -]{1,100}")
+LENGTH = re.compile(r"(?P<number>[+-]?(?:\d{1,9}(?:\.\d{0,9})?|\.\d{1,9}))(?P<unit>[a-z]{0,2})")
+NAMED_LENGTH = re.compile(r"(?P<sign>negative)?(?:very){0,2}(?:thin|medium|thick)mathspace")
+EM_PER_UNIT = {
+    "": 1, "em": 1, "ex": 0.5, "mu": 1 / 18, "px": 1 / 16, "pt": 1 / 12, "pc": 1, "mm": 0.24,
+    "cm": 2.4, "in": 6,
+}  # fmt: skip
+MAX_EM = 20  # of a length
+# Of all shifts in a formula together: what is moved up, down, or back can cover other text.
+MAX_SHIFT_EM = 3
 
 
 def to_mathml(tex: str, is_block: bool = False) -> str:
@@ -29,12 +41,16 @@ def to_mathml(tex: str, is_block: bool = False) -> str:
         return as_code(tex, is_block)
     if sum(1 for _ in math.iter()) > MAX_ELEMENTS:
         return as_code(tex, is_block)
+    shift = 0.0
     for element in math.iter():
         # The converter writes text as HTML, and copies \text{...} from the formula.
         element.text = unescape(element.text or "")
         element.attrib = {
-            name: value for name, value in element.attrib.items() if name in LAYOUT_ATTRIBUTES
+            name: value for name, value in element.attrib.items() if _is_layout(name, value)
         }
+        shift += sum(_shift(name, value) for name, value in element.attrib.items())
+    if shift > MAX_SHIFT_EM:
+        return as_code(tex, is_block)
     for element in math.iter():
         _set_spacing(element)
     html = tostring(math, encoding="unicode")
@@ -44,6 +60,34 @@ def to_mathml(tex: str, is_block: bool = False) -> str:
 def as_code(tex: str, is_block: bool = False) -> str:
     """Return a formula that is not converted, as code; `is_block` has no effect."""
     return f"<code>{escape(' '.join(tex.split()))}</code>"
+
+
+def _is_layout(name: str, value: str) -> bool:
+    """Return whether an attribute only lays out a formula, with lengths within bounds."""
+    if name in WORD_ATTRIBUTES:
+        return bool(WORDS.fullmatch(value))
+    lengths = [_in_em(each) for each in value.split()] if name in LENGTH_ATTRIBUTES else [None]
+    return all(length is not None and abs(length) <= MAX_EM for length in lengths)
+
+
+def _shift(name: str, value: str) -> float:
+    """Return how far an attribute can move parts of a formula over other text, in em."""
+    if name not in LENGTH_ATTRIBUTES:
+        return 0
+    lengths = [_in_em(each) or 0 for each in value.split()]
+    return sum(
+        abs(length) for length in lengths if length < 0 or name in ("linethickness", "voffset")
+    )
+
+
+def _in_em(length: str) -> float | None:
+    """Return a length in em, or None if it has an unknown form."""
+    if found := NAMED_LENGTH.fullmatch(length):
+        return -0.3 if found["sign"] else 0.3
+    found = LENGTH.fullmatch(length)
+    if found and found["unit"] in EM_PER_UNIT:
+        return float(found["number"]) * EM_PER_UNIT[found["unit"]]
+    return None
 
 
 def _set_spacing(parent: Element) -> None:

@@ -13,7 +13,7 @@ from course.instructor import pages
 from course.instructor.feedback import cell_renderer
 from course.instructor.feedback.limited_renderer import CellText, PageBudget, render_texts
 from course.instructor.grading import redaction
-from course.instructor.grading.submission import GRADING_NOTE
+from course.instructor.grading.submission import GRADING_NOTE_KEY
 from course.notebook_headings import section_headings
 
 if TYPE_CHECKING:
@@ -109,9 +109,9 @@ def render_page(nb: "NotebookNode", details: dict[str, Any]) -> str:
     exercises = _exercises(nb.cells, titles, details["pending_manual_grading"])
     notes = _assign_notes(exercises, titles, details["grading_errors"])
     graded_cells = {each.anchor: each for exercise in exercises for each in exercise.graded_cells}
-    first = nb.cells[0].source if nb.cells else ""
-    if first.startswith(GRADING_NOTE):
-        notes.insert(0, Note(first.replace("*", "").replace("&lt;", "<")))
+    has_note = bool(nb.cells) and nb.cells[0].metadata.get(GRADING_NOTE_KEY) is True
+    if has_note:
+        notes.insert(0, Note(nb.cells[0].source.replace("*", "").replace("&lt;", "<")))
     texts = [each.source for each in nb.cells if each.cell_type == "markdown"]
     title = next(filter(None, map(TITLE.search, texts)), None)
     budget = PageBudget()
@@ -122,7 +122,7 @@ def render_page(nb: "NotebookNode", details: dict[str, Any]) -> str:
     cells = [
         _cell_values(cell, source, f"cell-{index}", graded_cells, budget)
         for index, (cell, source) in enumerate(zip(nb.cells, sources, strict=True))
-        if index or not first.startswith(GRADING_NOTE)
+        if index or not has_note
     ]
     return pages.render(
         "feedback.html",

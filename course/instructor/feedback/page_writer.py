@@ -1,5 +1,6 @@
 """Writing the feedback pages of a class in parallel."""
 
+import glob
 import multiprocessing
 import os
 import shutil
@@ -104,7 +105,8 @@ def _write_page(root: Path, staging: Path, name: str, student: str) -> WrittenPa
         api = _open_api(root)
         # Accompanying files are the student's own and can be large, so they are not copied.
         with temp_attrs(api.coursedir, feedback_directory=str(staging), ignore=["*"]):
-            outcome = api.generate_feedback(name, student, force=True)
+            # nbgrader searches for the student's folder by a pattern.
+            outcome = api.generate_feedback(name, glob.escape(student), force=True)
         pages = list((staging / student / name).glob("*.html"))
         if not outcome["success"] or not pages:
             return _failed(name, student, printable(first_error(outcome["log"])))

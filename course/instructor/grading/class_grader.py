@@ -291,8 +291,7 @@ class AssignmentGrader:
                 result = self._result_folder(student) / f"{self.notebook}.ipynb"
                 if not result.is_file() or not is_graded(submission):
                     continue  # a kill or a lost file left it incomplete; nbgrader's score is then 0
-                text = "" if submission.score else result.read_text("utf-8", "replace")
-                if notebook_grader.NOT_GRADED not in text:
+                if submissions.was_graded(result):
                     self.graded.add(student)
                     if submissions.read_fingerprint(result) != self.reference.fingerprint:
                         self.outdated.add(student)

@@ -111,6 +111,7 @@ class Outcome:
     `digest` is the job's digest. `outputs` maps the index of a cell to the outputs that grading
     adds to it; a test cell's old outputs are replaced. `note` is a sentence about a problem with
     the whole submission. `seconds` is the wall time, and `cell_seconds` the time in both kernels.
+    `is_graded` is false if the submission could not be run and each test failed for that reason.
     """
 
     digest: str
@@ -118,6 +119,7 @@ class Outcome:
     note: str | None = None
     seconds: float = 0.0
     cell_seconds: float = 0.0
+    is_graded: bool = True
 
     def to_json(self) -> str:
         """Return the outcome as JSON text."""

@@ -252,7 +252,7 @@ def not_graded(job: GradingJob, reason: str) -> Outcome:
         for cell in job.cells
         if job.reference.is_test(cell["grade_id"])
     }
-    return Outcome(job.digest(), outputs, reason)
+    return Outcome(job.digest(), outputs, reason, is_graded=False)
 
 
 def _relevant_cells(job: GradingJob) -> list[CodeCell]:

@@ -15,6 +15,7 @@ from course.files import files_below
 from course.instructor.grading.job import CodeCell, GradingJob, GradingSettings, Outcome
 from course.instructor.grading.reference_notebook import ReferenceNotebook, hash_of_code
 from course.instructor.sandbox.cell_execution import printable
+from course.instructor.student_text.budgets import MAX_OUTPUTS, MAX_TRACEBACK_LINES
 
 KERNELSPEC = {"name": "python3", "display_name": "Python 3", "language": "python"}
 CELL_ID = re.compile(r"[a-zA-Z0-9_-]{1,64}")
@@ -26,15 +27,20 @@ CELL_FIELDS = {
 }
 MAX_COUNT = 2**31  # of executions
 SAFE_MIME_TYPES = ("text/plain", "image/png", "image/jpeg")
-# The beginning of the cell that reports a problem with the whole submission.
+# The cell that reports a problem with the whole submission begins with this text. Only the key in
+# its metadata distinguishes it from a student's cell, whose metadata `sanitize` drops.
 GRADING_NOTE = "**While this was graded:**"
+GRADING_NOTE_KEY = "grading_note"
 MAX_LISTED = 5  # skipped files in a note
 MAX_PATH = 100  # characters of the path of a skipped file in a note
 MAX_OUTPUT_BYTES = 4 * 2**20
 # The key in a graded notebook's metadata for the fingerprint of the tests that graded it.
 TESTS_FINGERPRINT = "tests_fingerprint"
+# The key there, with the value true, of a submission that got zeros because it could not be run.
+NOT_GRADED_KEY = "not_graded"
 METADATA_BYTES = 4096  # at most, in a graded notebook
 _FINGERPRINT = re.compile(rb'"%s": "(\w+)"' % TESTS_FINGERPRINT.encode())
+_NOT_GRADED = re.compile(rb'"%s": true' % NOT_GRADED_KEY.encode())
 _STUDENT_PARAMETER = re.compile(r"^student = ", re.MULTILINE)
 
 
@@ -141,13 +147,15 @@ def safe_outputs(outputs: Iterable[dict[str, Any]]) -> list[NotebookNode]:
                 safe = {"output_type": "stream", "name": "stdout", "text": _text(text)}
             case {"output_type": "error"}:
                 safe = {name: _text(output.get(name)) for name in ("ename", "evalue")}
-                lines = output.get("traceback")
-                lines = [_text(line) for line in (lines if isinstance(lines, list) else [])[:100]]
+                found = output.get("traceback")
+                lines = found[:MAX_TRACEBACK_LINES] if isinstance(found, list) else []
+                lines = [_text(line) for line in lines]
                 safe |= {"output_type": "error", "traceback": lines}
             case _:
                 continue
         size += len(str(safe))
-        if size > MAX_OUTPUT_BYTES:
+        # One more than a submission may have, for the note that replaces the others.
+        if size > MAX_OUTPUT_BYTES or len(result) > MAX_OUTPUTS:
             note = "(the remaining output was too large to save)\n"
             result.append({"output_type": "stream", "name": "stdout", "text": note})
             break
@@ -158,6 +166,8 @@ def safe_outputs(outputs: Iterable[dict[str, Any]]) -> list[NotebookNode]:
 def apply_outcome(nb: NotebookNode, job: GradingJob, outcome: Outcome) -> None:
     """Add a job's outcome and the fingerprint of its tests to the job's notebook in place."""
     nb.metadata[TESTS_FINGERPRINT] = job.reference.fingerprint
+    if not outcome.is_graded:
+        nb.metadata[NOT_GRADED_KEY] = True
     for index, outputs in outcome.outputs.items():
         cell = nb.cells[int(index)]
         if cell.metadata.get("nbgrader", {}).get("grade"):
@@ -165,22 +175,35 @@ def apply_outcome(nb: NotebookNode, job: GradingJob, outcome: Outcome) -> None:
         cell.outputs += [nbformat.from_dict(output) for output in outputs]
     if outcome.note:
         text = f"{GRADING_NOTE} {_plain_markdown(outcome.note)}"
-        nb.cells.insert(0, new_markdown_cell(text))
+        nb.cells.insert(0, new_markdown_cell(text, metadata={GRADING_NOTE_KEY: True}))
 
 
 def read_fingerprint(graded: Path) -> str | None:
-    """Return the fingerprint of the tests that graded a notebook, or None if it is not recorded.
+    """Return the fingerprint of the tests that graded a notebook, or None if it is not recorded."""
+    found = _FINGERPRINT.findall(_read_end(graded))
+    return found[-1].decode() if found else None
 
-    Only the end of the file is read: nbformat writes the notebook's metadata after its cells, in
-    which every quotation mark is preceded by a backslash.
+
+def was_graded(graded: Path) -> bool:
+    """Return whether a graded notebook's scores come from its tests.
+
+    Otherwise, they are zeros that were recorded because the submission could not be run.
+    """
+    return not _NOT_GRADED.search(_read_end(graded))
+
+
+def _read_end(graded: Path) -> bytes:
+    """Return the end of a graded notebook, which contains its metadata, or nothing.
+
+    nbformat writes the notebook's metadata after its cells, in which every quotation mark is
+    preceded by a backslash; therefore, a student's text cannot look like metadata.
     """
     try:
         with graded.open("rb") as file:
             file.seek(max(0, graded.stat().st_size - METADATA_BYTES))
-            found = _FINGERPRINT.findall(file.read())
+            return file.read()
     except OSError:
-        return None
-    return found[-1].decode() if found else None
+        return b""
 
 
 def _leave_to_a_person(nb: NotebookNode, reference: ReferenceNotebook) -> None:

@@ -6,10 +6,16 @@ MAX_CELLS = 2_000  # the course's notebooks have at most 100
 # course has 3,000; at this limit, parsing, analysis, and rendering take a second or two.
 MAX_CELL_CHARACTERS = 100_000
 MAX_SOURCE_CHARACTERS = 1_000_000  # in all cells together
+# Every budget of characters has one of a number too: a tiny output takes as long as a larger one.
 MAX_OUTPUT_CHARACTERS = 4 * 2**20  # of one cell
+MAX_OUTPUTS = 500  # of one cell; printed texts in succession count as one
 MAX_ALL_OUTPUT_CHARACTERS = 64 * 2**20  # of all cells together
+MAX_ALL_OUTPUTS = 2_000  # of all cells together; the course's notebooks have at most 100
+MAX_TRACEBACK_LINES = 100  # of one error
 MAX_METADATA_CHARACTERS = 2**16  # of one entry; larger ones are removed
+MAX_ALL_METADATA_CHARACTERS = 4 * 2**20  # of all cells and the notebook, 8 more for each value
 MAX_ATTACHMENTS = 50  # of one cell
+MAX_ALL_ATTACHMENTS = 200  # of all cells together
 MAX_NAME_CHARACTERS = 200  # of an attachment
 MAX_NESTING = 100  # levels of lists and objects
 # Commas and brackets in what a limited process returns: each may be a value, which takes 60 bytes.
@@ -20,6 +26,7 @@ MAX_CELL_SECONDS = 1  # processor time for one cell; beyond, its text is shown a
 MAX_PAGE_SECONDS = 20  # for all cells of a page
 MAX_HTML_CHARACTERS = 500_000  # of one cell, not counting images
 MAX_PAGE_CHARACTERS = 32 * 2**20  # of all cells and outputs of a page, including images
+ELEMENT_CHARACTERS = 500  # that count for the page's own HTML around a cell or an output
 MAX_PAGE_HTML_CHARACTERS = 4_000_000  # of all formatted cells; browsers and parsers slow down
 MAX_TEXT_CHARACTERS = 200_000  # of one text or output that is shown as it is
 MAX_FORMULAS = 300  # of one cell, that are shown as formulas and not as code

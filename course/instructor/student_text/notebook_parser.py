@@ -4,11 +4,15 @@ import codecs
 import json
 import re
 from dataclasses import dataclass
+from itertools import groupby
 from typing import Any
 
 from course.instructor.student_text import limited_worker
 from course.instructor.student_text.budgets import (
+    MAX_ALL_ATTACHMENTS,
+    MAX_ALL_METADATA_CHARACTERS,
     MAX_ALL_OUTPUT_CHARACTERS,
+    MAX_ALL_OUTPUTS,
     MAX_ATTACHMENTS,
     MAX_CELL_CHARACTERS,
     MAX_CELLS,
@@ -17,7 +21,9 @@ from course.instructor.student_text.budgets import (
     MAX_NESTING,
     MAX_NOTEBOOK_BYTES,
     MAX_OUTPUT_CHARACTERS,
+    MAX_OUTPUTS,
     MAX_SOURCE_CHARACTERS,
+    MAX_TRACEBACK_LINES,
 )
 from course.instructor.student_text.limited_call import call_limited
 from course.instructor.student_text.limited_worker import StudentTextError
@@ -91,11 +97,9 @@ def parse(content: bytes) -> tuple[dict[str, Any], list[str]]:
     notes += _describe_metadata(notebook["metadata"])
     if "\r\n" in text or any("\r" in _source(cell) for cell in notebook["cells"]):
         notes.append("Windows line endings")
-    cells, removed, total, room = [], 0, 0, MAX_ALL_OUTPUT_CHARACTERS
+    cells, total, budget = [], 0, _Budget()
     for number, cell in enumerate(notebook["cells"], 1):
-        normalized, kept, removed_here = _normalize_cell(cell, min(room, MAX_OUTPUT_CHARACTERS))
-        removed += removed_here
-        room -= kept
+        normalized = _normalize_cell(cell, budget)
         total += _check_length(normalized["source"], number)
         cells.append(normalized)
     if total > MAX_SOURCE_CHARACTERS:
@@ -103,13 +107,13 @@ def parse(content: bytes) -> tuple[dict[str, Any], list[str]]:
             f"the cells have {total:,} characters in all, and at most {MAX_SOURCE_CHARACTERS:,} are"
             " allowed"
         )
-    if removed:
-        notes.append(f"{removed / 2**20:,.0f} MB of outputs removed")
+    if budget.removed:
+        notes.append(f"{_amount(budget.removed)} of outputs removed")
     minor = notebook["nbformat_minor"]
     content_4 = {
         "nbformat": 4,
         "nbformat_minor": minor if type(minor) is int and 0 <= minor <= 5 else 5,
-        "metadata": _small_entries(notebook["metadata"]),
+        "metadata": budget.small_entries(notebook["metadata"]),
         "cells": cells,
     }
     return content_4, notes
@@ -180,27 +184,23 @@ def _describe_metadata(metadata: dict[str, Any]) -> list[str]:
     return notes
 
 
-def _normalize_cell(cell: dict[str, Any], room: int) -> tuple[dict[str, Any], int, int]:
-    """Return a cell as `SubmittedNotebook` describes it, with outputs of at most `room` characters.
-
-    Also returns the numbers of characters in outputs that were kept and removed.
-    """
+def _normalize_cell(cell: dict[str, Any], budget: "_Budget") -> dict[str, Any]:
+    """Return a cell as `SubmittedNotebook` describes it, and subtract it from the budget."""
     kind = cell.get("cell_type")
     normalized: dict[str, Any] = {
         "cell_type": kind if kind in CELL_TYPES else "raw",
         "source": _source(cell).replace("\r\n", "\n").replace("\r", "\n"),
-        "metadata": _small_entries(cell.get("metadata")),
+        "metadata": budget.small_entries(cell.get("metadata")),
     }
     if isinstance(cell.get("id"), str) and len(cell["id"]) <= MAX_NAME_CHARACTERS:
         normalized["id"] = cell["id"]
-    kept = removed = 0
     if normalized["cell_type"] == "code":
-        normalized["outputs"], kept, removed = _limit_outputs(cell.get("outputs"), room)
+        normalized["outputs"] = budget.limit_outputs(cell.get("outputs"))
         count = cell.get("execution_count")
         normalized["execution_count"] = count if type(count) is int else None
-    elif attachments := _images(cell.get("attachments")):
+    elif attachments := budget.images(cell.get("attachments")):
         normalized["attachments"] = attachments
-    return normalized, kept, removed
+    return normalized
 
 
 def _check_length(source: str, number: int) -> int:
@@ -214,52 +214,112 @@ def _check_length(source: str, number: int) -> int:
     return length
 
 
-def _small_entries(metadata: Any) -> dict[str, Any]:
-    """Return the entries of a metadata object that are not too large."""
-    entries = metadata.items() if isinstance(metadata, dict) else ()
-    return {
-        name: value
-        for name, value in entries
-        if len(name) <= MAX_NAME_CHARACTERS and _size(value) <= MAX_METADATA_CHARACTERS
-    }
+class _Budget:
+    """What is left of a notebook's budgets while its cells are read, in characters and numbers."""
+
+    def __init__(self) -> None:
+        self.characters, self.outputs = MAX_ALL_OUTPUT_CHARACTERS, MAX_ALL_OUTPUTS
+        self.metadata, self.attachments = MAX_ALL_METADATA_CHARACTERS, MAX_ALL_ATTACHMENTS
+        self.removed = 0  # characters of outputs
+
+    def small_entries(self, metadata: Any) -> dict[str, Any]:
+        """Return the entries of a metadata object that are not too large."""
+        small = {}
+        for name, value in metadata.items() if isinstance(metadata, dict) else ():
+            size = len(name) + _size(value)
+            is_small = len(name) <= MAX_NAME_CHARACTERS and size <= MAX_METADATA_CHARACTERS
+            if is_small and size <= self.metadata:
+                small[name] = value
+                self.metadata -= size
+        return small
+
+    def images(self, attachments: Any) -> dict[str, dict[str, str]]:
+        """Return the images among a cell's attachments."""
+        images: dict[str, dict[str, str]] = {}
+        for name, bundle in attachments.items() if isinstance(attachments, dict) else ():
+            if len(images) == min(MAX_ATTACHMENTS, self.attachments):
+                break
+            if not isinstance(bundle, dict) or not 0 < len(name) <= MAX_NAME_CHARACTERS:
+                continue
+            texts = {kind: _joined(bundle.get(kind)) for kind in IMAGE_TYPES}
+            if found := {kind: text for kind, text in texts.items() if text}:
+                images[name] = found
+        self.attachments -= len(images)
+        return images
+
+    def limit_outputs(self, outputs: Any) -> list[dict[str, Any]]:
+        """Return the outputs of a cell that are within the budgets, and a note about the others."""
+        known = _merged_outputs(outputs)
+        # The parsed data is measured because serializing it again would take longer.
+        size = sum(map(_size, known))
+        room = min(self.characters, MAX_OUTPUT_CHARACTERS)
+        count = min(self.outputs, MAX_OUTPUTS)
+        if size <= room and len(known) <= count:
+            kept, kept_size, notes = known, size, []
+        else:
+            kept, kept_size = _first_outputs(known, room, count)
+            text = f"({_amount(size - kept_size)} of outputs were removed)\n"
+            notes = [{"output_type": "stream", "name": "stdout", "text": text}]
+        self.removed += size - kept_size
+        self.characters -= kept_size
+        self.outputs -= len(kept)
+        return kept + notes
 
 
-def _images(attachments: Any) -> dict[str, dict[str, str]]:
-    """Return the images among a cell's attachments."""
-    images: dict[str, dict[str, str]] = {}
-    for name, bundle in attachments.items() if isinstance(attachments, dict) else ():
-        if not isinstance(bundle, dict) or not 0 < len(name) <= MAX_NAME_CHARACTERS:
-            continue
-        texts = {kind: _joined(bundle.get(kind)) for kind in IMAGE_TYPES}
-        found = {kind: text for kind, text in texts.items() if text}
-        if found and len(images) < MAX_ATTACHMENTS:
-            images[name] = found
-    return images
+def _merged_outputs(outputs: Any) -> list[dict[str, Any]]:
+    """Return a cell's outputs of known types; printed texts in succession become one output.
 
-
-def _limit_outputs(outputs: Any, room: int) -> tuple[list[dict[str, Any]], int, int]:
-    """Return a cell's outputs of at most `room` characters, their size, and the size removed."""
-    listed = outputs if isinstance(outputs, list) else []
+    Jupyter saves a progress bar as thousands of short texts.
+    """
     known = [
         each
-        for each in listed
+        for each in (outputs if isinstance(outputs, list) else [])
         if isinstance(each, dict) and each.get("output_type") in OUTPUT_TYPES
     ]
-    # The parsed data is measured because serializing it again would take longer.
-    size = sum(map(_size, known))
-    if size <= room:
-        return known, size, 0
-    kept, kept_size = [], 0
-    for output in known:
+    merged = []
+    for stream, group in groupby(known, _stream_name):
+        together = list(group)
+        if stream is not None and len(together) > 1:
+            text = "".join(_joined(each.get("text")) for each in together)
+            together = [{"output_type": "stream", "name": stream, "text": text}]
+        merged += together
+    for output in merged:
+        if isinstance(output.get("traceback"), list):
+            del output["traceback"][MAX_TRACEBACK_LINES:]
+    return merged
+
+
+def _stream_name(output: dict[str, Any]) -> str | None:
+    """Return the name of the stream that printed an output, or None for other outputs."""
+    if output["output_type"] != "stream":
+        return None
+    return "stderr" if output.get("name") == "stderr" else "stdout"
+
+
+def _first_outputs(
+    outputs: list[dict[str, Any]], room: int, count: int
+) -> tuple[list[dict[str, Any]], int]:
+    """Return the first outputs, `count` at most, that fit in `room` characters, and their size."""
+    kept: list[dict[str, Any]] = []
+    kept_size = 0
+    for output in outputs:
+        if len(kept) == count:
+            break
         if isinstance(output.get("data"), dict):
             plain = {kind: output["data"][kind] for kind in PLAIN_TYPES if kind in output["data"]}
             output = output | {"data": plain}
-        if kept_size + _size(output) <= room:
+        size = _size(output)
+        if kept_size + size <= room:
             kept.append(output)
-            kept_size += _size(output)
-    text = f"({(size - kept_size) / 2**20:,.0f} MB of outputs were removed)\n"
-    kept.append({"output_type": "stream", "name": "stdout", "text": text})
-    return kept, kept_size, size - kept_size
+            kept_size += size
+    return kept, kept_size
+
+
+def _amount(characters: int) -> str:
+    """Return a number of characters as people read it."""
+    if characters >= 2**19:
+        return f"{characters / 2**20:,.0f} MB"
+    return f"{max(1, characters / 2**10):,.0f} KB"
 
 
 def _size(value: Any) -> int:
