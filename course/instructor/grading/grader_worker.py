@@ -30,6 +30,10 @@ MAX_BATCHES = 1000
 BATCHES_PER_REQUEST = 8
 
 
+# Python itself controls loops with these: `map` and `zip` would end without an error.
+CONTROL_FLOW = (StopIteration, StopAsyncIteration, GeneratorExit)
+
+
 class StudentError(Exception):
     """A stand-in for a student's exception that is not a built-in; the message names its class."""
 
@@ -290,11 +294,17 @@ def _pair(value: Any) -> list[Any]:
 
 
 def _rebuild_exception(kind: Any, message: Any) -> Exception:
-    """Rebuild a student's exception if it is a built-in; otherwise, return a StudentError."""
+    """Rebuild a student's exception if it is a built-in; otherwise, return a StudentError.
+
+    An exception by which Python controls loops becomes a RuntimeError, as in a generator (PEP 479).
+    """
     error: Exception = StudentError("an unreadable exception")
     if type(kind) is str and type(message) is str:
-        error = StudentError(f"{kind}: {message}" if message else kind)
+        text = f"{kind}: {message}" if message else kind
+        error = StudentError(text)
         if cell_execution.is_builtin_exception(kind):
+            if issubclass(getattr(builtins, kind), CONTROL_FLOW):
+                kind, message = "RuntimeError", text
             # Some classes, such as UnicodeError, need more than a message.
             with contextlib.suppress(TypeError):
                 error = getattr(builtins, kind)(message)
