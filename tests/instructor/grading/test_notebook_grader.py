@@ -723,7 +723,7 @@ def test_the_time_limit_of_a_test_includes_all_of_its_calls(grade):
         check("f()", "quick"),
         cell_seconds=1.2,
     )
-    assert time.monotonic() - start < 10
+    assert time.monotonic() - start < 25  # all calls together would take 50 s
     assert re.search(r"ran for more than|was stopped after", graded.error("slow"))
     assert graded.error("quick") is None
 
