@@ -1,6 +1,5 @@
 """Writing the feedback pages of a class in parallel."""
 
-import glob
 import multiprocessing
 import os
 import shutil
@@ -12,7 +11,8 @@ from dataclasses import dataclass
 from functools import cache
 from pathlib import Path
 
-from nbgrader.utils import temp_attrs
+from nbgrader.converters import GenerateFeedback, NbGraderException
+from nbgrader.utils import capture_log, temp_attrs
 
 from course.instructor.course_dir import first_error, open_api
 from course.instructor.feedback import limited_renderer
@@ -104,9 +104,16 @@ def _write_page(root: Path, staging: Path, name: str, student: str) -> WrittenPa
     try:
         api = _open_api(root)
         # Accompanying files are the student's own and can be large, so they are not copied.
-        with temp_attrs(api.coursedir, feedback_directory=str(staging), ignore=["*"]):
-            # nbgrader searches for the student's folder by a pattern.
-            outcome = api.generate_feedback(name, glob.escape(student), force=True)
+        with temp_attrs(
+            api.coursedir,
+            assignment_id=name,
+            student_id=student,
+            feedback_directory=str(staging),
+            ignore=["*"],
+        ):
+            converter = _ConvertGraded(coursedir=api.coursedir, parent=api)
+            converter.force = True
+            outcome = capture_log(converter)
         pages = list((staging / student / name).glob("*.html"))
         if not outcome["success"] or not pages:
             return _failed(name, student, printable(first_error(outcome["log"])))
@@ -123,6 +130,22 @@ def _write_page(root: Path, staging: Path, name: str, student: str) -> WrittenPa
         return _failed(name, student, reason[:300])
     finally:
         shutil.rmtree(staging, ignore_errors=True)
+
+
+class _ConvertGraded(GenerateFeedback):
+    """nbgrader's converter for one graded submission, whatever characters its name contains.
+
+    nbgrader itself searches for submissions by patterns.
+    """
+
+    def init_notebooks(self) -> None:
+        """Select the notebooks in the student's folder."""
+        folder = Path(self._format_source(self.coursedir.assignment_id, self.coursedir.student_id))
+        found = [str(path) for path in folder.glob("*.ipynb")]
+        if not found:
+            self.log.error("There is no graded notebook in %s", folder)
+            raise NbGraderException(f"no notebook in {folder}")
+        self.assignments = {str(folder): found}
 
 
 def _failed(name: str, student: str, reason: str) -> WrittenPage:

@@ -1,5 +1,6 @@
 """Formulas as MathML, including hostile ones."""
 
+import re
 import time
 from itertools import pairwise
 
@@ -71,3 +72,34 @@ def test_a_long_formula_is_converted_quickly(piece):
     start = time.perf_counter()
     assert len(to_mathml(tex, is_block=True)) < 100 * MAX_LENGTH
     assert time.perf_counter() - start < 1
+
+
+@pytest.mark.parametrize(
+    "tex",
+    [
+        r"\raise {}{{x}}", r"\lower {}{{x}}", r"\raise -{}{{x}}", r"\moveleft {}{{x}}",
+        r"\moveright -{}{{x}}", r"\hspace{{-{}}}x", r"\kern -{} x", r"\hspace{{{}}}x",
+        r"a \above {} b", r"\rule{{{}}}{{{}}}", r"\genfrac(){{{}}}{{0}}{{a}}{{b}}",
+    ],
+)  # fmt: skip
+@pytest.mark.parametrize("length", ["24em", "400in", "900px", "9999pt", "99ex", "999mu", "100cm"])
+def test_no_length_moves_text_over_the_page(tex, length):
+    shown = to_mathml(tex.format(length, length))
+    assert not re.search(r'="[+-]?\d{2,}', shown)
+    assert 'linethickness="9' not in shown
+
+
+@pytest.mark.parametrize(
+    ("piece", "count"), [(r"\raise 1em{", 20), (r"\hspace{-1em}", 30), (r"\above 1em ", 10)]
+)
+def test_small_shifts_do_not_add_up(piece, count):
+    tex = piece * count + "x" + "}" * (piece.count("{") - piece.count("}")) * count
+    assert to_mathml(tex).startswith("<code>")
+
+
+@pytest.mark.parametrize(
+    "tex", [r"a\!b\,c\quad d", r"\hspace{2em}x", r"\raise .5ex{x}", r"\kern -0.1em x"]
+)
+def test_ordinary_spacing_is_kept(tex):
+    shown = to_mathml(tex)
+    assert shown.startswith("<math") and ("mspace" in shown or "voffset" in shown)

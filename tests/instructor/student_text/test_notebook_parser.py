@@ -7,10 +7,15 @@ import pytest
 
 from course.instructor.student_text import notebook_parser
 from course.instructor.student_text.budgets import (
+    MAX_ALL_ATTACHMENTS,
+    MAX_ALL_METADATA_CHARACTERS,
+    MAX_ALL_OUTPUTS,
     MAX_CELL_CHARACTERS,
     MAX_CELLS,
     MAX_NOTEBOOK_BYTES,
     MAX_OUTPUT_CHARACTERS,
+    MAX_OUTPUTS,
+    MAX_TRACEBACK_LINES,
 )
 from course.instructor.student_text.limited_call import call_limited
 from course.instructor.student_text.limited_worker import StudentTextError
@@ -144,6 +149,47 @@ def test_the_outputs_of_all_cells_have_a_budget_too():
     assert sizes[:16] == [4_000_000] * 16
     assert max(sizes[16:]) < 100
     assert found.notes == ["no kernel name", "15 MB of outputs removed"]
+
+
+def test_printed_texts_in_succession_become_one_output():
+    """A progress bar prints thousands of short texts, and none of them is lost."""
+    outputs = [
+        {"output_type": "stream", "name": "stderr" if number < 2 else "stdout", "text": [text, "|"]}
+        for number, text in enumerate(map(str, range(5_000)))
+    ]
+    (cell,) = read_notebook(encode(code_cell(outputs=outputs)).encode()).content["cells"]
+    assert cell["outputs"] == [
+        {"output_type": "stream", "name": "stderr", "text": "0|1|"},
+        {
+            "output_type": "stream",
+            "name": "stdout",
+            "text": "".join(f"{number}|" for number in range(2, 5_000)),
+        },
+    ]
+
+
+def test_the_number_of_outputs_is_limited_in_a_cell_and_in_a_notebook():
+    output = {"output_type": "display_data", "metadata": {}, "data": {"text/plain": "a"}}
+    found = read_notebook(encode(*[code_cell(outputs=[output] * 3_000)] * 10).encode())
+    counts = [len(cell["outputs"]) - 1 for cell in found.content["cells"]]  # without the note
+    assert max(counts) == MAX_OUTPUTS
+    assert sum(counts) == MAX_ALL_OUTPUTS
+    assert all("removed" in cell["outputs"][-1]["text"] for cell in found.content["cells"])
+    assert found.notes == ["no kernel name", "2 MB of outputs removed"]
+
+
+def test_the_lines_of_a_traceback_the_attachments_and_the_metadata_are_limited():
+    image = {"image/png": "AA"}
+    error = {"output_type": "error", "traceback": ["a"] * 10_000}
+    texts = [text_cell("", attachments={str(n): image for n in range(90)})] * 10
+    marked = [text_cell("", metadata={str(n): "a" * 1_000 for n in range(100)})] * 100
+    found = read_notebook(encode(code_cell(outputs=[error]), *texts, *marked).encode())
+    cells = found.content["cells"]
+    assert len(cells[0]["outputs"][0]["traceback"]) == MAX_TRACEBACK_LINES
+    assert sum(len(cell.get("attachments", {})) for cell in cells) == MAX_ALL_ATTACHMENTS
+    metadata = [cell["metadata"] for cell in cells]
+    assert 0.9 < len(json.dumps(metadata)) / MAX_ALL_METADATA_CHARACTERS < 1.1
+    assert len(metadata[11]) == 100
 
 
 def test_embedded_images_do_not_count_as_text():
