@@ -5,8 +5,10 @@ fall back to an older call. The list was determined by tracing the notebooks of 
 compared with the default profile of Docker (https://github.com/moby/profiles), which allows more.
 
 Not listed are calls by which a process could leave the sandbox, observe what others do (inotify,
-file leases, mincore), or occupy kernel memory that no limit counts (SysV IPC, POSIX message queues,
-keys, locks on parts of a file, messages waiting at a Unix socket that listens).
+file leases, mincore), control which files are in the page cache, which all processes share
+(fadvise64, readahead, some advice of madvise), or occupy kernel memory that no limit counts (SysV
+IPC, POSIX message queues, keys, locks on parts of a file, messages waiting at a Unix socket that
+listens).
 
 libseccomp supplies the system call numbers. Import this module before forking: the import searches
 for the library in a subprocess.
@@ -34,7 +36,7 @@ ALLOWED = (
     # Files and folders.
     *("open", "openat", "openat2", "creat", "close", "close_range", "dup", "dup2", "dup3"),
     *("read", "pread64", "readv", "preadv", "write", "pwrite64", "writev", "pwritev"),
-    *("lseek", "ftruncate", "truncate", "fallocate", "fadvise64", "fsync", "fdatasync"),
+    *("lseek", "ftruncate", "truncate", "fallocate", "fsync", "fdatasync"),
     *("sendfile", "copy_file_range", "ioctl", "umask", "access", "faccessat", "faccessat2"),
     *("stat", "fstat", "lstat", "newfstatat", "statx", "statfs", "fstatfs"),
     *("getdents", "getdents64", "getcwd", "chdir", "fchdir", "mkdir", "mkdirat", "rmdir"),
@@ -43,7 +45,7 @@ ALLOWED = (
     *("fchmodat2", "utime", "utimes", "utimensat", "futimesat"),
     *("getxattr", "lgetxattr", "fgetxattr", "listxattr", "llistxattr", "flistxattr"),
     # Memory.
-    *("brk", "mmap", "munmap", "mremap", "mprotect", "madvise", "msync", "membarrier"),
+    *("brk", "mmap", "munmap", "mremap", "mprotect", "msync", "membarrier"),
     # Processes and threads.
     *("fork", "vfork", "execve", "exit", "exit_group", "wait4", "waitid", "getpid", "getppid"),
     *("gettid", "getpgid", "getpgrp", "setpgid", "getsid", "setsid", "set_tid_address"),
@@ -73,8 +75,11 @@ PRCTL_OPTIONS = (1, 2, 3, 4, 15, 16, 21, 23, 38, 39, 0x53564D41)
 # Signal at the parent's end, dumpable, name, seccomp's mode, capabilities, no_new_privs, names of
 # memory areas.
 AF_UNIX = MSG_OOB = 1
+# Advice about a process's own memory: normal, discard (now or when needed), children, huge pages,
+# dumps, and guard pages, which the stacks of threads need.
+MADVISE_ADVICE = (0, 4, 8, 10, 11, 14, 15, 16, 17, 18, 19, 102, 103)
 ALLOWED_VALUES = {"fcntl": (1, FCNTL_COMMANDS), "prctl": (0, PRCTL_OPTIONS)}
-ALLOWED_VALUES |= {"socketpair": (0, (AF_UNIX,))}
+ALLOWED_VALUES |= {"socketpair": (0, (AF_UNIX,)), "madvise": (2, MADVISE_ADVICE)}
 LOW_BITS = 0xFFFFFFFF  # of a register; Linux ignores the others in these arguments
 NAMESPACE_FLAGS = sum(1 << bit for bit in (17, *range(25, 31)))  # CLONE_NEWNS, CLONE_NEWCGROUP, …
 # Urgent data on a Unix socket, which nothing needs, has had exploitable bugs.

@@ -40,6 +40,28 @@ def number_of(name):
     return resolve_syscall(Arch.NATIVE, name)
 
 
+def test_files_can_be_copied_without_advice_about_the_page_cache(kernel):
+    source = """
+import os, shutil, subprocess
+import h5py
+import numpy as np
+with h5py.File("numbers.h5", "w") as file:
+    file["numbers"] = np.arange(100_000)
+shutil.copyfile("numbers.h5", "copy.h5")
+copied = subprocess.run(["cp", "copy.h5", "second.h5"]).returncode
+with h5py.File("second.h5") as file:
+    total = int(file["numbers"][:].sum())
+try:
+    with open("copy.h5") as file:
+        os.posix_fadvise(file.fileno(), 0, 0, os.POSIX_FADV_DONTNEED)
+    refused = False
+except OSError:
+    refused = True
+result = [copied, total, refused]
+"""
+    assert result_of(kernel, source) == [0, 4999950000, True]
+
+
 def test_a_kernel_is_nobody_and_has_no_privileges(kernel):
     source = """
 import ctypes, os

@@ -2,6 +2,7 @@
 
 import errno
 import fcntl
+import mmap
 import struct
 import tempfile
 from functools import lru_cache
@@ -24,6 +25,7 @@ REFUSED = [
     # Observing other processes, which share files and the page cache, or disturbing them.
     *("inotify_init", "inotify_init1", "inotify_add_watch", "fanotify_init", "fanotify_mark"),
     *("mincore", "cachestat", "preadv2", "sync", "syncfs", "flock", "sched_setattr"),
+    *("fadvise64", "readahead", "sync_file_range"),
     # Kernel memory that no limit counts.
     *("semget", "semop", "semctl", "semtimedop", "msgget", "msgsnd", "msgctl", "shmget", "shmat"),
     *("mq_open", "add_key", "request_key", "keyctl", "memfd_create", "memfd_secret"),
@@ -33,6 +35,7 @@ REFUSED = [
     *("fsetxattr", "lsetxattr", "remap_file_pages", "landlock_create_ruleset"),
 ]
 F_OFD_SETLK, F_SETPIPE_SZ = 37, 1031
+MADV_COLD, MADV_PAGEOUT, MADV_POPULATE_READ = 20, 21, 22
 ALLOW, EPERM, ENOSYS = 0x7FFF0000, 0x50000 | errno.EPERM, 0x50000 | errno.ENOSYS
 KILL = 0x80000000
 AUDIT_ARCHITECTURES = {"x86_64": 0xC000003E, "aarch64": 0xC00000B7}
@@ -148,6 +151,16 @@ def test_a_descriptor_cannot_watch_lease_lock_or_enlarge_anything(machine):
             assert verdict(machine, number, [3, garbage | command]) == ENOSYS
     for command in (fcntl.F_DUPFD, fcntl.F_GETFL, fcntl.F_SETFD, fcntl.F_DUPFD_CLOEXEC):
         assert verdict(machine, number, [3, 1 << 32 | command]) == ALLOW
+
+
+def test_advice_cannot_load_or_evict_pages_of_files_or_merge_pages(machine):
+    number = number_of("madvise", machine)
+    allowed = [mmap.MADV_NORMAL, mmap.MADV_DONTNEED, mmap.MADV_FREE, mmap.MADV_HUGEPAGE]
+    refused = [mmap.MADV_WILLNEED, mmap.MADV_REMOVE, mmap.MADV_MERGEABLE, MADV_COLD, MADV_PAGEOUT]
+    for advice in (*allowed, *refused, MADV_POPULATE_READ):
+        expected = ALLOW if advice in allowed else ENOSYS
+        for garbage in (0, 1 << 32):  # Linux ignores the upper half
+            assert verdict(machine, number, [4096, 4096, garbage | advice]) == expected
 
 
 def test_threads_are_allowed_and_namespaces_are_not(machine):
