@@ -31,6 +31,7 @@ from course.instructor.grading.result_writer import (
     timestamp_problem,
 )
 from course.instructor.release.build import ensure_in_gradebook
+from course.instructor.sandbox.cell_error import STOPPED
 from course.instructor.sandbox.cell_execution import printable
 from course.instructor.sandbox.kernel_client import KernelEnded
 from course.instructor.sandbox.worker_pool import open_executor
@@ -165,7 +166,8 @@ class AssignmentGrader:
         """Grade submissions in parallel and yield each result once it is saved.
 
         If grading itself fails, another submission may be the cause: then a submission is graded
-        again after the others, alone.
+        again after the others, alone. Only what happens alone is evidence against a submission or
+        against the assignment.
         """
         options = self.options
         failed_once: list[str] = []
@@ -184,8 +186,12 @@ class AssignmentGrader:
         """Grade submissions and yield each result; append those to try again to `failed_once`."""
         queue = students[::-1]
         running: dict[Future[str], tuple[NotebookNode, GradingJob]] = {}
-        while queue or running:
-            while queue and len(running) < at_once:
+        in_doubt = checked = False  # the assignment
+        while queue or running or (in_doubt and not checked):
+            if in_doubt and not checked and not running:
+                self._check_assignment(executor)
+                checked = True
+            while queue and len(running) < at_once and (checked or not in_doubt):
                 student = queue.pop()
                 try:
                     nb, job = self.prepare(student)
@@ -196,6 +202,8 @@ class AssignmentGrader:
                     yield self._not_graded(student, error)
                     continue
                 running[executor.submit(notebook_grader.grade_json, job.to_json())] = nb, job
+            if not running:
+                continue
             finished, _ = wait(running, return_when=FIRST_COMPLETED)
             for future in finished:
                 nb, job = running.pop(future)
@@ -204,13 +212,17 @@ class AssignmentGrader:
                     yield self._save(nb, job, Outcome.from_json(future.result()))
                 elif not isinstance(failure, Exception):
                     raise failure
+                elif failed_once is not None:
+                    # If the assignment is broken, this ends the command before the whole class has
+                    # failed: the submissions that are being graded are the last before the check.
+                    in_doubt |= isinstance(failure, CourseError)
+                    failed_once.append(job.student)
+                elif isinstance(failure, OSError | KernelEnded) or _ran_out_of_time(failure):
+                    # The locked cells ran before the student's.
+                    yield self._not_graded(job.student, failure)
                 elif isinstance(failure, CourseError):
                     self._check_assignment(executor)
                     yield self._record_problem(job.student, self._cause(failure, job))
-                elif failed_once is not None:
-                    failed_once.append(job.student)
-                elif isinstance(failure, OSError | KernelEnded):
-                    yield self._not_graded(job.student, failure)
                 else:
                     yield self._record_problem(job.student, self._cause(failure, job))
 
@@ -220,12 +232,20 @@ class AssignmentGrader:
         return SubmissionResult(self.name, student, note=note, failed=True)
 
     def _check_assignment(self, executor: Executor) -> None:
-        """Raise CourseError if the locked cells fail even without a submission."""
-        if not self._assignment_works:
-            job = self._job(nbformat.v4.new_notebook(), "", [self.root / "source" / self.name])
-            without_cells = replace(job, cells=[])
+        """Raise CourseError if the locked cells fail even without a submission.
+
+        Call this only when nothing else is being graded. A cell that is stopped proves nothing.
+        """
+        if self._assignment_works:
+            return
+        job = self._job(nbformat.v4.new_notebook(), "", [self.root / "source" / self.name])
+        without_cells = replace(job, cells=[])
+        try:
             executor.submit(notebook_grader.grade_json, without_cells.to_json()).result()
             self._assignment_works = True
+        except (LockedCellError, OSError, KernelEnded) as error:
+            if isinstance(error, LockedCellError) and not error.stopped:
+                raise
 
     def _cause(self, error: Exception, job: GradingJob) -> str:
         """Return the sentence about a submission whose grading failed, although others' did not."""
@@ -328,8 +348,16 @@ def _read_notebook(path: Path) -> NotebookNode:
         raise StudentTextError(f"{problem}: ask for a new submission") from None
 
 
+def _ran_out_of_time(error: BaseException) -> bool:
+    """Return whether a locked cell was stopped because its time was up."""
+    return isinstance(error, LockedCellError) and error.stopped
+
+
 def _reason(error: BaseException) -> str:
     """Return the kind of an error and the first line of its message."""
+    if isinstance(error, LockedCellError) and error.stopped:
+        reason = _first_line(error.reason).removeprefix(f"{STOPPED}: ")
+        return f"the locked cell {error.name} was stopped: {reason}"
     text = _first_line(error)
     if isinstance(error, CourseError | OSError) and text:
         return text

@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING, Any
 
 from course.instructor.analysis.cell_names import find_names
 from course.instructor.grading.job import LockedCellError
-from course.instructor.sandbox.cell_error import CellError
+from course.instructor.sandbox.cell_error import STOPPED, CellError
 from course.instructor.sandbox.kernel_client import GRACE_SECONDS, Kernel, KernelEnded
 from course.instructor.sandbox.messages import MessageTimeout
 
@@ -91,7 +91,8 @@ class GraderKernel:
                 error = self._run(name, source, sources=sources).error
                 if error:
                     reason = f"{error.class_name}: {error.message}"
-                    raise LockedCellError(name, job.assignment, reason)
+                    stopped = error.class_name == STOPPED
+                    raise LockedCellError(name, job.assignment, reason, stopped)
                 self._locked_names |= names.bound
                 self.own_cells.add(name)
         # Write these only now: one of the student's files could make a locked cell fail.

@@ -15,11 +15,15 @@ from course.instructor.sandbox.limits import Limits
 
 
 class LockedCellError(CourseError):
-    """One of the assignment's locked cells fails; `reason` is the error."""
+    """One of the assignment's locked cells fails; `reason` is the error.
 
-    def __init__(self, name: str, assignment: str, reason: str) -> None:
-        super().__init__(name, assignment, reason)
+    `stopped` means that its time was up, for which a busy machine can be the cause.
+    """
+
+    def __init__(self, name: str, assignment: str, reason: str, stopped: bool = False) -> None:
+        super().__init__(name, assignment, reason, stopped)
         self.name, self.assignment, self.reason = name, assignment, reason
+        self.stopped = stopped
 
     def __str__(self) -> str:
         """Return the sentence for an error that occurs without any submission."""

@@ -1,6 +1,7 @@
 """A fault that grading a submission causes ends at that submission."""
 
 import shutil
+import time
 
 import pytest
 
@@ -62,16 +63,21 @@ def points(results):
 
 
 def late():
-    return LockedCellError("setup", NAME, "Stopped: the notebook ran for more than 300 s")
+    reason = "Stopped: the notebook ran for more than 300 s"
+    return LockedCellError("setup", NAME, reason, stopped=True)
+
+
+def broken():
+    return LockedCellError("setup", NAME, "ValueError: no data")
 
 
 def test_a_locked_cell_that_fails_with_one_submission_is_the_fault_of_that_submission(grade):
-    results, order = grade({"bob": [late()]})
+    results, order = grade({"bob": [broken(), broken()]})
     assert points(results) == POINTS | {"bob": 0}
     assert results["bob"].failed
     assert results["bob"].note == (
         "submitted/bob/01-small/small.ipynb cannot be graded, because the locked cell setup fails"
-        " only with it: Stopped: the notebook ran for more than 300 s."
+        " only with it: ValueError: no data."
     )
     assert order.count("") == 1
     again, _ = grade({})
@@ -80,7 +86,45 @@ def test_a_locked_cell_that_fails_with_one_submission_is_the_fault_of_that_submi
 
 def test_a_locked_cell_that_fails_without_a_submission_stops_the_class(grade):
     with pytest.raises(CourseError, match="the locked cell setup of 01-small fails in grading"):
-        grade({student: [late()] for student in [*ANSWERS, ""]})
+        grade({student: [broken()] for student in [*ANSWERS, ""]})
+
+
+def test_the_assignment_is_checked_while_nothing_else_is_graded(root, monkeypatch):
+    """A submission can take the processor or the memory from the locked cells beside it."""
+    original, running = notebook_grader.grade_json, set()
+
+    def grade_json(text):
+        student = GradingJob.from_json(text).student
+        beside = set(running)
+        running.add(student)
+        try:
+            if student in ("", "bob") and beside:
+                raise broken()
+            if student == "ada":
+                time.sleep(0.5)
+            return original(text)
+        finally:
+            running.remove(student)
+
+    monkeypatch.setattr(notebook_grader, "grade_json", grade_json)
+    options = class_grader.GradingOptions(workers=2, force=True)
+    results = {each.student: each for each in class_grader.grade(root, NAME, None, options)}
+    assert points(results) == POINTS
+    assert not any(each.failed for each in results.values())
+
+
+def test_a_locked_cell_that_is_stopped_is_never_the_fault_of_the_assignment(grade, root):
+    results, order = grade({"bob": [late()], "": [late()]})
+    assert points(results) == POINTS
+    assert order[-1] == "bob"
+    before = scores(root)
+    results, _ = grade({"bob": [late(), late()], "": [late(), late()]})
+    assert scores(root) == before
+    assert results["bob"].failed
+    assert results["bob"].note == (
+        "was not graded (the locked cell setup was stopped: the notebook ran for more than 300"
+        " s): run the command again."
+    )
 
 
 def test_a_submission_is_graded_again_alone_after_an_error_that_others_can_cause(grade):
