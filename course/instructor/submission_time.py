@@ -11,6 +11,7 @@ TIME = re.compile(
     r" ?(?P<zone>Z|[+-]\d\d:?\d\d|[A-Za-z][A-Za-z0-9_+/-]{1,39})?"
 )
 UTC_NAMES = {"", "Z", "UTC", "GMT"}
+YEARS = range(1970, 2101)  # programs that read the time fail at the limits of the calendar
 HINT = "write it as 2026-03-01 18:00:00 UTC"
 
 
@@ -35,16 +36,25 @@ def parse(text: str) -> datetime:
     zone = match["zone"] or ""
     try:
         moment = datetime.fromisoformat(match["time"])
-        if zone in UTC_NAMES:
-            return moment
-        if zone[0] in "+-":
-            moment = datetime.fromisoformat(match["time"] + zone)
-        else:
-            moment = moment.replace(tzinfo=ZoneInfo(zone))
-        return moment.astimezone(UTC).replace(tzinfo=None)
+        if zone not in UTC_NAMES:
+            if zone[0] in "+-":
+                moment = datetime.fromisoformat(match["time"] + zone)
+            else:
+                moment = moment.replace(tzinfo=ZoneInfo(zone))
+            moment = moment.astimezone(UTC).replace(tzinfo=None)
     except (ValueError, OverflowError, KeyError, OSError):
         what = "its time zone is unknown" if zone not in UTC_NAMES else "there is no such time"
         raise ValueError(f"{_shown(text)} cannot be read ({what}): {HINT}") from None
+    if moment.year not in YEARS:
+        raise ValueError(
+            f"{_shown(text)} is not between the years {YEARS[0]} and {YEARS[-1]}: {HINT}"
+        )
+    return moment
+
+
+def format_time(moment: datetime) -> str:
+    """Return a time that `parse` returned as nbgrader's exchange writes it."""
+    return f"{moment.isoformat(sep=' ', timespec='microseconds')} UTC"
 
 
 def _shown(text: str) -> str:

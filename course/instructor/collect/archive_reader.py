@@ -10,7 +10,6 @@ import contextlib
 import io
 import os
 import stat
-import struct
 import time
 import unicodedata
 import zipfile
@@ -28,6 +27,8 @@ MAX_FILES = 200_000  # in everything that is collected at once
 MAX_BYTES = 16 * 2**30  # read from everything that is collected at once
 MAX_STUDENT_FILES = 500  # read from one upload, and in all archives that are nested in one file
 MAX_STUDENT_BYTES = 2**30  # read from one upload
+# Of files with weights, in one upload: grading reads at most 64 MB with one notebook.
+MAX_STUDENT_EVIDENCE_BYTES = 256 * 2**20
 # An archive may unpack to this many times its size. Outputs of training runs are compressed to a
 # fiftieth of their size at most; a file made to fill the disk is compressed to a thousandth.
 MAX_EXPANSION = 100
@@ -38,7 +39,7 @@ MAX_NAME_CHARACTERS = 500  # of a folder or file; file systems allow at most 255
 MAX_SAFE_NAME_BYTES = 120  # leaves room for the prefixes and suffixes of temporary files
 MAX_PRINTED = 200  # characters of a path
 MAX_MB = MAX_NOTEBOOK_BYTES // 2**20
-END_OF_DIRECTORY = b"PK\5\6"
+ZIP64_END = b"PK\6\6"
 DIRECTORY_ENTRY_BYTES = 46 + 512  # with a long name
 METHODS = {zipfile.ZIP_STORED, zipfile.ZIP_DEFLATED}  # others can require any amount of memory
 # Files and folders that operating systems and editors add.
@@ -111,6 +112,7 @@ class Budget:
 
     files: int = MAX_STUDENT_FILES
     size: int = MAX_STUDENT_BYTES  # in bytes
+    evidence: int = MAX_STUDENT_EVIDENCE_BYTES  # in bytes; part of `size`
 
     def problem_with(self, files: int, size: int) -> str:
         """Return the reason that this much may not be read, or "" if the budget allows it."""
@@ -152,6 +154,11 @@ def expand(file: SubmittedFile, upload: Budget, depth: int = MAX_DEPTH) -> Itera
     if not is_archive(file.name) or file.is_junk:
         yield file
         return
+    if problem := upload.problem_with(1, file.size):
+        file.problem = file.problem or f"the upload is too large: {problem}"
+        yield file
+        return
+    upload.spend(0, file.size)  # what is read counts even if the archive turns out to be damaged
     allowed = max(MIN_ARCHIVE_BYTES, MAX_EXPANSION * file.packed_size)
     nested = Budget(min(upload.files, MAX_STUDENT_FILES), min(upload.size, allowed))
     before = Budget(nested.files, nested.size)
@@ -160,7 +167,8 @@ def expand(file: SubmittedFile, upload: Budget, depth: int = MAX_DEPTH) -> Itera
     except Exception as error:  # zipfile raises many types of errors for damaged archives
         file.problem = describe_error(error)
         yield file
-    upload.spend(before.files - nested.files, before.size - nested.size)
+    is_refused = nested == before
+    upload.spend(before.files - nested.files + is_refused, before.size - nested.size)
 
 
 def is_archive(name: str) -> bool:
@@ -264,7 +272,14 @@ def _list_archive(
     file: Path | BinaryIO, size: int, archive_name: str, max_files: int
 ) -> list[SubmittedFile]:
     """Return the files in an archive of `size` bytes, without reading them."""
-    if _directory_bytes(file, size) > max_files * DIRECTORY_ENTRY_BYTES:
+    directory, is_zip64 = _directory_bytes(file)
+    if is_zip64 and not isinstance(file, Path):
+        raise ArchiveError(
+            f"{archive_name} is in the ZIP64 format, which only archives of more than 4 GB need:"
+            " ask for an ordinary zip archive"
+        )
+    # A directory that is larger than the file is not read but reported as damaged.
+    if max_files * DIRECTORY_ENTRY_BYTES < directory <= size:
         # Reading the directory alone would fill the memory.
         raise ArchiveError(f"{archive_name} has more than {max_files:,} files")
     try:
@@ -385,19 +400,21 @@ def _modification_time(member: zipfile.ZipInfo) -> float | None:
     return modified if member.date_time[0] > 1980 else None
 
 
-def _directory_bytes(file: Path | BinaryIO, size: int) -> int:
-    """Return the directory size that an archive states at its end, or 0 if none is found there."""
-    tail = min(size, 2**16 + 22)
+def _directory_bytes(file: Path | BinaryIO) -> tuple[int, bool]:
+    """Return the size of an archive's directory, and whether the archive is in the ZIP64 format.
+
+    An archive can state two sizes. `zipfile` itself says which one it will use; if it finds no
+    directory, it will not read one.
+    """
     with file.open("rb") if isinstance(file, Path) else contextlib.nullcontext(file) as stream:
-        stream.seek(size - tail)
-        end = stream.read(tail)
+        try:
+            end = zipfile._EndRecData(stream)  # type: ignore[attr-defined]
+        except Exception:  # a damaged record, which `zipfile` reports when it opens the archive
+            end = None
         stream.seek(0)
-    position = end.rfind(END_OF_DIRECTORY)
-    if position < 0 or len(end) < position + 16:
-        return 0
-    (length,) = struct.unpack("<L", end[position + 12 : position + 16])
-    # All bits are ones if an archive is larger than 4 GB: it then states the size elsewhere.
-    return 0 if length == 0xFFFFFFFF and isinstance(file, Path) else length
+    if not end:
+        return 0, False
+    return end[zipfile._ECD_SIZE], end[zipfile._ECD_SIGNATURE] == ZIP64_END  # type: ignore[attr-defined]
 
 
 def _describe(error: BaseException) -> str:

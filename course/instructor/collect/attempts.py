@@ -3,6 +3,7 @@
 import time
 from collections.abc import Sequence
 from dataclasses import dataclass, field
+from datetime import datetime
 from functools import cached_property
 from pathlib import Path
 
@@ -51,7 +52,7 @@ class Attempt:
     problem: str = ""  # the reason that the notebook cannot be repaired, or ""
     checksum: str = ""  # the checksum that the packing cell showed to the student, or ""
     warnings: list[str] = field(default_factory=list)  # from the manifest
-    timestamp: str = ""  # the submission time as nbgrader's exchange writes it, or ""
+    submitted: datetime | None = None  # the submission time, if nbgrader wrote it: in UTC
     evidence: dict[str, Path] = field(default_factory=dict)  # file name -> saved file
 
     @property

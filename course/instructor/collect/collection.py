@@ -23,6 +23,7 @@ from course.instructor.collect.submission_finder import SubmissionFinder
 from course.instructor.grading.journal import Journal
 from course.instructor.roster import csv_writer
 from course.instructor.roster.roster import Roster
+from course.instructor.submission_time import format_time
 
 
 @dataclass(frozen=True)
@@ -129,8 +130,8 @@ class Collection:
         content = {attempt.release.file_name: (attempt.repaired or attempt.original).read_bytes()}
         for name, path in attempt.evidence.items():
             content[f"{FOLDER}/{name}"] = path.read_bytes()
-        if attempt.timestamp:
-            content[TIMESTAMP] = f"{attempt.timestamp}\n".encode()
+        if attempt.submitted:
+            content[TIMESTAMP] = f"{format_time(attempt.submitted)}\n".encode()
         folder = submitted_folder.folder_of(self.root, *attempt.key)
         is_submitted = submitted_folder.has_content(folder, content)
         if folder.exists() and not is_submitted and not self._may_replace(attempt, result):

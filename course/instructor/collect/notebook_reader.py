@@ -4,7 +4,9 @@ A submitted file is parsed, identified, matched with the release, and repaired i
 repaired notebook comes back as text, which the instructor's process does not parse.
 """
 
+import math
 import re
+import time
 from collections.abc import Sequence
 from dataclasses import dataclass, field
 from typing import Any
@@ -23,6 +25,7 @@ from course.instructor.student_text.limited_call import call_limited
 from course.instructor.student_text.limited_worker import StudentTextError
 
 CPU_SECONDS = 10  # for one notebook; a normal one takes a tenth of a second
+UPLOAD_CPU_SECONDS = 60  # for all notebooks of one upload
 MAX_OBJECTS = 2_000_000  # in a file; outputs of 100 MB have fewer braces
 MAX_TEXTS = 20  # notes and names that come back
 MAX_CHARACTERS = 500  # of each
@@ -50,8 +53,25 @@ class ReadNotebook:
     claimed_names: list[str] = field(default_factory=list)  # of the student, in the notebook
 
 
-def read(releases: Sequence[ReleasedAssignment], content: bytes) -> ReadNotebook:
-    """Return the notebook in a submitted file; raise RepairError if there is none."""
+@dataclass
+class ProcessorBudget:
+    """The processor time that may still be spent on the notebooks of one upload."""
+
+    seconds: float = field(default_factory=lambda: UPLOAD_CPU_SECONDS)
+
+
+def read(
+    releases: Sequence[ReleasedAssignment], content: bytes, budget: ProcessorBudget
+) -> ReadNotebook:
+    """Return the notebook in a submitted file; raise RepairError if there is none.
+
+    The processor time is subtracted from the budget of the upload.
+    """
+    if budget.seconds <= 0:
+        raise RepairError(
+            f"the other notebooks of the upload took {UPLOAD_CPU_SECONDS} s to read: collect this"
+            " file alone"
+        )
     if not content.strip():
         raise RepairError("the file is empty")
     if CONFLICT_MARKER.search(content):
@@ -60,15 +80,27 @@ def read(releases: Sequence[ReleasedAssignment], content: bytes) -> ReadNotebook
         raise RepairError("the file has too many elements to be a notebook")
     names = [[release.name, release.file_name] for release in releases]
     blocks = [content, *(release.content for release in releases)]
+    limit, start, seconds = min(CPU_SECONDS, math.ceil(budget.seconds)), time.monotonic(), None
     try:
-        result = call_limited(process, names, blocks=blocks, cpu_seconds=CPU_SECONDS)
+        result = call_limited(process, names, blocks=blocks, cpu_seconds=limit)
+        seconds = result.get("seconds") if isinstance(result, dict) else None
     except StudentTextError as error:
         raise RepairError(str(error)) from None
+    finally:
+        # A process that was stopped did not say how much time it took.
+        passed = min(time.monotonic() - start, limit)
+        is_valid = isinstance(seconds, int | float) and 0 <= seconds <= passed
+        budget.seconds -= seconds if is_valid and seconds is not None else passed
     return _checked(result, {release.name for release in releases})
 
 
 def process(names: Sequence[Sequence[str]], content: bytes, *released: bytes) -> dict[str, Any]:
-    """Return the fields of `ReadNotebook` for a file, in the process with limits.
+    """Return the fields of `ReadNotebook` and the processor time, in the process with limits."""
+    return _process(names, content, *released) | {"seconds": time.process_time()}
+
+
+def _process(names: Sequence[Sequence[str]], content: bytes, *released: bytes) -> dict[str, Any]:
+    """Return the fields of `ReadNotebook` for a file.
 
     `names` are the names of the assignments and of their notebooks, and `released` the contents of
     those notebooks. Raises StudentTextError if the file is not a notebook.

@@ -6,10 +6,12 @@ from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 
+from course.evidence import format as evidence
 from course.files import write_atomically
 from course.instructor.collect.archive_reader import (
     MAX_BYTES,
     MAX_FILES,
+    MAX_STUDENT_EVIDENCE_BYTES,
     Budget,
     SubmittedFile,
     describe_error,
@@ -73,7 +75,7 @@ def save(
         budget = Budget(min(Budget().files, total.files), min(Budget().size, total.size))
         before = budget.files, budget.size
         # What is only kept comes last: a folder of photos does not displace the notebook beside it.
-        for listed in sorted(upload, key=lambda each: not _is_used(each)):
+        for listed in sorted(upload, key=lambda each: not is_used(each)):
             for file in expand(listed, budget):
                 number += 1
                 copy = folder / "files" / f"{number:05}{_suffix(file.name)}"
@@ -89,6 +91,12 @@ def is_evidence(name: str) -> bool:
 def is_notebook(name: str) -> bool:
     """Return True if a file name is that of a notebook, even if a platform added a suffix."""
     return name.lower().endswith((".ipynb", ".ipynb.txt", ".ipynb.json"))
+
+
+def is_used(file: SubmittedFile) -> bool:
+    """Return True if a file may be part of a submission."""
+    name = file.name
+    return is_notebook(name) or is_evidence(name) or is_archive(name) or name == TIMESTAMP
 
 
 def _save(file: SubmittedFile, copy: Path, budget: Budget, from_folder: bool) -> SavedFile:
@@ -109,22 +117,31 @@ def _save(file: SubmittedFile, copy: Path, budget: Budget, from_folder: bool) ->
 
 def _read(file: SubmittedFile, budget: Budget, from_folder: bool) -> bytes | None:
     """Return a file's content, or None if it is not needed, or cannot or may not be read."""
-    is_used = _is_used(file)
-    if file.is_junk or file.problem or not (is_used or from_folder):
+    if file.is_junk or file.problem or not (is_used(file) or from_folder):
         return None
     # What is in an archive has already been subtracted from the budget.
     if not file.is_nested:
         if problem := budget.problem_with(1, file.size):
-            file.problem = f"the upload is too large: {problem}" if is_used else ""
+            file.problem = f"the upload is too large: {problem}" if is_used(file) else ""
             return None
         budget.spend(1, file.size)
+    if is_evidence(file.name):
+        file.problem = _evidence_problem(file, budget)
+        if file.problem:
+            return None
+        budget.evidence -= file.size
     return file.read()
 
 
-def _is_used(file: SubmittedFile) -> bool:
-    """Return True if a file may be part of a submission."""
-    name = file.name
-    return is_notebook(name) or is_evidence(name) or is_archive(name) or name == TIMESTAMP
+def _evidence_problem(file: SubmittedFile, budget: Budget) -> str:
+    """Return the reason that a file of evidence is not read, or "" if it may be."""
+    # A browser may save a notebook, which is larger than a record, as .json.
+    if file.name.lower().endswith(".npz") and file.size > evidence.MAX_WEIGHTS_BYTES:
+        return f"the file is larger than {evidence.MAX_WEIGHTS_BYTES // 2**20} MB"
+    if file.size > budget.evidence:
+        limit = MAX_STUDENT_EVIDENCE_BYTES // 2**20
+        return f"the upload is too large: it has more than {limit} MB of evidence"
+    return ""
 
 
 def _suffix(name: str) -> str:

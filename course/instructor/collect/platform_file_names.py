@@ -11,28 +11,27 @@ name with `_`; nbgrader's `exchange/default/submit.py`; and the names of Google 
 """
 
 import re
-from collections.abc import Collection, Iterable
+from collections.abc import Collection, Iterable, Iterator
 from dataclasses import dataclass, replace
-from datetime import UTC
+from datetime import UTC, datetime
 
 from course.instructor import submission_time
+from course.instructor.roster.roster import Roster
 
-# The possessive quantifiers and the limits keep matching fast, whatever a student's file is called.
+# Students choose their display names, the platforms' numbers follow them. A name in which such
+# numbers occur twice can therefore be read in several ways, and each match is one of them. The
+# limits keep matching fast, whatever a student's file is called.
 CANVAS = re.compile(
-    r"\A(?:(?P<name>(?!LATE_).+?)_)?(?:LATE_)?(?P<user>\d{1,18}+|anon_[^\W_]{1,40}+)"
-    r"_(?P<file>\d{1,18}+)_(?P<rest>.+)",
-    re.S,
+    r"(?:\A|_)(?=(?P<user>\d{1,18}|anon_[^\W_]{1,40})_(?P<file>\d{1,18})_(?P<rest>.))", re.S
 )
-MOODLE = re.compile(
-    r"\A(?P<name>.+?)_(?P<number>\d{1,18}+)_assignsubmission_(?P<kind>file|onlinetext)"
-    r"(?:_(?P<rest>.*))?",
-    re.S,
-)
+MOODLE = re.compile(r"_(?P<number>\d{1,18})_assignsubmission_(?:file|onlinetext)(?=_|\Z)")
 EXCHANGE = re.compile(
     r"\A(?P<student>[^+]++)\+(?P<assignment>[^+]++)\+"
     r"(?P<time>\d{4}-\d\d-\d\d \d\d:\d\d:\d\d(?:\.\d{1,6})? [A-Za-z0-9_/-]{1,40})(?:\+.*)?",
     re.S,
 )
+MAX_READINGS = 10  # of one name
+ROSTER_FIELDS = {"Canvas": "canvas_id", "Moodle": "participant_id", "nbgrader": "student"}
 TIMESTAMP = "timestamp.txt"  # the file that nbgrader's exchange writes beside a submission
 COPY_WORDS = ("copy of", "kopie von", "copie de", "copia de", "cópia de", "kopia")
 COPY_PREFIX = re.compile(rf"(?:{'|'.join(COPY_WORDS)})\s+", re.I)
@@ -49,10 +48,12 @@ class Origin:
     user_id: str = ""  # the Canvas user id (also of a hidden name) or the Moodle participant id
     student: str = ""  # the student id, if nbgrader made the path
     attempt: float = 0  # increases with each attempt, or is 0 if the path does not show it
-    timestamp: str = ""  # the submission time as nbgrader writes it, or ""
+    submitted: datetime | None = None  # the time in nbgrader's path: UTC without a time zone
     file_name: str = ""  # as the student named the file
     position: int = 0  # of the part of the path that the platform generated
-    is_doubtful: bool = False  # if only some paths look like a platform's, deep in other folders
+    # Why the path does not show who submitted the file, although a part of it looks like a
+    # platform's; the fields about the platform and the student are then empty.
+    problem: str = ""
 
     @property
     def submitter(self) -> tuple[str, ...]:
@@ -63,61 +64,119 @@ class Origin:
 
 
 class PathParser:
-    """A parser for the paths of one collection, which knows what all of them have in common."""
+    """A parser for the paths of one collection, which knows what all of them have in common.
 
-    def __init__(self, paths: Iterable[tuple[str, ...]], assignments: Collection[str]) -> None:
+    A part of a path counts as a platform's only where it cannot be a student's: at a position that
+    is the same in all uploads, or above the position at which the uploads differ.
+    """
+
+    def __init__(
+        self,
+        paths: Iterable[tuple[str, ...]],
+        assignments: Collection[str],
+        roster: Roster | None = None,
+    ) -> None:
         """Compare the paths of all notebooks and archives; `assignments` are names of folders."""
-        self.assignments = assignments
+        self.assignments, self.roster = assignments, roster
         paths = list(paths)
         self.level = _common_folders(paths)  # the position at which the uploads differ
-        platforms = {parse_path(parts, assignments).platform for parts in paths}
-        self.is_mixed = len(platforms) > 1
+        found = [find_readings(parts, assignments) for parts in paths]
+        positions = {readings[0].position if readings else None for readings in found}
+        self.position = positions.pop() if len(positions) == 1 else None
 
     def parse(self, outer: tuple[str, ...], file_name: str) -> Origin:
-        """Return the origin of a file from the path of its upload and the file's own name.
-
-        In a folder that a student filled, a path can be made to look like a platform's.
-        """
-        origin = parse_path(outer, self.assignments)
-        if file_name != outer[-1]:
-            origin = replace(origin, file_name=file_name)
-        is_doubtful = bool(origin.platform and self.is_mixed and origin.position > self.level)
-        return replace(origin, is_doubtful=is_doubtful)
+        """Return the origin of a file from the path of its upload and the file's own name."""
+        origin = self._choose(find_readings(outer, self.assignments)) or Origin(file_name=outer[-1])
+        return origin if file_name == outer[-1] else replace(origin, file_name=file_name)
 
     def upload(self, outer: tuple[str, ...]) -> tuple[str, ...]:
         """Return a key for the files that one person uploaded, as far as paths show it."""
-        return parse_path(outer, self.assignments).submitter or outer[: self.level + 1]
+        return self.parse(outer, outer[-1]).submitter or outer[: self.level + 1]
+
+    def _choose(self, readings: list[Origin]) -> Origin | None:
+        """Return the only possible reading of a path, or an origin with a problem."""
+        if not readings:
+            return None
+        first = readings[0]
+        if first.position > self.level and first.position != self.position:
+            problem = (
+                f"the path looks like {first.platform}'s, but those of other files do not, or not"
+                " in the same place"
+            )
+        elif first.problem:
+            problem = f"the time in the folder's name is invalid: {first.problem}"
+        elif len(readings) == 1:
+            return first
+        elif confirmed := self._confirmed(readings):
+            return confirmed
+        else:
+            names = [f"{each.student or each.name!r}" for each in readings[:2]]
+            shown = " or ".join(name[:60] for name in names)
+            problem = (
+                f"the name can be read in several ways, as that of {shown}, and the roster does not"
+                " confirm exactly one by name and ID"
+            )
+        return Origin(file_name=first.file_name, position=first.position, problem=problem)
+
+    def _confirmed(self, readings: list[Origin]) -> Origin | None:
+        """Return the only reading whose ID is in the roster, if the name is the same person's."""
+        if not self.roster or len(readings) > MAX_READINGS:
+            return None
+        known = [
+            (each, person)
+            for each in readings
+            for person in self.roster.find(
+                ROSTER_FIELDS[each.platform], each.user_id or each.student
+            )
+        ]
+        if len(known) != 1:
+            return None
+        origin, person = known[0]
+        return origin if person in self.roster.find_by_name(origin.name) else None
 
 
-def parse_path(parts: tuple[str, ...], assignments: Collection[str]) -> Origin:
-    """Return a file's origin, which has only a file name if no platform generated the path."""
+def find_readings(parts: tuple[str, ...], assignments: Collection[str]) -> list[Origin]:
+    """Return the possible origins of a file by the first part that looks like a platform's.
+
+    The list is empty if no platform generated the path, and ends after `MAX_READINGS` + 1.
+    """
     for position, part in enumerate(parts):
         is_file = position == len(parts) - 1
-        if match := EXCHANGE.fullmatch(part):
-            return Origin(
-                "nbgrader",
-                student=match["student"],
-                attempt=_seconds(match["time"]),
-                timestamp=match["time"],
-                file_name=parts[-1],
-                position=position,
-            )
-        if match := MOODLE.fullmatch(part):
-            file_name = (match["rest"] if is_file else "") or parts[-1]
-            return Origin(
-                "Moodle", match["name"], match["number"], file_name=file_name, position=position
-            )
-        if match := CANVAS.fullmatch(part):
-            file_name = match["rest"] if is_file else parts[-1]
-            user_id, attempt = match["user"], int(match["file"])
-            name = match["name"] or user_id
-            return Origin(
-                "Canvas", name, user_id, attempt=attempt, file_name=file_name, position=position
-            )
+        readings: list[Origin] = []
+        for found in _read_name(part):
+            if len(readings) <= MAX_READINGS:
+                file_name = found.file_name if is_file and found.file_name else parts[-1]
+                readings.append(replace(found, file_name=file_name, position=position))
+        if readings:
+            return readings
         if part in assignments and 0 < position < len(parts) - 1:
             student = parts[position - 1]
-            return Origin("nbgrader", student=student, file_name=parts[-1], position=position - 1)
-    return Origin(file_name=parts[-1])
+            return [Origin("nbgrader", student=student, file_name=parts[-1], position=position - 1)]
+    return []
+
+
+def _read_name(part: str) -> Iterator[Origin]:
+    """Yield the readings of a folder's or file's name, with the rest of it as the file name."""
+    if match := EXCHANGE.fullmatch(part):
+        try:
+            moment = submission_time.parse(match["time"])
+        except ValueError as error:
+            yield Origin("nbgrader", student=match["student"], problem=str(error))
+        else:
+            yield Origin(
+                "nbgrader",
+                student=match["student"],
+                attempt=moment.replace(tzinfo=UTC).timestamp(),
+                submitted=moment,
+            )
+    for match in MOODLE.finditer(part):
+        if name := part[: match.start()]:
+            yield Origin("Moodle", name, match["number"], file_name=part[match.end() + 1 :])
+    for match in CANVAS.finditer(part):
+        user = match["user"]
+        name = f"_{part[: match.start()]}".removesuffix("_LATE")[1:]
+        rest = part[match.start("rest") :]
+        yield Origin("Canvas", name or user, user, attempt=int(match["file"]), file_name=rest)
 
 
 def strip_copy_marks(file_name: str) -> tuple[str, int]:
@@ -185,11 +244,3 @@ def _strip_separators(text: str, from_end: bool) -> str:
     if not letters:
         return ""
     return text[: letters[-1] + 1] if from_end else text[letters[0] :]
-
-
-def _seconds(text: str) -> float:
-    """Return the time in a path of nbgrader's exchange in seconds since 1970, or 0 if invalid."""
-    try:
-        return submission_time.parse(text).replace(tzinfo=UTC).timestamp()
-    except ValueError:
-        return 0

@@ -7,6 +7,7 @@ from typing import Any
 
 from course import packing
 from course.errors import CourseError
+from course.evidence import format as evidence
 from course.instructor import submission_time
 from course.instructor.collect import notebook_reader, originals
 from course.instructor.collect.archive_reader import (
@@ -18,7 +19,7 @@ from course.instructor.collect.archive_reader import (
 )
 from course.instructor.collect.attempts import Attempt, nearest_attempts
 from course.instructor.collect.file_result import FileResult, FileStatus
-from course.instructor.collect.notebook_reader import ReadNotebook, RepairError
+from course.instructor.collect.notebook_reader import ProcessorBudget, ReadNotebook, RepairError
 from course.instructor.collect.originals import SavedFile
 from course.instructor.collect.platform_file_names import TIMESTAMP, Origin, PathParser
 from course.instructor.collect.released_assignment import ReleasedAssignment
@@ -27,7 +28,7 @@ from course.instructor.roster.roster import Roster
 from course.instructor.sandbox.kernel_client import KernelEnded
 from course.instructor.sandbox.worker_pool import available_cores
 
-MAX_EVIDENCE_BYTES = 16 * 2**20  # grading reports files above its own, smaller limit
+MAX_EVIDENCE_BYTES = 64 * 2**20  # with one notebook; `course.files.files_below` reads no more
 OTHER_ARCHIVES = {".rar", ".7z", ".tar", ".gz", ".tgz", ".xz", ".bz2"}
 NO_NOTEBOOK = "there is no notebook with it: ask the student for the .ipynb file"
 
@@ -65,7 +66,7 @@ class SubmissionFinder:
             for file in listed
             if not file.is_junk and (originals.is_notebook(file.name) or is_archive(file.name))
         ]
-        self.paths = PathParser(uploads, {release.name for release in releases})
+        self.paths = PathParser(uploads, {release.name for release in releases}, roster)
         tops = {file.parts[0] if len(file.parts) > 1 else "" for file in listed}
         common_folder = tops.pop() if len(tops) == 1 and path.is_file() else ""
         self.owners = OwnerResolver(roster, student, self.paths, common_folder, releases)
@@ -112,33 +113,46 @@ class SubmissionFinder:
         self, notebooks: list[SavedFile], manifests: dict[tuple[str, ...], dict[str, Any]]
     ) -> None:
         """Add the attempts that notebooks contain, or flag the files for manual review."""
-
-        def read(numbered: tuple[int, SavedFile]) -> tuple[ReadNotebook, Path | None] | Exception:
-            number, saved = numbered
-            try:
-                return self._read(saved, self.staging / f"{start + number}.ipynb")
-            except (CourseError, KernelEnded):
-                raise  # this machine cannot read any notebook
-            except Exception as error:
-                return error
-
         start = len(list(self.staging.iterdir()))
-        # Each notebook is read by a process of its own.
-        with ThreadPoolExecutor(available_cores()) as pool:
-            for saved, found in zip(notebooks, pool.map(read, enumerate(notebooks)), strict=True):
-                self.students_with_notebook.add(self._known_owner(saved.file))
-                try:
-                    if isinstance(found, Exception):
-                        raise found
-                    self._add_attempt(saved, *found, manifests.get(saved.file.container, {}))
-                except (RepairError, UnknownOwnerError) as error:
-                    self._flag(saved.file, str(error), self._known_owner(saved.file))
-                except Exception as error:
-                    self._flag(saved.file, describe_error(error), self._known_owner(saved.file))
+        found: dict[int, tuple[ReadNotebook, Path | None] | Exception] = {}
+        uploads: dict[tuple[str, ...], list[int]] = {}
+        for number, saved in enumerate(notebooks):
+            uploads.setdefault(self.paths.upload(saved.file.outer), []).append(number)
 
-    def _read(self, saved: SavedFile, repaired: Path) -> tuple[ReadNotebook, Path | None]:
+        def read_upload(numbers: list[int]) -> None:
+            budget = ProcessorBudget()
+            for number in sorted(numbers, key=lambda each: notebooks[each].file.size):
+                try:
+                    repaired = self.staging / f"{start + number}.ipynb"
+                    found[number] = self._read(notebooks[number], repaired, budget)
+                except (CourseError, KernelEnded):
+                    raise  # this machine cannot read any notebook
+                except Exception as error:
+                    found[number] = error
+
+        # Each notebook is read by a process of its own; the smallest uploads come first.
+        by_size = sorted(
+            uploads.values(), key=lambda each: sum(notebooks[number].file.size for number in each)
+        )
+        with ThreadPoolExecutor(available_cores()) as pool:
+            list(pool.map(read_upload, by_size))
+        for number, saved in enumerate(notebooks):
+            self.students_with_notebook.add(self._known_owner(saved.file))
+            try:
+                result = found[number]
+                if isinstance(result, Exception):
+                    raise result
+                self._add_attempt(saved, *result, manifests.get(saved.file.container, {}))
+            except (RepairError, UnknownOwnerError) as error:
+                self._flag(saved.file, str(error), self._known_owner(saved.file))
+            except Exception as error:
+                self._flag(saved.file, describe_error(error), self._known_owner(saved.file))
+
+    def _read(
+        self, saved: SavedFile, repaired: Path, budget: ProcessorBudget
+    ) -> tuple[ReadNotebook, Path | None]:
         """Return a notebook, and the file with its repaired version if there is one."""
-        notebook = notebook_reader.read(self.releases, saved.file.reader())
+        notebook = notebook_reader.read(self.releases, saved.file.reader(), budget)
         if not notebook.repaired:
             return notebook, None
         repaired.write_text(notebook.repaired, encoding="utf-8")
@@ -172,7 +186,7 @@ class SubmissionFinder:
             repaired,
             notebook.notes,
         )
-        attempt.timestamp = origin.timestamp
+        attempt.submitted = origin.submitted
         attempt.checksum = manifest.get("checksum") or ""
         attempt.warnings = [printable(each)[:200] for each in manifest.get("problems", ())]
         self.attempts.append(attempt)
@@ -182,7 +196,10 @@ class SubmissionFinder:
         file = saved.file
         student = self._known_owner(file)
         suffix = Path(file.name).suffix.lower()
-        if suffix in OTHER_ARCHIVES:
+        problem = "" if self.owners.student else self._origin(file).problem
+        if problem and originals.is_used(file):
+            self._flag(file, problem, student)
+        elif suffix in OTHER_ARCHIVES:
             reason = f"{suffix} is not supported: unpack the file and collect the folder"
             self._flag(file, reason, student)
         elif student and student not in self.students_with_notebook:
@@ -235,7 +252,7 @@ class SubmissionFinder:
             attempt
             for attempt in owners
             if attempt.origin.platform == "nbgrader"
-            and not attempt.timestamp
+            and not attempt.submitted
             and not file.is_nested
         ]
         try:
@@ -248,7 +265,7 @@ class SubmissionFinder:
                 self._skip(file, "not needed: the submission time is known or is not used")
             return
         for attempt in untimed:
-            attempt.timestamp = text if text.endswith("UTC") else f"{moment.isoformat(sep=' ')} UTC"
+            attempt.submitted = moment
         self._skip(file, "read: the submission time")
 
     def _add_evidence(self, file: SubmittedFile, copy: Path, owners: list[Attempt]) -> None:
@@ -261,14 +278,31 @@ class SubmissionFinder:
             self._skip(file, "the assignment does not require evidence")
         elif len({attempt.student for attempt in owners}) > 1:
             self._flag(file, "it could belong to the notebooks of several students")
-        elif copy.stat().st_size > MAX_EVIDENCE_BYTES:
-            limit = f"the file is larger than {MAX_EVIDENCE_BYTES // 2**20} MB"
-            self._flag(file, limit, *owners[0].key)
+        elif problem := self._evidence_problem(file, copy, owners):
+            self._flag(file, problem, *owners[0].key)
         else:
             for attempt in owners:
                 attempt.evidence.setdefault(safe_file_name(file.name), copy)
             owner, path = owners[0].key, file.printable_path
             self.results.append(FileResult(FileStatus.COLLECTED, path, *owner, "evidence"))
+
+    def _evidence_problem(self, file: SubmittedFile, copy: Path, owners: list[Attempt]) -> str:
+        """Return the limit of grading that a file would exceed, or "" if it can be graded."""
+        is_record = file.name.lower().endswith(".json")
+        largest = evidence.MAX_METRICS_BYTES if is_record else evidence.MAX_WEIGHTS_BYTES
+        size = copy.stat().st_size
+        if size > largest:
+            return f"the file is larger than {largest // 2**20} MB"
+        for attempt in owners:
+            if safe_file_name(file.name) in attempt.evidence:
+                continue
+            if len(attempt.evidence) >= evidence.MAX_FILES:
+                return f"there are more than {evidence.MAX_FILES} evidence files with the notebook"
+            total = size + sum(path.stat().st_size for path in attempt.evidence.values())
+            if total > MAX_EVIDENCE_BYTES:
+                limit = MAX_EVIDENCE_BYTES // 2**20
+                return f"there is more than {limit} MB of evidence with the notebook"
+        return ""
 
     def _skip(self, file: SubmittedFile, details: str) -> None:
         """Add the result for a file that needs no attention."""

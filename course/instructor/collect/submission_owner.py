@@ -12,16 +12,16 @@ from functools import cached_property
 from course.evidence.format import FOLDER
 from course.instructor.collect.archive_reader import SubmittedFile, is_archive, shorten
 from course.instructor.collect.platform_file_names import (
+    ROSTER_FIELDS,
     Origin,
     PathParser,
-    parse_path,
+    find_readings,
     strip_copy_marks,
     strip_notebook_name,
 )
 from course.instructor.collect.released_assignment import ReleasedAssignment
 from course.instructor.roster.roster import Person, Roster, is_valid_student_id, make_student_id
 
-ROSTER_FIELDS = {"Canvas": "canvas_id", "Moodle": "participant_id"}
 USE_STUDENT = "name the student with --student"
 # Earlier versions of the packing cell wrote NAME-hand-in.zip.
 ARCHIVE_SUFFIXES = ("-submission", "-hand-in")
@@ -59,11 +59,8 @@ class OwnerResolver:
         """
         if self.student:
             return Owner(self.student, ())
-        if origin.is_doubtful:
-            raise UnknownOwnerError(
-                f"the path looks like {origin.platform}'s, but those of other files do not:"
-                f" {USE_STUDENT}"
-            )
+        if origin.problem:
+            raise UnknownOwnerError(f"{origin.problem}: {USE_STUDENT}")
         named = self._named_in_path(file.outer) if self.roster else None
         if origin.platform:
             is_nbgrader = origin.platform == "nbgrader"
@@ -80,8 +77,7 @@ class OwnerResolver:
         """Return the only student in the roster whom the folders or the file name, or None."""
         found: dict[str, Owner] = {}
         for position in range(len(outer)):
-            origin = parse_path(outer[position : position + 1], ())
-            if origin.platform:
+            if find_readings(outer[position : position + 1], ()):
                 break  # below a platform's folder, students choose the names
             for hint in self._hints(outer[position], is_file=position == len(outer) - 1):
                 people = self.roster.find_by_name(hint) if self.roster else []

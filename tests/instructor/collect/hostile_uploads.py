@@ -7,6 +7,7 @@ student's folder, as path -> content, and a part of the line that `course collec
 import io
 import json
 import lzma
+import struct
 import zipfile
 from functools import lru_cache
 
@@ -51,6 +52,18 @@ def _deep_archives(whole):
     for _ in range(5):
         content = zipped({"a.zip": content})
     return {"work.zip": content}, "nested too deeply"
+
+
+def _zip64(whole):
+    """Return an archive that states a small directory, and in its ZIP64 record the large one."""
+    count = 20_000
+    numbers = (20, 3, 20, 0, 0x800, 0, 0, 0x5A21, 0, 0, 0, 1, 0, 0, 0, 0, 0x81A40000, 0)
+    entry = struct.pack("<4s4B4H2LL5H2L", b"PK\1\2", *numbers)
+    directory = (entry + b"a") * count
+    end = struct.pack("<4sQ2H2L4Q", b"PK\6\6", 44, 45, 45, 0, 0, count, count, len(directory), 0)
+    end += struct.pack("<4sLQL", b"PK\6\7", 0, len(directory), 1)
+    end += struct.pack("<4s4H2LH", b"PK\5\6", 0, 0, 1, 1, 47, 0, 0)
+    return {"work.zip": directory + end}, "is in the ZIP64 format"
 
 
 UPLOADS = {
@@ -104,6 +117,11 @@ UPLOADS = {
     "foreign Moodle path": lambda whole: (
         {f"Ada Lovelace_17_assignsubmission_file/{FILE}": whole},
         "looks like Moodle's",
+    ),
+    "ZIP64": _zip64,
+    "501 damaged archives": lambda whole: (
+        {f"{n}.zip": b"PK" for n in range(501)},
+        "more than 500 files",
     ),
 }
 

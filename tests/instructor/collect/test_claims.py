@@ -1,8 +1,10 @@
 """Only the path of an upload says whose it is; two uploads that claim one person are reviewed."""
 
 import json
+from datetime import datetime
 
 import pytest
+from nbgrader.utils import parse_utc
 
 from course import packing
 from course.packing.manifest import create_manifest
@@ -113,16 +115,18 @@ def test_a_manifest_is_not_compared_with_the_files_of_others(root, collect):
 # The time in nbgrader's file, and what is written to submitted/ or why it is not.
 TIMES = {
     b"2026-03-01 12:00:00.000000 UTC": "2026-03-01 12:00:00.000000 UTC",
-    b"\xef\xbb\xbf2026-03-01 12:00:00 UTC": "2026-03-01 12:00:00 UTC",
-    "2026-03-01 12:00:00 UTC\r\n".encode("utf-16"): "2026-03-01 12:00:00 UTC",
-    b"2026-03-01 12:00": "2026-03-01 12:00:00 UTC",
-    b"2026-03-01T12:00:00+01:00": "2026-03-01 11:00:00 UTC",
-    b"2026-07-01 12:00:00 Europe/Berlin": "2026-07-01 10:00:00 UTC",
+    b"\xef\xbb\xbf2026-03-01 12:00:00 UTC": "2026-03-01 12:00:00.000000 UTC",
+    "2026-03-01 12:00:00 UTC\r\n".encode("utf-16"): "2026-03-01 12:00:00.000000 UTC",
+    b"2026-03-01 12:00": "2026-03-01 12:00:00.000000 UTC",
+    b"2026-03-01T12:00:00+01:00": "2026-03-01 11:00:00.000000 UTC",
+    b"2026-07-01 12:00:00 Europe/Berlin": "2026-07-01 10:00:00.000000 UTC",
     b"2026-03-01 18:30 MEZ": "its time zone is unknown",
     b"2026-03-01 10:30:00 PST": "its time zone is unknown",
     b"01.03.2026 18:30": "is not a time that can be read",
     b"18:30": "is not a time that can be read",
     b"2026-02-30 18:30": "there is no such time",
+    b"0001-01-01 00:00:00 UTC": "is not between the years 1970 and 2100",
+    b"9999-12-31 23:59:59 UTC": "is not between the years 1970 and 2100",
     b"9" * 40: "is not a time that can be read",
     b"\xff\xfe\xfd": "is not a time that can be read",
 }
@@ -137,6 +141,7 @@ def test_a_submission_time_is_read_exactly_or_reviewed(root, collect, content):
     written = found.get(f"ada/{NAME}/timestamp.txt", b"").decode().strip()
     if done.returncode == 0:
         assert written == TIMES[content]
+        assert parse_utc(written) == datetime.fromisoformat(written.removesuffix(" UTC"))
     else:
         assert not written
         assert TIMES[content] in done.stdout
@@ -148,3 +153,96 @@ def test_a_time_inside_a_students_archive_is_not_used(root, collect):
     done = collect({f"submitted/ada/{NAME}/work.zip": packed})
     assert done.returncode == 0, done.stdout
     assert submitted(root).keys() == {f"ada/{NAME}/{FILE}"}
+
+
+@pytest.mark.parametrize("time", ["2026-13-45 99:99:99 UTC", "2026-03-01 12:00:00 FOO"])
+def test_an_invalid_time_in_a_folder_name_is_reviewed(root, collect, time):
+    """nbgrader's formgrader fails for the whole class if it cannot read the time."""
+    ada = platform_archives.exchange("ada", NAME, "2026-03-01 12:00:00.000000", FILE)
+    done = collect({ada: WHOLE, f"eve+{NAME}+{time}/{FILE}": FOREIGN})
+    assert done.returncode == 1
+    assert "the time in the folder's name is invalid" in done.stdout
+    written = {path: content for path, content in submitted(root).items() if path.endswith(".txt")}
+    assert written == {f"ada/{NAME}/timestamp.txt": b"2026-03-01 12:00:00.000000 UTC\n"}
+    assert f"eve/{NAME}/{FILE}" not in submitted(root)
+
+
+# Ada's upload, and one of Mallory, whose display name or folder makes it look like Ada's.
+TWO_READINGS = {
+    "Canvas": (f"adaada_1_100_{FILE}", f"adaada_1_999_2_101_{FILE}"),
+    "Moodle": (
+        f"Ada A_1_assignsubmission_file/{FILE}",
+        f"Ada A_1_assignsubmission_file_2_assignsubmission_file/{FILE}",
+    ),
+    "Moodle, flat": (
+        f"Ada A_1_assignsubmission_file_{FILE}",
+        f"Ada A_1_assignsubmission_file_x_2_assignsubmission_file_{FILE}",
+    ),
+    "Moodle, exchange": (
+        f"ada+{NAME}+2026-03-01 12:00:00 UTC/{FILE}",
+        f"ada+{NAME}+2026-03-02 12:00:00 UTC+_2_assignsubmission_file/{FILE}",
+    ),
+}
+
+
+@pytest.mark.parametrize("roster", [True, False], ids=["roster", "no roster"])
+@pytest.mark.parametrize("kind", TWO_READINGS)
+def test_a_name_that_can_be_read_in_several_ways_is_reviewed(root, collect, kind, roster):
+    if roster:
+        people = "ada,Ada A,1\nadaada,adaada,3\nmallory,Mallory,2\n"
+        (root / "roster.csv").write_text(f"student,name,canvas\n{people}")
+    own, foreign = TWO_READINGS[kind]
+    done = collect({own: WHOLE, foreign: FOREIGN})
+    assert done.returncode == 1
+    assert "can be read in several ways" in done.stdout
+    assert FOREIGN not in submitted(root).values()
+    assert WHOLE in submitted(root).values()
+    # Neither is it anybody's newest attempt in another download.
+    collect({foreign: FOREIGN}, "--force", name="again.zip")
+    assert FOREIGN not in submitted(root).values()
+
+
+def test_a_name_with_numbers_is_read_if_the_roster_confirms_name_and_id(root, collect):
+    member = {f"lovelaceada_4711_90210_2_{FILE}": WHOLE}
+    (root / "roster.csv").write_text("student,name\nada,Ada Lovelace\n")
+    assert "can be read in several ways" in collect(member).stdout
+    people = "ada,Ada Lovelace,4711\nbob,Bob Ross,4712\n"
+    (root / "roster.csv").write_text(f"student,name,canvas\n{people}")
+    assert collect(member).returncode == 0
+    assert submitted(root) == {f"ada/{NAME}/{FILE}": WHOLE}
+
+
+def test_a_path_below_a_students_folder_is_not_nbgraders(root, collect):
+    """Neither a notebook nor a time or evidence in it is anybody else's."""
+    members = {f"{name}/{NAME}/{FILE}": other(name) for name in ("ada", "bob", "mallory")}
+    inner = f"mallory/bob/{NAME}"
+    time = b"2026-01-01 12:00:00 UTC"
+    done = collect({**members, f"{inner}/{FILE}": FOREIGN, f"{inner}/timestamp.txt": time})
+    assert done.returncode == 1
+    assert done.stdout.count("the path looks like nbgrader's") == 2
+    assert submitted(root) == members
+    done = collect({**members, f"{inner}/timestamp.txt": time}, name="time.zip")
+    assert done.returncode == 1
+    assert submitted(root) == members
+
+
+def test_evidence_that_grading_would_not_read_is_not_collected(root, collect):
+    notebook = damage(solved(EVIDENCE_NAME), (), EVIDENCE_FILE)[0]
+    files = {f"eve/evidence/{n}.npz": bytes(2**23) for n in range(9)}
+    files |= {"eve/evidence/large.npz": bytes(9 * 2**20), "eve/evidence/x.json": bytes(2**20 + 1)}
+    many = {f"mal/evidence/{n}.npz": b"" for n in range(201)}
+    notebooks = {f"{name}/{EVIDENCE_FILE}": notebook for name in ("ada", "eve", "mal")}
+    done = collect({**notebooks, **files, **many})
+    assert done.returncode == 1
+    for reason in (
+        "is larger than 8 MB",
+        "is larger than 1 MB",
+        "more than 64 MB of evidence",
+        "more than 200 evidence files",
+    ):
+        assert reason in done.stdout, reason
+    found = submitted(root)
+    assert f"ada/{EVIDENCE_NAME}/{EVIDENCE_FILE}" in found
+    eves = [len(content) for path, content in found.items() if path.startswith("eve/")]
+    assert sum(eves) <= 2**26 + len(notebook)
+    assert sum(path.startswith("mal/") for path in found) == 201

@@ -15,7 +15,7 @@ from hypothesis import strategies as st
 
 from course.instructor.cli import main
 from course.instructor.collect.platform_file_names import (
-    parse_path,
+    find_readings,
     strip_copy_marks,
     strip_notebook_name,
 )
@@ -135,7 +135,7 @@ def test_a_generated_upload_leaves_what_others_submitted_alone(course, uploads):
 def test_a_generated_name_is_parsed_quickly(name):
     start = time.perf_counter()
     for text in (name, name * 50):
-        parse_path((text, text + ".ipynb"), {NAME})
+        find_readings((text, text + ".ipynb"), {NAME})
         stem, number = strip_copy_marks(text + ".ipynb")
         assert number < 1_000_000
         strip_notebook_name(stem, "mnist")

@@ -78,6 +78,18 @@ def test_a_hostile_upload_ends_at_itself(root, collect, name):
     assert done.returncode == int(any("manual review" in row["status"] for row in found))
 
 
+def test_the_notebooks_of_one_upload_have_a_budget_of_processor_time(root, collect, monkeypatch):
+    write_roster(root)
+    monkeypatch.setattr(notebook_reader, "UPLOAD_CPU_SECONDS", 0.001, raising=False)
+    many = zipped({f"v{n}.ipynb": other(str(n)) for n in range(5)})
+    members = {"Submissions/Eve a/work.zip": many, f"Submissions/Ada Lovelace/{FILE}": WHOLE}
+    done = collect(members)
+    assert done.returncode == 1
+    assert submitted(root)[f"s0/{NAME}/{FILE}"] == WHOLE
+    found = [row["details"] for row in rows(root) if row["student"] == "h0"]
+    assert sum("the other notebooks of the upload took" in each for each in found) == 4
+
+
 def processor_seconds():
     """Return the processor time of this process and of all processes below it, also ended ones."""
     parents, seconds = {}, {}
