@@ -14,7 +14,7 @@ SENTENCES = {
     "array": "it is an array of type {}, and tests can use only arrays of numbers",
     "masked": "it is an array with masked entries: replace them with numbers",
     "symbolic": "it is a symbolic tensor, which has no values yet",
-    "keys": "it is a dict whose keys are not text, numbers, or tuples",
+    "keys": "it is a dict with a key of the type {}: use text, numbers, or tuples as keys",
     "too-large": "it is too large or too deeply nested",
     "model-class": "its class {} changes {}: build the network with keras.Sequential or with"
     " keras.Model(inputs, outputs)",

@@ -13,8 +13,8 @@ from course.gradable.reasons import NotGradable, Reason
 NUMERIC_KINDS = "biufc"
 MAX_NODES = 1_000_000
 MAX_DEPTH = 100
-PLAIN = (bool, int, float, str, list, tuple, set, frozenset, dict)
-KEYS = (str, int, bool, float, tuple, type(None))
+PLAIN = (bool, int, float, complex, str, list, tuple, set, frozenset, dict)
+KEYS = (str, int, bool, float, complex, tuple, type(None))
 # Module -> its classes whose objects hold an array of values.
 ARRAY_CLASSES = {
     "pandas": ("Series", "Index", "DataFrame"),
@@ -45,7 +45,19 @@ def plain_value(value: Any) -> Any:
         return str.__str__(value)
     if issubclass(kind, int):
         return int.__int__(value)
+    if issubclass(kind, complex):
+        return complex.__complex__(value)
     return float.__float__(value) if issubclass(kind, float) else value
+
+
+def plain_key(key: Any) -> Any:
+    """Return a key of a dict as an equal plain value; raise NotGradable if tests cannot use it."""
+    key = plain_value(key)
+    is_number = isinstance(key, np.generic) and key.dtype.kind in NUMERIC_KINDS
+    plain = key.item() if is_number else key
+    if type(plain) not in KEYS:
+        raise NotGradable(Reason.of("keys", type(key).__name__))
+    return plain
 
 
 def as_array(value: Any) -> np.ndarray | None:
@@ -99,15 +111,13 @@ def _check(value: Any, compiled: bool, depth: int, nodes: Iterator[int]) -> None
         raise NotGradable(Reason("too-large"))
     value = plain_value(value)
     kind = type(value)
-    if value is None or value is ... or kind in (bool, int, float, str):
+    if value is None or value is ... or kind in (bool, int, float, complex, str):
         return
     if kind is range and len(value) > MAX_NODES:
         raise NotGradable(Reason("too-large"))
     if kind in PLAIN:
         if kind is dict:
-            if any(type(plain_value(key)) not in KEYS for key in value):
-                raise NotGradable(Reason("keys"))
-            value = [each for pair in value.items() for each in pair]
+            value = [each for key, item in value.items() for each in (plain_key(key), item)]
         for part in value:
             _check(part, compiled, depth + 1, nodes)
     elif networks.is_network(value):

@@ -8,6 +8,7 @@ here.
 A node of the tree is a list that begins with the node's type:
 
     ["none"], ["bool", b], ["int", "0x12"], ["float", "0x1.8p+1"], ["str", s], ["ellipsis"]
+    ["complex", "0x1.8p+1", "0x0.0p+0"]
     ["list" | "tuple" | "set" | "frozenset", [nodes]], ["dict", [[node, node], ...]]
     ["range", node, node, node], ["array", dtype, shape, block], ["scalar", dtype, block]
     ["function", handle, name, signature], ["dataset", handle, length], ["history", node, node]
@@ -87,8 +88,9 @@ class Serializer:
             return ["none"]
         if value is ...:
             return ["ellipsis"]
-        if id(value) in self._argument_indices and type(value) not in (bool, int, float, str):
-            return ["argument", self._argument_indices[id(value)]]
+        index = self._argument_indices.get(id(value))
+        if index is not None and type(value) not in (bool, int, float, complex, str):
+            return ["argument", index]
         value = values.plain_value(value)
         kind = type(value)
         if kind is bool:
@@ -99,6 +101,8 @@ class Serializer:
             return ["int", hex(value)]
         if kind is float:
             return ["float", value.hex()]
+        if kind is complex:
+            return ["complex", value.real.hex(), value.imag.hex()]
         if kind is str:
             if len(value) > MAX_STRING_LENGTH:
                 return unserializable_node(value[:100], TOO_LARGE)
@@ -106,8 +110,12 @@ class Serializer:
         if kind in (list, tuple, set, frozenset):
             return [kind.__name__, [self.serialize(each, depth + 1) for each in value]]
         if kind is dict:
+            try:
+                items = [(values.plain_key(key), item) for key, item in value.items()]
+            except SerializationError as error:
+                return unserializable_node(value, error.reason)
             return ["dict", [[self.serialize(k, depth + 1), self.serialize(v, depth + 1)]
-                             for k, v in value.items()]]  # fmt: skip
+                             for k, v in items]]  # fmt: skip
         if kind is range:
             bounds = (value.start, value.stop, value.step)
             return ["range", *(self.serialize(each, depth + 1) for each in bounds)]
@@ -220,6 +228,8 @@ class Deserializer:
                 return int(text, 16)
             case ["float", str(text)] if len(text) <= MAX_FLOAT_TEXT:
                 return float.fromhex(text)
+            case ["complex", str(real), str(imag)] if max(len(real), len(imag)) <= MAX_FLOAT_TEXT:
+                return complex(float.fromhex(real), float.fromhex(imag))
             case ["str", str(text)]:
                 return text
             case ["list" | "tuple" | "set" | "frozenset" as kind, items]:
@@ -261,7 +271,7 @@ class Deserializer:
     def _key(self, node: Any, depth: int) -> Any:
         key = self.deserialize(node, depth + 1)
         if type(key) not in values.KEYS:
-            raise SerializationError(Reason("keys"))
+            raise SerializationError(Reason.of("keys", type(key).__name__))
         return key
 
     def _array(self, dtype_name: str, shape: Sequence[Any], block: Any) -> np.ndarray:

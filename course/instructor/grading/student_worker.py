@@ -175,19 +175,10 @@ def _unchanged(arguments: Sequence[Any], before: Sequence[Any]) -> list[Any]:
 
 
 def _snapshot(value: Any) -> Any:
-    """Return the parts of an argument that a function may change, in a comparable form."""
-    if type(value) is np.ndarray:
-        return value.dtype.str, value.shape, value.tobytes()
-    if type(value) in (list, tuple):
-        return type(value), [_snapshot(each) for each in value]
-    if type(value) is set:
-        return set, sorted(map(repr, value))
-    if type(value) is dict:
-        return dict, [(_snapshot(key), _snapshot(each)) for key, each in value.items()]
-    if isinstance(value, int | float | str):
-        return type(value), repr(value)
-    if hasattr(value, "compiled") and hasattr(value, "get_weights"):
-        settings = repr(value.get_compile_config()) if value.compiled else None
-        weights = [(each.trainable, np.asarray(each).tobytes()) for each in value.weights]
-        return settings, weights
-    return None
+    """Return all that can be sent of an argument, which a function may change."""
+    serializer = serialize.Serializer()
+    try:
+        node = serializer.serialize(value)
+    except serialize.SerializationError as error:
+        node = serialize.failure_node(error)
+    return node, [bytes(block) for block in serializer.blocks]

@@ -184,6 +184,24 @@ def train_and_return(model):
 def build(units):
     return keras.Sequential([keras.Input(shape=(2,)), keras.layers.Dense(units)])
 
+def without_last(model):
+    model.pop()
+    return model
+
+def set_rate(model, rate):
+    model.layers[0].rate = rate
+    return model
+
+def make_linear(models):
+    models[0].layers[1].activation = keras.activations.linear
+    return models[0]
+
+def ended(kind):
+    raise {"map": Ended, "async": StopAsyncIteration, "close": GeneratorExit}[kind]("4711")
+
+class Ended(StopIteration):
+    pass
+
 def adder(by):
     return lambda x: x + by
 
@@ -301,6 +319,18 @@ m = keras.Sequential([keras.Input(shape=(2,)), layers.Dense(1)])
 trained = train_and_return(m)
 assert trained.compiled and np.all(trained.layers[0].kernel.numpy() == 1) and not m.compiled
 """,
+    "model with changed parts returned": """
+def example():
+    parts = [layers.Dropout(0.5), layers.Dense(3, activation="relu"), layers.Softmax()]
+    return keras.Sequential([keras.Input(shape=(2,)), *parts])
+m = example()
+assert [type(each).__name__ for each in without_last(m).layers] == ["Dropout", "Dense"]
+assert set_rate(m, 0.25).layers[0].rate == 0.25
+assert make_linear([m]).layers[1].activation is keras.activations.linear
+assert len(m.layers) == 3 and m.layers[0].rate == 0.5
+assert m.layers[1].activation is keras.activations.relu
+assert set_rate(m, 0.5) is m
+""",
     "model returned": """
 m = build(5)
 assert isinstance(m, keras.Sequential) and m.count_params() == 15
@@ -346,6 +376,16 @@ try:
     fails("own")
 except Exception as error:
     assert type(error).__name__ == "StudentError" and "Own" in str(error)
+""",
+    "end of an iteration": """
+for kind in ("map", "async", "close"):
+    for loop in (map(ended, [kind]), filter(ended, [kind]), zip(map(ended, [kind]))):
+        try:
+            list(loop)
+        except Exception as error:
+            assert "4711" in str(error)
+        else:
+            assert False
 """,
     "own object": """
 assert not isinstance(thing(), dict) and thing() != 3

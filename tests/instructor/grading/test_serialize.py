@@ -301,7 +301,7 @@ def test_tables_arrive_as_arrays():
 UNSERIALIZABLE = [
     _Equal(), _BadRepr(), int, _Int, NotImplemented, math, b"a", np.ma.array([1, 2], mask=[0, 1]),
     np.array(["a"]), np.array([None]), np.array([object()]), (each for each in "ab"),
-    np.array(["2020-01-01"], "M8[D]"), np.zeros(2, "i4,f4"), np.void(b"a"), 2j,
+    np.array(["2020-01-01"], "M8[D]"), np.zeros(2, "i4,f4"), np.void(b"a"),
     np.longdouble(1).astype("clongdouble"), layers.Dense(3).__class__, slice(1), {}.keys(),
 ]  # fmt: skip
 
@@ -358,8 +358,39 @@ def test_a_placeholder_in_a_container_leaves_the_rest_unchanged():
 
 
 def test_a_key_that_is_not_a_plain_value_is_rejected():
-    with pytest.raises(SerializationError, match="keys"):
-        transfer({frozenset({1}): 1})
+    for node in (["frozenset", []], ["scalar", "uint8", 0], ["none", 0]):
+        with pytest.raises(SerializationError):
+            Deserializer([bytearray(1)]).deserialize(["dict", [[node, ["none"]]]])
+
+
+@pytest.mark.parametrize(
+    ("key", "kind"),
+    [(frozenset({1}), "frozenset"), (b"owl", "bytes"), (np.datetime64(1, "ns"), "datetime64")],
+)
+def test_the_reason_names_the_type_of_a_key_that_tests_cannot_use(key, kind):
+    sentence = f"it is a dict with a key of the type {kind}: use text, numbers, or tuples as keys"
+    reason = gradable.find_reason({key: 1})
+    assert reason.sentence() == sentence
+    serializer = Serializer()
+    node = serializer.serialize([{key: 1}, 2])
+    deserializer = Deserializer(serializer.blocks)
+    assert type(deserializer.deserialize(node)[0]) is UnserializableValue
+    assert deserializer.reasons == [reason]
+
+
+def test_scalars_of_numpy_and_complex_numbers_are_keys():
+    scalars = [np.int64(1), np.float32(0.1), np.True_, np.complex64(2j), np.uint8(7), np.str_("a")]
+    for scalar in scalars:
+        assert gradable.find_reason({scalar: 2}) is None
+        (key,) = transfer({scalar: 2})
+        assert key == scalar and hash(key) == hash(scalar)
+        assert type(key) in (int, float, bool, complex, str)
+
+
+def test_complex_numbers_arrive_unchanged():
+    for number in (2 - 3j, complex("-inf+nanj"), -0j):
+        arrived = transfer({"root": [number]})["root"][0]
+        assert type(arrived) is complex and repr(arrived) == repr(number)
 
 
 def test_values_that_are_too_deep_or_too_large_are_rejected(monkeypatch):
@@ -434,6 +465,7 @@ MALFORMED = [
     ["scalar", "object", 0], ["argument", 0], ["argument", -1], ["argument", "0"],
     ["function", 0, "f", None], ["dataset", 0, 3], ["model", "{}", None, 0, None, []],
     ["history", ["none"]], ["unserializable"], ["unserializable", 5], ["unserializable", "a"],
+    ["complex", "0x1"], ["complex", "1" * 100, "0x1"], ["complex", 1, 2], ["complex", "i", "j"],
     ["model"], ["model", 5, 5, 5, 5, []], ["range"], ["range", ["int", "0x1"]],
 ]  # fmt: skip
 
