@@ -13,6 +13,8 @@ from course.instructor.course_dir import CONFIG_NAME
 from course.instructor.doctor.findings import MISSING, NOTE, OK
 from course.instructor.sandbox.limits import PRELOADED_MB, Limits
 
+AUTOGROUP = Path("/proc/sys/kernel/sched_autogroup_enabled")
+
 
 @dataclass(frozen=True)
 class Settings:
@@ -71,6 +73,13 @@ def check_isolation(settings: Settings) -> Iterator[tuple[str, str]]:
             "so memory is limited for each process and checked five times per second for a kernel"
         )
         yield NOTE, f"{reason}, {text}."
+    if AUTOGROUP.is_file() and AUTOGROUP.read_text().strip() == "0":
+        yield (
+            NOTE,
+            "a submission with many busy processes slows down the others: run sysctl"
+            " kernel.sched_autogroup_enabled=1 as root, which gives each submission the same share"
+            " of the processor.",
+        )
     for device in settings.devices:
         if not Path(device).exists():
             step = f"remove it from {CONFIG_NAME}, or load its driver"

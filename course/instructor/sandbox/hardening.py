@@ -5,6 +5,7 @@ ends, everything in it ends), limits, mounts, and finally dropping the privilege
 """
 
 import ctypes
+import math
 import os
 import resource
 import socket
@@ -87,8 +88,14 @@ def set_limits(limits: Limits, limit_processes: bool = True) -> None:
         resource.RLIMIT_NOFILE: 256,
         resource.RLIMIT_CORE: 0,
         resource.RLIMIT_MEMLOCK: 0,
+        resource.RLIMIT_NICE: 0,  # the priority can only be lowered
+        resource.RLIMIT_RTPRIO: 0,
     }.items():
         resource.setrlimit(kind, (value, value))
+    # More than any process can use before the notebook's time is up. At the first limit, SIGXCPU
+    # ends the process; at the second, SIGKILL.
+    seconds = math.ceil(limits.notebook_seconds) * len(os.sched_getaffinity(0))
+    resource.setrlimit(resource.RLIMIT_CPU, (seconds, seconds + 1))
 
 
 def die_with_parent() -> None:

@@ -4,7 +4,8 @@ A call that is not listed fails with ENOSYS, as on a Linux that does not have it
 fall back to an older call. The list was determined by tracing the notebooks of the course, and
 compared with the default profile of Docker (https://github.com/moby/profiles), which allows more.
 
-Not listed are calls by which a process could leave the sandbox, observe what others do (inotify,
+Not listed are calls by which a process could leave the sandbox, get more than one share of the
+processor (setsid: Linux divides the processor among sessions), observe what others do (inotify,
 file leases, mincore), control which files are in the page cache, which all processes share
 (fadvise64, readahead, some advice of madvise), or occupy kernel memory that no limit counts (SysV
 IPC, POSIX message queues, keys, locks on parts of a file, messages waiting at a Unix socket that
@@ -48,7 +49,7 @@ ALLOWED = (
     *("brk", "mmap", "munmap", "mremap", "mprotect", "msync", "membarrier"),
     # Processes and threads.
     *("fork", "vfork", "execve", "exit", "exit_group", "wait4", "waitid", "getpid", "getppid"),
-    *("gettid", "getpgid", "getpgrp", "setpgid", "getsid", "setsid", "set_tid_address"),
+    *("gettid", "getpgid", "getpgrp", "getsid", "set_tid_address"),
     *("set_robust_list", "get_robust_list", "rseq", "futex", "arch_prctl", "sched_yield"),
     *("sched_getaffinity", "sched_getparam", "sched_getscheduler"),
     *("sched_get_priority_max", "sched_get_priority_min", "getpriority", "setpriority"),

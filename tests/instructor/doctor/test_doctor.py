@@ -11,7 +11,7 @@ import pytest
 
 from course.instructor import doctor
 from course.instructor.cli.main import main
-from course.instructor.doctor import software
+from course.instructor.doctor import machine, software
 from tests.conftest import cell, write_notebook
 from tests.submissions import ROOT
 
@@ -300,3 +300,17 @@ def test_an_unknown_subject_is_reported_in_one_sentence(course_command):
     assert finished.returncode == 1
     (line,) = finished.stderr.splitlines()
     assert line.startswith("course: course doctor cannot check 'gpus': choose from python")
+
+
+def test_sessions_that_do_not_share_the_processor_evenly_are_a_note(
+    findings, tmp_path, monkeypatch
+):
+    monkeypatch.setattr("course.instructor.sandbox.bubblewrap.isolation_problem", lambda: None)
+    monkeypatch.setattr(software.subprocess, "run", lambda *_, **__: SimpleNamespace(stdout="bw"))
+    (tmp_path / "nbgrader_config.py").write_text(CONFIG)
+    for value, noted in (("1\n", False), ("0\n", True)):
+        (tmp_path / "autogroup").write_text(value)
+        monkeypatch.setattr(machine, "AUTOGROUP", tmp_path / "autogroup")
+        code, found = findings(tmp_path, "isolation")
+        assert code == 0
+        assert any("sched_autogroup_enabled=1" in text for _, _, text in found) == noted

@@ -74,7 +74,7 @@ def test_the_children_of_a_kernel_end_with_it(forkserver):
     before = descendants(forkserver._process.pid)
     with open_kernel(forkserver) as kernel:
         run(kernel, "import subprocess\nfor _ in range(3): subprocess.Popen(['sleep', '100'])")
-        run(kernel, "subprocess.Popen(['sleep', '100'], start_new_session=True)")
+        run(kernel, "subprocess.Popen('exec sleep 100', shell=True)")
         during = descendants(forkserver._process.pid) - before
         assert len(during) >= 5
     assert wait_until(lambda: not running(during))

@@ -24,7 +24,9 @@ REFUSED = [
     *("quotactl", "syslog", "mknod", "mknodat", "execveat", "setsockopt"),
     # Observing other processes, which share files and the page cache, or disturbing them.
     *("inotify_init", "inotify_init1", "inotify_add_watch", "fanotify_init", "fanotify_mark"),
-    *("mincore", "cachestat", "preadv2", "sync", "syncfs", "flock", "sched_setattr"),
+    *("mincore", "cachestat", "preadv2", "sync", "syncfs", "flock"),
+    # More than one share of the processor.
+    *("setsid", "setpgid", "sched_setattr", "sched_setscheduler"),
     *("fadvise64", "readahead", "sync_file_range"),
     # Kernel memory that no limit counts.
     *("semget", "semop", "semctl", "semtimedop", "msgget", "msgsnd", "msgctl", "shmget", "shmat"),
