@@ -103,24 +103,28 @@ class StudentWorker:
         before = [_snapshot(argument) for argument in arguments]
         output = cell_execution.OutputBuffer(self.limits.output_kb * 1024)
         answer: Header = {}
+        changed: list[int] | None = None
         serializer = serialize.Serializer(self.register)
         with contextlib.redirect_stdout(output), contextlib.redirect_stderr(output):
             try:
                 with cell_execution.interruptible():
                     value = function(*positional, **named)
+                    changed = _changed(arguments, before)
                     # The grader's objects stay as they were: an argument that has changed is sent
                     # by value if the function returns it.
-                    serializer = serialize.Serializer(self.register, _unchanged(arguments, before))
+                    unchanged = [
+                        None if index in changed else argument
+                        for index, argument in enumerate(arguments)
+                    ]
+                    serializer = serialize.Serializer(self.register, unchanged)
                     answer["value"] = serializer.serialize(value)
             except BaseException as error:
                 answer["raised"] = _describe_exception(error)
+        if changed is None:  # the function raised an exception
+            changed = _changed(arguments, before)
         changes = serialize.Serializer(self.register)
         changes.blocks = serializer.blocks
-        answer["changed"] = [
-            [index, changes.serialize(argument)]
-            for index, argument in enumerate(arguments)
-            if _snapshot(argument) != before[index]
-        ]
+        answer["changed"] = [[index, changes.serialize(arguments[index])] for index in changed]
         answer["printed"] = output.text()
         return answer, serializer.blocks
 
@@ -168,10 +172,10 @@ def _describe_exception(error: BaseException) -> list[str]:
     return [type(error).__name__[:100], message[:4000]]
 
 
-def _unchanged(arguments: Sequence[Any], before: Sequence[Any]) -> list[Any]:
-    """Return the arguments, with None for those whose snapshots have changed."""
-    pairs = zip(arguments, before, strict=True)
-    return [each if _snapshot(each) == old else None for each, old in pairs]
+def _changed(arguments: Sequence[Any], before: Sequence[Any]) -> list[int]:
+    """Return the indices of the arguments whose snapshots have changed."""
+    pairs = enumerate(zip(arguments, before, strict=True))
+    return [index for index, (each, old) in pairs if _snapshot(each) != old]
 
 
 def _snapshot(value: Any) -> Any:
