@@ -104,7 +104,7 @@ class PathParser:
                 " in the same place"
             )
         elif first.problem:
-            problem = f"the time in the folder's name is invalid: {first.problem}"
+            problem = "the time in the folder's name is invalid"
         elif len(readings) == 1:
             return first
         elif confirmed := self._confirmed(readings):
