@@ -1,3 +1,5 @@
+import time
+
 import pytest
 
 from course.instructor.analysis.cell_dependencies import find_required_cells
@@ -102,3 +104,13 @@ def test_locked_cells_are_always_required():
         ["setup", "test_it"], {"setup": SETUP, "test_it": TEST | {"source": "1"}}, ""
     )
     assert find_required_cells(cells, reference) == {0}
+
+
+def test_the_search_for_required_cells_has_a_limit():
+    chain = "".join(f"f{number} = lambda: f{number + 1}\n" for number in range(2000))
+    readers = [f"f0\na{number} = 1" for number in range(400)]
+    own = [chain, *readers]
+    assert skipped_cells("print(1)", "answer = 2", *own[:3], changed=own) == ["print(1)"]
+    start = time.process_time()
+    assert skipped_cells("print(1)", "answer = 2", *own, changed=own) == []
+    assert time.process_time() - start < 4
