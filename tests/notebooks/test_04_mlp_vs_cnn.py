@@ -23,11 +23,11 @@ def cells():
 @pytest.fixture(scope="module")
 def solved(cells):
     """Return the names that the solutions and the helper cells define."""
-    from course import datasets, plotting, training
+    from course import counting, datasets, plotting, training
     from course.session import Run
 
     names = {"keras": keras, "layers": layers, "np": np, "plotting": plotting}
-    names |= {"training": training, "class_names": datasets.CIFAR10_NAMES}
+    names |= {"counting": counting, "training": training, "class_names": datasets.CIFAR10_NAMES}
     names |= {"run": Run("smoke", 0, "tensorflow", "CPU"), "y_val": np.arange(8)}
     names |= {"x_val": np.zeros((8, 32, 32, 3), "float32")}
     for name in DEFINED:

@@ -105,7 +105,17 @@ def processor_seconds():
     return sum(seconds[each] for each in below)
 
 
+@pytest.fixture
+def own_forkservers(monkeypatch):
+    """Give a test forkservers of its own, because it ends them."""
+    monkeypatch.setattr(forkserver_client, "_shared", {})
+    yield
+    forkserver_client.stop_shared()
+    forkserver_client.allow_shared()
+
+
 @pytest.mark.slow
+@pytest.mark.usefixtures("own_forkservers")
 def test_a_class_is_collected_as_without_hostile_uploads(root, collect, collect_path):
     write_roster(root)
     honest, hostile = honest_members(), {}
