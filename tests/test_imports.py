@@ -15,7 +15,10 @@ ROWS = [
     {"grading"},
     {"gradebook", "release", "student_text"},
     {"analysis", "roster", "sandbox"},
-    {"course_dir", "file_lock", "pages", "submission_time", "thread_safe_parsing"},
+    {
+        *("course_dir", "file_lock", "pages", "provided_files", "submission_time"),
+        "thread_safe_parsing",
+    },
 ]
 ROW_OF = {name: number for number, names in enumerate(ROWS) for name in names}
 NAMES = sorted(path.stem for path in INSTRUCTOR.iterdir() if not path.name.startswith("__"))

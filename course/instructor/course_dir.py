@@ -55,7 +55,8 @@ def assignment_names(root: Path, requested: Sequence[str] = ()) -> list[str]:
     """
     root = Path(root)
     check_course_dir(root)
-    known = sorted(path.parent.name for path in root.glob("source/*/*.ipynb"))
+    notebooks = root.glob("source/*/*.ipynb")
+    known = sorted({path.parent.name for path in notebooks if not is_hidden(path)})
     for name in requested:
         if name not in known:
             raise CourseError(
@@ -66,9 +67,21 @@ def assignment_names(root: Path, requested: Sequence[str] = ()) -> list[str]:
 
 
 def source_notebook(root: Path, name: str) -> Path:
-    """Return the path of an assignment's only source notebook."""
-    (notebook,) = Path(root, "source", name).glob("*.ipynb")
-    return notebook
+    """Return the path of an assignment's only source notebook; raise CourseError otherwise."""
+    folder = Path("source", name)
+    found = sorted(path for path in Path(root, folder).glob("*.ipynb") if not is_hidden(path))
+    if len(found) != 1:
+        names = f"{len(found)} notebooks ({', '.join(each.name for each in found)})"
+        raise CourseError(
+            f"{folder} has {names if found else 'no notebook'}, but an assignment has exactly one:"
+            " move the others to another folder."
+        )
+    return found[0]
+
+
+def is_hidden(path: Path) -> bool:
+    """Return whether a file or its folder is hidden, such as .~lock.ipynb of an editor."""
+    return path.name.startswith(".") or path.parent.name.startswith(".")
 
 
 def mentions_keras(source: Path) -> bool:

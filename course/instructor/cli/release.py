@@ -6,7 +6,10 @@ from pathlib import Path
 import click
 
 from course.instructor.cli import options
-from course.instructor.course_dir import assignment_names
+from course.instructor.course_dir import assignment_names, source_notebook
+from course.instructor.provided_files import refused_files
+
+MAX_LISTED = 5  # names of files in a message
 
 
 @click.command("release")
@@ -37,4 +40,11 @@ def command(root: Path, names: tuple[str, ...], check: bool) -> int:
         print(f"compiled source/{name} into release/{name}")
         if removed:
             print(f"not released, because no text for students shows it: {', '.join(removed)}")
+        source = source_notebook(root, name)
+        if refused := refused_files(source.parent, source.name):
+            others = len(refused) - MAX_LISTED
+            more = [f"{others} more"] if others > 0 else []
+            reason = "backups, outputs of runs, other notebooks, links, and files with solutions"
+            listed = ", ".join([*refused[:MAX_LISTED], *more])
+            print(f"not released, because {reason} are not for students: {listed}")
     return 0

@@ -11,6 +11,7 @@ from pathlib import Path
 from typing import Any
 
 from course.errors import CourseError
+from course.instructor.course_dir import is_hidden
 
 SAVES_EVIDENCE = "evidence.save("
 DEFINITION = re.compile(r"^(?:(?:def|class)[ \t]+(\w+)|(\w+)[ \t]*=(?!=))", re.M)
@@ -74,7 +75,8 @@ def read_releases(root: Path, names: Sequence[str]) -> list[ReleasedAssignment]:
     """Return the releases of assignments; raise CourseError if one has not been released."""
     releases = []
     for name in names:
-        notebooks = sorted(Path(root, "release", name).glob("*.ipynb"))
+        found = sorted(Path(root, "release", name).glob("*.ipynb"))
+        notebooks = [path for path in found if not is_hidden(path)]
         if not notebooks:
             raise CourseError(
                 f"{Path(root, 'release', name)} has no notebook, so no submission can be"

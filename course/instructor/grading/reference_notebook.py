@@ -5,15 +5,14 @@ import hashlib
 import json
 from collections.abc import Mapping
 from dataclasses import dataclass, field, replace
-from fnmatch import fnmatch
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 import nbformat
 from nbformat import NotebookNode
 
-from course.files import files_below
 from course.instructor.course_dir import mentions_keras
+from course.instructor.provided_files import provided_files
 from course.instructor.thread_safe_parsing import parse_python
 
 if TYPE_CHECKING:
@@ -106,8 +105,6 @@ def _fingerprint(reference: ReferenceNotebook, folder: Path) -> str:
 
     The texts of other cells are left out: correcting an instruction changes no score.
     """
-    from course.instructor.release.public_files import EDITOR_FILES, RUN_OUTPUTS
-
     parts: list[Any] = [reference.parameters]
     for name in reference.order:
         cell = dict(reference.cells[name])
@@ -116,10 +113,8 @@ def _fingerprint(reference: ReferenceNotebook, folder: Path) -> str:
         if not cell["solution"]:
             del cell["checksum"]  # of a written answer, it identifies one that was not changed
         parts.append([name, cell])
-    ignored = ("*.ipynb", *EDITOR_FILES, *RUN_OUTPUTS)
-    for path, content in sorted(files_below(folder)):
-        if not any(fnmatch(part, each) for part in Path(path).parts for each in ignored):
-            parts.append([path, hashlib.sha256(content).hexdigest()])
+    for path, content in sorted(provided_files(folder).items()):
+        parts.append([path, hashlib.sha256(content).hexdigest()])
     return hashlib.sha256(json.dumps(parts, sort_keys=True).encode()).hexdigest()
 
 

@@ -14,6 +14,7 @@ from nbformat.v4 import new_code_cell, new_markdown_cell
 from course.files import files_below
 from course.instructor.grading.job import CodeCell, GradingJob, GradingSettings, Outcome
 from course.instructor.grading.reference_notebook import ReferenceNotebook, hash_of_code
+from course.instructor.provided_files import provided_files
 from course.instructor.sandbox.cell_execution import printable
 from course.instructor.student_text.budgets import MAX_OUTPUTS, MAX_TRACEBACK_LINES
 
@@ -106,9 +107,12 @@ def make_job(
     provided: list[str] = []
     too_large: list[tuple[str, int]] = []
     for folder in folders:
-        found = dict(files_below(folder, lambda name: name.endswith(".ipynb"), too_large=too_large))
+        if folder is folders[-1]:
+            found = provided_files(folder, too_large)
+            provided = list(found)
+        else:
+            found = dict(files_below(folder, _is_notebook, too_large=too_large))
         files |= found
-        provided = list(found)
     skipped = _describe_skipped([each for each in too_large if each[0] not in files])
     cells = [
         CodeCell(index=index, grade_id=_claimed_id(cell), source=cell.source)
@@ -118,6 +122,10 @@ def make_job(
     return GradingJob(
         *identity, cells, sorted(files.items()), reference, settings, provided, skipped
     )
+
+
+def _is_notebook(name: str) -> bool:
+    return name.endswith(".ipynb")
 
 
 def _describe_skipped(skipped: Sequence[tuple[str, int]]) -> list[str]:

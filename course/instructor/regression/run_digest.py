@@ -7,7 +7,9 @@ from dataclasses import replace
 from functools import lru_cache
 from pathlib import Path
 
+from course.errors import CourseError
 from course.experiments.store import fingerprint
+from course.instructor.course_dir import source_notebook
 from course.instructor.regression.provenance import package_versions
 from course.instructor.regression.run_records import NotebookRun
 from course.instructor.thread_safe_parsing import imported_names, parse_python
@@ -18,11 +20,12 @@ _MAGIC_LINE = re.compile(r"^([ \t]*)[%!].*$", re.MULTILINE)
 
 def current_digest(root: Path, run: NotebookRun) -> str | None:
     """Return the digest that a saved run would have now, or None if its notebook is gone."""
-    sources = list(Path(root, "source", run.assignment).glob("*.ipynb"))
-    if len(sources) != 1:
+    try:
+        source = source_notebook(root, run.assignment)
+    except CourseError:
         return None
     now = replace(run, versions=package_versions(run.backend))
-    return run_digest(now, sources[0].read_text(encoding="utf-8"))
+    return run_digest(now, source.read_text(encoding="utf-8"))
 
 
 def run_digest(run: NotebookRun, notebook: str) -> str:

@@ -14,6 +14,7 @@ from nbgrader.api import Gradebook, MissingEntry
 from course.errors import CourseError
 from course.files import replacing_folder
 from course.instructor.course_dir import first_error, open_api, source_notebook
+from course.instructor.provided_files import provided_files
 from course.instructor.release import lint, notebook_lint
 
 
@@ -92,7 +93,20 @@ def _compile(root: Path, name: str, directory: Path, database: str | None = None
     if not result["success"]:
         shutil.rmtree(directory, ignore_errors=True)
         raise CourseError(f"source/{name} does not compile: {first_error(result['log'])}")
-    return Path(directory, name)
+    compiled = Path(directory, name)
+    _remove_what_is_not_provided(compiled, source_notebook(root, name))
+    return compiled
+
+
+def _remove_what_is_not_provided(compiled: Path, source: Path) -> None:
+    """Remove the files that nbgrader has copied but that students do not get."""
+    kept = {*provided_files(source.parent), source.name}
+    for path in sorted(compiled.rglob("*"), reverse=True):
+        if path.is_dir() and not path.is_symlink():
+            with contextlib.suppress(OSError):  # not empty
+                path.rmdir()
+        elif path.relative_to(compiled).as_posix() not in kept:
+            path.unlink()
 
 
 def _differences(compiled: Path, committed: Path) -> list[str]:

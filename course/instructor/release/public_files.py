@@ -1,7 +1,6 @@
 """The content of the public tree."""
 
 import re
-from fnmatch import fnmatch
 from importlib.resources import files as resources
 from pathlib import Path
 from string import Template
@@ -12,21 +11,16 @@ from IPython.core.inputtransformer2 import TransformerManager
 import course
 from course.errors import CourseError
 from course.instructor.course_dir import assignment_names
+from course.instructor.provided_files import RUN_OUTPUTS, find_marker, is_excluded
 from course.instructor.release import student_package
 from course.instructor.release.public_address import PublicAddress
 from course.instructor.release.student_environment import Requirements
 from course.instructor.thread_safe_parsing import parse_python
 
-# Files that a notebook creates in its folder when it runs. If a solution is run in `source/`, they
-# are created there, and nbgrader copies them into the release.
-RUN_OUTPUTS = ("evidence", "results", "*.h5", "*.keras", "*.npz", "*.zip")
-EDITOR_FILES = (".*", "__pycache__", "*.pyc")
 GITIGNORE = ["# Files that running the notebooks creates in this folder.", ".venv/"]
 GITIGNORE += [".ipynb_checkpoints/", "__pycache__/"]
 # Only in release/, because the student package also has a folder named `evidence`.
 GITIGNORE += [f"/release/**/{pattern}" for pattern in RUN_OUTPUTS]
-# A file that contains one of these is not for students, regardless of how it got into the tree.
-MARKERS = re.compile(r"(BEGIN|END) (SOLUTION|HIDDEN TESTS|MARK SCHEME)")
 # A badge in the first cell of a notebook, which opens the notebook on a platform.
 BADGE = re.compile(r"\[!\[.+\]\(.+\)\]\(.+\)")
 
@@ -66,9 +60,9 @@ def public_files(root: Path) -> dict[str, bytes]:
     }
     files |= released | {path: text.encode() for path, text in generated.items()}
     for path, content in files.items():
-        if found := MARKERS.search(content.decode(errors="replace")):
+        if found := find_marker(content):
             raise CourseError(
-                f"{path} contains {found[0]!r}, which is not for students: remove it from the file"
+                f"{path} contains {found!r}, which is not for students: remove it from the file"
                 " that this one is made from, and publish again."
             )
     return dict(sorted(files.items()))
@@ -92,8 +86,7 @@ def _text(file: Path) -> bytes:
 
 def _is_ignored(path: str) -> bool:
     """Return whether a path "release/NAME/..." does not belong to the assignment."""
-    patterns = RUN_OUTPUTS + EDITOR_FILES
-    return any(fnmatch(part, pattern) for part in Path(path).parts[2:] for pattern in patterns)
+    return is_excluded("/".join(Path(path).parts[2:]))
 
 
 def _read_notebook(path: str, content: bytes) -> nbformat.NotebookNode:

@@ -3,10 +3,11 @@ import os
 import shutil
 from pathlib import Path
 
+import nbformat
 import pytest
 
 from course.instructor.release import build
-from tests.conftest import BIN, cell, run_command
+from tests.conftest import BIN, cell, run_command, write_notebook
 from tests.submissions import ROOT
 
 SOLUTION = (
@@ -101,11 +102,12 @@ def test_a_source_that_does_not_compile_leaves_the_release_unchanged(small_cours
 def test_a_kill_at_any_step_leaves_a_whole_release(small_course, monkeypatch):
     root = small_course(cell("code", "1"))
     release = root / "release" / "01-small"
+    new = nbformat.writes(nbformat.v4.new_notebook())
 
     def compile_new(root, name, directory, database=None):
         folder = Path(directory, name)
         folder.mkdir(parents=True)
-        (folder / "small.ipynb").write_text("new")
+        (folder / "small.ipynb").write_text(new)
         return folder
 
     monkeypatch.setattr(build, "_compile", compile_new)
@@ -119,7 +121,7 @@ def test_a_kill_at_any_step_leaves_a_whole_release(small_course, monkeypatch):
         names = {path.name: path.read_text() for path in release.iterdir()}
         assert names in (
             {"small.ipynb": "old", "outdated.txt": "old"},
-            {"small.ipynb": "new"},
+            {"small.ipynb": new},
         ), f"killed after {steps} steps"
         # The next run completes it and leaves nothing else behind.
         build.build(root, "01-small")
@@ -156,3 +158,51 @@ def finishes_before(steps, function):
         os._exit(0)
     finally:
         os._exit(1)
+
+
+BACKUPS = ("small.ipynb~", "small.ipynb.orig", "small.ipynb.BAK", ".small.ipynb.swp", "small.py")
+BACKUPS += ("old/small.ipynb", ".~small.ipynb", "#small.ipynb#", "notes.txt")
+
+
+def test_no_copy_of_the_source_reaches_students(small_course, course_command):
+    """A copy contains the hidden tests: it is neither released nor in a student's process."""
+    listing = "assert one() == 1, one()"
+    root = small_course(
+        cell("code", SOLUTION, "one"), cell("code", f"{listing}\n{TEST}", "test_one", points=1)
+    )
+    source = root / "source" / "01-small"
+    for name in BACKUPS:
+        (source / name).parent.mkdir(exist_ok=True)
+        shutil.copy(source / "small.ipynb", source / name)
+    (source / "data").mkdir()
+    (source / "data" / "heights.csv").write_text("170")
+    released = course_command("-C", root, "release")
+    assert released.returncode == 0, released.stderr
+    assert "not for students: #small.ipynb#, notes.txt, old/small.ipynb, " in released.stdout
+    names = [path.as_posix() for path in contents(root / "release" / "01-small")]
+    assert sorted(names) == ["data/heights.csv", "small.ipynb"]
+    submitted = "from pathlib import Path\nfound = sorted(map(str, Path().rglob('*.*')))\n"
+    submitted += "def one():\n    return found"
+    folder = root / "submitted" / "ada" / "01-small"
+    write_notebook(
+        folder / "small.ipynb",
+        [cell("code", submitted, "one"), cell("code", TEST, "test_one", points=1)],
+    )
+    assert course_command("-C", root, "grade").returncode == 0
+    graded = (root / "autograded" / "ada" / "01-small" / "small.ipynb").read_text()
+    assert "heights.csv" in graded
+    assert "small.py" not in graded and "notes.txt" not in graded and "small.ipynb~" not in graded
+
+
+def test_a_second_notebook_is_named_in_one_sentence(small_course, course_command):
+    root = small_course(cell("code", SOLUTION, "one"), cell("code", TEST, "test_one", points=1))
+    source = root / "source" / "01-small"
+    submitted = root / "submitted" / "ada" / "01-small"
+    submitted.mkdir(parents=True)
+    shutil.copy(source / "small.ipynb", submitted)
+    shutil.copy(source / "small.ipynb", source / "copy.ipynb")
+    for command in ("release", "grade"):
+        failed = course_command("-C", root, command, "01-small")
+        assert failed.returncode == 1
+        assert "source/01-small has 2 notebooks (copy.ipynb, small.ipynb), but" in failed.stderr
+        assert "Traceback" not in failed.stderr
