@@ -8,7 +8,7 @@ MAX_CELL_CHARACTERS = 100_000
 MAX_SOURCE_CHARACTERS = 1_000_000  # in all cells together
 # Every budget of characters has one of a number too: a tiny output takes as long as a larger one.
 MAX_OUTPUT_CHARACTERS = 4 * 2**20  # of one cell
-MAX_OUTPUTS = 500  # of one cell; printed texts in succession count as one
+MAX_OUTPUTS = 500  # of one cell; consecutive printed text counts as one output
 MAX_ALL_OUTPUT_CHARACTERS = 64 * 2**20  # of all cells together
 MAX_ALL_OUTPUTS = 2_000  # of all cells together; the course's notebooks have at most 100
 MAX_TRACEBACK_LINES = 100  # of one error
