@@ -199,7 +199,7 @@ def test_a_written_answer_among_added_text_is_not_guessed():
 )
 def test_a_file_that_is_not_a_notebook_is_refused_with_a_reason(content, reason):
     with pytest.raises(notebook_reader.RepairError, match=reason):
-        notebook_reader.read(RELEASES, content)
+        notebook_reader.read(RELEASES, content, notebook_reader.ProcessorBudget())
 
 
 @pytest.mark.parametrize(
@@ -289,4 +289,6 @@ def test_merge_conflict_markers_are_named(marker):
     content = damage(solved("02-mnist"), ())[0]
     end = content.index(b"\n", 2000) + 1
     with pytest.raises(notebook_reader.RepairError, match="merge-conflict markers"):
-        notebook_reader.read(RELEASES, content[:end] + marker + content[end:])
+        notebook_reader.read(
+            RELEASES, content[:end] + marker + content[end:], notebook_reader.ProcessorBudget()
+        )

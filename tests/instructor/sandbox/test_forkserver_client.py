@@ -32,12 +32,13 @@ import sys, time
 from course.instructor.sandbox.forkserver_client import Forkserver
 from course.instructor.sandbox.limits import Limits
 forkserver = Forkserver(isolated=sys.argv[1] == "isolated")
-source = '''
+is_open = sys.argv[1] == "open"  # an isolated kernel cannot start a session
+source = f'''
 import os, signal, subprocess
 signal.signal(signal.SIGINT, signal.SIG_IGN)
-subprocess.Popen(["sleep", "1000"], start_new_session=True)
+subprocess.Popen(["sleep", "1000"], start_new_session={is_open})
 if os.fork() == 0:
-    os.setsid()
+    {is_open} and os.setsid()
     while True: pass
 os.fork()
 while True: pass
