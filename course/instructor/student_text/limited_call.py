@@ -111,8 +111,12 @@ def _describe(reason: str, cpu_seconds: int) -> str:
     """Return why a process ended, as a clause about the text that it processed."""
     if "SIGXCPU" in reason or "SIGINT" in reason or "ran for more than" in reason:
         return f"it takes more than {cpu_seconds} s to process"
-    if "SIGKILL" in reason or "memory" in reason:
+    if "memory" in reason and "SIGKILL" not in reason:
         return "it takes too much memory to process"
+    if "SIGKILL" in reason:
+        # From the second limit on processor time, which the first process of a namespace gets
+        # instead of SIGXCPU, or from a system without memory.
+        return f"it takes more than {cpu_seconds} s or too much memory to process"
     return f"it cannot be processed ({reason})"
 
 
