@@ -13,7 +13,7 @@ from course.instructor.sandbox.forkserver_client import Forkserver, shared_forks
 from course.instructor.sandbox.kernel_client import Kernel, KernelEnded
 from course.instructor.sandbox.limits import Limits
 from course.instructor.student_text.budgets import MAX_ELEMENTS
-from course.instructor.student_text.limited_worker import StudentTextError
+from course.instructor.student_text.limited_worker import OUT_OF_TIME, StudentTextError
 
 CPU_SECONDS = 20
 MEMORY_MB = 2048
@@ -109,14 +109,13 @@ def _forkserver() -> Forkserver:
 
 def _describe(reason: str, cpu_seconds: int) -> str:
     """Return why a process ended, as a clause about the text that it processed."""
-    if "SIGXCPU" in reason or "SIGINT" in reason or "ran for more than" in reason:
+    out_of_time = (f"exited with code {OUT_OF_TIME}", "SIGXCPU", "SIGINT", "ran for more than")
+    if any(each in reason for each in out_of_time):
         return f"it takes more than {cpu_seconds} s to process"
-    if "memory" in reason and "SIGKILL" not in reason:
-        return "it takes too much memory to process"
-    if "SIGKILL" in reason:
-        # From the second limit on processor time, which the first process of a namespace gets
-        # instead of SIGXCPU, or from a system without memory.
+    if "SIGKILL" in reason:  # in a call in C, or because the system has no memory left
         return f"it takes more than {cpu_seconds} s or too much memory to process"
+    if "memory" in reason:
+        return "it takes too much memory to process"
     return f"it cannot be processed ({reason})"
 
 

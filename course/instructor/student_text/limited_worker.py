@@ -6,6 +6,7 @@ forkserver imports the module and calls `serve` in the forked process.
 
 import gc
 import json
+import os
 import re
 import resource
 import signal
@@ -16,6 +17,7 @@ from typing import Any
 from course.instructor.sandbox import messages
 from course.instructor.sandbox.limits import Limits
 
+OUT_OF_TIME = 75  # exit code of a process that has used up its processor time
 SURROGATE = re.compile("[\ud800-\udfff]")  # half of a pair, which cannot be encoded
 
 
@@ -32,7 +34,9 @@ def serve(sock: socket.socket, limits: Limits) -> None:
     signal.signal(signal.SIGINT, signal.SIG_DFL)
     gc.disable()  # it takes most of the time while millions of objects are created
     seconds = int(limits.call_seconds)
-    # At the first limit, SIGXCPU ends the process; at the second, SIGKILL.
+    # Without a handler, the first process of a namespace ignores SIGXCPU. The handler waits for the
+    # end of a call in C; after another second, SIGKILL ends the process.
+    signal.signal(signal.SIGXCPU, lambda *arguments: os._exit(OUT_OF_TIME))
     resource.setrlimit(resource.RLIMIT_CPU, (seconds, seconds + 1))
     connection = messages.WorkerConnection(sock, max_sent=limits.message_mb * 2**20)
     header, blocks = connection.receive()

@@ -12,7 +12,7 @@ from course.instructor.student_text.time_limit import processor_time_limit
 
 def test_too_much_processor_time_ends_the_process():
     sources = json.dumps([f"def {name}():\n    a\n" * 6_000 for name in "abcd"]).encode()
-    with pytest.raises(StudentTextError, match="it takes more than 1 s "):
+    with pytest.raises(StudentTextError, match="it takes more than 1 s to process"):
         limited_call.call_limited(
             code_analysis.find_in_this_process, blocks=[sources], cpu_seconds=1
         )
