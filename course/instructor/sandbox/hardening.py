@@ -93,7 +93,7 @@ def set_limits(limits: Limits, limit_processes: bool = True) -> None:
     }.items():
         resource.setrlimit(kind, (value, value))
     # More than any process can use before the notebook's time is up. At the first limit, SIGXCPU
-    # ends the process; at the second, SIGKILL ends also the first one of the namespace, which ignores
+    # ends the process; at the second, SIGKILL ends the first process of the namespace, which ignores
     # SIGXCPU.
     seconds = math.ceil(limits.notebook_seconds) * len(os.sched_getaffinity(0))
     resource.setrlimit(resource.RLIMIT_CPU, (seconds, seconds + 1))

@@ -109,7 +109,7 @@ def _forkserver() -> Forkserver:
 
 def _describe(reason: str, cpu_seconds: int) -> str:
     """Return why a process ended, as a clause about the text that it processed."""
-    out_of_time = (f"exited with code {OUT_OF_TIME}", "SIGXCPU", "SIGINT", "ran for more than")
+    out_of_time = (f"exited with code {OUT_OF_TIME}", "SIGINT", "ran for more than")
     if any(each in reason for each in out_of_time):
         return f"it takes more than {cpu_seconds} s to process"
     if "SIGKILL" in reason:  # in a call in C, or because the system has no memory left
