@@ -93,8 +93,8 @@ def set_limits(limits: Limits, limit_processes: bool = True) -> None:
     }.items():
         resource.setrlimit(kind, (value, value))
     # More than any process can use before the notebook's time is up. At the first limit, SIGXCPU
-    # ends the process; at the second, SIGKILL ends the first process of the namespace, which ignores
-    # SIGXCPU.
+    # ends the process; at the second, SIGKILL ends a process that ignores SIGXCPU, as the first one
+    # of a namespace does.
     seconds = math.ceil(limits.notebook_seconds) * len(os.sched_getaffinity(0))
     resource.setrlimit(resource.RLIMIT_CPU, (seconds, seconds + 1))
 
