@@ -11,9 +11,20 @@ from functools import lru_cache
 from pathlib import Path
 
 import pytest
+from hypothesis import HealthCheck, settings
 
 from tests.cluster import dask_cluster
 from tests.submissions import ROOT, create_fixture_class
+
+# Generated inputs are the same in each run, and starting processes takes as long as it takes.
+settings.register_profile(
+    "repeatable",
+    derandomize=True,
+    database=None,
+    deadline=None,
+    suppress_health_check=[HealthCheck.too_slow, HealthCheck.function_scoped_fixture],
+)
+settings.load_profile("repeatable")
 
 BIN = Path(sys.executable).parent
 # By seconds in one process, longest first; those that are not listed take less than a minute.

@@ -17,7 +17,7 @@ from tests.submissions import ROOT
 
 NOTEBOOK = ROOT / "source" / "01-convolution" / "convolution.ipynb"
 DATA_CELLS = ["row", "worked-example", "small-case", "same-padding"]
-quick = settings(derandomize=True, deadline=None, database=None, max_examples=40)
+quick = settings(max_examples=40)
 small = st.integers(1, 3)
 
 

@@ -10,7 +10,7 @@ import zipfile
 from pathlib import Path
 
 import pytest
-from hypothesis import HealthCheck, given, settings
+from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from course.instructor.cli import main
@@ -24,13 +24,7 @@ from tests.instructor.collect.test_collection import FILE, NAME, WHOLE, other
 from tests.submissions import ROOT
 
 MAX_SECONDS = 20  # for one collection; a normal one takes 0.2 s
-GENERATED = settings(
-    max_examples=40,
-    derandomize=True,
-    database=None,
-    deadline=None,
-    suppress_health_check=list(HealthCheck),
-)
+GENERATED = settings(max_examples=40)
 HONEST = f"Submissions/Ada Lovelace/{FILE}"
 # Parts of names: of platforms and other students, and those that programs misread.
 SPECIAL = [

@@ -3,7 +3,7 @@
 import time
 
 import pytest
-from hypothesis import HealthCheck, given, settings
+from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from course.instructor.analysis.cell_names import find_names
@@ -91,13 +91,7 @@ PIECES = [
 ]
 
 
-@settings(
-    max_examples=40,
-    derandomize=True,
-    deadline=None,
-    database=None,
-    suppress_health_check=[HealthCheck.too_slow],
-)
+@settings(max_examples=40)
 @given(
     st.lists(
         st.tuples(st.lists(st.sampled_from(PIECES), min_size=1, max_size=4), st.integers(1, 4_000)),

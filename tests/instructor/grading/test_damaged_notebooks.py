@@ -5,7 +5,7 @@ import json
 
 import nbformat
 import pytest
-from hypothesis import HealthCheck, given, settings
+from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from course.instructor.grading.class_grader import AssignmentGrader, UnreadableSubmission
@@ -130,12 +130,7 @@ def check_preparation(grader, text):
 def test_a_damaged_notebook_is_prepared_or_refused_in_one_sentence(grader):
     prepared = []
 
-    @settings(
-        max_examples=60,
-        derandomize=True,
-        deadline=None,
-        suppress_health_check=[HealthCheck.too_slow],
-    )
+    @settings(max_examples=60)
     @given(text=damaged_notebooks())
     def check(text):
         prepared.append(check_preparation(grader, text))

@@ -12,7 +12,7 @@ import time
 
 import numpy as np
 import pytest
-from hypothesis import HealthCheck, given, settings
+from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from course.instructor.sandbox import messages
@@ -331,13 +331,7 @@ def test_a_worker_ends_after_an_invalid_message_whatever_its_code_catches(name):
 
 # Generated variations.
 
-generated = settings(
-    max_examples=60,
-    derandomize=True,
-    database=None,
-    deadline=None,
-    suppress_health_check=list(HealthCheck),
-)
+generated = settings(max_examples=60)
 texts = st.text(st.characters(), max_size=20) | st.text('[]{},"\\é', max_size=20)
 numbers = st.integers() | st.floats() | st.integers(10**20, 10**30)
 headers = st.recursive(
