@@ -57,8 +57,8 @@ def grade_with(forkserver: "Forkserver", job: GradingJob) -> Outcome:
     """Run a submission's cells up to the last test and return the outcome.
 
     If points are lost, the cells and the visible lines of the tests are run again without the
-    hidden tests, to learn what the student may see; this run changes no points. Raises CourseError
-    if one of the assignment's locked cells fails, so that no submission can be graded.
+    hidden tests, to learn what the student may see; this run changes no points. Raises
+    LockedCellError if one of the assignment's locked cells fails; the submission may be the cause.
     """
     start = time.perf_counter()
     deadline = time.monotonic() + job.settings.limits.notebook_seconds
@@ -96,8 +96,9 @@ def _students_sources(job: GradingJob) -> list[str]:
 class _Run:
     """One run of a submission: its cells in a student kernel, its tests in a grader kernel.
 
-    With `graded_run`, a run with hidden tests, it is a run of the visible lines alone, which no
-    hidden input can reach; it runs the cells and tests that `graded_run` ran without stopping them.
+    With `graded_run`, a run with hidden tests, it is a run of the visible lines alone, which runs
+    the cells and tests that `graded_run` ran without stopping them. No hidden input is passed to
+    it; some bits can still reach it through what both runs share, such as the clock.
     `cell_errors` and `results` contain what the cells raised and the results of the tests, by
     position in `cells`.
     """
