@@ -28,8 +28,9 @@ SENTENCES = {
     "no-configuration": "Keras cannot describe it ({})",
     "cannot-build": "Keras cannot build it again ({})",
     "cannot-compile": "Keras cannot compile it again ({})",
-    "optimizer": "its optimizer, or a part of it, is not one of Keras's own ({})",
-    "loss": "its loss {} is not one of Keras's own",
+    "optimizer": "its optimizer, or a part of it, is not one of Keras's own ({}): use one from"
+    " keras.optimizers",
+    "loss": "its loss {} is not one of Keras's own: use one from keras.losses",
     "metric": "its metric {} is not one of Keras's own",
 }
 

@@ -136,7 +136,7 @@ def _claimed_names(cells: Sequence[NotebookCell]) -> list[str]:
 
 
 def _checked(result: Any, assignments: set[str]) -> ReadNotebook:
-    """Return a result whose types and values have been checked: students' text was near it."""
+    """Return a result with checked types and values: its process has read a student's text."""
     fields = result if isinstance(result, dict) else {}
     notebook = ReadNotebook()
     if fields.get("assignment") in assignments:

@@ -158,7 +158,7 @@ def _digest(path: Path, files: Sequence[SubmittedFile]) -> str:
     digest = hashlib.sha256()
     for each in files:
         line = f"{'/'.join(each.parts)}\0{each.size}\0{each.modified}\n"
-        # Names on disk can contain bytes that are no text.
+        # Names on disk can contain bytes that are not valid text.
         digest.update(line.encode(errors="surrogateescape"))
     return digest.hexdigest()
 

@@ -145,7 +145,7 @@ STUDENTS = {
         {"settings": "def own_loss(true, predicted):\n    return keras.ops.mean(predicted)\n\n\n"
             + SOLUTIONS["settings"].replace('"categorical_crossentropy"', "own_loss")},
         ["test_settings"],
-        ["Its loss own_loss is not one of Keras's own."],
+        ["Its loss own_loss is not one of Keras's own: use one from keras.losses."],
     ),
     "masked": (
         {"rows": "def rows(count):\n    return np.ma.masked_equal(np.eye(count), 0)"},
