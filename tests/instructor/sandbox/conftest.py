@@ -9,14 +9,14 @@ from tests.instructor.sandbox import open_kernel
 SECRET = "COURSE_TEST_SECRET"
 
 
-@pytest.fixture(scope="session")
-def forkserver():
+@pytest.fixture
+def forkserver(monkeypatch):
+    """Return the shared forkserver, or a new one if it ended after a long time without a kernel."""
     if problem := bubblewrap.isolation_problem():
         pytest.skip(problem)
-    with pytest.MonkeyPatch.context() as patch:
-        patch.setenv(SECRET, "hunter2")
-        forkserver = shared_forkserver()
-        forkserver.wait_until_ready()
+    monkeypatch.setenv(SECRET, "hunter2")
+    forkserver = shared_forkserver()
+    forkserver.wait_until_ready()
     return forkserver
 
 
