@@ -127,6 +127,7 @@ def layer_rows(network):
         - kind: "convolution", "pooling", "dense", or "other";
         - shape: the output shape for one image, a tuple;
         - parameters: the number of parameters;
+        - activations: the number of values in the output for one image;
         - macs: the number of multiply–accumulate operations for one image, excluding biases.
     """
     # Compare class names, because this module does not import Keras.
@@ -148,6 +149,10 @@ def layer_rows(network):
             kind, dense = "dense", dense + 1
             name = f"dense{dense}"
             macs = math.prod(layer.kernel.shape)
-        costs = {"parameters": layer.count_params(), "macs": macs}
+        costs = {
+            "parameters": layer.count_params(),
+            "activations": math.prod(shape),
+            "macs": macs,
+        }
         rows.append({"name": name, "kind": kind, "shape": shape} | costs)
     return rows

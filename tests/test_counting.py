@@ -83,15 +83,15 @@ def test_counts_and_shapes_are_those_of_the_same_network_with_weights(small):
 def test_each_layer_has_a_row_with_its_name_shape_and_cost(small):
     rows = counting.layer_rows(small)
     assert [tuple(row.values()) for row in rows] == [
-        ("conv1_1", "convolution", (8, 8, 4), 112, 8 * 8 * 108),
-        ("conv1_2", "convolution", (8, 8, 5), 25, 8 * 8 * 20),
-        ("pool1", "pooling", (4, 4, 5), 0, 0),
-        ("conv2_1", "convolution", (2, 2, 6), 276, 2 * 2 * 270),
-        ("pool2", "pooling", (1, 1, 6), 0, 0),
-        ("flatten", "other", (6,), 0, 0),
-        ("dense1", "dense", (7,), 49, 42),
-        ("dropout", "other", (7,), 0, 0),
-        ("dense2", "dense", (2,), 16, 14),
+        ("conv1_1", "convolution", (8, 8, 4), 112, 256, 8 * 8 * 108),
+        ("conv1_2", "convolution", (8, 8, 5), 25, 320, 8 * 8 * 20),
+        ("pool1", "pooling", (4, 4, 5), 0, 80, 0),
+        ("conv2_1", "convolution", (2, 2, 6), 276, 24, 2 * 2 * 270),
+        ("pool2", "pooling", (1, 1, 6), 0, 6, 0),
+        ("flatten", "other", (6,), 0, 6, 0),
+        ("dense1", "dense", (7,), 49, 7, 42),
+        ("dropout", "other", (7,), 0, 7, 0),
+        ("dense2", "dense", (2,), 16, 2, 14),
     ]
 
 

@@ -15,7 +15,8 @@ For speed, many images are tiled into one array and drawn by one call of imshow.
 figure, and labels extend past it: `Figure.savefig` and JupyterLab crop it to the drawn area.
 """
 
-from course.plotting.architecture import layer_bars, volumes
+from course.plotting.architecture import layer_bars, layer_costs, volumes
+from course.plotting.block_diagram import block_diagram
 from course.plotting.charts import (
     accuracy_bars,
     class_probabilities,
@@ -26,10 +27,12 @@ from course.plotting.comparison import compare_curves, compare_networks, gap_cur
 from course.plotting.convolution import receptive_field, sliding_kernel
 from course.plotting.images import class_rows, feature_maps, filters, image_grid, patch_blocks
 from course.plotting.primitives import Figure
+from course.plotting.result_figure import result
 
 __all__ = [
     "Figure",
     "accuracy_bars",
+    "block_diagram",
     "class_probabilities",
     "class_rows",
     "compare_curves",
@@ -40,9 +43,11 @@ __all__ = [
     "gap_curves",
     "image_grid",
     "layer_bars",
+    "layer_costs",
     "learning_curves",
     "patch_blocks",
     "receptive_field",
+    "result",
     "seed_variation",
     "sliding_kernel",
     "volumes",

@@ -6,6 +6,7 @@ from typing import Any
 import numpy as np
 from matplotlib.patches import Rectangle
 
+from course.counting import layer_rows
 from course.plotting.primitives import (
     BLUE,
     GRAY,
@@ -15,6 +16,7 @@ from course.plotting.primitives import (
     TITLE,
     VERMILLION,
     Figure,
+    wrap,
 )
 
 COLORS = {"convolution": BLUE, "pooling": ORANGE, "dense": VERMILLION}
@@ -49,22 +51,54 @@ def layer_bars(names, kinds, quantities, title="") -> Figure:
     figure = Figure(figsize=(PAGE_INCHES, 0.24 * len(names) + 0.1))
     edges = {"left": 0, "right": 1, "bottom": 0, "top": 1, "wspace": 0.12}
     panels = figure.subplots(1, len(quantities), sharey=True, squeeze=False, gridspec_kw=edges)[0]
+    characters, lines = 10 * PAGE_INCHES / len(quantities), 1
     for ax, (quantity, values) in zip(panels, quantities.items(), strict=True):
         values = np.asarray(values)
         ax.barh(range(len(names)), values, color=[COLORS.get(kind, GRAY) for kind in kinds])
         for row, value in enumerate(values):
-            ax.text(value + 0.01 * values.max(), row, f"{value:,}", va="center", size=8)
+            ax.text(value + 0.01 * values.max(), row, _format(value), va="center", size=8)
         ax.set_xlim(0, max(values.max(), 1) * 1.3)  # space for the values
         ax.set_ylim(len(names) - 0.4, -0.6)
         ax.set_yticks(range(len(names)), names)
         ax.set_xticks([])
         ax.tick_params(**NO_TICKS)
         ax.spines[["top", "right", "bottom"]].set_visible(False)
-        heading = f"{quantity}: {values.sum():,}\n{_percentages(kinds, values)}"
-        ax.set_title(heading.strip(), **TITLE)
+        heading = f"{quantity}: {_format(values.sum())}\n{_percentages(kinds, values)}".strip()
+        heading = wrap(heading, characters)
+        lines = max(lines, heading.count("\n") + 1)
+        ax.set_title(heading, **TITLE)
     if title:
-        figure.suptitle(title, x=0, y=1 + 0.6 / figure.get_figheight(), ha="left", va="bottom")
+        above = 1 + (0.2 * lines + 0.2) / figure.get_figheight()
+        figure.suptitle(title, x=0, y=above, ha="left", va="bottom")
     return figure
+
+
+def layer_costs(model, title="") -> Figure:
+    """Compare the layers of a network by parameters, activation memory, and arithmetic.
+
+    Only convolutions, pooling layers, and dense layers are shown. The network is only inspected:
+    its weights need not exist.
+
+    Parameters
+    ----------
+    model : keras.Model
+        A network with a known input shape.
+
+    Notes
+    -----
+    Activation memory is that of a layer's output for one image, in megabytes (1 MB = 10⁶ bytes), if
+    each value is a float32 of 4 bytes. Training keeps these outputs for backpropagation. A MAC is
+    one multiply–accumulate operation; biases, activations, and pooling are not counted.
+    """
+    rows = [row for row in layer_rows(model) if row["kind"] != "other"]
+    quantities = {
+        "parameters": [row["parameters"] for row in rows],
+        "activation memory (MB)": [4e-6 * row["activations"] for row in rows],
+        "million MACs": [1e-6 * row["macs"] for row in rows],
+    }
+    return layer_bars(
+        [row["name"] for row in rows], [row["kind"] for row in rows], quantities, title
+    )
 
 
 def volumes(shapes, kinds=None, title="") -> Figure:
@@ -152,6 +186,13 @@ def _percentages(kinds: list[str], values: np.ndarray) -> str:
     sums = {kind: sum(values[np.array(kinds) == kind]) for kind in dict.fromkeys(kinds)}
     largest_first = sorted(sums.items(), key=lambda item: -item[1])
     return ", ".join(f"{kind} {part / total:.1%}" for kind, part in largest_first if part)
+
+
+def _format(value: Any) -> str:
+    """Return a count with all its digits, and a measurement with at most three."""
+    if isinstance(value, int | np.integer) or value == 0:
+        return f"{int(value):,}"
+    return f"{value:,.0f}" if value >= 100 else f"{value:.2g}" if value < 1 else f"{value:.1f}"
 
 
 def _check_lengths(expected: int, lengths: dict[str, int]) -> None:

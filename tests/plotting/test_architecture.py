@@ -3,10 +3,12 @@
 import io
 from itertools import pairwise
 
+import keras
 import pytest
+from keras import layers
 from matplotlib.colors import to_rgb
 
-from course import plotting
+from course import counting, plotting
 from course.plotting import architecture
 
 NAMES = ["conv1_1", "conv1_2", "dense1"]
@@ -49,6 +51,29 @@ def test_bars_of_zero_are_drawn():
     figure = saved(plotting.layer_bars(["a"], ["pooling"], {"parameters": [0]}))
     assert texts(figure.axes[0]) == ["0"]
     assert figure.axes[0].get_title("left") == "parameters: 0"
+
+
+def test_costs_have_three_panels_and_leave_out_layers_without_cost():
+    with counting.without_weights():
+        network = keras.Sequential(
+            [
+                keras.Input((1_000, 1_000, 3)),
+                layers.Conv2D(2, 3, padding="same"),
+                layers.MaxPooling2D(2),
+                layers.Flatten(),
+                layers.Dense(10),
+            ]
+        )
+    parameters, memory, macs = saved(plotting.layer_costs(network, title="T")).axes
+    assert [label.get_text() for label in parameters.get_yticklabels()] == [
+        "conv1_1",
+        "pool1",
+        "dense1",
+    ]
+    assert texts(parameters) == ["56", "0", "5,000,010"]
+    assert texts(memory) == ["8.0", "2.0", "4e-05"]
+    assert texts(macs) == ["54.0", "0", "5.0"]
+    assert memory.get_title("left").startswith("activation memory (MB): 10.0\nconvolution 80.0%")
 
 
 def test_volumes_are_drawn_with_their_height_and_wider_the_deeper():
