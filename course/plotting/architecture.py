@@ -21,6 +21,11 @@ from course.plotting.primitives import (
 
 COLORS = {"convolution": BLUE, "pooling": ORANGE, "dense": VERMILLION}
 HEIGHT = 2.8  # inches
+LABEL_INCHES = 1.5  # width of the texts on the left of layer_costs
+# Orders of magnitude, from the largest down.
+LETTERS = {1e9: "G", 1e6: "M", 1e3: "k"}
+BYTES = {1e9: " GB", 1e6: " MB", 1e3: " kB", 1: " B"}
+COUNTS = {1e9: " billion", 1e6: " million"}
 VECTOR_HEIGHT = 0.5  # height of a dense layer, as a fraction of the tallest volume's height
 SMALL_TEXT: dict[str, Any] = {"ha": "center", "size": 8}
 
@@ -56,14 +61,14 @@ def layer_bars(names, kinds, quantities, title="") -> Figure:
         values = np.asarray(values)
         ax.barh(range(len(names)), values, color=[COLORS.get(kind, GRAY) for kind in kinds])
         for row, value in enumerate(values):
-            ax.text(value + 0.01 * values.max(), row, _format(value), va="center", size=8)
+            ax.text(value + 0.01 * values.max(), row, f"{value:,}", va="center", size=8)
         ax.set_xlim(0, max(values.max(), 1) * 1.3)  # space for the values
         ax.set_ylim(len(names) - 0.4, -0.6)
         ax.set_yticks(range(len(names)), names)
         ax.set_xticks([])
         ax.tick_params(**NO_TICKS)
         ax.spines[["top", "right", "bottom"]].set_visible(False)
-        heading = f"{quantity}: {_format(values.sum())}\n{_percentages(kinds, values)}".strip()
+        heading = f"{quantity}: {values.sum():,}\n{_percentages(kinds, values)}".strip()
         heading = wrap(heading, characters)
         lines = max(lines, heading.count("\n") + 1)
         ax.set_title(heading, **TITLE)
@@ -74,10 +79,11 @@ def layer_bars(names, kinds, quantities, title="") -> Figure:
 
 
 def layer_costs(model, title="") -> Figure:
-    """Compare the layers of a network by parameters, activation memory, and arithmetic.
+    """Show the output volume of each layer, and below it memory, arithmetic, and parameters.
 
-    Only convolutions, pooling layers, and dense layers are shown. The network is only inspected:
-    its weights need not exist.
+    Only convolutions, pooling layers, and dense layers are shown, from left to right. The largest
+    bar of each row has the row's full height. The network is only inspected: its weights need not
+    exist.
 
     Parameters
     ----------
@@ -91,14 +97,66 @@ def layer_costs(model, title="") -> Figure:
     one multiply–accumulate operation; biases, activations, and pooling are not counted.
     """
     rows = [row for row in layer_rows(model) if row["kind"] != "other"]
+    if not rows:
+        raise ValueError("the network has no convolution, pooling layer, or dense layer.")
+    kinds = [row["kind"] for row in rows]
     quantities = {
-        "parameters": [row["parameters"] for row in rows],
-        "activation memory (MB)": [4e-6 * row["activations"] for row in rows],
-        "million MACs": [1e-6 * row["macs"] for row in rows],
+        "activation memory": ([4 * row["activations"] for row in rows], BYTES),
+        "MACs": ([row["macs"] for row in rows], COUNTS),
+        "parameters": ([row["parameters"] for row in rows], COUNTS),
     }
-    return layer_bars(
-        [row["name"] for row in rows], [row["kind"] for row in rows], quantities, title
+    figure = Figure(figsize=(LABEL_INCHES + max(0.35 * len(rows), 3), 3.6))
+    edges = {"left": LABEL_INCHES / figure.get_figwidth(), "right": 1, "bottom": 0, "top": 1}
+    panels = figure.subplots(
+        4, 1, sharex=True, gridspec_kw=edges | {"hspace": 0.12, "height_ratios": [1.3, 1, 1, 1]}
     )
+    _draw_outputs(panels[0], [row["shape"] for row in rows], kinds)
+    for ax, (name, (values, sizes)) in zip(panels[1:], quantities.items(), strict=True):
+        ax.bar(range(len(rows)), values, 0.8, color=[COLORS[kind] for kind in kinds])
+        ax.set_ylim(0, 1.3 * max(1, *values))  # space for the numbers
+        for position, value in enumerate(values):
+            if value >= 0.04 * max(values):
+                ax.text(position, value, _short(value, LETTERS), ha="center", va="bottom", size=7.5)
+        ax.set_yticks([])
+        parts = _percentages(kinds, np.asarray(values)).replace(", ", "\n")
+        label: dict[str, Any] = {"x": -0.01, "transform": ax.transAxes, "ha": "right"}
+        heading = f"{name}\n{_short(sum(values), sizes)}"
+        ax.text(y=0.95, s=heading, va="top", size=10, weight="bold", **label)
+        ax.text(y=0.05, s=parts, va="bottom", size=8, **label)
+    for ax in panels:
+        ax.spines[["top", "left", "right"]].set_visible(False)
+        ax.tick_params(**NO_TICKS)
+    panels[0].spines["bottom"].set_visible(False)
+    panels[3].set_xticks(range(len(rows)), [row["name"] for row in rows], rotation=90, size=8)
+    panels[3].set_xlim(-0.5, len(rows) - 0.5)
+    panels[0].set_title(title, **TITLE)
+    return figure
+
+
+def _draw_outputs(ax: Any, shapes: list[tuple], kinds: list[str]) -> None:
+    """Draw the output of each layer as a box at its position, with its size and its channels."""
+    volumes = [shape for shape in shapes if len(shape) == 3] or [(1, 1, 1)]
+    tallest, deepest = max(shape[0] for shape in volumes), max(shape[2] for shape in volumes)
+    for position, (shape, kind) in enumerate(zip(shapes, kinds, strict=True)):
+        is_volume = len(shape) == 3
+        height = shape[0] / tallest if is_volume else 0.5
+        width = 0.15 + 0.7 * shape[2] / deepest if is_volume else 0.1
+        corner = (position - width / 2, -height / 2)
+        ax.add_patch(Rectangle(corner, width, height, facecolor=COLORS.get(kind, GRAY)))
+        if not is_volume:
+            ax.text(position, -0.28, f"{shape[0]:,}", rotation=90, va="top", **SMALL_TEXT)
+    for part, y, side in ((slice(0, 2), 0.03, "bottom"), (slice(0, 3), -0.03, "top")):
+        for first, last in _runs(shapes, part):
+            text = (
+                f"{shapes[first][0]} × {shapes[first][1]}" if side == "bottom" else shapes[first][2]
+            )
+            edge = shapes[first][0] / tallest / 2 * np.sign(y)
+            ax.text((first + last) / 2, edge + y, text, va=side, **SMALL_TEXT)
+    ax.set_ylim(-0.75, 0.7)
+    ax.set_yticks([])
+    label: dict[str, Any] = {"x": -0.01, "transform": ax.transAxes, "ha": "right"}
+    ax.text(y=0.75, s="output\nof each layer", va="top", size=10, weight="bold", **label)
+    ax.text(y=0.1, s="above: height × width\nbelow: channels", va="bottom", size=8, **label)
 
 
 def volumes(shapes, kinds=None, title="") -> Figure:
@@ -188,11 +246,11 @@ def _percentages(kinds: list[str], values: np.ndarray) -> str:
     return ", ".join(f"{kind} {part / total:.1%}" for kind, part in largest_first if part)
 
 
-def _format(value: Any) -> str:
-    """Return a count with all its digits, and a measurement with at most three."""
-    if isinstance(value, int | np.integer) or value == 0:
-        return f"{int(value):,}"
-    return f"{value:,.0f}" if value >= 100 else f"{value:.2g}" if value < 1 else f"{value:.1f}"
+def _short(value: float, sizes: dict[float, str]) -> str:
+    """Return a number with two or three digits and the name of its order of magnitude."""
+    size = next((size for size in sizes if value >= size), 1)
+    scaled = value / size
+    return f"{scaled:,.{0 if scaled >= 100 or size == 1 else 1}f}{sizes.get(size, '')}"
 
 
 def _check_lengths(expected: int, lengths: dict[str, int]) -> None:

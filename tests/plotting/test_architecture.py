@@ -53,7 +53,7 @@ def test_bars_of_zero_are_drawn():
     assert figure.axes[0].get_title("left") == "parameters: 0"
 
 
-def test_costs_have_three_panels_and_leave_out_layers_without_cost():
+def test_costs_are_rows_of_bars_below_the_outputs_and_leave_out_other_layers():
     with counting.without_weights():
         network = keras.Sequential(
             [
@@ -64,16 +64,22 @@ def test_costs_have_three_panels_and_leave_out_layers_without_cost():
                 layers.Dense(10),
             ]
         )
-    parameters, memory, macs = saved(plotting.layer_costs(network, title="T")).axes
-    assert [label.get_text() for label in parameters.get_yticklabels()] == [
+    outputs, memory, macs, parameters = saved(plotting.layer_costs(network, title="T")).axes
+    assert outputs.get_title("left") == "T"
+    assert {"1000 × 1000", "500 × 500", "10"} <= set(texts(outputs))
+    assert [label.get_text() for label in parameters.get_xticklabels()] == [
         "conv1_1",
         "pool1",
         "dense1",
     ]
-    assert texts(parameters) == ["56", "0", "5,000,010"]
-    assert texts(memory) == ["8.0", "2.0", "4e-05"]
-    assert texts(macs) == ["54.0", "0", "5.0"]
-    assert memory.get_title("left").startswith("activation memory (MB): 10.0\nconvolution 80.0%")
+    for ax, heights, words in [
+        (memory, [8_000_000, 2_000_000, 40], ["8.0M", "2.0M", "activation memory\n10.0 MB"]),
+        (macs, [54_000_000, 0, 5_000_000], ["54.0M", "5.0M", "MACs\n59.0 million"]),
+        (parameters, [56, 0, 5_000_010], ["5.0M", "parameters\n5.0 million"]),
+    ]:
+        assert [bar.get_height() for bar in ax.patches] == heights
+        assert texts(ax)[:-1] == words
+    assert texts(memory)[-1].split("\n") == ["convolution 80.0%", "pooling 20.0%", "dense 0.0%"]
 
 
 def test_volumes_are_drawn_with_their_height_and_wider_the_deeper():
@@ -115,6 +121,7 @@ def test_volumes_without_kinds_or_without_volumes_are_saved():
             "n must have 3 entries, one per layer; got 1",
         ),
         (lambda: plotting.layer_bars(NAMES, KINDS, {}), "quantities must contain"),
+        (lambda: plotting.layer_costs(keras.Sequential([keras.Input((8,))])), "no convolution"),
         (lambda: plotting.volumes([(8, 8)]), "shapes must contain"),
         (lambda: plotting.volumes([]), "shapes must contain"),
         (lambda: plotting.volumes(SHAPES, KINDS), "kinds must have 6"),
