@@ -26,8 +26,8 @@ c.CourseDirectory.ignore = [
     "*-submission.zip",  # written by the last cell of a notebook
 ]
 
-# nbgrader's default list with three changes: FillInAddress, a stub with an instruction, and the
-# removal of the pictures in solutions and mark schemes.
+# nbgrader's default list with five changes: FillInAddress, a stub with an instruction, the removal
+# of the images in solutions and mark schemes, collapsed cells, and the figure at the top.
 c.GenerateAssignment.preprocessors = [
     "course.instructor.release.preprocessors.FillInAddress",
     "nbgrader.preprocessors.IncludeHeaderFooter",
@@ -41,6 +41,8 @@ c.GenerateAssignment.preprocessors = [
     "nbgrader.preprocessors.ClearHiddenTests",
     "nbgrader.preprocessors.ClearMarkScheme",
     "course.instructor.release.preprocessors.RemoveUnusedAttachments",
+    "course.instructor.release.preprocessors.CollapseCells",
+    "course.instructor.release.preprocessors.ShowResultFigure",
     "nbgrader.preprocessors.ComputeChecksums",
     "nbgrader.preprocessors.CheckCellMetadata",
 ]

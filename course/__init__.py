@@ -9,6 +9,7 @@ from course.notebook_cells import cell_source
 from course.profiles import PROFILES
 from course.recorded_metrics import record
 from course.session import Run, setup
+from course.tables import table
 
-__all__ = ["PROFILES", "Run", "cell_source", "record", "setup"]
+__all__ = ["PROFILES", "Run", "cell_source", "record", "setup", "table"]
 __version__ = "0.1.0"

@@ -7,7 +7,7 @@
     results = experiments.train_each(
         run, specifications, build_mlp, (x_train, y_train), (x_val, y_val)
     )
-    print(experiments.table(results))
+    experiments.table(results)
 
 A list of specifications documents what was tried and is easy to compare and change, unlike seven
 copies of a cell. If the cell is interrupted, running it again continues with the network whose
@@ -25,7 +25,7 @@ from course.experiments.recipe import DeviceImages, Recipe, fit
 from course.experiments.store import fingerprint, open_store
 from course.experiments.training_jobs import TrainingJob, check_names, prepare
 from course.session import Run
-from course.training import results_table
+from course.tables import table as format_table
 
 # The number of training images on which the final training accuracy is measured.
 EVALUATED_IMAGES = 10_000
@@ -151,7 +151,7 @@ def train_each(
 
 
 def table(results, **columns):
-    """Format results as a text table for `print`, with one row per network.
+    """Return results as a table with one row per network; see `course.table`.
 
     Parameters
     ----------
@@ -162,7 +162,7 @@ def table(results, **columns):
 
     Returns
     -------
-    str
+    Table
     """
     rows = [
         {
@@ -177,7 +177,7 @@ def table(results, **columns):
     for name, values in columns.items():
         for row, value in zip(rows, values, strict=True):
             row[name.replace("_", " ")] = value
-    return results_table(rows)
+    return format_table(rows)
 
 
 def best(results):

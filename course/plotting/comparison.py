@@ -39,7 +39,7 @@ def compare_networks(rows, title="", chance=None) -> Figure:
     Parameters
     ----------
     rows : list of dict
-        One row per network, as for `training.results_table`: its name under "network", and
+        One row per network, as for `course.table`: its name under "network", and
         optionally its type under "kind", which determines the color of its bars and appears in a
         legend. Each other key is a quantity with its own panel. Keys that end in "accuracy" have
         fractions as values, which are shown as percentages. A value of None has no bar.

@@ -24,8 +24,8 @@ from pathlib import Path
 
 import psutil
 
+from course import tables
 from course.instructor.sandbox.worker_pool import available_cores
-from course.training import results_table
 from tests.submissions import create_fixture_class
 
 ASSIGNMENT = "02-mnist"
@@ -65,9 +65,9 @@ def main():
         rows = []
         for repetition in range(options.repeat):
             rows.append(compare(Path(folder, str(repetition)), options.count, bounds))
-            print(results_table(rows[-1:]), flush=True)
+            print(tables.table(rows[-1:]), flush=True)
         if options.repeat > 1:
-            print(results_table(rows))
+            print(tables.table(rows))
         if options.memory:
             for count in (options.count, options.memory):
                 root = make_class(Path(folder, f"memory-{count}"), count, stock=False)

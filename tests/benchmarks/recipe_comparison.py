@@ -13,8 +13,8 @@ import argparse
 import statistics
 from pathlib import Path
 
+from course import tables
 from course.instructor.regression.run_store import load_all
-from course.training import results_table
 
 NAMES = ("I", "II", "III", "IV", "V", "VI", "VII")
 QUANTITIES = {
@@ -37,7 +37,7 @@ def table(plain, fast):
             seconds[recipe] = statistics.mean(run.metrics["seconds"][index] for run in runs)
         row["times as fast"] = seconds["plain"] / seconds["fast"]
         rows.append(row)
-    return results_table(rows)
+    return tables.table(rows)
 
 
 def _format(values, quantity):

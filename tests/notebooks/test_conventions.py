@@ -1,6 +1,7 @@
 """Conventions that every source and release notebook follows."""
 
 import ast
+import base64
 import json
 import re
 from itertools import pairwise
@@ -10,6 +11,11 @@ import nbformat
 import pytest
 from IPython.core.inputtransformer2 import TransformerManager
 from nbgrader.nbgraderformat import MetadataValidator
+
+from course.instructor.release.conventions import find_deviations
+from course.instructor.release.preprocessors import TITLE
+from course.instructor.release.result_figures import MAX_KILOBYTES, SHOWS_TAG
+from course.plotting import result_figure
 
 ROOT = Path(__file__).parents[2]
 MAX_CELL_LINES = 30
@@ -98,12 +104,18 @@ def test_nbgrader_accepts_the_metadata_and_grade_ids_are_the_cell_ids(path):
 
 
 @for_each_notebook("source")
-def test_it_opens_with_badges_install_parameters_and_setup(path):
-    title, install, parameters, setup = read(path).cells[:4]
+def test_it_follows_the_conventions_that_a_release_checks(path):
+    assert find_deviations(read(path), path.parent.name) == []
+
+
+@for_each_notebook("source")
+def test_it_opens_with_badges_install_result_parameters_and_setup(path):
+    title, install, result, parameters, setup = read(path).cells[:5]
     assert title.cell_type == "markdown"
     assert re.findall(r"\]\(({{\w+}})\)", title.source) == ["{{COLAB}}", "{{PAPERSPACE}}"]
     assert "{{INSTALL}}" in install.source
     assert nbgrader_metadata(install, "locked")
+    assert result.metadata.tags == [SHOWS_TAG]
     assert parameters.metadata.tags == ["parameters"]
     assignments = parse(parameters).body
     assert [line.targets[0].id for line in assignments[:2]] == ["profile", "seed"]
@@ -121,7 +133,7 @@ def test_the_last_cell_packs_the_submission(path):
     assert "nbgrader" not in cells[-1].metadata
     hands_in = any("evidence.save(" in cell.source for cell in cells)
     assert cells[-1].source == (
-        "from course import packing\n\n"
+        f"{TITLE}Pack the submission\nfrom course import packing\n\n"
         f'packing.pack("{path.parent.name}", notebook="{path.name}"'
         f"{', evidence=True' * hands_in})"
     )
@@ -129,7 +141,9 @@ def test_the_last_cell_packs_the_submission(path):
 
 @for_each_notebook("source")
 def test_no_code_cell_is_too_long(path):
-    lines = {cell.id: len(cell.source.splitlines()) for cell in code_cells(path)}
+    # The title of a collapsed cell is not code.
+    sources = {cell.id: cell.source.splitlines() for cell in code_cells(path)}
+    lines = {name: sum(not line.startswith(TITLE) for line in sources[name]) for name in sources}
     assert {name: n for name, n in lines.items() if n > MAX_CELL_LINES} == {}
 
 
@@ -183,7 +197,7 @@ def test_text_introduces_each_code_cell(path):
     cells = read(path).cells
     unexplained = [
         cell.id
-        for before, cell in list(pairwise(cells))[3:]
+        for before, cell in list(pairwise(cells))[4:]
         if cell.cell_type == "code"
         and not nbgrader_metadata(cell, "grade")
         and before.cell_type != "markdown"
@@ -194,11 +208,34 @@ def test_text_introduces_each_code_cell(path):
 
 
 @for_each_notebook("release")
-def test_a_release_has_no_markers_placeholders_or_outputs(path):
+def test_a_release_has_no_markers_placeholders_or_outputs_except_its_figure(path):
     text = path.read_text(encoding="utf-8")
     assert re.findall(r"(?:BEGIN|END) (?:SOLUTION|HIDDEN TESTS|MARK SCHEME)", text) == []
     assert re.findall(r"{{[A-Z]+}}", text) == []
-    assert [cell.id for cell in code_cells(path) if cell.outputs or cell.execution_count] == []
+    assert [cell.id for cell in code_cells(path) if cell.execution_count] == []
+    (figure,) = [cell for cell in code_cells(path) if SHOWS_TAG in cell.metadata.get("tags", [])]
+    assert [cell.id for cell in code_cells(path) if cell.outputs and cell.id != figure.id] == []
+    (output,) = figure.outputs
+    expected = result_figure.result(path.parent.name)
+    assert base64.b64decode(output.data["image/png"]) == expected.image
+    assert output.metadata["image/png"]["alt"] == output.data["text/plain"] == expected.alt
+    assert len(expected.image) <= MAX_KILOBYTES * 1024
+
+
+@for_each_notebook("release")
+def test_a_release_collapses_exactly_the_cells_with_a_title(path):
+    titled, collapsed = (
+        [cell.id for cell in code_cells(path) if is_so(cell)]
+        for is_so in (
+            lambda cell: cell.source.startswith(TITLE),
+            lambda cell: cell.metadata.get("jupyter", {}).get("source_hidden"),
+        )
+    )
+    assert titled == collapsed != []
+    forms = [cell.id for cell in code_cells(path) if cell.metadata.get("cellView") == "form"]
+    assert forms == titled
+    # Titles and text say what a cell is for, and its outputs stay visible.
+    assert not any(cell.metadata.get("collapsed") for cell in code_cells(path))
 
 
 @for_each_notebook("release")

@@ -9,7 +9,7 @@ from course.instructor.cli import options
 from course.instructor.course_dir import assignment_names, source_notebook
 from course.instructor.provided_files import refused_files
 
-MAX_LISTED = 5  # names of files in a message
+MAX_LISTED = 5  # names of files in a message, and deviations from the conventions
 
 
 @click.command("release")
@@ -47,4 +47,18 @@ def command(root: Path, names: tuple[str, ...], check: bool) -> int:
             reason = "backups, outputs of runs, other notebooks, links, and files with solutions"
             listed = ", ".join([*refused[:MAX_LISTED], *more])
             print(f"not released, because {reason} are not for students: {listed}")
+        _print_deviations(name, source)
     return 0
+
+
+def _print_deviations(name: str, source: Path) -> None:
+    """Print where a released notebook deviates from the course's conventions."""
+    import nbformat
+
+    from course.instructor.release import conventions
+
+    deviations = conventions.find_deviations(nbformat.read(source, as_version=4), name)
+    for deviation in deviations[:MAX_LISTED]:
+        print(f"note: {deviation}")
+    if len(deviations) > MAX_LISTED:
+        print(f"note: {len(deviations) - MAX_LISTED} more deviations from the conventions")

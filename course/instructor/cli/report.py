@@ -25,16 +25,16 @@ if TYPE_CHECKING:
 def command(root: Path, gradebook: Path | None) -> int:
     """Write build/report/index.html from the gradebook and the runs."""
     check_course_dir(root)
+    from course import tables
     from course.instructor.gradebook import submission_results
     from course.instructor.regression import report
     from course.instructor.regression.checked_run import load_checked_runs
-    from course.training import results_table
 
     grades = submission_results.read_results(gradebook or root)
     checked_runs = load_checked_runs(root)
     page = report.write(root / "build" / "report", grades, checked_runs)
     if grades:
-        print(results_table([_score_row(grade) for grade in grades]))
+        print(tables.table([_score_row(grade) for grade in grades]))
     for each in checked_runs:
         print(result_line(each))
     print(f"report: {page}")

@@ -63,7 +63,7 @@ def command(
     notebook fails or a metric is outside its band.
     """
     check_profile(profile)
-    values = _parse_parameters(parameters)
+    values = parse_parameters(parameters)
     for name in ("profile", "seed"):
         if name in values:
             raise CourseError(f"-p cannot set {name}: use --{name}.")
@@ -123,7 +123,7 @@ def _command_line(
     return " ".join([*words, "--update-bands"])
 
 
-def _parse_parameters(pairs: tuple[str, ...]) -> dict[str, Any]:
+def parse_parameters(pairs: tuple[str, ...]) -> dict[str, Any]:
     """Return `NAME=VALUE` pairs as a dict; a value that is not a Python literal is text."""
     parameters = {}
     for pair in pairs:

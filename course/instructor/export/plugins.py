@@ -10,6 +10,7 @@ from typing import TYPE_CHECKING
 from nbgrader.plugins import ExportPlugin
 from traitlets import Bool, Unicode
 
+from course import tables
 from course.errors import CourseError
 from course.instructor.export import canvas, moodle
 from course.instructor.export.export_table import ExportTable
@@ -18,7 +19,6 @@ from course.instructor.gradebook.class_members import first_and_last_name, match
 from course.instructor.gradebook.class_scores import PENDING, ClassScores, ScoreSelection
 from course.instructor.roster import csv_writer
 from course.instructor.roster.roster import ROSTER_FILE_NAME, read_course_roster, read_roster
-from course.training import results_table
 
 if TYPE_CHECKING:
     from nbgrader.api import Gradebook
@@ -159,7 +159,7 @@ def _summarize(path: Path, scores: ClassScores, table: ExportTable) -> str:
         }
         for name, column in table.columns.items()
     ]
-    return "\n".join([results_table(rows), *lines, *table.notes, f"written: {path}"])
+    return "\n".join([tables.table(rows), *lines, *table.notes, f"written: {path}"])
 
 
 def _listed(students: Sequence[str]) -> str:

@@ -3,9 +3,9 @@
 import time
 from collections.abc import Callable, Sequence
 
+from course import tables
 from course.instructor.gradebook.submission_results import SubmissionResult
 from course.instructor.sandbox.cell_execution import printable
-from course.training import results_table
 
 ALREADY_GRADED = "already graded"
 GRADED_WITH_OLDER_TESTS = "already graded, with older tests"
@@ -76,7 +76,7 @@ class Progress:
         seconds = self._clock() - self._start
         rate = f", {60 * self._graded / seconds:.0f} per minute" if self._graded > 1 else ""
         lines.append(f"{self._graded} graded now in {seconds:.1f} s{rate}")
-        return "\n".join([results_table(rows), *lines])
+        return "\n".join([tables.table(rows), *lines])
 
     def _time_left(self) -> str:
         """Return the estimated time for the remaining submissions, or "" if it is unknown."""

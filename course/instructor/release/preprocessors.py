@@ -1,12 +1,19 @@
 """Preprocessors that nbgrader_config.py adds to `nbgrader generate_assignment`."""
 
+import base64
 import re
 from typing import TYPE_CHECKING
 from urllib.parse import unquote
 
+from nbformat.v4 import new_output
 from nbgrader.preprocessors import ClearSolutions, NbGraderPreprocessor
 
 from course.instructor.release.public_address import PublicAddress
+from course.instructor.release.result_figures import SHOWS_TAG, cells_with_tag
+from course.plotting import result_figure
+
+# The first line of a cell that students run but need not read. Colab shows it as a title.
+TITLE = "# @title "
 
 if TYPE_CHECKING:
     from nbformat import NotebookNode
@@ -66,3 +73,37 @@ class ClearSolutionsWithInstruction(ClearSolutions):
             return super()._replace_solution_region(cell, language)
         finally:
             self.code_stub = default_stubs
+
+
+class CollapseCells(NbGraderPreprocessor):
+    """A preprocessor that collapses the code of the cells that begin with a title.
+
+    These are checks and other cells that students run but need not read. Their output stays
+    visible. Students can expand them; nbgrader and the checksums ignore this state.
+    """
+
+    def preprocess(self, nb: "NotebookNode", resources: dict) -> tuple["NotebookNode", dict]:
+        """Set the metadata that JupyterLab (and VS Code) and Colab read."""
+        for cell in nb.cells:
+            if cell.cell_type == "code" and cell.source.startswith(TITLE):
+                cell.metadata["cellView"] = "form"
+                cell.metadata["jupyter"] = {"source_hidden": True}
+        return nb, resources
+
+
+class ShowResultFigure(NbGraderPreprocessor):
+    """A preprocessor that puts the figure of the finished result into the cell that shows it.
+
+    It is the only output of a release. Every platform shows it before anything runs.
+    """
+
+    def preprocess(self, nb: "NotebookNode", resources: dict) -> tuple["NotebookNode", dict]:
+        """Add the output to the cell that has the tag, if there is a figure."""
+        figure = result_figure.result(resources["nbgrader"]["assignment"])
+        for cell in cells_with_tag(nb, SHOWS_TAG):
+            if figure.image:
+                image = base64.b64encode(figure.image).decode()
+                data = {"image/png": image, "text/plain": figure.alt}
+                metadata = {"image/png": {"alt": figure.alt}}
+                cell.outputs = [new_output("display_data", data, metadata=metadata)]
+        return nb, resources

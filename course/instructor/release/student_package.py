@@ -22,6 +22,9 @@ UNDECLARED_IMPORTS = (
     "torch",
 )
 
+# Files in the student package that its modules read: figures and their alternative texts.
+DATA_FILES = ("*.png", "*.toml")
+
 PACKAGE = Path(course.__file__).parent
 
 
@@ -37,11 +40,12 @@ def check_course(root: Path) -> None:
 
 def modules() -> dict[str, Path]:
     """Return the public modules by their path in the public tree, such as "course/checks.py"."""
-    return {
-        path.relative_to(PACKAGE.parent).as_posix(): path
-        for path in sorted(PACKAGE.rglob("*.py"))
-        if not path.is_relative_to(PACKAGE / INSTRUCTOR)
-    }
+    return _public_paths("*.py")
+
+
+def data_files() -> dict[str, Path]:
+    """Return the public files that the modules read, by their path in the public tree."""
+    return {name: path for pattern in DATA_FILES for name, path in _public_paths(pattern).items()}
 
 
 def check_module(path: str, text: str, packages: Collection[str]) -> None:
@@ -71,3 +75,12 @@ def check_imports(path: str, tree: ast.Module, package: str = "") -> None:
                 f"{path} imports {name}, which is not published: remove the import, or move what"
                 " students need out of course/instructor/."
             )
+
+
+def _public_paths(pattern: str) -> dict[str, Path]:
+    """Return the matching files of the student package by their path in the public tree."""
+    return {
+        path.relative_to(PACKAGE.parent).as_posix(): path
+        for path in sorted(PACKAGE.rglob(pattern))
+        if not path.is_relative_to(PACKAGE / INSTRUCTOR)
+    }

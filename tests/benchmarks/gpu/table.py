@@ -12,7 +12,7 @@ from typing import Any
 
 import numpy as np
 
-from course.training import results_table
+from course import tables
 
 LAST_EPOCHS = 5
 # Pairs of experiments of 06, which differ in one thing: the second has it, the first has not.
@@ -97,7 +97,7 @@ def print_experiments(runs: list[dict[str, Any]]) -> None:
         }
         for (name, configuration), found in groups.items()
     ]
-    print(results_table(rows))
+    print(tables.table(rows))
     rows = []
     for what, (without, with_it) in PAIRS.items():
         pair = [groups.get((name, "momentum 10")) for name in (with_it, without)]
@@ -109,7 +109,7 @@ def print_experiments(runs: list[dict[str, Any]]) -> None:
             rows.append({"change": what, "pair": f"{without}, {with_it}", "points": change})
     if rows:
         print(f"\nValidation accuracy, mean of the last {LAST_EPOCHS} epochs:")
-        print(results_table(rows))
+        print(tables.table(rows))
 
 
 def print_capstone(runs: list[dict[str, Any]]) -> None:
@@ -130,7 +130,7 @@ def print_capstone(runs: list[dict[str, Any]]) -> None:
         }
         for name, found in groups.items()
     ]
-    print(results_table(rows))
+    print(tables.table(rows))
 
 
 def _percent(values: tuple[float, float], sign: str = "") -> str:
