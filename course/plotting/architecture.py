@@ -82,7 +82,8 @@ def layer_costs(model, title="") -> Figure:
     """Show the output volume of each layer, and below it memory, arithmetic, and parameters.
 
     Only convolutions, pooling layers, and dense layers are shown, from left to right. The largest
-    bar of each row has the row's full height. The network is only inspected: its weights need not
+    bar of each row has the row's full height. On the left is the total of each row, with the two
+    types of layers that contribute most. The network is only inspected: its weights need not
     exist.
 
     Parameters
@@ -118,10 +119,10 @@ def layer_costs(model, title="") -> Figure:
             if value >= 0.04 * max(values):
                 ax.text(position, value, _short(value, LETTERS), ha="center", va="bottom", size=7.5)
         ax.set_yticks([])
-        parts = _percentages(kinds, np.asarray(values)).replace(", ", "\n")
+        parts = "\n".join(_percentages(kinds, np.asarray(values)).split(", ")[:2])
         label: dict[str, Any] = {"x": -0.01, "transform": ax.transAxes, "ha": "right"}
         heading = f"{name}\n{_short(sum(values), sizes)}"
-        ax.text(y=0.95, s=heading, va="top", size=10, weight="bold", **label)
+        ax.text(y=0.95, s=heading, va="top", size=9.5, weight="bold", **label)
         ax.text(y=0.05, s=parts, va="bottom", size=8, **label)
     for ax in panels:
         ax.spines[["top", "left", "right"]].set_visible(False)

@@ -79,7 +79,7 @@ def test_costs_are_rows_of_bars_below_the_outputs_and_leave_out_other_layers():
     ]:
         assert [bar.get_height() for bar in ax.patches] == heights
         assert texts(ax)[:-1] == words
-    assert texts(memory)[-1].split("\n") == ["convolution 80.0%", "pooling 20.0%", "dense 0.0%"]
+    assert texts(memory)[-1].split("\n") == ["convolution 80.0%", "pooling 20.0%"]
 
 
 def test_volumes_are_drawn_with_their_height_and_wider_the_deeper():
