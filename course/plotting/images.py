@@ -77,7 +77,7 @@ def class_rows(images, labels, class_names, per_class=10, title="") -> Figure:
     return draw_tiles(tiles, per_class, row_names=class_names, title=title)
 
 
-def filters(kernel, title="") -> Figure:
+def filters(kernel, title="", columns=None) -> Figure:
     """Show the filters of a convolution as tiles numbered from 0.
 
     Parameters
@@ -86,6 +86,8 @@ def filters(kernel, title="") -> Figure:
         Weights of the convolution. With 1 input channel, positive weights are red and negative
         weights are blue, with one scale for all filters. With 3 channels, filters are shown as RGB,
         each scaled separately from its smallest weight (0) to its largest (1).
+    columns : int, optional
+        Filters per row; by default 8, or 16 if there are more than 32 filters.
 
     Raises
     ------
@@ -97,7 +99,7 @@ def filters(kernel, title="") -> Figure:
     check_shape("kernel", kernel, "(h, w, 1, filters) or (h, w, 3, filters)", is_right)
     height, width, channels, count = kernel.shape
     tiles = np.moveaxis(kernel, -1, 0).astype(float)
-    columns = 8 if count <= 32 else 16
+    columns = columns or (8 if count <= 32 else 16)
     title = title or f"{count} filter{'s' * (count > 1)} of {height} × {width}"
     captions = range(count)
     if channels == 3:

@@ -1,0 +1,293 @@
+"""Figures of how networks learn: line charts, gradient descent, dropout, and predictions."""
+
+import numpy as np
+from matplotlib import colormaps
+from matplotlib.colors import CenteredNorm
+from matplotlib.patches import Rectangle
+from matplotlib.ticker import MaxNLocator, PercentFormatter
+
+from course.plotting.comparison import COLORS, LINES
+from course.plotting.primitives import (
+    BLUE,
+    GRAY,
+    NO_TICKS,
+    PAGE_INCHES,
+    TITLE,
+    VERMILLION,
+    Figure,
+    add_image,
+    as_rgb,
+    check_shape,
+    draw_bars,
+    draw_tiles,
+    scale_each,
+)
+
+CELL = 0.52  # side of a cell that contains a number, in inches
+
+
+def line_charts(
+    panels,
+    xlabel="",
+    ylabel="",
+    title="",
+    levels=None,
+    log=False,
+    percent=False,
+    share_y=False,
+    limits=None,
+) -> Figure:
+    """Draw lines in one or more panels side by side.
+
+    Parameters
+    ----------
+    panels : dict of dict
+        One panel per title; each contains lines as pairs (x, y) of n numbers by name. A name that
+        is empty does not appear in the legend.
+    levels : dict of float, optional
+        Values to compare with, by name; drawn as dotted lines in every panel.
+    log : bool
+        Whether the y-axis is logarithmic.
+    percent : bool
+        Whether values are fractions, which the y-axis shows as percentages.
+    share_y : bool
+        Whether all panels have the same y-axis.
+    limits : (float, float), optional
+        The lowest and the highest value of the y-axis; lines beyond them are cut off.
+
+    Raises
+    ------
+    ValueError
+        If there is no panel, or x and y differ in length.
+    """
+    if not panels:
+        raise ValueError("panels must contain at least one title with its lines.")
+    for name, (x, y) in (item for lines in panels.values() for item in lines.items()):
+        if np.shape(x) != np.shape(y) or np.ndim(x) != 1:
+            raise ValueError(f"x and y of {name!r} must have the same length.")
+    width = PAGE_INCHES * min(1, 0.4 + 0.3 * len(panels))
+    figure = Figure(figsize=(width, 2.5))
+    edges = {"left": 0, "right": 1, "bottom": 0, "top": 1, "wspace": 0.12 if share_y else 0.3}
+    axes = figure.subplots(1, len(panels), sharey=share_y, squeeze=False, gridspec_kw=edges)[0]
+    for ax, (heading, lines) in zip(axes, panels.items(), strict=True):
+        for index, (name, (x, y)) in enumerate(lines.items()):
+            few = len(x) <= 20
+            line = LINES[index % len(LINES)] if few else LINES[index % len(LINES)].rstrip("osDvP")
+            ax.plot(x, y, line, color=COLORS[index % len(COLORS)], label=name or None, markersize=4)
+        for name, value in (levels or {}).items():
+            ax.axhline(value, color="black", linestyle=":", linewidth=1.2)
+            if ax is axes[-1]:
+                ax.text(1.02, value, name, transform=ax.get_yaxis_transform(), va="center", size=9)
+        if log:
+            ax.set_yscale("log")
+        if percent:
+            ax.yaxis.set_major_formatter(PercentFormatter(1, decimals=0))
+        if limits:
+            ax.set_ylim(limits)
+        steps = [x for x, _ in lines.values()]
+        whole = all(np.issubdtype(np.asarray(x).dtype, np.integer) for x in steps)
+        ax.xaxis.set_major_locator(MaxNLocator(6, integer=whole))
+        ax.set_xlabel(xlabel)
+        ax.grid(alpha=0.3)
+        ax.spines[["top", "right"]].set_visible(False)
+        if any(lines):
+            ax.legend(fontsize=9, frameon=False)
+        ax.set_title(heading, **TITLE)
+    axes[0].set_ylabel(ylabel)
+    if title:
+        figure.suptitle(title, x=0, y=1.14, ha="left", va="bottom", fontsize=11)
+    return figure
+
+
+def descent_paths(paths, loss, minimum=(0.0, 0.0), title="") -> Figure:
+    """Draw the paths of gradient descent over the contours of a loss with two weights.
+
+    Parameters
+    ----------
+    paths : dict of array, (n, 2)
+        The weights before and after each step, by the title of the panel.
+    loss : callable
+        Returns the loss of two arrays of weights.
+    minimum : (float, float)
+        The weights with the smallest loss, marked by a star.
+
+    Raises
+    ------
+    ValueError
+        If there is no path, or a path does not have two columns.
+    """
+    if not paths:
+        raise ValueError("paths must contain at least one title with its path.")
+    paths = {name: np.asarray(path, dtype=float) for name, path in paths.items()}
+    for name, path in paths.items():
+        check_shape(f"the path {name!r}", path, "(n, 2)", path.ndim == 2 and path.shape[1] == 2)
+    starts = np.stack([path[0] for path in paths.values()])
+    side = 1.35 * np.abs(starts - minimum).max()
+    first, second = np.meshgrid(*(center + np.linspace(-side, side, 101) for center in minimum))
+    figure = Figure(figsize=(PAGE_INCHES, PAGE_INCHES / max(len(paths), 3) * 0.95))
+    edges = {"left": 0, "right": 1, "bottom": 0, "top": 1, "wspace": 0.08}
+    axes = figure.subplots(1, len(paths), sharey=True, squeeze=False, gridspec_kw=edges)[0]
+    heights = loss(first, second)
+    for ax, (name, path) in zip(axes, paths.items(), strict=True):
+        ax.contour(first, second, heights, 12, colors="0.75", linewidths=0.8)
+        ax.plot(*path.T, "-o", color=BLUE, markersize=3.5, linewidth=1.2)
+        ax.plot(*path[0], "s", color=VERMILLION, markersize=8)
+        ax.plot(*minimum, "*", color="black", markersize=11)
+        ax.set_xlim(minimum[0] - side, minimum[0] + side)
+        ax.set_ylim(minimum[1] - side, minimum[1] + side)
+        ax.set_xticks([])
+        ax.set_yticks([])
+        ax.set_xlabel("weight 1")
+        ax.set_title(name, **TITLE)
+    axes[0].set_ylabel("weight 2")
+    if title:
+        figure.suptitle(title, x=0, y=1.12, ha="left", va="bottom", fontsize=11)
+    return figure
+
+
+def value_grids(grids, title="") -> Figure:
+    """Draw small arrays side by side as grids of numbers; zeros are crossed out.
+
+    Parameters
+    ----------
+    grids : dict of array, (h, w)
+        Values by the title of the grid; all grids have the same shape.
+
+    Raises
+    ------
+    ValueError
+        If there is no grid, or the shapes differ.
+    """
+    grids = {name: np.asarray(grid, dtype=float) for name, grid in grids.items()}
+    shapes = {grid.shape for grid in grids.values()}
+    if len(shapes) != 1 or len(next(iter(shapes))) != 2:
+        raise ValueError(f"grids must contain arrays of one shape (h, w); got {sorted(shapes)}.")
+    ((rows, columns),) = shapes
+    largest = max(np.abs(grid).max() for grid in grids.values()) or 1
+    gap = 0.9
+    figure = Figure(figsize=((columns * len(grids) + gap * (len(grids) - 1)) * CELL, rows * CELL))
+    ax = figure.add_axes((0, 0, 1, 1))
+    for index, (name, grid) in enumerate(grids.items()):
+        left = index * (columns + gap)
+        for (row, column), value in np.ndenumerate(grid):
+            corner = left + column, rows - row - 1
+            color = colormaps["Blues"](0.65 * abs(value) / largest)
+            ax.add_patch(Rectangle(corner, 1, 1, facecolor=color, edgecolor="0.6", linewidth=0.8))
+            center = corner[0] + 0.5, corner[1] + 0.5
+            if value:
+                ax.text(*center, f"{value:.1f}", ha="center", va="center", size=9)
+            else:
+                ax.plot(*center, "x", color=VERMILLION, markersize=12, markeredgewidth=2)
+        ax.text(left, rows + 0.15, name, size=9, va="bottom")
+    ax.set_xlim(-0.02, len(grids) * (columns + gap) - gap + 0.02)
+    ax.set_ylim(-0.02, rows + 0.02)
+    ax.axis("off")
+    ax.set_title(title, pad=34, **TITLE)
+    return figure
+
+
+def filter_responses(kernel, maps, image=None, columns=8, title="") -> Figure:
+    """Show each filter of a first convolution above its feature map for one image.
+
+    Parameters
+    ----------
+    kernel : array, (h, w, 1, filters)
+        Weights: positive ones are red, negative ones are blue, with one scale for all filters.
+    maps : array, (height, width, filters)
+        Feature maps for one image; each is scaled separately from its smallest value (dark violet)
+        to its largest (yellow).
+    image : array, (h, w), (h, w, 1), or (h, w, 3), optional
+        The image, shown on the left.
+
+    Raises
+    ------
+    ValueError
+        If a shape is wrong.
+    """
+    kernel, maps = np.asarray(kernel), np.asarray(maps)
+    is_right = kernel.ndim == 4 and kernel.shape[2] == 1
+    check_shape("kernel", kernel, "(h, w, 1, filters)", is_right)
+    fits = maps.ndim == 3 and maps.shape[2] == kernel.shape[3]
+    check_shape("maps", maps, f"(height, width, {kernel.shape[3]})", fits)
+    weights = np.moveaxis(kernel[:, :, 0], -1, 0)
+    norm = CenteredNorm(0, halfrange=max(np.abs(weights).max(), 1e-12))
+    count, (height, width) = len(weights), maps.shape[:2]
+    zoom = max(1, width // 2 // weights.shape[2])
+    above = colormaps["RdBu_r"](norm(weights), bytes=True)[..., :3].repeat(zoom, 1).repeat(zoom, 2)
+    below = colormaps["viridis"](scale_each(np.moveaxis(maps, -1, 0)), bytes=True)[..., :3]
+    tiles = np.full((count, above.shape[1] + 2 + height, width, 3), 255, np.uint8)
+    left = (width - above.shape[2]) // 2
+    tiles[:, : above.shape[1], left : left + above.shape[2]] = above
+    tiles[:, -height:] = below
+    note = "Filter: red is positive, blue is negative. Below it, its feature map: yellow is strong"
+    figure = draw_tiles(tiles, columns, range(count), title, note)
+    if image is not None:
+        add_image(figure, image, "input")
+    return figure
+
+
+def from_image_to_prediction(
+    image, maps, probabilities, class_names, examples=None, captions=None, title=""
+) -> Figure:
+    """Show what a CNN does with one image: some feature maps, and the predicted probabilities.
+
+    Parameters
+    ----------
+    image : array, (h, w) or (h, w, 1)
+    maps : array, (height, width, 16)
+        Sixteen feature maps for the image; each is scaled separately.
+    probabilities : array, (c,)
+        The network's output for the image.
+    class_names : sequence of c str
+    examples : array, (n, h, w), optional
+        More images, drawn in a row below.
+    captions : sequence of n str, optional
+        One caption per example, such as the predicted class.
+
+    Raises
+    ------
+    ValueError
+        If there are not sixteen feature maps.
+    """
+    image, maps = np.asarray(image), np.asarray(maps)
+    check_shape("maps", maps, "(height, width, 16)", maps.ndim == 3 and maps.shape[2] == 16)
+    figure = Figure(figsize=(9, 3.9))
+    places = {"input": (0, 0.4, 0.24, 0.52), "maps": (0.34, 0.4, 0.24, 0.52)}
+    ax = figure.add_axes(places["input"])
+    ax.imshow(as_rgb(image[None])[0])
+    ax.set_title("A handwritten digit", fontsize=13)
+    tiles = scale_each(np.moveaxis(maps, -1, 0))
+    tiles = np.pad(tiles, ((0, 0), (0, 2), (0, 2)), constant_values=np.nan)
+    side, across = tiles.shape[1:]
+    page = tiles.reshape(4, 4, side, across).swapaxes(1, 2).reshape(4 * side, 4 * across)
+    colors = colormaps["viridis"].with_extremes(bad="white")
+    maps_ax = figure.add_axes(places["maps"])
+    maps_ax.imshow(page[:-2, :-2], cmap=colors)
+    maps_ax.set_title("what the filters find", fontsize=13)
+    bars = figure.add_axes((0.7, 0.4, 0.24, 0.52))
+    best = int(np.argmax(probabilities))
+    shades = [BLUE if index == best else GRAY for index in range(len(class_names))]
+    draw_bars(bars, class_names, probabilities, shades)
+    for text, value in zip(bars.texts, probabilities, strict=True):
+        text.set_visible(value >= 0.01)  # without the nine that are nearly zero
+    bars.set_xticks([])
+    bars.spines["bottom"].set_visible(False)
+    bars.tick_params(axis="y", labelsize=11, **NO_TICKS)
+    bars.set_title("which digit it is", fontsize=13)
+    for x in (0.27, 0.61):
+        figure.text(x, 0.67, "→", fontsize=28, va="center", color="0.35")
+    if examples is not None:
+        count = len(examples)
+        names = [""] * count if captions is None else captions
+        for index, (example, caption) in enumerate(zip(examples, names, strict=True)):
+            ax = figure.add_axes((index / count, 0, 0.86 / count, 0.25))
+            ax.imshow(as_rgb(np.asarray(example)[None])[0])
+            ax.set_title(caption, fontsize=15, color=BLUE, pad=3)
+            ax.axis("off")
+    for ax in (figure.axes[0], maps_ax):
+        ax.set_xticks([])
+        ax.set_yticks([])
+        ax.spines[:].set_visible(False)
+    if title:
+        figure.suptitle(title, x=0, y=1.03, ha="left", va="bottom", fontsize=15)
+    return figure
