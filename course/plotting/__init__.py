@@ -4,8 +4,8 @@ Each function returns a figure that pyplot does not manage. JupyterLab shows suc
 the value of a cell's last line; a figure that pyplot manages would appear twice there. Write
 `plotting.learning_curves(history)` as the last line, or call `display(figure)` anywhere else; in a
 script, call `figure.savefig("curves.png")`. A function that is given an Axes draws in it and
-returns None. Only `sliding_kernel` returns an object of another type: images to play, or a strip of
-them on pages without HTML.
+returns None. Only `sliding_kernel` and `channels_and_filters` return an object of another type:
+images to play, or a strip of them on pages without HTML.
 
 The colors are those of Okabe and Ito (2008), "Color Universal Design", and the color scales are
 viridis, RdBu, and Oranges: color-blind readers can distinguish them. No information is conveyed by
@@ -15,7 +15,7 @@ For speed, many images are tiled into one array and drawn by one call of imshow.
 figure, and labels extend past it: `Figure.savefig` and JupyterLab crop it to the drawn area.
 """
 
-from course.plotting.architecture import layer_bars, layer_costs, volumes
+from course.plotting.architecture import error_against_cost, layer_bars, layer_costs, volumes
 from course.plotting.block_diagram import block_diagram
 from course.plotting.charts import (
     accuracy_bars,
@@ -24,8 +24,23 @@ from course.plotting.charts import (
     learning_curves,
 )
 from course.plotting.comparison import compare_curves, compare_networks, gap_curves, seed_variation
-from course.plotting.convolution import receptive_field, sliding_kernel
+from course.plotting.convolution import (
+    channels_and_filters,
+    connections,
+    kernel_responses,
+    pooling,
+    receptive_field,
+    sliding_kernel,
+    stride_and_padding,
+)
 from course.plotting.images import class_rows, feature_maps, filters, image_grid, patch_blocks
+from course.plotting.learning import (
+    descent_paths,
+    filter_responses,
+    from_image_to_prediction,
+    line_charts,
+    value_grids,
+)
 from course.plotting.primitives import Figure
 from course.plotting.result_figure import result
 
@@ -33,22 +48,33 @@ __all__ = [
     "Figure",
     "accuracy_bars",
     "block_diagram",
+    "channels_and_filters",
     "class_probabilities",
     "class_rows",
     "compare_curves",
     "compare_networks",
     "confusion_matrix",
+    "connections",
+    "descent_paths",
+    "error_against_cost",
     "feature_maps",
+    "filter_responses",
     "filters",
+    "from_image_to_prediction",
     "gap_curves",
     "image_grid",
+    "kernel_responses",
     "layer_bars",
     "layer_costs",
     "learning_curves",
+    "line_charts",
     "patch_blocks",
+    "pooling",
     "receptive_field",
     "result",
     "seed_variation",
     "sliding_kernel",
+    "stride_and_padding",
+    "value_grids",
     "volumes",
 ]

@@ -160,6 +160,55 @@ def _draw_outputs(ax: Any, shapes: list[tuple], kinds: list[str]) -> None:
     ax.text(y=0.1, s="above: height × width\nbelow: channels", va="bottom", size=8, **label)
 
 
+def error_against_cost(names, errors, costs, standard_error=0.0, title="") -> Figure:
+    """Show the error rate of several networks against their costs, with one panel per cost.
+
+    Parameters
+    ----------
+    names : sequence of n str
+    errors : sequence of n numbers
+        Error rates in percent.
+    costs : dict of str to sequence of n numbers
+        Nonnegative values by name; each horizontal axis starts at 0.
+    standard_error : float
+        Of each error rate, in percentage points; drawn as a vertical bar on both sides.
+
+    Raises
+    ------
+    ValueError
+        If `costs` is empty, or a sequence does not have n entries.
+    """
+    names = list(names)
+    lengths = {"errors": len(errors)} | {key: len(values) for key, values in costs.items()}
+    _check_lengths(len(names), lengths, "one per network")
+    if not costs:
+        raise ValueError("costs must contain at least one name with its values.")
+    figure = Figure(figsize=(PAGE_INCHES, 3))
+    edges = {"left": 0, "right": 1, "bottom": 0, "top": 1, "wspace": 0.08}
+    panels = figure.subplots(1, len(costs), sharey=True, squeeze=False, gridspec_kw=edges)[0]
+    for ax, (cost, values) in zip(panels, costs.items(), strict=True):
+        ax.errorbar(values, errors, standard_error, fmt="o", color=BLUE, ecolor=GRAY, markersize=7)
+        for index, name in enumerate(names):
+            # On alternating sides, because neighbors can be close to each other.
+            sign = 1 if index % 2 == 0 else -1
+            ax.annotate(
+                name,
+                (values[index], errors[index]),
+                (8 * sign, 0),
+                textcoords="offset points",
+                ha="left" if sign > 0 else "right",
+                va="center",
+                size=10,
+            )
+        ax.set_xlim(0, 1.15 * max(values))
+        ax.set_xlabel(cost)
+        ax.grid(alpha=0.3)
+        ax.spines[["top", "right"]].set_visible(False)
+    panels[0].set_ylabel("error (%)")
+    panels[0].set_title(title, **TITLE)
+    return figure
+
+
 def volumes(shapes, kinds=None, title="") -> Figure:
     """Draw the output volume of each layer as a box whose width represents the number of channels.
 
@@ -254,7 +303,7 @@ def _short(value: float, sizes: dict[float, str]) -> str:
     return f"{scaled:,.{0 if scaled >= 100 or size == 1 else 1}f}{sizes.get(size, '')}"
 
 
-def _check_lengths(expected: int, lengths: dict[str, int]) -> None:
+def _check_lengths(expected: int, lengths: dict[str, int], each: str = "one per layer") -> None:
     for name, length in lengths.items():
         if length != expected:
-            raise ValueError(f"{name} must have {expected} entries, one per layer; got {length}.")
+            raise ValueError(f"{name} must have {expected} entries, {each}; got {length}.")

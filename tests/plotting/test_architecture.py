@@ -82,6 +82,17 @@ def test_costs_are_rows_of_bars_below_the_outputs_and_leave_out_other_layers():
     assert texts(memory)[-1].split("\n") == ["convolution 80.0%", "pooling 20.0%"]
 
 
+def test_errors_have_one_panel_per_cost_and_one_point_per_network():
+    costs = {"parameters": [1, 2, 3], "MACs": [30, 20, 10]}
+    figure = saved(plotting.error_against_cost(NAMES, [9, 8, 7], costs, 0.2, title="T"))
+    for ax, (name, values) in zip(figure.axes, costs.items(), strict=True):
+        points, *_ = ax.containers[0]
+        assert [*points.get_xdata()] == values and [*points.get_ydata()] == [9, 8, 7]
+        assert texts(ax) == NAMES
+        assert ax.get_xlabel() == name and ax.get_xlim()[0] == 0
+    assert figure.axes[0].get_title("left") == "T"
+
+
 def test_volumes_are_drawn_with_their_height_and_wider_the_deeper():
     (ax,) = saved(plotting.volumes(SHAPES, SHAPE_KINDS, title="T")).axes
     boxes = [patch for patch in ax.patches if patch.get_height()][: len(SHAPES)]
@@ -122,6 +133,11 @@ def test_volumes_without_kinds_or_without_volumes_are_saved():
         ),
         (lambda: plotting.layer_bars(NAMES, KINDS, {}), "quantities must contain"),
         (lambda: plotting.layer_costs(keras.Sequential([keras.Input((8,))])), "no convolution"),
+        (
+            lambda: plotting.error_against_cost(["A"], [1, 2], {"n": [1]}),
+            "errors must have 1 entries, one per network; got 2",
+        ),
+        (lambda: plotting.error_against_cost(["A"], [1], {}), "costs must contain"),
         (lambda: plotting.volumes([(8, 8)]), "shapes must contain"),
         (lambda: plotting.volumes([]), "shapes must contain"),
         (lambda: plotting.volumes(SHAPES, KINDS), "kinds must have 6"),
