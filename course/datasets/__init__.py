@@ -1,7 +1,7 @@
 """Image datasets: real ones from a file or the network, and synthetic ones generated from a seed.
 
-Every loader takes a profile. Synthetic images are used only in the "smoke" profile and never
-replace real ones silently. Keras is imported only for a download.
+Every loader of a dataset takes a profile. Synthetic images are used only in the "smoke" profile and
+never replace real ones silently. Keras is imported only for a download.
 """
 
 from course.datasets.cats_dogs import cats_and_dogs
@@ -9,6 +9,7 @@ from course.datasets.cifar10 import CIFAR10_NAMES, load_cifar10
 from course.datasets.download import data_directory
 from course.datasets.image_folders import batch_format, check_folder
 from course.datasets.mnist import load_mnist
+from course.datasets.photo import load_photo
 from course.datasets.synthetic.digits import draw_digit, synthetic_digits
 from course.datasets.synthetic.scenes import synthetic_scenes
 
@@ -21,6 +22,7 @@ __all__ = [
     "draw_digit",
     "load_cifar10",
     "load_mnist",
+    "load_photo",
     "synthetic_digits",
     "synthetic_scenes",
 ]

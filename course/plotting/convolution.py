@@ -1,8 +1,10 @@
-"""Figures of convolutions: a kernel that slides over its input, and receptive fields."""
+"""Figures of convolutions and pooling: kernels, filters, stride, padding, and receptive fields."""
 
 import base64
 import io
+import itertools
 import uuid
+from collections.abc import Sequence
 from typing import Any
 
 import numpy as np
@@ -10,12 +12,24 @@ from matplotlib.backends.backend_agg import FigureCanvasAgg
 from matplotlib.figure import Figure as PlainFigure
 from matplotlib.patches import Polygon, Rectangle
 
-from course.plotting.primitives import BLUE, PAGE_INCHES, TITLE, VERMILLION, Figure, check_shape
+from course.plotting.primitives import (
+    BLUE,
+    GRAY,
+    ORANGE,
+    PAGE_INCHES,
+    TITLE,
+    VERMILLION,
+    Figure,
+    as_rgb,
+    check_shape,
+)
 
 MAX_STEPS = 36  # each step adds about 15 KB to the notebook
 STRIP_STEPS = 4
+CELL = 0.34  # the side of a cell in a figure of volumes, in inches
 DPI = 88
 SECONDS_PER_STEP = 0.9
+GREEN = "#009E73"  # Okabe-Ito, as the colors of primitives
 # Light background colors, on which values are readable.
 PADDING_COLOR, PATCH_COLOR, DONE_COLOR = "#E6E6E6", "#FBE3D3", "#D9EAF4"
 
@@ -35,8 +49,9 @@ class Slides:
         The result of the convolution.
     """
 
-    def __init__(self, steps, texts, output):
+    def __init__(self, steps, texts, output, strip_steps=STRIP_STEPS):
         self.steps, self.texts, self.output = steps, texts, output
+        self._strip_steps = strip_steps
 
     def _repr_html_(self) -> str:
         # No JavaScript library is loaded from the network, so the page works offline.
@@ -77,7 +92,7 @@ class Slides:
         """Return a strip of a few steps, one below the other."""
         from PIL import Image  # slow to import
 
-        count = min(STRIP_STEPS, len(self.steps))
+        count = min(self._strip_steps, len(self.steps))
         chosen = np.unique(np.linspace(0, len(self.steps) - 1, count).round().astype(int))
         parts = [Image.open(io.BytesIO(self.steps[step])).convert("RGB") for step in chosen]
         return _encode(np.concatenate([np.asarray(part) for part in parts]))
@@ -139,6 +154,283 @@ def sliding_kernel(image, kernel, stride=1, padding=0, title="") -> Slides:
     title = title or f"The kernel slides over the input, {step} at a time"
     steps = _draw_steps(padded, padding, kernel, output, positions, texts, title)
     return Slides(steps, texts, output)
+
+
+def kernel_responses(image, kernels, title="") -> Figure:
+    """Show an image, and for each kernel its weights and its response to the image.
+
+    As in convolutional layers, the kernels are not flipped. There is no padding, and the stride is
+    1. Positive weights and responses are red, negative ones are blue, and zero is white; each
+    response has its own scale, whose ends exceed all but 1% of its values.
+
+    Parameters
+    ----------
+    image : array, (h, w)
+        A gray image.
+    kernels : dict of str to array, (f, g)
+        The kernels with their names.
+
+    Raises
+    ------
+    ValueError
+        If there is no kernel, a shape is wrong, or a kernel is larger than the image.
+    """
+    image = np.asarray(image, dtype=float)
+    kernels = {name: np.asarray(kernel, dtype=float) for name, kernel in kernels.items()}
+    if not kernels:
+        raise ValueError("there is no kernel: pass at least one, such as {'edges': kernel}.")
+    responses = {name: _responses(image, kernel) for name, kernel in kernels.items()}
+    columns = len(kernels) + 1
+    gap, top = 0.2, 1.15  # in inches, between the columns and for the kernels
+    side = min(2.4, (PAGE_INCHES - gap * (columns - 1)) / columns)
+    tall = side * image.shape[0] / image.shape[1]
+    figure = Figure(figsize=(columns * (side + gap) - gap, top + tall))
+    width, height = figure.get_size_inches()
+
+    def add_axes(column: int, bottom: float, tall: float) -> Any:
+        """Add Axes without ticks; the lengths are in inches."""
+        left = column * (side + gap)
+        ax = figure.add_axes((left / width, bottom / height, side / width, tall / height))
+        ax.set_xticks([])
+        ax.set_yticks([])
+        return ax
+
+    ax = add_axes(0, 0, tall)
+    ax.imshow(as_rgb(image[None])[0], interpolation="auto")
+    ax.set_title("the image", fontsize=11)
+    for column, (name, kernel) in enumerate(kernels.items(), start=1):
+        ax = add_axes(column, tall + 0.08, top - 0.12)
+        _draw_kernel(ax, kernel)
+        ax.set_title(name, fontsize=11)
+        ax = add_axes(column, 0, tall)
+        # A few extreme values would make all others pale.
+        limit = max(np.percentile(np.abs(responses[name]), 99), 1e-12)
+        # The response is smaller than the image: it is drawn at the same scale.
+        margins = (np.subtract(image.shape, responses[name].shape) + 1) / 2
+        extent = (
+            margins[1] - 0.5,
+            margins[1] + responses[name].shape[1] - 0.5,
+            margins[0] + responses[name].shape[0] - 0.5,
+            margins[0] - 0.5,
+        )
+        ax.imshow(responses[name], cmap="RdBu_r", vmin=-limit, vmax=limit, extent=extent)
+        ax.set(xlim=(0, image.shape[1]), ylim=(image.shape[0], 0))
+        ax.spines[:].set_color(GRAY)
+    if title:
+        figure.text(0, 1 + 0.3 / height, title, size=12, va="bottom")
+    return figure
+
+
+def channels_and_filters(image, filters, biases, channel_names=None, title="") -> Slides:
+    """Show how each filter turns all channels of its input into one feature map.
+
+    Parameters
+    ----------
+    image : array, (h, w, channels)
+    filters : array, (f, g, channels, filters)
+        The weights, as Keras stores them; they are not flipped. The stride is 1, and there is no
+        padding.
+    biases : array, (filters,)
+    channel_names : sequence of str, optional
+        Names of the channels of the input.
+
+    Returns
+    -------
+    Slides
+        A notebook shows this object if it is the value of a cell's last line. Its `output` has the
+        shape (h - f + 1, w - g + 1, filters).
+
+    Raises
+    ------
+    ValueError
+        If the shapes do not match, or there are more than 36 steps.
+    """
+    image, filters, biases = np.asarray(image), np.asarray(filters), np.asarray(biases)
+    check_shape("image", image, "(h, w, channels)", image.ndim == 3 and image.size)
+    channels = image.shape[2]
+    is_right = filters.ndim == 4 and filters.shape[2] == channels and filters.size
+    check_shape("filters", filters, f"(f, g, {channels}, filters)", is_right)
+    count = filters.shape[3]
+    check_shape("biases", biases, f"({count},)", biases.shape == (count,))
+    maps = [
+        sum(_responses(image[..., c], filters[..., c, k]) for c in range(channels)) + biases[k]
+        for k in range(count)
+    ]
+    output = np.stack(maps, axis=-1)
+    if output.size > MAX_STEPS:
+        raise ValueError(
+            f"{output.size} steps are too many to show: choose a smaller image or fewer filters, so"
+            f" that there are at most {MAX_STEPS} steps."
+        )
+    names = list(channel_names or [f"channel {c + 1}" for c in range(channels)])
+    title = title or "Each filter covers all channels and produces one feature map"
+    steps, texts = _draw_volume_steps(image, filters, biases, output, names, title)
+    return Slides(steps, texts, output, strip_steps=2)
+
+
+def stride_and_padding(cases, size=5, kernel_size=3, title="") -> Figure:
+    """Show the positions of a kernel for several strides and paddings.
+
+    Each panel shows the input, its padding in gray, and a dot at the center of each position. The
+    kernel is outlined at its first and at its last position.
+
+    Parameters
+    ----------
+    cases : sequence of (int, int or "same")
+        Stride and padding of each panel. An integer is the number of zeros on each side; "same" is
+        the padding of Keras, which puts one zero more on the right and at the bottom if the number
+        is odd.
+    size : int
+        Height and width of the input.
+    kernel_size : int
+
+    Raises
+    ------
+    ValueError
+        If there is no case, or the kernel is larger than the padded input.
+    """
+    cases = list(cases)
+    if not cases:
+        raise ValueError("there is no case: pass at least one, such as (1, 0).")
+    paddings = [_zeros(size, kernel_size, stride, padding) for stride, padding in cases]
+    sides = [size + before + after for before, after in paddings]
+    if min(sides) < kernel_size:
+        raise ValueError(f"a kernel of size {kernel_size} does not fit into {min(sides)} pixels.")
+    widest = max(sides)
+    panel = min(2.4, (PAGE_INCHES + 0.2) / len(cases) - 0.2)  # inches
+    figure = Figure(figsize=(len(cases) * (panel + 0.2) - 0.2, panel))
+    width = figure.get_figwidth()
+    for index, ((stride, padding), zeros, side) in enumerate(
+        zip(cases, paddings, sides, strict=True)
+    ):
+        ax = figure.add_axes((index * (panel + 0.2) / width, 0, panel / width, 1))
+        ax.set(xlim=(-0.1, widest + 0.1), ylim=(widest + 0.1, -0.1), aspect="equal")
+        ax.axis("off")
+        ax.add_patch(Rectangle((0, 0), side, side, facecolor=PADDING_COLOR))
+        ax.add_patch(Rectangle((zeros[0], zeros[0]), size, size, facecolor=DONE_COLOR))
+        ax.hlines(range(side + 1), 0, side, "0.6", linewidth=0.8)
+        ax.vlines(range(side + 1), 0, side, "0.6", linewidth=0.8)
+        starts = np.arange(0, side - kernel_size + 1, stride)
+        for start, line in ((starts[0], "-"), (starts[-1], "--")):
+            ax.add_patch(
+                Rectangle(
+                    (start, start),
+                    kernel_size,
+                    kernel_size,
+                    fill=False,
+                    edgecolor=VERMILLION,
+                    linewidth=2.5,
+                    linestyle=line,
+                )
+            )
+        centers = starts + kernel_size / 2
+        across, down = np.meshgrid(centers, centers)
+        ax.scatter(across, down, s=24, color=BLUE, zorder=3)
+        name = '"same"' if padding == "same" else f"P = {padding}"
+        count = len(starts)
+        ax.set_title(
+            f"S = {stride}, {name}\n{size} × {size} → {count} × {count}", loc="left", fontsize=11
+        )
+    if title:
+        figure.text(0, 1 + 0.55 / panel, title, size=12, va="bottom")
+    return figure
+
+
+def pooling(image, size=2, stride=None, title="") -> Figure:
+    """Show max pooling and average pooling of the same input.
+
+    Parameters
+    ----------
+    image : array, (h, w)
+    size : int
+        Height and width of the pooling windows.
+    stride : int, optional
+        Step of the windows; by default their size. Windows are colored only if they do not overlap.
+
+    Raises
+    ------
+    ValueError
+        If the shape is wrong or the image is smaller than a window.
+    """
+    image = np.asarray(image)
+    check_shape("image", image, "(h, w)", image.ndim == 2 and min(image.shape, default=0) >= size)
+    stride = stride or size
+    rows, columns = (range(0, side - size + 1, stride) for side in image.shape)
+    windows = [[image[i : i + size, j : j + size] for j in columns] for i in rows]
+    grids = {
+        "input {} × {}".format(*image.shape): image,
+        "max pooling": np.array([[window.max() for window in row] for row in windows]),
+        "average pooling": np.array([[window.mean() for window in row] for row in windows]),
+    }
+    cell, gap = 0.42, 1.6
+    lefts = np.cumsum([0, *[grid.shape[1] + gap for grid in grids.values()]])
+    width, height = lefts[-1] - gap + 0.2, image.shape[0] + 1
+    figure = Figure(figsize=(width * cell, height * cell))
+    ax = figure.add_axes((0, 0, 1, 1))
+    ax.set(xlim=(-0.1, width - 0.1), ylim=(height - 0.9, -0.9))
+    ax.axis("off")
+    tints = ["#D9EAF4", "#FBE3D3", "#D9F0E6", "#FBF0D3"]
+    for left, (name, grid) in zip(lefts[:-1], grids.items(), strict=True):
+        _draw_grid(ax, grid, left, 0, name)
+        for number, (i, j) in enumerate(np.ndindex(len(rows), len(columns))):
+            tint = tints[2 * (i % 2) + j % 2]
+            corner, side = (left + j, i), 1
+            if grid is image:
+                corner, side = (left + columns[j], rows[i]), size
+            if stride >= size:
+                ax.add_patch(Rectangle(corner, side, side, facecolor=tint, zorder=0))
+            if number == 0:
+                edge: dict[str, Any] = {"fill": False, "edgecolor": VERMILLION, "linewidth": 2.5}
+                ax.add_patch(Rectangle(corner, side, side, zorder=3, **edge))
+    title = title or f"Each {size} × {size} window becomes one value"
+    figure.text(0, 1.02, title, size=12, va="bottom")
+    return figure
+
+
+def connections(inputs=7, kernel_size=3, title="") -> Figure:
+    """Show the weights of a dense, a locally connected, and a convolutional layer in one dimension.
+
+    Parameters
+    ----------
+    inputs : int
+        Number of input values.
+    kernel_size : int
+        Number of inputs that a unit of the last two layers is connected to, at most 5.
+
+    Raises
+    ------
+    ValueError
+        If the kernel is larger than the input or than 5.
+    """
+    if not 1 <= kernel_size <= min(inputs, 5):
+        raise ValueError(f"kernel_size must be from 1 to {min(inputs, 5)}; got {kernel_size}.")
+    units = inputs - kernel_size + 1
+    colors = [BLUE, VERMILLION, GREEN, ORANGE, "0.2"]
+    lines = ["-", "--", ":", "-.", (0, (1, 1))]  # not by color alone
+    counts = {
+        "dense": inputs * units,
+        "local": kernel_size * units,
+        "local and shared": kernel_size,
+    }
+    figure = Figure(figsize=(PAGE_INCHES, 1.7))
+    for ax, (name, count) in zip(figure.subplots(1, 3), counts.items(), strict=True):
+        for unit in range(units):
+            for pixel in range(inputs) if name == "dense" else range(unit, unit + kernel_size):
+                style: dict[str, Any] = {"color": "0.6", "linewidth": 1.2}
+                if name == "local and shared":
+                    weight = pixel - unit
+                    style = {"color": colors[weight], "linestyle": lines[weight], "linewidth": 2}
+                ax.plot([pixel, unit + (kernel_size - 1) / 2], [0, 1], zorder=0, **style)
+        ax.scatter(range(inputs), [0] * inputs, color="0.2", marker="s")
+        ax.scatter(np.arange(units) + (kernel_size - 1) / 2, [1] * units, color="0.2")
+        ax.set_title(f"{name}: {count} weights", loc="left", fontsize=11)
+        ax.set_yticks([0, 1], ["inputs", "units"] if name == "dense" else ["", ""])
+        ax.set_xticks([])
+        ax.tick_params(length=0)
+        ax.spines[:].set_visible(False)
+    if title:
+        figure.text(0.12, 1.08, title, size=12, va="bottom")
+    return figure
 
 
 def receptive_field(layers, title="") -> Figure:
@@ -277,16 +569,150 @@ def _draw_steps(
     return steps
 
 
-def _write_values(ax: Any, grid: np.ndarray, left: float) -> list:
+def _responses(image: np.ndarray, kernel: np.ndarray) -> np.ndarray:
+    """Return the sum of products at each position of a kernel, without padding or flip."""
+    check_shape("image", image, "(h, w)", image.ndim == 2 and image.size)
+    check_shape("kernel", kernel, "(f, g)", kernel.ndim == 2 and kernel.size)
+    if np.less(image.shape, kernel.shape).any():
+        raise ValueError(
+            f"a kernel of shape {kernel.shape} does not fit into an image of shape {image.shape}."
+        )
+    patches = np.lib.stride_tricks.sliding_window_view(image, kernel.shape)
+    return np.einsum("ijpq,pq->ij", patches, kernel)
+
+
+def _zeros(size: int, kernel_size: int, stride: int, padding: int | str) -> tuple[int, int]:
+    """Return the number of zeros before and after, for a number on each side or "same"."""
+    if padding != "same":
+        return int(padding), int(padding)
+    positions = -(-size // stride)  # rounded up
+    total = max((positions - 1) * stride + kernel_size - size, 0)
+    return total // 2, total - total // 2
+
+
+def _draw_kernel(ax: Any, kernel: np.ndarray) -> None:
+    """Draw the weights of a kernel as colored cells with their values."""
+    limit = max(np.abs(kernel).max(), 1e-12)
+    ax.imshow(kernel, cmap="RdBu_r", vmin=-2 * limit, vmax=2 * limit)  # light: text is readable
+    rows, columns = kernel.shape
+    is_whole = (kernel == np.round(kernel)).all()
+    for (row, column), weight in np.ndenumerate(kernel):
+        text = _format(weight) if is_whole else f"{weight:z.1f}".replace("-", "−")
+        ax.text(column, row, text, size=9, ha="center", va="center")
+    ax.hlines(np.arange(rows + 1) - 0.5, -0.5, columns - 0.5, "0.6", linewidth=0.8)
+    ax.vlines(np.arange(columns + 1) - 0.5, -0.5, rows - 0.5, "0.6", linewidth=0.8)
+    ax.set(xlim=(-0.55, columns - 0.45), ylim=(rows - 0.45, -0.55))
+    ax.axis("off")
+
+
+def _draw_grid(ax: Any, grid: np.ndarray, left: float, top: float, name: str) -> list:
+    """Draw a grid of values with its name above it, and return the texts of the values."""
+    rows, columns = grid.shape
+    ax.text(left, top - 0.3, name, size=9, va="center", color="0.3")
+    ax.hlines(np.arange(rows + 1) + top, left, left + columns, "0.6", linewidth=0.8)
+    ax.vlines(np.arange(columns + 1) + left, top, top + rows, "0.6", linewidth=0.8)
+    return _write_values(ax, grid, left, top)
+
+
+def _draw_volume_steps(
+    image: np.ndarray,
+    filters: np.ndarray,
+    biases: np.ndarray,
+    output: np.ndarray,
+    names: Sequence[str],
+    title: str,
+) -> tuple[list[bytes], list[str]]:
+    """Return a PNG and the sum for each position of each filter."""
+    (height, width, channels), (f, g, _, count) = image.shape, filters.shape
+    rows, columns, _ = output.shape
+    pitch = max(height, f) + 0.9  # vertical distance of the channels
+    lefts = [0.0, width + 1.4, width + 1.4 + max(g + 1.2, 3.4) + 3]
+    total_width = max(lefts[2] + columns + 1.0, 15)
+    total_height = max(channels * pitch, count * (rows + 0.9) + 0.9)
+    figure = PlainFigure(figsize=((total_width + 0.6) * CELL, (total_height + 2.2) * CELL), dpi=DPI)
+    canvas = FigureCanvasAgg(figure)
+    ax = figure.add_axes((0, 0, 1, 1))
+    ax.set(xlim=(-0.3, total_width + 0.3), ylim=(total_height + 0.4, -1.8))
+    ax.axis("off")
+    ax.text(0, -1.35, title, size=11, va="center")
+    outline: dict[str, Any] = {"fill": False, "edgecolor": VERMILLION, "linewidth": 2.5}
+    frames, products = [], []
+    for c, name in enumerate(names):
+        top = c * pitch
+        _draw_grid(ax, image[..., c], lefts[0], top, name)
+        patch = Rectangle((0, top), g, f, facecolor=PATCH_COLOR, zorder=0)
+        frame = Rectangle((0, top), g, f, zorder=3, **outline)
+        ax.add_patch(patch)
+        ax.add_patch(frame)
+        frames.append((patch, frame))
+        products.append(ax.text(lefts[1] + g + 0.3, top + f / 2, "", size=10, va="center"))
+    weights = []
+    for k in range(count):
+        texts = [
+            text
+            for c in range(channels)
+            for text in _write_values(ax, filters[..., c, k], lefts[1], c * pitch)
+        ]
+        weights.append(texts)
+    for c in range(channels):
+        ax.hlines(np.arange(f + 1) + c * pitch, lefts[1], lefts[1] + g, "0.6", linewidth=0.8)
+        ax.vlines(np.arange(g + 1) + lefts[1], c * pitch, c * pitch + f, "0.6", linewidth=0.8)
+    filter_name = ax.text(lefts[1], -0.3, "", size=9, va="center", color="0.3")
+    total = ax.text(lefts[2], count * (rows + 0.9) + 0.2, "", size=10, va="top")
+    results = []
+    for k in range(count):
+        top = k * (rows + 0.9)
+        results.append(_draw_grid(ax, output[..., k], lefts[2], top, f"feature map {k + 1}"))
+    done = {
+        (i, j, k): Rectangle((lefts[2] + j, k * (rows + 0.9) + i), 1, 1, facecolor=DONE_COLOR,
+                             zorder=0)
+        for i, j, k in np.ndindex(output.shape)
+    }  # fmt: skip
+    current = Rectangle((0, 0), 1, 1, zorder=3, **outline)
+    for shape in [*done.values(), current]:
+        ax.add_patch(shape)
+    for artist in [*itertools.chain(*results), *done.values()]:
+        artist.set_visible(False)
+    steps, sums = [], []
+    for k in range(count):
+        for number, texts in enumerate(weights):
+            for text in texts:
+                text.set_visible(number == k)
+        filter_name.set_text(f"filter {k + 1}")
+        for i, j in np.ndindex(rows, columns):
+            parts = [
+                float(np.sum(image[i : i + f, j : j + g, c] * filters[..., c, k]))
+                for c in range(channels)
+            ]
+            for c, (part, rectangles) in enumerate(zip(parts, frames, strict=True)):
+                products[c].set_text(f"→ {_format(part)}")
+                for rectangle in rectangles:
+                    rectangle.set_xy((j, c * pitch + i))
+            terms = " + ".join(_factor(part) for part in parts)
+            text = f"{terms} + {_factor(float(biases[k]))} = {_format(output[i, j, k])}"
+            sums.append(text)
+            bias = f"bias {_format(biases[k])}"
+            total.set_text(f"{terms}\n+ {bias}\n= {_format(output[i, j, k])}")
+            current.set_xy((lefts[2] + j, k * (rows + 0.9) + i))
+            results[k][i * columns + j].set_visible(True)
+            done[i, j, k].set_visible(True)
+            canvas.draw()
+            steps.append(_encode(np.asarray(canvas.buffer_rgba())[..., :3]))
+    return steps, sums
+
+
+def _write_values(ax: Any, grid: np.ndarray, left: float, top: float = 0) -> list:
     """Write the values of a grid into its cells, row by row, and return the texts."""
     return [
-        ax.text(left + column + 0.5, row + 0.5, _format(value), size=10, ha="center", va="center")
+        ax.text(
+            left + column + 0.5, top + row + 0.5, _format(value), size=10, ha="center", va="center"
+        )
         for (row, column), value in np.ndenumerate(grid)
     ]
 
 
 def _format(value: Any) -> str:
-    return f"{value:g}".replace("-", "−")
+    return f"{value:.3g}".replace("-", "−") if value % 1 else f"{value:.0f}".replace("-", "−")
 
 
 def _factor(value: float) -> str:

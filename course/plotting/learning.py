@@ -72,7 +72,7 @@ def line_charts(
     for ax, (heading, lines) in zip(axes, panels.items(), strict=True):
         for index, (name, (x, y)) in enumerate(lines.items()):
             few = len(x) <= 20
-            line = LINES[index % len(LINES)] if few else LINES[index % len(LINES)].rstrip("osDvP")
+            line = LINES[index % len(LINES)] if few else LINES[index % len(LINES)].rstrip("osD^vP")
             ax.plot(x, y, line, color=COLORS[index % len(COLORS)], label=name or None, markersize=4)
         for name, value in (levels or {}).items():
             ax.axhline(value, color="black", linestyle=":", linewidth=1.2)

@@ -105,6 +105,178 @@ def test_wrong_input_is_rejected_with_a_sentence(arguments, words):
         plotting.sliding_kernel(*arguments)
 
 
+EDGES = np.array([[-1, 0, 1]] * 3)
+
+
+def test_each_kernel_is_drawn_with_its_weights_above_its_response():
+    image = np.zeros((6, 7))
+    image[:, 3:] = 1
+    kernels = {"vertical edges": EDGES, "horizontal edges": EDGES.T}
+    figure = plotting.kernel_responses(image, kernels, title="Edges")
+    shown, *pairs = figure.axes
+    assert shown.get_title() == "the image"
+    assert [ax.get_title() for ax in pairs[::2]] == [*kernels]
+    assert [text.get_text() for text in pairs[0].texts] == ["−1", "0", "1"] * 3
+    vertical, horizontal = (np.asarray(ax.images[0].get_array()) for ax in pairs[1::2])
+    assert vertical.tolist() == [[0, 3, 3, 0, 0]] * 4
+    assert not horizontal.any()
+    assert all(-ax.images[0].norm.vmin == ax.images[0].norm.vmax > 0 for ax in pairs[1::2])
+    assert figure.texts[0].get_text() == "Edges"
+
+
+def test_weights_that_are_fractions_are_rounded():
+    figure = plotting.kernel_responses(np.eye(4), {"random": [[0.123, -2.0], [1.0, 0.96]]})
+    assert [text.get_text() for text in figure.axes[1].texts] == ["0.1", "−2.0", "1.0", "1.0"]
+
+
+@pytest.mark.parametrize(
+    ("image", "kernels", "words"),
+    [
+        (np.ones((4, 4)), {}, "there is no kernel"),
+        (np.ones((4, 4)), {"large": np.ones((5, 3))}, "does not fit"),
+        (np.ones((4, 4, 3)), {"edges": EDGES}, r"image must have the shape \(h, w\)"),
+        (np.ones((4, 4)), {"edges": [1, 2]}, r"kernel must have the shape \(f, g\)"),
+    ],
+)
+def test_wrong_kernels_are_rejected_with_a_sentence(image, kernels, words):
+    with pytest.raises(ValueError, match=words):
+        plotting.kernel_responses(image, kernels)
+
+
+VOLUME = np.arange(4 * 4 * 3).reshape(4, 4, 3) % 5
+FILTERS = np.arange(2 * 2 * 3 * 2).reshape(2, 2, 3, 2) % 3 - 1
+
+
+def test_each_filter_sums_over_all_channels():
+    slides = plotting.channels_and_filters(VOLUME, FILTERS, [1, -1], ["red", "green", "blue"])
+    assert slides.output.shape == (3, 3, 2)
+    for (i, j, k), value in np.ndenumerate(slides.output):
+        patch = VOLUME[i : i + 2, j : j + 2]
+        assert value == np.sum(patch * FILTERS[..., k]) + [1, -1][k]
+    assert len(slides.steps) == len(slides.texts) == 18
+    by_channel = [int(np.sum(VOLUME[:2, :2, c] * FILTERS[..., c, 0])) for c in range(3)]
+    terms = [f"({part})" if part < 0 else f"{part}" for part in by_channel]
+    expected = f"{' + '.join(terms)} + 1 = {sum(by_channel) + 1}".replace("-", "−")
+    assert slides.texts[0] == expected
+    assert len({image.size for image in images(slides)}) == 1
+    assert len(set(slides.steps)) == 18
+    assert len(slides._repr_html_()) < 600_000
+
+
+def test_the_strip_of_filters_is_short():
+    slides = plotting.channels_and_filters(VOLUME, FILTERS, [0, 0])
+    height = images(slides)[0].size[1]
+    assert Image.open(io.BytesIO(slides._repr_png_())).size[1] == 2 * height
+
+
+def test_a_1_x_1_convolution_mixes_the_channels_of_each_pixel():
+    weights = np.array([[1, 0], [0, 2], [1, -1]])
+    slides = plotting.channels_and_filters(VOLUME, weights.reshape(1, 1, 3, 2), [0, 0])
+    assert slides.output.tolist() == (VOLUME @ weights).tolist()
+
+
+@pytest.mark.parametrize(
+    ("arguments", "words"),
+    [
+        ((VOLUME[..., 0], FILTERS, [0, 0]), r"image must have the shape \(h, w, channels\)"),
+        ((VOLUME[..., :2], FILTERS, [0, 0]), r"filters must have the shape \(f, g, 2, filters\)"),
+        ((VOLUME, FILTERS, [0]), r"biases must have the shape \(2,\)"),
+        ((np.ones((9, 9, 3)), FILTERS, [0, 0]), "128 steps are too many"),
+    ],
+)
+def test_wrong_volumes_are_rejected_with_a_sentence(arguments, words):
+    with pytest.raises(ValueError, match=words):
+        plotting.channels_and_filters(*arguments)
+
+
+@pytest.mark.parametrize(
+    ("case", "zeros", "side"),
+    [((1, 0), 0, 4), ((1, 1), 2, 6), ((2, 0), 0, 2), ((2, "same"), 1, 3), ((1, "same"), 2, 6)],
+)
+def test_each_position_has_a_dot(case, zeros, side):
+    (ax,) = plotting.stride_and_padding([case], size=6, kernel_size=3).axes
+    (dots,) = ax.collections[-1:]
+    assert len(dots.get_offsets()) == side**2
+    padded, image = ax.patches[:2]
+    assert padded.get_width() == image.get_width() + zeros == 6 + zeros
+    assert ax.get_title("left").endswith(f"6 × 6 → {side} × {side}")
+    last = ax.patches[3]
+    assert last.get_x() == (side - 1) * case[0] <= padded.get_width() - 3
+
+
+@pytest.mark.parametrize("size", range(3, 9))
+@pytest.mark.parametrize("kernel_size", [1, 2, 3])
+@pytest.mark.parametrize("stride", [1, 2, 3])
+def test_same_padding_has_the_zeros_of_keras(size, kernel_size, stride):
+    import keras
+
+    before, after = convolution._zeros(size, kernel_size, stride, "same")
+    row = np.arange(1, size + 1, dtype="float32")
+    weights = np.arange(1, kernel_size + 1, dtype="float32")
+    conv = keras.ops.conv(row[None, :, None], weights[:, None, None], stride, "same")
+    padded = np.pad(row, (before, after))
+    expected = np.correlate(padded, weights, "valid")[::stride]
+    assert keras.ops.convert_to_numpy(conv)[0, :, 0].tolist() == expected.tolist()
+    assert len(expected) == -(-size // stride)
+
+
+@pytest.mark.parametrize(
+    ("cases", "words"), [([], "there is no case"), ([(1, 0), (1, 1)], "kernel of size 7")]
+)
+def test_wrong_cases_are_rejected_with_a_sentence(cases, words):
+    with pytest.raises(ValueError, match=words):
+        plotting.stride_and_padding(cases, size=6, kernel_size=7)
+
+
+def grid_values(figure):
+    """Return all values in the grids of a figure, in the order in which they are drawn."""
+    values = []
+    for text in texts(figure):
+        try:
+            values.append(float(text.replace("−", "-")))
+        except ValueError:
+            continue
+    return values
+
+
+def test_pooling_shows_the_maximum_and_the_mean_of_each_window():
+    image = np.array([[1, 2, 5, 3], [4, 0, 1, 1], [7, 8, 2, 0], [6, 5, 3, 9]])
+    figure = plotting.pooling(image)
+    expected = [*image.ravel(), 4, 5, 8, 9, 1.75, 2.5, 6.5, 3.5]
+    assert grid_values(figure) == expected
+    assert "2 × 2" in figure.texts[0].get_text()
+
+
+def test_overlapping_windows_are_not_colored():
+    image = np.arange(25).reshape(5, 5)
+    figure = plotting.pooling(image, size=3, stride=2)
+    assert grid_values(figure)[25:] == [12, 14, 22, 24, 6, 8, 16, 18]
+    (ax,) = figure.axes
+    assert len(ax.patches) == 3, "only the outline of the first window in each grid"
+
+
+@pytest.mark.parametrize("image", [np.ones(4), np.ones((1, 4))])
+def test_pooling_rejects_an_image_that_is_smaller_than_a_window(image):
+    with pytest.raises(ValueError, match="image must have the shape"):
+        plotting.pooling(image)
+
+
+def test_connections_count_the_weights_of_three_kinds_of_layers():
+    figure = plotting.connections(inputs=7, kernel_size=3)
+    titles = [ax.get_title("left") for ax in figure.axes]
+    assert titles == ["dense: 35 weights", "local: 15 weights", "local and shared: 3 weights"]
+    lines = [len(ax.lines) for ax in figure.axes]
+    assert lines == [35, 15, 15]
+    styles = {(line.get_color(), line.get_linestyle()) for line in figure.axes[2].lines}
+    assert len(styles) == len({style for _, style in styles}) == 3
+
+
+@pytest.mark.parametrize("kernel_size", [0, 6, 8])
+def test_connections_reject_a_kernel_that_does_not_fit(kernel_size):
+    with pytest.raises(ValueError, match="kernel_size must be from 1"):
+        plotting.connections(inputs=7, kernel_size=kernel_size)
+
+
 @pytest.mark.parametrize(
     ("layers", "sizes"),
     [
