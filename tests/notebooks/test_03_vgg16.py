@@ -1,4 +1,4 @@
-"""Numbers in 03-vgg16, checked with Keras and with the solutions."""
+"""Numbers in 03-vgg16, checked with Keras, with the solutions, and with the table of the paper."""
 
 import json
 import re
@@ -9,6 +9,7 @@ import pytest
 from keras import layers
 
 from course import counting, questions
+from course.receptive_field import field_of
 from tests.submissions import ROOT, source_cells
 
 TOTALS = {
@@ -22,8 +23,20 @@ TOTALS = {
 WEIGHT_LAYERS = {"A": 11, "A-LRN": 11, "B": 13, "C": 16, "D": 16, "E": 19}
 D_BY_LAYER = [1_792, 36_928, 73_856, 147_584, 295_168, 590_080, 590_080, 1_180_160]
 D_BY_LAYER += [2_359_808] * 5 + [102_764_544, 16_781_312, 4_097_000]
-SOLUTIONS = ["conv_parameters", "dense_parameters", "configurations", "configuration_d"]
-SOLUTIONS += ["weight_layers", "build_vgg", "count_parameters", "answers"]
+MACS = {"A": 7_609_090_048, "D": 15_470_264_320, "E": 19_632_062_464}
+# Table 3 of Simonyan and Zisserman (2014): top-1 and top-5 validation error in percent, trained and
+# tested at one size of 256 pixels; below, D and E at one size of 384, and trained at 256 to 512.
+ERRORS = {
+    "A": (29.6, 10.4),
+    "A-LRN": (29.7, 10.5),
+    "B": (28.7, 9.9),
+    "C": (28.1, 9.4),
+    "D": (27.0, 8.8),
+    "E": (27.3, 9.0),
+}
+LARGER = {"D": (26.8, 25.6), "E": (26.9, 25.5)}
+SOLUTIONS = ["receptive_field", "configurations", "configuration_d", "build_vgg", "averaged"]
+SOLUTIONS += ["activation_bytes", "design_network", "answers"]
 
 
 @pytest.fixture(scope="module")
@@ -37,7 +50,8 @@ def solved(cells):
     """Return the names that the solutions define."""
     names = {"keras": keras, "layers": layers, "np": np, "counting": counting}
     for name in SOLUTIONS:
-        exec(compile(cells[name], name, "exec"), names)
+        source = cells[name].replace("averaged = ", "# ").replace("plotting.", "# ")
+        exec(compile(source, name, "exec"), names)
     names["networks"] = {**names["CONFIGURATIONS"], "D": names["configuration_d"]}
     return names
 
@@ -57,11 +71,9 @@ def test_all_six_networks_have_the_layers_of_the_paper_and_the_known_parameters(
     configuration = solved["networks"][name]
     network = solved["build_vgg"](configuration)
     kinds = [type(layer).__name__ for layer in network.layers]
-    assert solved["weight_layers"](configuration) == WEIGHT_LAYERS[name]
     assert kinds.count("Conv2D") + kinds.count("Dense") == WEIGHT_LAYERS[name]
     assert kinds.count("MaxPooling2D") == 5
     assert network.count_params() == TOTALS[name]
-    assert sum(solved["count_parameters"](configuration)) == TOTALS[name]
 
 
 @pytest.mark.parametrize(("name", "column"), [("VGG16", "D"), ("VGG19", "E")])
@@ -83,7 +95,6 @@ def test_vgg_16_and_19_are_those_of_keras_applications(solved, name, column):
 def test_vgg_16_layer_by_layer(solved, vgg16):
     rows = [row for row in counting.layer_rows(vgg16) if row["parameters"]]
     assert [row["parameters"] for row in rows] == D_BY_LAYER
-    assert solved["count_parameters"](solved["configuration_d"]) == D_BY_LAYER
     assert [row["kind"] for row in rows] == ["convolution"] * 13 + ["dense"] * 3
 
 
@@ -98,76 +109,190 @@ def test_only_pooling_reduces_height_and_width(vgg16):
         side = row["shape"][0]
 
 
-def test_the_percentages_in_the_text_are_right(vgg16, text):
-    rows = counting.layer_rows(vgg16)
+def costs(network):
+    """Return a network's parameters, bytes of activations, and MACs by type of layer."""
+    sums = {}
+    for row in counting.layer_rows(network):
+        for key, value in (("parameters", 1), ("activations", 4), ("macs", 1)):
+            if row["name"] != "flatten":
+                kind = sums.setdefault(key, {})
+                kind[row["kind"]] = kind.get(row["kind"], 0) + value * row[key]
+    return sums
 
-    def percentage(key, kind):
-        part = sum(row[key] for row in rows if row["kind"] == kind)
-        return f"{100 * part / sum(row[key] for row in rows):.1f} %"
 
-    assert percentage("parameters", "dense") == "89.4 %"
-    assert percentage("macs", "convolution") == "99.2 %"
-    assert f"{100 * D_BY_LAYER[13] / TOTALS['D']:.1f} %" == "74.3 %"
+def percentage(part, total):
+    return f"{100 * part / total:.1f} %"
+
+
+def assert_text_states(text, *figures):
+    assert [figure for figure in figures if figure not in text] == []
+
+
+def test_the_costs_of_vgg_16_are_those_of_the_text(vgg16, text):
+    sums = costs(vgg16)
+    total = {key: sum(kinds.values()) for key, kinds in sums.items()}
+    assert percentage(sums["parameters"]["dense"], total["parameters"]) == "89.4 %"
+    assert percentage(sums["macs"]["convolution"], total["macs"]) == "99.2 %"
+    assert percentage(D_BY_LAYER[13], TOTALS["D"]) == "74.3 %"
     assert sum(D_BY_LAYER[:13]) == 14_714_688
-    assert 4 * TOTALS["D"] // 10**6 == 553
-    assert f"{TOTALS['E'] / TOTALS['A'] - 1:.0%}" == "8%"
-    assert sum(D_BY_LAYER[13:]) == 123_642_856
     assert sum(D_BY_LAYER[14:]) == 20_878_312
-    for figure in (
-        "89.4 %",
-        "99.2 %",
-        "74.3 %",
-        "14,714,688",
-        "553 million",
-        "8 %",
-        "123.6 million",
-        "20,878,312",
-    ):
-        assert figure in text
+    assert 4 * TOTALS["D"] // 10**6 == 553
+    assert total["activations"] == 60_348_320
+    assert total["macs"] == MACS["D"]
+    first_block = 4 * sum(row["activations"] for row in counting.layer_rows(vgg16)[:3])
+    assert 0.45 < first_block / total["activations"] < 0.5, "almost half"
+    assert 9 * total["activations"] < 4 * TOTALS["D"] < 10 * total["activations"]
+    assert f"{256 * total['activations'] / 1e9:.1f} GB" == "15.4 GB"
+    assert 2 < 256 * total["activations"] / 6e9 < 3, "more than twice the 6 GB of one GPU"
+    figures = "89.4 %", "74.3 %", "99.2 %", "14,714,688", "20,878,312", "553 million", "553.4 MB"
+    assert_text_states(text, *figures, "60.3 MB", "ten images", "15.4 GB", "15.5 billion")
 
 
-def test_small_kernels_cost_what_the_text_says(solved, text):
-    conv = solved["conv_parameters"]
-    five, seven = conv(5, 64, 64), conv(7, 64, 64)
-    two, three = 2 * conv(3, 64, 64), 3 * conv(3, 64, 64)
-    assert (three, seven) == (110_784, 200_768)
-    assert f"{1 - two / five:.0%}, {1 - three / seven:.0%}" == "28%, 45%"
-    for figure in ("28 % fewer", "45 % fewer", "110,784", "200,768"):
-        assert figure in text
+def test_the_activation_bytes_are_those_of_the_layers(solved, vgg16):
+    shapes = [row["shape"] for row in counting.layer_rows(vgg16) if row["name"] != "flatten"]
+    assert solved["activation_bytes"](shapes, 1) == sum(costs(vgg16)["activations"].values())
+    assert solved["activation_bytes"](shapes, 256) == 256 * solved["activation_bytes"](shapes, 1)
+
+
+def test_the_errors_are_those_of_the_paper(cells, text):
+    names = {}
+    lines = [
+        line for line in cells["six-counted"].splitlines() if re.match(r"top\d_error = ", line)
+    ]
+    exec("\n".join(lines), names)
+    assert names["top1_error"] == {name: error for name, (error, _) in ERRORS.items()}
+    assert names["top5_error"] == {name: error for name, (_, error) in ERRORS.items()}
+    for first, second in [("A", "A-LRN"), ("B", "C"), ("C", "D"), ("D", "E")]:
+        stated = f"**{first} and {second}** ({ERRORS[first][0]} % and {ERRORS[second][0]} %)"
+        assert_text_states(text, stated)
+    for index in (0, 1):
+        assert_text_states(text, f"{LARGER['D'][index]} % and {LARGER['E'][index]} %")
+
+
+def test_what_depth_bought_and_cost_is_stated_rightly(solved, text):
+    macs = {
+        name: sum(costs(solved["build_vgg"](solved["networks"][name]))["macs"].values())
+        for name in MACS
+    }
+    assert macs == MACS
+    assert f"{TOTALS['E'] / TOTALS['A'] - 1:.0%}" == "8%"
+    assert f"{MACS['E'] / MACS['A'] - 1:.0%}" == "158%"
+    assert round(ERRORS["A"][0] - ERRORS["E"][0], 1) == 2.3
+    assert round(ERRORS["A"][1] - ERRORS["E"][1], 1) == 1.4
+    assert 10.5e6 < TOTALS["E"] - TOTALS["A"] < 11.5e6
+    assert TOTALS["A"] > 130e6
+    assert 20e6 / TOTALS["D"] < 0.15
+    figures = "8 % more parameters", "158 % more MACs", "2.3 percentage points", "1.4 points"
+    assert_text_states(text, *figures, "11 million parameters", "130 million", "less than 15 %")
+
+
+def test_the_standard_error_of_the_errors_is_stated_rightly(text):
+    largest = max(error for error, _ in ERRORS.values()) / 100
+    one = 100 * (largest * (1 - largest) / 50_000) ** 0.5
+    assert f"{one:.1f}" == "0.2"
+    assert 0.28 < 2**0.5 * one < 0.29
+    assert_text_states(text, "0.2 percentage points", "0.28 points")
+
+
+@pytest.mark.parametrize(("name", "pixels"), [("A", 134), ("B", 140), ("C", 140), ("D", 196)])
+def test_the_receptive_field_is_that_of_the_networks(solved, name, pixels):
+    network = solved["build_vgg"](solved["networks"][name])
+    chain = [each for each in network.layers if type(each).__name__ in ("Conv2D", "MaxPooling2D")]
+    last = max(n for n, each in enumerate(chain) if type(each).__name__ == "Conv2D")
+    stack = [
+        (
+            each.kernel_size[0] if hasattr(each, "kernel_size") else each.pool_size[0],
+            each.strides[0],
+        )
+        for each in chain
+    ]
+    assert field_of(network, chain[last]).size == (pixels, pixels)
+    assert solved["receptive_field"](stack[: last + 1]) == pixels
+
+
+@pytest.mark.parametrize(
+    "stack",
+    [[(3, 1), (2, 2), (3, 1)], [(5, 2), (3, 2), (3, 1)], [(7, 2), (3, 2), (1, 1), (3, 1)],
+     [(11, 4), (3, 2), (5, 1), (3, 2)], [(1, 1)], []],
+)  # fmt: skip
+def test_the_receptive_field_spans_the_pixels_that_the_output_depends_on(solved, stack):
+    pixels = []
+    for pixel in range(80):
+        row = np.zeros(80)
+        row[pixel] = 1
+        for kernel_size, stride in stack:
+            row = np.convolve(row, np.ones(kernel_size), "valid")[::stride]
+        pixels += [pixel] if row[0] else []
+    assert solved["receptive_field"](stack) == pixels[-1] - pixels[0] + 1
+
+
+def test_small_kernels_cost_what_the_text_says(text):
+    def parameters(kernel_size, number):
+        return number * 64 * (kernel_size**2 * 64 + 1)
+
+    assert (parameters(3, 3), parameters(7, 1)) == (110_784, 200_768)
+    assert parameters(3, 1) == 36_928
+    fewer = [1 - parameters(3, 2) / parameters(5, 1), 1 - parameters(3, 3) / parameters(7, 1)]
+    assert [f"{each:.0%}" for each in fewer] == ["28%", "45%"]
+    assert_text_states(text, "28 % fewer", "45 % fewer", "110,784", "200,768", "36,928")
+    one_by_one, three_by_three = 256 * 257, 256 * (9 * 256 + 1)
+    assert (one_by_one, three_by_three) == (65_792, 590_080)
+    assert round(three_by_three / one_by_one) == 9
+    assert_text_states(text, "65{,}792", "590,080")
 
 
 def test_the_sizes_in_the_text_are_right(solved):
     column = solved["configuration_d"]
-    with pytest.raises(ValueError, match="zero or negative"):
-        solved["build_vgg"](column, input_shape=(28, 28, 3))
-    with pytest.raises(ValueError, match="zero or negative"):
-        solved["build_vgg"](column, input_shape=(31, 31, 3))
-    for side in (32, 112, 448):
-        rows = counting.layer_rows(solved["build_vgg"](column, input_shape=(side, side, 3)))
+    for side in (28, 31):
+        with pytest.raises(ValueError, match="zero or negative"):
+            solved["build_vgg"](column, input_shape=(side, side, 3))
+    first_dense = {}
+    for side in (32, 112, 224, 448):
+        resized = solved["build_vgg"](column, input_shape=(side, side, 3))
+        rows = counting.layer_rows(resized)
         convolutions = [row["parameters"] for row in rows if row["kind"] == "convolution"]
         assert convolutions == D_BY_LAYER[:13]
-        own = solved["count_parameters"](column, side=side)
-        assert own == [row["parameters"] for row in rows if row["parameters"]]
+        assert solved["with_average_pooling"](resized).count_params() == 15_227_688
+        (first_dense[side],) = [row["parameters"] for row in rows if row["name"] == "dense1"]
+    assert 3.99 < first_dense[448] / first_dense[224] < 4
 
 
-def test_the_network_for_a_phone_has_the_parameters_of_the_mark_scheme(solved, text):
-    dense = solved["dense_parameters"]
-    averaged = dense(512, 1000)
-    narrow = [dense(25_088, 128), dense(128, 128), dense(128, 1000)]
-    assert averaged == 513_000
-    assert narrow == [3_211_392, 16_512, 129_000]
-    assert 14_714_688 + averaged == 15_227_688
-    assert 14_714_688 + sum(narrow) == 18_071_592
-    for figure in ("513,000", "15,227,688", "3,211,392", "16,512", "129,000", "18,071,592"):
-        assert figure in text
+def test_the_networks_without_large_dense_layers_have_the_costs_of_the_text(solved, vgg16, text):
+    averaged = solved["with_average_pooling"](vgg16)
+    assert averaged.count_params() == 15_227_688
+    assert averaged.layers[-1].count_params() == 513_000
+    assert f"{sum(D_BY_LAYER[13:]) / 1e6:.1f} million" == "123.6 million"
+    design = solved["design_network"]()
+    macs = sum(costs(design)["macs"].values())
+    assert design.count_params() <= 20e6
+    assert macs <= 8e9
+    assert f"{macs / 1e9:.1f} billion" == "4.7 billion"
+    last = [layer for layer in design.layers if type(layer).__name__ == "Conv2D"][-1]
+    assert field_of(design, last).size == (196, 196)
+    figures = "15,227,688", "513{,}000", "513,000", "123.6 million", "4.7 billion"
+    assert_text_states(text, *figures)
+
+
+def test_each_budget_alone_does_not_decide_the_design(solved):
+    averaged = {
+        name: solved["with_average_pooling"](solved["build_vgg"](solved["networks"][name]))
+        for name in ("A", "D")
+    }
+    # D without large dense layers misses the MACs, and A with them meets them but sees too little.
+    assert averaged["D"].count_params() <= 20e6
+    assert sum(costs(averaged["D"])["macs"].values()) > 8e9
+    assert sum(costs(averaged["A"])["macs"].values()) <= 8e9
 
 
 def test_the_practice_questions_have_the_answers_of_the_course_text(cells):
-    asked = re.findall(r'"([a-z0-9-]+)"', cells["practice-counting"] + cells["practice-shapes"])
-    asked += re.findall(r'"([a-z0-9-]+)"', cells["practice-512"])
+    practice = cells["practice-stack"] + cells["practice-shapes"] + cells["practice-512"]
+    asked = re.findall(r'"([a-z0-9-]+)"', practice)
     answers = {name: questions.draw(name) for name in asked}
     assert answers["conv-parameters"].answer == 36_928
     assert answers["dense-parameters"].answer == 102_764_544
+    assert answers["stacked-weights"].answer == 73_728
+    assert answers["receptive-field"].answer == 7
+    assert answers["weight-layers"].answer == 16
     assert answers["same-shape"].answer == (112, 112, 128)
     assert answers["conv-parameters-512"].answer == 9_248
     assert answers["pooled-shape"].answer == (128, 128, 64)
@@ -184,10 +309,23 @@ def test_the_practice_questions_have_the_answers_of_the_course_text(cells):
     assert "biases" in answers["dense-parameters"].mistakes[102_760_448]
 
 
-def test_the_network_on_paper_fits_the_answers(cells):
-    names = {"keras": keras, "layers": layers, "counting": counting}
-    exec(compile(cells["check-512"], "check-512", "exec"), names)
-    rows = dict(enumerate(counting.layer_rows(names["on_paper"]), start=2))
+def test_the_network_on_paper_fits_the_answers():
+    with counting.without_weights():
+        on_paper = keras.Sequential(
+            [
+                keras.Input(shape=(512, 512, 3)),
+                layers.Conv2D(32, 5, padding="same", activation="relu"),
+                layers.Conv2D(32, 3, padding="same", activation="relu"),
+                layers.MaxPooling2D(2),
+                layers.Conv2D(64, 3, padding="same", activation="relu"),
+                layers.Conv2D(64, 3, padding="same", activation="relu"),
+                layers.MaxPooling2D(2),
+                layers.Flatten(),
+                layers.Dense(100, activation="relu"),
+                layers.Dense(3, activation="softmax"),
+            ]
+        )
+    rows = dict(enumerate(counting.layer_rows(on_paper), start=2))
     assert rows[2]["shape"] == (512, 512, 32)
     assert rows[3]["parameters"] == 9_248
     assert rows[7]["shape"] == (128, 128, 64)
@@ -220,5 +358,8 @@ def test_the_notebook_runs_on_both_backends(backend, tmp_path, course_command):
     assert saved["metrics"]["parameters_by_layer"] == D_BY_LAYER
     assert saved["metrics"]["parameters_by_column"] == list(TOTALS.values())
     assert saved["metrics"]["parameters_later"] == [TOTALS["D"], 25_636_712, 3_538_984]
-    assert saved["metrics"]["multiplications"] == 15_470_264_320
+    macs = dict(zip(TOTALS, saved["metrics"]["macs_by_column"], strict=True))
+    assert {name: macs[name] for name in MACS} == MACS
+    assert saved["metrics"]["activation_bytes"] == 60_348_320
+    assert saved["metrics"]["averaged_parameters"] == 15_227_688
     assert abs(saved["metrics"]["dense_share"] - 0.894) < 5e-4
