@@ -147,6 +147,13 @@ def test_a_cell_that_was_not_run_in_its_present_form_is_named(run):
     )
 
 
+def test_nobody_has_to_run_the_cell_that_shows_the_finished_result(run):
+    result = cell("code", 'from course import plotting\n\nplotting.result("01-small")')
+    assert "all cells were run from top to bottom" in run(
+        notebook_of(ANSWER), notebook_of(result, ANSWER)
+    )
+
+
 def test_the_first_of_many_unexecuted_cells_is_named_and_the_others_are_counted(run):
     long = cell("code", f"numbers = [{', '.join(map(str, range(30)))}]")
     output = run(notebook_of(ANSWER), notebook_of(ANSWER, long, cell("code", "a = 1")))

@@ -23,9 +23,9 @@ from course.instructor.course_dir import assignment_names, source_notebook
 def command(root: Path, names: tuple[str, ...], parameters: tuple[str, ...]) -> int:
     """Draw the figures of finished results.
 
-    Runs the solutions in the cpu profile, takes the figure of the cell tagged draws-result, and
-    stores it in the student package. NAME is an assignment, such as 02-mnist; without names, the
-    figures are drawn whose code has changed.
+    Runs the cell tagged draws-result, and the cells of the solution on which it depends, in the cpu
+    profile, and stores the figure in the student package. NAME is an assignment, such as 02-mnist;
+    without names, the figures are drawn whose code has changed.
     """
     import nbformat
 
@@ -49,9 +49,8 @@ def command(root: Path, names: tuple[str, ...], parameters: tuple[str, ...]) -> 
     forkserver_start.start_for_notebooks()
     from course.instructor.regression import figure_runs
 
-    executed = figure_runs.executed_notebooks(root, list(selected), parse_parameters(parameters))
-    for name, path in executed:
-        image = figure_runs.drawn_image(nbformat.read(path, as_version=4))
-        size = result_figures.store(name, image, selected[name])
-        print(f"{name}: the figure has {size // 1024} KB; now run course release {name}")
+    values = parse_parameters(parameters)
+    for name, digest in selected.items():
+        size = result_figures.store(name, figure_runs.draw(root, name, values), digest)
+        print(f"{name}: drawn, {size // 1024} KB; now run course release {name}", flush=True)
     return 0

@@ -1,46 +1,46 @@
-"""Runs of solution notebooks for the figures of finished results."""
+"""Runs of the cells that draw the figures of finished results."""
 
 import base64
-from collections.abc import Iterator
+import json
 from pathlib import Path
 from typing import Any
 
+import nbformat
 from nbformat import NotebookNode
 
 from course.errors import CourseError
 from course.instructor.course_dir import source_notebook
-from course.instructor.regression import run_store
+from course.instructor.regression import notebook_execution, run_store
 from course.instructor.regression.plan import Plan
-from course.instructor.regression.suite import RegressionSuite
-from course.instructor.release.result_figures import DRAWS_TAG, cells_with_tag
+from course.instructor.regression.run_records import RunJob
+from course.instructor.release.result_figures import DRAWS_TAG, cells_with_tag, required_cells
 
-PROFILE = "cpu"  # real data on any machine; what the figure shows is what a student gets
+PROFILE = "cpu"  # real data on any machine: the figure shows what a student gets
 
 
-def executed_notebooks(
-    root: Path, names: list[str], parameters: dict[str, Any]
-) -> Iterator[tuple[str, Path]]:
-    """Yield (assignment, path) for each executed notebook.
+def draw(root: Path, name: str, parameters: dict[str, Any]) -> bytes:
+    """Run the cells on which the figure of an assignment depends, and return the PNG image.
 
     A saved run of `course run` is used if nothing on which it depends has changed since. Raises
-    CourseError if a notebook fails; deviations from the bands do not matter here.
+    CourseError if a cell fails; deviations from the bands do not matter here.
     """
-    for name in names:
-        sources = {name: source_notebook(root, name)}
-        plan = Plan(root / "build" / "runs", sources, PROFILE, [0], parameters)
-        (job,) = plan.jobs
-        run = run_store.load(job.folder)
-        if not run or run.error or run.digest != job.run.digest:
-            (checked,) = RegressionSuite(root, plan).run(1, None, 1)
-            run = checked.run
-            plan.finish()
-        if run.error:
-            raise CourseError(f"source/{name} does not run in the profile {PROFILE}: {run.error}.")
-        yield name, Path(job.run.notebook)
+    source = source_notebook(root, name)
+    (job,) = Plan(root / "build" / "runs", {name: source}, PROFILE, [0], parameters).jobs
+    saved = run_store.load(job.folder)
+    if saved and not saved.error and saved.digest == job.run.digest:
+        return _drawn_image(nbformat.read(saved.notebook, as_version=4))
+    notebook = nbformat.reads(job.text, as_version=4)
+    notebook.cells = required_cells(notebook)
+    # Without a folder, the run leaves nothing behind that a complete run could mistake for its own.
+    job = RunJob(job.run, job.source, nbformat.writes(notebook), folder="")
+    run, executed = notebook_execution.execute(job)
+    if run.error:
+        raise CourseError(f"source/{name} does not run in the profile {PROFILE}: {run.error}.")
+    return _drawn_image(nbformat.from_dict(json.loads(executed)))
 
 
-def drawn_image(notebook: NotebookNode) -> bytes:
-    """Return the PNG image that the executed notebook's cell for the figure shows."""
+def _drawn_image(notebook: NotebookNode) -> bytes:
+    """Return the last PNG image that the executed notebook's cell for the figure shows."""
     (cell,) = cells_with_tag(notebook, DRAWS_TAG)
     images = [output["data"].get("image/png") for output in cell.outputs if "data" in output]
     for image in filter(None, reversed(images)):

@@ -5,6 +5,7 @@ from collections.abc import Mapping
 from typing import Any
 
 from nbformat import NotebookNode
+from nbgrader import utils
 from PIL import Image, PngImagePlugin
 
 from course.errors import CourseError
@@ -29,18 +30,32 @@ def cells_with_tag(notebook: NotebookNode, tag: str) -> list[NotebookNode]:
     ]
 
 
+def required_cells(notebook: NotebookNode) -> list[NotebookNode]:
+    """Return the cells on which a source notebook's figure depends, and the one that draws it.
+
+    Checks and cells that only explore are left out, and so are the cells that install the package
+    and show the figure.
+    """
+    cells = [cell for cell in notebook.cells if cell.cell_type == "code" and not _is_test(cell)]
+    cells = [
+        cell
+        for cell in cells
+        if SHOWS_TAG not in cell.metadata.get("tags", []) and "{{INSTALL}}" not in cell.source
+    ]
+    (drawing,) = cells_with_tag(notebook, DRAWS_TAG)
+    cells = cells[: cells.index(drawing) + 1]
+    sources = [{"grade_id": cell.id, "source": cell.source} for cell in cells]
+    required = find_required_cells(sources, _Figure(sources[-1]))
+    return [cell for position, cell in enumerate(cells[:-1]) if position in required] + [drawing]
+
+
 def code_digest(notebook: NotebookNode) -> str:
     """Return a digest of the cells on which a source notebook's figure depends.
 
-    Comments, checks, and cells that only explore do not count. Neither do the course's modules,
-    because nearly each change to them would require a new training run.
+    Comments do not count. Neither do the course's modules, because nearly each change to them would
+    require a new training run.
     """
-    cells = [_as_mapping(cell) for cell in notebook.cells if cell.cell_type == "code"]
-    (drawing,) = cells_with_tag(notebook, DRAWS_TAG)
-    end = next(at for at, cell in enumerate(cells) if cell["grade_id"] == drawing.id)
-    before = [cell for cell in cells[:end] if not cell["is_test"]]
-    required = find_required_cells([*before, cells[end]], _Figure(cells[end]))
-    return fingerprint(*(_code(cell["source"]) for cell in [*_at(before, required), cells[end]]))
+    return fingerprint(*(_code(cell.source) for cell in required_cells(notebook)))
 
 
 def stored_digest(name: str) -> str | None:
@@ -74,16 +89,9 @@ def store(name: str, png: bytes, digest: str) -> int:
     )
 
 
-def _as_mapping(cell: NotebookNode) -> dict[str, Any]:
-    """Return a code cell in the form that the analysis of dependencies expects."""
-    grading = cell.metadata.get("nbgrader", {})
-    is_test = bool(grading.get("grade")) and not grading.get("solution")
-    return {"grade_id": cell.id, "source": cell.source, "is_test": is_test}
-
-
-def _at(cells: list[dict[str, Any]], positions: set[int]) -> list[dict[str, Any]]:
-    """Return the cells at the positions, in order."""
-    return [cell for position, cell in enumerate(cells) if position in positions]
+def _is_test(cell: NotebookNode) -> bool:
+    """Return whether a cell is a test."""
+    return bool(utils.is_grade(cell)) and not utils.is_solution(cell)
 
 
 def _code(source: str) -> str:
