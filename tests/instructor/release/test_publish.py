@@ -8,8 +8,7 @@ import pytest
 
 from course import __version__
 from course.errors import CourseError
-from course.instructor.release import student_package
-from course.instructor.release import publisher
+from course.instructor.release import publisher, student_package
 from tests.conftest import cell, write_notebook
 from tests.instructor.release.small_courses import (
     ADDRESS,
