@@ -173,12 +173,16 @@ def kernel_responses(image, kernels, title="") -> Figure:
     Raises
     ------
     ValueError
-        If there is no kernel, a shape is wrong, or a kernel is larger than the image.
+        If there is no kernel, a shape is wrong, a kernel is larger than the image, or a weight is
+        infinite or NaN, as after a gradient descent that diverges.
     """
     image = np.asarray(image, dtype=float)
     kernels = {name: np.asarray(kernel, dtype=float) for name, kernel in kernels.items()}
     if not kernels:
         raise ValueError("there is no kernel: pass at least one, such as {'edges': kernel}.")
+    for name, kernel in kernels.items():
+        if not np.isfinite(kernel).all():
+            raise ValueError(f"the weights of {name!r} are not finite numbers: {kernel.tolist()}.")
     responses = {name: _responses(image, kernel) for name, kernel in kernels.items()}
     columns = len(kernels) + 1
     gap, top = 0.2, 1.15  # in inches, between the columns and for the kernels

@@ -23,7 +23,7 @@ from course.questions.question import (
     Verdict,
     judge,
 )
-from course.questions.quiz import Quiz
+from course.questions.quiz import Quiz, report
 
 __all__ = [
     "BANK",
@@ -39,4 +39,5 @@ __all__ = [
     "check",
     "draw",
     "judge",
+    "report",
 ]

@@ -184,13 +184,25 @@ def output_units(classes=3, features=100):
     )
 
 
+# Size of the image, filters of the three convolutions, and units. Depending on the size of the
+# volume that is flattened, the largest layer is a convolution or the dense layer.
+CLASSIFIERS = [
+    (64, (16, 32, 128), 3),
+    (48, (8, 16, 64), 5),
+    (64, (16, 64, 128), 4),
+    (16, (16, 32, 128), 2),
+    (16, (16, 64, 128), 4),
+    (20, (16, 64, 128), 2),
+    (16, (32, 64, 16), 4),
+    (20, (32, 48, 24), 3),
+    (24, (32, 64, 16), 5),
+]
+
+
 def _draw_classifier(rng: Random) -> dict:
-    return {
-        "size": rng.choice([32, 48, 64]),
-        "filters": rng.choice([[8, 16, 64], [16, 32, 128], [16, 24, 512], [4, 32, 256]]),
-        "units": rng.choice([2, 3, 5, 8]),
-        "order": rng.sample(range(4), 4),
-    }
+    size, filters, units = rng.choice(CLASSIFIERS)
+    order = rng.sample(range(4), 4)
+    return {"size": size, "filters": filters, "units": units, "order": order}
 
 
 @register("most-parameters", _draw_classifier)

@@ -115,7 +115,7 @@ def dense_weights(side=100, channels=3, units=1_000, kernel_size=5):
     )
 
 
-register_variant("dense-weights-grey", "dense-weights", channels=1)
+register_variant("dense-weights-gray", "dense-weights", channels=1)
 
 
 @register("local-weights", _draw_units)
@@ -143,7 +143,7 @@ def local_weights(side=100, channels=3, units=1_000, kernel_size=5):
     )
 
 
-register_variant("local-weights-grey", "local-weights", channels=1)
+register_variant("local-weights-gray", "local-weights", channels=1)
 
 
 @register(

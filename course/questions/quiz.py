@@ -3,7 +3,7 @@
 from string import ascii_lowercase
 
 from course.questions.bank import draw
-from course.questions.question import NUMBER, SEVERAL, SHAPE
+from course.questions.question import NUMBER, SEVERAL, SHAPE, judge
 
 ANSWER_FORMATS = {
     NUMBER: "a number",
@@ -75,6 +75,26 @@ class Quiz:
             print(f"Not answered yet: {', '.join(unanswered)}.")
         if unknown:
             print(f"There is no question {', '.join(map(str, unknown))}.")
+
+
+def report(questions, answers):
+    """Print one line per question: whether its answer is right, and why.
+
+    It is for checks of values that students compute themselves; a graded `Quiz` keeps its answers.
+
+    Parameters
+    ----------
+    questions : dict of str to Question
+    answers : dict
+        Answers by the names of the questions.
+    """
+    if not isinstance(answers, dict):
+        print("Not yet: this is not a dict of answers, such as {'name': 1}.")
+        return
+    for name, question in questions.items():
+        verdict = judge(question, answers.get(name))
+        reason = verdict.student_reason or verdict.reason
+        print(f"{'ok' if verdict.credit == 1 else 'Not yet'}: {name}: {reason}")
 
 
 def _is_open(answer: object) -> bool:

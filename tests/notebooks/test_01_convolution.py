@@ -3,6 +3,7 @@
 import contextlib
 import io
 import json
+import re
 
 import keras
 import numpy as np
@@ -11,12 +12,13 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 from keras import layers
 
-from course import checks
-from course.questions import Quiz, convolution_1d, draw, judge
+import course
+from course import checks, datasets
+from course.questions import convolution_1d, draw, judge
 from tests.submissions import ROOT
 
 NOTEBOOK = ROOT / "source" / "01-convolution" / "convolution.ipynb"
-DATA_CELLS = ["row", "worked-example", "small-case", "same-padding"]
+DATA_CELLS = ["edges", "worked-example", "example", "small-case"]
 quick = settings(max_examples=40)
 small = st.integers(1, 3)
 
@@ -26,17 +28,34 @@ def cells_by_id():
     return {cell["id"]: cell for cell in cells}
 
 
-@pytest.fixture(scope="module")
-def notebook():
-    """Run the solutions and the cells with their data; return the names as attributes."""
-    names = {"np": np, "plotting": _NoFigures()}
+def text_of(cell_id):
+    return "".join(cells_by_id()[cell_id]["source"])
+
+
+def run_cells(names, *cell_ids):
     with contextlib.redirect_stdout(io.StringIO()):
-        for name, cell in cells_by_id().items():
-            of_nbgrader = cell["metadata"].get("nbgrader", {})
-            if cell["cell_type"] == "code" and (of_nbgrader.get("solution") or name in DATA_CELLS):
-                exec("".join(cell["source"]), names)
+        for cell_id in cell_ids:
+            exec(text_of(cell_id), names)
+    return names
+
+
+@pytest.fixture(scope="module")
+def namespace():
+    """Run the solutions and the cells with their data."""
+    names = {"np": np, "keras": keras, "checks": checks, "datasets": datasets, "course": course}
+    names["plotting"] = _NoFigures()
+    for name, cell in cells_by_id().items():
+        of_nbgrader = cell["metadata"].get("nbgrader", {})
+        if cell["cell_type"] == "code" and (of_nbgrader.get("solution") or name in DATA_CELLS):
+            run_cells(names, name)
+    return names
+
+
+@pytest.fixture(scope="module")
+def notebook(namespace):
+    """Return the names of the notebook as attributes."""
     return type("Notebook", (), {name: staticmethod(value) if callable(value) else value
-                                 for name, value in names.items()})  # fmt: skip
+                                 for name, value in namespace.items()})  # fmt: skip
 
 
 class _NoFigures:
@@ -51,7 +70,7 @@ def built(*stack):
 
 
 def counts(padding):
-    """Return the parameters of the network in section 7, and its pooled size, from Keras."""
+    """Return the parameters of the network of exercise 11, and its pooled size, from Keras."""
     model = built(
         keras.Input((64, 64, 3)),
         layers.Conv2D(16, 3, padding="same"),
@@ -71,7 +90,25 @@ def by_keras(image, kernels, biases, stride, padding):
     return keras.ops.convert_to_numpy(maps)[0] + biases
 
 
+def test_the_line_kernel_has_the_responses_that_the_text_asks_for(notebook):
+    kernel = notebook.line_kernel
+    assert (kernel.sum(axis=0) == 0).all()
+    assert kernel[1].sum() > 0
+    assert np.abs(kernel[0].sum()) <= kernel[1].sum() / 2
+    assert np.abs(kernel[2].sum()) <= kernel[1].sum() / 2
+
+
+def test_the_vertical_edge_kernel_responds_least_in_the_sky(notebook):
+    sky, pagoda = notebook.photo[:20, :30], notebook.photo[40:, 20:120]
+    responses = [np.abs(notebook.conv2d_single(part, notebook.vertical_edges)).mean()
+                 for part in (sky, pagoda)]  # fmt: skip
+    assert responses[0] < responses[1] / 5
+
+
 def test_one_dimension_by_hand_and_by_numpy(notebook):
+    signal, weights = [1, 3, 0, 2, 4, 1, 0, 2], [1, 2, -1]
+    assert f"signal {', '.join(map(str, signal))} and" in text_of("by_hand-text")
+    assert f"signal, weights = {signal}, {weights}" in text_of("test_by_hand")
     expected = {
         (1, 0): (7, 1, 0, 9, 6, -1),
         (2, 0): (7, 0, 6),
@@ -81,22 +118,13 @@ def test_one_dimension_by_hand_and_by_numpy(notebook):
     }
     for (stride, padding), values in expected.items():
         assert notebook.by_hand[f"S={stride}, P={padding}"] == values
-        padded = np.pad(notebook.signal, padding)
-        correlated = np.correlate(padded, notebook.weights, "valid")[::stride]
+        correlated = np.correlate(np.pad(signal, padding), weights, "valid")[::stride]
         assert correlated.tolist() == list(values)
-        assert notebook.conv1d(notebook.signal, notebook.weights, stride, padding).tolist() == [
-            *values
-        ]
-    same_length = [pair for pair, values in expected.items() if len(values) == len(notebook.signal)]
+        assert convolution_1d.by_hand(signal, weights, stride, padding).answer == values
+    same_length = [pair for pair, values in expected.items() if len(values) == len(signal)]
     assert same_length == [notebook.keeps_length] == [(1, 1)]
-
-
-def test_the_sizes_of_the_signal_need_rounding_down(notebook):
-    remainders = {
-        (stride, padding): (len(notebook.signal) - 3 + 2 * padding) % stride
-        for stride, padding in [(2, 0), (4, 0), (4, 1)]
-    }
-    assert all(remainders.values())
+    remainders = [(8 - 3 + 2 * padding) % stride for stride, padding in [(2, 0), (4, 0), (4, 1)]]
+    assert all(remainders), "these sizes need rounding down"
 
 
 @pytest.mark.parametrize(
@@ -111,8 +139,8 @@ def test_the_sizes_of_the_signal_need_rounding_down(notebook):
         ((4, 1), (-1,), "missing"),
     ],
 )
-def test_common_mistakes_by_hand_get_their_reasons(notebook, pair, wrong, words):
-    question = convolution_1d.by_hand(notebook.signal, notebook.weights, *pair)
+def test_common_mistakes_by_hand_get_their_reasons(pair, wrong, words):
+    question = convolution_1d.by_hand([1, 3, 0, 2, 4, 1, 0, 2], [1, 2, -1], *pair)
     verdict = judge(question, wrong)
     assert verdict.credit == 0
     assert words in verdict.reason
@@ -121,9 +149,48 @@ def test_common_mistakes_by_hand_get_their_reasons(notebook, pair, wrong, words)
 def test_the_worked_example_with_and_without_the_flip(notebook):
     x, k = notebook.x, notebook.k
     assert notebook.conv2d_single(x, np.flip(k)).tolist() == [[-10, 45], [-60, 25]]
-    assert notebook.conv2d_single(x, k).tolist() == [[15, 50], [-20, 30]] == notebook.unflipped
-    by_layer = by_keras(x[..., None], k[..., None, None], 0, 1, 0)
-    assert by_layer[..., 0].tolist() == notebook.unflipped
+    assert notebook.conv2d_single(x, k).tolist() == [[15, 50], [-20, 30]]
+    assert by_keras(x[..., None], k[..., None, None], 0, 1, 0)[..., 0].tolist() == [
+        [15, 50],
+        [-20, 30],
+    ]
+    assert "computes 15, 50, −20, and 30" in text_of("learn")
+
+
+def test_the_learned_kernel_is_the_sobel_kernel_from_every_start(namespace):
+    assert "no weight was off by more than 0.0001 after 300 steps" in text_of("volumes")
+    for seed in range(10):
+        names = dict(namespace)
+        names["run"] = type("Run", (), {"seed": seed})
+        run_cells(names, "train")
+        assert np.abs(names["kernel"] - names["sobel"]).max() < 1e-4
+        assert list(names["stages"]) == ["random start", "3 steps", "30 steps", "300 steps"]
+        assert names["losses"][0] > 0.05
+        assert names["losses"][-1] < 1e-9
+
+
+def test_the_target_determines_the_nine_weights(notebook):
+    patches = np.lib.stride_tricks.sliding_window_view(notebook.patch, (3, 3)).reshape(-1, 9)
+    assert len(patches) == notebook.target.size == 484
+    assert np.linalg.matrix_rank(patches) == 9
+    assert "484 values" in text_of("volumes")
+
+
+@quick
+@given(st.integers(0, 1000))
+def test_the_gradient_is_the_derivative_of_the_loss(notebook, seed):
+    random = np.random.default_rng(seed)
+    image, kernel, target = (random.normal(size=size) for size in [(6, 5), (3, 2), (4, 4)])
+
+    def loss(kernel):
+        return np.mean((notebook.conv2d_single(image, kernel) - target) ** 2)
+
+    step = kernel - notebook.gradient_step(kernel, image, target, 1)
+    for index in np.ndindex(kernel.shape):
+        shift = np.zeros(kernel.shape)
+        shift[index] = 1e-3
+        slope = (loss(kernel + shift) - loss(kernel - shift)) / 2e-3
+        assert step[index] == pytest.approx(slope, abs=1e-6)
 
 
 def test_two_filters_on_a_small_color_image(notebook):
@@ -134,6 +201,11 @@ def test_two_filters_on_a_small_color_image(notebook):
     assert maps.shape == (3, 3, 2)
     assert maps[..., 0].tolist() == [[7, 5, 7], [1, 5, 7], [6, 4, 10]]
     assert maps[..., 1].tolist() == [[3, 1, 5], [1, 2, 6], [4, 2, 4]]
+    first = notebook.picture[:2, :2] * notebook.kernels[..., 0]
+    assert first.sum(axis=(0, 1)).tolist() == [3, 2, 1]
+    assert "contribute 3, 2, and 1. With the bias, the response is 7." in text_of(
+        "conv2d_filters-text"
+    )
     for stride, side in [(1, 3), (2, 2)]:
         maps = notebook.conv2d(notebook.picture, notebook.kernels, notebook.biases, stride)
         assert maps.shape == (side, side, 2)
@@ -142,6 +214,8 @@ def test_two_filters_on_a_small_color_image(notebook):
 
 
 def test_sizes_in_the_text_are_right(notebook):
+    assert notebook.output_size(8, 3, 2) == 3
+    assert notebook.output_size(5, 3, 2, 1) == 3
     assert notebook.output_size(100, 5, 1, 2) == 100
     assert notebook.output_size(512, 5, 1, 2) == 512
     ten = np.zeros((5, 5, 3, 10))
@@ -149,10 +223,72 @@ def test_sizes_in_the_text_are_right(notebook):
     assert draw("padded-shape").answer == np.pad(np.zeros((100, 100)), 3).shape == (106, 106)
 
 
+def test_the_bug_is_found_only_where_height_and_width_differ(notebook):
+    source = re.search(r"```python\n(.*?)```", text_of("failing_case-text"), re.DOTALL)[1]
+    assert source in text_of("test_failing_case"), "the text shows the function that is checked"
+    names = {"np": np}
+    exec(source, names)
+    random = np.random.default_rng(0)
+    for height, width in np.ndindex(3, 3):
+        image, kernels = random.normal(size=(height + 4, width + 4, 2)), np.ones((2, 2, 2, 3))
+        expected = notebook.conv2d(image, kernels, np.arange(3), 2, 1)
+        try:
+            found = names["suspect_conv2d"](image, kernels, np.arange(3), 2, 1)
+            agrees = found.shape == expected.shape and np.allclose(found, expected)
+        except ValueError:
+            agrees = False
+        sizes = [notebook.output_size(side + 4, 2, 2, 1) for side in (height, width)]
+        assert agrees == (sizes[0] == sizes[1])
+        fixed = notebook.fixed_conv2d(image, kernels, np.arange(3), 2, 1)
+        assert fixed == pytest.approx(expected)
+    for stride, padding, filters in np.ndindex(2, 2, 2):  # the tests that the text mentions
+        arguments = notebook.kernels[..., : filters + 1], notebook.biases[: filters + 1]
+        found = names["suspect_conv2d"](notebook.picture, *arguments, stride + 1, padding)
+        expected = notebook.conv2d(notebook.picture, *arguments, stride + 1, padding)
+        assert found.tolist() == expected.tolist()
+
+
+def test_only_elu_with_alpha_1_has_no_corner(namespace):
+    tables = []
+    names = dict(namespace)
+    names["display"] = lambda figure: None
+    names["course"] = type("Course", (), {"table": staticmethod(tables.append)})
+    run_cells(names, "show-activations")
+    slopes = {row["function"]: row["slope left of 0"] for row in tables[0]}
+    assert slopes == {
+        "ReLU": "0.00",
+        "leaky ReLU, ε = 0.1": "0.10",
+        "ELU, α = 1": "1.00",
+        "ELU, α = 0.5": "0.50",
+    }
+
+
+def test_the_relative_changes_in_the_text_are_measured(namespace):
+    names = dict(namespace)
+    names["display"] = lambda figure: None
+    run_cells(names, "show-shift")
+    changes = [change for _, change in names["relative_changes"].values()]
+    first = [f"{change[1]:.0%}" for change in changes]
+    text = text_of("one-by-one")
+    assert f"changed by {first[0]}, the image pooled over 2 × 2 by {first[1]}" in text
+    assert f"pooled over 4 × 4 by {first[2]}" in text
+    assert all(change[8] > 1.5 for change in changes)
+    moved = names["move"](names["maps"][0], 4)
+    assert names["maps"][1].tolist() == moved.tolist(), "the convolution is equivariant"
+
+
+def test_the_1_x_1_convolution_of_the_text_has_4112_parameters(notebook):
+    assert built(keras.Input((7, 7, 256)), layers.Conv2D(16, 1)).count_params() == 4_112
+    assert "4,112 parameters" in text_of("one-by-one")
+    photo = datasets.load_photo()
+    exchanged = by_keras(photo, notebook.swap_kernels, 0, 1, 0)
+    assert exchanged == pytest.approx(photo[..., ::-1], abs=1e-6)
+
+
 def test_weights_of_dense_local_and_shared_units():
-    assert draw("dense-weights-grey").answer == 100 * 100 * 1_000 == 10**7
+    assert draw("dense-weights-gray").answer == 100 * 100 * 1_000 == 10**7
     assert draw("dense-weights").answer == 3 * 10**7
-    assert draw("local-weights-grey").answer == 25_000
+    assert draw("local-weights-gray").answer == 25_000
     assert draw("local-weights").answer == 75_000
     one_filter = built(keras.Input((100, 100, 3)), layers.Conv2D(1, 5)).count_params()
     assert draw("shared-weights").answer == one_filter == 75 + 1
@@ -171,26 +307,20 @@ def test_parameters_of_the_network(notebook):
         "dense_valid": 615_045,
         "dense_same": 655_365,
     }
-    assert max(valid) / sum(valid) > 0.9, "over 90 % in the dense layer, as the text says"
+    assert max(valid) / sum(valid) > 0.9, "over nine tenths in the dense layer"
+    assert 31 * 31 * 128 > 120_000
 
 
-def test_wrong_answers_with_hints_result_from_these_mistakes(notebook):
-    assert notebook.conv_parameters(3, 16, 32) == 4_640
-    assert notebook.dense_parameters(22 * 22 * 128, 5) == 309_765
-
-
-def test_the_graded_answers_are_those_of_the_quiz(notebook):
-    cell = "".join(cells_by_id()["quiz"]["source"])
-    shown = {"questions": type("Q", (), {"Quiz": Quiz}), "student": None}
-    exec(cell, shown)
-    asked = shown["quiz"].questions
-    assert notebook.answers == {key: question.solution for key, question in asked.items()}
+def test_wrong_counts_with_hints_result_from_these_mistakes():
+    assert 32 * (3 * 3 * 16 + 1) == 4_640, "a 3 × 3 kernel instead of 5 × 5"
+    assert 16 * (3 * 3 + 1) == 160, "one input channel"
+    assert 128 * (3 * 3 * 16 + 1) == 18_560, "16 input channels instead of 32"
+    assert 5 * (22 * 22 * 128 + 1) == 309_765, "a pooling stride of 3"
 
 
 def test_every_solution_is_written_without_a_library():
-    cells = cells_by_id()
-    for name in ("conv1d", "conv2d_single", "conv2d_filters", "conv2d"):
-        checks.written_without(name, "".join(cells[name]["source"]))
+    for name in ("conv2d_single", "conv2d_filters", "conv2d", "failing_case", "pool"):
+        checks.written_without(name, text_of(name))
 
 
 @quick
@@ -207,67 +337,11 @@ def test_conv2d_is_keras_convolution(
 
 
 @quick
-@given(st.integers(3, 9), small, small, st.integers(1, 2))
-def test_same_padding_is_keras_padding(notebook, size, kernel_size, stride, filters):
-    random = np.random.default_rng(0)
-    image = random.integers(-3, 4, (size, size, 2))
-    kernels = random.integers(-3, 4, (kernel_size, kernel_size, 2, filters))
-    zeros = notebook.same_padding(size, kernel_size, stride)
-    padded = np.pad(image, (zeros, zeros, (0, 0)))
-    maps = notebook.conv2d(padded, kernels, np.zeros(filters), stride)
-    layer = keras.ops.conv(
-        image[None].astype("float32"), kernels.astype("float32"), strides=stride, padding="same"
-    )
-    assert maps.tolist() == keras.ops.convert_to_numpy(layer)[0].tolist()
-
-
-@quick
 @given(st.integers(3, 8), st.integers(3, 8), small, small, small)
-def test_max_pool_is_keras_pooling(notebook, height, width, channels, size, stride):
+def test_pool_is_keras_pooling(notebook, height, width, channels, size, stride):
     image = np.random.default_rng(0).integers(-9, 10, (height, width, channels))
-    pooled = keras.ops.max_pool(image[None].astype("float32"), size, stride, "valid")
-    expected = keras.ops.convert_to_numpy(pooled)[0]
-    assert notebook.max_pool(image, size, stride).tolist() == expected.tolist()
-
-
-@quick
-@given(st.lists(st.floats(-1e4, 1e4), min_size=1, max_size=6), st.floats(-1e4, 1e4))
-def test_softmax_is_stable_and_depends_only_on_differences(notebook, scores, shift):
-    probabilities = notebook.softmax(np.array(scores))
-    assert np.isfinite(probabilities).all()
-    assert abs(probabilities.sum() - 1) < 1e-9
-    assert np.allclose(notebook.softmax(np.array(scores) + shift), probabilities, atol=1e-6)
-
-
-@quick
-@given(st.lists(st.tuples(small, small), max_size=3))
-def test_the_receptive_field_spans_the_pixels_that_the_output_depends_on(notebook, stack):
-    pixels = []
-    for pixel in range(40):
-        row = np.zeros(40)
-        row[pixel] = 1
-        for kernel_size, stride in stack:
-            row = notebook.conv1d(row, np.ones(kernel_size), stride)
-        pixels += [pixel] if row[0] else []
-    # With a stride larger than the kernel, some pixels in between have no influence.
-    assert notebook.receptive_field(stack) == pixels[-1] - pixels[0] + 1
-
-
-def test_the_receptive_field_of_vgg_16(notebook):
-    convolution, pool = (3, 1), (2, 2)
-    stack = [convolution, convolution, pool] * 2
-    stack += [convolution, convolution, convolution, pool] * 3
-    assert len(stack) == 18
-    assert notebook.receptive_field(stack) == 212
-
-
-def test_softmax_in_the_text_is_right(notebook):
-    assert np.allclose(notebook.softmax(np.array([1000.0, 1001.0])), [0.26894142, 0.73105858])
-    with np.errstate(over="ignore", invalid="ignore"):
-        powers = np.exp(np.array([1000.0, 1001.0]))
-        assert np.isnan(powers / powers.sum()).all(), "the formula itself overflows"
-
-
-def test_elu_with_alpha_1_is_not_a_maximum():
-    z = np.array([-2.0, -0.5, 0.5, 2.0])
-    assert (np.exp(z) - 1 > z).all()
+    for kind in ("max", "average"):
+        operation = getattr(keras.ops, f"{kind}_pool")
+        pooled = operation(image[None].astype("float32"), size, stride, "valid")
+        expected = keras.ops.convert_to_numpy(pooled)[0]
+        assert notebook.pool(image, size, stride, kind) == pytest.approx(expected, abs=1e-5)

@@ -125,8 +125,8 @@ def test_each_kernel_is_drawn_with_its_weights_above_its_response():
 
 
 def test_weights_that_are_fractions_are_rounded():
-    figure = plotting.kernel_responses(np.eye(4), {"random": [[0.123, -2.0], [1.0, 0.96]]})
-    assert [text.get_text() for text in figure.axes[1].texts] == ["0.1", "−2.0", "1.0", "1.0"]
+    figure = plotting.kernel_responses(np.eye(4), {"random": [[0.123, -2.0], [-1e-6, 0.96]]})
+    assert [text.get_text() for text in figure.axes[1].texts] == ["0.1", "−2.0", "0.0", "1.0"]
 
 
 @pytest.mark.parametrize(
@@ -136,6 +136,7 @@ def test_weights_that_are_fractions_are_rounded():
         (np.ones((4, 4)), {"large": np.ones((5, 3))}, "does not fit"),
         (np.ones((4, 4, 3)), {"edges": EDGES}, r"image must have the shape \(h, w\)"),
         (np.ones((4, 4)), {"edges": [1, 2]}, r"kernel must have the shape \(f, g\)"),
+        (np.ones((4, 4)), {"300 steps": [[np.inf]]}, "weights of '300 steps' are not finite"),
     ],
 )
 def test_wrong_kernels_are_rejected_with_a_sentence(image, kernels, words):

@@ -114,9 +114,9 @@ def test_default_values_give_the_answers_of_the_course_text():
     assert answers["output-shape-stride"] == (2, 2, 2)
     assert answers["padded-shape"] == (106, 106)
     assert answers["activation-maps"] == 2
-    assert answers["dense-weights-grey"] == 10**7
+    assert answers["dense-weights-gray"] == 10**7
     assert answers["dense-weights"] == 3 * 10**7
-    assert answers["local-weights-grey"] == 25_000
+    assert answers["local-weights-gray"] == 25_000
     assert answers["local-weights"] == 75_000
     assert answers["shared-weights"] == 76
     assert answers["conv-parameters"] == 36_928

@@ -1,13 +1,14 @@
 """Questions about whole networks, compared with the same networks in Keras."""
 
 import random
+import re
 
 import keras
 import pytest
 from keras import layers
 
 from course import counting
-from course.questions import BANK, draw, judge
+from course.questions import BANK, draw, judge, networks
 
 
 def drawn_values(name):
@@ -143,3 +144,16 @@ def test_the_layer_with_the_most_parameters_is_the_one_in_keras():
         question = BANK["most-parameters"].build(**values)
         (right,) = (choice for choice in question.choices if choice.is_right)
         assert f"It has {most:,};" in right.reason
+
+
+def test_the_layer_with_the_most_parameters_is_not_always_of_the_same_type():
+    kinds = []
+    for size, filters, units in networks.CLASSIFIERS:
+        question = networks.most_parameters(size, filters, units)
+        (right,) = (choice.text for choice in question.choices if choice.is_right)
+        kinds.append(re.search(r"dense|[35] × [35]", right)[0])
+        listed = [int(re.search(r"It has ([\d,]+)", each.reason)[1].replace(",", ""))
+                  for each in question.choices]  # fmt: skip
+        second, largest = sorted(listed)[-2:]
+        assert largest > 1.5 * second, "it can be told without a calculation"
+    assert sorted(kinds) == ["3 × 3"] * 3 + ["5 × 5"] * 3 + ["dense"] * 3

@@ -6,7 +6,7 @@ import pytest
 from course.checks import CheckFailed
 from course.errors import CourseError
 from course.instructor.grading.quiz_marks import mark
-from course.questions import BANK, Quiz, draw
+from course.questions import BANK, Question, Quiz, draw, report
 
 NAMES = ["conv-parameters", "output-shape", "keep-size", "conv-facts"]
 
@@ -92,3 +92,18 @@ def test_an_unknown_name_is_answered_with_the_most_similar_one():
     with pytest.raises(CourseError, match="choose one of activation-maps"):
         draw("xyz")
     assert len(BANK) > 20
+
+
+def test_a_report_says_for_each_question_whether_its_answer_is_right(capsys):
+    asked = {
+        "one": Question("", "number", 7, "It is seven.", [(6, "One is missing.")], "the sum."),
+        "two": Question("", "shape", (1, 2), "Yes.", [], "the order."),
+        "three": Question("", "number", 5),
+    }
+    report(asked, {"one": 6, "two": (1, 2)})
+    lines = capsys.readouterr().out.splitlines()
+    assert lines[0] == "Not yet: one: One is missing."
+    assert lines[1] == "ok: two: Yes."
+    assert lines[2] == "Not yet: three: there is no answer yet."
+    report(asked, [1, 2])
+    assert capsys.readouterr().out.startswith("Not yet: this is not a dict")
