@@ -13,7 +13,8 @@ NAMES = {
     "i": ["i", "k", "idx", "n", "index", "row", "j", "num"],
     "r": ["rows", "result", "encoded", "out", "one_hot_labels", "matrix", "y", "onehot", "res",
           "z"],
-    "h": ["history", "history", "history", "hist", "h"],
+    "e": ["powers", "exps", "e", "exp_scores", "exponentials", "z", "num", "numerator", "exp"],
+    "s": ["shifted", "s", "x", "z", "scaled", "safe", "scores_shifted", "stable"],
     "x": ["x", "x", "x", "y", "out", "h", "features"],
 }  # fmt: skip
 
@@ -74,14 +75,15 @@ SOLUTIONS = {
         "from_summary = dict(conv_second=18496, dense_first=1179776, total=<1199882|1_199_882>,"
         " shape_before_flatten=(12, 12, 64))\nwithout_pooling = <4718720|4_718_592 + 128>",
     ],
-    "compile_model": [
-        "model.compile(optimizer='adam', loss='categorical_crossentropy', metrics=['accuracy'])",
-        "model.compile(\n    loss='categorical_crossentropy',\n    optimizer=<'adam'|'rmsprop'>,\n"
-        "    metrics=['accuracy'],\n)",
-        "model.compile(optimizer=keras.optimizers.<Adam()|Adam(1e-3)|Adam(learning_rate=0.001)|"
-        "RMSprop()|Adadelta(1.0)>, loss='categorical_crossentropy', metrics=['accuracy'])",
-        "model.compile(<keras.optimizers.Adam()|'adam'|optimizer='adam'>,"
-        " loss=keras.losses.CategoricalCrossentropy(), metrics=['accuracy'])",
+    "softmax": [
+        "$e = np.exp(scores - <np.max(scores)|scores.max()|max(scores)>)\n"
+        "return $e / <np.sum($e)|$e.sum()>",
+        "$s = scores - <np.max(scores)|scores.max()>\n"
+        "return np.exp($s) / <np.sum(np.exp($s))|np.exp($s).sum()>",
+        "largest = <np.max(scores)|scores.max()>\n$e = np.exp(scores - largest)\n"
+        "total = <np.sum($e)|$e.sum()|sum($e)>\nreturn $e / total",
+        "$s = np.asarray(scores<|, dtype=float>)\n$e = np.exp($s - <$s.max()|np.max($s)>)\n"
+        "return $e / <$e.sum()|np.sum($e)>",
     ],
     "first_loss": [
         "expected_first_loss = -np.log(1 / 10)",
@@ -91,13 +93,10 @@ SOLUTIONS = {
         "expected_first_loss = np.log(num_classes)",
         "expected_first_loss = -np.log(1 / num_classes)",
     ],
-    "train_model": [
-        "$h = model.fit(x_train, y_train, batch_size=batch_size, epochs=epochs,"
-        " validation_data=(x_val, y_val), verbose=2)",
-        "$h = model.fit(\n    <x_train, y_train|x=x_train, y=y_train>,\n    epochs=epochs,\n"
-        "    batch_size=batch_size,\n    verbose=2,\n    validation_data=(x_val, y_val),\n)",
-        "$h = model.fit(x_train, y_train, validation_data=(x_val, y_val), epochs=epochs,"
-        " batch_size=batch_size, verbose=<2|2|1>)",
+    "diagnosis": [
+        "diagnosis = {'A': 'softmax', 'B': 'learning rate', 'C': 'inputs'}",
+        "diagnosis = {\n    'A': 'softmax',\n    'B': 'learning rate',\n    'C': 'inputs',\n}",
+        "diagnosis = dict(A='softmax', B='learning rate', C='inputs')",
     ],
     "confusion_matrix": [
         "$c = np.zeros((num_classes, num_classes)<|, dtype=int|, int>)\n"
@@ -126,10 +125,10 @@ MISTAKES = [
     (0.15, "summary_answers", "1_179_776", "1_179_648"),
     (0.08, "summary_answers", "(12, 12, 64)", "(24, 24, 64)"),
     (0.08, "summary_answers", "4718720", "4718592"),
-    (0.1, "compile_model", "'categorical_crossentropy'", "'sparse_categorical_crossentropy'"),
+    (0.1, "softmax", "scores - largest", "scores"),
     (0.1, "first_loss", "-np.log", "np.log"),
-    (0.1, "train_model", ", validation_data=(x_val, y_val)", ""),
-    (0.1, "train_model", "(x_val, y_val)", "(x_test, y_test)"),
+    (0.1, "diagnosis", "'softmax'", "'weights'"),
+    (0.1, "diagnosis", "'inputs'", "'learning rate'"),
     (0.1, "confusion_matrix", "$t, $p]", "$p, $t]"),
     (0.08, "prepare_images", ".astype('float32')", ""),
     (0.06, "one_hot", "dtype='float32'", "dtype=int"),
@@ -144,8 +143,9 @@ COMMENTS = {
                     "from the table", "layers as in the table above"],
     "confusion_matrix": ["count the pairs", "go through all pairs", "rows are true classes",
                          "count", "true = row, predicted = column", "loop over all samples"],
-    "train_model": ["train", "train the model", "fit", "this takes a while",
-                    "validation after each epoch"],
+    "softmax": ["avoid overflow", "subtract the maximum", "stable softmax", "exponentials",
+                "numerically stable", "divide by the sum"],
+    "diagnosis": ["from the first and the last loss", "see the curves", "checked by repair"],
 }  # fmt: skip
 
 SENTENCES = {

@@ -1,0 +1,155 @@
+"""Numbers in 02-mnist, checked with Keras, the solutions, and the measured bands."""
+
+import re
+import tomllib
+
+import keras
+import numpy as np
+import pytest
+from keras import layers
+
+from course import counting, faulty_networks, plotting, training
+from course.datasets import load_mnist
+from course.instructor.regression.bands import BANDS_PATH
+from tests.submissions import ROOT, source_cells
+
+DEFINED = ["prepare_images", "one_hot", "softmax", "first_loss", "build_model", "summary_answers"]
+DEFINED += ["diagnosis", "confusion_matrix"]
+
+
+@pytest.fixture(scope="module")
+def cells():
+    """Return the source notebook's cells by id."""
+    return source_cells("02-mnist")
+
+
+@pytest.fixture(scope="module")
+def solved(cells):
+    """Return the names that the solutions define."""
+    names = {"keras": keras, "layers": layers, "np": np}
+    for name in DEFINED:
+        exec(compile(cells[name], name, "exec"), names)
+    return names
+
+
+@pytest.fixture(scope="module")
+def bands():
+    """Return the bands of the cpu profile, measured with five seeds."""
+    with (ROOT / BANDS_PATH).open("rb") as file:
+        profile = tomllib.load(file)["02-mnist"]["cpu"]
+    assert profile["measured"]["seeds"] == 5
+    return profile["bands"]
+
+
+@pytest.fixture(scope="module")
+def mlp(cells):
+    """Return the MLP of the notebook, untrained."""
+    code = cells["train-mlp"].partition("mlp.compile(")[0].partition("\n")[2]
+    names = {"keras": keras, "layers": layers, "num_classes": 10}
+    exec(compile(code, "train-mlp", "exec"), names)
+    return names["mlp"]
+
+
+def test_the_network_has_the_known_shapes_and_parameters(cells, solved):
+    network = solved["build_model"]()
+    rows = counting.layer_rows(network)
+    counts = [row["parameters"] for row in rows if row["parameters"]]
+    assert counts == [320, 18_496, 1_179_776, 1_290] and sum(counts) == 1_199_882
+    assert "32 · (9 + 1) = 320 parameters" in cells["summary-text"]
+    assert "1,199,882 parameters" in cells["recap"]
+    for shape in ("26 × 26 × 32", "24 × 24 × 64", "12 × 12 × 64", "9,216"):
+        assert f"| {shape} |" in cells["build"]
+    assert [layer.rate for layer in network.layers if "dropout" in layer.name] == [0.25, 0.5]
+    # "Nearly all": the first dense layer.
+    assert counts[2] / sum(counts) > 0.98
+    without_pooling = keras.Sequential([keras.Input((24, 24, 64)), layers.Flatten()])
+    without_pooling.add(layers.Dense(128))
+    assert solved["without_pooling"] == without_pooling.count_params() == 4_718_720
+
+
+def test_the_control_has_the_size_depth_and_dropout_of_the_cnn(cells, solved, mlp):
+    network = solved["build_model"]()
+    assert mlp.count_params() == 1_195_668
+    assert abs(mlp.count_params() / network.count_params() - 1) < 0.01
+    for each in (mlp, network):
+        with_weights = [layer for layer in each.layers if layer.get_weights()]
+        assert len(with_weights) == 4
+        rates = [layer.rate for layer in each.layers if isinstance(layer, layers.Dropout)]
+        assert rates == [0.25, 0.5]
+        assert counting.activations(each) == ["relu", "relu", "relu", "softmax"]
+    assert "784 · 10 + 10 = 7,850" in cells["templates"] and 784 * 10 + 10 == 7_850
+    assert round(mlp.count_params() / 7_850) == 152
+    assert "152 times as many parameters" in cells["hidden-layers"]
+
+
+def test_the_losses_in_the_text_are_right(cells, solved):
+    rows = re.findall(r"\| (0\.\d+) \| (\d\.\d\d) \|", cells["sanity"])
+    assert len(rows) == 3
+    for probability, loss in rows:
+        assert f"{-np.log(float(probability)):.2f}" == loss
+    assert solved["expected_first_loss"] == pytest.approx(np.log(10))
+    assert "ln 10 ≈ 2.30" in cells["diagnosis-text"] and f"{np.log(10):.2f}" == "2.30"
+    assert f"{np.e / (np.e + 9):.0%}" == "23%" and "= 23 %" in cells["diagnosis-text"]
+    assert f"{-np.log(np.e / (np.e + 9)):.2f}" == "1.46" and "1.46" in cells["diagnosis-text"]
+
+
+def test_the_table_of_faults_is_that_of_the_package(cells, solved):
+    rows = dict(re.findall(r'^\| `"([a-z ]+)"` \| (.*) \|$', cells["diagnosis-text"], re.MULTILINE))
+    assert rows.keys() == faulty_networks.FAULTS.keys()
+    for fault, text in faulty_networks.FAULTS.items():
+        assert rows[fault].startswith(text)
+    assert solved["diagnosis"] == faulty_networks._FAULT_OF
+
+
+def test_gradient_descent_does_what_the_text_says(cells):
+    names = {"np": np, "plotting": plotting}
+    exec(compile(cells["show-descent"], "show-descent", "exec"), names)
+    distance = {name: np.hypot(*path[-1]) for name, path in names["paths"].items()}
+    too_small, overshoots, diverges, momentum = distance.values()
+    start = np.hypot(-9, 4)
+    assert too_small > 0.3 * start
+    assert overshoots < 0.3 and momentum < 0.3
+    losses = [names["loss_of"](*weights) for weights in names["paths"]["learning rate 2.1"]]
+    assert losses[-1] > losses[-2] > losses[0] and diverges > start
+    assert all(len(path) == 21 for path in names["paths"].values())
+    assert names["steepness"].tolist() == [0.1, 1.0]  # "ten times as steep"
+
+
+def test_the_accuracy_is_constant_between_jumps(solved):
+    (images, labels), _ = load_mnist("smoke", 0)
+    scores = np.random.default_rng(0).normal(size=(len(images), 10))
+    accuracies, losses = [], []
+    for change in np.linspace(-1, 1, 201):
+        changed = scores + change * (np.arange(10) == 5)
+        probabilities = np.apply_along_axis(solved["softmax"], 1, changed)
+        accuracies.append(training.accuracy(probabilities, labels))
+        losses.append(-np.mean(np.log(probabilities[np.arange(len(labels)), labels])))
+    assert np.mean(np.diff(accuracies) == 0) > 0.5
+    assert np.all(np.diff(losses) != 0)
+
+
+def test_dropout_doubles_what_it_keeps(cells):
+    names = {"np": np, "keras": keras, "layers": layers, "plotting": plotting}
+    exec(compile(cells["show-dropout"], "show-dropout", "exec"), names)
+    grids = names["grids"]
+    for step in ("training, step 1", "training, step 2"):
+        kept = grids[step] != 0
+        assert 0 < kept.sum() < kept.size
+        assert np.allclose(grids[step][kept], 2 * grids["input"][kept], atol=1e-6)
+    assert np.allclose(grids["inference"], grids["input"], atol=1e-6)
+    assert not np.array_equal(grids["training, step 1"], grids["training, step 2"])
+
+
+def test_the_results_of_five_seeds_are_those_of_the_bands(cells, bands):
+    rows = re.findall(r"\| ([\w ]+) \| ([\d,]+) \| (\d+\.\d) ± (\d\.\d) % \|", cells["shift-text"])
+    metrics = {
+        "softmax regression": ("linear_accuracy", "7,850"),
+        "MLP": ("mlp_accuracy", "1,195,668"),
+        "CNN": ("test_accuracy", "1,199,882"),
+    }
+    assert [name for name, *_ in rows] == list(metrics)
+    for name, parameters, mean, deviation in rows:
+        metric, expected = metrics[name]
+        assert parameters == expected
+        assert mean == f"{100 * bands[metric]['mean']:.1f}"
+        assert deviation == f"{100 * bands[metric]['std']:.1f}"
