@@ -1,7 +1,7 @@
 """The figures of finished results: whether they are fresh, and their place in the package."""
 
 import io
-from collections.abc import Mapping
+from collections.abc import Mapping, Set
 from typing import Any
 
 from nbformat import NotebookNode
@@ -45,7 +45,8 @@ def required_cells(notebook: NotebookNode) -> list[NotebookNode]:
     (drawing,) = cells_with_tag(notebook, DRAWS_TAG)
     cells = cells[: cells.index(drawing) + 1]
     sources = [{"grade_id": cell.id, "source": cell.source} for cell in cells]
-    required = find_required_cells(sources, _Figure(sources[-1]))
+    locked = {cell.id for cell in cells if utils.is_locked(cell)}
+    required = find_required_cells(sources, _Figure(sources[-1], locked))
     return [cell for position, cell in enumerate(cells[:-1]) if position in required] + [drawing]
 
 
@@ -103,16 +104,17 @@ def _code(source: str) -> str:
 class _Figure:
     """The cell that draws the figure, as the only test, so that all cells it needs are found."""
 
-    def __init__(self, cell: Mapping[str, Any]) -> None:
+    def __init__(self, cell: Mapping[str, Any], locked: Set[str]) -> None:
         self.cells = {cell["grade_id"]: cell}
+        self._locked = locked
 
     def is_test(self, name: str | None) -> bool:
         """Return whether a cell is the one that draws the figure."""
         return name in self.cells
 
     def is_locked_code(self, name: str | None) -> bool:
-        """Return False: any cell may modify what another one has bound."""
-        return False
+        """Return whether a cell is locked: other cells do not modify what it binds."""
+        return name in self._locked
 
     def is_unchanged(self, cell: Mapping[str, Any]) -> bool:
         """Return True: a cell on which the figure does not depend can be skipped."""
