@@ -4,8 +4,6 @@ import time
 
 import numpy as np
 
-from course.tables import table
-
 
 class Stopwatch:
     """A stopwatch that measures the duration of a `with` block.
@@ -60,6 +58,3 @@ def accuracy(probabilities, labels):
             f" {probabilities.shape} and {labels.shape}: pass integer labels, not one-hot vectors."
         )
     return float(np.mean(probabilities.argmax(axis=1) == labels))
-
-
-results_table = table  # the earlier name, which some notebooks still use
