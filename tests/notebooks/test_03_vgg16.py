@@ -2,13 +2,14 @@
 
 import json
 import re
+from types import SimpleNamespace
 
 import keras
 import numpy as np
 import pytest
 from keras import layers
 
-from course import counting, questions
+from course import checks, counting, questions
 from course.receptive_field import field_of
 from tests.submissions import ROOT, source_cells
 
@@ -282,6 +283,62 @@ def test_each_budget_alone_does_not_decide_the_design(solved):
     assert averaged["D"].count_params() <= 20e6
     assert sum(costs(averaged["D"])["macs"].values()) > 8e9
     assert sum(costs(averaged["A"])["macs"].values()) <= 8e9
+
+
+# By name: the convolutions ("S32" is separable, "/32" has stride 2) and pooling layers, and a part
+# of the message; "" for a design that is accepted. "flat" in the name: large dense layers follow.
+DESIGNS = {
+    "half": ("32 32 M 64 64 M 128 128 128 M 256 256 256 M 256 256 256 M", ""),
+    "narrow": ("16 M 32 M 64 64 M 128 128 128 M 256 256 256 256 M", ""),
+    "D": (
+        "64 64 M 128 128 M 256 256 256 M 512 512 512 M 512 512 512 M",
+        "5: 15.3 billion MACs are at most 8 billion",
+    ),
+    "A": ("64 M 128 M 256 256 M 512 512 M 512 512 M", "2: number of 3 × 3 convolutions"),
+    "flat": (
+        "32 32 M 64 64 M 128 128 128 M 256 256 256 256 M",
+        "parameters are at most 20 million",
+    ),
+    "early": ("32 32 32 M 64 64 64 M 128 128 M 256 256 M", "6: the receptive field, 74 × 74"),
+    "few filters": ("32 32 M 64 64 M 128 128 128 M 128 128 128 M", "3: filters of the last"),
+    "stride": ("32 /32 64 64 64 64 M 128 128 128 128 M 256 M", "2: no other kind"),
+    "separable": ("S32 64 64 64 64 M 128 128 128 128 128 256 M", "2: layers of other types"),
+}
+
+
+@pytest.mark.parametrize("name", DESIGNS)
+def test_the_check_accepts_any_design_that_meets_the_conditions(name, cells):
+    configuration, message = DESIGNS[name]
+
+    def design_network():
+        with counting.without_weights():
+            network = keras.Sequential([keras.Input((224, 224, 3))])
+            for entry in configuration.split():
+                if entry == "M":
+                    network.add(layers.MaxPooling2D(2))
+                    continue
+                kind = layers.SeparableConv2D if entry[0] == "S" else layers.Conv2D
+                options = {"strides": 2 if entry[0] == "/" else 1, "padding": "same"}
+                network.add(kind(int(entry.strip("S/")), 3, activation="relu", **options))
+            if name == "flat":
+                network.add(layers.Flatten())
+                network.add(layers.Dense(4096, activation="relu"))
+            else:
+                network.add(layers.GlobalAveragePooling2D())
+            network.add(layers.Dense(1000, activation="softmax"))
+            return network
+
+    names = {"checks": checks, "counting": counting, "design_network": design_network}
+    names["course"] = SimpleNamespace(cell_source=lambda _: "with counting.without_weights():")
+
+    def check():
+        for cell in ("test_design_parameters", "test_design_costs"):
+            exec(compile(cells[cell], cell, "exec"), names)
+
+    if not message:
+        return check()
+    with pytest.raises(checks.CheckFailed, match=re.escape(message)):
+        check()
 
 
 def test_the_practice_questions_have_the_answers_of_the_course_text(cells):
