@@ -45,7 +45,8 @@ def public_files(root: Path) -> dict[str, bytes]:
     for path, module in student_package.modules().items():
         files[path] = _text(module)
         student_package.check_module(path, files[path].decode(), requirements.packages)
-    files |= {path: file.read_bytes() for path, file in student_package.data_files().items()}
+    for path, file in student_package.data_files().items():
+        files[path] = file.read_bytes() if file.suffix == ".png" else _text(file)
     released = _released_files(root)
     notebooks = {
         path: _read_notebook(path, content)

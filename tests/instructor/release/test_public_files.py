@@ -121,10 +121,9 @@ def test_the_search_finds_an_instructor_module(tree, tmp_path):
 
 def test_the_student_package_and_the_releases_are_published_byte_for_byte(tree):
     ours = {f"release/{path.relative_to(ROOT / 'release')}" for path in ROOT.glob("release/*/*")}
-    modules = [path.relative_to(ROOT) for path in PACKAGE.rglob("*.py")]
+    kinds = ("*.py", "*.png", "*.toml")
+    modules = [path.relative_to(ROOT) for kind in kinds for path in PACKAGE.rglob(kind)]
     ours |= {str(path) for path in modules if path.parts[1] != "instructor"}
-    figures = (PACKAGE / "plotting" / "result_figures").iterdir()
-    ours |= {str(path.relative_to(ROOT)) for path in figures}
     published = {
         str(path.relative_to(tree))
         for folder in ("course", "release")
