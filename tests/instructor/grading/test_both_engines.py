@@ -13,6 +13,10 @@ pytestmark = pytest.mark.slow
 ASSIGNMENTS = sorted(path.parent.name for path in (ROOT / "source").glob("*/*.ipynb"))
 # The default steps of nbgrader autograde; students get the same release.
 STOCK = "\ndel c['Autograde']\nc.Execute.timeout = 120\n"
+# Its kernels are forked with Keras imported, because that takes longer than most submissions.
+FORKED = (
+    "c.Execute.kernel_manager_class = 'course.instructor.sandbox.jupyter.ForkserverKernelManager'\n"
+)
 # The stock engine grades submissions that earn all, none and some of the points; of 02-mnist, all
 # fixtures. It takes up to half a minute for each.
 SAMPLE = {"solved", "untouched", "common-mistakes"}
@@ -40,11 +44,11 @@ def was_run_by_nbgrader(root, student):
     return any(each.get("execution_count") for each in cells)
 
 
-def make_stock(ours, stock, name):
+def make_stock(ours, stock, name, kernels=""):
     """Copy a course directory to one that nbgrader's own engine grades."""
     shutil.copytree(ours, stock)
     with (stock / "nbgrader_config.py").open("a") as config:
-        config.write(STOCK)
+        config.write(STOCK + kernels)
     subprocess.run(
         [str(BIN / "nbgrader"), "generate_assignment", name, "--force"],
         cwd=stock,
@@ -69,7 +73,7 @@ def test_both_engines_give_each_cell_of_the_fixtures_the_same_score(
         assert readable >= SAMPLE, f"an assignment needs the fixtures {SAMPLE}"
         readable = SAMPLE
     course = create_fixture_class(tmp_path / "course", assignment, readable)
-    stock = make_stock(course, tmp_path / "stock", assignment)
+    stock = make_stock(course, tmp_path / "stock", assignment, FORKED)
     grade_with_stock(stock, assignment)
     ours, _ = graded_class_of(assignment)
     found = scores(ours, assignment)
