@@ -5,7 +5,14 @@ from contextlib import contextmanager
 
 from course.gradable.networks import activation_name
 
-__all__ = ["activation_name", "activations", "architecture", "layer_rows", "without_weights"]
+__all__ = [
+    "activation_name",
+    "activations",
+    "architecture",
+    "layer_rows",
+    "narrow_convolutions",
+    "without_weights",
+]
 
 
 @contextmanager
@@ -156,3 +163,33 @@ def layer_rows(network):
         }
         rows.append({"name": name, "kind": kind, "shape": shape} | costs)
     return rows
+
+
+def narrow_convolutions(network, fewest=32, most=256):
+    """Return the convolutions that have too few filters for their position in a network.
+
+    The least number of filters doubles with each pooling layer, as in VGG, up to a maximum. 1 × 1
+    convolutions may have fewer filters.
+
+    Parameters
+    ----------
+    network : keras.Model
+    fewest : int
+        The least number of filters before the first pooling layer.
+    most : int
+        The maximum of the least number.
+
+    Returns
+    -------
+    list of str
+        One text for each such convolution, such as "conv1_2: 16 filters instead of at least 32".
+    """
+    found, rows = [], layer_rows(network)
+    for layer, row in zip(network.layers, rows, strict=True):
+        if row["kind"] == "pooling":
+            fewest = min(2 * fewest, most)
+            continue
+        is_large = row["kind"] == "convolution" and tuple(layer.kernel_size) != (1, 1)
+        if is_large and layer.filters < fewest:
+            found.append(f"{row['name']}: {layer.filters} filters instead of at least {fewest}")
+    return found

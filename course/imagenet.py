@@ -77,14 +77,18 @@ def classify(image, network="MobileNetV2"):
     if image.ndim != 3 or image.shape[2] != 3:
         raise ValueError(f"image must have the shape (h, w, 3); got {image.shape}.")
     if network is None:
-        print("No network is chosen, so nothing is downloaded or classified.")
+        print("No network is chosen, so the photo is not classified.")
         return None
     if network not in NETWORKS:
         raise ValueError(f"network must be one of {', '.join(NETWORKS)}, or None; got {network!r}.")
     try:
         trained, names = _load(NETWORKS[network], network), _class_names()
     except CourseError as error:
-        print(f"Nothing is classified: {error}")
+        print(
+            "The photo was not classified. You can continue: nothing else in this notebook needs"
+            " the network."
+        )
+        print(f"Reason: {error}")
         return None
     pixels = _preprocess(NETWORKS[network].module, image)
     probabilities = trained.predict(pixels[None], verbose=0)[0]
@@ -130,8 +134,7 @@ def _class_names() -> list[str]:
 
 def _find(file: str, address: str, md5: str | None) -> Path:
     """Return the path of a file in the data directory, downloaded if it is missing."""
-    alternative = "; nothing else in the notebook needs this file"
-    path = find_or_download(file, address, partial(_download, file, address, md5), alternative)
+    path = find_or_download(file, address, partial(_download, file, address, md5))
     if md5 and hashlib.md5(path.read_bytes()).hexdigest() != md5:
         raise _damaged(path)
     return path

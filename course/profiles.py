@@ -5,7 +5,7 @@ from course.errors import CourseError
 # The description of each profile, as `setup` prints it.
 PROFILES = {
     "smoke": "synthetic data generated from the seed; takes seconds",
-    "cpu": "real data, or a subset of it; takes minutes on a laptop",
+    "cpu": "real data, or a subset of it, for a laptop",
     "gpu": "all of the real data; for a GPU",
 }
 

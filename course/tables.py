@@ -44,7 +44,7 @@ def table(rows):
     >>> table([{"network": "CNN", "parameters": 1199882, "test accuracy": 0.9903}])
     network  parameters  test accuracy
     ----------------------------------
-    CNN       1,199,882         99.0 %
+    CNN       1,199,882          99.0%
     """
     names = list(rows[0])
     is_text = [isinstance(rows[0][name], str) for name in names]
@@ -115,7 +115,7 @@ def _format(name: str, value: Any) -> str:
     if isinstance(value, str):
         return value
     if name.endswith("accuracy"):
-        return f"{100 * value:.1f} %"
+        return f"{100 * value:.1f}%"
     if name.endswith("loss"):
         return f"{value:.2f}"
     return f"{value:,}" if isinstance(value, int | np.integer) else f"{value:,.1f}"

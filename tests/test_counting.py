@@ -151,3 +151,25 @@ def test_a_second_activation_is_named():
         [keras.Input((4,)), layers.Dense(3, activation="relu"), layers.Softmax(), layers.Dense(2)]
     )
     assert counting.activations(network) == ["relu then softmax", "linear"]
+
+
+@pytest.mark.parametrize(
+    ("filters", "found"),
+    [
+        ([32, "M", 64, "M", 128, "M", 256, "M", 256], []),
+        ([31, "M", 63, "M", 300], ["conv1_1: 31 filters instead of at least 32",
+                                   "conv2_1: 63 filters instead of at least 64"]),
+        ([32, "M", (1, 8), 64, "M", 64], ["conv3_1: 64 filters instead of at least 128"]),
+    ],
+)  # fmt: skip
+def test_convolutions_with_too_few_filters_are_found(filters, found):
+    with counting.without_weights():
+        network = keras.Sequential([keras.Input((32, 32, 3))])
+        for entry in filters:
+            size, number = entry if isinstance(entry, tuple) else (3, entry)
+            network.add(
+                layers.MaxPooling2D(2)
+                if entry == "M"
+                else layers.Conv2D(number, size, padding="same")
+            )
+    assert counting.narrow_convolutions(network) == found

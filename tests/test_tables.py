@@ -18,7 +18,7 @@ def test_a_table_aligns_names_left_and_numbers_right():
     assert found.splitlines() == [
         "network  parameters  seconds  test accuracy",
         "-------------------------------------------",
-        "linear        7,850      3.2         90.1 %",
+        "linear        7,850      3.2          90.1%",
         "CNN       1,199,882  1,234.5              -",
     ]
 
@@ -44,7 +44,7 @@ def test_a_table_wraps_its_headings_if_it_is_too_wide():
     assert lines[0].split() == ["loss"] * 6
     assert lines[1].split() == ["validation"] + ["number"] * 6
     assert lines[2].split() == ["network", "accuracy", "seconds", *"012345"]
-    assert lines[4].split()[:4] == ["a", "50.0", "%", "1.0"]
+    assert lines[4].split()[:4] == ["a", "50.0%", "1.0", "0.2"]
     assert max(map(len, lines)) < 100
 
 
@@ -57,17 +57,17 @@ ROWS = [
 def test_a_notebook_shows_a_table_as_html_and_a_terminal_as_text():
     data, _ = DisplayFormatter().format(course.table(ROWS))
     assert data["text/plain"] == str(course.table(ROWS))
-    assert data["text/plain"].splitlines()[2] == "a <b> & c       1,000         50.0 %"
+    assert data["text/plain"].splitlines()[2] == "a <b> & c       1,000          50.0%"
     assert data["text/html"].count("<tr>") == 3
     assert '<td style="text-align: left">a &lt;b&gt; &amp; c</td>' in data["text/html"]
-    assert '<td style="text-align: right">50.0 %</td>' in data["text/html"]
+    assert '<td style="text-align: right">50.0%</td>' in data["text/html"]
     assert '<td style="text-align: right">-</td></tr>' in data["text/html"]
 
 
 def test_a_feedback_page_shows_the_text_of_a_table():
     data, _ = DisplayFormatter().format(course.table(ROWS))
     page = render_output({"output_type": "execute_result", "data": data})
-    assert "1,000         50.0 %" in page
+    assert "1,000          50.0%" in page
     assert "<table" not in page
 
 

@@ -15,7 +15,13 @@ For speed, many images are tiled into one array and drawn by one call of imshow.
 figure, and labels extend past it: `Figure.savefig` and JupyterLab crop it to the drawn area.
 """
 
-from course.plotting.architecture import error_against_cost, layer_bars, layer_costs, volumes
+from course.plotting.architecture import (
+    compare_costs,
+    error_against_cost,
+    layer_bars,
+    layer_costs,
+    volumes,
+)
 from course.plotting.block_diagram import block_diagram
 from course.plotting.charts import (
     accuracy_bars,
@@ -51,6 +57,7 @@ __all__ = [
     "channels_and_filters",
     "class_probabilities",
     "class_rows",
+    "compare_costs",
     "compare_curves",
     "compare_networks",
     "confusion_matrix",

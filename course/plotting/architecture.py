@@ -23,7 +23,6 @@ COLORS = {"convolution": BLUE, "pooling": ORANGE, "dense": VERMILLION}
 HEIGHT = 2.8  # inches
 LABEL_INCHES = 1.5  # width of the texts on the left of layer_costs
 # Orders of magnitude, from the largest down.
-LETTERS = {1e9: "G", 1e6: "M", 1e3: "k"}
 BYTES = {1e9: " GB", 1e6: " MB", 1e3: " kB", 1: " B"}
 COUNTS = {1e9: " billion", 1e6: " million"}
 VECTOR_HEIGHT = 0.5  # height of a dense layer, as a fraction of the tallest volume's height
@@ -82,9 +81,9 @@ def layer_costs(model, title="") -> Figure:
     """Show the output volume of each layer, and below it memory, arithmetic, and parameters.
 
     Only convolutions, pooling layers, and dense layers are shown, from left to right. The largest
-    bar of each row has the row's full height. On the left is the total of each row, with the two
-    types of layers that contribute most. The network is only inspected: its weights need not
-    exist.
+    bar of each row has the row's full height; a number above a bar has the unit of the row's total.
+    On the left is the total of each row, with the two types of layers that contribute most. The
+    network is only inspected: its weights need not exist.
 
     Parameters
     ----------
@@ -115,9 +114,11 @@ def layer_costs(model, title="") -> Figure:
     for ax, (name, (values, sizes)) in zip(panels[1:], quantities.items(), strict=True):
         ax.bar(range(len(rows)), values, 0.8, color=[COLORS[kind] for kind in kinds])
         ax.set_ylim(0, 1.3 * max(1, *values))  # space for the numbers
+        unit = next((size for size in sizes if sum(values) >= size), 1)
         for position, value in enumerate(values):
             if value >= 0.04 * max(values):
-                ax.text(position, value, _short(value, LETTERS), ha="center", va="bottom", size=7.5)
+                text = f"{value / unit:,.3g}" if value < 1000 * unit else f"{value / unit:,.0f}"
+                ax.text(position, value, text, ha="center", va="bottom", size=7.5)
         ax.set_yticks([])
         parts = "\n".join(_percentages(kinds, np.asarray(values)).split(", ")[:2])
         label: dict[str, Any] = {"x": -0.01, "transform": ax.transAxes, "ha": "right"}
@@ -134,17 +135,83 @@ def layer_costs(model, title="") -> Figure:
     return figure
 
 
-def _draw_outputs(ax: Any, shapes: list[tuple], kinds: list[str]) -> None:
-    """Draw the output of each layer as a box at its position, with its size and its channels."""
+def compare_costs(networks, title="") -> Figure:
+    """Compare the layers and the costs of several networks, with one row per network.
+
+    On the left are the outputs of a network's convolutions, pooling layers, and dense layers: a box
+    is taller if its feature maps are larger, and wider if it has more channels. On the right are
+    the totals of three costs, as in `layer_costs`; each cost has one scale for all networks.
+
+    Parameters
+    ----------
+    networks : dict of str to keras.Model
+        Networks with known input shapes, by name.
+
+    Raises
+    ------
+    ValueError
+        If there is no network, or a network has no convolution, pooling layer, or dense layer.
+    """
+    rows = {
+        name: [row for row in layer_rows(model) if row["kind"] != "other"]
+        for name, model in networks.items()
+    }
+    if not rows or not all(rows.values()):
+        raise ValueError("networks must be networks with convolutions, pooling, or dense layers.")
+    costs = {
+        "parameters": ("parameters", 1, COUNTS),
+        "MACs per image": ("macs", 1, COUNTS),
+        "activation memory\nper image": ("activations", 4, BYTES),
+    }
+    figure = Figure(figsize=(PAGE_INCHES, 1.3 * len(rows)))
+    panels = figure.subplots(
+        len(rows),
+        1 + len(costs),
+        squeeze=False,
+        gridspec_kw={"left": 0, "right": 1, "bottom": 0, "top": 1, "wspace": 0.12, "hspace": 0.35}
+        | {"width_ratios": [2.6, 1, 1, 1]},
+    )
+    longest = max(len(each) for each in rows.values())
+    for line, (name, layers) in zip(panels, rows.items(), strict=True):
+        kinds = [row["kind"] for row in layers]
+        _draw_boxes(line[0], [row["shape"] for row in layers], kinds)
+        line[0].set(xlim=(-0.6, longest - 0.4), ylim=(-0.55, 0.55))
+        line[0].set_title(name, **TITLE | {"fontsize": 12, "fontweight": "bold"})
+        for ax, (cost, (key, factor, sizes)) in zip(line[1:], costs.items(), strict=True):
+            totals = [factor * sum(row[key] for row in each) for each in rows.values()]
+            total = factor * sum(row[key] for row in layers)
+            ax.barh(0, total, 0.3, color=BLUE)
+            ax.text(0, 0.2, _short(total, sizes), ha="left", va="bottom", size=11)
+            ax.set(xlim=(0, max(1, *totals)), ylim=(-0.55, 0.55))
+            if name == next(iter(rows)):
+                ax.set_title(cost, **TITLE | {"fontsize": 10})
+    for ax in panels.flat:
+        ax.set(xticks=[], yticks=[])
+        ax.spines[:].set_visible(False)
+    if title:
+        figure.suptitle(title, x=0, y=1 + 0.5 / figure.get_figheight(), ha="left", va="bottom")
+    return figure
+
+
+def _draw_boxes(ax: Any, shapes: list[tuple], kinds: list[str]) -> None:
+    """Draw the output of each layer as a box at its position."""
     volumes = [shape for shape in shapes if len(shape) == 3] or [(1, 1, 1)]
     tallest, deepest = max(shape[0] for shape in volumes), max(shape[2] for shape in volumes)
     for position, (shape, kind) in enumerate(zip(shapes, kinds, strict=True)):
         is_volume = len(shape) == 3
-        height = shape[0] / tallest if is_volume else 0.5
+        height = shape[0] / tallest if is_volume else VECTOR_HEIGHT
         width = 0.15 + 0.7 * shape[2] / deepest if is_volume else 0.1
         corner = (position - width / 2, -height / 2)
         ax.add_patch(Rectangle(corner, width, height, facecolor=COLORS.get(kind, GRAY)))
-        if not is_volume:
+
+
+def _draw_outputs(ax: Any, shapes: list[tuple], kinds: list[str]) -> None:
+    """Draw the output of each layer as a box at its position, with its size and its channels."""
+    volumes = [shape for shape in shapes if len(shape) == 3] or [(1, 1, 1)]
+    tallest = max(shape[0] for shape in volumes)
+    _draw_boxes(ax, shapes, kinds)
+    for position, shape in enumerate(shapes):
+        if len(shape) != 3:
             ax.text(position, -0.28, f"{shape[0]:,}", rotation=90, va="top", **SMALL_TEXT)
     for part, y, side in ((slice(0, 2), 0.03, "bottom"), (slice(0, 3), -0.03, "top")):
         for first, last in _runs(shapes, part):
@@ -157,10 +224,18 @@ def _draw_outputs(ax: Any, shapes: list[tuple], kinds: list[str]) -> None:
     ax.set_yticks([])
     label: dict[str, Any] = {"x": -0.01, "transform": ax.transAxes, "ha": "right"}
     ax.text(y=0.75, s="output\nof each layer", va="top", size=10, weight="bold", **label)
-    ax.text(y=0.1, s="above: height × width\nbelow: channels", va="bottom", size=8, **label)
+    ax.text(
+        y=0.1,
+        s="above: height × width\nbelow: channels\nthin: vector (no height)",
+        va="bottom",
+        size=8,
+        **label,
+    )
 
 
-def error_against_cost(names, errors, costs, standard_error=0.0, title="") -> Figure:
+def error_against_cost(
+    names, errors, costs, standard_error=0.0, title="", error_name="error (%)"
+) -> Figure:
     """Show the error rate of several networks against their costs, with one panel per cost.
 
     Parameters
@@ -172,6 +247,8 @@ def error_against_cost(names, errors, costs, standard_error=0.0, title="") -> Fi
         Nonnegative values by name; each horizontal axis starts at 0.
     standard_error : float
         Of each error rate, in percentage points; drawn as a vertical bar on both sides.
+    error_name : str
+        Label of the vertical axis.
 
     Raises
     ------
@@ -204,7 +281,7 @@ def error_against_cost(names, errors, costs, standard_error=0.0, title="") -> Fi
         ax.set_xlabel(cost)
         ax.grid(alpha=0.3)
         ax.spines[["top", "right"]].set_visible(False)
-    panels[0].set_ylabel("error (%)")
+    panels[0].set_ylabel(error_name)
     panels[0].set_title(title, **TITLE)
     return figure
 

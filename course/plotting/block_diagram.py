@@ -50,7 +50,7 @@ class Block:
     @property
     def title(self) -> str:
         """The text in the box, on the left."""
-        return self.label if self.count == 1 else f"{self.count} × {self.label}"
+        return self.label if self.count == 1 else f"{self.label} (× {self.count})"
 
     @property
     def shape_text(self) -> str:
@@ -61,7 +61,7 @@ class Block:
 def block_diagram(model, title=None) -> Figure:
     """Draw the layers of a network from top to bottom, with the output shape of each one.
 
-    Identical layers in sequence share a box, such as "3 × convolution 3 × 3, 256 filters, ReLU".
+    Identical layers in sequence share a box, such as "3 × 3 convolution, 256 filters, ReLU (× 3)".
     Layers of parallel branches are drawn side by side, and a connection that skips layers is a line
     beside them. The network is only inspected: its weights need not exist.
 
@@ -172,12 +172,12 @@ def _describe(layer: Any) -> tuple[str, str]:
         word = {"Conv2D": "", "SeparableConv2D": "separable ", "DepthwiseConv2D": "depthwise "}
         filters = _count(layer.filters, "filter") if name != "DepthwiseConv2D" else ""
         moved = step if max(strides) > 1 else ""
-        size = f"{word[name]}convolution {_size(layer.kernel_size)}"
+        size = f"{_size(layer.kernel_size)} {word[name]}convolution"
         return _join(size, filters, moved, activation), "convolution"
     if name in ("MaxPooling2D", "AveragePooling2D"):
         word = {"MaxPooling2D": "max", "AveragePooling2D": "average"}
         moved = step if tuple(strides) != tuple(layer.pool_size) else ""
-        return _join(f"{word[name]} pooling {_size(layer.pool_size)}", moved), "pooling"
+        return _join(f"{_size(layer.pool_size)} {word[name]} pooling", moved), "pooling"
     if name.startswith("Global") and "Pooling" in name:
         return WORDS.get(name, name), "pooling"
     if name == "Dense":

@@ -438,12 +438,12 @@ def connections(inputs=7, kernel_size=3, title="") -> Figure:
 
 
 def receptive_field(layers, title="") -> Figure:
-    """Show in cross section which input pixels one output pixel depends on.
+    """Show in cross section which pixels of the image one activation depends on.
 
     Parameters
     ----------
     layers : sequence of (int, int)
-        Kernel size and stride of each convolution or pooling layer, starting at the input.
+        Kernel size and stride of each convolution or pooling layer, starting at the image.
 
     Raises
     ------
@@ -453,7 +453,7 @@ def receptive_field(layers, title="") -> Figure:
     layers = [tuple(layer) for layer in layers]
     if not layers or any(len(layer) != 2 or min(layer) < 1 for layer in layers):
         raise ValueError(f"layers must be pairs (kernel size, stride) of at least 1; got {layers}.")
-    # The number of pixels per layer, from the one output pixel at the top down to the input.
+    # The number of values per layer, from the one activation at the top down to the image.
     sizes = [1]
     for kernel_size, stride in reversed(layers):
         sizes.insert(0, (sizes[0] - 1) * stride + kernel_size)
@@ -484,19 +484,21 @@ def receptive_field(layers, title="") -> Figure:
                     edgecolor="white",
                 )
             )
-    names = ["input"]
+    names = ["image"]
     names += [
         f"layer {number}: kernel size {kernel_size}, stride {stride}"
         for number, (kernel_size, stride) in enumerate(layers, start=1)
     ]
-    pixels = [f"{size} pixel{'s' * (size > 1)}" for size in sizes]
-    labels = [f"{name}\n{count}" for name, count in zip(names, pixels, strict=True)]
+    units = ["pixel"] + ["activation"] * len(layers)
+    counts = [f"{size} {unit}{'s' * (size > 1)}" for size, unit in zip(sizes, units, strict=True)]
+    labels = [f"{name}\n{count}" for name, count in zip(names, counts, strict=True)]
     ax.set_yticks(range(len(sizes)), labels)
     ax.set_xticks([])
     ax.tick_params(length=0)
     ax.spines[:].set_visible(False)
     ax.set(xlim=(-0.6, width - 0.4), ylim=(-0.3, len(layers) + 0.3))
-    ax.set_title(title or f"One pixel at the top depends on {width} adjacent pixels", **TITLE)
+    shown = f"One activation of layer {len(layers)} depends on {width} adjacent pixels of the image"
+    ax.set_title(title or shown, **TITLE)
     return figure
 
 

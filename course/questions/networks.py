@@ -30,7 +30,10 @@ def same_shape(size=112, kernel_size=3, channels=64, filters=128):
         [
             ((size, size), f"Each of the {filters} filters produces a feature map: 3 dimensions."),
             ((size // 2, size // 2, filters), "Stride 1 does not halve the size; pooling does."),
-            ((size, size, channels), f"The depth is the number of filters, {filters}."),
+            (
+                (size, size, channels),
+                f"The number of output channels is the number of filters, {filters}.",
+            ),
             ((size, size, channels + filters), "The feature maps replace the input channels."),
             ((unpadded, unpadded, filters), f"A padding of {padding} compensates for the kernel."),
         ],
@@ -52,6 +55,7 @@ def pooled_shape(size=512, filters=(32, 64)):
     blocks, last = len(filters), filters[-1]
     side, before = size // 2**blocks, size // 2 ** (blocks - 1)
     listed = ", ".join(f"{count}" for count in filters[:-1])
+    halved = " → ".join(str(size // 2**block) for block in range(blocks + 1))
     return Question(
         f"An image of {size} × {size} × 3 passes through {blocks} blocks. Each consists of two"
         " convolutions that keep the size and a 2 × 2 max pooling layer with stride 2; the"
@@ -59,10 +63,10 @@ def pooled_shape(size=512, filters=(32, 64)):
         " the last pooling layer (height, width, channels)?",
         SHAPE,
         (side, side, last),
-        f"Every pooling layer halves {size}, {blocks} times: {side}; the last convolution produces"
-        f" {last} feature maps.",
+        f"Each of the {blocks} pooling layers halves the size: {halved}. The last convolution"
+        f" produces {last} feature maps.",
         [
-            ((before, before, filters[-2]), "That is one block too early."),
+            ((before, before, filters[-2]), "That is the output of the block before."),
             ((before, before, last), f"There are {blocks} pooling layers, not {blocks - 1}."),
             ((side // 2, side // 2, last), f"There are {blocks} pooling layers, not {blocks + 1}."),
             ((side, side, filters[-2]), "Pooling keeps the channels; the last block changed them."),
@@ -141,8 +145,8 @@ def layer_kind(kind="Flatten", side=128, channels=64, order=(0, 1, 2, 3)):
         "Dense": (f"a vector of {flat:,} values", "a vector of 100 values", 100 * flat),
     }
     effects = {
-        "Convolution": "produces one feature map per filter, and so changes the depth",
-        "Pooling": "reduces height and width and keeps the depth",
+        "Convolution": "produces one feature map per filter: it determines the number of channels",
+        "Pooling": "reduces height and width and keeps the number of channels",
         "Flatten": "puts all values of a volume into one vector",
         "Dense": "computes one value per unit from a vector",
     }
@@ -152,7 +156,7 @@ def layer_kind(kind="Flatten", side=128, channels=64, order=(0, 1, 2, 3)):
             each,
             each == kind,
             f"A {each.lower()} layer {effects[each]}: "
-            + ("exactly that happens here." if each == kind else "that does not happen here."),
+            + ("that is the case here." if each == kind else "that is not the case here."),
         )
         for each in LAYER_KINDS
     ]

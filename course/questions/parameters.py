@@ -34,9 +34,9 @@ def conv_parameters(kernel_size=3, channels=64, filters=64):
             (filters * (area + 1), f"Each filter covers all {channels} input channels."),
             (
                 filters * ((area + 1) * channels + 1),
-                "A bias for each slice is too many: there is one per filter.",
+                "A bias for each input channel is too many: there is one per filter.",
             ),
-            (filters * (area + 1) * channels, "A filter has one bias, not one per slice."),
+            (filters * (area + 1) * channels, "A filter has one bias, not one per input channel."),
             (area * channels + 1, f"That is one filter; there are {filters}."),
             (
                 filters * (area * 3 + 1),

@@ -240,13 +240,14 @@ def receptive_field(layers=3, kernel_size=3):
     answer = layers * (kernel_size - 1) + 1
     return Question(
         f"A network consists of {layers} convolutions of {kernel_size} × {kernel_size} with stride"
-        " 1. How many pixels wide is the part of the input that one output pixel depends on?",
+        " 1. How many pixels wide is the part of the image that one activation of the last layer"
+        " depends on?",
         NUMBER,
         answer,
-        f"1, and {kernel_size - 1} more for each layer: 1 + {layers} · {kernel_size - 1} ="
+        f"Start at 1 and add {kernel_size - 1} for each layer: 1 + {layers} · {kernel_size - 1} ="
         f" {answer}.",
         [
-            (layers * kernel_size, "The kernels overlap: each layer adds its kernel size less 1."),
+            (layers * kernel_size, "The kernels overlap: each layer adds its kernel size minus 1."),
             (kernel_size, "That is the receptive field of one layer."),
             (kernel_size**layers, "The kernels overlap; sizes are added, not multiplied."),
             (layers * (kernel_size - 1), "The pixel in the middle counts too: + 1."),

@@ -73,13 +73,42 @@ def test_costs_are_rows_of_bars_below_the_outputs_and_leave_out_other_layers():
         "dense1",
     ]
     for ax, heights, words in [
-        (memory, [8_000_000, 2_000_000, 40], ["8.0M", "2.0M", "activation memory\n10.0 MB"]),
-        (macs, [54_000_000, 0, 5_000_000], ["54.0M", "5.0M", "MACs\n59.0 million"]),
-        (parameters, [56, 0, 5_000_010], ["5.0M", "parameters\n5.0 million"]),
+        (memory, [8_000_000, 2_000_000, 40], ["8", "2", "activation memory\n10.0 MB"]),
+        (macs, [54_000_000, 0, 5_000_000], ["54", "5", "MACs\n59.0 million"]),
+        (parameters, [56, 0, 5_000_010], ["5", "parameters\n5.0 million"]),
     ]:
         assert [bar.get_height() for bar in ax.patches] == heights
         assert texts(ax)[:-1] == words
     assert texts(memory)[-1].split("\n") == ["convolution 80.0%", "pooling 20.0%"]
+
+
+def test_networks_are_compared_on_one_scale_per_cost():
+    networks = {}
+    for name, filters in (("small", 2), ("large", 8)):
+        with counting.without_weights():
+            networks[name] = keras.Sequential(
+                [
+                    keras.Input((100, 100, 3)),
+                    layers.Conv2D(filters, 3, padding="same"),
+                    layers.GlobalAveragePooling2D(),
+                    layers.Dense(10),
+                ]
+            )
+    figure = saved(plotting.compare_costs(networks, title="T"))
+    assert figure.get_suptitle() == "T"
+    for (name, network), line in zip(
+        networks.items(), (figure.axes[:4], figure.axes[4:]), strict=True
+    ):
+        outputs, parameters, macs, memory = line
+        assert outputs.get_title("left") == name
+        assert len(outputs.patches) == 2, "pooling over the whole feature map is not shown"
+        assert parameters.patches[0].get_width() == network.count_params()
+        assert macs.patches[0].get_width() == 10_000 * 27 * networks[name].layers[0].filters + (
+            10 * networks[name].layers[0].filters
+        )
+        assert memory.patches[0].get_width() == 4 * (10_000 * network.layers[0].filters + 10)
+        assert parameters.get_xlim()[1] == networks["large"].count_params()
+    assert texts(figure.axes[7]) == ["320 kB"]
 
 
 def test_errors_have_one_panel_per_cost_and_one_point_per_network():
@@ -138,6 +167,7 @@ def test_volumes_without_kinds_or_without_volumes_are_saved():
             "errors must have 1 entries, one per network; got 2",
         ),
         (lambda: plotting.error_against_cost(["A"], [1], {}), "costs must contain"),
+        (lambda: plotting.compare_costs({}), "networks must be"),
         (lambda: plotting.volumes([(8, 8)]), "shapes must contain"),
         (lambda: plotting.volumes([]), "shapes must contain"),
         (lambda: plotting.volumes(SHAPES, KINDS), "kinds must have 6"),

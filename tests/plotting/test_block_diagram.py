@@ -49,10 +49,10 @@ def test_a_chain_has_a_box_per_layer_and_one_for_identical_layers_in_sequence():
     boxes, lines, ax = drawn(network)
     assert boxes == [
         ("input", "224 × 224 × 3"),
-        ("2 × convolution 3 × 3, 64 filters, ReLU", "224 × 224 × 64"),
-        ("max pooling 2 × 2", "112 × 112 × 64"),
-        ("convolution 3 × 3, 64 filters, ReLU", "112 × 112 × 64"),
-        ("average pooling 3 × 3, stride 2", "55 × 55 × 64"),
+        ("3 × 3 convolution, 64 filters, ReLU (× 2)", "224 × 224 × 64"),
+        ("2 × 2 max pooling", "112 × 112 × 64"),
+        ("3 × 3 convolution, 64 filters, ReLU", "112 × 112 × 64"),
+        ("3 × 3 average pooling, stride 2", "55 × 55 × 64"),
         ("flatten", "193,600"),
         ("dropout 0.5", "193,600"),
         ("dense, 4,096 units, ReLU", "4,096"),
@@ -68,8 +68,8 @@ def test_a_skip_connection_is_a_line_beside_the_layers():
     boxes, lines, ax = drawn(keras.Model(inputs, residual_block(inputs, 4, 1)), title="T")
     assert [label for label, _ in boxes] == [
         "input",
-        "convolution 3 × 3, 4 filters, ReLU",
-        "convolution 3 × 3, 4 filters",
+        "3 × 3 convolution, 4 filters, ReLU",
+        "3 × 3 convolution, 4 filters",
         "add",
         "ReLU",
     ]
@@ -83,7 +83,7 @@ def test_a_branch_with_layers_has_its_own_column():
     inputs = keras.Input((8, 8, 4))
     boxes, lines, ax = drawn(keras.Model(inputs, residual_block(inputs, 8, 2)))
     lefts = dict(zip(boxes, [patch.get_x() for patch in ax.patches], strict=False))
-    branch = ("convolution 1 × 1, 8 filters, stride 2", "4 × 4 × 8")
+    branch = ("1 × 1 convolution, 8 filters, stride 2", "4 × 4 × 8")
     assert lefts.pop(branch) > 0
     assert set(lefts.values()) == {0}
     assert len(lines) == 6
@@ -102,7 +102,7 @@ def test_parallel_branches_are_side_by_side_and_do_not_overlap():
     assert len(boxes) == 9
     assert len(set(corners)) == 9
     assert len({x for x, _ in corners}) == 4
-    assert ("max pooling 3 × 3, stride 1", "28 × 28 × 192") in boxes
+    assert ("3 × 3 max pooling, stride 1", "28 × 28 × 192") in boxes
 
 
 def test_no_box_of_a_large_network_overlaps_another():
@@ -137,8 +137,8 @@ def test_any_other_layer_has_a_box_with_its_class_name():
     )
     assert [label for label, _ in drawn(network)[0]] == [
         "input",
-        "depthwise convolution 1 × 3",
-        "separable convolution 3 × 3, 4 filters, stride 2",
+        "1 × 3 depthwise convolution",
+        "3 × 3 separable convolution, 4 filters, stride 2",
         "ReLU",
         "global max pooling",
         "UnitNormalization",

@@ -291,8 +291,10 @@ def test_a_receptive_field_shows_the_pixels_of_every_layer(layers, sizes):
     figure = plotting.receptive_field(layers)
     (ax,) = figure.axes
     labels = [label.get_text() for label in ax.get_yticklabels()]
-    assert [int(re.search(r"(\d+) pixels?$", label)[1]) for label in labels] == sizes
-    assert ax.get_title("left") == f"One pixel at the top depends on {sizes[0]} adjacent pixels"
+    assert [int(re.search(r"(\d+) (?:pixel|activation)s?$", label)[1]) for label in labels] == sizes
+    assert ax.get_title("left") == (
+        f"One activation of layer {len(layers)} depends on {sizes[0]} adjacent pixels of the image"
+    )
     squares = [patch for patch in ax.patches if type(patch).__name__ == "Rectangle"]
     heights = [round(square.get_y() + 0.16) for square in squares]
     assert [heights.count(level) for level in range(len(sizes))] == sizes

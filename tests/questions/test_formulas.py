@@ -133,7 +133,7 @@ def test_default_values_give_the_answers_of_the_course_text():
         ("conv-parameters", 1_792, "3 channels"),
         ("conv-parameters-512", 9_216, "biases"),
         ("conv-parameters-512", 320, "all 32 input channels"),
-        ("conv-parameters-512", 10_272, "A bias for each slice"),
+        ("conv-parameters-512", 10_272, "A bias for each input channel"),
         ("dense-parameters", 102_760_448, "biases"),
         ("pool-size", 22, "stride 3"),
         ("output-shape", (96, 96, 10), "forgotten"),
