@@ -80,7 +80,7 @@ def test_metrics_and_figures_are_saved(smoke_run):
     assert 300 < metrics["peak_memory_mb"] < 3_000
     assert saved["kinds"]["test_accuracy"] == "accuracy" and saved["kinds"]["parameters"] == "count"
     curves = saved["curves"]
-    assert set(curves) == {"linear", "MLP", "CNN"} and len(curves["CNN"]["loss"]) == 3
+    assert set(curves) == {"linear", "MLP", "CNN"} and len(curves["CNN"]["loss"]) == 4
     assert any(
         "image/png" in o.get("data", {})
         for c in executed(folder)["cells"]
