@@ -101,36 +101,50 @@ def scroll_to(page, element):
     raise AssertionError(f"not in the notebook: {element}")
 
 
+STUB = "Return the images with the new type, scale, and shape."
+
+
 def test_a_student_runs_the_release_until_the_first_exercise_and_packs_it(lab, graded_class, page):
     page.goto(f"{lab}/lab/tree/release/02-mnist/mnist.ipynb")
-    page.get_by_role("heading", name="Your first convolutional network").wait_for()
+    page.get_by_role("heading", name="Reading handwritten digits").wait_for()
     idle = page.locator(".jp-Notebook-ExecutionIndicator[data-status=idle]")
     idle.wait_for()  # the kernel has started
+    # The finished result is shown before anything runs, with its code and the checks collapsed.
+    scroll_to(page, page.locator(".jp-OutputArea-output img"))
+    assert page.locator(".jp-InputPlaceholder", has_text="The finished result").is_visible()
+    check = page.locator(".jp-CodeCell", has_text="# @title Check exercise 1")
+    scroll_to(page, check)
+    assert check.locator(".jp-InputPlaceholder").is_visible()
+    assert "prepared = prepare_images(example)" not in check.first.inner_text()
+
     page.get_by_role("menuitem", name="Run", exact=True).click()
     page.get_by_role("menuitem", name="Run All Cells", exact=True).click()
-    # The setup ran on synthetic digits, the digits are shown, and the first stub says what to do.
+    # The setup ran on synthetic digits, and the first stub says what to do.
     scroll_to(page, page.locator(".jp-OutputArea-output", has_text="profile  smoke"))
-    scroll_to(page, page.locator(".jp-OutputArea-output img"))
     error = page.locator(".jp-OutputArea-output", has_text="NotImplementedError")
     scroll_to(page, error)
-    assert "Make them float32, divide by 255" in error.first.text_content()
+    assert STUB in error.first.text_content()
 
     # The last cell packs the saved notebook and lists what is missing. JupyterLab shows an error
-    # before the execution count, which tells the last cell that the run has been saved.
+    # before the execution count, which tells the last cell that the run has been saved; a click
+    # opens the collapsed check and shows the count.
+    check.locator(".jp-InputPlaceholder").first.click()
     number = page.locator(".jp-CodeCell", has=error).locator(".jp-InputPrompt")
     number.get_by_text(re.compile(r"^\[\d+\]:$")).wait_for()
     idle.wait_for()
     page.keyboard.press("Control+s")
     page.locator(".lm-TabBar-tab.jp-mod-dirty").wait_for(state="detached")
-    last = page.locator(".jp-CodeCell", has_text="packing.pack(")
-    scroll_to(page, last)
-    last.locator(".cm-content").click()
-    page.keyboard.press("Control+Enter")
-    said = last.locator(".jp-OutputArea-output", has_text="Upload")
+    text = page.get_by_role("heading", name="Hand in")
+    scroll_to(page, text)
+    text.click()
+    # Shift+Enter goes on to the collapsed cell and runs it.
+    page.keyboard.press("Shift+Enter")
+    page.keyboard.press("Shift+Enter")
+    said = page.locator(".jp-OutputArea-output", has_text="Upload")
     said.wait_for()
-    assert "does not hold" not in said.text_content()
+    assert "does not contain the cells that you ran last" not in said.text_content()
     assert "not answered yet:\n  - Exercise 1: images (2 points)" in said.text_content()
     root, _ = graded_class
     with zipfile.ZipFile(root / "release" / "02-mnist" / "mnist-submission.zip") as archive:
         assert archive.namelist() == ["mnist.ipynb", "submission.json"]
-        assert b"Make them float32, divide by 255" in archive.read("mnist.ipynb")
+        assert STUB.encode() in archive.read("mnist.ipynb")
