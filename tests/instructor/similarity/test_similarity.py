@@ -109,7 +109,7 @@ def test_copies_are_listed_first_with_what_is_the_same(class_with_copies):
     assert re.search(r"answer explain_cnn: \d+ of \d+ words match in order", reasons["reworded"])
     # A single shared mistake gives fewer points, but is among the twenty that are listed.
     assert (
-        "code of build_model contains “0.65” (written by none of the 57 others)"
+        "code of confusion_matrix contains “ones” (written by none of the 57 others)"
         in reasons["odd mistake"]
     )
     assert "Similarity is not proof of copying" in finished.stdout
