@@ -62,7 +62,7 @@ def that(claim, condition, hint=""):
         True if the claim is true.
     """
     if not condition:
-        raise CheckFailed(claim, "this does not hold", hint=hint)
+        raise CheckFailed(claim, "this is not true yet", hint=hint)
     _pass(claim)
 
 
@@ -218,8 +218,21 @@ def unchanged(subject, function, *arguments, hint="", **named):
     pairs = [*zip(arguments, positional, strict=True)]
     pairs += [(value, changed[name]) for name, value in named.items()]
     if not all(_unchanged(before, after) for before, after in pairs):
-        raise CheckFailed(subject, "the function changes what it gets", hint=hint)
+        raise CheckFailed(subject, "the function changes its arguments", hint=hint)
     _pass(subject)
+
+
+def call(subject, function, *arguments, hint="", **named):
+    """Call a function and return its value; a ValueError fails the check.
+
+    NumPy raises a ValueError if shapes do not match. Its message names the shapes, and the hint
+    says why they probably do not match.
+    """
+    try:
+        return function(*arguments, **named)
+    except ValueError as error:
+        found = f"ValueError: {str(error).strip().rstrip('.')}"
+        raise CheckFailed(subject, found, hint=hint) from None
 
 
 def call_with_copies(function, *arguments, **named):
@@ -305,7 +318,7 @@ def measures_accuracy(subject, network, inputs, one_hot=False, hint=""):
         measured = network.evaluate(inputs, labels, verbose=0, return_dict=True)
         found = np.asarray(measured.get("accuracy", np.nan))
         if found.shape != () or not abs(found - expected) <= 1e-6:
-            raise CheckFailed(subject, "this does not hold", hint=hint)
+            raise CheckFailed(subject, "this is not true yet", hint=hint)
     _pass(subject)
 
 
@@ -342,7 +355,7 @@ def written_without(subject, source, names=CONVOLUTION_LIBRARIES, hint=""):
     forbidden = [used for used in used_names(tree) if f"{used}.".startswith(prefixes)]
     if forbidden:
         raise CheckFailed(subject, f"the cell uses {forbidden[0]}", hint=hint)
-    _pass(f"{subject} is written by hand")
+    _pass(f"{subject} uses no library convolution")
 
 
 def show(text, without_values=None):

@@ -76,7 +76,7 @@ def test_a_correct_array_prints_one_line(expected, line, capsys):
 @pytest.mark.parametrize(
     ("check", "arguments", "sentence"),
     [
-        (checks.that, ("it learns", False), "it learns: this does not hold."),
+        (checks.that, ("it learns", False), "it learns: this is not true yet."),
         (checks.equal, ("total", 18_432, 18_496), "total: got 18,432, expected 18,496."),
         (checks.equal, ("total", None, 3), "total: got None, expected 3."),
         (checks.equal, ("total", ..., 3), "total: got Ellipsis, expected 3."),
@@ -294,7 +294,7 @@ def test_a_notebook_shows_one_line_and_no_traceback():
 )
 def test_code_without_library_convolutions_passes(source, capsys):
     checks.written_without("conv2d", source)
-    assert capsys.readouterr().out == "ok: conv2d is written by hand\n"
+    assert capsys.readouterr().out == "ok: conv2d uses no library convolution\n"
 
 
 @pytest.mark.parametrize(
@@ -348,11 +348,22 @@ def overwrite(values, extra=None):
 )
 def test_a_function_that_changes_its_arguments_is_found_and_gets_copies(arguments, named):
     before = str((arguments, named))
-    with pytest.raises(CheckFailed, match=r"^images: the function changes what it gets. Copy."):
+    with pytest.raises(CheckFailed, match=r"^images: the function changes its arguments. Copy."):
         checks.unchanged("images", overwrite, *arguments, hint="Copy.", **named)
     value, positional, changed = checks.call_with_copies(overwrite, *arguments, **named)
     assert value is [*positional, *changed.values()][0] and value[0] == 0
     assert str((arguments, named)) == before
+
+
+def test_a_call_returns_the_value_or_names_the_shapes_that_do_not_match():
+    def added(first, second, factor=1):
+        return factor * (first + second)
+
+    assert checks.call("it", added, 1, second=2, factor=3) == 9
+    with pytest.raises(CheckFailed, match=r"^it: ValueError: operands .* \(3,\). Pad first.$"):
+        checks.call("it", added, np.ones(2), np.ones(3), hint="Pad first.")
+    with pytest.raises(NotImplementedError):  # the line of a stub is shown as it is
+        checks.call("it", lambda: exec("raise NotImplementedError"))
 
 
 def test_a_function_that_leaves_its_arguments_as_they_are_passes(capsys):

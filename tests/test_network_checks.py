@@ -74,7 +74,7 @@ def test_a_metric_that_is_not_the_accuracy_is_found(metrics):
     import keras
 
     network = classifier(metrics=metrics(keras.metrics))
-    with pytest.raises(CheckFailed, match=r"accuracy: this does not hold. Use metrics."):
+    with pytest.raises(CheckFailed, match=r"accuracy: this is not true yet. Use metrics."):
         checks.measures_accuracy("accuracy", network, X, one_hot=True, hint="Use metrics.")
 
 

@@ -166,7 +166,7 @@ def kernel_responses(image, kernels, title="") -> Figure:
     Parameters
     ----------
     image : array, (h, w)
-        A gray image.
+        A grayscale image.
     kernels : dict of str to array, (f, g)
         The kernels with their names.
 
@@ -201,7 +201,7 @@ def kernel_responses(image, kernels, title="") -> Figure:
 
     ax = add_axes(0, 0, tall)
     ax.imshow(as_rgb(image[None])[0], interpolation="auto")
-    ax.set_title("the image", fontsize=11)
+    ax.set_title("image", fontsize=11)
     for column, (name, kernel) in enumerate(kernels.items(), start=1):
         ax = add_axes(column, tall + 0.08, top - 0.12)
         _draw_kernel(ax, kernel)
@@ -413,21 +413,21 @@ def connections(inputs=7, kernel_size=3, title="") -> Figure:
     lines = ["-", "--", ":", "-.", (0, (1, 1))]  # not by color alone
     counts = {
         "dense": inputs * units,
-        "local": kernel_size * units,
-        "local and shared": kernel_size,
+        "locally connected": kernel_size * units,
+        "convolutional": kernel_size,
     }
     figure = Figure(figsize=(PAGE_INCHES, 1.7))
     for ax, (name, count) in zip(figure.subplots(1, 3), counts.items(), strict=True):
         for unit in range(units):
             for pixel in range(inputs) if name == "dense" else range(unit, unit + kernel_size):
                 style: dict[str, Any] = {"color": "0.6", "linewidth": 1.2}
-                if name == "local and shared":
+                if name == "convolutional":
                     weight = pixel - unit
                     style = {"color": colors[weight], "linestyle": lines[weight], "linewidth": 2}
                 ax.plot([pixel, unit + (kernel_size - 1) / 2], [0, 1], zorder=0, **style)
         ax.scatter(range(inputs), [0] * inputs, color="0.2", marker="s")
         ax.scatter(np.arange(units) + (kernel_size - 1) / 2, [1] * units, color="0.2")
-        ax.set_title(f"{name}: {count} weights", loc="left", fontsize=11)
+        ax.set_title(f"{name}: {count} weights", loc="left", fontsize=10)
         ax.set_yticks([0, 1], ["inputs", "units"] if name == "dense" else ["", ""])
         ax.set_xticks([])
         ax.tick_params(length=0)

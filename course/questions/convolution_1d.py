@@ -6,7 +6,7 @@ from random import Random
 from course.questions.bank import register
 from course.questions.question import SHAPE, SINGLE, Choice, Question
 
-HINT = "the products at each position, and their sum."
+HINT = "the number of positions, the products at each position, and their sum."
 
 
 def convolve(signal: Sequence[int], kernel: Sequence[int], stride: int) -> tuple[int, ...]:
@@ -28,13 +28,13 @@ def result_and_mistakes(
     both_ends = "Put the zeros at both ends of the signal."
     return right, [
         (convolve(padded, kernel[::-1], stride), "Apply the kernel as it is, not flipped."),
-        (convolve(signal, kernel, stride), f"The padding is forgotten. {both_ends}"),
+        (convolve(signal, kernel, stride), f"The padding is missing. {both_ends}"),
         (convolve([*zeros, *signal], kernel, stride), both_ends),
         (convolve([*signal, *zeros], kernel, stride), both_ends),
         (convolve(padded, kernel, 1), f"With stride {stride}, the kernel moves {stride} values."),
         (
             convolve([*padded, *[0] * stride], kernel, stride)[: len(right) + 1],
-            "One position too many: at the last one the kernel extends past the end.",
+            "There is one position too many. At the last one, the kernel extends past the end.",
         ),
         (
             convolve([0, *signal, 0], kernel, stride),

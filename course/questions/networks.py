@@ -228,7 +228,7 @@ def most_parameters(size=64, filters=(16, 32, 128), units=5, order=(0, 1, 2, 3))
     return Question(
         f"{size} × {size} × 3 → {one} filters 3 × 3 'same' → {two} filters 5 × 5 'same' → max"
         f" pooling 3 × 3, stride 2, 'valid' → {three} filters 3 × 3 'same' → flatten → dense with"
-        f" {units} units. Without calculating: which layer has the most parameters?",
+        f" {units} units. Estimate: which layer has the most parameters?",
         SINGLE,
         choices=tuple(choices[index] for index in order),
     )

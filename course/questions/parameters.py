@@ -22,7 +22,7 @@ def conv_parameters(kernel_size=3, channels=64, filters=64):
     area = kernel_size * kernel_size
     weights = area * channels * filters
     return Question(
-        f"A convolutional layer with {count_of(filters, 'filter')} of {kernel_size} ×"
+        f"A convolutional layer with {count_of(filters, 'filter')} of size {kernel_size} ×"
         f" {kernel_size} has an input with {channels} channels. How many parameters does the layer"
         " have?",
         NUMBER,
@@ -67,7 +67,7 @@ def dense_parameters(side=7, channels=512, units=4096):
     """Ask for the number of parameters in a dense layer after a flattened volume."""
     inputs = side * side * channels
     return Question(
-        f"A volume of {side} × {side} × {channels} is flattened and passed to a dense layer with"
+        f"A {side} × {side} × {channels} volume is flattened and passed to a dense layer with"
         f" {units:,} units. How many parameters does the dense layer have?",
         NUMBER,
         inputs * units + units,
@@ -99,8 +99,8 @@ def dense_weights(side=100, channels=3, units=1_000, kernel_size=5):
     """Ask for the number of weights in a dense layer that is applied to an image."""
     pixels = side * side
     return Question(
-        f"Each of {units:,} units is connected to every value of an image of {side} × {side} with"
-        f" {count_of(channels, 'channel')}. How many weights is that, without biases?",
+        f"Each of {units:,} units is connected to every value of a {side} × {side} image with"
+        f" {count_of(channels, 'channel')}. How many weights are there, without biases?",
         NUMBER,
         pixels * channels * units,
         f"{side} · {side} · {channels} = {pixels * channels:,} inputs times {units:,} units:"
@@ -109,7 +109,7 @@ def dense_weights(side=100, channels=3, units=1_000, kernel_size=5):
             (pixels * units, f"That is for one channel; there are {channels}."),
             (pixels * channels, f"That is one unit; there are {units:,}."),
             (pixels * channels * units + units, WITH_BIASES),
-            (side * channels * units, f"An image of {side} × {side} has {pixels:,} pixels."),
+            (side * channels * units, f"A {side} × {side} image has {pixels:,} pixels."),
         ],
         "the number of values in the image times the number of units.",
     )
@@ -123,9 +123,9 @@ def local_weights(side=100, channels=3, units=1_000, kernel_size=5):
     """Ask for the number of weights of units that are connected to one patch each."""
     area = kernel_size * kernel_size
     return Question(
-        f"Each of {units:,} units is connected to only one patch of {kernel_size} × {kernel_size}"
-        f" in an image of {side} × {side} with {count_of(channels, 'channel')}, and has its own"
-        " weights. How many weights is that, without biases?",
+        f"Each of {units:,} units is connected to only one {kernel_size} × {kernel_size} patch of a"
+        f" {side} × {side} image with {count_of(channels, 'channel')}, and has its own weights. How"
+        " many weights are there, without biases?",
         NUMBER,
         area * channels * units,
         f"{kernel_size} · {kernel_size} · {channels} = {area * channels} per unit, times"
@@ -157,8 +157,8 @@ def shared_weights(side=100, channels=3, units=1_000, kernel_size=5, filters=1):
     shared = "The units share the weights: count filters, not positions."
     return Question(
         f"On an image with {count_of(channels, 'channel')}, {units:,} units share their weights:"
-        f" each applies {each} of {kernel_size} × {kernel_size} × {channels} at its position. How"
-        " many parameters is that, including biases?",
+        f" each applies {each} of size {kernel_size} × {kernel_size} × {channels} at its position."
+        " How many parameters are there, including biases?",
         NUMBER,
         (weights + 1) * filters,
         f"{weights} weights and 1 bias per filter, for any number of positions:"
@@ -169,7 +169,7 @@ def shared_weights(side=100, channels=3, units=1_000, kernel_size=5, filters=1):
             (weights * units, shared),
             ((kernel_size**2 + 1) * filters, f"A filter covers all {channels} channels."),
         ],
-        "filters · (kernel height · kernel width · channels + 1); positions do not count.",
+        "filters · (kernel height · kernel width · channels + 1), for any number of positions.",
     )
 
 
@@ -206,7 +206,7 @@ def conv_facts(
             f"'same' keeps {size} × {size}, and each filter produces a feature map.",
         ),
         Choice(
-            "On an input of twice the height and width, it has four times the parameters.",
+            "If the input is twice as high and wide, the layer has four times as many parameters.",
             False,
             "The same filters are applied at every position: the count does not depend on the size"
             " of the input.",
@@ -217,7 +217,7 @@ def conv_facts(
             f"{kernel_size} · {kernel_size} positions in each of {channels} channels.",
         ),
         Choice(
-            "A dense layer from the same input to as many outputs has fewer weights.",
+            "A dense layer with the same inputs and the same number of outputs has fewer weights.",
             False,
             f"It has {dense:,}: every output would have a weight for every input.",
         ),
@@ -228,9 +228,9 @@ def conv_facts(
         ),
     ]
     return Question(
-        f"A convolutional layer with {count_of(filters, 'filter')} of {kernel_size} ×"
-        f" {kernel_size}, stride 1, and padding 'same' has an input of {size} × {size} ×"
-        f" {channels}. Which statements about the layer are true?",
+        f"A convolutional layer with {count_of(filters, 'filter')} of size {kernel_size} ×"
+        f" {kernel_size}, stride 1, and padding 'same' has a {size} × {size} × {channels} input."
+        " Which statements about the layer are true?",
         SEVERAL,
         choices=tuple(statements[index] for index in order),
     )

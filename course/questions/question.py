@@ -138,6 +138,9 @@ def _judge_value(question: Question, answer: Any) -> Verdict:
     for wrong, reason in question.mistakes.items():
         if _same(value, wrong):
             return Verdict(0, reason)
+    if isinstance(value, tuple) and len(value) != len(question.answer):
+        found = f"The number of values ({len(value)}) is not right"
+        return Verdict(0, f"{found}: check {question.hint}")
     return Verdict(0, f"This is not one of the common mistakes: check {question.hint}")
 
 

@@ -5,7 +5,7 @@ from random import Random
 from course.questions.bank import count_of, output_size, register, register_variant
 from course.questions.question import NUMBER, SHAPE, SINGLE, Choice, Question
 
-FIRST_POSITION = "The kernel also has a first position, before any step: + 1."
+FIRST_POSITION = "Add 1 for the first position, before any step."
 
 
 def _draw_convolution(rng: Random) -> dict:
@@ -27,7 +27,7 @@ def conv_output_size(size=100, kernel_size=5, stride=1, padding=2):
     mistakes = [
         (room // stride, FIRST_POSITION),
         ((size - kernel_size + padding) // stride + 1, "The padding is on both sides: 2P."),
-        ((size - kernel_size) // stride + 1, f"The padding of {padding} is forgotten."),
+        ((size - kernel_size) // stride + 1, f"The padding of {padding} is missing."),
         (room + 1, f"With stride {stride}, the kernel moves by {stride} pixels at a time."),
         ((size - 1) // stride + 1, f"The kernel covers {kernel_size} pixels: W − F."),
         (size, "Only stride 1 with the right padding keeps the size."),
@@ -37,8 +37,8 @@ def conv_output_size(size=100, kernel_size=5, stride=1, padding=2):
             0, (-(-room // stride) + 1, "Round down: the last step would cross the border.")
         )
     return Question(
-        f"A convolution slides a kernel of {kernel_size} × {kernel_size} over an input of {size} ×"
-        f" {size}, with stride {stride} and {zeros}. How wide is the output?",
+        f"A convolution slides a {kernel_size} × {kernel_size} kernel over a {size} × {size}"
+        f" input, with stride {stride} and {zeros}. How wide is the output?",
         NUMBER,
         answer,
         f"⌊(W − F + 2P)/S⌋ + 1 = ⌊({size} − {kernel_size} + {2 * padding})/{stride}⌋ + 1 ="
@@ -60,9 +60,9 @@ def conv_output_shape(size=100, channels=3, filters=10, kernel_size=5, stride=1,
     unpadded = output_size(size, kernel_size, stride, 0)
     one_side = (size - kernel_size + padding) // stride + 1
     return Question(
-        f"A convolution with {count_of(filters, 'filter')} of {kernel_size} × {kernel_size} ×"
-        f" {channels}, stride {stride}, and padding {padding} is applied to an input of {size} ×"
-        f" {size} × {channels}. What is the shape of the output (height, width, channels)?",
+        f"A convolution with {count_of(filters, 'filter')} of size {kernel_size} × {kernel_size} ×"
+        f" {channels}, stride {stride}, and padding {padding} is applied to a {size} × {size} ×"
+        f" {channels} input. What is the shape of the output (height, width, channels)?",
         SHAPE,
         (side, side, filters),
         f"⌊({size} − {kernel_size} + {2 * padding})/{stride}⌋ + 1 = {side}, and each of the"
@@ -73,7 +73,7 @@ def conv_output_shape(size=100, channels=3, filters=10, kernel_size=5, stride=1,
                 (side, side, filters * channels),
                 "A filter covers all channels: one feature map each.",
             ),
-            ((unpadded, unpadded, filters), f"The padding of {padding} on each side is forgotten."),
+            ((unpadded, unpadded, filters), f"The padding of {padding} on each side is missing."),
             ((one_side, one_side, filters), f"The padding of {padding} is on both sides: 2P."),
             ((side, side), "Each filter produces a feature map: there is a third dimension."),
         ],
@@ -100,8 +100,8 @@ register_variant(
 def activation_maps(channels=3, filters=2, kernel_size=2):
     """Ask how many feature maps a convolution produces."""
     return Question(
-        f"{count_of(filters, 'filter')} of {kernel_size} × {kernel_size} × {channels} slide over an"
-        f" input with {channels} channels. How many feature maps does that produce?",
+        f"{count_of(filters, 'filter')} of size {kernel_size} × {kernel_size} × {channels} slide"
+        f" over an input with {channels} channels. How many feature maps do they produce?",
         NUMBER,
         filters,
         f"One feature map per filter, for any number of channels: {filters}.",
@@ -122,7 +122,7 @@ def padded_shape(size=100, padding=3):
     """Ask for the size of a padded image."""
     side = size + 2 * padding
     return Question(
-        f"Zero padding with P = {padding} is added around an image of {size} × {size}. What is the"
+        f"Zero padding with P = {padding} is added around a {size} × {size} image. What is the"
         " shape of the result (height, width)?",
         SHAPE,
         (side, side),
@@ -156,8 +156,8 @@ def keep_size(size=512, kernel_size=5, order=(0, 1, 2, 3)):
         reason = f"{text}, the size of the input." if side == size else f"{text}, not {size}."
         choices.append(Choice(f"stride {stride}, padding {padding}", side == size, reason))
     return Question(
-        f"The output of a convolution with a kernel of {kernel_size} × {kernel_size} should be as"
-        f" large as its input of {size} × {size}. Which stride and padding achieve that?",
+        f"The output of a convolution with a {kernel_size} × {kernel_size} kernel should be as"
+        f" large as its {size} × {size} input. Which stride and padding achieve that?",
         SINGLE,
         choices=tuple(choices),
     )
@@ -186,9 +186,8 @@ def keras_size(size=7, kernel_size=3, stride=2, padding="same"):
         unstrided = "'valid' adds no padding, and the stride skips positions."
         rounding = "The kernel must stay inside the input: ⌊(W − F)/S⌋ + 1."
     return Question(
-        f"In Keras, a convolution with a kernel of {kernel_size} × {kernel_size},"
-        f" strides={stride} and padding={padding!r} is applied to an input of {size} × {size}. How"
-        " wide is the output?",
+        f"In Keras, a convolution with a {kernel_size} × {kernel_size} kernel, strides={stride},"
+        f" and padding={padding!r} is applied to a {size} × {size} input. How wide is the output?",
         NUMBER,
         answer,
         f"For {padding!r}, the width is {formula} = {answer}.",
@@ -215,7 +214,7 @@ def pooling_output_size(size=64, pool_size=3, stride=2):
     overlap = f"That is the result of stride {pool_size}; here the pooling windows overlap."
     return Question(
         f"Max pooling over {pool_size} × {pool_size} windows with stride {stride} and padding"
-        f" 'valid' is applied to an input of {size} × {size}. How wide is the output?",
+        f" 'valid' is applied to a {size} × {size} input. How wide is the output?",
         NUMBER,
         answer,
         f"⌊({size} − {pool_size})/{stride}⌋ + 1 = {answer}.",
@@ -224,7 +223,7 @@ def pooling_output_size(size=64, pool_size=3, stride=2):
             (-(-size // pool_size), overlap),
             (same, "That is the result of padding 'same'."),
             (size - pool_size + 1, f"That is the result of stride 1; here the stride is {stride}."),
-            (answer - 1, "The pooling window also has a first position, before any step: + 1."),
+            (answer - 1, "Add 1 for the first position of the window, before any step."),
             (answer + 1, "Round down: the last pooling window must stay inside the input."),
         ],
         "⌊(W − F)/S⌋ + 1, with division by the stride and not by the pool size.",
@@ -239,9 +238,9 @@ def receptive_field(layers=3, kernel_size=3):
     """Ask for the receptive field of a stack of convolutions."""
     answer = layers * (kernel_size - 1) + 1
     return Question(
-        f"A network consists of {layers} convolutions of {kernel_size} × {kernel_size} with stride"
-        " 1. How many pixels wide is the part of the image that one activation of the last layer"
-        " depends on?",
+        f"A network consists of {layers} convolutions, each {kernel_size} × {kernel_size} with"
+        " stride 1. How many pixels wide is the part of the image that one activation of the last"
+        " layer depends on?",
         NUMBER,
         answer,
         f"Start at 1 and add {kernel_size - 1} for each layer: 1 + {layers} · {kernel_size - 1} ="

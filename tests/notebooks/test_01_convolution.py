@@ -3,7 +3,6 @@
 import contextlib
 import io
 import json
-import re
 
 import keras
 import numpy as np
@@ -18,7 +17,7 @@ from course.questions import convolution_1d, draw, judge
 from tests.submissions import ROOT
 
 NOTEBOOK = ROOT / "source" / "01-convolution" / "convolution.ipynb"
-DATA_CELLS = ["edges", "worked-example", "example", "small-case"]
+DATA_CELLS = ["edges", "worked-example", "keras-conv2d", "example", "small-case", "suspect"]
 quick = settings(max_examples=40)
 small = st.integers(1, 3)
 
@@ -70,7 +69,7 @@ def built(*stack):
 
 
 def counts(padding):
-    """Return the parameters of the network of exercise 11, and its pooled size, from Keras."""
+    """Return the parameters of the network of exercise 10, and its pooled size, from Keras."""
     model = built(
         keras.Input((64, 64, 3)),
         layers.Conv2D(16, 3, padding="same"),
@@ -131,12 +130,13 @@ def test_one_dimension_by_hand_and_by_numpy(notebook):
     ("pair", "wrong", "words"),
     [
         ((1, 0), (5, -1, 8, 7, -2, 1), "not flipped"),
-        ((2, 0), (7, 0, 6, 4), "One position too many"),
+        ((2, 0), (7, 0, 6, 4), "one position too many"),
         ((2, 0), (7, 1, 0, 9, 6, -1), "With stride 2"),
-        ((1, 1), (7, 1, 0, 9, 6, -1), "padding is forgotten"),
+        ((1, 1), (7, 1, 0, 9, 6, -1), "padding is missing"),
         ((1, 1), (-1, 7, 1, 0, 9, 6, -1), "both ends"),
         ((1, 1), (7, 1, 0, 9, 6, -1, 4), "both ends"),
         ((4, 1), (-1,), "missing"),
+        ((1, 0), (7, 0, 6, -1), "The number of values (4) is not right"),
     ],
 )
 def test_common_mistakes_by_hand_get_their_reasons(pair, wrong, words):
@@ -154,23 +154,61 @@ def test_the_worked_example_with_and_without_the_flip(notebook):
         [15, 50],
         [-20, 30],
     ]
-    assert "computes 15, 50, −20, and 30" in text_of("learn")
+    assert "computes 15, 50, −20, and 30" in text_of("keras-text")
+
+
+def trained(namespace, seed, learning_rate=10):
+    """Return the names after the cell that trains a kernel, run with another learning rate."""
+    names = dict(namespace)
+    names["run"] = type("Run", (), {"seed": seed})
+    source = text_of("train")
+    assert "learning_rate=10)" in source
+    with contextlib.redirect_stdout(io.StringIO()):
+        exec(source.replace("learning_rate=10)", f"learning_rate={learning_rate})"), names)
+    return names
 
 
 def test_the_learned_kernel_is_the_sobel_kernel_from_every_start(namespace):
     assert "no weight was off by more than 0.0001 after 300 steps" in text_of("volumes")
     for seed in range(10):
-        names = dict(namespace)
-        names["run"] = type("Run", (), {"seed": seed})
-        run_cells(names, "train")
-        assert np.abs(names["kernel"] - names["sobel"]).max() < 1e-4
+        names = trained(namespace, seed)
+        assert np.abs(names["learned"] - names["sobel"]).max() < 1e-4
         assert list(names["stages"]) == ["random start", "3 steps", "30 steps", "300 steps"]
-        assert names["losses"][0] > 0.05
-        assert names["losses"][-1] < 1e-9
+        assert names["initial_loss"] > 0.05
+        assert names["loss_of"](names["learned"]) < 1e-9
+    assert "With seed 0, the random weights add up to a positive value" in text_of("volumes")
+    assert trained(namespace, 0)["stages"]["random start"].sum() > 1
+
+
+def test_a_smaller_learning_rate_leaves_an_error_and_a_larger_one_diverges(namespace):
+    largest = []
+    for seed in range(5):
+        names = trained(namespace, seed, learning_rate=1)
+        largest.append(np.abs(names["learned"] - names["sobel"]).max())
+    stated = f"still {min(largest):.2f} to {max(largest):.2f}"
+    assert stated in text_of("volumes")
+    with np.errstate(over="ignore", invalid="ignore"):
+        assert not np.abs(trained(namespace, 0, learning_rate=30)["learned"]).max() < 1e10
+        raw = namespace["photo"][72:96, 72:96]
+        names = trained(namespace | {"crop": raw}, 0, learning_rate=10)
+        assert not np.abs(names["learned"]).max() < 1e10
+
+
+def test_subtracting_the_mean_makes_the_loss_less_steep_where_all_weights_grow(namespace):
+    def largest_eigenvalue(image):
+        patches = np.lib.stride_tricks.sliding_window_view(image, (3, 3)).reshape(-1, 9)
+        values, vectors = np.linalg.eigh(2 / len(patches) * patches.T @ patches)
+        return values[-1], vectors[:, -1]
+
+    steepest, direction = largest_eigenvalue(namespace["photo"][72:96, 72:96])
+    assert (np.sign(direction) == np.sign(direction[0])).all(), "all weights grow together"
+    # A learning rate converges if it is less than 2 divided by the largest eigenvalue.
+    assert 2 / steepest < 10
+    assert 10 < 2 / largest_eigenvalue(namespace["crop"])[0] < 30
 
 
 def test_the_target_determines_the_nine_weights(notebook):
-    patches = np.lib.stride_tricks.sliding_window_view(notebook.patch, (3, 3)).reshape(-1, 9)
+    patches = np.lib.stride_tricks.sliding_window_view(notebook.crop, (3, 3)).reshape(-1, 9)
     assert len(patches) == notebook.target.size == 484
     assert np.linalg.matrix_rank(patches) == 9
     assert "484 values" in text_of("volumes")
@@ -194,22 +232,22 @@ def test_the_gradient_is_the_derivative_of_the_loss(notebook, seed):
 
 
 def test_two_filters_on_a_small_color_image(notebook):
-    assert notebook.picture.shape == (4, 4, 3)
+    assert notebook.small_image.shape == (4, 4, 3)
     assert notebook.kernels.shape == (2, 2, 3, 2)
     assert notebook.biases.tolist() == [1, -1]
-    maps = notebook.conv2d_filters(notebook.picture, notebook.kernels, notebook.biases)
+    maps = notebook.conv2d_filters(notebook.small_image, notebook.kernels, notebook.biases)
     assert maps.shape == (3, 3, 2)
     assert maps[..., 0].tolist() == [[7, 5, 7], [1, 5, 7], [6, 4, 10]]
     assert maps[..., 1].tolist() == [[3, 1, 5], [1, 2, 6], [4, 2, 4]]
-    first = notebook.picture[:2, :2] * notebook.kernels[..., 0]
+    first = notebook.small_image[:2, :2] * notebook.kernels[..., 0]
     assert first.sum(axis=(0, 1)).tolist() == [3, 2, 1]
     assert "contribute 3, 2, and 1. With the bias, the response is 7." in text_of(
         "conv2d_filters-text"
     )
     for stride, side in [(1, 3), (2, 2)]:
-        maps = notebook.conv2d(notebook.picture, notebook.kernels, notebook.biases, stride)
+        maps = notebook.conv2d(notebook.small_image, notebook.kernels, notebook.biases, stride)
         assert maps.shape == (side, side, 2)
-        expected = by_keras(notebook.picture, notebook.kernels, notebook.biases, stride, 0)
+        expected = by_keras(notebook.small_image, notebook.kernels, notebook.biases, stride, 0)
         assert maps.tolist() == expected.tolist()
 
 
@@ -223,29 +261,29 @@ def test_sizes_in_the_text_are_right(notebook):
     assert draw("padded-shape").answer == np.pad(np.zeros((100, 100)), 3).shape == (106, 106)
 
 
-def test_the_bug_is_found_only_where_height_and_width_differ(notebook):
-    source = re.search(r"```python\n(.*?)```", text_of("failing_case-text"), re.DOTALL)[1]
-    assert source in text_of("test_failing_case"), "the text shows the function that is checked"
-    names = {"np": np}
-    exec(source, names)
-    random = np.random.default_rng(0)
-    for height, width in np.ndindex(3, 3):
-        image, kernels = random.normal(size=(height + 4, width + 4, 2)), np.ones((2, 2, 2, 3))
-        expected = notebook.conv2d(image, kernels, np.arange(3), 2, 1)
+def test_the_bug_is_found_exactly_where_height_and_width_differ(notebook):
+    def agrees(shape, kernel_size=2, filters=3):
+        random = np.random.default_rng(0)
+        image = random.normal(size=shape)
+        kernels = random.normal(size=(kernel_size, kernel_size, shape[2], filters))
+        expected = by_keras(image, kernels, np.arange(filters), 1, 0)
+        fixed = notebook.fixed_conv2d(image, kernels, np.arange(filters))
+        assert fixed == pytest.approx(expected, abs=1e-4)
         try:
-            found = names["suspect_conv2d"](image, kernels, np.arange(3), 2, 1)
-            agrees = found.shape == expected.shape and np.allclose(found, expected)
+            found = notebook.suspect_conv2d(image, kernels, np.arange(filters))
         except ValueError:
-            agrees = False
-        sizes = [notebook.output_size(side + 4, 2, 2, 1) for side in (height, width)]
-        assert agrees == (sizes[0] == sizes[1])
-        fixed = notebook.fixed_conv2d(image, kernels, np.arange(3), 2, 1)
-        assert fixed == pytest.approx(expected)
-    for stride, padding, filters in np.ndindex(2, 2, 2):  # the tests that the text mentions
-        arguments = notebook.kernels[..., : filters + 1], notebook.biases[: filters + 1]
-        found = names["suspect_conv2d"](notebook.picture, *arguments, stride + 1, padding)
-        expected = notebook.conv2d(notebook.picture, *arguments, stride + 1, padding)
-        assert found.tolist() == expected.tolist()
+            return False
+        return found.shape == expected.shape and np.allclose(found, expected, atol=1e-4)
+
+    for height, width in np.ndindex(4, 4):
+        assert agrees((height + 3, width + 3, 2)) == (height == width)
+    for filters in (1, 2):  # the tests that the text mentions
+        arguments = notebook.kernels[..., :filters], notebook.biases[:filters]
+        found = notebook.suspect_conv2d(notebook.small_image, *arguments)
+        assert found.tolist() == notebook.conv2d(notebook.small_image, *arguments).tolist()
+        assert agrees((28, 28, 1), filters=filters)
+        assert agrees((64, 64, 3), filters=filters)
+    assert "on a 28 × 28 digit, and on a 64 × 64 color image" in text_of("failing_case-text")
 
 
 def test_only_elu_with_alpha_1_has_no_corner(namespace):
@@ -254,7 +292,7 @@ def test_only_elu_with_alpha_1_has_no_corner(namespace):
     names["display"] = lambda figure: None
     names["course"] = type("Course", (), {"table": staticmethod(tables.append)})
     run_cells(names, "show-activations")
-    slopes = {row["function"]: row["slope left of 0"] for row in tables[0]}
+    slopes = {row["function"]: row["slope just left of 0"] for row in tables[0]}
     assert slopes == {
         "ReLU": "0.00",
         "leaky ReLU, ε = 0.1": "0.10",
@@ -270,19 +308,45 @@ def test_the_relative_changes_in_the_text_are_measured(namespace):
     changes = [change for _, change in names["relative_changes"].values()]
     first = [f"{change[1]:.0%}" for change in changes]
     text = text_of("one-by-one")
-    assert f"changed by {first[0]}, the image pooled over 2 × 2 by {first[1]}" in text
-    assert f"pooled over 4 × 4 by {first[2]}" in text
-    assert all(change[8] > 1.5 for change in changes)
-    moved = names["move"](names["maps"][0], 4)
-    assert names["maps"][1].tolist() == moved.tolist(), "the convolution is equivariant"
+    assert (
+        f"is {first[0]} for the digit, {first[1]} after 2 × 2 pooling, and {first[2]} after" in text
+    )
+    assert "a shift by 7 pixels" in text
+    assert all(change[7] > 1.5 for change in changes)
+    assert not names["digit"][:, -7:].any(), "no pixel leaves the image at the right"
+    assert names["equivariance_error"] == 0
+
+
+def test_two_images_that_do_not_overlap_differ_by_200_percent():
+    before = np.array([0, 0.2, 0.9, 0, 0, 0])
+    after = np.roll(before, 3)
+    assert np.abs(after - before).sum() / before.sum() == 2
+
+
+def test_the_first_window_is_pooled_to_the_values_of_the_text(namespace):
+    names = run_cells(dict(namespace), "show-pooling")
+    window = names["example_map"][:2, :2]
+    assert sorted(window.ravel()) == [0, 1, 2, 4]
+    assert (window.max(), window.mean()) == (4, 1.75)
+    assert "with 4, and average pooling with 1.75" in text_of("shift-text")
 
 
 def test_the_1_x_1_convolution_of_the_text_has_4112_parameters(notebook):
-    assert built(keras.Input((7, 7, 256)), layers.Conv2D(16, 1)).count_params() == 4_112
-    assert "4,112 parameters" in text_of("one-by-one")
+    text = text_of("one-by-one")
+    for kernel_size, stated in [(1, "4,112 parameters"), (3, "36,880")]:
+        model = built(keras.Input((7, 7, 256)), layers.Conv2D(16, kernel_size))
+        assert f"{model.count_params():,}" in stated
+        assert stated in text
     photo = datasets.load_photo()
-    exchanged = by_keras(photo, notebook.swap_kernels, 0, 1, 0)
-    assert exchanged == pytest.approx(photo[..., ::-1], abs=1e-6)
+    mixed = by_keras(photo, notebook.cycle_kernels, 0, 1, 0)
+    red, green, blue = np.moveaxis(photo, -1, 0)
+    assert mixed == pytest.approx(np.stack([blue, red, green], axis=-1), abs=1e-6)
+    transposed = np.swapaxes(notebook.cycle_kernels, 2, 3)
+    assert by_keras(np.array([[[1, 20, 300]]]), transposed, 0, 1, 0).ravel().tolist() == [
+        20,
+        300,
+        1,
+    ]
 
 
 def test_weights_of_dense_local_and_shared_units():
@@ -299,7 +363,7 @@ def test_parameters_of_the_network(notebook):
     assert (valid, side) == ([448, 12_832, 0, 36_992, 0, 615_045], 31)
     same, side = counts("same")
     assert (same, side) == ([448, 12_832, 0, 36_992, 0, 655_365], 32)
-    assert notebook.counted == {
+    assert notebook.parameter_counts == {
         "conv_1": 448,
         "conv_2": 12_832,
         "pool": 0,
@@ -307,7 +371,7 @@ def test_parameters_of_the_network(notebook):
         "dense_valid": 615_045,
         "dense_same": 655_365,
     }
-    assert max(valid) / sum(valid) > 0.9, "over nine tenths in the dense layer"
+    assert max(valid) / sum(valid) > 0.9, "more than 90% in the dense layer"
     assert 31 * 31 * 128 > 120_000
 
 
@@ -315,11 +379,14 @@ def test_wrong_counts_with_hints_result_from_these_mistakes():
     assert 32 * (3 * 3 * 16 + 1) == 4_640, "a 3 × 3 kernel instead of 5 × 5"
     assert 16 * (3 * 3 + 1) == 160, "one input channel"
     assert 128 * (3 * 3 * 16 + 1) == 18_560, "16 input channels instead of 32"
+    assert 32 * (5 * 5 * 3 + 1) == 2_432, "3 input channels instead of 16"
     assert 5 * (22 * 22 * 128 + 1) == 309_765, "a pooling stride of 3"
+    assert 5 * (62 * 62 * 128 + 1) == 2_460_165, "a pooling stride of 1"
+    assert 5 * (64 * 64 * 128 + 1) == 2_621_445, "no pooling"
 
 
 def test_every_solution_is_written_without_a_library():
-    for name in ("conv2d_single", "conv2d_filters", "conv2d", "failing_case", "pool"):
+    for name in ("conv2d_single", "conv2d_filters", "conv2d", "failing_case"):
         checks.written_without(name, text_of(name))
 
 
@@ -334,14 +401,3 @@ def test_conv2d_is_keras_convolution(
     biases = random.integers(-3, 4, filters)
     expected = by_keras(image, kernels, biases, stride, padding)
     assert notebook.conv2d(image, kernels, biases, stride, padding).tolist() == expected.tolist()
-
-
-@quick
-@given(st.integers(3, 8), st.integers(3, 8), small, small, small)
-def test_pool_is_keras_pooling(notebook, height, width, channels, size, stride):
-    image = np.random.default_rng(0).integers(-9, 10, (height, width, channels))
-    for kind in ("max", "average"):
-        operation = getattr(keras.ops, f"{kind}_pool")
-        pooled = operation(image[None].astype("float32"), size, stride, "valid")
-        expected = keras.ops.convert_to_numpy(pooled)[0]
-        assert notebook.pool(image, size, stride, kind) == pytest.approx(expected, abs=1e-5)

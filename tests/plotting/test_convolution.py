@@ -114,7 +114,7 @@ def test_each_kernel_is_drawn_with_its_weights_above_its_response():
     kernels = {"vertical edges": EDGES, "horizontal edges": EDGES.T}
     figure = plotting.kernel_responses(image, kernels, title="Edges")
     shown, *pairs = figure.axes
-    assert shown.get_title() == "the image"
+    assert shown.get_title() == "image"
     assert [ax.get_title() for ax in pairs[::2]] == [*kernels]
     assert [text.get_text() for text in pairs[0].texts] == ["−1", "0", "1"] * 3
     vertical, horizontal = (np.asarray(ax.images[0].get_array()) for ax in pairs[1::2])
@@ -265,7 +265,11 @@ def test_pooling_rejects_an_image_that_is_smaller_than_a_window(image):
 def test_connections_count_the_weights_of_three_kinds_of_layers():
     figure = plotting.connections(inputs=7, kernel_size=3)
     titles = [ax.get_title("left") for ax in figure.axes]
-    assert titles == ["dense: 35 weights", "local: 15 weights", "local and shared: 3 weights"]
+    assert titles == [
+        "dense: 35 weights",
+        "locally connected: 15 weights",
+        "convolutional: 3 weights",
+    ]
     lines = [len(ax.lines) for ax in figure.axes]
     assert lines == [35, 15, 15]
     styles = {(line.get_color(), line.get_linestyle()) for line in figure.axes[2].lines}

@@ -136,7 +136,7 @@ def test_default_values_give_the_answers_of_the_course_text():
         ("conv-parameters-512", 10_272, "A bias for each input channel"),
         ("dense-parameters", 102_760_448, "biases"),
         ("pool-size", 22, "stride 3"),
-        ("output-shape", (96, 96, 10), "forgotten"),
+        ("output-shape", (96, 96, 10), "missing"),
     ],
 )
 def test_mistakes_of_the_course_text_get_their_reasons(name, wrong, words):

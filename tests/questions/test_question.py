@@ -71,6 +71,7 @@ def test_an_empty_answer_counts_as_unanswered(question, answer):
         (NUMBER, float("nan"), "This is not one of the common mistakes"),
         (NUMBER, object, "is not an integer"),
         (FRACTION, "1/4", "is not a number, such as 0.25."),
+        (SHAPE, (2, 3, 1), "The number of values (3) is not right: check"),
         (SHAPE, 2, "is not a tuple of integers, such as (28, 28, 1)."),
         (SHAPE, ((2, 3), 1), "is not a tuple"),
         (SINGLE, 1, "1 is not one of the letters a and b."),

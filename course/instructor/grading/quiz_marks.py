@@ -14,16 +14,18 @@ WITHOUT_NAME = (
 def mark(quiz: Any, answers: Any, points: float) -> float:
     """Print one line per question and return the points for the answers, rounded to two decimals.
 
-    A test cell ends with this value for its partial credit; all questions count equally. Raises
-    CheckFailed if `answers` is not a dict that maps keys such as "q1" to answers.
+    A test cell ends with this value for its partial credit; all questions count equally. Instead of
+    a quiz, a dict of questions by key can be given. Raises CheckFailed if `answers` is not a dict
+    that maps keys such as "q1" to answers.
     """
+    asked, student = (quiz, None) if isinstance(quiz, dict) else (quiz.questions, quiz.student)
     if not isinstance(answers, dict):
         raise checks.CheckFailed(
             "answers is not a dict of answers. Write answers = {'q1': ..., ...}."
         )
-    without_name = quiz.without_student().questions if quiz.student else {}
+    without_name = quiz.without_student().questions if student else {}
     earned = 0.0
-    for key, question in quiz.questions.items():
+    for key, question in asked.items():
         answer = answers.get(key)
         verdict = judge(question, answer)
         reason, hint = verdict.reason, verdict.student_reason or verdict.reason
@@ -37,6 +39,6 @@ def mark(quiz: Any, answers: Any, points: float) -> float:
         for_student = f"{key}: {result}." if verdict.credit == 1 else f"{key}: {result}. {hint}"
         checks.show(f"{key}: {result}. {reason}", for_student)
         earned += verdict.credit
-    total = round(points * earned / len(quiz.questions), 2)
+    total = round(points * earned / len(asked), 2)
     checks.show(f"{total:g} of {points:g} points.")
     return total

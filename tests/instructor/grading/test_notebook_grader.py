@@ -298,7 +298,7 @@ for function, argument in [(spoil, np.ones(3)), (grow, [1]), (enter, {"a": 1})]:
     try:
         checks.unchanged("it", function, argument)
     except checks.CheckFailed as error:
-        assert str(error) == "it: the function changes what it gets."
+        assert str(error) == "it: the function changes its arguments."
     else:
         assert False
 """,

@@ -98,6 +98,14 @@ def test_without_personalized_numbers_the_name_that_a_student_typed_is_ignored(g
     assert scores == {"ada": 8}
 
 
+def test_a_dict_of_questions_is_marked_as_a_quiz():
+    quiz = Quiz(*NAMES, seed=8)
+    answers = {key: question.solution for key, question in quiz.questions.items()}
+    answers[next(iter(answers))] = None
+    expected = quiz_marks.mark(quiz, answers, points=8)
+    assert quiz_marks.mark(quiz.questions, answers, points=8) == expected > 0
+
+
 def test_what_students_see_never_repeats_an_answer_that_cannot_be_read(monkeypatch, capsys):
     shown = []
     monkeypatch.setattr(checks, "on_show", shown.append)
