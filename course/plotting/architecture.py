@@ -136,11 +136,10 @@ def layer_costs(model, title="") -> Figure:
 
 
 def compare_costs(networks, title="") -> Figure:
-    """Compare the layers and the costs of several networks, with one row per network.
+    """Compare the total costs of several networks, with one bar per network in each panel.
 
-    On the left are the outputs of a network's convolutions, pooling layers, and dense layers: a box
-    is taller if its feature maps are larger, and wider if it has more channels. On the right are
-    the totals of three costs, as in `layer_costs`; each cost has one scale for all networks.
+    The costs are the parameters, and the MACs and the activation memory for one image, as in
+    `layer_costs`.
 
     Parameters
     ----------
@@ -150,46 +149,36 @@ def compare_costs(networks, title="") -> Figure:
     Raises
     ------
     ValueError
-        If there is no network, or a network has no convolution, pooling layer, or dense layer.
+        If there is no network.
     """
     rows = {
         name: [row for row in layer_rows(model) if row["kind"] != "other"]
         for name, model in networks.items()
     }
-    if not rows or not all(rows.values()):
-        raise ValueError("networks must be networks with convolutions, pooling, or dense layers.")
+    if not rows:
+        raise ValueError("networks must contain at least one network with its name.")
     costs = {
-        "parameters": ("parameters", 1, COUNTS),
-        "MACs per image": ("macs", 1, COUNTS),
-        "activation memory\nper image": ("activations", 4, BYTES),
+        "parameters": ([model.count_params() for model in networks.values()], COUNTS),
+        "MACs per image": ([sum(row["macs"] for row in each) for each in rows.values()], COUNTS),
+        "activation memory per image": (
+            [4 * sum(row["activations"] for row in each) for each in rows.values()],
+            BYTES,
+        ),
     }
-    figure = Figure(figsize=(PAGE_INCHES, 1.3 * len(rows)))
-    panels = figure.subplots(
-        len(rows),
-        1 + len(costs),
-        squeeze=False,
-        gridspec_kw={"left": 0, "right": 1, "bottom": 0, "top": 1, "wspace": 0.12, "hspace": 0.35}
-        | {"width_ratios": [2.6, 1, 1, 1]},
-    )
-    longest = max(len(each) for each in rows.values())
-    for line, (name, layers) in zip(panels, rows.items(), strict=True):
-        kinds = [row["kind"] for row in layers]
-        _draw_boxes(line[0], [row["shape"] for row in layers], kinds)
-        line[0].set(xlim=(-0.6, longest - 0.4), ylim=(-0.55, 0.55))
-        line[0].set_title(name, **TITLE | {"fontsize": 12, "fontweight": "bold"})
-        for ax, (cost, (key, factor, sizes)) in zip(line[1:], costs.items(), strict=True):
-            totals = [factor * sum(row[key] for row in each) for each in rows.values()]
-            total = factor * sum(row[key] for row in layers)
-            ax.barh(0, total, 0.3, color=BLUE)
-            ax.text(0, 0.2, _short(total, sizes), ha="left", va="bottom", size=11)
-            ax.set(xlim=(0, max(1, *totals)), ylim=(-0.55, 0.55))
-            if name == next(iter(rows)):
-                ax.set_title(cost, **TITLE | {"fontsize": 10})
-    for ax in panels.flat:
-        ax.set(xticks=[], yticks=[])
+    figure = Figure(figsize=(PAGE_INCHES - 1, 0.75 * len(rows)))
+    edges = {"left": 0, "right": 1, "bottom": 0, "top": 1, "wspace": 0.15}
+    panels = figure.subplots(1, len(costs), sharey=True, gridspec_kw=edges)
+    for ax, (cost, (values, sizes)) in zip(panels, costs.items(), strict=True):
+        ax.barh(range(len(rows)), values, 0.45, color=BLUE)
+        for position, value in enumerate(values):
+            ax.text(0, position - 0.27, _short(value, sizes), va="bottom", size=11)
+        ax.set(xlim=(0, max(1, *values)), ylim=(len(rows) - 0.6, -0.75), xticks=[])
+        ax.set_yticks(range(len(rows)), list(rows), size=12)
+        ax.tick_params(**NO_TICKS)
         ax.spines[:].set_visible(False)
+        ax.set_title(cost, **TITLE | {"fontsize": 12, "fontweight": "bold"})
     if title:
-        figure.suptitle(title, x=0, y=1 + 0.5 / figure.get_figheight(), ha="left", va="bottom")
+        figure.suptitle(title, x=0, y=1 + 0.4 / figure.get_figheight(), ha="left", va="bottom")
     return figure
 
 
@@ -223,7 +212,7 @@ def _draw_outputs(ax: Any, shapes: list[tuple], kinds: list[str]) -> None:
     ax.set_ylim(-0.75, 0.7)
     ax.set_yticks([])
     label: dict[str, Any] = {"x": -0.01, "transform": ax.transAxes, "ha": "right"}
-    ax.text(y=0.75, s="output\nof each layer", va="top", size=10, weight="bold", **label)
+    ax.text(y=0.75, s="output", va="top", size=10, weight="bold", **label)
     ax.text(
         y=0.1,
         s="above: height × width\nbelow: channels\nthin: vector (no height)",
