@@ -176,8 +176,6 @@ def test_the_learned_kernel_is_the_sobel_kernel_from_every_start(namespace):
         assert list(names["stages"]) == ["random start", "3 steps", "30 steps", "300 steps"]
         assert names["initial_loss"] > 0.05
         assert names["loss_of"](names["learned"]) < 1e-9
-    assert "With seed 0, the random weights add up to a positive value" in text_of("volumes")
-    assert trained(namespace, 0)["stages"]["random start"].sum() > 1
 
 
 def test_a_smaller_learning_rate_leaves_an_error_and_a_larger_one_diverges(namespace):
