@@ -86,6 +86,9 @@ def test_the_control_has_the_size_depth_and_dropout_of_the_cnn(cells, solved, ml
         rates = [layer.rate for layer in each.layers if isinstance(layer, layers.Dropout)]
         assert rates == [0.25, 0.5]
         assert counting.activations(each) == ["relu", "relu", "relu", "softmax"]
+    macs = [sum(row["macs"] for row in counting.layer_rows(each)) for each in (network, mlp)]
+    text = f"{macs[0] / 1e6:.1f} million multiplications per image instead of {macs[1] / 1e6:.1f}"
+    assert text in cells["shift-text"] and round(macs[0] / macs[1]) == 10
     assert "784 · 10 + 10 = 7,850" in cells["templates"] and 784 * 10 + 10 == 7_850
     assert round(mlp.count_params() / 7_850) == 152
     assert "152 times as many parameters" in cells["hidden-layers"]
@@ -98,7 +101,7 @@ def test_the_losses_in_the_text_are_right(cells, solved):
         assert f"{-np.log(float(probability)):.2f}" == loss
     assert solved["expected_first_loss"] == pytest.approx(np.log(10))
     assert "ln 10 ≈ 2.30" in cells["diagnosis-text"] and f"{np.log(10):.2f}" == "2.30"
-    assert f"{np.e / (np.e + 9):.0%}" == "23%" and "= 23 %" in cells["diagnosis-text"]
+    assert f"{np.e / (np.e + 9):.0%}" == "23%" and "≈ 23%" in cells["diagnosis-text"]
     assert f"{-np.log(np.e / (np.e + 9)):.2f}" == "1.46" and "1.46" in cells["diagnosis-text"]
 
 
@@ -150,7 +153,7 @@ def test_dropout_doubles_what_it_keeps(cells):
 
 
 def test_the_results_of_five_seeds_are_those_in_the_table(cells, bands):
-    row = r"\| ([\w ]+) \| ([\d,]+) \| (\d+\.\d\d) ± (\d\.\d\d) % \|"
+    row = r"\| ([\w ]+) \| ([\d,]+) \| (\d+\.\d\d) ± (\d\.\d\d)% \|"
     rows = re.findall(row, cells["shift-text"])
     metrics = {
         "softmax regression": ("linear_accuracy", "7,850"),
@@ -172,31 +175,48 @@ def test_the_gains_and_errors_in_the_text_are_those_of_the_bands(cells, bands):
     )
     text = cells["shift-text"]
     assert f"gain {100 * (mlp - linear):.1f} percentage points over softmax regression" in text
-    assert f"gain another {100 * (cnn - mlp):.1f}, with the same number" in text
+    assert f"gain another {100 * (cnn - mlp):.1f} percentage points" in text
     errors = (
         f"the MLP misreads about {1000 * (1 - mlp):.0f}, and the CNN about {1000 * (1 - cnn):.0f}"
     )
     assert errors in text
-    assert 0.27 < (1 - mlp) / (1 - linear) < 0.4 and "about a third of the errors" in cells["build"]
+    assert f"the CNN reads about {1000 * (cnn - mlp):.0f} more" in text
+    standard_errors = [100 * np.sqrt(p * (1 - p) / 10_000) for p in (linear, mlp, cnn)]
+    assert f"{min(standard_errors):.1f} to {max(standard_errors):.1f} percentage points" in text
+    assert 0.27 < (1 - mlp) / (1 - linear) < 0.4 and "one third as many errors" in cells["build"]
     recap = f"from {linear:.1%} to {mlp:.1%}, and convolutions with pooling raised it to {cnn:.1%}"
-    assert recap.replace("%", " %") in cells["recap"]
+    assert recap in cells["recap"]
     # The sample answer of exercise 9a.
     assert mlp - linear > 0.05 and "more than five percentage points" in cells["explain_cnn"]
-    assert (1 - cnn) < (1 - mlp) / 2 and "more than halves the errors" in cells["explain_cnn"]
+    assert (1 - cnn) < (1 - mlp) / 2 and "less than half as many errors" in cells["explain_cnn"]
 
 
 def test_the_accuracies_of_moved_digits_in_the_text_are_those_of_the_bands(cells, bands):
-    moved = {
-        name: f"{bands[f'{name}_shifted']['mean'][4]:.0%}".replace("%", " %")
-        for name in ("linear", "mlp", "cnn")
+    def accuracy(name, pixels):
+        return f"{bands[f'{name}_shifted']['mean'][pixels]:.0%}"
+
+    fall = {
+        name: f"{accuracy(name, 0)} to {accuracy(name, 4)}" for name in ("linear", "mlp", "cnn")
     }
-    expected = (
-        f"softmax regression to {moved['linear']}, that of the MLP to {moved['mlp']}, and that"
-    )
-    assert f"{expected} of the CNN to {moved['cnn']}" in cells["record-text"]
-    linear = f"{bands['linear_accuracy']['mean']:.0%}".replace("%", " %")
-    assert f"reads about {linear}, and about {moved['linear']} after the move" in cells["prepare"]
+    text = cells["record-text"]
+    assert f"softmax regression from {fall['linear']}, that of the MLP from {fall['mlp']}" in text
+    assert f"that of the CNN from {fall['cnn']}" in text
+    # "The first 2,000 test digits are harder than the others."
+    for name, whole in (("linear", "linear"), ("mlp", "mlp"), ("cnn", "test")):
+        assert bands[f"{name}_shifted"]["mean"][0] < bands[f"{whole}_accuracy"]["mean"]
+    assert "cpu=2_000" in cells["shift-curve"] and "For these 2,000 digits" in text
+    assert f"reads {bands['linear_accuracy']['mean']:.0%} of the 10,000" in cells["prepare"]
+    assert f"moved by four pixels, it reads {accuracy('linear', 4)}" in cells["prepare"]
     assert "move_right(one_of_each, 4)" in cells["linear-network"]
+
+
+def test_an_epoch_has_the_number_of_steps_in_the_text(cells):
+    assert (
+        "cpu=40_000" in cells["load-data"]
+        and "batch_size = run.choose(smoke=20, cpu=128" in (cells["load-data"])
+    )
+    steps = -(-40_000 // 128)
+    assert f"`{steps}/{steps}` means {steps} steps with up to 128" in cells["first-network"]
 
 
 def test_ten_images_are_memorized_within_the_steps_in_the_text(cells):
