@@ -116,6 +116,8 @@ def isolation_problem() -> str | None:
                 " 2.5.2 or newer (Debian, Ubuntu: apt-get install libseccomp2) and run pip install"
                 " pyseccomp"
             )
+        if "mount_setattr: Function not implemented" in reason:
+            return "isolation needs Linux 5.12 or newer"
         return (
             f"bubblewrap cannot isolate here ({reason}): allow user namespaces (sysctl"
             " user.max_user_namespaces; on Ubuntu 24.04 an AppArmor profile for bwrap; in a"

@@ -21,6 +21,7 @@ _NEWUSER, _NEWPID, _NEWNET = 0x10000000, 0x20000000, 0x40000000
 _MS_RDONLY, _MS_NOSUID, _MS_NODEV, _MS_REMOUNT, _MS_REC, _MS_PRIVATE = 1, 2, 4, 32, 16384, 1 << 18
 _PR_SET_PDEATHSIG, _PR_SET_DUMPABLE, _PR_CAPBSET_DROP, _PR_SET_NO_NEW_PRIVS = 1, 4, 24, 38
 _PR_SET_CHILD_SUBREAPER = 36
+_MOUNT_SETATTR, _AT_RECURSIVE, _MOUNT_ATTR_RDONLY = 442, 0x8000, 1  # the call's number everywhere
 NOBODY = 65534
 
 
@@ -55,8 +56,12 @@ def enter_namespaces() -> None:
 
 
 def mount_private_filesystems(limits: Limits) -> None:
-    """Mount a private scratch folder, /tmp, /dev/shm, /dev/pts, and /proc; enter the first."""
+    """Mount a private scratch folder, /tmp, /dev/shm, /dev/pts, and /proc; enter the first.
+
+    Everything else becomes read-only: what a kernel could change there would outlive it.
+    """
     _mount(None, "/", None, _MS_REC | _MS_PRIVATE)
+    _make_mounts_read_only()
     for folder in (SCRATCH, "/tmp", "/dev/shm"):
         _mount_tmpfs(folder, f"size={limits.disk_mb}m,nr_inodes=20000,mode=700")
     _mount_tmpfs("/dev/pts", "size=4k,mode=500", _MS_RDONLY)
@@ -115,6 +120,18 @@ def drop_privileges() -> None:
     _check(libc.capset(header, no_capabilities), "capset")
     _check(libc.prctl(_PR_SET_NO_NEW_PRIVS, 1, 0, 0, 0), "prctl")
     seccomp.install_filter()
+
+
+def _make_mounts_read_only() -> None:
+    """Make every mount read-only, including each device: their files belong to the machine.
+
+    Whoever may write to a device may also set its times. A device on a read-only mount can still be
+    written to, because what is written does not change the file.
+    """
+    attributes = (ctypes.c_uint64 * 4)(_MOUNT_ATTR_RDONLY)  # to set, to clear, and two more fields
+    arguments = [_MOUNT_SETATTR, -1, b"/", _AT_RECURSIVE, attributes, ctypes.sizeof(attributes)]
+    result = libc.syscall(*(ctypes.c_long(n) if isinstance(n, int) else n for n in arguments))
+    _check(result, "mount_setattr")
 
 
 def _mount_tmpfs(folder: str, options: str | None, flags: int = 0) -> None:

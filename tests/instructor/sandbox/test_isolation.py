@@ -8,7 +8,7 @@ import pytest
 from pyseccomp import Arch, resolve_syscall
 
 from course.instructor.sandbox.bubblewrap import PACKAGE_ROOT
-from tests.instructor.sandbox import open_kernel, result_of, run
+from tests.instructor.sandbox import descendants, open_kernel, result_of, run
 from tests.instructor.sandbox.conftest import SECRET
 from tests.instructor.sandbox.test_seccomp import REFUSED
 from tests.submissions import ROOT
@@ -225,6 +225,49 @@ result = sorted(n for n in os.listdir("/proc") if n.isdigit()), sorted(os.listdi
 def test_everything_but_its_own_folders_is_read_only(kernel, place):
     source = ATTEMPT + f"result = attempt(open, {place!r} + '/mine', 'w')"
     assert result_of(kernel, source) in ("EROFS", "EACCES")
+
+
+def test_every_mount_is_read_only_or_memory_of_the_kernels_own(forkserver):
+    """A kernel can leave nothing in these mounts; this test reads a table that it cannot read."""
+    own = {"/scratch", "/tmp", "/dev/shm"}
+    before = descendants(forkserver._process.pid)
+    with open_kernel(forkserver) as kernel:
+        run(kernel, "1")  # it has started
+        (process,) = descendants(forkserver._process.pid) - before
+        mounts = [
+            line.split(" - ")
+            for line in Path(f"/proc/{process}/mountinfo").read_text().splitlines()
+        ]
+    places = {}  # the uppermost mount on each place
+    writable = set()
+    for mount, filesystem in mounts:
+        place, options = mount.split()[4:6]
+        places[place] = filesystem.split()[0]
+        if "rw" in options.split(","):
+            writable.add(place)
+    assert "/dev/null" in places
+    assert writable == own
+    assert {places[place] for place in own} == {"tmpfs"}
+
+
+def test_devices_work_but_their_times_and_modes_cannot_be_changed(kernel):
+    source = (
+        ATTEMPT
+        + """
+devices = [f"/dev/{name}" for name in ("null", "zero", "full", "random", "urandom", "tty")]
+result = {
+    name: [attempt(os.utime, name), attempt(os.chmod, name, 0o666)]
+    for name in devices
+}
+with open("/dev/null", "r+b", buffering=0) as null, open("/dev/urandom", "rb") as random:
+    result["used"] = [null.write(b"text"), len(null.read()), len(random.read(8))]
+    result["opened"] = attempt(os.utime, null.fileno())
+"""
+    )
+    found = result_of(kernel, source)
+    assert found.pop("used") == [4, 0, 8]
+    assert found.pop("opened") == "EROFS"
+    assert all(outcome == ["EROFS", "EROFS"] for outcome in found.values()), found
 
 
 def test_only_harmless_devices_exist(kernel):
