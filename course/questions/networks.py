@@ -145,7 +145,7 @@ def layer_kind(kind="Flatten", side=128, channels=64, order=(0, 1, 2, 3)):
         "Dense": (f"a vector of {flat:,} values", "a vector of 100 values", 100 * flat),
     }
     effects = {
-        "Convolution": "produces one feature map per filter: it determines the number of channels",
+        "Convolution": "produces one feature map per filter, one channel of the output each",
         "Pooling": "reduces height and width and keeps the number of channels",
         "Flatten": "puts all values of a volume into one vector",
         "Dense": "computes one value per unit from a vector",

@@ -67,7 +67,7 @@ def dense_parameters(side=7, channels=512, units=4096):
     """Ask for the number of parameters in a dense layer after a flattened volume."""
     inputs = side * side * channels
     return Question(
-        f"A {side} × {side} × {channels} volume is flattened and passed to a dense layer with"
+        f"A volume of {side} × {side} × {channels} is flattened and passed to a dense layer with"
         f" {units:,} units. How many parameters does the dense layer have?",
         NUMBER,
         inputs * units + units,
@@ -109,7 +109,7 @@ def dense_weights(side=100, channels=3, units=1_000, kernel_size=5):
             (pixels * units, f"That is for one channel; there are {channels}."),
             (pixels * channels, f"That is one unit; there are {units:,}."),
             (pixels * channels * units + units, WITH_BIASES),
-            (side * channels * units, f"A {side} × {side} image has {pixels:,} pixels."),
+            (side * channels * units, f"An image of {side} × {side} has {pixels:,} pixels."),
         ],
         "the number of values in the image times the number of units.",
     )
