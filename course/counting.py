@@ -4,13 +4,17 @@ import math
 from contextlib import contextmanager
 
 from course.gradable.networks import activation_name
+from course.operation_chain import activation_of, activations, body, is_activation, operations
 
 __all__ = [
     "activation_name",
+    "activation_of",
     "activations",
     "architecture",
+    "body",
     "layer_rows",
     "narrow_convolutions",
+    "operations",
     "without_weights",
 ]
 
@@ -45,10 +49,6 @@ def without_weights():
         global_state.set_global_attribute(name, uninitialized)
 
 
-# Layers that `architecture` omits.
-OMITTED = {"InputLayer", "Flatten", "Activation", "ReLU", "Softmax"}
-
-
 def architecture(network):
     """Return a network's architecture as one line of text for a table.
 
@@ -60,10 +60,11 @@ def architecture(network):
     -------
     str
         One word per layer, such as "conv(D=32,w=h=3,S=1,P=same)" for D filters of w by h pixels
-        with stride S and padding P. Flatten layers and activations are omitted.
+        with stride S and padding P. Flatten layers and activations are omitted. Calculations
+        between layers are words too, such as "subtract".
     """
     words = []
-    for layer in network.layers:
+    for layer in getattr(network, "operations", network.layers):
         kind = type(layer).__name__
         if kind == "Conv2D":
             filters = f"D={layer.filters},{_format_size(layer.kernel_size)}"
@@ -77,34 +78,9 @@ def architecture(network):
             words.append(f"dropout({layer.rate:g})")
         elif kind == "Dense":
             words.append(f"dense({layer.units})")
-        elif kind not in OMITTED:
+        elif kind not in ("InputLayer", "Flatten") and not is_activation(layer):
             words.append(kind.lower())
     return " ".join(words)
-
-
-def activations(network):
-    """Return the name of the activation function of each convolution and dense layer, in order.
-
-    Parameters
-    ----------
-    network : keras.Model
-
-    Returns
-    -------
-    list of str
-        Names such as "relu", or "linear" if a layer has no activation. An activation can be an
-        argument or a separate layer; for both, the entry has the form "relu then softmax". The
-        functions of a backend, such as `tf.nn.relu`, have the names of Keras's own.
-    """
-    names = []
-    for layer in network.layers:
-        kind = type(layer).__name__
-        if kind in ("Conv2D", "Dense"):
-            names.append(activation_name(layer.activation))
-        elif kind in ("Activation", "ReLU", "Softmax") and names:
-            name = activation_name(layer.activation) if kind == "Activation" else kind.lower()
-            names[-1] = name if names[-1] == "linear" else f"{names[-1]} then {name}"
-    return names
 
 
 def _format_size(size: tuple[int, int]) -> str:

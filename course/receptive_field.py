@@ -1,17 +1,19 @@
 """Receptive fields: the parts of the image that a layer's activations depend on."""
 
 from dataclasses import dataclass
-from itertools import pairwise
 from typing import Any
 
 import numpy as np
 
 from course.errors import CourseError
+from course.gradable.keras_allowlist import ACTIVATIONS, ARITHMETIC
+from course.operation_chain import operations
 
 POOLING = ("MaxPooling2D", "AveragePooling2D")
 KERNEL_SIZES = {"Conv2D": "kernel_size", **dict.fromkeys(POOLING, "pool_size")}
-# Layers whose output at a position depends only on their input at that position.
-ELEMENTWISE = {"InputLayer", "Activation", "ReLU", "LeakyReLU", "Dropout", "BatchNormalization"}
+# Operations whose output at a position depends only on their input at that position.
+ELEMENTWISE = {"Activation", "ReLU", "LeakyReLU", "Dropout", "BatchNormalization", "Tanh"}
+ELEMENTWISE |= {*ARITHMETIC, *ACTIVATIONS} - {"Softmax", "LogSoftmax"}
 GRAY = 0.5  # the value of pixels outside the image
 
 
@@ -129,21 +131,12 @@ def mask_border(feature_maps, field, images):
 
 
 def _chain(network: Any, layer: Any) -> list:
-    """Return the layers from the input to a given layer, or raise a CourseError."""
-    layers = list(network.layers)
-    if not any(each is layer for each in layers):
+    """Return the operations from the input to a given layer, or raise a CourseError."""
+    if not any(each is layer for each in network.layers):
         raise CourseError(
             f"{layer.name} is not a layer of {network.name}: choose one of network.layers."
         )
-    chain = layers[: [each is layer for each in layers].index(True) + 1]
-    if type(network).__name__ != "Sequential":
-        for before, after in pairwise(chain):
-            if after.input is not before.output:
-                raise CourseError(
-                    f"the path to {layer.name} branches at {after.name}, but a receptive field is"
-                    " computed only if each layer takes the output of the previous one: choose a"
-                    " layer before it."
-                )
+    chain = operations(network, layer)
     for each in chain:
         kind = type(each).__name__
         if kind not in KERNEL_SIZES and kind not in ELEMENTWISE:

@@ -98,13 +98,31 @@ def set_missing_settings(model: Any, reason: Reason) -> None:
     attributes[MISSING_SETTINGS] = reason
 
 
-def activation_name(activation: Any) -> str:
+def activation_name(activation: Any, rank: int | None = None) -> str:
     """Return the name that Keras has for an activation, such as "relu" for `tf.nn.relu`.
 
-    An activation that is not one of Keras's own has the name of its function or class.
+    An activation that is not one of Keras's own has the name of its function or class. An object
+    with other settings than the usual ones is named with them, such as "relu with max_value=6.0".
+    `rank` is the number of axes of its output, if known.
     """
     activation = _standard_activation(activation)
-    return getattr(activation, "__name__", type(activation).__name__.lower())
+    name = getattr(activation, "__name__", None)
+    if name is not None:
+        return name
+    kind = type(activation)
+    try:
+        usual, chosen = kind().get_config(), activation.get_config()
+    except (AttributeError, TypeError):  # no object of Keras, or one without usual settings
+        usual, chosen = {}, {}
+    settings = {
+        key: value
+        for key, value in chosen.items()
+        if key not in ("name", "trainable", "dtype") and value != usual.get(key, value)
+    }
+    if rank is not None and settings.get("axis") == rank - 1:
+        del settings["axis"]
+    described = " and ".join(f"{key}={value}" for key, value in settings.items())
+    return f"{kind.__name__.lower()} with {described}" if described else kind.__name__.lower()
 
 
 def _check_class(kind: type) -> None:

@@ -93,7 +93,7 @@ ACCEPTED = {
     "functional": (lambda: functional(layers.Dense(3, name="named")), "linear"),
     "division": (lambda: functional(lambda x: layers.Dense(3)(x / 255 - 0.5)), "linear"),
     "activation as a call": (
-        lambda: functional(lambda x: keras.activations.relu(layers.Dense(3)(x))), "linear",
+        lambda: functional(lambda x: keras.activations.relu(layers.Dense(3)(x))), "relu",
     ),
     "loss function": (lambda: compiled(loss=keras.losses.categorical_crossentropy), "softmax"),
     "loss object": (lambda: compiled(loss=keras.losses.CategoricalCrossentropy()), "softmax"),

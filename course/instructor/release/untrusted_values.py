@@ -13,6 +13,8 @@ BROADCASTING_NUMBERS = {
     *("assert_allclose", "assert_almost_equal", "assert_array_almost_equal"),
     *("assert_array_equal", "assert_equal"),
 }
+# They measure how far values are apart.
+DIFFERENCES = {"abs", "absolute", "fabs", "norm"}
 # Functions of course.checks that pass copies to a student's function.
 COPYING = {"unchanged", "call_with_copies"}
 PLAIN_RESULTS = {"bool", "float", "int", "len", "range", "repr", "round", "str", "type"}
@@ -29,6 +31,7 @@ def find_problems(grade_id: str, tree: ast.Module, student_names: set[str]) -> I
         )
     yield from _uses_of_compiled_metrics(grade_id, tree)
     yield from _comparisons_that_broadcast(grade_id, tree)
+    yield from _comparisons_that_nan_passes(grade_id, tree)
 
 
 def _uses_of_compiled_metrics(grade_id: str, tree: ast.Module) -> Iterator[str]:
@@ -64,6 +67,49 @@ def _comparisons_that_broadcast(grade_id: str, tree: ast.Module) -> Iterator[str
                         f"{grade_id} uses {name}, which an empty array passes: use checks.close,"
                         " which also compares the shapes."
                     )
+
+
+def _comparisons_that_nan_passes(grade_id: str, tree: ast.Module) -> Iterator[str]:
+    """Yield a problem for each difference that is compared so that NaN does not count as large.
+
+    It may be a claim itself, such as "the weights have moved": then NaN fails.
+    """
+    claims = _claims(tree)
+    for node in ast.walk(tree):
+        match node:
+            case _ if id(node) in claims:
+                continue
+            case ast.Compare(left=left, ops=[ast.Gt() | ast.GtE()]):
+                difference = left
+            case ast.Compare(ops=[ast.Lt() | ast.LtE()], comparators=[right]):
+                difference = right
+            case _:
+                continue
+        calls = [each.func for each in ast.walk(difference) if isinstance(each, ast.Call)]
+        names = {getattr(each, "attr", getattr(each, "id", None)) for each in calls}
+        if names & DIFFERENCES:
+            yield (
+                f"{grade_id} asks whether {ast.unparse(node)}, which is false for NaN, as if the"
+                " values agreed: use checks.close, or write `not ... <= ...`."
+            )
+
+
+def _claims(tree: ast.Module) -> set[int]:
+    """Return the IDs of the expressions that must be true for a check or an assertion to pass."""
+    found = []
+    for node in ast.walk(tree):
+        match node:
+            case ast.Assert(test=claim):
+                found.append(claim)
+            case ast.Call(func=ast.Attribute(attr="that"), args=[_, claim, *_]):
+                found.append(claim)
+    for claim in found:
+        match claim:
+            case ast.BoolOp(op=ast.And(), values=parts):
+                found += parts
+            case ast.Call(func=ast.Name(id="bool"), args=[part]):
+                found.append(part)
+    return {id(claim) for claim in found}
 
 
 def _is_number(node: ast.expr) -> bool:

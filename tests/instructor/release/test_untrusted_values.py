@@ -118,5 +118,21 @@ def test_a_comparison_of_shapes_passes():
     )
 
 
+@pytest.mark.parametrize(
+    "comparison",
+    ["abs(scale(1) - 2) > 1e-4", "1e-4 <= np.abs(scale(1) - 2).max()",
+     "np.linalg.norm(scale(1)) >= 3"],
+)  # fmt: skip
+def test_a_difference_that_nan_passes_is_refused(comparison):
+    (problem,) = problems(f"checks.that('it', not {comparison})")
+    assert problem.startswith("test_it asks whether ")
+    assert problem.endswith("use checks.close, or write `not ... <= ...`.")
+
+
+def test_a_difference_that_nan_fails_passes():
+    assert not problems("checks.that('it', not abs(scale(1) - 2) <= 1e-4 and abs(scale(2)) < 9)")
+    assert not problems("checks.that('it', bool(abs(scale(1) - 2) > 1))\nassert abs(scale(2)) > 1")
+
+
 def test_the_rules_apply_only_to_tests():
     assert not problems_of(SETUP, FUNCTION, "x = [1]\nscale(x)\nprint(np.allclose(x, 1))")
