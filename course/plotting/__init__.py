@@ -44,6 +44,7 @@ from course.plotting.learning import (
     descent_paths,
     filter_responses,
     from_image_to_prediction,
+    hidden_unit,
     line_charts,
     value_grids,
 )
@@ -69,6 +70,7 @@ __all__ = [
     "filters",
     "from_image_to_prediction",
     "gap_curves",
+    "hidden_unit",
     "image_grid",
     "kernel_responses",
     "layer_bars",

@@ -1,4 +1,4 @@
-"""Figures of how networks learn: line charts, gradient descent, dropout, and predictions."""
+"""Figures of how networks learn: line charts, hidden units, gradient descent, and dropout."""
 
 import numpy as np
 from matplotlib import colormaps
@@ -145,6 +145,55 @@ def descent_paths(paths, loss, minimum=(0.0, 0.0), title="") -> Figure:
     return figure
 
 
+def hidden_unit(image, weights, bias, title="") -> Figure:
+    """Show how a unit of a dense layer with ReLU computes its output from an image.
+
+    Parameters
+    ----------
+    image : array, (h, w)
+        The input values.
+    weights : array, (h, w)
+        One weight per input: positive ones are red, negative ones are blue.
+    bias : float
+
+    Raises
+    ------
+    ValueError
+        If the image and the weights have different shapes.
+    """
+    image, weights = np.asarray(image, float), np.asarray(weights, float)
+    check_shape("weights", weights, f"{image.shape}", weights.shape == image.shape)
+    products = image * weights
+    z = float(products.sum() + bias)
+    figure = Figure(figsize=(PAGE_INCHES, 2))
+    panels = figure.subplots(1, 4, gridspec_kw={"left": 0, "right": 1, "wspace": 0.3})
+    pictures = {"input x": image, "weights w": weights, "products w · x": products}
+    for ax, (name, values) in zip(panels, pictures.items(), strict=False):
+        norm = CenteredNorm(0, halfrange=max(np.abs(values).max(), 1e-12))
+        if name == "input x":
+            ax.imshow(values, cmap="gray")
+        else:
+            ax.imshow(values, cmap="RdBu_r", norm=norm)
+        ax.set_xticks([])
+        ax.set_yticks([])
+        ax.set_title(name, **TITLE)
+    for ax, sign in zip(panels[1:], "×=→", strict=True):
+        ax.text(-0.15, 0.5, sign, transform=ax.transAxes, ha="center", va="center", size=18)
+    reach = max(1.2 * abs(z), 1)
+    ax = panels[3]
+    ax.plot([-reach, 0, reach], [0, 0, reach], color=BLUE)
+    ax.plot(z, max(z, 0), "o", color=VERMILLION)
+    ax.set_title("ReLU of the sum", **TITLE)
+    note = f"z = sum of the products + bias = {z:.2f}\noutput a = max(z, 0) = {max(z, 0):.2f}"
+    ax.set_xlabel(note, loc="right", size=9)
+    ax.set_yticks([])
+    ax.spines[["top", "right", "left"]].set_visible(False)
+    ax.axvline(0, color="0.7", linewidth=1, zorder=0)
+    if title:
+        figure.suptitle(title, x=0, y=1.06, ha="left", va="bottom", fontsize=11)
+    return figure
+
+
 def value_grids(grids, title="") -> Figure:
     """Draw small arrays side by side as grids of numbers; zeros are crossed out.
 
@@ -255,7 +304,7 @@ def from_image_to_prediction(
     places = {"input": (0, 0.4, 0.24, 0.52), "maps": (0.34, 0.4, 0.24, 0.52)}
     ax = figure.add_axes(places["input"])
     ax.imshow(as_rgb(image[None])[0])
-    ax.set_title("A handwritten digit", fontsize=13)
+    ax.set_title("Input image", fontsize=13)
     tiles = scale_each(np.moveaxis(maps, -1, 0))
     tiles = np.pad(tiles, ((0, 0), (0, 2), (0, 2)), constant_values=np.nan)
     side, across = tiles.shape[1:]
@@ -263,7 +312,7 @@ def from_image_to_prediction(
     colors = colormaps["viridis"].with_extremes(bad="white")
     maps_ax = figure.add_axes(places["maps"])
     maps_ax.imshow(page[:-2, :-2], cmap=colors)
-    maps_ax.set_title("what the filters find", fontsize=13)
+    maps_ax.set_title("Feature maps", fontsize=13)
     bars = figure.add_axes((0.7, 0.4, 0.24, 0.52))
     best = int(np.argmax(probabilities))
     shades = [BLUE if index == best else GRAY for index in range(len(class_names))]
@@ -273,7 +322,7 @@ def from_image_to_prediction(
     bars.set_xticks([])
     bars.spines["bottom"].set_visible(False)
     bars.tick_params(axis="y", labelsize=11, **NO_TICKS)
-    bars.set_title("which digit it is", fontsize=13)
+    bars.set_title("Predicted probabilities", fontsize=13)
     for x in (0.27, 0.61):
         figure.text(x, 0.67, "→", fontsize=28, va="center", color="0.35")
     if examples is not None:

@@ -14,7 +14,7 @@ from course.instructor.regression.bands import BANDS_PATH
 from tests.submissions import ROOT, source_cells
 
 DEFINED = ["prepare_images", "one_hot", "softmax", "first_loss", "build_model", "summary_answers"]
-DEFINED += ["diagnosis", "confusion_matrix"]
+DEFINED += ["diagnosis", "build_small_model", "confusion_matrix"]
 
 
 # Test accuracies of `course run 02-mnist --profile cpu --seeds 5`, by metric, one per seed. The
@@ -92,6 +92,38 @@ def test_the_control_has_the_size_depth_and_dropout_of_the_cnn(cells, solved, ml
     assert "784 · 10 + 10 = 7,850" in cells["templates"] and 784 * 10 + 10 == 7_850
     assert round(mlp.count_params() / 7_850) == 152
     assert "152 times as many parameters" in cells["hidden-layers"]
+
+
+def test_the_draft_has_five_mistakes_of_which_two_change_shapes(cells, solved):
+    (draft,) = re.findall(r"```python\n(.*?)```", cells["build"], re.DOTALL)
+    draft = eval(draft, {"keras": keras, "layers": layers})
+    pairs = [*zip(draft.layers, solved["build_model"]().layers, strict=True)]
+    settings = ("filters", "kernel_size", "padding", "pool_size", "rate", "units", "activation")
+    mistakes = [
+        (type(wrong).__name__, setting)
+        for wrong, right in pairs
+        for setting in settings
+        if wrong.get_config().get(setting) != right.get_config().get(setting)
+    ]
+    assert mistakes == [
+        ("Conv2D", "padding"),
+        ("Conv2D", "activation"),
+        ("MaxPooling2D", "pool_size"),
+        ("Dropout", "rate"),
+        ("Dense", "activation"),
+    ]
+    assert "five mistakes" in cells["build"] and "Two mistakes change shapes" in cells["build"]
+
+
+def test_the_small_network_has_the_parameters_in_the_text(cells, solved):
+    network = solved["build_small_model"]()
+    assert f"{network.count_params():,} parameters" in cells["mistakes"]
+    assert network.count_params() <= 50_000
+    # Hints: sizes after each layer, and what a dense layer with 128 units would need.
+    sizes = [row["shape"][0] for row in counting.layer_rows(network) if len(row["shape"]) == 3]
+    assert list(dict.fromkeys(sizes)) == [26, 13, 11, 5]
+    assert "28, 26, 13, 11, and then 5" in cells["record-text"]
+    assert "5 · 5 · 64 = 1,600" in cells["record-text"] and 1_600 * 128 > 200_000
 
 
 def test_the_losses_in_the_text_are_right(cells, solved):
