@@ -8,7 +8,7 @@ import pytest
 from pyseccomp import Arch, resolve_syscall
 
 from course.instructor.sandbox.bubblewrap import PACKAGE_ROOT
-from tests.instructor.sandbox import descendants, open_kernel, result_of, run
+from tests.instructor.sandbox import descendants, open_kernel, result_of, run, wait_until
 from tests.instructor.sandbox.conftest import SECRET
 from tests.instructor.sandbox.test_seccomp import REFUSED
 from tests.submissions import ROOT
@@ -232,7 +232,9 @@ def test_every_mount_is_read_only_or_memory_of_the_kernels_own(forkserver):
     own = {"/scratch", "/tmp", "/dev/shm"}
     before = descendants(forkserver._process.pid)
     with open_kernel(forkserver) as kernel:
-        run(kernel, "1")  # it has started
+        run(kernel, "1")
+        # The process that started it ends at any time.
+        assert wait_until(lambda: len(descendants(forkserver._process.pid) - before) == 1)
         (process,) = descendants(forkserver._process.pid) - before
         mounts = [
             line.split(" - ")
