@@ -180,7 +180,7 @@ def output_units(classes=3, features=100):
         [
             (1000, f"ImageNet has 1,000 classes; here there are {classes}."),
             (features, "That is the layer before; the last layer has one unit per class."),
-            (1, "One unit with a sigmoid separates two classes; a softmax has one per class."),
+            (1, "A softmax layer has one unit per class, and its outputs add up to 1."),
             (classes - 1, "A softmax has one unit for each class, including the last."),
             (classes * features, "Those are its weights; the question asks for its units."),
         ],

@@ -107,7 +107,7 @@ def judge(question, answer):
     ----------
     question : Question
     answer : object
-        An answer of any type. None, Ellipsis, and an empty string or collection mean no answer.
+        An answer of any type; see `is_open` for those that mean no answer.
 
     Returns
     -------
@@ -115,24 +115,79 @@ def judge(question, answer):
         If the question asks for all choices that apply, each right letter earns an equal fraction
         of the credit, and each wrong letter loses the same fraction.
     """
-    is_empty = isinstance(answer, str | tuple | list | set) and not answer
-    if answer is None or answer is ... or is_empty:
+    if is_open(answer):
         return Verdict(0, "there is no answer yet.")
+    error = find_form_error(question, answer)
+    if error is not None:
+        # Students do not see the text of the answer itself.
+        return Verdict(0, error, f"The answer is not {_wanted_form(question)}.")
     if question.kind == SEVERAL:
         return _judge_letters(question, answer)
     if question.kind == SINGLE:
-        return _judge_letter(question, answer)
+        choice = question.letters[_letter(answer)]
+        return Verdict(float(choice.is_right), choice.reason)
     return _judge_value(question, answer)
 
 
-def _judge_value(question: Question, answer: Any) -> Verdict:
-    value, wanted = _plain(answer), "an integer, such as 128"
+def is_open(answer):
+    """Return whether there is no answer: nothing, or a placeholder such as ... or "...".
+
+    A collection with a placeholder, such as (28, ..., ...), is not an answer either.
+    """
+    parts = answer if isinstance(answer, tuple | list | set | frozenset) else [answer]
+    return not len(parts) or any(
+        part is None or part is ... or (isinstance(part, str) and not part.strip(" .…"))
+        for part in parts
+    )
+
+
+def find_form_error(question, answer):
+    """Return why an answer cannot be compared with the right one, or None if it can.
+
+    It says nothing about whether the answer is right.
+
+    Parameters
+    ----------
+    question : Question
+    answer : object
+        An answer of any type that is not open.
+
+    Returns
+    -------
+    str or None
+        One or two sentences, such as "'12' is not an integer, such as 128."
+    """
+    comma = ""
+    if question.kind == SEVERAL:
+        letters = _letters(answer)
+        has_form = bool(letters) and letters <= question.letters.keys()
+    elif question.kind == SINGLE:
+        has_form = _letter(answer) in question.letters
+    elif question.kind == SHAPE:
+        has_form = isinstance(_plain(answer), tuple)
+    else:
+        value = _plain(answer)
+        has_form = isinstance(value, int | float)
+        if isinstance(value, tuple):
+            comma = " Write a number without commas or parentheses."
+    return None if has_form else f"{_shorten(answer)} is not {_wanted_form(question)}.{comma}"
+
+
+def _wanted_form(question: Question) -> str:
+    """Return the form of an answer, such as "an integer, such as 128"."""
+    if question.kind == SEVERAL:
+        return 'a set of letters, such as {"a", "c"}'
+    if question.kind == SINGLE:
+        *letters, last = question.letters
+        return f"one of the letters {', '.join(letters)} and {last}"
     if question.kind == SHAPE:
-        wanted = "a tuple of integers, such as (28, 28, 1)"
-    elif isinstance(question.answer, float):
-        wanted = "a number, such as 0.25"
-    if not isinstance(value, tuple if question.kind == SHAPE else int | float):
-        return _unreadable(answer, wanted)
+        return "a tuple of integers, such as (28, 28, 1)"
+    is_float = isinstance(question.answer, float)
+    return "a number, such as 0.25" if is_float else "an integer, such as 128"
+
+
+def _judge_value(question: Question, answer: Any) -> Verdict:
+    value = _plain(answer)
     if _same(value, question.answer):
         return Verdict(1, question.explanation)
     for wrong, reason in question.mistakes.items():
@@ -144,28 +199,19 @@ def _judge_value(question: Question, answer: Any) -> Verdict:
     return Verdict(0, f"This is not one of the common mistakes: check {question.hint}")
 
 
-def _judge_letter(question: Question, answer: Any) -> Verdict:
-    letter = answer.strip().strip("()").lower() if isinstance(answer, str) else ""
-    if letter not in question.letters:
-        *letters, last = question.letters
-        return _unreadable(answer, f"one of the letters {', '.join(letters)} and {last}")
-    choice = question.letters[letter]
-    return Verdict(float(choice.is_right), choice.reason)
+def _letter(answer: Any) -> str:
+    return answer.strip().strip("()").lower() if isinstance(answer, str) else ""
 
 
-def _unreadable(answer: Any, wanted: str) -> Verdict:
-    """Return the verdict on an answer that is not of the kind that the question asks for."""
-    return Verdict(0, f"{_shorten(answer)} is not {wanted}.", f"The answer is not {wanted}.")
+def _letters(answer: Any) -> set[str]:
+    if not isinstance(answer, str | list | tuple | set | frozenset):
+        return set()
+    separate = answer.replace(",", " ").replace(" ", "") if isinstance(answer, str) else answer
+    return {each.strip().lower() for each in separate if isinstance(each, str)}
 
 
 def _judge_letters(question: Question, answer: Any) -> Verdict:
-    letters = set()
-    if isinstance(answer, str | list | tuple | set | frozenset):
-        separate = answer.replace(",", " ").replace(" ", "") if isinstance(answer, str) else answer
-        letters = {each.strip().lower() for each in separate if isinstance(each, str)}
-    if not letters or not letters <= question.letters.keys():
-        return _unreadable(answer, 'a set of letters, such as {"a", "c"}')
-    right = question.solution
+    letters, right = _letters(answer), question.solution
     if letters == right:
         return Verdict(1, " ".join(question.letters[letter].reason for letter in sorted(right)))
     credit = max(0, (len(letters & right) - len(letters - right)) / len(right))

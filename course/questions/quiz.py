@@ -3,7 +3,7 @@
 from string import ascii_lowercase
 
 from course.questions.bank import draw
-from course.questions.question import NUMBER, SEVERAL, SHAPE, judge
+from course.questions.question import NUMBER, SEVERAL, SHAPE, find_form_error, is_open, judge
 
 ANSWER_FORMATS = {
     NUMBER: "a number",
@@ -57,7 +57,7 @@ class Quiz:
         return self._repr_markdown_().replace("&nbsp;", " ").replace("**", "")
 
     def report_unanswered(self, answers):
-        """Print which questions are still unanswered; only grading says which answers are right.
+        """Print which answers are missing or have a wrong form; only grading says which are right.
 
         Parameters
         ----------
@@ -68,11 +68,19 @@ class Quiz:
             print("answers is not a dict: write it as answers = {'q1': ..., 'q2': ...}.")
             return
         unknown = [key for key in answers if key not in self.questions]
-        unanswered = [key for key in self.questions if _is_open(answers.get(key))]
+        unanswered = [key for key in self.questions if is_open(answers.get(key))]
+        errors = {
+            key: find_form_error(question, answers[key])
+            for key, question in self.questions.items()
+            if key not in unanswered
+        }
+        unusable = {key: error for key, error in errors.items() if error is not None}
         total = len(self.questions)
-        print(f"{total - len(unanswered)} of {total} questions answered.")
+        print(f"{total - len(unanswered) - len(unusable)} of {total} questions answered.")
         if unanswered:
             print(f"Not answered yet: {', '.join(unanswered)}.")
+        for key, error in unusable.items():
+            print(f"{key} cannot be graded: {error}")
         if unknown:
             print(f"There is no question {', '.join(map(str, unknown))}.")
 
@@ -95,8 +103,3 @@ def report(questions, answers):
         verdict = judge(question, answers.get(name))
         reason = verdict.student_reason or verdict.reason
         print(f"{'ok' if verdict.credit == 1 else 'Not yet'}: {name}: {reason}")
-
-
-def _is_open(answer: object) -> bool:
-    """Return whether there is no answer; comparing an array would not give a truth value."""
-    return answer is None or answer is ... or (isinstance(answer, str) and not answer)

@@ -80,10 +80,45 @@ def test_unanswered_questions_are_reported_but_not_what_is_right(capsys):
     quiz = Quiz(*NAMES, seed=3)
     quiz.report_unanswered({"q1": np.array([1, 2]), "q2": ..., "q9": 3})
     assert capsys.readouterr().out == (
-        "1 of 4 questions answered.\nNot answered yet: q2, q3, q4.\nThere is no question q9.\n"
+        "0 of 4 questions answered.\nNot answered yet: q2, q3, q4.\n"
+        "q1 cannot be graded: array([1, 2]) is not an integer, such as 128. Write a number without"
+        " commas or parentheses.\nThere is no question q9.\n"
     )
     quiz.report_unanswered([1])
     assert "answers is not a dict" in capsys.readouterr().out
+
+
+PLACEHOLDERS = [..., None, "", "...", " … ", (), (..., ..., ...), (28, ..., 64), ["..."], {""}]
+
+
+@pytest.mark.parametrize("placeholder", PLACEHOLDERS)
+def test_a_placeholder_is_not_an_answer(placeholder, capsys):
+    quiz = Quiz(*NAMES, seed=3)
+    answers = dict.fromkeys(quiz.questions, placeholder)
+    quiz.report_unanswered(answers)
+    printed = capsys.readouterr().out
+    assert printed == "0 of 4 questions answered.\nNot answered yet: q1, q2, q3, q4.\n"
+    assert mark(quiz, answers, 8) == 0
+    assert capsys.readouterr().out.count(": open. there is no answer yet.") == 4
+
+
+def test_an_answer_of_a_wrong_form_is_reported_with_the_form_that_is_wanted(capsys):
+    quiz = Quiz(*NAMES, seed=3)
+    answers = {"q1": (368, 760), "q2": "28 x 28", "q3": "Convolution", "q4": {"a", "z"}}
+    quiz.report_unanswered(answers)
+    first, *lines = capsys.readouterr().out.splitlines()
+    assert first == "0 of 4 questions answered."
+    assert [line.split(":")[0] for line in lines] == [f"q{n} cannot be graded" for n in range(1, 5)]
+    assert "Write a number without commas" in lines[0]
+    assert "is not a tuple of integers, such as (28, 28, 1)." in lines[1]
+    assert "is not one of the letters a, b, c and d." in lines[2]
+    assert 'is not a set of letters, such as {"a", "c"}.' in lines[3]
+
+
+def test_wrong_answers_of_the_right_form_are_not_reported(capsys):
+    quiz = Quiz(*NAMES, seed=3)
+    quiz.report_unanswered({"q1": -1, "q2": (1, 1), "q3": " B ", "q4": ["a"]})
+    assert capsys.readouterr().out == "4 of 4 questions answered.\n"
 
 
 def test_an_unknown_name_is_answered_with_the_most_similar_one():

@@ -4,6 +4,7 @@ from typing import Any
 
 from course import checks
 from course.questions import judge
+from course.questions.question import is_open
 
 WITHOUT_NAME = (
     "This is right for a quiz without a student name. Type your name into the parameters cell and"
@@ -33,7 +34,7 @@ def mark(quiz: Any, answers: Any, points: float) -> float:
         if verdict.credit == 0 and unnamed and judge(unnamed, answer).credit == 1:
             reason = hint = WITHOUT_NAME
         result = {0: "not right", 1: "right"}.get(verdict.credit, "partly right")
-        if answer is None or answer is ...:
+        if is_open(answer):
             result = "open"
         # The reason for a right answer contains the expected one: only the instructor sees it.
         for_student = f"{key}: {result}." if verdict.credit == 1 else f"{key}: {result}. {hint}"
