@@ -326,14 +326,34 @@ DESIGNS = {
         "3: convolutions with too few filters: got ['conv1_1: 1 filters instead of at least 32'",
     ),
     "few filters": ("32 M 64 M 128 128 128 M 256 256 256 256 M 128 128 128 M", "3: convolutions"),
-    "stride": ("32 /32 M 64 64 64 64 M 128 128 128 128 M 256 M", "2: all are 3 × 3 or 1 × 1"),
-    "dilated": ("32 M 64 64 64 64 M 128 128 128 ~128 M 256 M", "2: all are 3 × 3 or 1 × 1"),
+    "stride": ("32 /32 M 64 64 64 64 M 128 128 128 128 M 256 M", "2: all convolutions are 3 × 3"),
+    "dilated": ("32 M 64 64 64 64 M 128 128 128 ~128 M 256 M", "2: none has a dilation_rate"),
     "separable": ("S32 64 64 64 64 M 128 128 128 128 128 256 M", "layers of other types"),
     "no dense": (
         "32 M 64 M 128 128 128 M 256 256 256 256 M 256 256 256 M 1x1000",
         "1: last layer with weights: got 'Conv2D'",
     ),
 }
+
+
+def test_the_conditions_of_the_costs_hold_for_the_network_that_they_measure(cells):
+    linear = keras.Sequential([keras.Input((224, 224, 3))])
+    for _ in range(10):
+        linear.add(layers.Conv2D(32, 3, padding="same"))
+    linear.add(layers.GlobalAveragePooling2D())
+    linear.add(layers.Dense(1000, activation="softmax"))
+    shared = layers.Conv2D(32, 3, padding="same", activation="relu")
+    inputs = x = keras.Input((224, 224, 32))
+    for _ in range(10):
+        x = shared(x)
+    outputs = layers.Dense(1000, activation="softmax")(layers.GlobalAveragePooling2D()(x))
+    for network, message in [
+        (linear, "2: convolutions without a ReLU: got 10"),
+        (keras.Model(inputs, outputs), "layers used more than once"),
+    ]:
+        names = {"checks": checks, "counting": counting, "design_network": lambda n=network: n}
+        with pytest.raises(checks.CheckFailed, match=message):
+            exec(compile(cells["test_design_costs"], "test_design_costs", "exec"), names)
 
 
 @pytest.mark.parametrize("name", DESIGNS)
