@@ -4,6 +4,9 @@ Grading skips the other cells, most of which explore, plot, or tabulate data. Th
 source cannot be exact: it misses, for example, that a cell changes a list by another name. Only
 cells of the assignment that the student has not changed are therefore skipped, since their effects
 are known from grading the solved notebook.
+
+What runs is decided before anything runs, and never again: a cell of a student could raise an error
+in order to have a test repeated.
 """
 
 from collections.abc import Iterable, Mapping, Sequence, Set
@@ -41,8 +44,12 @@ def find_required_cells(cells: Sequence[CodeCell], reference: Reference) -> set[
     try:
         return _find_required_cells(cells, reference)
     except _TooManyVisitsError:
-        tests = {at for at, cell in enumerate(cells) if reference.is_test(cell["grade_id"])}
-        return set(range(len(cells))) - tests
+        return _all_but_tests(cells, reference)
+
+
+def _all_but_tests(cells: Sequence[CodeCell], reference: Reference) -> set[int]:
+    """Return the positions of the cells that are not tests."""
+    return {at for at, cell in enumerate(cells) if not reference.is_test(cell["grade_id"])}
 
 
 def _find_required_cells(cells: Sequence[CodeCell], reference: Reference) -> set[int]:
@@ -60,8 +67,37 @@ def _find_required_cells(cells: Sequence[CodeCell], reference: Reference) -> set
             if reference.is_locked_code(cell["grade_id"])
         )
     )
-    # Live variable analysis: walk backwards and track the names that a later test still needs.
-    live: set[str] = set()
+    # A test may call a function of any cell that has run, by another name or as a method. The
+    # function then reads what cells below its own have bound.
+    read_by_functions: set[str] = set()
+    while True:
+        required = _walk(cells, reference, names, functions, imported, provided, read_by_functions)
+        found = [names[position] for position in required]
+        if any(each.opaque and each.read_by_functions for each in found):
+            return _all_but_tests(cells, reference)
+        read = functions.with_names_read(
+            frozenset().union(*(each.read_by_functions for each in found))
+        )
+        if read <= read_by_functions:
+            return required
+        read_by_functions |= read
+
+
+def _walk(
+    cells: Sequence[CodeCell],
+    reference: Reference,
+    names: Sequence[CellNames],
+    functions: "_Functions",
+    imported: Set[str],
+    provided: Set[str],
+    read_by_functions: Set[str],
+) -> set[int]:
+    """Return the required cells if tests may also need the names that functions read.
+
+    This is live variable analysis: walk backwards and track the names that a later test may need.
+    No cell ends the search for a name: it may raise an error before it binds the name again.
+    """
+    live = set(read_by_functions)
     needs_all = False  # whether a required cell below may read any name
     required = set()
     for position in reversed(range(len(cells))):
@@ -80,7 +116,6 @@ def _find_required_cells(cells: Sequence[CodeCell], reference: Reference) -> set
         if needs_all or not is_skippable or modified & live:
             required.add(position)
             needs_all |= cell.opaque
-            live -= cell.definitely_bound
             live |= functions.with_names_read(cell.needed)
     return required
 

@@ -46,7 +46,8 @@ class CellNames:
     - `mentioned` names are those that are read, bound, or deleted.
     - `imported` names are bound by import statements, and `classes` by class statements.
     - `functions` maps names bound by `def` or `name = lambda` to the globals that they read.
-    - `definitely_bound` names are bound on every path, unless the cell raises an error.
+    - `read_by_functions` are all names that functions and methods may read when they are called,
+      even if the cell itself binds these names, and builtins.
     - `modified` names are those whose objects the cell changes without binding the name: it assigns
       to their attributes or items, or calls their methods. `passed` maps the names of functions
       that the cell calls to the names that it passes to them.
@@ -62,7 +63,7 @@ class CellNames:
     imported: frozenset[str] = frozenset()
     functions: dict[str, frozenset[str]] = field(default_factory=dict)
     classes: frozenset[str] = frozenset()
-    definitely_bound: frozenset[str] = frozenset()
+    read_by_functions: frozenset[str] = frozenset()
     modified: frozenset[str] = frozenset()
     passed: dict[str, frozenset[str]] = field(default_factory=dict)
     texts: frozenset[str] = frozenset()
@@ -139,7 +140,7 @@ def _find_names(source: str) -> CellNames:
         imported=frozenset(visitor.imported),
         functions=visitor.functions,
         classes=frozenset(visitor.classes),
-        definitely_bound=frozenset(_definitely_bound(tree)),
+        read_by_functions=frozenset(visitor.read_by_functions),
         modified=frozenset(_modified_objects(tree)),
         passed=_passed_objects(tree),
         texts=frozenset(_names_and_error_messages(tree)),
@@ -169,19 +170,6 @@ def _identifiers(source: str) -> frozenset[str]:
     except (tokenize.TokenError, *_PARSE_ERRORS):
         return unknown_names(source).mentioned
     return frozenset(found.difference(keyword.kwlist))
-
-
-def _definitely_bound(tree: ast.Module) -> set[str]:
-    """Return the names that a cell binds on every path, unless it raises an error."""
-    names = set()
-    for statement in tree.body:
-        if isinstance(statement, ast.FunctionDef | ast.ClassDef):
-            names.add(statement.name)
-        elif isinstance(statement, ast.Assign):
-            for target in statement.targets:
-                targets = target.elts if isinstance(target, ast.Tuple | ast.List) else [target]
-                names |= {each.id for each in targets if isinstance(each, ast.Name)}
-    return names
 
 
 def _modified_objects(tree: ast.Module) -> set[str]:

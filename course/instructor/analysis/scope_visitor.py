@@ -41,6 +41,7 @@ class ScopeVisitor(ast.NodeVisitor):
         self.class_names: set[str] | None = None
         self.needed: set[str] = set()
         self.needed_by_functions: set[str] = set()
+        self.read_by_functions: set[str] = set()
         self.mentioned: set[str] = set()
         self.bound: set[str] = set()
         self.bound_at_top_level: set[str] = set()
@@ -248,6 +249,7 @@ class ScopeVisitor(ast.NodeVisitor):
         reads, binds = _global_accesses(node)
         reads, binds = reads - self.comprehension_names, binds - self.comprehension_names
         self.mentioned |= reads | binds
+        self.read_by_functions |= reads
         self.bound |= binds
         if self.definitely_bound is not None:
             self.needed_by_functions |= reads - self.definitely_bound

@@ -64,8 +64,8 @@ class GraderKernel:
         self.own_cells: set[str] = set()
         self._kernel: Kernel | None = None
         self._locked_names: set[str] = set()  # modules, helpers, and data: always the grader's
-        # Name -> the test that defined it; the grader's until a student's cell mentions the name.
-        self._test_names: dict[str, str] = {}
+        # Names that tests defined; the grader's until a student's cell mentions the name.
+        self._test_names: set[str] = set()
         self._lost_names: set[str] = set()  # names defined by tests in a process that has ended
         self._names_to_forget: set[str] = set()
 
@@ -106,12 +106,10 @@ class GraderKernel:
             message = f"the notebook ran for more than {limit:g} s before this test"
             return CellResult(CellError.stopped(message))
         used = find_names(source)
-        # A test that runs again starts from the same names as before.
-        self._test_names = {key: test for key, test in self._test_names.items() if test != name}
         try:
             if self._kernel is None:
                 self.start()
-            needed = used.needed - self._locked_names - self._test_names.keys()
+            needed = used.needed - self._locked_names - self._test_names
             _, blocks = self.student.fetch(needed)
             forget, self._names_to_forget = sorted(self._names_to_forget), set()
             # Of the needed names, those without a value in the answer are forgotten, too.
@@ -127,17 +125,16 @@ class GraderKernel:
             result = CellResult(CellError.stopped(message))
         # Do this even if the process has ended: a student's process may have ended it in order to
         # provide its own values under these names.
-        defined = used.bound - self._locked_names - self._test_names.keys()
-        self._test_names |= dict.fromkeys(defined, name)
+        self._test_names |= used.bound - self._locked_names
         if self._kernel is None:
-            self._lost_names |= self._test_names.keys()
+            self._lost_names |= self._test_names
         return self._explain_missing_names(result)
 
     def release_names(self, names: Set[str]) -> None:
         """Give names that tests defined back to the student, one of whose cells mentions them."""
-        for name in self._test_names.keys() & names:
-            del self._test_names[name]
-            self._names_to_forget.add(name)
+        released = self._test_names & names
+        self._test_names -= released
+        self._names_to_forget |= released
 
     def close(self) -> None:
         """End the kernel."""

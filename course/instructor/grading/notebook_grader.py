@@ -5,7 +5,6 @@ The student's process can choose only the values in its answers.
 
 import contextlib
 import math
-import re
 import time
 from dataclasses import replace
 from typing import TYPE_CHECKING, Any
@@ -157,10 +156,10 @@ class _Run:
                 elif self.graded_run:
                     if self.graded_run.has_completed(position):
                         self._run_cell(position)
-                elif position in required or self.student.runs_all:
+                elif position in required:
                     self._run_cell(position)
                 else:
-                    self.student.skip_cell(position, _display_name(cell), cell["source"])
+                    self.student.skip_cell(_display_name(cell), cell["source"])
         finally:
             self.student.close()
             self.grader.close()
@@ -188,7 +187,7 @@ class _Run:
         visible = redaction.without_hidden_tests(test["source"])
         result = None
         if not self.graded_run:
-            result = self._run_once(name, test["source"])
+            result = self.grader.run_test(name, test["source"])
         elif self.graded_run.has_completed(position):
             result = self.grader.run_test(name, visible)
         if result:
@@ -198,22 +197,6 @@ class _Run:
         later = self.cells[position + 1 :]
         if any_cell_needs(find_names(visible).bound, later, self.job.reference):
             self.student.run_cell(name, visible)
-
-    def _run_once(self, name: str, source: str) -> CellResult:
-        """Run a test; run it again only if a name was missing that a skipped cell would define.
-
-        The static analysis found that no test depends on a skipped cell. An answer that a test has
-        judged is final: otherwise, a function could notice the second run and answer differently.
-        """
-        result = self.grader.run_test(name, source)
-        error = result.error
-        names = []
-        if error and error.class_name == "NameError":
-            names = re.findall(r"'(\w+)'", error.message)
-        if names and (rerun := self.student.run_skipped(names)):
-            self.has_run |= rerun
-            result = self.grader.run_test(name, source)
-        return result
 
 
 def _outputs(run: _Run, visible_run: _Run | None) -> dict[str, list[dict[str, Any]]]:

@@ -41,11 +41,8 @@ class StudentKernel:
         self.problem: str | None = None
         self.seconds = 0.0
         self._kernel: Kernel | None = None
-        self._starts_charged = 0  # without starts that only run skipped cells
+        self._starts = 0
         self._completed: list[tuple[str, str]] = []  # (name, source) of cells that were not stopped
-        # position -> (number of cells completed before, name, source)
-        self._skipped: dict[int, tuple[int, str, str]] = {}
-        self.runs_all = False  # once a test has needed a skipped cell
         self.failures: dict[str, str] = {}
 
     def run_cell(self, name: str, source: str) -> CellError | None:
@@ -68,27 +65,10 @@ class StudentKernel:
                 self.failures[bound] = f"{name} ended with {error.class_name}: {error.message}"
         return error
 
-    def skip_cell(self, position: int, name: str, source: str) -> None:
-        """Skip the cell at a position of the notebook."""
-        self._skipped[position] = len(self._completed), name, source
-
-    def run_skipped(self, names: Collection[str]) -> set[int]:
-        """If a skipped cell binds one of the names, have a new kernel run all cells.
-
-        Return the positions of the cells that were skipped, or an empty set.
-        """
-        sources = [source for _, _, source in self._skipped.values()]
-        if not any(find_names(source).bound & set(names) for source in sources):
-            return set()
-        for completed, name, source in reversed(self._skipped.values()):
-            self._completed.insert(completed, (name, source))
-        positions = set(self._skipped)
-        self._skipped = {}
-        self.runs_all = True
-        self.close()
-        self._kernel = None
-        self._starts_charged -= 1
-        return positions
+    def skip_cell(self, name: str, source: str) -> None:
+        """Record that a cell is not run, in case that one of its names is missing later."""
+        reason = f"{name} was not run, because no test seemed to depend on it"
+        self.failures |= dict.fromkeys(find_names(source).bound, reason)
 
     def fetch(self, names: Collection[str]) -> Message:
         """Return the answer to a request for the values of names, like `answer`."""
@@ -133,11 +113,11 @@ class StudentKernel:
     def _ensure_kernel(self) -> bool:
         """Start a kernel and rerun completed cells if none is running; return False on failure."""
         while self._kernel is None:
-            if self._starts_charged > MAX_RESTARTS or time.monotonic() > self.deadline:
+            if self._starts > MAX_RESTARTS or time.monotonic() > self.deadline:
                 self.problem = self.problem or "its process ended too often, or its time was up"
                 return False
             self._kernel = self.forkserver.start_kernel(WORKER, self.limits, self.job.files)
-            self._starts_charged += 1
+            self._starts += 1
             for cell in list(self._completed):
                 try:
                     self._run(*cell)

@@ -95,6 +95,29 @@ def test_a_cell_above_one_that_may_read_any_name_is_never_skipped():
     assert skipped_cells(*cells) == ["after = 1"]
 
 
+@pytest.mark.parametrize(
+    "reader",
+    [
+        "f = lambda x: x * factor\ndouble = f",
+        "class A:\n    def f(self, x):\n        return x * factor\ndouble = A().f",
+        "double = {2: lambda x: x * factor}[2]",
+        "def f(x):\n    return x * factor\nif f is None:\n    factor = 5\ndouble = f",
+    ],
+)
+def test_what_a_function_reads_when_a_test_calls_it_by_any_name_is_required(reader):
+    cells = ["factor = 3", reader, "answer = 2", "factor = 2", "figure = 1"]
+    assert skipped_cells(*cells) == ["figure = 1"]
+
+
+def test_a_function_that_may_read_any_name_requires_every_cell():
+    cells = ["double = lambda x: x * globals()['fac' + 'tor']", "answer = 2", "factor = 2"]
+    assert skipped_cells(*cells) == []
+
+
+def test_a_cell_does_not_replace_an_earlier_one_since_it_may_fail():
+    assert skipped_cells("double = lambda x: 2 * x", "answer = 2", "answer = int('2')") == []
+
+
 def test_locked_cells_are_always_required():
     cells = [
         {"index": 0, "grade_id": "setup", "source": "helper = 1"},

@@ -948,42 +948,55 @@ def test_a_later_error_does_not_reveal_the_inputs_of_hidden_tests(grade):
 
 
 TWO_TRIES = """
+import sys
+
 def guess():
-    return 1 if 'figure' in globals() else 0
+    return 0 if hasattr(sys.modules["__main__"], "fig" + "ure") else 1
+
+def fails_first():
+    if hasattr(sys.modules["__main__"], "fig" + "ure"):
+        return 1
+    raise NameError("name 'figure' is not defined")
 """
 
 
-def test_a_function_may_not_answer_again_after_its_answer_was_wrong(grade):
+def test_no_test_is_repeated_whatever_a_function_answers_or_raises(grade):
     graded = grade(
         answer(TWO_TRIES),
         given("figure = 1"),
-        check("assert guess() == 1"),
-        check("assert guess() == 0", "first"),
+        check("assert guess() == 0", "guess"),
+        check("assert fails_first() == 1", "name"),
+        check("assert guess() == 1", "after"),
     )
-    assert graded.error("test") and graded.error("first") is None
+    assert graded.error("guess") and graded.error("after") is None
+    assert graded.error("name").startswith("NameError: name 'figure' is not defined (the cell ")
+    assert "was not run" in graded.error("name")
 
 
-def test_a_skipped_cell_is_run_if_a_name_that_it_defines_is_missing(grade):
+def test_a_cell_is_run_if_a_function_may_read_its_names_when_a_test_calls_it(grade):
     graded = grade(
         answer("def late(x):\n    return getattr(__import__('__main__'), 'fig' + 'ure')"),
-        answer("def later(x):\n    raise NameError(\"name 'figure' is not defined\")", "raises"),
         given("figure = 1"),
         check("assert late(1) == 1"),
-        check("later(1)", "other"),
-        check("assert late(1) == 1", "after"),
     )
-    assert graded.error("other")
-    assert graded.error("after") is None
-
-
-def test_a_test_that_runs_again_starts_from_the_same_names(grade):
+    assert graded.error("test") is None
     graded = grade(
-        answer("x = 1\ndef late():\n    return globals().get('secretly', 0)"),
-        own("globals()['secretly'] = 5"),
-        check("x = x + 1\nassert x == 2\nassert late() == 5"),
-        check("assert x == 2", "after"),
+        answer("class Scaled:\n    def times(self, x):\n        return x * factor"),
+        answer("from functools import partial\ntwice = partial(Scaled().times)", "other"),
+        given("factor = 2"),
+        given("figure = 1 / 0"),
+        check("assert twice(3) == 6"),
     )
-    assert graded.error("test") is graded.error("after") is None
+    assert graded.error("test") is None
+
+
+def test_a_cell_is_run_if_the_one_that_binds_its_name_again_fails(grade):
+    graded = grade(
+        given("count = 2"),
+        answer("1 / 0\ncount = 3"),
+        check("assert count == 2"),
+    )
+    assert graded.error("test") is None
 
 
 def test_a_job_with_an_undecodable_file_name_has_a_digest():
