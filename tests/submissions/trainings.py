@@ -73,4 +73,9 @@ def huge():
     return honest() | {"iii.npz": HUGE}
 
 
-FOLDERS = {"honest": honest, "forged": forged, "huge": huge}
+def single():
+    """Return a folder with the evidence of III alone."""
+    return {name: content for name, content in honest().items() if name.startswith("iii.")}
+
+
+FOLDERS = {"honest": honest, "forged": forged, "huge": huge, "single": single}
