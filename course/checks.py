@@ -455,9 +455,10 @@ def _short(value: Any, limit: int = 120) -> str:
     """Return a value as one line of text of limited length."""
     if isinstance(value, np.generic):
         value = value.item()
-    if type(value) is int:
-        return f"{value:,}"
     if type(value) is float:
         return f"{value:.6g}"
-    text = " ".join(repr(value).split())
+    try:
+        text = f"{value:,}" if type(value) is int else " ".join(repr(value).split())
+    except ValueError:  # Python does not write out integers of more than 4,300 digits
+        return "a value with too many digits to show"
     return text if len(text) <= limit else text[: limit - 3] + "..."

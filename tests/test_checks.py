@@ -181,6 +181,31 @@ def test_an_object_that_equals_everything_does_not_pass(check, got):
         check(got)
 
 
+HUGE = 10**5_000  # Python refuses to write it out
+
+
+@pytest.mark.parametrize(
+    "got",
+    [HUGE, -HUGE, [HUGE], {"a": (HUGE,)}, 10**4_000],
+    ids=["plus", "minus", "list", "dict", "long"],
+)
+@pytest.mark.parametrize(
+    "check",
+    [
+        lambda got: checks.equal("x", got, 1),
+        lambda got: checks.answer("x", got, 1),
+        lambda got: checks.one_of("x", got, [1, 2]),
+        lambda got: checks.close("x", got, 1.0),
+        lambda got: checks.array("x", got),
+        lambda got: checks.at_least("x", got, HUGE * 2),
+    ],
+)
+def test_a_number_with_too_many_digits_has_a_short_reason(check, got):
+    with pytest.raises(CheckFailed) as failure:
+        check(got)
+    assert len(str(failure.value)) < 200
+
+
 def test_a_long_value_is_cut_and_stays_on_one_line():
     with pytest.raises(CheckFailed) as failure:
         checks.equal("x", np.zeros((40, 40)), 1)

@@ -11,6 +11,9 @@ from course.gradable import networks
 from course.gradable.reasons import NotGradable, Reason
 
 NUMERIC_KINDS = "biufc"
+MAX_ITEM_SIZE = 16  # bytes of one entry of an array
+# About 1,200 digits: Python does not write out a number of more than 4,300, such as a product.
+MAX_INTEGER_BITS = 2**12
 MAX_NODES = 1_000_000
 MAX_DEPTH = 100
 PLAIN = (bool, int, float, complex, str, list, tuple, set, frozenset, dict)
@@ -79,7 +82,7 @@ def as_array(value: Any) -> np.ndarray | None:
             raise NotGradable(Reason("symbolic")) from None
     else:
         return None
-    if array.dtype.kind not in NUMERIC_KINDS or array.dtype.itemsize > 16:
+    if array.dtype.kind not in NUMERIC_KINDS or array.dtype.itemsize > MAX_ITEM_SIZE:
         raise NotGradable(Reason.of("array", array.dtype))
     return array
 
@@ -111,10 +114,11 @@ def _check(value: Any, compiled: bool, depth: int, nodes: Iterator[int]) -> None
         raise NotGradable(Reason("too-large"))
     value = plain_value(value)
     kind = type(value)
+    is_long = kind is int and value.bit_length() > MAX_INTEGER_BITS
+    if is_long or (kind is range and len(value) > MAX_NODES):
+        raise NotGradable(Reason("too-large"))
     if value is None or value is ... or kind in (bool, int, float, complex, str):
         return
-    if kind is range and len(value) > MAX_NODES:
-        raise NotGradable(Reason("too-large"))
     if kind in PLAIN:
         if kind is dict:
             value = [each for key, item in value.items() for each in (plain_key(key), item)]

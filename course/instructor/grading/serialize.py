@@ -28,11 +28,11 @@ from typing import Any, Protocol
 import numpy as np
 
 from course.gradable import Reason, values
-from course.gradable.values import MAX_DEPTH, MAX_NODES, NUMERIC_KINDS
+from course.gradable.values import MAX_DEPTH, MAX_INTEGER_BITS, MAX_ITEM_SIZE, MAX_NODES
+from course.gradable.values import NUMERIC_KINDS
 from course.instructor.grading import serialize_keras, value_placeholders
 from course.instructor.grading.value_placeholders import SerializationError, UnserializableValue
 
-MAX_INTEGER_BITS = 2**16  # arithmetic with much larger integers takes forever
 MAX_INTEGER_TEXT = MAX_INTEGER_BITS // 4 + len("-0x")
 MAX_FLOAT_TEXT = 40
 MAX_STRING_LENGTH = 10_000_000  # all text of a message has to fit into its header
@@ -43,7 +43,12 @@ CONTAINERS: dict[str, Callable[..., Any]] = {
 }
 TOO_LARGE = Reason("too-large")
 MALFORMED = "it is malformed"
-PARSE_ERRORS = (TypeError, ValueError, LookupError, OverflowError, AttributeError, MemoryError)
+# NumPy's own parser of type names understands a small language.
+DTYPES = {
+    dtype.name: dtype
+    for dtype in map(np.dtype, np.typecodes["All"])
+    if dtype.kind in NUMERIC_KINDS and dtype.itemsize <= MAX_ITEM_SIZE
+}
 
 
 class ProxyFactory(Protocol):
@@ -205,7 +210,7 @@ class Deserializer:
             return self._deserialize(node, depth)
         except SerializationError:
             raise
-        except PARSE_ERRORS as error:
+        except Exception as error:  # whatever a node makes a constructor raise
             raise SerializationError(f"{MALFORMED} ({error})") from None
 
     def deserialize_or_describe(self, node: Any, description: str) -> Any:
@@ -275,9 +280,9 @@ class Deserializer:
         return key
 
     def _array(self, dtype_name: str, shape: Sequence[Any], block: Any) -> np.ndarray:
-        dtype = np.dtype(dtype_name[:30])
-        if dtype.kind not in NUMERIC_KINDS:
+        if dtype_name not in DTYPES:
             raise SerializationError("an array is not numeric")
+        dtype = DTYPES[dtype_name]
         shape = tuple(map(_require_count, shape))
         index = _require_count(block)
         # Each block belongs to one array: many arrays from one block would fill the memory.

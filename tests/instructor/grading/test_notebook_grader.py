@@ -999,6 +999,56 @@ def test_a_cell_is_run_if_the_one_that_binds_its_name_again_fails(grade):
     assert graded.error("test") is None
 
 
+HUGE = """
+def huge(x):
+    return 10**15_000
+
+def nested(x):
+    return {"a": [10**15_000]}
+
+value = 10**15_000
+largest = 2**4095
+"""
+
+
+def test_an_integer_that_cannot_be_written_out_has_a_reason(grade):
+    graded = grade(
+        answer(HUGE),
+        check("checks.equal('huge(1)', huge(1), 2)", "returned"),
+        check("checks.equal('nested(1)', nested(1), {'a': [2]})", "nested"),
+        check("checks.equal('value', value, 2)", "variable"),
+        check("assert str(largest) and f'{largest**3:,}'", "largest"),
+    )
+    for name in ("returned", "nested", "variable"):
+        assert "it is too large" in graded.error(name).lower(), graded.error(name)
+    assert graded.error("largest") is None
+
+
+FORGED = """
+import course.instructor.grading.serialize as serialize
+
+def broken(x):
+    return 2 * x
+
+first = 1
+serialize.Serializer.serialize = lambda self, value, depth=0: NODE
+"""
+
+
+@pytest.mark.parametrize(
+    "node", [["array", "f4,(", [1], 0], ["scalar", "complex256", 0], ["array", "x" * 99, [], 0]]
+)
+def test_a_malformed_type_of_an_array_fails_only_the_tests_that_use_it(grade, node):
+    graded = grade(
+        check("kept = 5", "before"),
+        answer(FORGED.replace("NODE", repr(node))),
+        check("assert first == 1", "variable"),
+        check("assert kept == 5", "after"),
+    )
+    assert graded.error("variable").startswith("AssertionError")
+    assert graded.error("after") is None
+
+
 def test_a_job_with_an_undecodable_file_name_has_a_digest():
     job = GradingJob("a", "b", "c", [], [("\udcff.txt", b"")], ReferenceNotebook([], {}, ""))
     assert GradingJob.from_json(job.to_json()).digest() == job.digest()
