@@ -148,7 +148,7 @@ class Collection:
             result.status = FileStatus.ALREADY_COLLECTED
         else:
             # First, because a killed command may not leave the result of the old submission.
-            Journal(self.root, attempt.release.name).mark_resubmitted(attempt.student)
+            Journal(self.root, attempt.release.name).mark_ungraded(attempt.student)
             submitted_folder.write(self.root, *attempt.key, content)
         recorded = submitted_folder.read_recency(self.root, *attempt.key)
         if not recorded or attempt.recency.compare(recorded) > 0:

@@ -40,6 +40,7 @@ from course.instructor.student_text.limited_worker import StudentTextError
 from course.instructor.student_text.notebook_parser import read_notebook
 
 MAX_LISTED = 5  # names of files in a message
+REPLACED = "the submission was replaced meanwhile: run the command again to grade the new one"
 
 
 @dataclass(frozen=True)
@@ -114,12 +115,15 @@ class AssignmentGrader:
 
     def prepare(self, student: str) -> tuple[NotebookNode, GradingJob]:
         """Read and sanitize a submission, or raise UnreadableSubmission."""
-        folder = self.root / "submitted" / student / self.name
+        folder = self._submission_folder(student)
         try:
+            # First: if the files change while they are read, the next run grades the new ones.
+            digest = self._digest(student)
             nb = _read_notebook(folder / f"{self.notebook}.ipynb")
             if not submissions.has_known_cell(nb, self.reference):
                 raise StudentTextError("no cell has its metadata: repair it with course collect")
-            return nb, self._job(nb, student, [folder, self.root / "source" / self.name])
+            job = self._job(nb, student, [folder, self.root / "source" / self.name])
+            return nb, replace(job, submission=digest)
         except (KernelEnded, CourseError):
             raise  # the submission is not the cause
         except StudentTextError as problem:
@@ -138,17 +142,27 @@ class AssignmentGrader:
     def _select(self, students: list[str]) -> list[str]:
         """Return the students to grade; resume a forced regrading that was stopped."""
         self._read_graded()
-        pending = self.journal.pending_regrades()
-        regrades = pending & set(students)
+        chosen = set(students)
+        pending, everybody = self.journal.pending_regrades()
+        regrades = pending & chosen
         if self.options.force:
-            # What a stopped regrading has finished is graded, unless the tests have changed since.
-            regrades = (regrades | self.outdated) & set(students) if regrades else set(students)
+            # A regrading that was stopped continues only if it was to regrade all of these.
+            is_part = chosen & self.graded <= everybody
+            if regrades and is_part:
+                # What it has finished is graded, unless the tests have changed since.
+                regrades = (regrades | self.outdated) & chosen
+            else:
+                regrades = chosen
             for student in regrades - pending:
                 self.journal.discard_outcome(student)
-            self.journal.set_pending_regrades(pending | regrades)
+            if is_part:
+                everybody |= chosen
+            else:
+                everybody = chosen if pending <= chosen else set()
+            self.journal.set_pending_regrades(pending | regrades, everybody)
         if self.options.outdated:
             regrades |= self.outdated
-        unfinished = regrades | self.journal.students_with_outcome() | self.journal.resubmitted()
+        unfinished = regrades | self.journal.students_with_outcome() | self.journal.ungraded()
         return [each for each in students if each in unfinished or self._needs_grading(each)]
 
     def _save_journaled(self, student: str) -> SubmissionResult | None:
@@ -271,7 +285,7 @@ class AssignmentGrader:
             nb = nbformat.v4.new_notebook()  # gets every cell of the assignment, but no answers
             job = self._job(nb, student, [])
             return self._save(nb, job, notebook_grader.not_graded(job, problem), failed=True)
-        self.journal.complete(student)
+        self.journal.fail(student)
         note = f"{printable(problem).rstrip('.')}; the earlier result is unchanged."
         return self._with_score(SubmissionResult(self.name, student, note=note, failed=True))
 
@@ -281,23 +295,25 @@ class AssignmentGrader:
         """Save an outcome and return the result."""
         student = job.student
         result = SubmissionResult(self.name, student, seconds=outcome.seconds, failed=failed)
-        notes = [outcome.note, timestamp_problem(self.root / "submitted" / student / self.name)]
-        if failed:
-            result.note = printable(outcome.note)
-        elif any(notes):
-            result.note = "; ".join(["graded", *filter(None, notes)])
         try:
             self.journal.save_outcome(student, outcome)
             self.writer.save(nb, job, outcome)
         except GradebookError:
             raise  # the outcome stays in the journal
         except Exception as error:  # a submission can have a name or a text that cannot be saved
-            self.journal.complete(student)
+            self.journal.fail(student)
             if failed:  # not even an unanswered notebook can be saved
                 result.note = f"was not graded: {_reason(error)}"
                 return result
             return self._record_problem(student, f"the result cannot be saved: {_reason(error)}")
         self.journal.complete(student)
+        if failed:
+            result.note = printable(outcome.note)
+        else:
+            notes = [outcome.note, timestamp_problem(self._submission_folder(student))]
+            if job.submission != self._digest(student):
+                notes.append(REPLACED)
+            result.note = "; ".join(["graded", *filter(None, notes)])
         return self._with_score(result)
 
     def _read_graded(self) -> None:
@@ -317,13 +333,28 @@ class AssignmentGrader:
                         self.outdated.add(student)
 
     def _needs_grading(self, student: str) -> bool:
-        """Return whether a student has no result yet, or only one for an earlier submission."""
+        """Return whether a student has no result yet, or only one for another submission."""
         if student not in self.graded:
             return True
-        # This is nbgrader's rule for detecting a new submission.
-        submitted = read_timestamp(self.root / "submitted" / student / self.name)
-        graded = read_timestamp(self._result_folder(student))
+        folder = self._result_folder(student)
+        if recorded := submissions.read_digest(folder / f"{self.notebook}.ipynb"):
+            return recorded != self._digest(student)
+        # An earlier version of the course, or nbgrader, graded it: this is nbgrader's rule.
+        submitted = read_timestamp(self._submission_folder(student))
+        graded = read_timestamp(folder)
         return bool(submitted and graded and submitted > graded)
+
+    def _digest(self, student: str) -> str:
+        """Return the digest of a student's submission, or "" if it cannot be read."""
+        try:
+            return submissions.digest_files(
+                self._submission_folder(student), f"{self.notebook}.ipynb"
+            )
+        except OSError:
+            return ""
+
+    def _submission_folder(self, student: str) -> Path:
+        return self.root / "submitted" / student / self.name
 
     def _result_folder(self, student: str) -> Path:
         return self.root / "autograded" / student / self.name

@@ -62,6 +62,7 @@ class GradingJob:
     `notebook` is the file name without its extension. `files` are the files beside the notebook, as
     (relative path, content) pairs; those in `provided` belong to the assignment, and the others
     were submitted. `skipped_files` names the files that were too large, each with its size.
+    `submission` is the digest of the submitted files, which is saved with the result.
     """
 
     assignment: str
@@ -73,6 +74,7 @@ class GradingJob:
     settings: GradingSettings = field(default_factory=GradingSettings)
     provided: list[str] = field(default_factory=list)
     skipped_files: list[str] = field(default_factory=list)
+    submission: str = ""
 
     def provided_files(self) -> list[tuple[str, bytes]]:
         """Return the files that belong to the assignment."""

@@ -2,9 +2,10 @@
 
 An outcome is written here before anything is saved to the gradebook or to autograded/, and removed
 once everything is saved. The journal also records which students a forced regrading still has to
-grade, and which students have submitted another notebook.
+grade, and whose submissions are not graded although there is an earlier result.
 """
 
+import contextlib
 import json
 from contextlib import AbstractContextManager
 from pathlib import Path
@@ -22,7 +23,7 @@ class Journal:
         self.folder = Path(root, "build", "grading", name)
         self._outcomes = self.folder / "outcomes"
         # Outside build/: a person who deletes that folder still gets the new submissions graded.
-        self._resubmitted = Path(root, "originals", "resubmitted", name)
+        self._ungraded = Path(root, "originals", "resubmitted", name)
         self._pending_regrades = self.folder / "pending-regrades.json"
 
     def exclusive(self) -> AbstractContextManager[None]:
@@ -52,31 +53,49 @@ class Journal:
     def complete(self, student: str) -> None:
         """Record that a student's outcome is saved everywhere."""
         # Discard the outcome last: after a kill, the next run saves it again without regrading.
-        (self._resubmitted / student).unlink(missing_ok=True)
-        pending = self.pending_regrades()
-        if student in pending:
-            self.set_pending_regrades(pending - {student})
+        (self._ungraded / student).unlink(missing_ok=True)
+        self._end_regrade(student)
         self.discard_outcome(student)
 
-    def mark_resubmitted(self, student: str) -> None:
-        """Record that a student's submission has been replaced, perhaps after it was graded."""
-        self._resubmitted.mkdir(parents=True, exist_ok=True)
-        (self._resubmitted / student).touch()
+    def fail(self, student: str) -> None:
+        """Record that a student's submission cannot be graded: every later run tries again."""
+        with contextlib.suppress(OSError):  # the disk can be full
+            self.mark_ungraded(student)
+        self._end_regrade(student)
+        self.discard_outcome(student)
 
-    def resubmitted(self) -> set[str]:
-        """Return the students whose submissions have been replaced since they were graded."""
-        return {path.name for path in self._resubmitted.glob("*")}
+    def mark_ungraded(self, student: str) -> None:
+        """Record that a student's submission is not graded, whatever earlier result there is."""
+        self._ungraded.mkdir(parents=True, exist_ok=True)
+        (self._ungraded / student).touch()
 
-    def pending_regrades(self) -> set[str]:
-        """Return the students whom a forced regrading still has to grade."""
+    def ungraded(self) -> set[str]:
+        """Return the students whose submissions are not graded: they were replaced, or it failed.
+
+        A submission that was replaced in another way is recognized by its digest.
+        """
+        return {path.name for path in self._ungraded.glob("*")}
+
+    def pending_regrades(self) -> tuple[set[str], set[str]]:
+        """Return whom a forced regrading still has to grade, and all whom it was to grade."""
         try:
-            return set(json.loads(self._pending_regrades.read_text("utf-8")))
-        except (OSError, ValueError):
-            return set()
+            content = json.loads(self._pending_regrades.read_text("utf-8"))
+            if isinstance(content, list):  # of an earlier version
+                return set(content), set()
+            return set(content["pending"]), set(content["all"])
+        except (OSError, ValueError, TypeError, KeyError):
+            return set(), set()
 
-    def set_pending_regrades(self, students: set[str]) -> None:
-        """Record the students whom a forced regrading still has to grade."""
-        if students:
-            write_atomically(self._pending_regrades, json.dumps(sorted(students)))
+    def set_pending_regrades(self, pending: set[str], everybody: set[str]) -> None:
+        """Record whom a forced regrading still has to grade, and all whom it is to grade."""
+        if pending:
+            content = {"pending": sorted(pending), "all": sorted(everybody)}
+            write_atomically(self._pending_regrades, json.dumps(content))
         else:
             self._pending_regrades.unlink(missing_ok=True)
+
+    def _end_regrade(self, student: str) -> None:
+        """Record that a forced regrading has nothing left to do for a student."""
+        pending, everybody = self.pending_regrades()
+        if student in pending:
+            self.set_pending_regrades(pending - {student}, everybody)

@@ -1,5 +1,6 @@
 """Conversion of a submitted notebook to a grading job, and of its outcome to a graded notebook."""
 
+import hashlib
 import itertools
 import re
 from collections.abc import Iterable, Sequence
@@ -16,7 +17,11 @@ from course.instructor.grading.job import CodeCell, GradingJob, GradingSettings,
 from course.instructor.grading.reference_notebook import ReferenceNotebook, hash_of_code
 from course.instructor.provided_files import provided_files
 from course.instructor.sandbox.cell_execution import printable
-from course.instructor.student_text.budgets import MAX_OUTPUTS, MAX_TRACEBACK_LINES
+from course.instructor.student_text.budgets import (
+    MAX_NOTEBOOK_BYTES,
+    MAX_OUTPUTS,
+    MAX_TRACEBACK_LINES,
+)
 
 KERNELSPEC = {"name": "python3", "display_name": "Python 3", "language": "python"}
 CELL_ID = re.compile(r"[a-zA-Z0-9_-]{1,64}")
@@ -37,10 +42,13 @@ MAX_PATH = 100  # characters of the path of a skipped file in a note
 MAX_OUTPUT_BYTES = 4 * 2**20
 # The key in a graded notebook's metadata for the fingerprint of the tests that graded it.
 TESTS_FINGERPRINT = "tests_fingerprint"
+# The key there for the digest of the submission that was graded.
+SUBMISSION_DIGEST = "submission_digest"
 # The key there, with the value true, of a submission that got zeros because it could not be run.
 NOT_GRADED_KEY = "not_graded"
 METADATA_BYTES = 4096  # at most, in a graded notebook
 _FINGERPRINT = re.compile(rb'"%s": "(\w+)"' % TESTS_FINGERPRINT.encode())
+_DIGEST = re.compile(rb'"%s": "(\w+)"' % SUBMISSION_DIGEST.encode())
 _NOT_GRADED = re.compile(rb'"%s": true' % NOT_GRADED_KEY.encode())
 _STUDENT_PARAMETER = re.compile(r"^student = ", re.MULTILINE)
 
@@ -171,9 +179,29 @@ def safe_outputs(outputs: Iterable[dict[str, Any]]) -> list[NotebookNode]:
     return [nbformat.from_dict(output) for output in result]
 
 
+def digest_files(folder: Path, notebook: str) -> str:
+    """Return a digest of a submitted notebook and the files beside it, or "" without a notebook."""
+    path = folder / notebook
+    if path.is_symlink() or not path.is_file():
+        return ""
+    too_large: list[tuple[str, int]] = []
+    with path.open("rb") as file:
+        files = [(notebook, file.read(MAX_NOTEBOOK_BYTES + 1))]
+    summary = hashlib.sha256()
+    for name, content in itertools.chain(
+        files, files_below(folder, _is_notebook, too_large=too_large)
+    ):
+        summary.update(name.encode("utf-8", "surrogatepass") + b"\0")
+        summary.update(hashlib.sha256(content).digest())
+    summary.update(repr(too_large).encode("utf-8", "surrogatepass"))
+    return summary.hexdigest()
+
+
 def apply_outcome(nb: NotebookNode, job: GradingJob, outcome: Outcome) -> None:
-    """Add a job's outcome and the fingerprint of its tests to the job's notebook in place."""
+    """Add a job's outcome, and what it was graded with, to the job's notebook in place."""
     nb.metadata[TESTS_FINGERPRINT] = job.reference.fingerprint
+    if job.submission:
+        nb.metadata[SUBMISSION_DIGEST] = job.submission
     if not outcome.is_graded:
         nb.metadata[NOT_GRADED_KEY] = True
     for index, outputs in outcome.outputs.items():
@@ -189,6 +217,12 @@ def apply_outcome(nb: NotebookNode, job: GradingJob, outcome: Outcome) -> None:
 def read_fingerprint(graded: Path) -> str | None:
     """Return the fingerprint of the tests that graded a notebook, or None if it is not recorded."""
     found = _FINGERPRINT.findall(_read_end(graded))
+    return found[-1].decode() if found else None
+
+
+def read_digest(graded: Path) -> str | None:
+    """Return the digest of the submission that was graded, or None if it is not recorded."""
+    found = _DIGEST.findall(_read_end(graded))
     return found[-1].decode() if found else None
 
 

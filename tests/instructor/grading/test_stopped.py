@@ -229,16 +229,59 @@ def test_an_unreadable_submission_never_replaces_an_earlier_result(root, course_
     assert points(root) == before | {"zoe": (0, 0)}
     assert executions(root)["ada"] == old["ada"] and executions(root)["bob"] != old["bob"]
 
-    # Zeros for an unreadable submission are not a result: it is tried and reported again.
-    again = course_command("-C", root, "grade")
-    assert again.returncode == 1
-    assert line_of("ada", again.stdout) == "already graded"
-    assert line_of("zoe", again.stdout) == line_of("zoe", forced.stdout)
-    submit_answers(root, {"zoe": 2}, seconds=0)
+    # Neither zeros nor an earlier result are a result of this submission: every run tries again.
+    for _ in range(2):
+        again = course_command("-C", root, "grade")
+        assert again.returncode == 1
+        for student in ("ada", "zoe"):
+            assert line_of(student, again.stdout) == line_of(student, forced.stdout)
+    assert line_of("bob", again.stdout) == "already graded"
+    submit_answers(root, {"ada": 3, "zoe": 2}, seconds=0)
     repaired = course_command("-C", root, "grade")
     assert repaired.returncode == 0
-    assert line_of("zoe", repaired.stdout) == "graded"
-    assert points(root) == before | {"zoe": POINTS[2]}
+    assert line_of("ada", repaired.stdout) == line_of("zoe", repaired.stdout) == "graded"
+    assert points(root) == before | {"ada": POINTS[3], "zoe": POINTS[2]}
+    assert course_command("-C", root, "grade").stdout.count(": already graded\n") == 8
+
+
+def test_a_submission_that_is_replaced_while_it_is_graded_is_graded_by_the_next_run(
+    root, course_command
+):
+    submit_answers(root, {"ada": 0}, seconds=3)
+    grading = start_grading(root, "--student", "ada")
+    time.sleep(4)  # the command has read the submission, or reads the new one
+    submit_answers(root, {"ada": 3}, seconds=0)
+    output, _ = grading.communicate(timeout=60)
+    replaced = "graded; the submission was replaced meanwhile: run the command again"
+    if points(root)["ada"] == POINTS[0]:
+        assert line_of("ada", output).startswith(replaced)
+    again = course_command("-C", root, "grade")
+    assert again.returncode == 0
+    assert points(root)["ada"] == POINTS[3]
+    assert again.stdout.count(": already graded\n") >= len(ANSWERS) - 1
+
+
+def test_a_files_change_beside_the_notebook_is_a_new_submission(root, course_command):
+    folder = root / "submitted" / "ada" / NAME
+    (folder / "evidence").mkdir()
+    (folder / "evidence" / "run.json").write_text("{}")
+    (folder / ".ipynb_checkpoints").mkdir()
+    (folder / ".ipynb_checkpoints" / "small-checkpoint.ipynb").write_text("{}")
+    again = course_command("-C", root, "grade")
+    assert line_of("ada", again.stdout) == "graded"
+    assert course_command("-C", root, "grade").stdout.count(": already graded\n") == len(ANSWERS)
+
+
+def test_a_stopped_regrading_of_one_student_does_not_limit_that_of_the_class(root, course_command):
+    old = executions(root)
+    submit_answers(root, {"ada": 1}, seconds=1)
+    moment = when(root, f"{JOURNAL}/outcomes/ada.json")
+    grade_and_kill(root, "--force", "--student", "ada", moment=moment)
+    everybody = course_command("-C", root, "grade", "--force")
+    assert everybody.returncode == 0
+    assert everybody.stdout.count(": graded\n") == len(ANSWERS)
+    assert not set(executions(root).values()) & set(old.values())
+    assert_done(root)
 
 
 def test_a_later_submission_is_graded_by_nbgraders_rule(root, course_command):
