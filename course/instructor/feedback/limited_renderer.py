@@ -45,14 +45,15 @@ def render_texts(texts: Sequence[CellText], budget: "PageBudget") -> list[Markup
     the reason. Everything that is the same in many notebooks is rendered only once per command.
     """
     prepared = [_prepare(text) for text in texts]
-    missing = list({key: None for key, _ in prepared if key not in _cache})
+    known = {key: _cache[key] for key, _ in prepared if key in _cache}
+    missing = list({key: None for key, _ in prepared if key not in known})
     rendered = _render_missing(missing)
     if len(_cache) + len(rendered) > CACHE_SIZE:
         _cache.clear()
     _cache.update((key, each["html"]) for key, each in rendered.items() if "html" in each)
     found = []
     for text, (key, images) in zip(texts, prepared, strict=True):
-        result = rendered.get(key) or {"html": _cache[key]}
+        result = rendered.get(key) or {"html": known[key]}
         found.append(budget.complete(text, result, images))
     return found
 

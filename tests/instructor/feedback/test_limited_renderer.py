@@ -80,6 +80,14 @@ def test_many_cells_of_code_do_not_make_a_slow_page():
     assert AS_WRITTEN not in texts[0] and AS_WRITTEN in texts[-1]
 
 
+def test_a_text_that_many_pages_share_is_rendered_on_each(monkeypatch):
+    monkeypatch.setattr("course.instructor.feedback.limited_renderer.CACHE_SIZE", 10)
+    for page in range(5):
+        own = [("markdown", f"own text {page} {number}") for number in range(4)]
+        shared, *_ = render(("markdown", "**shared**"), *own)
+        assert shared == "<p><strong>shared</strong></p>\n"
+
+
 PIECES = [
     *("#", "*", "_", "`", "~", ">", "-", "+", "1.", "|", "\\", "$", "$$", "!", "[", "]", "(", ")"),
     *("<", ">", "&", ";", '"', "'", "=", ":", "\n", "\n\n", " ", "\t", "\x0c", "\ue000", "\ue001"),
