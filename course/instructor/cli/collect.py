@@ -13,7 +13,7 @@ from course.instructor.course_dir import assignment_names
 if TYPE_CHECKING:
     from course.instructor.collect.file_result import FileResult
 
-MAX_LINES = 12  # maximum per status and reason; further files are only counted
+MAX_LINES = 12  # maximum per upload, status, and reason; further files are only counted
 
 
 @click.command("collect")
@@ -58,17 +58,22 @@ def command(
     collect_options = collection.CollectOptions(class_roster, student, force, force_older)
     collected = collection.Collection(root, path, selected, collect_options)
     grouped_statuses = (FileStatus.SKIPPED, FileStatus.OLDER_ATTEMPT, FileStatus.MANUAL_REVIEW)
-    grouped: dict[tuple[str, str], list[FileResult]] = {}
+    grouped: dict[tuple[str, str, str], list[FileResult]] = {}
     for result in collected.run():
         if result.status in grouped_statuses:
-            grouped.setdefault((result.status, result.details), []).append(result)
+            # Nobody's files may hide those of another student that need a review.
+            is_flagged = result.status == FileStatus.MANUAL_REVIEW
+            whose = (result.student or result.upload) if is_flagged else ""
+            grouped.setdefault((result.status, whose, result.details), []).append(result)
         elif result.details != "evidence":
             print(_line(result), flush=True)
-    for (status, reason), results in sorted(grouped.items(), key=lambda item: item[0][0]):
+    for (status, whose, reason), results in sorted(grouped.items(), key=lambda item: item[0][0]):
         for result in results[:MAX_LINES]:
             print(_line(result))
         if len(results) > MAX_LINES:
-            print(f"{status}: {reason}: {len(results) - MAX_LINES:,} more files")
+            count = len(results) - MAX_LINES
+            more = f"{count:,} more file{'s' * (count > 1)}"
+            print(f"{status}: {reason}: {more}{whose and f' of {whose}'}")
     for name, students in collected.missing().items():
         if students:
             print(f"missing in {name}: {', '.join(students)}")

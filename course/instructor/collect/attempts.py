@@ -70,7 +70,7 @@ class Attempt:
 
     @property
     def order_in_upload(self) -> tuple[float, int]:
-        """Return a sort key for the notebooks in one archive that the student made."""
+        """Return the time in an archive that the student made, and the number of the copy."""
         inner = self.file.inner_modified or 0.0
         outer = self.file.modified or inner
         return min(inner, outer), strip_copy_marks(self.origin.file_name)[1]
@@ -130,4 +130,10 @@ def _is_newer(attempt: Attempt, other: Attempt) -> bool:
     """Return True if an attempt of a student is certainly newer than another."""
     if order := attempt.recency.compare(other.recency):
         return order > 0
-    return attempt.order_in_upload > other.order_in_upload
+    time, copy = attempt.order_in_upload
+    other_time, other_copy = other.order_in_upload
+    in_one_archive = attempt.file.is_nested and attempt.file.outer == other.file.outer
+    # Outside of an archive, a fraction of a second may only tell the order of unpacking.
+    if abs(time - other_time) >= (0 if in_one_archive else TIME_RESOLUTION) and time != other_time:
+        return time > other_time
+    return copy > other_copy

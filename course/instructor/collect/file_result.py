@@ -25,3 +25,4 @@ class FileResult:
     assignment: str = ""
     details: str = ""  # what was repaired, or why the file was not collected
     saved_as: str = ""  # the path of its unchanged copy in the course directory
+    upload: str = ""  # the printable path of what one person uploaded, if the student is unknown

@@ -3,6 +3,7 @@
 import csv
 import itertools
 import json
+import os
 import resource
 import shutil
 import unicodedata
@@ -246,6 +247,36 @@ def test_the_table_accounts_for_every_file(root, collect):
     assert "unpack the file" in done.stdout
     assert "there is no notebook with it" in done.stdout  # the essay
     assert "88 more files" in done.stdout
+
+
+def test_one_students_files_do_not_hide_those_of_another(root, collect):
+    """The reasons are the same, and each student has a file in the printed lines."""
+    many = zipped({f"n{number}.ipynb": b'{"a' for number in range(13)})
+    members = {
+        "aaamallory_1_1_x.zip": many,
+        "victimvera_2_2_mnist.ipynb": b'{"ab' + b" " * 2_000,
+        f"lovelaceada_4711_90210_{FILE}": WHOLE,
+    }
+    done = collect(members)
+    assert done.returncode == 1
+    assert "victimvera-2  flagged for manual review" in done.stdout
+    assert "1 more file of aaamallory-1\n" in done.stdout
+
+
+def test_fractions_of_a_second_do_not_decide_which_notebook_is_the_newest(root, collect_path):
+    folder = root.parent / "inbox" / "Ada Lovelace_17_assignsubmission_file"
+    folder.mkdir(parents=True)
+    (folder / "mnist.ipynb").write_bytes(other("new"))
+    (folder / "mnist_old.ipynb").write_bytes(other("old"))
+    for name, seconds in {"mnist.ipynb": 1.0, "mnist_old.ipynb": 1.01}.items():
+        os.utime(folder / name, (1_770_000_000 + seconds, 1_770_000_000 + seconds))
+    done = collect_path(folder.parent)
+    assert done.returncode == 1
+    assert done.stdout.count("several attempts differ, and none is clearly the newest") == 2
+    assert not submitted(root)
+    os.utime(folder / "mnist.ipynb", (1_770_000_100, 1_770_000_100))
+    assert collect_path(folder.parent).returncode == 0
+    assert submitted(root)[f"ada-lovelace/{NAME}/{FILE}"] == other("new")
 
 
 def test_evidence_is_collected_with_its_notebook(root, collect):
