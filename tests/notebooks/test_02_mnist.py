@@ -218,7 +218,7 @@ def test_the_gains_and_errors_in_the_text_are_those_of_the_bands(cells, bands):
     assert 0.27 < (1 - mlp) / (1 - linear) < 0.4 and "one third as many errors" in cells["build"]
     recap = f"from {linear:.1%} to {mlp:.1%}, and convolutions with pooling raised it to {cnn:.1%}"
     assert recap in cells["recap"]
-    # The sample answer of exercise 9a.
+    # The sample answer of exercise 10a.
     assert mlp - linear > 0.05 and "more than five percentage points" in cells["explain_cnn"]
     assert (1 - cnn) < (1 - mlp) / 2 and "less than half as many errors" in cells["explain_cnn"]
 
