@@ -16,6 +16,7 @@ from course.instructor.collect.archive_reader import (
     is_archive,
     printable,
     safe_file_name,
+    shorten,
 )
 from course.instructor.collect.attempts import Attempt, nearest_attempts
 from course.instructor.collect.file_result import FileResult, FileStatus
@@ -312,9 +313,11 @@ class SubmissionFinder:
         self, file: SubmittedFile, reason: str, student: str = "", assignment: str = ""
     ) -> None:
         """Add the result for a file that needs a manual review."""
-        self.results.append(
-            FileResult(FileStatus.MANUAL_REVIEW, file.printable_path, student, assignment, reason)
+        result = FileResult(
+            FileStatus.MANUAL_REVIEW, file.printable_path, student, assignment, reason
         )
+        result.upload = shorten("/".join(file.outer[: self.paths.level + 1]))
+        self.results.append(result)
 
 
 def _read_manifests(files: Sequence[SavedFile]) -> dict[tuple[str, ...], dict[str, Any]]:

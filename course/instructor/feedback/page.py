@@ -5,7 +5,7 @@ from collections.abc import Iterable, Sequence
 from dataclasses import dataclass, field
 from typing import TYPE_CHECKING, Any
 
-from markupsafe import Markup
+from markupsafe import Markup, escape
 from nbconvert.exporters import Exporter
 from nbgrader import utils
 
@@ -30,6 +30,7 @@ STATE_LABELS = {
     INCORRECT: "not yet",
     PENDING: "pending manual grading",
 }
+MAX_NOTES = 20  # on cells that failed during grading
 OUTPUT_OMITTED = Markup("<p><em>The page would be too large for this output.</em></p>")
 STATE_SYMBOLS = {CORRECT: "✓", PARTIAL: "◐", INCORRECT: "✗", PENDING: "…"}
 
@@ -107,14 +108,14 @@ def render_page(nb: "NotebookNode", details: dict[str, Any]) -> str:
     """
     titles = [_without_points(heading) for heading in section_headings(nb.cells)]
     exercises = _exercises(nb.cells, titles, details["pending_manual_grading"])
-    notes = _assign_notes(exercises, titles, details["grading_errors"])
+    budget = PageBudget()
+    notes = _assign_notes(exercises, titles, details["grading_errors"], budget)
     graded_cells = {each.anchor: each for exercise in exercises for each in exercise.graded_cells}
     has_note = bool(nb.cells) and nb.cells[0].metadata.get(GRADING_NOTE_KEY) is True
     if has_note:
         notes.insert(0, Note(nb.cells[0].source.replace("*", "").replace("&lt;", "<")))
     texts = [each.source for each in nb.cells if each.cell_type == "markdown"]
     title = next(filter(None, map(TITLE.search, texts)), None)
-    budget = PageBudget()
     sources = render_texts(
         [CellText(cell.cell_type, cell.source, cell.get("attachments", {})) for cell in nb.cells],
         budget,
@@ -194,9 +195,11 @@ def _assign_notes(
     exercises: Iterable[Exercise],
     titles: Sequence[str],
     grading_errors: Iterable[tuple[int, dict[str, str]]],
+    budget: PageBudget,
 ) -> list[Note]:
     """Add notes on grading errors to the exercises that they may explain; return the others."""
-    unassigned = []
+    unassigned: list[Note] = []
+    count = left_out = 0
     lost = [each for each in exercises if each.state in (PARTIAL, INCORRECT)]
     reasons = [
         reason["subject"]
@@ -210,11 +213,17 @@ def _assign_notes(
         if any(text in reason for reason in reasons):
             continue  # the message of a test already shows the error
         same_section = [each for each in exercises if each.title == titles[index]]
+        places = [each.notes for each in same_section if each in lost]
         if not same_section and lost:
-            unassigned.append(note)
-        for exercise in same_section:
-            if exercise in lost:
-                exercise.notes.append(note)
+            places = [unassigned]
+        if count == MAX_NOTES or not budget.spend(len(escape(note.text)) * len(places)):
+            left_out += bool(places)
+            continue
+        count += bool(places)
+        for place in places:
+            place.append(note)
+    if left_out:
+        unassigned.append(Note(f"More cells failed during grading: {left_out:,}."))
     return unassigned
 
 

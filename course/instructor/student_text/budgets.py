@@ -6,6 +6,8 @@ MAX_CELLS = 2_000  # the course's notebooks have at most 100
 # course has 3,000; at this limit, parsing, analysis, and rendering take a second or two.
 MAX_CELL_CHARACTERS = 100_000
 MAX_SOURCE_CHARACTERS = 1_000_000  # in all cells together
+# In all code cells, with embedded images. They are sent to a kernel, in a message of 64 MB at most.
+MAX_CODE_CHARACTERS = 32 * 2**20
 # Every budget of characters has one of a number too: a tiny output takes as long as a larger one.
 MAX_OUTPUT_CHARACTERS = 4 * 2**20  # of one cell
 MAX_OUTPUTS = 500  # of one cell; consecutive printed text counts as one output

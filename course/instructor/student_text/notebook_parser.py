@@ -16,6 +16,7 @@ from course.instructor.student_text.budgets import (
     MAX_ATTACHMENTS,
     MAX_CELL_CHARACTERS,
     MAX_CELLS,
+    MAX_CODE_CHARACTERS,
     MAX_METADATA_CHARACTERS,
     MAX_NAME_CHARACTERS,
     MAX_NESTING,
@@ -106,6 +107,12 @@ def parse(content: bytes) -> tuple[dict[str, Any], list[str]]:
         raise StudentTextError(
             f"the cells have {total:,} characters in all, and at most {MAX_SOURCE_CHARACTERS:,} are"
             " allowed"
+        )
+    code = sum(len(cell["source"]) for cell in cells if cell["cell_type"] == "code")
+    if code > MAX_CODE_CHARACTERS:
+        raise StudentTextError(
+            f"the code cells have {_amount(code)} of text with their embedded images, and at most"
+            f" {_amount(MAX_CODE_CHARACTERS)} are allowed"
         )
     if budget.removed:
         notes.append(f"{_amount(budget.removed)} of outputs removed")

@@ -192,6 +192,13 @@ def test_the_lines_of_a_traceback_the_attachments_and_the_metadata_are_limited()
     assert len(metadata[11]) == 100
 
 
+def test_code_cells_with_embedded_images_fit_in_a_message():
+    source = "x = 'data:image/png;base64," + "A" * 2 * 2**20 + "'"
+    assert read_notebook(encode(*[code_cell(source)] * 15).encode())
+    with pytest.raises(StudentTextError, match="the code cells have 34 MB of text"):
+        read_notebook(encode(*[code_cell(source)] * 17).encode())
+
+
 def test_embedded_images_do_not_count_as_text():
     source = "![](data:image/png;base64," + "A" * 500_000 + ")"
     assert read_notebook(encode(text_cell(source)).encode()).content["cells"][0]["source"] == source
