@@ -125,7 +125,7 @@ def drop_privileges() -> None:
 def _make_mounts_read_only() -> None:
     """Make every mount read-only, including each device: their files belong to the machine.
 
-    Whoever may write to a device may also set its times. A device on a read-only mount can still be
+    Anyone who may write to a device may also set its times. A device on a read-only mount can still be
     written to, because what is written does not change the file.
     """
     attributes = (ctypes.c_uint64 * 4)(_MOUNT_ATTR_RDONLY)  # to set, to clear, and two more fields
