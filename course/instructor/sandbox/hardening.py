@@ -125,8 +125,8 @@ def drop_privileges() -> None:
 def _make_mounts_read_only() -> None:
     """Make every mount read-only, including each device: their files belong to the machine.
 
-    Anyone who may write to a device may also set its times. A device on a read-only mount can still be
-    written to, because what is written does not change the file.
+    Anyone who may write to a device may also set its times. On a read-only mount, a device can
+    still be written to, because what is written does not change the file.
     """
     attributes = (ctypes.c_uint64 * 4)(_MOUNT_ATTR_RDONLY)  # to set, to clear, and two more fields
     arguments = [_MOUNT_SETATTR, -1, b"/", _AT_RECURSIVE, attributes, ctypes.sizeof(attributes)]
