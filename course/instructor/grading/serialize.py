@@ -28,8 +28,13 @@ from typing import Any, Protocol
 import numpy as np
 
 from course.gradable import Reason, values
-from course.gradable.values import MAX_DEPTH, MAX_INTEGER_BITS, MAX_ITEM_SIZE, MAX_NODES
-from course.gradable.values import NUMERIC_KINDS
+from course.gradable.values import (
+    MAX_DEPTH,
+    MAX_INTEGER_BITS,
+    MAX_ITEM_SIZE,
+    MAX_NODES,
+    NUMERIC_KINDS,
+)
 from course.instructor.grading import serialize_keras, value_placeholders
 from course.instructor.grading.value_placeholders import SerializationError, UnserializableValue
 
