@@ -148,11 +148,9 @@ class AssignmentGrader:
         if self.options.force:
             # A regrading that was stopped continues only if it was to regrade all of these.
             is_part = chosen & self.graded <= everybody
-            if regrades and is_part:
-                # What it has finished is graded, unless the tests have changed since.
-                regrades = (regrades | self.outdated) & chosen
-            else:
-                regrades = chosen
+            # What it has finished is graded, unless the tests have changed since.
+            continues = bool(regrades) and is_part
+            regrades = (regrades | self.outdated) & chosen if continues else chosen
             for student in regrades - pending:
                 self.journal.discard_outcome(student)
             if is_part:
