@@ -2,6 +2,7 @@
 
 import re
 
+MAX_HEADING = 200  # characters; a student can write longer ones
 _HEADING = re.compile(r"#{1,6}\s++(\S.*)?")
 _MARKER = re.compile(r"### (BEGIN|END) ")  # nbgrader's markers look like headings
 _FENCE = re.compile(r"\s*(```|~~~)")
@@ -11,7 +12,7 @@ def section_headings(cells):
     """Return the last heading in or above each cell, without the number signs; "" if there is none.
 
     Cells are dicts in the notebook format; each source is a string or a list of lines. Headings in
-    students' answers and lines in code blocks are ignored.
+    students' answers and lines in code blocks are ignored, and long headings are cut.
     """
     headings, heading = [], ""
     for cell in cells:
@@ -36,5 +37,5 @@ def _headings_in(text: str) -> list[str]:
         if _FENCE.match(line):
             in_code_block = not in_code_block
         elif not in_code_block and not _MARKER.match(line) and (match := _HEADING.match(line)):
-            found.append((match[1] or "").rstrip("# \t\xa0"))
+            found.append((match[1] or "")[:MAX_HEADING].rstrip("# \t\xa0"))
     return found

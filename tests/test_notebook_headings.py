@@ -58,3 +58,9 @@ def test_a_graded_cell_of_the_course_is_under_its_exercise(path):
     for each, heading in zip(cells, section_headings(cells), strict=True):
         if each["metadata"].get("nbgrader", {}).get("points"):
             assert heading.startswith("Exercise "), f"{each['id']} is under {heading!r}"
+
+
+def test_a_long_heading_is_cut():
+    assert section_headings([cell("markdown", "# " + "points " * 10_000)]) == [
+        ("points " * 10_000)[:200].rstrip()
+    ]

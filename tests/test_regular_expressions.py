@@ -1,8 +1,8 @@
 """No regular expression of the course takes long, whatever text it is applied to.
 
 The expressions are found in the code, so that a new one cannot be forgotten. For each of them, text
-is generated that is hard for expressions with ambiguous repetition: every part of the expression,
-repeated, after what precedes it in the expression.
+is generated that is hard for expressions with ambiguous repetition: every part of the expression
+and every two or three neighboring parts, repeated, after what precedes them in the expression.
 """
 
 import ast
@@ -132,6 +132,7 @@ def hard_texts(pattern):
     )
     pairs = {("", character) for character in sorted(_characters(parsed))}
     pairs |= {("", _sample(parsed))}
+    pairs |= set(_neighbors(parsed, ""))
     for start, part in _repetitions(parsed, ""):
         pairs |= {(start, part), ("", start + part), (start + part, part + "\n")}
         pairs |= {("", start + part + "\n"), ("", start + "\n")}
@@ -222,6 +223,28 @@ def _repetitions(parsed, start):
         start += _sample_of(operation, argument)
 
 
+def _neighbors(parsed, start):
+    """Yield samples of two and three neighboring parts with the text before them.
+
+    Between two repetitions, a text that both of them match can be divided in many ways.
+    """
+    parts = []  # samples of the parts that match characters; letters in a row are one part
+    after_literal = False
+    for operation, argument in parsed:
+        for child in _children(operation, argument):
+            yield from _neighbors(child, start + "".join(parts))
+        is_literal = str(operation) == "LITERAL"
+        if sample := _sample_of(operation, argument):
+            if is_literal and after_literal:
+                parts[-1] += sample
+            else:
+                parts.append(sample)
+            after_literal = is_literal
+    for index in range(len(parts)):
+        before = start + "".join(parts[:index])
+        yield from ((before, "".join(parts[index : index + count])) for count in (2, 3))
+
+
 def repeated(start, part, length):
     """Return a text of about `length` characters that does not end as the expression wants."""
     return start + part * (length // len(part)) + "\x00"
@@ -268,7 +291,15 @@ def check_time(pattern, is_anchored):
         signal.signal(signal.SIGVTALRM, before)
 
 
-@pytest.mark.parametrize("text", [r"#{1,6}\s+(.*?)[\s#]*$", r"(?ms)^BEGIN.*?^END"])
+@pytest.mark.parametrize(
+    "text",
+    [
+        r"#{1,6}\s+(.*?)[\s#]*$",
+        r"(?ms)^BEGIN.*?^END",
+        r"\([^()]*\bpoints?\b[^()]*\)\Z",
+        r"(\s*,\s*)*;",
+    ],
+)
 def test_the_generated_text_finds_ambiguous_repetition(text):
     """Expressions of the kinds that took minutes are found: the test above means something."""
     with pytest.raises(TooSlow):

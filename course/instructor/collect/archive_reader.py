@@ -284,6 +284,11 @@ def _list_archive(
         raise ArchiveError(f"{archive_name} has more than {max_files:,} files")
     try:
         archive = zipfile.ZipFile(file)
+    except UnicodeDecodeError:
+        raise ArchiveError(
+            f"{archive_name} contains a file name in a wrong encoding: unpack it, and collect the"
+            " folder"
+        ) from None
     except Exception:  # besides BadZipFile, a damaged directory causes many types of errors
         raise ArchiveError(
             f"{archive_name} is not a complete zip archive: download it again"
@@ -351,8 +356,8 @@ def _member_path(member: zipfile.ZipInfo) -> tuple[tuple[str, ...], str]:
     problem = ""
     if path.is_absolute() or ".." in parts or (parts and parts[0].endswith(":")):
         problem = "the path points outside the archive"
-    elif not parts or not "".join(parts).isprintable():
-        problem = "the name contains characters that are not allowed"
+    elif not parts:
+        problem = "the file has no name"
     elif stat.S_ISLNK(kind):
         problem = "the file is a link to another file"
     elif kind and not stat.S_ISREG(kind):
@@ -373,6 +378,9 @@ def _path_problem(parts: Iterable[str]) -> str:
         return f"the file is in more than {MAX_FOLDERS} nested folders"
     if max(map(len, parts), default=0) > MAX_NAME_CHARACTERS:
         return f"a name in the path has more than {MAX_NAME_CHARACTERS} characters"
+    # Scripts need other characters that are not printable, such as the joiners of Persian names.
+    if any(unicodedata.category(character) == "Cc" for part in parts for character in part):
+        return "the name contains control characters: rename the file, and collect it again"
     return ""
 
 

@@ -12,6 +12,7 @@ from dataclasses import dataclass, field
 from typing import Any
 
 from course.instructor.collect import notebook_repair
+from course.instructor.collect.archive_reader import MAX_STUDENT_BYTES
 from course.instructor.collect.notebook_repair import RepairError
 from course.instructor.collect.released_assignment import (
     NotebookCell,
@@ -21,6 +22,7 @@ from course.instructor.collect.released_assignment import (
     read_cells,
 )
 from course.instructor.student_text import limited_worker, notebook_parser
+from course.instructor.student_text.budgets import MAX_NOTEBOOK_BYTES
 from course.instructor.student_text.limited_call import call_limited
 from course.instructor.student_text.limited_worker import StudentTextError
 
@@ -54,14 +56,27 @@ class ReadNotebook:
 
 
 @dataclass
-class ProcessorBudget:
-    """The processor time that may still be spent on the notebooks of one upload."""
+class ReadingBudget:
+    """What may still be spent on the notebooks of one upload: processor time, and disk space."""
 
     seconds: float = field(default_factory=lambda: UPLOAD_CPU_SECONDS)
+    repaired_bytes: int = field(default_factory=lambda: MAX_STUDENT_BYTES)
+
+    def spend_on_repaired(self, size: int) -> None:
+        """Subtract the size of a repaired notebook, or raise RepairError if it is too large."""
+        if size > MAX_NOTEBOOK_BYTES:
+            limit = MAX_NOTEBOOK_BYTES // 2**20
+            raise RepairError(f"the repaired notebook would be larger than {limit} MB")
+        if size > self.repaired_bytes:
+            raise RepairError(
+                "the repaired notebooks of the upload would be larger than"
+                f" {MAX_STUDENT_BYTES // 2**20:,} MB: collect this file alone"
+            )
+        self.repaired_bytes -= size
 
 
 def read(
-    releases: Sequence[ReleasedAssignment], content: bytes, budget: ProcessorBudget
+    releases: Sequence[ReleasedAssignment], content: bytes, budget: ReadingBudget
 ) -> ReadNotebook:
     """Return the notebook in a submitted file; raise RepairError if there is none.
 

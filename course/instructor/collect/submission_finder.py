@@ -20,7 +20,7 @@ from course.instructor.collect.archive_reader import (
 )
 from course.instructor.collect.attempts import Attempt, nearest_attempts
 from course.instructor.collect.file_result import FileResult, FileStatus
-from course.instructor.collect.notebook_reader import ProcessorBudget, ReadNotebook, RepairError
+from course.instructor.collect.notebook_reader import ReadingBudget, ReadNotebook, RepairError
 from course.instructor.collect.originals import SavedFile
 from course.instructor.collect.platform_file_names import TIMESTAMP, Origin, PathParser
 from course.instructor.collect.released_assignment import ReleasedAssignment
@@ -121,7 +121,7 @@ class SubmissionFinder:
             uploads.setdefault(self.paths.upload(saved.file.outer), []).append(number)
 
         def read_upload(numbers: list[int]) -> None:
-            budget = ProcessorBudget()
+            budget = ReadingBudget()
             for number in sorted(numbers, key=lambda each: notebooks[each].file.size):
                 try:
                     repaired = self.staging / f"{start + number}.ipynb"
@@ -150,13 +150,15 @@ class SubmissionFinder:
                 self._flag(saved.file, describe_error(error), self._known_owner(saved.file))
 
     def _read(
-        self, saved: SavedFile, repaired: Path, budget: ProcessorBudget
+        self, saved: SavedFile, repaired: Path, budget: ReadingBudget
     ) -> tuple[ReadNotebook, Path | None]:
         """Return a notebook, and the file with its repaired version if there is one."""
         notebook = notebook_reader.read(self.releases, saved.file.reader(), budget)
         if not notebook.repaired:
             return notebook, None
-        repaired.write_text(notebook.repaired, encoding="utf-8")
+        content = notebook.repaired.encode()
+        budget.spend_on_repaired(len(content))
+        repaired.write_bytes(content)
         notebook.repaired = ""
         return notebook, repaired
 

@@ -14,7 +14,7 @@ from course.errors import CourseError
 from course.instructor.export.export_table import ExportTable, check_points, escape_row, find_column
 from course.instructor.gradebook.class_members import Member, first_and_last_name
 from course.instructor.gradebook.class_scores import ClassScores, MemberScore
-from course.instructor.roster.csv_writer import escape_formula, escape_identifier
+from course.instructor.roster.csv_writer import escape_comment, escape_formula, escape_identifier
 from course.instructor.roster.roster import Roster
 
 # Maps each header by which Moodle identifies people to a field of `Person`.
@@ -119,4 +119,4 @@ def _fill_in_worksheet(class_scores: ClassScores, roster: Roster) -> ExportTable
 
 def _to_html(comment: str) -> str:
     """Return a comment as the HTML that Moodle expects."""
-    return escape_formula(html.escape(comment, quote=False).replace("\n", "<br>"))
+    return escape_comment(html.escape(comment, quote=False).replace("\n", "<br>"))

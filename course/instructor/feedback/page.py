@@ -14,13 +14,13 @@ from course.instructor.feedback import cell_renderer
 from course.instructor.feedback.limited_renderer import CellText, PageBudget, render_texts
 from course.instructor.grading import redaction
 from course.instructor.grading.submission import GRADING_NOTE_KEY
-from course.notebook_headings import section_headings
+from course.notebook_headings import MAX_HEADING, section_headings
 
 if TYPE_CHECKING:
     from nbformat import NotebookNode
 
 TITLE = re.compile(r"^#[ \t]++(\S.*)", re.M)
-POINTS = re.compile(r"\([^()]*\bpoints?\b[^()]*\)\Z")
+POINTS = re.compile(r"\bpoints?\b")
 # Lines that `checks.show` prints for items that lost no points, and for the total.
 NOTHING_LOST = re.compile(r"ok: |[^:]*+: right\.|.*: right\.$|[\d.]++ of [\d.]++ points\.$")
 CORRECT, PARTIAL, INCORRECT, PENDING = "correct", "partial", "incorrect", "pending"
@@ -106,7 +106,9 @@ def render_page(nb: "NotebookNode", details: dict[str, Any]) -> str:
     `details` contains nbgrader's values (assignment, student, score, max_score, and late_penalty)
     and the values that `HideFromStudents` adds.
     """
-    titles = [_without_points(heading) for heading in section_headings(nb.cells)]
+    headings = section_headings(nb.cells)
+    without_points = {heading: _without_points(heading) for heading in set(headings)}
+    titles = [without_points[heading] for heading in headings]
     exercises = _exercises(nb.cells, titles, details["pending_manual_grading"])
     budget = PageBudget()
     notes = _assign_notes(exercises, titles, details["grading_errors"], budget)
@@ -132,7 +134,7 @@ def render_page(nb: "NotebookNode", details: dict[str, Any]) -> str:
         code_style_sheet=cell_renderer.code_style_sheet,
         assignment=details["assignment"],
         student=details["student"],
-        title=title[1].strip() if title else details["assignment"],
+        title=title[1][:MAX_HEADING].strip() if title else details["assignment"],
         score=max(0.0, details["score"]),
         points=details["max_score"],
         penalty=details["late_penalty"],
@@ -145,8 +147,9 @@ def render_page(nb: "NotebookNode", details: dict[str, Any]) -> str:
 
 def _without_points(heading: str) -> str:
     """Return a heading without the points in parentheses at its end."""
-    start = heading.rfind("(")
-    return heading[:start].rstrip() if start >= 0 and POINTS.match(heading, start) else heading
+    before, parenthesis, inside = heading.rpartition("(")
+    is_at_end = parenthesis and inside.endswith(")") and ")" not in inside[:-1]
+    return before.rstrip() if is_at_end and POINTS.search(inside) else heading
 
 
 def _exercises(

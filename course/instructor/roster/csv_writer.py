@@ -13,16 +13,26 @@ from course.files import write_atomically
 BYTE_ORDER_MARK = "\ufeff"
 # Numbers, and Moodle's dash for an empty grade, are not formulas, despite the first character.
 _NUMBER = re.compile(r"[+-]?\d+([.,]\d+)?|-")
+# Where a spreadsheet may split a cell, whatever the file's own separator is: Excel uses that of the
+# country, and LibreOffice those that were used last.
+_SEPARATORS = re.compile(r"([;,\t\r\n])")
 # An email address, a login, or a number cannot call a function or start a program.
 _IDENTIFIER = re.compile(r"[\w.@+-]+")
 
 
 def escape_formula(text: str) -> str:
-    """Return a text, preceded by an apostrophe if a spreadsheet would run it as a formula."""
-    first = unicodedata.normalize("NFKC", text.lstrip()[:1])
-    if first and first in "=+-@" and not _NUMBER.fullmatch(text):
-        return f"'{text}"
-    return text
+    """Return a text with an apostrophe before each part that a spreadsheet may run as a formula.
+
+    These are the text itself and whatever follows a separator in it.
+    """
+    if _NUMBER.fullmatch(text):  # maybe with a comma
+        return text
+    return "".join(map(_escape_start, _SEPARATORS.split(text)))
+
+
+def escape_comment(text: str) -> str:
+    """Return an instructor's text, in which only the start can be mistaken for a formula."""
+    return _escape_start(text)
 
 
 def escape_identifier(text: str) -> str:
@@ -31,6 +41,13 @@ def escape_identifier(text: str) -> str:
     `+ada@example.org` is unchanged, so that a platform recognizes it; `=HYPERLINK(...)` is escaped.
     """
     return text if _IDENTIFIER.fullmatch(text) else escape_formula(text)
+
+
+def _escape_start(text: str) -> str:
+    """Return a text, preceded by an apostrophe if a formula starts it, maybe quoted."""
+    first = unicodedata.normalize("NFKC", text.lstrip().lstrip('" \t')[:1])[:1]
+    is_formula = first and first in "=+-@" and not _NUMBER.fullmatch(text.strip())
+    return f"'{text}" if is_formula else text
 
 
 def format_points(value: float | None) -> str:

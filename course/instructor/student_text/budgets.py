@@ -14,14 +14,12 @@ MAX_OUTPUTS = 500  # of one cell; consecutive printed text counts as one output
 MAX_ALL_OUTPUT_CHARACTERS = 64 * 2**20  # of all cells together
 MAX_ALL_OUTPUTS = 2_000  # of all cells together; the course's notebooks have at most 100
 MAX_TRACEBACK_LINES = 100  # of one error
-MAX_METADATA_CHARACTERS = 2**16  # of one entry; larger ones are removed
-MAX_ALL_METADATA_CHARACTERS = 4 * 2**20  # of all cells and the notebook, 8 more for each value
 MAX_ATTACHMENTS = 50  # of one cell
 MAX_ALL_ATTACHMENTS = 200  # of all cells together
-MAX_NAME_CHARACTERS = 200  # of an attachment
+MAX_NAME_CHARACTERS = 200  # of an attachment, or of a cell
 MAX_NESTING = 100  # levels of lists and objects
-# Commas and brackets in what a limited process returns: each may be a value, which takes 60 bytes.
-MAX_ELEMENTS = 10_000_000
+# Values in what a limited process returns; each takes 60 bytes or more.
+MAX_ELEMENTS = 1_000_000
 
 # Budgets of a page that shows a notebook.
 MAX_CELL_SECONDS = 1  # processor time for one cell; beyond, its text is shown as it was written

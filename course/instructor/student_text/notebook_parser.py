@@ -10,14 +10,12 @@ from typing import Any
 from course.instructor.student_text import limited_worker
 from course.instructor.student_text.budgets import (
     MAX_ALL_ATTACHMENTS,
-    MAX_ALL_METADATA_CHARACTERS,
     MAX_ALL_OUTPUT_CHARACTERS,
     MAX_ALL_OUTPUTS,
     MAX_ATTACHMENTS,
     MAX_CELL_CHARACTERS,
     MAX_CELLS,
     MAX_CODE_CHARACTERS,
-    MAX_METADATA_CHARACTERS,
     MAX_NAME_CHARACTERS,
     MAX_NESTING,
     MAX_NOTEBOOK_BYTES,
@@ -32,7 +30,7 @@ from course.instructor.student_text.limited_worker import StudentTextError
 CELL_TYPES = ("code", "markdown", "raw")
 OUTPUT_TYPES = ("stream", "display_data", "execute_result", "error")
 IMAGE_TYPES = ("image/png", "image/jpeg", "image/gif", "image/webp")
-PLAIN_TYPES = ("text/plain", "image/png", "image/jpeg")  # what remains of a large output
+PLAIN_TYPES = ("text/plain", "image/png", "image/jpeg")  # what remains of an output
 # Some platforms embed a pasted image in the text of a cell instead of attaching it.
 EMBEDDED_IMAGE = re.compile(r"data:image/[a-z]{1,9};base64,[A-Za-z0-9+/=]*+")
 
@@ -44,12 +42,15 @@ class SubmittedNotebook:
     r"""A submitted notebook within all budgets, and how it differs from what JupyterLab saves.
 
     `content` is a dict in notebook format 4 (any minor version) with only these keys: `nbformat`,
-    `nbformat_minor`, `metadata` (a dict), and `cells`. Each cell is a dict with `cell_type` (code,
-    markdown, or raw), `source` (a string with `\n` at the ends of lines), `metadata` (a dict of
-    anything), and maybe `id` (a string). A code cell also has `execution_count` (an int or None)
-    and `outputs` (dicts with a known `output_type`, whose other values can be anything). Other
-    cells may have `attachments` (a dict from name to a dict from image type to a string). All text
-    in it can be encoded as UTF-8.
+    `nbformat_minor`, `metadata` (an empty dict), and `cells`. Each cell is a dict with `cell_type`
+    (code, markdown, or raw), `source` (a string with `\n` at the ends of lines), `metadata` (maybe
+    with the strings `id` and, in `nbgrader`, `grade_id`), and maybe `id` (a string). A code cell
+    also has `execution_count` (an int or None) and `outputs`, which are valid in the format but
+    contain only text, PNG and JPEG images, and errors. Other cells may have `attachments` (a dict
+    from name to a dict from image type to a string). All text in it can be encoded as UTF-8.
+
+    Nothing else comes back from the process with limits, so that a notebook takes about as much
+    memory as its text: millions of small values would take a hundred times as much.
     """
 
     content: dict[str, Any]
@@ -61,8 +62,8 @@ def read_notebook(content: bytes) -> SubmittedNotebook:
 
     Raises StudentTextError, whose message is a clause with its own subject, such as "the file is
     empty" or "cell 3 has 304,000 characters, and at most 100,000 are allowed". The result can
-    still be an invalid notebook for nbformat (its ids may be missing or occur twice, and a value in
-    an output may have any type), but none that is large, deep, or of unknown structure.
+    still be an invalid notebook for nbformat (its ids may be missing or occur twice), but none that
+    is large, deep, or of unknown structure.
 
     For example, `nbformat.from_dict(read_notebook(path.read_bytes()).content)`. Check the size of
     a file before you read it: at most `budgets.MAX_NOTEBOOK_BYTES` are accepted.
@@ -120,7 +121,7 @@ def parse(content: bytes) -> tuple[dict[str, Any], list[str]]:
     content_4 = {
         "nbformat": 4,
         "nbformat_minor": minor if type(minor) is int and 0 <= minor <= 5 else 5,
-        "metadata": budget.small_entries(notebook["metadata"]),
+        "metadata": {},
         "cells": cells,
     }
     return content_4, notes
@@ -197,17 +198,32 @@ def _normalize_cell(cell: dict[str, Any], budget: "_Budget") -> dict[str, Any]:
     normalized: dict[str, Any] = {
         "cell_type": kind if kind in CELL_TYPES else "raw",
         "source": _source(cell).replace("\r\n", "\n").replace("\r", "\n"),
-        "metadata": budget.small_entries(cell.get("metadata")),
+        "metadata": _names_in(cell.get("metadata")),
     }
-    if isinstance(cell.get("id"), str) and len(cell["id"]) <= MAX_NAME_CHARACTERS:
+    if _is_name(cell.get("id")):
         normalized["id"] = cell["id"]
     if normalized["cell_type"] == "code":
         normalized["outputs"] = budget.limit_outputs(cell.get("outputs"))
-        count = cell.get("execution_count")
-        normalized["execution_count"] = count if type(count) is int else None
+        normalized["execution_count"] = _count(cell.get("execution_count"))
     elif attachments := budget.images(cell.get("attachments")):
         normalized["attachments"] = attachments
     return normalized
+
+
+def _names_in(metadata: Any) -> dict[str, Any]:
+    """Return the names of a cell that its metadata contains: an id, and nbgrader's grade id."""
+    entries = metadata if isinstance(metadata, dict) else {}
+    nbgrader = entries.get("nbgrader")
+    names: dict[str, Any] = {}
+    if _is_name(entries.get("id")):
+        names["id"] = entries["id"]
+    if isinstance(nbgrader, dict) and _is_name(nbgrader.get("grade_id")):
+        names["nbgrader"] = {"grade_id": nbgrader["grade_id"]}
+    return names
+
+
+def _is_name(value: Any) -> bool:
+    return isinstance(value, str) and len(value) <= MAX_NAME_CHARACTERS
 
 
 def _check_length(source: str, number: int) -> int:
@@ -226,19 +242,8 @@ class _Budget:
 
     def __init__(self) -> None:
         self.characters, self.outputs = MAX_ALL_OUTPUT_CHARACTERS, MAX_ALL_OUTPUTS
-        self.metadata, self.attachments = MAX_ALL_METADATA_CHARACTERS, MAX_ALL_ATTACHMENTS
+        self.attachments = MAX_ALL_ATTACHMENTS
         self.removed = 0  # characters of outputs
-
-    def small_entries(self, metadata: Any) -> dict[str, Any]:
-        """Return the entries of a metadata object that are not too large."""
-        small = {}
-        for name, value in metadata.items() if isinstance(metadata, dict) else ():
-            size = len(name) + _size(value)
-            is_small = len(name) <= MAX_NAME_CHARACTERS and size <= MAX_METADATA_CHARACTERS
-            if is_small and size <= self.metadata:
-                small[name] = value
-                self.metadata -= size
-        return small
 
     def images(self, attachments: Any) -> dict[str, dict[str, str]]:
         """Return the images among a cell's attachments."""
@@ -256,8 +261,7 @@ class _Budget:
 
     def limit_outputs(self, outputs: Any) -> list[dict[str, Any]]:
         """Return the outputs of a cell that are within the budgets, and a note about the others."""
-        known = _merged_outputs(outputs)
-        # The parsed data is measured because serializing it again would take longer.
+        known = _plain_outputs(outputs)
         size = sum(map(_size, known))
         room = min(self.characters, MAX_OUTPUT_CHARACTERS)
         count = min(self.outputs, MAX_OUTPUTS)
@@ -273,8 +277,8 @@ class _Budget:
         return kept + notes
 
 
-def _merged_outputs(outputs: Any) -> list[dict[str, Any]]:
-    """Return a cell's outputs of known types; printed texts in succession become one output.
+def _plain_outputs(outputs: Any) -> list[dict[str, Any]]:
+    """Return the text, images, and errors; printed texts in succession become one output.
 
     Jupyter saves a progress bar as thousands of short texts.
     """
@@ -283,17 +287,36 @@ def _merged_outputs(outputs: Any) -> list[dict[str, Any]]:
         for each in (outputs if isinstance(outputs, list) else [])
         if isinstance(each, dict) and each.get("output_type") in OUTPUT_TYPES
     ]
-    merged = []
+    plain: list[dict[str, Any]] = []
     for stream, group in groupby(known, _stream_name):
-        together = list(group)
-        if stream is not None and len(together) > 1:
-            text = "".join(_joined(each.get("text")) for each in together)
-            together = [{"output_type": "stream", "name": stream, "text": text}]
-        merged += together
-    for output in merged:
-        if isinstance(output.get("traceback"), list):
-            del output["traceback"][MAX_TRACEBACK_LINES:]
-    return merged
+        if stream is None:
+            plain += map(_plain_output, group)
+        else:
+            text = "".join(_joined(each.get("text")) for each in group)
+            plain.append({"output_type": "stream", "name": stream, "text": text})
+    return plain
+
+
+def _plain_output(output: dict[str, Any]) -> dict[str, Any]:
+    """Return an error, or the text and the images of another output."""
+    kind = output["output_type"]
+    if kind == "error":
+        lines = output.get("traceback")
+        traceback = lines[:MAX_TRACEBACK_LINES] if isinstance(lines, list) else []
+        names = {name: _joined(output.get(name)) for name in ("ename", "evalue")}
+        return {"output_type": kind, **names, "traceback": list(map(_joined, traceback))}
+    found = output.get("data")
+    data = found if isinstance(found, dict) else {}
+    texts = {each: _joined(data[each]) for each in PLAIN_TYPES if each in data}
+    plain: dict[str, Any] = {"output_type": kind, "data": texts, "metadata": {}}
+    if kind == "execute_result":
+        plain["execution_count"] = _count(output.get("execution_count"))
+    return plain
+
+
+def _count(value: Any) -> int | None:
+    """Return a number of executions, or None if it is none."""
+    return value if type(value) is int and 0 <= value < 2**31 else None
 
 
 def _stream_name(output: dict[str, Any]) -> str | None:
@@ -312,9 +335,6 @@ def _first_outputs(
     for output in outputs:
         if len(kept) == count:
             break
-        if isinstance(output.get("data"), dict):
-            plain = {kind: output["data"][kind] for kind in PLAIN_TYPES if kind in output["data"]}
-            output = output | {"data": plain}
         size = _size(output)
         if kept_size + size <= room:
             kept.append(output)
@@ -330,15 +350,12 @@ def _amount(characters: int) -> str:
 
 
 def _size(value: Any) -> int:
-    """Return the approximate size of parsed JSON, in characters."""
+    """Return the approximate size of an output, in characters."""
     if isinstance(value, str):
         return len(value) + 8
     if isinstance(value, dict):
         return 8 + sum(map(len, value)) + sum(map(_size, value.values()))
     if isinstance(value, list):
-        # One output can have ten million lines; joining them is the fastest way to measure.
-        if set(map(type, value)) == {str}:
-            return len("".join(value)) + 8 * len(value)
         return 8 + sum(map(_size, value))
     return 8
 

@@ -5,12 +5,15 @@ import csv
 import os
 import shutil
 import subprocess
+import zipfile
 from itertools import islice
 from pathlib import Path
 
 import pytest
 
+from course.errors import CourseError
 from course.instructor.collect import (
+    archive_reader,
     notebook_reader,
     originals,
     submission_finder,
@@ -196,3 +199,32 @@ def concerns_eve(value):
     """Return whether an argument of a function is Eve's notebook, id, or file."""
     is_file = isinstance(value, originals.SavedFile) and "Eve a" in value.file.parts
     return is_file or value in (EVES, "h0")
+
+
+@pytest.mark.parametrize(
+    ("name", "problem"),
+    [
+        ("\u0639\u0644\u06cc\u200c\u0631\u0636\u0627.ipynb", ""),
+        ("10.30\u202fPM\xa0(1).ipynb", ""),
+        ("a\nb.ipynb", "the name contains control characters"),
+    ],
+)
+def test_the_same_names_are_accepted_in_a_folder_and_in_an_archive(tmp_path, name, problem):
+    folder, archive = tmp_path / "folder", tmp_path / "archive.zip"
+    folder.mkdir()
+    (folder / name).write_bytes(b"{}")
+    with zipfile.ZipFile(archive, "w") as file:
+        file.writestr(name, b"{}")
+    for path in (folder, archive):
+        (found,) = archive_reader.list_files(path)
+        assert found.problem.startswith(problem)
+        assert bool(found.problem) == bool(problem)
+
+
+def test_a_name_in_a_wrong_encoding_is_not_called_a_damaged_archive(tmp_path):
+    archive = tmp_path / "archive.zip"
+    with zipfile.ZipFile(archive, "w") as file:
+        file.writestr("foto\xe9.png", b"x")
+    archive.write_bytes(archive.read_bytes().replace("\xe9".encode(), b"\xe9x"))
+    with pytest.raises(CourseError, match="a file name in a wrong encoding: unpack it"):
+        archive_reader.list_files(archive)

@@ -92,11 +92,11 @@ def test_outputs_of_100_mb_are_removed_and_everything_else_stays():
     others[0]["outputs"] = [{"output_type": "stream", "name": "stdout", "text": "small"}]
     content, _ = damage(whole, ())
     notebook, _, notes = repair(content)
-    assert notes == ["108 MB of outputs removed"]  # 8 bytes more for each line
+    assert notes == ["100 MB of outputs removed"]
     assert len(notebook_repair.encode_notebook(notebook)) < 2**20
     assert cells(notebook) == cells(whole)
     code = [cell for cell in notebook["cells"] if cell["cell_type"] == "code"]
-    assert "108 MB of outputs" in code[0]["outputs"][-1]["text"]
+    assert "100 MB of outputs" in code[0]["outputs"][-1]["text"]
     assert code[1]["outputs"][0]["text"] == "small"
 
 
@@ -199,7 +199,7 @@ def test_a_written_answer_among_added_text_is_not_guessed():
 )
 def test_a_file_that_is_not_a_notebook_is_refused_with_a_reason(content, reason):
     with pytest.raises(notebook_reader.RepairError, match=reason):
-        notebook_reader.read(RELEASES, content, notebook_reader.ProcessorBudget())
+        notebook_reader.read(RELEASES, content, notebook_reader.ReadingBudget())
 
 
 @pytest.mark.parametrize(
@@ -290,5 +290,29 @@ def test_merge_conflict_markers_are_named(marker):
     end = content.index(b"\n", 2000) + 1
     with pytest.raises(notebook_reader.RepairError, match="merge-conflict markers"):
         notebook_reader.read(
-            RELEASES, content[:end] + marker + content[end:], notebook_reader.ProcessorBudget()
+            RELEASES, content[:end] + marker + content[end:], notebook_reader.ReadingBudget()
         )
+
+
+def test_a_repaired_notebook_is_no_larger_than_the_text_of_the_original():
+    """One line per number, indented by 80 levels, would make a 3 MB file 130 MB."""
+    values = [0] * 100_000
+    for _ in range(80):
+        values = [values]
+    whole = solved("02-mnist")
+    first = next(cell for cell in whole["cells"] if cell["cell_type"] == "code")
+    data = {"application/json": values}
+    first["outputs"] = [{"output_type": "display_data", "data": data, "metadata": {}}]
+    content, _ = damage(whole, ["foreign kernel"])
+    notebook, _, _ = repair(content)
+    assert len(json.dumps(notebook)) < len(content)
+
+
+def test_repaired_notebooks_have_a_budget():
+    budget = notebook_reader.ReadingBudget()
+    with pytest.raises(notebook_reader.RepairError, match="larger than 200 MB"):
+        budget.spend_on_repaired(201 * 2**20)
+    for _ in range(5):
+        budget.spend_on_repaired(200 * 2**20)
+    with pytest.raises(notebook_reader.RepairError, match=r"larger than 1,024 MB"):
+        budget.spend_on_repaired(25 * 2**20)

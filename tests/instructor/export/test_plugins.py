@@ -503,12 +503,21 @@ def test_nbgrader_export_writes_the_same_file(graded, export, tmp_path, plugin, 
     ("text", "written"),
     [
         ("=1+1", "'=1+1"), ("+cmd|' /C calc'!A0", "'+cmd|' /C calc'!A0"), ("@SUM(1)", "'@SUM(1)"),
-        ("-2+3", "'-2+3"), ("\t=1", "'\t=1"), ("\n=1", "'\n=1"), ("＝1+1", "'＝1+1"),
+        ("-2+3", "'-2+3"), ("\t=1", "\t'=1"), ("\n=1", "\n'=1"), ("＝1+1", "'＝1+1"),
         ("-", "-"), ("-5", "-5"), ("+3,5", "+3,5"), ("Ada = Bob", "Ada = Bob"), ("", ""),
+        ("a;=1", "a;'=1"), ("a\t@x;b", "a\t'@x;b"), ("a,b\n +1+1", "a,b\n' +1+1"),
+        ('a;"=1', "a;'\"=1"), ("a;＝1", "a;'＝1"), ("Ada; -1; Byron, Lord", "Ada; -1; Byron, Lord"),
     ],
 )  # fmt: skip
 def test_text_is_never_a_formula(text, written):
     assert csv_writer.escape_formula(text) == written
+
+
+def test_a_comment_of_an_instructor_keeps_its_punctuation():
+    assert csv_writer.escape_comment("if x &lt;= 3: good; -1 for style") == (
+        "if x &lt;= 3: good; -1 for style"
+    )
+    assert csv_writer.escape_comment("=1+1") == "'=1+1"
 
 
 @pytest.mark.parametrize(
