@@ -116,7 +116,7 @@ def test_the_search_finds_expected_values_in_a_page_that_shows_them(
     graded_class_of, course_command, tmp_path
 ):
     # The same class, with expected values shown.
-    assignment = "01-convolution"
+    assignment = "03-vgg16"
     root, _ = graded_class_of(assignment)
     copy = tmp_path / "shown"
     shutil.copytree(root, copy)
