@@ -411,10 +411,9 @@ def test_the_practice_questions_have_the_answers_of_the_course_text(cells):
     assert answers["output-units"].answer == 3
     chosen = {
         name: next(choice.text for choice in answers[name].choices if choice.is_right)
-        for name in ("shrinkage", "keep-size", "layer-kind")
+        for name in ("keep-size", "layer-kind")
     }
     assert chosen == {
-        "shrinkage": "the pooling layers only",
         "keep-size": "stride 1, padding 2",
         "layer-kind": "Flatten",
     }
