@@ -33,6 +33,7 @@ from course.plotting.comparison import compare_curves, compare_networks, gap_cur
 from course.plotting.convolution import (
     channels_and_filters,
     connections,
+    convolution_relu_pooling,
     kernel_responses,
     pooling,
     receptive_field,
@@ -63,6 +64,7 @@ __all__ = [
     "compare_networks",
     "confusion_matrix",
     "connections",
+    "convolution_relu_pooling",
     "descent_paths",
     "error_against_cost",
     "feature_maps",

@@ -276,7 +276,8 @@ def stride_and_padding(cases, size=5, kernel_size=3, title="") -> Figure:
     """Show the positions of a kernel for several strides and paddings.
 
     Each panel shows the input, its padding in gray, and a dot at the center of each position. The
-    kernel is outlined at its first and at its last position.
+    kernel is outlined at its first and at its last position. Pixels
+    on the right and at the bottom that no position reaches are hatched.
 
     Parameters
     ----------
@@ -327,6 +328,11 @@ def stride_and_padding(cases, size=5, kernel_size=3, title="") -> Figure:
                     linestyle=line,
                 )
             )
+        end = starts[-1] + kernel_size
+        if end < side:  # hatch the pixels that no position reaches
+            hatched: dict[str, Any] = {"fill": False, "hatch": "////", "edgecolor": "0.4"}
+            ax.add_patch(Rectangle((end, 0), side - end, side, linewidth=0, **hatched))
+            ax.add_patch(Rectangle((0, end), end, side - end, linewidth=0, **hatched))
         centers = starts + kernel_size / 2
         across, down = np.meshgrid(centers, centers)
         ax.scatter(across, down, s=24, color=BLUE, zorder=3)
@@ -388,6 +394,60 @@ def pooling(image, size=2, stride=None, title="") -> Figure:
                 ax.add_patch(Rectangle(corner, side, side, zorder=3, **edge))
     title = title or f"Each {size} × {size} window becomes one value"
     figure.text(0, 1.02, title, size=12, va="bottom")
+    return figure
+
+
+def convolution_relu_pooling(image, kernel, pool_size=None, title="") -> Figure:
+    """Show an image, its feature map, the feature map after ReLU, and then after max pooling.
+
+    As in convolutional layers, the kernel is not flipped. There is no padding. All maps share one
+    color scale, whose ends exceed all but 1% of the responses: positive values are red, negative
+    ones are blue, and zero is white.
+
+    Parameters
+    ----------
+    image : array, (h, w)
+        A grayscale image.
+    kernel : array, (f, g)
+    pool_size : int, optional
+        Height, width, and stride of the pooling windows; by default, pooling is not shown.
+
+    Raises
+    ------
+    ValueError
+        If a shape is wrong, or the image is smaller than the kernel or a feature map than a window.
+    """
+    image = np.asarray(image, dtype=float)
+    responses = _responses(image, np.asarray(kernel, dtype=float))
+    pictures = {"image": image, "after the convolution": responses}
+    pictures["after ReLU"] = rectified = np.maximum(responses, 0)
+    if pool_size is not None:
+        rows, columns = (side // pool_size for side in rectified.shape)
+        is_right = min(rows, columns) > 0
+        check_shape("the feature map", rectified, f"at least {pool_size} × {pool_size}", is_right)
+        windows = rectified[: rows * pool_size, : columns * pool_size]
+        windows = windows.reshape(rows, pool_size, columns, pool_size)
+        pictures[f"after {pool_size} × {pool_size} max pooling"] = windows.max(axis=(1, 3))
+    limit = max(np.percentile(np.abs(responses), 99), 1e-12)
+    gap = 0.35  # between the panels, in inches
+    side = (PAGE_INCHES - 3 * gap) / 4
+    tall = side * image.shape[0] / image.shape[1]
+    figure = Figure(figsize=(len(pictures) * (side + gap) - gap, tall))
+    width = figure.get_figwidth()
+    for column, (name, values) in enumerate(pictures.items()):
+        ax = figure.add_axes((column * (side + gap) / width, 0, side / width, 1))
+        if column == 0:
+            ax.imshow(as_rgb(values[None])[0], interpolation="auto")
+        else:
+            ax.imshow(values, cmap="RdBu_r", vmin=-limit, vmax=limit, interpolation="nearest")
+            place = {"transform": ax.transAxes, "ha": "center", "va": "center", "size": 18}
+            ax.text(-gap / side / 2, 0.5, "→", **place)
+        ax.set_xticks([])
+        ax.set_yticks([])
+        ax.spines[:].set_color(GRAY)
+        ax.set_title("{}\n{} × {}".format(name, *values.shape), fontsize=10)
+    if title:
+        figure.text(0, 1 + 0.55 / tall, title, size=12, va="bottom")
     return figure
 
 

@@ -209,7 +209,7 @@ def test_the_target_determines_the_nine_weights(notebook):
     patches = np.lib.stride_tricks.sliding_window_view(notebook.crop, (3, 3)).reshape(-1, 9)
     assert len(patches) == notebook.target.size == 484
     assert np.linalg.matrix_rank(patches) == 9
-    assert "484 values" in text_of("volumes")
+    assert "484 patches" in text_of("volumes")
 
 
 @quick
@@ -284,19 +284,41 @@ def test_the_bug_is_found_exactly_where_height_and_width_differ(notebook):
     assert "on a 28 × 28 digit, and on a 64 × 64 color image" in text_of("failing_case-text")
 
 
-def test_only_elu_with_alpha_1_has_no_corner(namespace):
-    tables = []
-    names = dict(namespace)
-    names["display"] = lambda figure: None
-    names["course"] = type("Course", (), {"table": staticmethod(tables.append)})
-    run_cells(names, "show-activations")
-    slopes = {row["function"]: row["slope just left of 0"] for row in tables[0]}
-    assert slopes == {
-        "ReLU": "0.00",
-        "leaky ReLU, ε = 0.1": "0.10",
-        "ELU, α = 1": "1.00",
-        "ELU, α = 0.5": "0.50",
-    }
+def test_relu_keeps_the_red_sides_and_pooling_a_sixteenth_of_the_values(notebook):
+    feature_map = notebook.conv2d_single(notebook.photo, notebook.vertical_edges)
+    rectified = np.maximum(feature_map, 0)
+    assert (feature_map < 0).any() and (rectified[feature_map > 0] > 0).all()
+    pooled = [side // 4 for side in rectified.shape]
+    assert rectified.size / np.prod(pooled) == pytest.approx(16, rel=0.05)
+    assert "plotting.convolution_relu_pooling(photo, vertical_edges, pool_size=4)" in text_of(
+        "show-pooling"
+    )
+    assert "After 4 × 4 max pooling, about a sixteenth" in text_of("shift-text")
+
+
+def test_ten_layers_without_padding_shrink_an_image_as_the_text_says(notebook):
+    size = 64
+    for _ in range(10):
+        size = notebook.output_size(size, 5)
+    assert f"a 64 × 64 image has shrunk to {size} × {size}" in text_of("stride-padding")
+    assert notebook.output_size(64, 3, 2, 1) ** 2 / notebook.output_size(64, 3, 1, 1) ** 2 == 1 / 4
+
+
+def test_vertical_stripes_do_not_determine_the_nine_weights():
+    stripes = np.tile(np.random.default_rng(0).normal(size=24), (24, 1))
+    patches = np.lib.stride_tricks.sliding_window_view(stripes, (3, 3)).reshape(-1, 9)
+    assert np.linalg.matrix_rank(patches) == 3
+
+
+def test_with_stride_2_the_convolution_is_equivariant_only_to_even_shifts(notebook):
+    image = np.zeros((20, 20, 1))
+    image[6:9, 5:9] = np.random.default_rng(0).normal(size=(3, 4, 1))
+    kernel = np.random.default_rng(1).normal(size=(3, 3, 1, 1))
+    before = notebook.conv2d(image, kernel, np.zeros(1), 2)
+    for shift in range(1, 5):
+        after = notebook.conv2d(np.roll(image, shift, axis=1), kernel, np.zeros(1), 2)
+        is_same = any(np.allclose(after, np.roll(before, step, axis=1)) for step in range(9))
+        assert is_same == (shift % 2 == 0)
 
 
 def test_the_relative_changes_in_the_text_are_measured(namespace):
@@ -307,9 +329,11 @@ def test_the_relative_changes_in_the_text_are_measured(namespace):
     first = [f"{change[1]:.0%}" for change in changes]
     text = text_of("one-by-one")
     assert (
-        f"is {first[0]} for the digit, {first[1]} after 2 × 2 pooling, and {first[2]} after" in text
+        f"is {first[0]} for this digit, {first[1]} after 2 × 2 pooling, and {first[2]} after"
+        in text
     )
     assert "a shift by 7 pixels" in text
+    assert f"If only every second pixel is kept, it is {first[3]}" in text
     assert all(change[7] > 1.5 for change in changes)
     assert not names["digit"][:, -7:].any(), "no pixel leaves the image at the right"
     assert names["equivariance_error"] == 0
@@ -322,7 +346,9 @@ def test_two_images_that_do_not_overlap_differ_by_200_percent():
 
 
 def test_the_first_window_is_pooled_to_the_values_of_the_text(namespace):
-    names = run_cells(dict(namespace), "show-pooling")
+    names = dict(namespace)
+    names["display"] = lambda figure: None
+    run_cells(names, "show-pooling")
     window = names["example_map"][:2, :2]
     assert sorted(window.ravel()) == [0, 1, 2, 4]
     assert (window.max(), window.mean()) == (4, 1.75)

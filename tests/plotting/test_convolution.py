@@ -144,6 +144,22 @@ def test_wrong_kernels_are_rejected_with_a_sentence(image, kernels, words):
         plotting.kernel_responses(image, kernels)
 
 
+def test_a_feature_map_passes_relu_and_then_pooling():
+    image = np.tile([0.0, 1, 1, 0, 0, 1], (6, 1))
+    figure = plotting.convolution_relu_pooling(image, EDGES, pool_size=2, title="T")
+    maps = [np.asarray(ax.images[0].get_array()) for ax in figure.axes[1:]]
+    assert maps[0].tolist() == [[3, -3, -3, 3]] * 4
+    assert maps[1].tolist() == [[3, 0, 0, 3]] * 4
+    assert maps[2].tolist() == [[3, 3]] * 2
+    titles = [ax.get_title() for ax in figure.axes]
+    assert titles[1] == "after the convolution\n4 × 4"
+    assert titles[3] == "after 2 × 2 max pooling\n2 × 2"
+    assert figure.texts[0].get_text() == "T"
+    assert len(plotting.convolution_relu_pooling(image, EDGES).axes) == 3
+    with pytest.raises(ValueError, match="at least 5 × 5"):
+        plotting.convolution_relu_pooling(image, EDGES, pool_size=5)
+
+
 VOLUME = np.arange(4 * 4 * 3).reshape(4, 4, 3) % 5
 FILTERS = np.arange(2 * 2 * 3 * 2).reshape(2, 2, 3, 2) % 3 - 1
 
@@ -203,6 +219,8 @@ def test_each_position_has_a_dot(case, zeros, side):
     assert ax.get_title("left").endswith(f"6 × 6 → {side} × {side}")
     last = ax.patches[3]
     assert last.get_x() == (side - 1) * case[0] <= padded.get_width() - 3
+    ignored = padded.get_width() - last.get_x() - 3
+    assert [patch.get_width() for patch in ax.patches[4:5]] == [ignored] * int(ignored > 0)
 
 
 @pytest.mark.parametrize("size", range(3, 9))
