@@ -440,7 +440,12 @@ def convolution_relu_pooling(image, kernel, pool_size=None, title="") -> Figure:
             ax.imshow(as_rgb(values[None])[0], interpolation="auto")
         else:
             ax.imshow(values, cmap="RdBu_r", vmin=-limit, vmax=limit, interpolation="nearest")
-            place = {"transform": ax.transAxes, "ha": "center", "va": "center", "size": 18}
+            place: dict[str, Any] = {
+                "transform": ax.transAxes,
+                "ha": "center",
+                "va": "center",
+                "size": 18,
+            }
             ax.text(-gap / side / 2, 0.5, "→", **place)
         ax.set_xticks([])
         ax.set_yticks([])
