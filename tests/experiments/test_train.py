@@ -102,7 +102,7 @@ def test_each_specification_is_trained_measured_and_shown_in_a_table(run, build,
     print(experiments.table(found, test_accuracy=[0.5, 0.25], depth=[1, 2]))
     table = capsys.readouterr().out.splitlines()
     assert table[0].split("  ")[0] == "network" and "test accuracy" in table[0]
-    assert table[2].startswith("narrow") and table[2].endswith("50.0 %      1")
+    assert table[2].startswith("narrow") and table[2].endswith("50.0%      1")
     assert table[3].startswith("Two layers!") and "91" in table[3]
     assert experiments.best(found) in found
 
