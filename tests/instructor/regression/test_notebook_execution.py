@@ -266,5 +266,6 @@ def test_unavailable_real_data_is_reported_in_one_sentence(tmp_path, course_comm
     assert finished.returncode == 1
     assert "Traceback" not in finished.stderr
     last = finished.stderr.splitlines()[-1]
-    assert last.startswith("course: 02-mnist: cell load-data (under '1 Train a network in five minutes')")
+    heading = "1 Train a network in five minutes"
+    assert last.startswith(f"course: 02-mnist: cell load-data (under '{heading}')")
     assert sentence in last and last.endswith(".")

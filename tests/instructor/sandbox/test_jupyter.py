@@ -98,11 +98,12 @@ def test_a_kernel_can_be_interrupted():
         client = manager.client()
         client.start_channels()
         await client.wait_for_ready(timeout=30)
-        client.execute("import time\nwhile True: time.sleep(0.01)")
-        while (await client.get_iopub_msg(timeout=10))["msg_type"] != "execute_input":
+        # The text shows that the cell is running: an earlier interrupt would not reach it.
+        client.execute("import time\nprint('running')\nwhile True: time.sleep(0.01)")
+        while (await client.get_iopub_msg(timeout=30))["msg_type"] != "stream":
             pass
         await manager.interrupt_kernel()
-        reply = await client.get_shell_msg(timeout=10)
+        reply = await client.get_shell_msg(timeout=30)
         client.stop_channels()
         await manager.shutdown_kernel(now=True)
         return reply["content"]["ename"], await manager.is_alive()
