@@ -577,7 +577,7 @@ def test_names_of_files_and_experiments_are_printable_and_short(folder, trained)
     for value in ("\x1b[31m" * 10**5, "\ud800", "\u202e", "\n"):
         for key in ("name", "profile", "backend", "device"):
             sentences += find_problems(record | {key: value}, trained)
-    sentences += find_problems(record | {"parameters": 10**4000, "epochs": 10**4000}, trained)
+    sentences += find_problems(record | {"parameters": 10**1000, "epochs": 10**1000}, trained)
     assert len(sentences) > 20
     for sentence in sentences:
         assert sentence.isprintable() and len(sentence) < 300
@@ -633,7 +633,7 @@ FORGED = [
     (with_epoch("val_loss", float("inf")), "its val_loss of epoch 2 is not a finite number"),
     (with_epoch("val_loss", float("nan")), "its val_loss of epoch 2 is not a finite number"),
     (with_epoch("loss", 1e300), "its loss of epoch 2 is not a finite number"),
-    (with_epoch("loss", 10**4000), "its loss of epoch 2 is not a finite number"),
+    (with_epoch("loss", 10**1000), "its loss of epoch 2 is not a finite number"),
     (with_epoch("loss", None), "did the training diverge?"),
     (with_curve("loss", 2, 1.5, 1.25, 1.125), "its loss has 4 epochs"),
     (lambda record: record["history"]["val_accuracy"].append(0.5), "val_accuracy has 6 epochs"),
