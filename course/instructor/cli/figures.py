@@ -12,13 +12,7 @@ from course.instructor.course_dir import assignment_names, source_notebook
 
 @click.command("figures")
 @options.names
-@click.option(
-    "-p",
-    "parameters",
-    multiple=True,
-    metavar="NAME=VALUE",
-    help="Set another parameter of the notebooks; repeatable.",
-)
+@options.parameters
 @click.pass_obj
 def command(root: Path, names: tuple[str, ...], parameters: tuple[str, ...]) -> int:
     """Draw the figures of finished results.

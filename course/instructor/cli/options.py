@@ -18,6 +18,13 @@ roster = click.option(
     show_default="roster.csv in the course directory",
     help="Class list as a CSV file.",
 )
+parameters = click.option(
+    "-p",
+    "parameters",
+    multiple=True,
+    metavar="NAME=VALUE",
+    help="Set another parameter of the notebooks; repeatable.",
+)
 
 
 def student(help_text: str) -> Callable[[Function], Function]:

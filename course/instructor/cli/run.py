@@ -28,13 +28,7 @@ if TYPE_CHECKING:
     "Number of runs, with consecutive seeds from --seed; prints means and standard deviations.",
     default=1,
 )
-@click.option(
-    "-p",
-    "parameters",
-    multiple=True,
-    metavar="NAME=VALUE",
-    help="Set another parameter of the notebooks; repeatable.",
-)
+@options.parameters
 @options.workers("notebooks to run", default="one per GPU, or one per core")
 @options.scheduler("Run")
 @options.count("--share-gpu", "Number of notebooks that may use the same GPU at a time.", default=1)
