@@ -10,6 +10,7 @@ import sys
 from functools import lru_cache
 from pathlib import Path
 
+import absl.logging
 import pytest
 from hypothesis import HealthCheck, settings
 
@@ -50,12 +51,15 @@ PROGRAM_FILES = {
 
 
 def pytest_configure(config):
-    """Let this process and those that it starts take SIGINT, however the tests were started.
+    """Let SIGINT reach this process and those that it starts, and let absl use the real stderr.
 
     A shell without job control starts `make test &` with SIGINT ignored, children inherit that, and
     a test that interrupts a command would wait for ever.
     """
     signal.signal(signal.SIGINT, signal.default_int_handler)
+    # Keras logs with absl, whose handler would keep pytest's capture of stderr. nbgrader's database
+    # migration closes all handlers, and with it the capture, if a test uses capsys.
+    absl.logging.get_absl_handler().python_handler.stream = sys.__stderr__
 
 
 @pytest.hookimpl(optionalhook=True)
