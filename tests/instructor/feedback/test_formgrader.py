@@ -116,7 +116,8 @@ def test_an_answer_is_shown_and_graded(visit, graded, student):
         assert page.locator("[style='contain: paint'] math msup").count() == 1
         assert page.evaluate("document.querySelector('img').naturalWidth") == 1
     page.get_by_role("button", name="Full credit").first.click()
-    page.locator(".score-saved").first.wait_for(state="visible")
+    # The same icon is visible while the score is being saved; `ok` replaces `refresh` afterward.
+    page.locator(".score-saved.glyphicon-ok").first.wait_for(state="visible")
     page.close()
     with Gradebook(f"sqlite:///{graded / 'gradebook.db'}") as gradebook:
         assert gradebook.find_grade("explain", "target", NAME, student).manual_score == 2
