@@ -22,8 +22,9 @@ UNDECLARED_IMPORTS = (
     "torch",
 )
 
-# Files in the student package that its modules read: figures and their alternative texts.
-DATA_FILES = ("*.png", "*.toml")
+# Files in the student package that its modules read: measurements, figures, and their alternative
+# texts.
+DATA_FILES = ("*.csv", "*.png", "*.toml")
 
 PACKAGE = Path(course.__file__).parent
 
