@@ -158,9 +158,18 @@ def _translate_magics(source: str) -> str:
         return ""
     source = _HARMLESS_LINE.sub(lambda line: f"{line[1] or line[2] or ''}pass", source)
     source = _TIMING_MAGIC.sub(r"\1", source)
-    if len(source) * len(_MAGIC.findall(source)) > MAX_TRANSFORM_COST:
-        raise ValueError("IPython scans the text once per magic, which takes minutes for this cell")
+    check_magics(source)
     return TransformerManager().transform_cell(source)
+
+
+def check_magics(source: str) -> None:
+    """Raise ValueError if a cell has so many magics that IPython would take too long to read it."""
+    count = len(_MAGIC.findall(source))
+    if len(source) * count > MAX_TRANSFORM_COST:
+        raise ValueError(
+            f"IPython scans the whole cell once per magic, which takes too long for {count:,} of"
+            " them: use fewer, or split the cell."
+        )
 
 
 def _identifiers(source: str) -> frozenset[str]:

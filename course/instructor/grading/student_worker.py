@@ -9,10 +9,12 @@ import secrets
 import socket
 import sys
 from collections.abc import Iterator, Sequence
+from dataclasses import asdict
 from typing import Any
 
 import numpy as np
 
+from course.instructor.analysis.cell_names import check_magics
 from course.instructor.grading import serialize
 from course.instructor.sandbox import cell_execution, messages
 from course.instructor.sandbox.limits import Limits
@@ -77,6 +79,11 @@ class StudentWorker:
         return {}, []
 
     def _run(self, header: Header, blocks: Blocks) -> tuple[Header, Blocks]:
+        try:
+            check_magics(header["source"])
+        except ValueError as error:
+            described = asdict(cell_execution.describe_error(error, header["name"]))
+            return {"error": described, "value": None}, []
         output = cell_execution.OutputBuffer(self.limits.output_kb * 1024)
         return cell_execution.run_cell(header["source"], header["name"], output), []
 

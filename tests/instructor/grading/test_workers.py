@@ -2,6 +2,7 @@
 
 import socket
 import struct
+import time
 
 import numpy as np
 import pytest
@@ -184,3 +185,13 @@ def test_a_large_array_is_sent(student):
     call["arguments"] = [serializer.serialize(array)]
     _, blocks = student.request(call, serializer.blocks)
     assert blocks[0] == array.tobytes()
+
+
+def test_a_cell_full_of_magics_is_refused_and_a_few_magics_run(student):
+    """IPython would need seconds for the first one, and minutes for a longer one."""
+    start = time.monotonic()
+    error = run(student, "a =\x0c%pwd\n" * 900)["error"]
+    assert time.monotonic() - start < 2
+    assert error["class_name"] == "ValueError"
+    assert "too long for 900 of them: use fewer, or split the cell" in error["message"]
+    assert run(student, "where = %pwd\n" * 20)["error"] is None
