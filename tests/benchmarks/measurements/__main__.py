@@ -46,8 +46,10 @@ def _jobs(assignment: str) -> dict:
 
 def _run(assignment: str, name: str, seed: int) -> dict[str, float]:
     """Run one training in a new process."""
+    # A new process does not import a `__main__` of a package, so it needs this module's full name.
+    module = import_module("tests.benchmarks.measurements.__main__")
     with multiprocessing.get_context("spawn").Pool(1) as pool:
-        return pool.apply(_run_here, (assignment, name, seed))
+        return pool.apply(module._run_here, (assignment, name, seed))
 
 
 def _run_here(assignment: str, name: str, seed: int) -> dict[str, float]:
