@@ -77,7 +77,7 @@ def classify(image, network="MobileNetV2"):
     if image.ndim != 3 or image.shape[2] != 3:
         raise ValueError(f"image must have the shape (h, w, 3); got {image.shape}.")
     if network is None:
-        print("No network is chosen, so the photo is not classified.")
+        print("No network is selected, so the photo is not classified.")
         return None
     if network not in NETWORKS:
         raise ValueError(f"network must be one of {', '.join(NETWORKS)}, or None; got {network!r}.")
@@ -94,7 +94,7 @@ def classify(image, network="MobileNetV2"):
     probabilities = trained.predict(pixels[None], verbose=0)[0]
     best = np.argsort(-probabilities)[:SHOWN]
     result = {names[index]: float(probabilities[index]) for index in best}
-    others = f"the {CLASSES - SHOWN} other classes"
+    others = f"the other {CLASSES - SHOWN} classes"
     return result | {others: float(max(0, 1 - sum(result.values())))}
 
 

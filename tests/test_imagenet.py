@@ -55,7 +55,7 @@ def test_the_five_best_classes_come_from_the_downloaded_network(
     square = np.asarray(keras.ops.image.resize(255 * PHOTO[8:152].astype("float32"), (224, 224)))
     expected = network.predict(square[None] / 127.5 - 1, verbose=0)[0]
     best = np.argsort(-expected)[:5]
-    assert list(scores) == [*(f"class {n}" for n in best), "the 995 other classes"]
+    assert list(scores) == [*(f"class {n}" for n in best), "the other 995 classes"]
     assert list(scores.values())[:5] == pytest.approx(expected[best], abs=1e-6)
     assert sum(scores.values()) == pytest.approx(1, abs=1e-5)
 

@@ -215,7 +215,7 @@ def _draw_outputs(ax: Any, shapes: list[tuple], kinds: list[str]) -> None:
     ax.text(y=0.75, s="output", va="top", size=10, weight="bold", **label)
     ax.text(
         y=0.1,
-        s="above: height × width\nbelow: channels\nthin: vector (no height)",
+        s="above box: height × width\nbelow box: channels\nthin bar: vector",
         va="bottom",
         size=8,
         **label,

@@ -54,19 +54,21 @@ def pooled_shape(size=512, filters=(32, 64)):
     """Ask for the shape after several blocks, each of convolutions and a pooling layer."""
     blocks, last = len(filters), filters[-1]
     side, before = size // 2**blocks, size // 2 ** (blocks - 1)
-    listed = ", ".join(f"{count}" for count in filters[:-1])
+    listed = f"{filters[0]} filters in the first block"
+    listed += " and" if blocks == 2 else f", {filters[1]} in the second, and"
+    listed += f" {last} in the {'second' if blocks == 2 else 'third'}"
     halved = " → ".join(str(size // 2**block) for block in range(blocks + 1))
     return Question(
-        f"An image of {size} × {size} × 3 passes through {blocks} blocks. Each consists of two"
-        " convolutions that keep the size and a 2 × 2 max pooling layer with stride 2; the"
-        f" convolutions of the blocks have {listed} and {last} filters. What is the output shape of"
-        " the last pooling layer (height, width, channels)?",
+        f"An image of {size} × {size} × 3 passes through {blocks} blocks. Each block consists of"
+        " two convolutions that preserve the size, followed by a 2 × 2 max pooling layer with"
+        f" stride 2. The convolutions have {listed}. What is the output shape of the last pooling"
+        " layer (height, width, channels)?",
         SHAPE,
         (side, side, last),
         f"Each of the {blocks} pooling layers halves the size: {halved}. The last convolution"
         f" produces {last} feature maps.",
         [
-            ((before, before, filters[-2]), "That is the output of the block before."),
+            ((before, before, filters[-2]), "That is the output of the previous block."),
             ((before, before, last), f"There are {blocks} pooling layers, not {blocks - 1}."),
             ((side // 2, side // 2, last), f"There are {blocks} pooling layers, not {blocks + 1}."),
             ((side, side, filters[-2]), "Pooling keeps the channels; the last block changed them."),
@@ -93,15 +95,14 @@ def shrinkage(kernel_size=3, padding=1, pools=True, order=(0, 1, 2, 3)):
     """Ask which layers make the feature maps smaller."""
     convolutions = padding < kernel_size // 2
     reason = (
-        f"Without padding, a kernel of size {kernel_size} reduces height and width by"
-        f" {kernel_size - 1} pixels."
+        f"Without padding, a kernel of size {kernel_size} reduces the height and width"
+        f" by {kernel_size - 1} pixels."
         if convolutions
         else f"A padding of {padding} compensates for a kernel of size {kernel_size}: the"
-        " convolutions keep height and width."
+        " convolutions preserve the height and width."
     )
-    reason += (
-        " Each pooling layer halves height and width." if pools else " There is no pooling layer."
-    )
+    pooled = "Each pooling layer halves the height and width."
+    reason += f" {pooled if pools else 'There is no pooling layer.'}"
     options = [
         ("the convolutions only", convolutions and not pools),
         ("the pooling layers only", pools and not convolutions),
@@ -116,7 +117,7 @@ def shrinkage(kernel_size=3, padding=1, pools=True, order=(0, 1, 2, 3)):
     )
     return Question(
         f"In a network of {kernel_size} × {kernel_size} convolutions with stride 1 and padding"
-        f" {padding}, {pooling}. What reduces height and width?",
+        f" {padding}, {pooling}. What reduces the height and width?",
         SINGLE,
         choices=tuple(choices[index] for index in order),
     )
@@ -145,24 +146,24 @@ def layer_kind(kind="Flatten", side=128, channels=64, order=(0, 1, 2, 3)):
         "Dense": (f"a vector of {flat:,} values", "a vector of 100 values", 100 * flat),
     }
     effects = {
-        "Convolution": "produces one feature map per filter, one channel of the output each",
-        "Pooling": "reduces height and width and keeps the number of channels",
-        "Flatten": "puts all values of a volume into one vector",
-        "Dense": "computes one value per unit from a vector",
+        "Convolution": "A convolutional layer produces one feature map per filter, and each map is"
+        " one channel of the output.",
+        "Pooling": "A pooling layer reduces the height and width but keeps the number of channels.",
+        "Flatten": "A flatten layer puts all values of a volume into one vector.",
+        "Dense": "A dense layer computes one value per unit from a vector.",
     }
     before, after, weights = layers[kind]
     choices = [
         Choice(
             each,
             each == kind,
-            f"A {each.lower()} layer {effects[each]}: "
-            + ("that is the case here." if each == kind else "that is not the case here."),
+            f"{effects[each]} That {'matches' if each == kind else 'does not match'} this layer.",
         )
         for each in LAYER_KINDS
     ]
     return Question(
         f"The input of layer T is {before}, its output is {after}, and it has"
-        f" {count_of(weights, 'weight') if weights else 'no weights'}. Which type of layer is it?",
+        f" {count_of(weights, 'weight') if weights else 'no weights'}. What type of layer is it?",
         SINGLE,
         choices=tuple(choices[index] for index in order),
     )
@@ -172,19 +173,20 @@ def layer_kind(kind="Flatten", side=128, channels=64, order=(0, 1, 2, 3)):
 def output_units(classes=3, features=100):
     """Ask for the number of units in the last layer of a classifier."""
     return Question(
-        f"A network distinguishes {classes} classes of images. Its last layer is a softmax layer"
-        f" after a dense layer with {features:,} units. How many units does the last layer have?",
+        f"A network distinguishes {classes} classes of images. Its output layer is a dense layer"
+        f" with softmax, which follows a dense layer with {features:,} units. How many units does"
+        " the output layer have?",
         NUMBER,
         classes,
         f"One probability per class: {classes}.",
         [
             (1000, f"ImageNet has 1,000 classes; here there are {classes}."),
-            (features, "That is the layer before; the last layer has one unit per class."),
-            (1, "A softmax layer has one unit per class, and its outputs add up to 1."),
-            (classes - 1, "A softmax has one unit for each class, including the last."),
+            (features, "That is the previous layer; the output layer has one unit per class."),
+            (1, "The output layer has one unit per class, and its outputs add up to 1."),
+            (classes - 1, "The output layer has one unit for each class, including the last."),
             (classes * features, "Those are its weights; the question asks for its units."),
         ],
-        "what a softmax computes for each class.",
+        "what softmax computes for each class.",
     )
 
 

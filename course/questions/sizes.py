@@ -249,7 +249,7 @@ def receptive_field(layers=3, kernel_size=3):
             (layers * kernel_size, "The kernels overlap: each layer adds its kernel size minus 1."),
             (kernel_size, "That is the receptive field of one layer."),
             (kernel_size**layers, "The kernels overlap; sizes are added, not multiplied."),
-            (layers * (kernel_size - 1), "The pixel in the middle counts too: + 1."),
+            (layers * (kernel_size - 1), "Don't forget the pixel in the middle: add 1."),
             (answer**2, "That is the area; the question asks for the width."),
         ],
         "1 + layers · (kernel size − 1).",

@@ -26,7 +26,7 @@ D_BY_LAYER = [1_792, 36_928, 73_856, 147_584, 295_168, 590_080, 590_080, 1_180_1
 D_BY_LAYER += [2_359_808] * 5 + [102_764_544, 16_781_312, 4_097_000]
 MACS = {"A": 7_609_090_048, "D": 15_470_264_320, "E": 19_632_062_464}
 # Table 3 of Simonyan and Zisserman (2014): top-1 and top-5 validation error in percent, trained and
-# tested at one size of 256 pixels; below, D and E at one size of 384, and trained at 256 to 512.
+# tested at one size of 256 pixels.
 ERRORS = {
     "A": (29.6, 10.4),
     "A-LRN": (29.7, 10.5),
@@ -35,7 +35,6 @@ ERRORS = {
     "D": (27.0, 8.8),
     "E": (27.3, 9.0),
 }
-LARGER = {"D": (26.8, 25.6), "E": (26.9, 25.5)}
 SOLUTIONS = ["receptive_field", "configurations", "configuration_d", "build_vgg", "averaged"]
 SOLUTIONS += ["activation_bytes", "design_network", "answers"]
 
@@ -144,7 +143,7 @@ def test_the_costs_of_vgg_16_are_those_of_the_text(vgg16, text):
     assert 0.45 < first_block / total["activations"] < 0.5, "almost half"
     rows = counting.layer_rows(vgg16)
     late = sum(row["macs"] for row in rows if row["name"].startswith(("conv3", "conv4", "conv5")))
-    assert late / sums["macs"]["convolution"] > 2 / 3
+    assert late / total["macs"] > 2 / 3
     assert 4 * sum(row["activations"] for row in rows[:6]) / total["activations"] > 0.7, "most"
     assert 9 * total["activations"] < 4 * TOTALS["D"] < 10 * total["activations"]
     assert f"{256 * total['activations'] / 1e9:.1f} GB" == "15.4 GB"
@@ -170,8 +169,6 @@ def test_the_errors_are_those_of_the_paper(cells, text):
     for first, second in [("A", "A-LRN"), ("B", "C"), ("C", "D"), ("D", "E")]:
         stated = f"**{first} and {second}** ({ERRORS[first][0]}% and {ERRORS[second][0]}%)"
         assert_text_states(text, stated)
-    for index in (0, 1):
-        assert_text_states(text, f"{LARGER['D'][index]}% and {LARGER['E'][index]}%")
 
 
 def test_what_depth_bought_and_cost_is_stated_rightly(solved, text):
@@ -183,14 +180,13 @@ def test_what_depth_bought_and_cost_is_stated_rightly(solved, text):
     assert f"{TOTALS['E'] / TOTALS['A'] - 1:.0%}" == "8%"
     assert f"{MACS['E'] / MACS['A'] - 1:.0%}" == "158%"
     assert round(ERRORS["A"][0] - ERRORS["E"][0], 1) == 2.3
-    assert round(ERRORS["A"][1] - ERRORS["E"][1], 1) == 1.4
     convolutions = {
         name: costs(solved["build_vgg"](solved["networks"][name]))["parameters"]["convolution"]
         for name in "AE"
     }
     assert [f"{convolutions[name] / 1e6:.1f}" for name in "AE"] == ["9.2", "20.0"]
     assert 20e6 / TOTALS["D"] < 0.15
-    figures = "by only 8%", "grows by 158%", "158% more MACs", "2.3 percentage points", "1.4 points"
+    figures = "by only 8%", "grows by 158%", "158% more MACs", "2.3 percentage points"
     assert_text_states(text, *figures, "from 9.2 to 20.0 million", "less than 15%")
 
 
@@ -200,7 +196,9 @@ def test_the_standard_error_of_the_errors_is_stated_rightly(text):
     assert f"{one:.1f}" == "0.2"
     assert 0.28 < 2**0.5 * one < 0.29
     # Rounded down in the text: "at most" is for the errors of two of these networks.
-    assert_text_states(text, "0.2 percentage points", "0.28 points")
+    assert_text_states(
+        text, "0.2 percentage points", "0.28 percentage points", "0.56 percentage points"
+    )
     # Twice that is more than 0.3, less than 1.1, and nearly 0.6.
     assert 0.3 < 2 * 2**0.5 * one < 0.6 < 1.1
 
@@ -254,18 +252,12 @@ def test_small_kernels_cost_what_the_text_says(text):
 
 def test_the_sizes_in_the_text_are_right(solved):
     column = solved["configuration_d"]
-    for side in (28, 31):
-        with pytest.raises(ValueError, match="zero or negative"):
-            solved["build_vgg"](column, input_shape=(side, side, 3))
-    first_dense = {}
     for side in (32, 112, 224, 448):
         resized = solved["build_vgg"](column, input_shape=(side, side, 3))
         rows = counting.layer_rows(resized)
         convolutions = [row["parameters"] for row in rows if row["kind"] == "convolution"]
         assert convolutions == D_BY_LAYER[:13]
         assert solved["with_average_pooling"](resized).count_params() == 15_227_688
-        (first_dense[side],) = [row["parameters"] for row in rows if row["name"] == "dense1"]
-    assert 3.99 < first_dense[448] / first_dense[224] < 4
 
 
 def test_the_networks_without_large_dense_layers_have_the_costs_of_the_text(solved, vgg16, text):
@@ -277,7 +269,7 @@ def test_the_networks_without_large_dense_layers_have_the_costs_of_the_text(solv
     macs = sum(costs(design)["macs"].values())
     assert design.count_params() <= 20e6
     assert macs <= 5e9
-    assert macs < MACS["D"] / 3, "a third of its arithmetic"
+    assert macs < MACS["D"] / 3, "about a third of its computation"
     assert f"{macs / 1e9:.1f} billion" == "4.7 billion"
     memory = sum(costs(design)["activations"].values()) - 4 * 512  # without global pooling
     assert f"{memory / 1e6:.1f} MB" == "22.4 MB"
@@ -327,7 +319,10 @@ DESIGNS = {
     ),
     "few filters": ("32 M 64 M 128 128 128 M 256 256 256 256 M 128 128 128 M", "3: convolutions"),
     "stride": ("32 /32 M 64 64 64 64 M 128 128 128 128 M 256 M", "2: all convolutions are 3 × 3"),
-    "dilated": ("32 M 64 64 64 64 M 128 128 128 ~128 M 256 M", "2: none has a dilation_rate"),
+    "dilated": (
+        "32 M 64 64 64 64 M 128 128 128 ~128 M 256 M",
+        "2: no convolution sets dilation_rate",
+    ),
     "separable": ("S32 64 64 64 64 M 128 128 128 128 128 256 M", "layers of other types"),
     "no dense": (
         "32 M 64 M 128 128 128 M 256 256 256 256 M 256 256 256 M 1x1000",
@@ -348,7 +343,7 @@ def test_the_conditions_of_the_costs_hold_for_the_network_that_they_measure(cell
         x = shared(x)
     outputs = layers.Dense(1000, activation="softmax")(layers.GlobalAveragePooling2D()(x))
     for network, message in [
-        (linear, "2: convolutions without a ReLU: got 10"),
+        (linear, "2: convolutions without ReLU: got 10"),
         (keras.Model(inputs, outputs), "layers used more than once"),
     ]:
         names = {"checks": checks, "counting": counting, "design_network": lambda n=network: n}
@@ -398,13 +393,12 @@ def test_the_check_accepts_any_design_that_meets_the_conditions(name, cells):
 
 
 def test_the_practice_questions_have_the_answers_of_the_course_text(cells):
-    practice = cells["receptive-practice"] + cells["practice-shapes"] + cells["practice-512"]
+    practice = cells["receptive-practice"] + cells["practice-512"]
     asked = re.findall(r'"([a-z0-9-]+)"', practice)
     answers = {name: questions.draw(name) for name in asked}
     assert answers["conv-parameters"].answer == 36_928
     assert answers["dense-parameters"].answer == 102_764_544
     assert answers["receptive-field"].answer == 7
-    assert answers["weight-layers"].answer == 16
     assert answers["same-shape"].answer == (112, 112, 128)
     assert answers["conv-parameters-512"].answer == 9_248
     assert answers["pooled-shape"].answer == (128, 128, 64)
@@ -468,10 +462,9 @@ def test_the_notebook_runs_on_both_backends(backend, tmp_path, course_command):
     assert saved["error"] is None
     assert saved["metrics"]["parameters_by_layer"] == D_BY_LAYER
     assert saved["metrics"]["parameters_by_column"] == list(TOTALS.values())
-    assert saved["metrics"]["parameters_later"] == [TOTALS["D"], 25_636_712, 3_538_984]
     macs = dict(zip(TOTALS, saved["metrics"]["macs_by_column"], strict=True))
     assert {name: macs[name] for name in MACS} == MACS
     assert saved["metrics"]["activation_bytes"] == 60_348_320
     assert saved["metrics"]["averaged_parameters"] == 15_227_688
     assert saved["metrics"]["design_activation_bytes"] <= 25e6
-    assert abs(saved["metrics"]["dense_share"] - 0.894) < 5e-4
+    assert abs(saved["metrics"]["dense_fraction"] - 0.894) < 5e-4

@@ -26,9 +26,9 @@ DEFECTS = {
     "NaN": (
         "03-vgg16",
         "record",
-        "dense_share=",
-        "dense_share=float('nan') *",
-        "dense_share is not a finite number.",
+        "dense_fraction=",
+        "dense_fraction=float('nan') *",
+        "dense_fraction is not a finite number.",
     ),
     "a learning rate ten times too large": (
         "04-mlp-vs-cnn",
