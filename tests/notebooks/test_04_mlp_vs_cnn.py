@@ -1,17 +1,26 @@
-"""Numbers and rules in 04-mlp-vs-cnn, checked with Keras and with the solutions."""
+"""Numbers, claims, and rules in 04-mlp-vs-cnn, checked with Keras and the kept measurements."""
+
+import re
+import tomllib
 
 import keras
 import numpy as np
 import pytest
 from keras import layers
 
+from course import measurements
 from course.counting import layer_rows
+from course.datasets import CIFAR10_NAMES
 from tests.benchmarks import recipes
-from tests.submissions import source_cells
+from tests.benchmarks.measurements import lesson_04
+from tests.submissions import ROOT, source_cells
 
-DEFINED = ["split_and_scale", "build_one_layer", "weight_pictures", "describe", "build_mlp"]
-DEFINED += ["my_mlps", "choose", "two-ways", "build_functional", "what_else_changed"]
-DEFINED += ["build_simple_cnn", "build_cnn", "examine", "shuffle-pixels", "move"]
+DEFINED = ["split_and_scale", "build_simple_cnn", "build_one_layer", "weight_pictures", "describe"]
+DEFINED += ["build_mlp", "my_mlps", "choose", "build_functional", "build_cnn"]
+DEFINED += ["what_else_changed", "shuffle-pixels", "move"]
+KEPT = measurements.load("04-mlp-vs-cnn")
+MLP, CNN = "MLP", "simple CNN"
+FLAT, AVERAGE = "three convolutions", "three convolutions, global average pooling"
 
 
 @pytest.fixture(scope="module")
@@ -23,11 +32,11 @@ def cells():
 @pytest.fixture(scope="module")
 def solved(cells):
     """Return the names that the solutions and the helper cells define."""
-    from course import counting, datasets, plotting, training
+    from course import counting, plotting
     from course.session import Run
 
-    names = {"keras": keras, "layers": layers, "np": np, "plotting": plotting}
-    names |= {"counting": counting, "training": training, "class_names": datasets.CIFAR10_NAMES}
+    names = {"keras": keras, "layers": layers, "np": np, "plotting": plotting, "display": id}
+    names |= {"counting": counting, "class_names": CIFAR10_NAMES}
     names |= {"run": Run("smoke", 0, "tensorflow", "CPU"), "y_val": np.arange(8)}
     names |= {"x_val": np.zeros((8, 32, 32, 3), "float32")}
     for name in DEFINED:
@@ -37,10 +46,9 @@ def solved(cells):
 
 @pytest.fixture(scope="module")
 def networks(solved):
-    hidden = {"name": "hidden", "units": [128], "dropout": 0.0, "learning_rate": 1e-3}
     return {
         "one_layer": solved["build_one_layer"](),
-        "one_hidden_layer": solved["build_mlp"](hidden),
+        "one_hidden_layer": solved["build_small_mlp"](),
         "mlp": solved["build_functional"](),
         "simple_cnn": solved["build_simple_cnn"](),
         "six_convolutions": solved["build_cnn"]([32, 64, 128], 512),
@@ -57,9 +65,7 @@ PARAMETERS = {
 
 
 @pytest.mark.parametrize("name", PARAMETERS)
-def test_every_network_has_the_known_parameters_and_is_that_of_the_benchmark(
-    networks, solved, name
-):
+def test_every_network_has_the_known_parameters_and_is_the_measured_one(networks, solved, name):
     network, describe = networks[name], solved["describe"]
     assert network.count_params() == PARAMETERS[name]
     assert network.loss == "sparse_categorical_crossentropy"
@@ -68,29 +74,31 @@ def test_every_network_has_the_known_parameters_and_is_that_of_the_benchmark(
     assert describe(network) == describe(keras.Sequential([keras.Input((32, 32, 3)), *listed]))
 
 
+def test_the_mlp_of_section_3_is_that_of_a_specification(solved):
+    built = solved["build_mlp"]({"units": [128], "dropout": 0.0, "learning_rate": 1e-3})
+    assert solved["describe"](built) == solved["describe"](solved["build_small_mlp"]())
+
+
 def test_the_text_states_these_parameters(cells):
     text = "\n".join(cells.values())
     for parameters in PARAMETERS.values():
         assert f"{parameters:,}" in text or f"{parameters:_}" in text
+    small = lesson_04.mlp(keras, layers, (27,))
+    assert keras.Sequential([keras.Input((32, 32, 3)), *small]).count_params() == 83_251
+    assert "83,251 parameters" in cells["one-layer"]
 
 
 def test_the_table_of_the_simple_cnn_is_right(networks, cells):
-    rows = layer_rows(networks["simple_cnn"])[1:]
+    rows = layer_rows(networks["simple_cnn"])
     assert [row["shape"] for row in rows] == [(32, 32, 32), (16, 16, 32), (8192,), (10,)]
     assert [row["parameters"] for row in rows] == [896, 0, 0, 81_930]
-    assert "| 32 × 32 × 32 | 896 |" in cells["cnn"]
-    assert "| 16 × 16 × 32 | 0 |" in cells["cnn"]
-    assert "| 8,192 | 0 |" in cells["cnn"]
-    assert "| 10 | 81,930 |" in cells["cnn"]
-
-
-def test_the_six_convolutions_halve_three_times(networks):
-    rows = layer_rows(networks["six_convolutions"])
-    assert [row["shape"] for row in rows if row["kind"] == "pooling"] == [
-        (16, 16, 32),
-        (8, 8, 64),
-        (4, 4, 128),
-    ]
+    for row in (
+        "| 32 × 32 × 32 | 896 |",
+        "| 16 × 16 × 32 | 0 |",
+        "| 8,192 | 0 |",
+        "| 10 | 81,930 |",
+    ):
+        assert row in cells["meet"]
 
 
 def test_the_macs_in_the_text_are_right(networks, cells):
@@ -98,11 +106,145 @@ def test_the_macs_in_the_text_are_right(networks, cells):
         name: sum(row["macs"] for row in layer_rows(network)) for name, network in networks.items()
     }
     millions = round(macs["six_convolutions"] / 1e6)
-    assert f"do {millions} million multiplications" in cells["train-cnn-text"]
-    assert round(macs["one_hidden_layer"] / 1e6, 1) == 0.4
-    assert "the one hidden layer 0.4 million" in cells["train-cnn-text"]
+    assert f"about {millions} million multiplications" in cells["train-larger-text"]
     assert round(macs["simple_cnn"] / macs["one_hidden_layer"], 1) == 2.5
     assert round(macs["six_convolutions"] / macs["one_hidden_layer"], -1) == 100
+
+
+def percent(name, metric="validation_accuracy"):
+    values = 100 * KEPT[name][metric]
+    return f"{values.mean():.1f} ± {values.std(ddof=1):.1f}%"
+
+
+def difference(name, other):
+    return measurements.difference(
+        *(100 * KEPT[each]["validation_accuracy"] for each in (name, other))
+    )
+
+
+def points(name, other):
+    mean, half_width = difference(name, other)
+    return f"{mean:.1f} ± {half_width:.1f}"
+
+
+LONG, LONG_DROPOUT = "three layers, long", "three layers, long, dropout"
+SHORT, SHORT_DROPOUT = "three layers, short", "three layers, short, dropout"
+SHUFFLED = "simple CNN, pixels shuffled"
+SHIFTED, TRAINING, FITTED = "shift_4_accuracy", "training_accuracy", "fit_training_accuracy"
+TEXT = {
+    "one-layer": [
+        percent(MLP),
+        percent(CNN),
+        points(CNN, MLP),
+        percent("MLP, as small as the CNN"),
+    ],
+    "hidden-layers": [percent("softmax regression")],
+    "my-mlps-text": [
+        percent(MLP, TRAINING),
+        percent(MLP),
+        percent(CNN, TRAINING),
+        percent(CNN),
+        percent("simple CNN, dropout"),
+    ],
+    "choose-text": [points("MLP, 30 epochs", MLP), points("256 units", MLP), points(CNN, MLP)],
+    "what-else": [
+        percent(SHORT_DROPOUT),
+        percent(MLP),
+        percent(SHORT_DROPOUT, TRAINING),
+        percent(SHORT_DROPOUT, FITTED),
+    ],
+    "test-text": [
+        points(LONG, MLP),
+        points(SHORT, SHORT_DROPOUT),
+        points(LONG, LONG_DROPOUT),
+        points(LONG_DROPOUT, SHORT_DROPOUT),
+        percent(LONG, TRAINING),
+        percent(LONG_DROPOUT, TRAINING),
+    ],
+    "why": [percent(each, "test_accuracy") for each in (CNN, MLP, "MLP, 30 epochs")],
+    "shift": [percent(each) for each in (MLP, "MLP, pixels shuffled", CNN, SHUFFLED)]
+    + [percent("simple CNN, 1 × 1 kernels"), points(CNN, SHUFFLED)],
+    "shift-read": [percent(each) for each in (MLP, CNN, FLAT, AVERAGE)]
+    + [percent(each, SHIFTED) for each in (MLP, CNN, FLAT, AVERAGE)],
+}
+
+
+@pytest.mark.parametrize("cell", TEXT)
+def test_the_numbers_in_the_text_are_those_of_the_kept_measurements(cells, cell):
+    for number in TEXT[cell]:
+        assert number in cells[cell]
+
+
+def test_no_other_mean_is_in_the_text(cells):
+    """A new measurement must not leave an old number anywhere."""
+    with (ROOT / "tests/bands.toml").open("rb") as file:
+        band = tomllib.load(file)["04-mlp-vs-cnn"]["cpu"]["bands"]["six_convolutions_accuracy"]
+    known = {f"{100 * band['mean']:.1f} ± {100 * band['std']:.1f}%"}
+    known.update(number for numbers in TEXT.values() for number in numbers)
+    found = {each for text in cells.values() for each in re.findall(r"[\d.]+ ± \d+\.\d%?", text)}
+    assert found - known == set()
+
+
+def test_the_other_measured_numbers_in_the_text(cells):
+    gaps = [
+        100 * (KEPT[name][TRAINING] - KEPT[name]["validation_accuracy"])
+        for name in (CNN, "simple CNN, dropout")
+    ]
+    before, after = (gap.mean() for gap in gaps)
+    assert f"shrank from {before:.1f} to {after:.1f} points" in cells["my-mlps-text"]
+    assert measurements.difference(*gaps)[1] < before - after
+    deviation = 100 * KEPT[MLP]["validation_accuracy"].std(ddof=1)
+    assert f"standard deviation over seeds is {deviation:.1f} points" in cells["choose-text"]
+    means = [f"{100 * KEPT[name]['test_accuracy'].mean():.1f}%" for name in (CNN, MLP)]
+    assert all(mean in cells["recap"] for mean in means)
+    lost = difference(CNN, SHUFFLED)[0]
+    assert f"without neighbors, the CNN loses {lost:.0f} points" in cells["recap"]
+
+
+SHOWN = [
+    (CNN, MLP),
+    (MLP, "MLP, as small as the CNN"),
+    (MLP, SHORT_DROPOUT),
+    (SHORT, SHORT_DROPOUT),
+    (LONG_DROPOUT, SHORT_DROPOUT),
+    (CNN, SHUFFLED),
+    (CNN, "simple CNN, 1 × 1 kernels"),
+    (SHUFFLED, MLP),
+    (FLAT, AVERAGE),
+]
+
+
+@pytest.mark.parametrize(("better", "worse"), SHOWN)
+def test_a_difference_that_the_text_states_is_larger_than_its_uncertainty(better, worse):
+    mean, half_width = difference(better, worse)
+    assert mean > half_width
+
+
+NOT_SHOWN = [("MLP, pixels shuffled", MLP), ("simple CNN, dropout", CNN), (LONG, MLP)]
+
+
+@pytest.mark.parametrize(("first", "second"), NOT_SHOWN)
+def test_a_difference_that_the_text_calls_unmeasurable_may_be_zero(first, second):
+    mean, half_width = difference(first, second)
+    assert abs(mean) < half_width
+
+
+def test_global_average_pooling_loses_less_by_a_shift_and_the_simple_cnn_not_less_than_the_mlp():
+    lost = {
+        name: KEPT[name]["validation_accuracy"] - KEPT[name][SHIFTED]
+        for name in (MLP, CNN, FLAT, AVERAGE)
+    }
+    mean, half_width = measurements.difference(lost[FLAT], lost[AVERAGE])
+    assert mean > half_width
+    assert lost[CNN].mean() > lost[MLP].mean()
+
+
+def test_airplane_and_ship_have_the_most_blue_compared_with_red_in_every_run():
+    found = KEPT["softmax regression"]
+    rows = np.stack([found[f"blue_minus_red_{name}"] for name in CIFAR10_NAMES])
+    first_two = np.sort(np.argsort(rows, axis=0)[-2:], axis=0)
+    wanted = [CIFAR10_NAMES.index("airplane"), CIFAR10_NAMES.index("ship")]
+    assert np.array_equal(first_two.T, [wanted] * first_two.shape[1])
 
 
 def test_l2_penalizes_the_weights_and_not_the_biases(networks):
@@ -125,41 +267,48 @@ def test_a_template_is_brightest_where_the_weight_is_largest(solved):
     image = np.zeros((1, 32, 32, 3), "float32")
     image[0, 5, 9, 1] = 1  # after Flatten, this value selects one weight of each unit
     scores = np.asarray(network.predict(image, verbose=0))[0]
-    templates = solved["weight_pictures"](kernel)
+    templates = solved["weight_images"](kernel)
     spread = np.ptp(kernel.T.reshape(10, 32, 32, 3)[..., 1], axis=(1, 2))
     lowest = kernel.T.reshape(10, 32, 32, 3)[..., 1].min((1, 2))
     assert templates[:, 5, 9, 1] == pytest.approx((scores - lowest) / spread, abs=1e-4)
 
 
-def test_the_shuffle_keeps_every_pixel_and_is_the_same_for_all_images(solved):
+def test_the_shuffle_keeps_every_pixel_and_is_that_of_the_measurements(solved):
     images = np.random.default_rng(1).uniform(size=(4, 32, 32, 3))
     shuffled = solved["shuffle_pixels"](images)
-    assert shuffled.shape == images.shape
     assert not np.allclose(shuffled, images)
-    undone = shuffled.reshape(4, 1024, 3)[:, np.argsort(solved["new_places"])]
+    undone = shuffled.reshape(4, 1024, 3)[:, np.argsort(solved["new_positions"])]
     assert (undone.reshape(images.shape) == images).all()
+    assert (shuffled == lesson_04.shuffle(images, 0)).all()
 
 
 @pytest.mark.parametrize(("dx", "dy"), [(0, 0), (3, 0), (-2, 1), (0, -4)])
-def test_a_move_there_and_back_keeps_the_middle(solved, dx, dy):
-    images = np.random.default_rng(2).uniform(size=(2, 16, 16, 3))
+def test_a_shift_there_and_back_keeps_the_middle(solved, dx, dy):
+    images = np.random.default_rng(2).uniform(size=(2, 32, 32, 3))
     moved = solved["move"](images, dx, dy)
-    assert (moved[:, 8 + dy, 8 + dx] == images[:, 8, 8]).all()
+    assert (moved == lesson_04.shift(images, dx, dy)).all()
+    assert (moved[:, 16 + dy, 16 + dx] == images[:, 16, 16]).all()
     back = solved["move"](moved, -dx, -dy)
     assert (back[:, 4:-4, 4:-4] == images[:, 4:-4, 4:-4]).all()
 
 
-def test_the_test_loss_does_not_include_the_l2_penalty(solved, networks):
-    images, labels = np.zeros((10, 32, 32, 3), "float32"), np.arange(10)
-    loss, accuracy = solved["examine"](networks["one_layer"], images, labels)
-    assert loss == pytest.approx(np.log(10), abs=1e-4)
-    assert accuracy == pytest.approx(0.1)
+def test_the_pair_with_and_without_average_pooling_is_that_of_the_measurements(solved, cells):
+    definition = cells["train-gap"].partition("\n\n\n")[0]
+    names = {**solved}
+    exec(compile(definition, "train-gap", "exec"), names)
+    for average, last in ((False, "flatten"), (True, "average")):
+        built = names["build_three_convolutions"]({"average": average})
+        measured = lesson_04.three_convolutions(keras, layers, last)
+        expected = keras.Sequential([keras.Input((32, 32, 3)), *measured])
+        assert solved["describe"](built) == solved["describe"](expected)
+        assert built.count_params() == expected.count_params()
 
 
 def test_what_else_changed_is_what_the_cells_do(cells, solved):
-    calls = cells["train-hidden"], cells["train-functional"]
-    assert "mlp_epochs, batch" in calls[0]
-    assert "batch_size=small_batch" in calls[1]
-    assert "epochs=run.choose(smoke=1, cpu=5, gpu=5)" in calls[1]
-    assert "mlp_epochs = run.choose(smoke=2, cpu=12, gpu=30)" in calls[0]
+    first, second = cells["train-two"], cells["train-larger"]
+    assert "epochs = run.choose(smoke=2, cpu=10, gpu=10)" in first
+    assert "batch_size = run.choose(smoke=60, cpu=128, gpu=128)" in first
+    assert "batch_size=small_batches" in second
+    assert "small_batches = run.choose(smoke=40, cpu=32, gpu=32)" in second
+    assert '"128-256-512, dropout", "epochs": run.choose(smoke=1, cpu=5, gpu=5)' in second
     assert solved["what_else_changed"] == ["a", "c", "e"]

@@ -1,0 +1,138 @@
+"""Trainings of 04-mlp-vs-cnn: MLPs and CNNs on shuffled and shifted images."""
+
+from collections.abc import Callable
+from functools import partial
+from typing import Any
+
+import numpy as np
+
+from course import datasets
+from tests.benchmarks import recipes
+
+TRAINING, VALIDATION, TEST = 10_000, 2_000, 5_000
+SHORT = {"epochs": 5, "batch_size": 32}
+Build = Callable[[Any, Any], list]
+
+
+def mlp(keras: Any, layers: Any, units: tuple[int, ...], dropout: float = 0.0) -> list:
+    """Return the layers of an MLP."""
+    hidden: list = [layers.Flatten()]
+    for width in units:
+        hidden.append(layers.Dense(width, activation="relu"))
+        if dropout:
+            hidden.append(layers.Dropout(dropout))
+    return [*hidden, layers.Dense(10, activation="softmax")]
+
+
+def simple_cnn(keras: Any, layers: Any, kernel_size: int = 3, dropout: float = 0.0) -> list:
+    """Return the layers of the simple CNN, with another kernel size or with dropout."""
+    convolution = layers.Conv2D(32, kernel_size, padding="same", activation="relu")
+    head = [layers.Dropout(dropout)] if dropout else []
+    output = layers.Dense(10, activation="softmax")
+    return [convolution, layers.MaxPooling2D(), layers.Flatten(), *head, output]
+
+
+def three_convolutions(keras: Any, layers: Any, last: str) -> list:
+    """Return the layers of a CNN of three convolutions with "flatten" or "average" at its end."""
+    body: list = []
+    for filters in (32, 64, 64):
+        body += [
+            layers.Conv2D(filters, 3, padding="same", activation="relu"),
+            layers.MaxPooling2D(),
+        ]
+    end = layers.Flatten() if last == "flatten" else layers.GlobalAveragePooling2D()
+    return [*body[:-1], end, layers.Dense(10, activation="softmax")]
+
+
+def shuffle(images: np.ndarray, seed: int) -> np.ndarray:
+    """Move the pixels of all images to the same new positions."""
+    positions = np.random.default_rng(seed).permutation(32 * 32)
+    return images.reshape(-1, 32 * 32, 3)[:, positions].reshape(images.shape)
+
+
+def shift(images: np.ndarray, dx: int, dy: int) -> np.ndarray:
+    """Shift images to the right and down; their edges are repeated."""
+    rows, columns = np.arange(32) - dy, np.arange(32) - dx
+    return images[:, np.clip(rows, 0, 31)][:, :, np.clip(columns, 0, 31)]
+
+
+def train(
+    seed: int,
+    build: Build,
+    epochs: int = 10,
+    batch_size: int = 128,
+    shuffled: bool = False,
+    shifts: bool = False,
+    colors: bool = False,
+) -> dict[str, float]:
+    """Train a network and return its accuracies, measured without dropout."""
+    import keras
+    from keras import layers
+
+    (images, labels), (x_test, y_test) = datasets.load_cifar10("cpu")
+    images, labels = images[: TRAINING + VALIDATION], labels[: TRAINING + VALIDATION]
+    images, x_test = images.astype("float32") / 255, x_test[:TEST].astype("float32") / 255
+    if shuffled:
+        images, x_test = shuffle(images, seed), shuffle(x_test, seed)
+    training, validation = (
+        (images[:TRAINING], labels[:TRAINING]),
+        (images[TRAINING:], labels[TRAINING:]),
+    )
+    keras.utils.set_random_seed(seed)
+    network = keras.Sequential([keras.Input((32, 32, 3)), *build(keras, layers)])
+    network.compile(
+        "adam",
+        loss="sparse_categorical_crossentropy",
+        metrics=["accuracy"],
+    )
+    history = network.fit(
+        *training, batch_size=batch_size, epochs=epochs, validation_data=validation, verbose=0
+    ).history
+
+    def accuracy(images: np.ndarray, labels: np.ndarray) -> float:
+        return float(network.evaluate(images, labels, batch_size=500, verbose=0)[1])
+
+    found = {
+        "training_accuracy": accuracy(*training),
+        "fit_training_accuracy": history["accuracy"][-1],
+        "validation_accuracy": accuracy(*validation),
+        "test_accuracy": accuracy(x_test, y_test[:TEST]),
+    }
+    for pixels in (2, 4) if shifts else ():
+        directions = [(pixels, 0), (-pixels, 0), (0, pixels), (0, -pixels)]
+        found[f"shift_{pixels}_accuracy"] = float(
+            np.mean([accuracy(shift(validation[0], *way), validation[1]) for way in directions])
+        )
+    if colors:  # the mean weight for blue minus that for red, of each class
+        means = network.get_weights()[0].reshape(32 * 32, 3, 10).mean(axis=0)
+        for name, value in zip(datasets.CIFAR10_NAMES, means[2] - means[0], strict=True):
+            found[f"blue_minus_red_{name}"] = 10_000 * float(value)
+    return found
+
+
+three_layers = partial(mlp, units=(128, 256, 512))
+JOBS: dict[str, Callable[[int], dict[str, float]]] = {
+    "MLP": partial(train, build=recipes.one_hidden_layer, shifts=True),
+    "simple CNN": partial(train, build=recipes.simple_cnn, shifts=True),
+    "MLP, as small as the CNN": partial(train, build=partial(mlp, units=(27,))),
+    "softmax regression": partial(
+        train, build=recipes.one_layer, epochs=5, shifts=True, colors=True
+    ),
+    "MLP, 30 epochs": partial(train, build=recipes.one_hidden_layer, epochs=30),
+    "256 units": partial(train, build=partial(mlp, units=(256,))),
+    "256 units, dropout": partial(train, build=partial(mlp, units=(256,), dropout=0.2)),
+    "three layers, long": partial(train, build=three_layers),
+    "three layers, long, dropout": partial(train, build=recipes.mlp),
+    "three layers, short": partial(train, build=three_layers, **SHORT),
+    "three layers, short, dropout": partial(train, build=recipes.mlp, **SHORT),
+    "simple CNN, dropout": partial(train, build=partial(simple_cnn, dropout=0.5)),
+    "MLP, pixels shuffled": partial(train, build=recipes.one_hidden_layer, shuffled=True),
+    "simple CNN, pixels shuffled": partial(train, build=recipes.simple_cnn, shuffled=True),
+    "simple CNN, 1 × 1 kernels": partial(train, build=partial(simple_cnn, kernel_size=1)),
+    "three convolutions": partial(
+        train, build=partial(three_convolutions, last="flatten"), shifts=True
+    ),
+    "three convolutions, global average pooling": partial(
+        train, build=partial(three_convolutions, last="average"), shifts=True
+    ),
+}
