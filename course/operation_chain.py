@@ -6,7 +6,15 @@ from course.errors import CourseError
 from course.gradable.keras_allowlist import ACTIVATIONS
 from course.gradable.networks import activation_name
 
-__all__ = ["activation_of", "activations", "body", "is_activation", "operations"]
+__all__ = [
+    "activation_of",
+    "activations",
+    "body",
+    "is_activation",
+    "node_of",
+    "operations",
+    "output_in",
+]
 
 WEIGHTED = ("Conv2D", "Dense")
 ACTIVATION_LAYERS = {"Activation", "ReLU", "LeakyReLU", "ELU", "PReLU", "Softmax"}
@@ -43,10 +51,10 @@ def operations(network, last=None):
             f"{network.name} has {len(network.outputs)} outputs, but only a network with one output"
             " is a chain of layers."
         )
-    tensor = network.outputs[0] if last is None else _output_in(network, last)
+    tensor = network.outputs[0] if last is None else output_in(network, last)
     found: list[Any] = []
     while True:
-        node = _node_of(tensor)
+        node = node_of(tensor)
         if not node.input_tensors:
             return found[::-1]
         if len(node.input_tensors) > 1:
@@ -61,17 +69,17 @@ def operations(network, last=None):
             return found[::-1]
 
 
-def _node_of(tensor: Any) -> Any:
+def node_of(tensor: Any) -> Any:
     """Return the node of Keras's graph that computes a tensor."""
     operation, index, _ = tensor._keras_history
     return operation._inbound_nodes[index]
 
 
-def _output_in(network: Any, layer: Any) -> Any:
+def output_in(network: Any, layer: Any) -> Any:
     """Return the output that a layer, which may belong to several networks, has in this one."""
     tensors = list(network.outputs)
     for tensor in tensors:
-        node = _node_of(tensor)
+        node = node_of(tensor)
         if node.operation is layer:
             return tensor
         tensors += [each for each in node.input_tensors if not any(each is t for t in tensors)]

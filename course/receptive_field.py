@@ -7,14 +7,17 @@ import numpy as np
 
 from course.errors import CourseError
 from course.gradable.keras_allowlist import ACTIVATIONS, ARITHMETIC
-from course.operation_chain import operations
+from course.operation_chain import node_of, operations, output_in
 
 POOLING = ("MaxPooling2D", "AveragePooling2D")
 KERNEL_SIZES = {"Conv2D": "kernel_size", **dict.fromkeys(POOLING, "pool_size")}
 # Operations whose output at a position depends only on their input at that position.
 ELEMENTWISE = {"Activation", "ReLU", "LeakyReLU", "Dropout", "BatchNormalization", "Tanh"}
 ELEMENTWISE |= {*ARITHMETIC, *ACTIVATIONS} - {"Softmax", "LogSoftmax"}
+# Augmentation changes where a pixel comes from, but only during training.
+ELEMENTWISE |= {"Rescaling", "Normalization", "RandomFlip", "RandomTranslation"}
 GRAY = 0.5  # the value of pixels outside the image
+ONE_PIXEL = (1, 1, 0)  # the size, stride, and start of a pixel's field
 
 
 @dataclass(frozen=True)
@@ -43,7 +46,7 @@ def field_of(network, layer):
     Parameters
     ----------
     network : keras.Model
-        A chain of layers: each takes the output of the previous one.
+        A chain of layers, or a network whose branches are added, such as a residual network.
     layer : keras.Layer
         A convolution or pooling layer of the network, or a later layer before `Flatten`.
 
@@ -54,18 +57,28 @@ def field_of(network, layer):
     Raises
     ------
     CourseError
-        If the layer is not in the network, the path to it branches, or a layer on the path depends
-        on the whole image.
+        If the layer is not in the network, the path to it has branches that are joined in another
+        way than by addition, or a layer on the path depends on the whole image.
 
     Notes
     -----
     Starting at the input, each layer with kernel size F, stride S, and padding P enlarges the field
     by F - 1 times the current stride, moves its start back by P times that stride, and then
     multiplies the stride by S. Source: Dumoulin and Visin (2016), "A guide to convolution
-    arithmetic for deep learning".
+    arithmetic for deep learning". The field of a sum covers the fields of all its terms.
     """
-    chain = _chain(network, layer)
-    (height, down, top), (width, right, left) = (_along_axis(chain, axis) for axis in (0, 1))
+    if not any(each is layer for each in network.layers):
+        raise CourseError(
+            f"{layer.name} is not a layer of {network.name}: choose one of network.layers."
+        )
+    if hasattr(network, "outputs") and network.built:
+        axes = [
+            _field_of_tensor(network, output_in(network, layer), layer, axis) for axis in (0, 1)
+        ]
+    else:  # a Sequential of unknown input
+        chain = operations(network, layer)
+        axes = [_enlarge(ONE_PIXEL, chain, layer, axis) for axis in (0, 1)]
+    (height, down, top), (width, right, left) = axes
     return ReceptiveField((height, width), (down, right), (top, left))
 
 
@@ -130,28 +143,37 @@ def mask_border(feature_maps, field, images):
     return masked
 
 
-def _chain(network: Any, layer: Any) -> list:
-    """Return the operations from the input to a given layer, or raise a CourseError."""
-    if not any(each is layer for each in network.layers):
+def _field_of_tensor(network: Any, tensor: Any, last: Any, axis: int) -> tuple[int, int, int]:
+    """Return the size, stride, and start of a tensor's field along one axis."""
+    node = node_of(tensor)
+    if any(tensor is each for each in network.inputs) or not node.input_tensors:
+        return ONE_PIXEL
+    fields = [_field_of_tensor(network, each, last, axis) for each in node.input_tensors]
+    operation = node.operation
+    strides = {stride for _, stride, _ in fields}
+    if len(fields) > 1 and (type(operation).__name__ != "Add" or len(strides) > 1):
         raise CourseError(
-            f"{layer.name} is not a layer of {network.name}: choose one of network.layers."
+            f"{network.name} branches at {operation.name}, and only the branches of a sum, with the"
+            " same stride, have a common receptive field."
         )
-    chain = operations(network, layer)
-    for each in chain:
-        kind = type(each).__name__
-        if kind not in KERNEL_SIZES and kind not in ELEMENTWISE:
-            raise CourseError(
-                f"{layer.name} is at or after {each.name} ({kind}), which depends on the whole"
-                " image: choose a layer before it."
-            )
-    return chain
+    start = min(each_start for _, _, each_start in fields)
+    end = max(each_start + size for size, _, each_start in fields)
+    chain = operations(operation) if hasattr(operation, "layers") else [operation]
+    return _enlarge((end - start, strides.pop(), start), chain, last, axis)
 
 
-def _along_axis(chain: list, axis: int) -> tuple[int, int, int]:
-    """Return the size, stride, and start of the field along one axis."""
-    field_size, field_stride, start = 1, 1, 0
+def _enlarge(
+    field: tuple[int, int, int], chain: list, last: Any, axis: int
+) -> tuple[int, int, int]:
+    """Return the size, stride, and start of a field, along one axis, after more operations."""
+    field_size, field_stride, start = field
     for layer in chain:
         kind = type(layer).__name__
+        if kind not in KERNEL_SIZES and kind not in ELEMENTWISE:
+            raise CourseError(
+                f"{last.name} is at or after {layer.name} ({kind}), which depends on the whole"
+                " image: choose a layer before it."
+            )
         if kind in KERNEL_SIZES:
             kernel_size, stride = getattr(layer, KERNEL_SIZES[kind])[axis], layer.strides[axis]
             dilated = (kernel_size - 1) * getattr(layer, "dilation_rate", (1, 1))[axis] + 1

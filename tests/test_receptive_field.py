@@ -69,17 +69,24 @@ def test_an_activation_depends_on_the_pixels_of_its_field_and_on_no_others(name)
     assert compared > 3 or name == "dilation"
 
 
-def test_a_layer_after_an_addition_has_no_field():
-    inputs = keras.Input((8, 8, 1))
-    first = layers.Conv2D(1, 3, padding="same")(inputs)
+def test_the_field_of_a_sum_covers_those_of_its_terms():
+    inputs = keras.Input((12, 12, 1))
+    first = layers.Conv2D(1, 5, padding="same", strides=2)(inputs)
     second = layers.Conv2D(1, 3, padding="same")(first)
-    joined = layers.Conv2D(1, 3)(layers.Add()([first, second]))
-    network = keras.Model(inputs, joined)
-    assert field_of(network, network.layers[2]).size == (5, 5)
-    with pytest.raises(
-        CourseError, match=r"branches at add.*each layer takes the output of the previous one"
-    ):
-        field_of(network, network.layers[-1])
+    total = layers.Add()([layers.Conv2D(1, 1)(first), second])
+    network = keras.Model(inputs, layers.ReLU()(total))
+    field = field_of(network, network.layers[-1])
+    assert field == field_of(network, network.get_layer(second._keras_history.operation.name))
+    assert (field.size, field.stride, field.start) == ((9, 9), (2, 2), (-3, -3))
+
+
+def test_other_branches_have_no_field():
+    inputs = keras.Input((8, 8, 1))
+    branch = layers.Conv2D(1, 3, padding="same")(inputs)
+    for joined in (layers.Concatenate()([inputs, branch]), layers.Multiply()([inputs, branch])):
+        network = keras.Model(inputs, joined)
+        with pytest.raises(CourseError, match=r"branches at .*only the branches of a sum"):
+            field_of(network, network.layers[-1])
 
 
 def test_a_layer_that_depends_on_the_whole_image_has_no_field():

@@ -40,7 +40,14 @@ from course.plotting.convolution import (
     sliding_kernel,
     stride_and_padding,
 )
-from course.plotting.images import class_rows, feature_maps, filters, image_grid, patch_blocks
+from course.plotting.images import (
+    class_rows,
+    feature_maps,
+    filters,
+    heat_maps,
+    image_grid,
+    patch_blocks,
+)
 from course.plotting.learning import (
     descent_paths,
     filter_responses,
@@ -72,6 +79,7 @@ __all__ = [
     "filters",
     "from_image_to_prediction",
     "gap_curves",
+    "heat_maps",
     "hidden_unit",
     "image_grid",
     "kernel_responses",

@@ -189,3 +189,54 @@ def patch_blocks(patches, captions=None, columns=8, title="") -> Figure:
     return draw_tiles(
         blocks, columns, names, title, "The strongest response of each block is at the top left"
     )
+
+
+def heat_maps(images, maps, captions=None, columns=8, title="") -> Figure:
+    """Show images, and below each one a heat map that is laid over a gray copy of it.
+
+    Parameters
+    ----------
+    images : array, (n, h, w, 3)
+        Floats from 0 to 1 or integers from 0 to 255.
+    maps : array, (n, rows, columns)
+        Each map is enlarged to the size of the images and scaled separately, from 0 or less (dark)
+        to its largest value (yellow).
+    captions : sequence of str, optional
+        One caption per image.
+    columns : int
+        Images per row.
+
+    Raises
+    ------
+    ValueError
+        If a shape is wrong, or the lengths differ.
+    """
+    images, maps = np.asarray(images), np.asarray(maps, dtype=float)
+    check_shape("images", images, "(n, h, w, 3)", images.ndim == 4 and images.shape[3] == 3)
+    check_shape("maps", maps, f"({len(images)}, rows, columns)", maps.ndim == 3)
+    if len(maps) != len(images) or (captions is not None and len(captions) != len(images)):
+        raise ValueError(f"maps and captions must have {len(images)} entries, one per image.")
+    colors = as_rgb(images)
+    enlarged = np.stack([_enlarge(each, images.shape[1:3]) for each in np.maximum(maps, 0)])
+    heat = enlarged / np.maximum(enlarged.max(axis=(1, 2), keepdims=True), 1e-12)
+    gray = colors.mean(axis=3, keepdims=True)
+    overlay = 0.45 * gray + 0.55 * colormaps["inferno"](heat, bytes=True)[..., :3]
+    names = list(captions) if captions is not None else [""] * len(images)
+    tiles, texts = [], []
+    for start in range(0, len(images), columns):
+        part = slice(start, start + columns)
+        empty = columns - len(colors[part]) if start else 0
+        blank = np.full((empty, *colors.shape[1:]), 255, np.uint8)
+        tiles += [*colors[part], *blank, *overlay[part].astype(np.uint8), *blank]
+        texts += [*names[part], *[""] * empty, *[""] * len(colors[part]), *[""] * empty]
+    note = "Each heat map is scaled separately: yellow is the strongest support"
+    return draw_tiles(np.stack(tiles), columns, texts, title, note)
+
+
+def _enlarge(values: np.ndarray, size: tuple[int, int]) -> np.ndarray:
+    """Interpolate an array linearly between the centers of its cells."""
+    for axis, length in enumerate(size):
+        old = (np.arange(values.shape[axis]) + 0.5) / values.shape[axis]
+        new = (np.arange(length) + 0.5) / length
+        values = np.apply_along_axis(lambda line: np.interp(new, old, line), axis, values)  # noqa: B023
+    return values

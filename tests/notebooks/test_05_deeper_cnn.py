@@ -1,5 +1,6 @@
 """Numbers in 05-deeper-cnn, checked with Keras and with the solutions."""
 
+import tomllib
 from itertools import groupby
 
 import keras
@@ -7,12 +8,13 @@ import numpy as np
 import pytest
 from keras import layers
 
-from course import counting, receptive_field
+from course import checks, counting, measurements, receptive_field
 from tests.benchmarks import recipes
-from tests.submissions import source_cells
+from tests.benchmarks.measurements import lesson_05
+from tests.submissions import ROOT, source_cells
 
 DEFINED = ["doubled", "compiled", "build_model_1", "model-1-list", "build_network", "model_2"]
-DEFINED += ["what_changed", "my_networks", "build_deep", "strongest"]
+DEFINED += ["what_changed", "my_networks", "build_deep", "good-network", "strongest"]
 
 
 @pytest.fixture(scope="module")
@@ -24,7 +26,7 @@ def cells():
 @pytest.fixture(scope="module")
 def solved(cells):
     """Return the names that the solutions and the helper cells define."""
-    names = {"keras": keras, "layers": layers, "np": np}
+    names = {"keras": keras, "layers": layers, "np": np, "checks": checks}
     for name in DEFINED:
         exec(compile(cells[name], name, "exec"), names)
     return names
@@ -144,12 +146,36 @@ def test_the_strongest_positions_have_the_largest_values(solved):
     assert [maps[position] for position in positions] == sorted(maps.max(axis=(1, 2)), reverse=True)
 
 
-def test_receptive_fields_of_model_2_follow_the_formula_of_assignment_01(networks):
+def test_receptive_fields_follow_the_formula_of_assignment_01(networks, solved, cells):
     convolutions = [each for each in networks["model_2"].layers if "conv" in each.name]
     fields = [receptive_field.field_of(networks["model_2"], layer) for layer in convolutions]
     # 5; 5 + 4; 9 + 1 with the pooling, then twice 2 · 2 more.
     assert [field.size[0] for field in fields] == [5, 9, 14, 18]
     assert [field.stride[0] for field in fields] == [1, 1, 2, 2]
+    network = solved["build_good"]()
+    relus = [layer for layer in network.layers if isinstance(layer, layers.ReLU)]
+    fields = [receptive_field.field_of(network, layer) for layer in relus[::2]]
+    # 5; two of stride 2 and kernel size 3; one more with stride 2, one with 4; and so on.
+    assert [field.size[0] for field in fields] == [5, 13, 25, 49]
+    assert [field.stride[0] for field in fields] == [2, 2, 4, 8]
+    assert "it is 25 pixels wide" in cells["attention-text"]
+
+
+def test_the_class_activation_map_adds_up_to_the_score(solved, cells):
+    network = solved["build_good"](4)
+    relus = [layer for layer in network.layers if isinstance(layer, layers.ReLU)]
+    images = np.random.default_rng(0).integers(0, 256, (6, 32, 32, 3)).astype("uint8")
+    names = {**solved, "network": network, "relus": relus}
+    for cell in ("patches", "attention"):
+        code = cells[cell].split("\n\n\n")[0]
+        exec(compile(code, cell, "exec"), names)
+    classes = np.arange(6)
+    maps = names["class_activation_maps"](images, classes)
+    before = keras.Model(network.inputs, network.layers[-2].output)
+    weights, bias = network.layers[-1].get_weights()
+    scores = before.predict(images, verbose=0) @ weights + bias
+    expected = scores[classes, classes] - bias[classes]
+    np.testing.assert_allclose(maps.mean(axis=(1, 2)), expected, atol=1e-4)
 
 
 def test_what_changed_agrees_with_the_cells(cells, solved):
@@ -159,5 +185,120 @@ def test_what_changed_agrees_with_the_cells(cells, solved):
     assert "epochs=run.choose(smoke=1, cpu=5, gpu=5)" in cells["train-model-2"]
     assert ["dropout", 0.25] in solved["model_1"]["layers"]
     assert solved["model_2"]["layers"][3] == ["dropout", 0.5]
-    assert all("batch_size=batch" in cells[name] for name in ("train-model-1", "train-model-2"))
+    assert all(
+        "batch_size=batch_size" in cells[name] for name in ("train-model-1", "train-model-2")
+    )
     assert solved["what_changed"] == ["b", "c", "e"]
+
+
+@pytest.fixture(scope="module")
+def bands():
+    """Return the bands of the cpu profile: means and standard deviations of five seeds."""
+    with (ROOT / "tests" / "bands.toml").open("rb") as file:
+        profile = tomllib.load(file)["05-deeper-cnn"]["cpu"]
+    assert profile["measured"]["seeds"] == 5
+    return profile["bands"]
+
+
+@pytest.fixture(scope="module")
+def kept():
+    found = measurements.load("05-deeper-cnn")
+    trained = [found[name] for name in found if name != "good"]
+    assert {len(values) for metrics in trained for values in metrics.values()} == {5}
+    return found
+
+
+def percent(mean, deviation):
+    """Return a mean and a standard deviation as they are in the text."""
+    return f"{mean:.1%}"[:-1] + f" ± {deviation:.1%}"
+
+
+def of_band(band, index=None):
+    mean, deviation = band["mean"], band["std"]
+    return percent(mean, deviation) if index is None else percent(mean[index], deviation[index])
+
+
+def of_seeds(values):
+    return percent(values.mean(), values.std(ddof=1))
+
+
+def test_accuracies_in_the_text_are_those_of_five_seeds(cells, bands):
+    text = cells["what-changed-text"]
+    assert of_band(bands["model_1_accuracy"]) in cells["four-numbers"]
+    assert of_band(bands["model_1_accuracy"]) in text
+    assert of_band(bands["model_2_accuracy"]) in text
+    ratio = bands["seconds_an_epoch_ratio"]
+    assert f"{ratio['mean']:.1f} ± {ratio['std']:.1f} times as long" in text
+    assert of_band(bands["model_2_as_model_1_accuracy"]) in cells["own-text"]
+    for index in range(3):
+        assert of_band(bands["my_accuracies"], index) in cells["residual"]
+
+
+def test_differences_of_the_own_networks_are_those_of_students_t(cells, bands):
+    means, deviations = (np.array(bands["my_accuracies"][key]) for key in ("mean", "std"))
+    for other, text in ((0, "2.9 ± 2.1"), (2, "4.7 ± 1.9")):
+        # The interval depends only on the means, the standard deviations, and the seeds.
+        values = [means[i] + deviations[i] * SCATTER for i in (1, other)]
+        mean, half_width = measurements.difference(*values)
+        assert f"{100 * mean:.1f} ± {100 * half_width:.1f}" == text
+        assert text.split(" and ")[0] in cells["residual"]
+
+
+# Five values with a mean of 0 and a standard deviation of 1.
+SCATTER = np.arange(-2, 3) / np.arange(-2, 3).std(ddof=1)
+
+
+def test_model_1_and_model_2_are_compared_after_the_same_epochs(cells, bands, kept):
+    assert of_seeds(kept["model_1, 8 epochs"]["test_accuracy"]) in cells["own-text"]
+    assert "smoke=2, cpu=8" in cells["fair"]
+
+
+def test_the_signal_shrinks_as_the_text_says(kept, cells):
+    factors = kept["signal"]
+    text = cells["degradation"]
+    assert factors["plain, Glorot"].min() > 300
+    assert factors["plain, Glorot"].max() < 2_750
+    assert "by a factor of more than 100" in text
+    assert factors["plain, He"].max() < 10
+    assert "by less than a factor of 10" in text
+    assert factors["plain, He, batch norm"] == pytest.approx(1, abs=0.2)
+    assert all(factors[name].max() < 1 for name in factors if "shortcuts" in name)
+
+
+def test_the_measured_networks_are_those_of_the_notebook(solved):
+    for arguments in lesson_05.SIGNAL.values():
+        measured = lesson_05.build_deep(8, 16, *arguments)
+        written = solved["build_deep"](8, 16, *arguments)
+        assert counting.architecture(measured) == counting.architecture(written)
+        assert measured.count_params() == written.count_params()
+    measured, written = lesson_05.build_good(), solved["build_good"]()
+    assert counting.architecture(measured) == counting.architecture(written)
+    assert measured.count_params() == written.count_params()
+
+
+def test_the_depth_experiment_says_what_the_text_says(cells, kept):
+    training = {name: kept[name]["training_accuracy"] for name in kept if "block" in name}
+    validation = {name: kept[name]["validation_accuracy"] for name in training}
+    for name in ("1 block", "8 blocks", "8 blocks, shortcuts"):
+        assert of_seeds(validation[name]) in cells["inside"]
+    assert of_seeds(training["8 blocks"]) in cells["inside"]
+    text = cells["good-text"]
+    for name in ("1 block", "8 blocks, He", "8 blocks, He, batch norm"):
+        assert of_seeds(training[name]) in text
+
+    def interval(values, first, second):
+        return measurements.difference(values[first], values[second])
+
+    # Plain networks are worse with Glorot initialization, but not with a healthy signal.
+    for values in (training, validation):
+        difference, half_width = interval(values, "1 block", "8 blocks")
+        assert difference > half_width
+    difference, half_width = interval(training, "8 blocks, He, batch norm", "1 block")
+    assert abs(difference) < half_width
+    assert training["8 blocks"].min() < 0.25 < training["8 blocks, He"].min()
+    with_shortcuts = "8 blocks, shortcuts, He, batch norm"
+    assert of_seeds(training[with_shortcuts]) in text
+    difference, half_width = interval(training, with_shortcuts, "8 blocks, He, batch norm")
+    assert f"{100 * difference:.1f} ± {100 * half_width:.1f} percentage points" in text
+    difference, half_width = interval(validation, "8 blocks, shortcuts", with_shortcuts)
+    assert difference > half_width

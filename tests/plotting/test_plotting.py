@@ -59,6 +59,7 @@ def every_figure(images):
     yield plotting.filters(np.repeat(kernel, 3, axis=2))
     yield plotting.feature_maps(kernel[:, :, 0], image=images[0])
     yield plotting.patch_blocks(np.zeros((3, 9, 5, 5, 3)))
+    yield plotting.heat_maps(np.zeros((3, 8, 8, 3)), np.ones((3, 2, 2)), ["a", "b", "c"])
     yield plotting.class_probabilities(np.full(10, 0.1), DIGITS, image=images[0], true_name=3)
 
 
@@ -66,6 +67,28 @@ def test_every_figure_is_saved_and_shown_as_a_png(images):
     for figure in every_figure(images):
         assert saved(figure).startswith(b"\x89PNG")
         assert figure._repr_mimebundle_()["image/png"].startswith(b"\x89PNG")
+
+
+def test_heat_maps_are_bright_where_the_values_are_large():
+    images, maps = np.full((3, 16, 16, 3), 0.5), np.zeros((3, 2, 2))
+    maps[:, 0, 1] = [1, 2, 3]  # at the top right
+    maps[:, 1, 0] = -5
+    figure = plotting.heat_maps(images, maps, ["a", "b", "c"], columns=2, title="T")
+    (ax,) = figure.axes
+    assert [text.get_text() for text in ax.texts if text.get_text()] == ["a", "b", "c"]
+    page = np.asarray(ax.images[0].get_array()).astype(int)
+    # Four rows of tiles: two images, their maps, one image, its map.
+    tile = page[page.shape[0] // 4 :][: page.shape[0] // 4, : page.shape[1] // 2 - 5]
+    bright = tile.sum(axis=2)[-20:-10].mean(), tile.sum(axis=2)[30:40, -20:].mean()
+    assert bright[1] > bright[0]
+
+
+def test_heat_maps_of_wrong_shapes_are_rejected():
+    images = np.zeros((2, 8, 8, 3))
+    with pytest.raises(ValueError, match="must have 2 entries, one per image"):
+        plotting.heat_maps(images, np.zeros((3, 2, 2)))
+    with pytest.raises(ValueError, match="maps must have the shape"):
+        plotting.heat_maps(images, np.zeros((2, 2, 2, 4)))
 
 
 def test_saving_includes_labels_outside_the_axes():

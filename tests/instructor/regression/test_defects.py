@@ -32,16 +32,16 @@ DEFECTS = {
     ),
     "a learning rate ten times too large": (
         "04-mlp-vs-cnn",
-        "train-hidden",
-        '"units": [128], "dropout": 0.0, "learning_rate": 1e-3}',
-        '"units": [128], "dropout": 0.0, "learning_rate": 1e-2}',
-        "hidden_loss is ",
+        "build_simple_cnn",
+        'network.compile("adam",',
+        "network.compile(keras.optimizers.Adam(1e-2),",
+        "mlp_loss is ",
     ),
     "a wrong number of filters": (
         "05-deeper-cnn",
         "deep",
-        'build_deep(wanted["blocks"], 16,',
-        'build_deep(wanted["blocks"], 15,',
+        'build_deep(stack["blocks"], 16,',
+        'build_deep(stack["blocks"], 15,',
         "deep_parameters is [",
     ),
     "a cell that raises": (
@@ -54,9 +54,9 @@ DEFECTS = {
     "a metric that is no longer recorded": (
         "07-transfer-learning",
         "record",
-        '        "wrong_preprocessing_accuracy": wrong.validation_accuracy,\n',
+        '        "bottleneck_accuracy": bottleneck.validation_accuracy,\n',
         "",
-        "wrong_preprocessing_accuracy was not recorded.",
+        "bottleneck_accuracy was not recorded.",
     ),
 }
 

@@ -138,7 +138,7 @@ COUNTS = {
     "02-mnist": {"parameters": 1_199_882},
     "04-mlp-vs-cnn": {
         "one_layer_parameters": 30_730,
-        "hidden_parameters": 394_634,
+        "mlp_parameters": 394_634,
         "three_layers_parameters": 563_082,
         "simple_cnn_parameters": 82_826,
     },
@@ -150,11 +150,12 @@ COUNTS = {
         "model_1_parameters": 181_162,
         "model_2_parameters": 252_378,
         "deep_parameters": [7_658, 12_298, 12_298],
-        "receptive_fields": [5, 9, 14, 18],
+        "good_parameters": 20_674,
+        "receptive_fields": [5, 13, 25, 49],
     },
     "07-transfer-learning": {
-        "base_parameters": 277_760,
-        "trained_parameters": [45_153, 45_153, 524_801, 746_241],
+        "base_parameters": 241_888,
+        "trained_parameters": [45_153, 45_153, 524_801],
     },
 }
 
@@ -197,7 +198,7 @@ def test_unavailable_photos_are_never_replaced_by_others(tmp_path, course_comman
     finished = course_command(*arguments, cwd=root, **no_network)
     assert finished.returncode == 1 and "Traceback" not in finished.stderr
     last = finished.stderr.splitlines()[-1]
-    assert "07-transfer-learning: cell pictures (under '1 A small dataset') failed" in last
+    assert "07-transfer-learning: cell images (under '2 A small dataset') failed" in last
     assert sentence in last
     assert not list((tmp_path / "data").iterdir())
 
