@@ -165,7 +165,7 @@ TEXT = {
     "shift": [percent(each) for each in (MLP, "MLP, pixels shuffled", CNN, SHUFFLED)]
     + [percent("simple CNN, 1 × 1 kernels"), points(CNN, SHUFFLED)],
     "shift-read": [percent(each) for each in (MLP, CNN, FLAT, AVERAGE)]
-    + [percent(each, SHIFTED) for each in (MLP, CNN, FLAT, AVERAGE)],
+    + [*(percent(each, SHIFTED) for each in (MLP, CNN, FLAT, AVERAGE)), percent(AVERAGE, TRAINING)],
 }
 
 
