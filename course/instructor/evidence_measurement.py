@@ -17,6 +17,7 @@ import nbformat
 import course
 from course import evidence
 from course.errors import CourseError
+from course.evidence.format import printable_text
 from course.instructor.analysis.cell_names import find_names, parse_cell
 from course.instructor.course_dir import source_notebook
 from course.instructor.gradebook.submission_results import list_students
@@ -67,20 +68,14 @@ def measure_evidence(
     students = list_students(root, "submitted", name, student)
     names_by_profile: dict[str, dict[str, Any]] = {}
     for each in students:
-        found = evidence.read(Path(root, "submitted", each, name, "evidence"))
-        result = MeasuredEvidence(each, problems=found["problems"])
-        for experiment, weights in found["weights"].items():
-            result.experiment, result.weights = experiment, weights
-            metrics = found["metrics"][experiment]
-            profile = metrics.get("profile")
-            if profile not in ("cpu", "gpu"):
-                result.problems.append(
-                    f"{experiment}: the network was not trained in a profile with real images."
-                )
-                continue
-            if profile not in names_by_profile:
-                names_by_profile[profile] = _execute(cells, profile)
-            _measure(result, profile, metrics, names_by_profile[profile])
+        result = MeasuredEvidence(each)
+        try:
+            _measure_student(result, Path(root, "submitted", each, name), cells, names_by_profile)
+        except CourseError:  # the source or the images: it concerns the whole class
+            raise
+        except Exception as error:
+            reason = printable_text(f"{type(error).__name__}: {error}", 200)
+            result.problems.append(f"the evidence cannot be measured ({reason}).")
         yield result
 
 
@@ -93,12 +88,35 @@ def same_weights(results: list[MeasuredEvidence]) -> list[list[str]]:
     return evidence.group_by_fingerprint(fingerprints)
 
 
+def _measure_student(
+    result: MeasuredEvidence,
+    folder: Path,
+    cells: list[tuple[str, str]],
+    names_by_profile: dict[str, dict[str, Any]],
+) -> None:
+    """Read the evidence in a submission's folder and measure the accuracy of its weights."""
+    found = evidence.read(folder / "evidence")
+    result.problems = found["problems"]
+    for experiment, weights in found["weights"].items():
+        result.experiment, result.weights = printable_text(experiment), weights
+        metrics = found["metrics"][experiment]
+        profile = metrics.get("profile")
+        if profile not in ("cpu", "gpu"):
+            result.problems.append(
+                f"{result.experiment}: the network was not trained in a profile with real images."
+            )
+            continue
+        if profile not in names_by_profile:
+            names_by_profile[profile] = _execute(cells, profile)
+        _measure(result, profile, metrics, names_by_profile[profile])
+
+
 def _measure(
     result: MeasuredEvidence, profile: str, metrics: dict[str, Any], names: dict[str, Any]
 ) -> None:
     """Check the metrics and weights of a student, and measure the accuracy of the weights."""
     specification = next(
-        (each for each in _specifications(names) if each["name"] == result.experiment), None
+        (each for each in _specifications(names) if each["name"] == metrics["name"]), None
     )
     if specification is None:
         result.problems.append("the weights do not belong to any experiment in this assignment.")

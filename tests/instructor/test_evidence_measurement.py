@@ -4,6 +4,7 @@ import io
 import json
 import os
 import shutil
+import zipfile
 from pathlib import Path
 
 import numpy as np
@@ -12,6 +13,7 @@ import pytest
 import course
 from course import evidence, experiments
 from course.evidence import format as evidence_format
+from course.instructor import evidence_measurement
 from tests.conftest import cell
 
 IMPORTS = """
@@ -206,3 +208,44 @@ def test_a_source_without_working_cells_is_an_error(class_of, course_command, ce
 def test_a_class_without_submissions_is_an_error(small_course, course_command):
     finished = course_command("-C", small_course(*source_cells()), "evidence", "01-small")
     assert finished.returncode == 1 and "there is nothing in" in finished.stderr
+
+
+# As the name of an experiment, in the place of a short word.
+HOSTILE = {
+    "half": "III\ud800",
+    "terminal": "\x1b[2J\x1b]0;title\x07\r01-small  ada  two  cpu  agrees\x1b[8m",
+    "lines": "III\n01-small  eve  two  cpu  reported 99.0%, measured 99.0%  agrees",
+    "left": "\u202eIII",
+}
+
+
+def test_a_hostile_name_costs_no_other_student_a_line(small_course, course_command):
+    root = small_course(*source_cells())
+    for student, name in {**HOSTILE, "zoe": "V"}.items():
+        folder = root / "submitted" / student / "01-small" / "evidence"
+        folder.mkdir(parents=True)
+        (folder / "iii.json").write_text(json.dumps({"name": name, "profile": "smoke"}))
+        zipfile.ZipFile(folder / "iii.npz", "w").close()
+    finished = course_command("-C", root, "evidence", "01-small")
+    lines = finished.stdout.splitlines()
+    assert [line.split()[1] for line in lines if line.startswith("01-small  ")] == sorted(
+        [*HOSTILE, "zoe"]
+    )
+    assert all(char.isprintable() for line in lines for char in line)
+    assert finished.returncode == 1 and "Traceback" not in finished.stderr
+
+
+def test_an_error_for_one_student_ends_at_this_student(small_course, monkeypatch):
+    root = small_course(*source_cells())
+    for student in ("ada", "bob"):
+        (root / "submitted" / student / "01-small").mkdir(parents=True)
+
+    def read(folder):
+        if "ada" in folder.parts:
+            raise RecursionError("\x1b[2J")
+        return {"metrics": {}, "weights": {}, "problems": []}
+
+    monkeypatch.setattr(evidence, "read", read)
+    ada, bob = evidence_measurement.measure_evidence(root, "01-small")
+    assert ada.problems == ["the evidence cannot be measured (RecursionError: ?[2J)."]
+    assert bob.problems == []

@@ -1,11 +1,15 @@
 """Entry point of the `course` command: runs it and reports each error in one sentence."""
 
+import contextlib
+import io
 import os
 import sys
 from collections.abc import Sequence
 from pathlib import Path
+from typing import TextIO
 
 from course.errors import CourseError
+from course.instructor.sandbox.cell_execution import printable
 
 # Each package, with the extra in pyproject.toml that installs it.
 EXTRAS = dict.fromkeys(["click", "jinja2", "latex2mathml", "nbclient", "nbconvert"], "instructor")
@@ -14,8 +18,50 @@ EXTRAS |= {"psycopg": "postgres"}
 RESUME = "finished work is saved, so run the same command again to continue."
 
 
+class _PrintableStream(io.TextIOBase):
+    """Writes to another stream only what is printable: any line may contain a student's text."""
+
+    encoding = "utf-8"
+
+    def __init__(self, stream: TextIO, removed: str = "") -> None:
+        self._stream = stream
+        self._removed = str.maketrans("", "", removed)
+
+    def write(self, text: str) -> int:
+        """Write text without what controls a terminal."""
+        if not isinstance(text, str):  # click tries whether a stream accepts bytes
+            raise TypeError("not a text")
+        self._stream.write(printable(text).translate(self._removed))
+        return len(text)
+
+    def flush(self) -> None:
+        """Flush the other stream."""
+        self._stream.flush()
+
+    def fileno(self) -> int:
+        """Return the file descriptor of the other stream."""
+        return self._stream.fileno()
+
+    def isatty(self) -> bool:
+        """Return whether the other stream is a terminal."""
+        return self._stream.isatty()
+
+    def writable(self) -> bool:
+        """Return True."""
+        return True
+
+
 def main(arguments: Sequence[str] | None = None) -> int:
     """Run the command line and return its exit code: 0 only if everything succeeded."""
+    with (
+        contextlib.redirect_stdout(_PrintableStream(sys.stdout, removed="\r")),
+        contextlib.redirect_stderr(_PrintableStream(sys.stderr)),  # a progress bar needs \r
+    ):
+        return _run(arguments)
+
+
+def _run(arguments: Sequence[str] | None) -> int:
+    """Run the command line, print an error in one sentence, and return the exit code."""
     # nbgrader must find `alembic`, and Jupyter its kernels, even if no environment is activated.
     os.environ["PATH"] = os.pathsep.join([str(Path(sys.executable).parent), os.environ["PATH"]])
     try:

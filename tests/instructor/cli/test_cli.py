@@ -6,6 +6,7 @@ import sys
 import pytest
 
 from course import __version__
+from course.errors import CourseError
 from course.instructor.cli.commands import course
 from course.instructor.cli.main import main
 from tests.conftest import BIN, cell
@@ -137,3 +138,16 @@ def test_a_report_without_a_gradebook_creates_none(small_course, course_command)
     assert finished.returncode == 0
     assert "report: " in finished.stdout
     assert not (root / "gradebook.db").exists()
+
+
+def test_every_line_of_every_command_is_printable(monkeypatch, capsys):
+    def command(arguments):
+        print("title \x1b]0;x\x07\x9b8m, half \ud800, names \u202eada\rzoe")
+        print("error \x1b[8m\ud800", file=sys.stderr)
+        raise CourseError("submitted/\udce9 \x1b[2J cannot be read")
+
+    monkeypatch.setattr("course.instructor.cli.commands.run_command_line", command)
+    assert main(["evidence"]) == 1
+    shown = capsys.readouterr()
+    assert shown.out == "title 8m, half \ufffd, names adazoe\n"
+    assert shown.err == "error \ufffd\ncourse: submitted/\ufffd  cannot be read\n"
