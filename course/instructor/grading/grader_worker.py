@@ -76,7 +76,7 @@ class GraderWorker:
             header["name"], header["source"], self.limits.output_kb * 1024
         )
         checks.on_show = output.on_show
-        deserializer = serialize.Deserializer(blocks, self)
+        deserializer = serialize.Deserializer(blocks, self, plain_numbers=True)
         self.unusable_values = []
         for name, node in values.items():
             self.namespace[name] = self._deserialize(deserializer, node, name, is_returned=False)
@@ -166,7 +166,7 @@ class GraderWorker:
             raise TypeError(f"{name}: {error}") from None
         answer, blocks = self.request(request, serializer.blocks)
         arguments = [*positional, *named.values()]
-        deserializer = serialize.Deserializer(blocks, self, arguments)
+        deserializer = serialize.Deserializer(blocks, self, arguments, plain_numbers=True)
         # Forward the printed text only to a test that captures it: in the cell's own output, the
         # text could show the student the inputs of hidden tests.
         if type(printed := answer.get("printed")) is str and sys.stdout is not self.cell_output:
@@ -206,7 +206,7 @@ class _DatasetProxy:
         for start in range(0, MAX_BATCHES, BATCHES_PER_REQUEST):
             request = {"op": "batches", "handle": self._handle, "start": start}
             answer, blocks = self._worker.request(request | {"count": BATCHES_PER_REQUEST})
-            deserializer = serialize.Deserializer(blocks, self._worker)
+            deserializer = serialize.Deserializer(blocks, self._worker, plain_numbers=True)
             batches = _list_in(answer, "batches")[:BATCHES_PER_REQUEST]
             for node in batches:
                 yield deserializer.deserialize(node)

@@ -191,6 +191,8 @@ class Deserializer:
 
     `proxies` gives access to functions, datasets, and weights in the student kernel; without it,
     nodes that need it are rejected. `arguments` are the objects to which "argument" nodes refer.
+    With `plain_numbers`, scalars and arrays without dimensions become Python's numbers: their
+    sender chose their width, in which a difference could overflow or be rounded to zero.
     """
 
     def __init__(
@@ -198,10 +200,13 @@ class Deserializer:
         blocks: Sequence[Any] = (),
         proxies: ProxyFactory | None = None,
         arguments: Sequence[Any] = (),
+        *,
+        plain_numbers: bool = False,
     ) -> None:
         self.blocks = list(blocks)
         self.proxies = proxies
         self.arguments = arguments
+        self.plain_numbers = plain_numbers
         # What tests cannot use, in the order in which it was deserialized.
         self.reasons: list[Reason] = []
         self._node_count = 0
@@ -247,9 +252,11 @@ class Deserializer:
             case ["dict", items]:
                 return {self._key(k, depth): self.deserialize(v, depth + 1) for k, v in items}
             case ["array", str(dtype), shape, block]:
-                return self._array(dtype, shape, block)
+                array = self._array(dtype, shape, block)
+                return array.item() if self.plain_numbers and array.shape == () else array
             case ["scalar", str(dtype), block]:
-                return self._array(dtype, (), block)[()]
+                array = self._array(dtype, (), block)
+                return array.item() if self.plain_numbers else array[()]
             case ["history", *parts]:
                 history, epoch = (self.deserialize(part, depth + 1) for part in parts)
                 return value_placeholders.TrainingHistory(history, epoch)

@@ -132,7 +132,8 @@ def _number_as_text(value: object) -> str | None:
     if value is None:
         return None
     number = float("nan")
-    if isinstance(value, int | float | np.generic | np.ndarray):
+    # An array with one entry is no number: the student may have chosen the type of the entry.
+    if isinstance(value, int | float | np.generic | np.ndarray) and np.ndim(value) == 0:
         with contextlib.suppress(TypeError, ValueError, OverflowError):
             number = float(value)
     return str(number)

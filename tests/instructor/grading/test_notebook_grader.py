@@ -791,6 +791,7 @@ def test_a_failing_locked_cell_stops_the_grading_with_its_name(grade):
         (4, "2.5", 2.5), (4, "99", 4), (4, "-3", 0), (4, "float('nan')", 0), (4, "True", 1),
         (4, "np.float32(1.5)", 1.5), (4, "3 * (count == 5)", 0), (4, "3 * (array == 5)", 0),
         (4, "1.2345678", 1.23),
+        (4, "array[:1]", 0),
         (4, "array", 0), (4, "text", 0), (4, "10**400", 0), (4, "None", None), (4, "x = 3", None),
     ],
 )  # fmt: skip
@@ -803,6 +804,17 @@ def test_partial_credit_is_a_number_from_0_to_the_points(grade, points, last_lin
     assert graded.error("test") is graded.error("whole") is None
     assert graded.credit("test") == credit
     assert graded.credit("whole") is None
+
+
+@pytest.mark.parametrize("number", ["np.int8(-115)", "np.array(-115, np.int8)", "np.float16(7848)"])
+def test_a_wrong_number_of_a_narrow_type_is_as_wrong_as_the_same_python_number(grade, number):
+    for source in (number, f"float({number})"):
+        graded = grade(
+            answer(f"import numpy as np\nestimate = {source}\ndef count():\n    return estimate"),
+            check("max(0.0, 2 - abs(estimate - 13) / 10)", partial=True, points=2),
+            check("assert abs(count() - 7850) < 0.5", "counted"),
+        )
+        assert graded.credit("test") == 0 and graded.error("counted")
 
 
 # Forged answers of a student's process.

@@ -138,6 +138,19 @@ def test_numpy_scalars_arrive_as_such(kind):
     assert same(transfer(value), value)
 
 
+WRONG_NUMBERS = [np.int8(-115), np.int16(-24918), np.int64(-(2**63) + 13), np.float16(7848)]
+
+
+@pytest.mark.parametrize("number", WRONG_NUMBERS, ids=lambda number: number.dtype.name)
+def test_a_test_computes_in_the_width_of_python_not_in_one_that_the_student_chose(number):
+    for value in (number, np.array(number)):
+        serializer = Serializer()
+        node = serializer.serialize([value])
+        (arrived,) = Deserializer(serializer.blocks, plain_numbers=True).deserialize(node)
+        assert type(arrived) in (int, float) and arrived == number.item()
+        assert min(abs(arrived - 13), abs(arrived - 7850)) > 1
+
+
 def test_tensors_and_variables_arrive_as_arrays():
     import tensorflow
 
