@@ -2,6 +2,7 @@
 
 import hashlib
 import itertools
+import keyword
 import re
 from collections.abc import Iterable, Sequence
 from dataclasses import replace
@@ -32,6 +33,18 @@ CELL_FIELDS = {
     "raw": {"id", "cell_type", "metadata", "source", "attachments"},
 }
 MAX_COUNT = 2**31  # of executions
+# Strings, and comments of one or more lines.
+PROSE = re.compile(
+    r"""(?s:\"{3}.*?(?:\"{3}|\Z)|'{3}.*?(?:'{3}|\Z))"""
+    r"""|"(?:[^"\\\n]|\\.)*"?|'(?:[^'\\\n]|\\.)*'?|\#[^\n]*(?:\n[ \t]*\#[^\n]*)*"""
+)
+MAX_SEARCHED = 50_000  # characters of a code cell
+MIN_WORDS = 4  # of a sentence in a string or comment, as opposed to a title or a name
+MIN_LETTERS = 8  # the same in a script without spaces
+WORD = re.compile(r"\w+")
+ADJACENT_WORDS = re.compile(r"\b([^\W\d]\w*)(?=[ \t]+([^\W\d]\w*))")
+TEXT_MAGIC = re.compile(r"\s*%%(?:markdown|html|latex|writefile|file)\b")
+KEYWORDS = {*keyword.kwlist, *keyword.softkwlist}
 SAFE_MIME_TYPES = ("text/plain", "image/png", "image/jpeg")
 # The cell that reports a problem with the whole submission begins with this text. Only the key in
 # its metadata distinguishes it from a student's cell, whose metadata `sanitize` drops.
@@ -58,7 +71,8 @@ def sanitize(nb: NotebookNode, reference: ReferenceNotebook) -> None:
 
     Cells are identified only by their grade ids; if several cells have the same id, the last one
     counts. An identified cell gets its type, its permissions, and, if it is locked, its text from
-    the gradebook. Missing cells are inserted. Only text, errors, and images remain of the outputs;
+    the gradebook; what a student typed into a locked text is moved to a cell below it. Missing
+    cells are inserted. Only text, errors, and images remain of the outputs;
     other metadata, unknown fields, and invalid cell ids are dropped.
     """
     nb.metadata = nbformat.from_dict(
@@ -67,6 +81,7 @@ def sanitize(nb: NotebookNode, reference: ReferenceNotebook) -> None:
     nb.nbformat, nb.nbformat_minor = 4, 5
     seen: set[str] = set()
     cell_ids = set()
+    typed: dict[str, NotebookNode] = {}
     for cell in reversed(nb.cells):
         name = _claimed_id(cell)
         cell.metadata = NotebookNode()
@@ -75,7 +90,12 @@ def sanitize(nb: NotebookNode, reference: ReferenceNotebook) -> None:
         cell_ids.add(cell.id)
         if name in reference.cells and name not in seen:
             seen.add(name)
+            if text := _typed_text(cell, reference.cells[name]):
+                typed[cell.id] = new_markdown_cell(text)
             _restore(cell, name, reference.cells[name])
+    nb.cells = [
+        each for cell in nb.cells for each in (cell, typed.get(cell.id)) if each is not None
+    ]
     for name in reference.order:
         if name not in seen:
             _insert_missing(nb, name, reference)
@@ -254,14 +274,19 @@ def _leave_to_a_person(nb: NotebookNode, reference: ReferenceNotebook) -> None:
     nbgrader recognizes an unchanged answer by its checksum; without one, the answer is pending
     manual grading.
     """
-    is_known = [_claimed_id(cell) in reference.cells for cell in nb.cells]
-    for index, cell in enumerate(nb.cells):
-        record = reference.cells.get(_claimed_id(cell) or "")
+    records = [reference.cells.get(_claimed_id(cell) or "") for cell in nb.cells]
+    is_boundary = [bool(each and (each["grade"] or each["solution"])) for each in records]
+    own: dict[int, bool] = {}
+    for index, (cell, record) in enumerate(zip(nb.cells, records, strict=True)):
         if not (record and record["grade"] and record["solution"]):
             continue
-        before = itertools.takewhile(lambda at: not is_known[at], range(index - 1, -1, -1))
-        after = itertools.takewhile(lambda at: not is_known[at], range(index + 1, len(nb.cells)))
-        if any(_is_own(nb.cells[at], reference) for at in itertools.chain(before, after)):
+        before = itertools.takewhile(lambda at: not is_boundary[at], range(index - 1, -1, -1))
+        after = itertools.takewhile(lambda at: not is_boundary[at], range(index + 1, len(nb.cells)))
+        beside = [at for at in itertools.chain(before, after) if records[at] is None]
+        for at in beside:
+            if at not in own:
+                own[at] = _is_own(nb.cells[at], reference)
+        if any(own[at] for at in beside):
             cell.metadata.nbgrader.pop("checksum", None)
 
 
@@ -273,10 +298,42 @@ def _is_own(cell: NotebookNode, reference: ReferenceNotebook) -> bool:
         return False
     if cell.cell_type != "code":
         return True
-    # Prose in a code cell is a comment, or fails to run. Any other code is no written answer.
-    lines = [line.strip() for line in cell.source.splitlines()]
     errors = {output.get("ename") for output in cell.get("outputs", [])}
-    return all(line.startswith("#") for line in lines if line) or "SyntaxError" in errors
+    return "SyntaxError" in errors or _has_prose(cell.source)
+
+
+def _has_prose(source: str) -> bool:
+    """Return whether a code cell contains a sentence, or nothing but text.
+
+    It finds this without parsing, in a time that is proportional to the length of the cell. A long
+    cell, such as one with an embedded image, is not searched: a person looks at it.
+    """
+    if len(source) > MAX_SEARCHED:
+        return True
+    code = PROSE.sub('""', source)
+    lines = [line for line in code.splitlines() if line.lstrip()[:1] not in ("%", "!", "?")]
+    return (
+        any(map(_is_sentence, PROSE.findall(source)))
+        or bool(TEXT_MAGIC.match(source))
+        or (code != source and {"print", *WORD.findall(code)} == {"print"})
+        # Two names in a row are not Python.
+        or any(not KEYWORDS & {*pair} for line in lines for pair in ADJACENT_WORDS.findall(line))
+    )
+
+
+def _is_sentence(text: str) -> bool:
+    """Return whether a string or a comment has more than a few words."""
+    letters = sum(letter.isalpha() and not letter.isascii() for letter in text)
+    return letters >= MIN_LETTERS or len(WORD.findall(text)) >= MIN_WORDS
+
+
+def _typed_text(cell: NotebookNode, record: dict[str, Any]) -> str:
+    """Return the lines that a student typed into a locked text, such as a question."""
+    if not record["locked"] or record["solution"] or record["cell_type"] == "code":
+        return ""
+    known = {line.strip() for line in record["source"].splitlines()}
+    lines = [line for line in cell.source.splitlines() if line.strip() not in known]
+    return "\n".join(lines).strip()
 
 
 def _restore(cell: NotebookNode, name: str, record: dict[str, Any]) -> None:

@@ -1,6 +1,7 @@
 """A written answer gets an automatic 0 only if the student wrote nothing, not even beside it."""
 
 import copy
+import json
 import re
 
 import pytest
@@ -25,12 +26,22 @@ PENDING = {
     "raw": [cell("raw", "It shares its weights.")],
     "comment": [cell("code", "# It shares\n# its weights.")],
     "prose as code": [cell("code", "It shares its weights.") | {"outputs": [ERROR]}],
+    "prose not run": [cell("code", "It shares its weights.")],
+    "string": [cell("code", '"""It shares."""')],
+    "printed": [cell("code", "print('It shares.')")],
+    "variable": [cell("code", "why = 'It shares all its weights.'\nx = 1")],
+    "comment in code": [cell("code", "x = 1\n# It shares\n# its weights.")],
+    "no spaces": [cell("code", "why = '\u56e0\u4e3a\u5b83\u5171\u4eab\u5176\u6743\u91cd'")],
+    "magic": [cell("code", "%%markdown\nIt shares.")],
     "picture": [cell("markdown", "") | {"attachments": PICTURE}],
 }
 ZERO = {
     "untouched": [],
     "empty cell": [cell("markdown", " \n")],
     "code": [cell("code", "x = 1")],
+    "more code": [
+        cell("code", "%pip install a b\nfor x in [1]:\n    print(f'{x} of 1', not x)  # all")
+    ],
     "supplied twice": [SUPPLIED[0]],
 }
 
@@ -42,10 +53,14 @@ def test_an_unchanged_answer_is_pending_if_there_is_text_beside_it(small_course,
     expected = {}
     submissions = {name: ([], added) for name, added in {**PENDING, **ZERO}.items()}
     submissions["above"] = PENDING["below"], []
+    submissions["question"] = [], []
     for name, (above, below) in submissions.items():
         student = name.replace(" ", "-")
         answer = copy.deepcopy(ANSWER) | {"source": STUB}
-        cells = [QUESTION, *above, answer, *below, *SUPPLIED, TEST]
+        question = copy.deepcopy(QUESTION)
+        if name == "question":  # Colab does not know that it is locked
+            question["source"] += "\n\nIt shares its weights."
+        cells = [question, *above, answer, *below, *SUPPLIED, TEST]
         write_notebook(root / "submitted" / student / "01-small" / "small.ipynb", cells)
         expected[student] = name not in ZERO
     done = course_command("-C", root, "grade")
@@ -54,3 +69,9 @@ def test_an_unchanged_answer_is_pending_if_there_is_text_beside_it(small_course,
         match[1]: match[2] for match in re.finditer(r"  (\S+): (graded.*)$", done.stdout, re.M)
     }
     assert {student: "pending" in line for student, line in lines.items()} == expected
+    graded = (root / "autograded" / "question" / "01-small" / "small.ipynb").read_text()
+    assert ["".join(each["source"]) for each in json.loads(graded)["cells"]][:3] == [
+        "Why?",
+        "It shares its weights.",
+        STUB,
+    ]
