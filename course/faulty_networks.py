@@ -10,8 +10,8 @@ from course.errors import CourseError
 
 # What can be wrong, by the name that an answer uses.
 FAULTS = {
-    "inputs": "the pixel values are not divided by 255",
-    "labels": "the labels are in a different order from the images",
+    "inputs": "the pixel values aren't divided by 255",
+    "labels": "the labels aren't in the same order as the images",
     "learning rate": "the learning rate is 30 times too large",
     "softmax": "softmax is applied twice",
     "weights": "all weights start at zero",

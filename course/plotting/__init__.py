@@ -49,10 +49,8 @@ from course.plotting.images import (
     patch_blocks,
 )
 from course.plotting.learning import (
-    descent_paths,
     filter_responses,
     from_image_to_prediction,
-    hidden_unit,
     line_charts,
     value_grids,
 )
@@ -72,7 +70,6 @@ __all__ = [
     "confusion_matrix",
     "connections",
     "convolution_relu_pooling",
-    "descent_paths",
     "error_against_cost",
     "feature_maps",
     "filter_responses",
@@ -80,7 +77,6 @@ __all__ = [
     "from_image_to_prediction",
     "gap_curves",
     "heat_maps",
-    "hidden_unit",
     "image_grid",
     "kernel_responses",
     "layer_bars",

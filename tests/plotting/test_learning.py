@@ -49,29 +49,6 @@ def test_line_charts_with_logarithmic_or_percent_axes():
     assert all(tick == round(tick) for tick in ax.get_xticks())
 
 
-def test_descent_paths_mark_the_start_the_steps_and_the_minimum():
-    path = [[-2.0, 1.0], [-1.0, 0.5], [0.0, 0.25]]
-    figure = saved(plotting.descent_paths({"A": path, "B": path}, lambda a, b: a**2 + b**2))
-    assert [ax.get_title("left") for ax in figure.axes] == ["A", "B"]
-    steps, start, star = figure.axes[0].lines
-    assert np.array_equal(steps.get_xydata(), path)
-    assert start.get_xydata().tolist() == [path[0]] and star.get_xydata().tolist() == [[0, 0]]
-    for ax in figure.axes:
-        assert ax.get_xlim()[0] < -2 and ax.get_ylim()[1] > 1
-
-
-def test_a_hidden_unit_adds_the_products_and_cuts_negative_sums_off():
-    image, weights = np.array([[1, 0], [0.5, 1]]), np.array([[2, 9], [-4, 1]])
-    for bias, z in ((0.5, 1.5), (-3, -2)):
-        figure = saved(plotting.hidden_unit(image, weights, bias, title="T"))
-        products = np.asarray(figure.axes[2].images[0].get_array())
-        assert products.tolist() == [[2, 0], [-2, 1]]
-        relu = figure.axes[3]
-        assert f"bias = {z:.2f}" in relu.get_xlabel()
-        (x,), (y,) = relu.lines[1].get_data()
-        assert (x, y) == (z, max(z, 0))
-
-
 def test_value_grids_cross_out_zeros():
     grids = {"input": [[1.5, 2], [3, 4]], "training": [[3, 0], [0, 8]]}
     (ax,) = saved(plotting.value_grids(grids, title="T")).axes
@@ -119,9 +96,6 @@ def test_from_image_to_prediction_names_only_probabilities_that_matter():
     [
         (lambda: plotting.line_charts({}), "at least one title"),
         (lambda: plotting.line_charts({"a": {"b": (X, X[1:])}}), "x and y of 'b'"),
-        (lambda: plotting.descent_paths({}, max), "at least one title"),
-        (lambda: plotting.descent_paths({"a": X}, max), "the path 'a' must have the shape"),
-        (lambda: plotting.hidden_unit(np.ones((2, 2)), np.ones(4), 0), "weights must have"),
         (lambda: plotting.value_grids({"a": [[1]], "b": [[1, 2]]}), "arrays of one shape"),
         (lambda: plotting.filter_responses(np.ones((3, 3, 2, 1)), np.ones((2, 2, 1))), "kernel"),
         (lambda: plotting.filter_responses(np.ones((3, 3, 1, 1)), np.ones((2, 2, 3))), "maps"),
