@@ -29,6 +29,7 @@ _TIMING_MAGIC = re.compile(r"^([ \t]*)%%?time\b[ \t]*", re.MULTILINE)
 _OTHER_LANGUAGE = re.compile(r"\s*%%(?:html|javascript|js|latex|markdown|svg|writefile)\b")
 
 _MAGIC = re.compile(r"^[ \t\f]*[%!?/,;]|[=(][ \t\f]*[%!]|\?[ \t\f]*$", re.MULTILINE)
+MAX_SEARCHED = 200_000  # characters; twice as many as a cell may have, not counting images
 MAX_TRANSFORM_COST = 1_000_000  # characters times magics, about two seconds
 
 _PARSE_ERRORS = (SyntaxError, ValueError, RuntimeError, MemoryError)  # RuntimeError: deep nesting
@@ -70,6 +71,8 @@ class CellNames:
     opaque: bool = False
 
 
+# Of a cell that exceeds a limit: it is not even searched for words. What tests define stays theirs.
+UNKNOWN = CellNames(opaque=True)
 _found_before: ContextVar[Mapping[str, CellNames] | None] = ContextVar("found_before", default=None)
 
 
@@ -99,7 +102,7 @@ def find_names(source: str) -> CellNames:
     """Return the global names of a cell.
 
     If the cell is not Python, the result is marked as opaque, and `mentioned` contains every
-    identifier in the cell.
+    identifier in the cell, or the result is `UNKNOWN`.
     """
     return (_found_before.get() or {}).get(source) or _find_names(source)
 
@@ -119,6 +122,8 @@ def names_found_before(results: Mapping[str, CellNames]) -> Iterator[None]:
 
 def unknown_names(source: str) -> CellNames:
     """Return what is certain without an analysis: the cell may use each word in its source."""
+    if len(source) > MAX_SEARCHED:  # with an embedded image; its words would fill the memory
+        return UNKNOWN
     words = re.findall(r"[^\W\d]\w*", source)  # also words in strings and comments
     return CellNames(mentioned=frozenset(words).difference(keyword.kwlist), opaque=True)
 
@@ -131,7 +136,7 @@ def _find_names(source: str) -> CellNames:
     except _PARSE_ERRORS:
         tree = None
     if tree is None:
-        return CellNames(mentioned=_identifiers(source), opaque=True)
+        return _names_of_tokens(source)
     needed = visitor.needed | (visitor.needed_by_functions - visitor.bound_at_top_level)
     return CellNames(
         needed=frozenset(name for name in needed if not is_predefined(name)),
@@ -172,13 +177,14 @@ def check_magics(source: str) -> None:
         )
 
 
-def _identifiers(source: str) -> frozenset[str]:
+def _names_of_tokens(source: str) -> CellNames:
+    """Return the identifiers in a source that is not Python."""
     try:
         tokens = list(tokenize.generate_tokens(io.StringIO(source).readline))
         found = {token.string for token in tokens if token.type == tokenize.NAME}
     except (tokenize.TokenError, *_PARSE_ERRORS):
-        return unknown_names(source).mentioned
-    return frozenset(found.difference(keyword.kwlist))
+        return unknown_names(source)
+    return CellNames(mentioned=frozenset(found.difference(keyword.kwlist)), opaque=True)
 
 
 def _modified_objects(tree: ast.Module) -> set[str]:

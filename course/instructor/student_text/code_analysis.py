@@ -8,6 +8,7 @@ from dataclasses import asdict, fields
 from typing import Any
 
 from course.instructor.analysis.cell_names import (
+    UNKNOWN,
     CellNames,
     find_names,
     names_found_before,
@@ -43,7 +44,7 @@ def _find_in_limits(sources: list[str]) -> dict[str, CellNames]:
         found = call_limited(find_in_this_process, blocks=[content], cpu_seconds=CPU_SECONDS)
         return dict(zip(sources, map(_from_json, found), strict=True))
     except (StudentTextError, TypeError, ValueError, AttributeError, KeyError):
-        return {source: unknown_names(source) for source in sources}
+        return dict.fromkeys(sources, UNKNOWN)
 
 
 def find_in_this_process(content: bytes) -> list[dict[str, Any]]:

@@ -1,11 +1,16 @@
 """Students' code is analyzed in a process with limits, with the same result as without them."""
 
+import itertools
+import string
 import time
+import tracemalloc
 
 import pytest
 
 from course.instructor.analysis import cell_names
+from course.instructor.student_text import code_analysis
 from course.instructor.student_text.code_analysis import analyzed
+from course.instructor.student_text.limited_worker import StudentTextError
 
 ORDINARY = """
 import numpy as np
@@ -48,3 +53,27 @@ def test_slow_code_costs_its_cell_the_analysis_and_no_other_cell(source, monkeyp
         names = cell_names.find_names(source)
     assert names.opaque or names.mentioned <= {"a", "b", "f"}
     assert time.process_time() - start < 0.5
+
+
+def test_a_cell_that_exceeds_a_limit_is_not_read_in_this_process(monkeypatch):
+    """Its words would take forty times its size in memory."""
+    words = map("".join, itertools.product(string.ascii_letters, repeat=4))
+    source = "answer = 3 (\n# data:image/png;base64," + "+".join(itertools.islice(words, 400_000))
+    tracemalloc.start()
+    start = time.process_time()
+    with analyzed([source, ORDINARY]):
+        monkeypatch.setattr(cell_names, "_find_names", None)
+        assert cell_names.find_names(source) == cell_names.UNKNOWN
+        assert cell_names.find_names(ORDINARY).bound >= {"ready", "scale"}
+    peak = tracemalloc.get_traced_memory()[1]
+    tracemalloc.stop()
+    assert peak < 5 * len(source) and time.process_time() - start < 0.5
+
+
+def test_no_cell_is_read_in_this_process_if_the_limited_one_fails(monkeypatch):
+    def fail(*arguments, **named):
+        raise StudentTextError("it takes too much memory to process")
+
+    monkeypatch.setattr(code_analysis, "call_limited", fail)
+    with analyzed([ORDINARY]):
+        assert cell_names.find_names(ORDINARY) is cell_names.UNKNOWN
