@@ -206,6 +206,7 @@ SHOWN = [
     (MLP, "MLP, as small as the CNN"),
     (MLP, SHORT_DROPOUT),
     (SHORT, SHORT_DROPOUT),
+    (LONG, LONG_DROPOUT),
     (LONG_DROPOUT, SHORT_DROPOUT),
     (CNN, SHUFFLED),
     (CNN, "simple CNN, 1 × 1 kernels"),
