@@ -73,6 +73,9 @@ def environment(
         "PYTHONPATH": str(package_root),
         "PYTHONDONTWRITEBYTECODE": "1",
         "HOME": str(home),
+        # Without them, getpass.getuser() fails: there is no /etc/passwd.
+        "LOGNAME": "student",
+        "USER": "student",
         "LANG": "C.UTF-8",
         "KERAS_BACKEND": "tensorflow",
         "MPLBACKEND": "agg",

@@ -193,6 +193,11 @@ def test_the_environment_contains_nothing_of_the_callers(kernel):
     assert "hunter2" not in str(found)
 
 
+def test_the_user_has_a_name(kernel):
+    """Libraries put it into the names of their folders."""
+    assert result_of(kernel, "import getpass\nresult = getpass.getuser()") == "student"
+
+
 def test_no_file_of_the_course_is_visible(kernel):
     source = f"""
 import os
