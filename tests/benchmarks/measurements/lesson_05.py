@@ -10,7 +10,7 @@ import numpy as np
 from course import datasets
 
 USED, USED_VALIDATION, USED_TEST = 10_000, 2_000, 5_000
-VALIDATION = 5_000
+VALIDATION, COVERED = 5_000, 2_000
 GOOD_EPOCHS, BATCH = 10, 128
 
 
@@ -51,8 +51,27 @@ def train_good(seed: int) -> dict[str, float]:
         "validation_accuracy": accuracy(network, x_val, y_val),
         "test_accuracy": accuracy(network, test_images, test_labels),
     }
+    found |= covered_accuracies(network, test_images[:COVERED], test_labels[:COVERED])
     for epoch, value in enumerate(history["val_accuracy"], start=1):
         found[f"validation_accuracy_{epoch}"] = value
+    return found
+
+
+def covered_accuracies(network: Any, images: np.ndarray, labels: np.ndarray) -> dict[str, float]:
+    """Return accuracies for images on which a square is covered, as in section 10."""
+    import keras
+
+    maps = keras.Model(network.input, network.layers[-3].output).predict(images, verbose=0)
+    classes = network.predict(images, verbose=0).argmax(axis=1)
+    support = (maps @ network.layers[-1].get_weights()[0])[np.arange(len(images)), :, :, classes]
+    flat = support.reshape(len(images), -1)
+    found = {"accuracy_covering_nothing": accuracy(network, images, labels)}
+    for name, indices in (("weakest", flat.argmin(axis=1)), ("strongest", flat.argmax(axis=1))):
+        covered = images.copy()
+        for image, index in zip(covered, indices, strict=True):
+            row, column = (8 * each + 4 for each in divmod(int(index), 4))
+            image[max(row - 6, 0) : row + 6, max(column - 6, 0) : column + 6] = 128
+        found[f"accuracy_covering_{name}"] = accuracy(network, covered, labels)
     return found
 
 
