@@ -33,7 +33,7 @@ from course.instructor.grading.result_writer import (
 from course.instructor.release.build import ensure_in_gradebook
 from course.instructor.sandbox.cell_error import STOPPED
 from course.instructor.sandbox.cell_execution import printable
-from course.instructor.sandbox.kernel_client import KernelEnded
+from course.instructor.sandbox.kernel_client import EngineError, KernelEnded
 from course.instructor.sandbox.worker_pool import open_executor
 from course.instructor.student_text.budgets import MAX_NOTEBOOK_BYTES
 from course.instructor.student_text.limited_worker import StudentTextError
@@ -211,7 +211,10 @@ class AssignmentGrader:
                     yield self._record_problem(student, str(problem))
                     continue
                 except KernelEnded as error:
-                    yield self._not_graded(student, error)
+                    if failed_once is None:
+                        yield self._not_graded(student, error)
+                    else:
+                        failed_once.append(student)
                     continue
                 running[executor.submit(notebook_grader.grade_json, job.to_json())] = nb, job
             if not running:
@@ -225,22 +228,26 @@ class AssignmentGrader:
                 elif not isinstance(failure, Exception):
                     raise failure
                 elif failed_once is not None:
+                    is_engine = isinstance(failure, EngineError)
                     # If the assignment is broken, this ends the command before the whole class has
                     # failed: the submissions that are being graded are the last before the check.
-                    in_doubt |= isinstance(failure, CourseError)
+                    in_doubt |= isinstance(failure, CourseError) and not is_engine
                     failed_once.append(job.student)
                 elif isinstance(failure, OSError | KernelEnded) or _ran_out_of_time(failure):
                     # The locked cells ran before the student's.
                     yield self._not_graded(job.student, failure)
                 elif isinstance(failure, CourseError):
                     self._check_assignment(executor)
-                    yield self._record_problem(job.student, self._cause(failure, job))
+                    if isinstance(failure, LockedCellError):
+                        yield self._record_problem(job.student, self._cause(failure, job))
+                    else:  # the process that starts kernels cannot be started again
+                        yield self._not_graded(job.student, failure)
                 else:
                     yield self._record_problem(job.student, self._cause(failure, job))
 
     def _not_graded(self, student: str, error: Exception) -> SubmissionResult:
         """Return a result without a score, because the submission may not be the cause."""
-        note = f"was not graded ({_reason(error)}): run the command again."
+        note = f"was not graded ({_reason(error).rstrip('.')}): run the command again."
         return SubmissionResult(self.name, student, note=note, failed=True)
 
     def _check_assignment(self, executor: Executor) -> None:

@@ -9,7 +9,12 @@ from typing import TYPE_CHECKING, Any
 from course.instructor.analysis.cell_names import find_names
 from course.instructor.grading.job import LockedCellError
 from course.instructor.sandbox.cell_error import STOPPED, CellError
-from course.instructor.sandbox.kernel_client import GRACE_SECONDS, Kernel, KernelEnded
+from course.instructor.sandbox.kernel_client import (
+    GRACE_SECONDS,
+    EngineError,
+    Kernel,
+    KernelEnded,
+)
 from course.instructor.sandbox.messages import MessageTimeout
 
 if TYPE_CHECKING:
@@ -114,6 +119,8 @@ class GraderKernel:
             forget, self._names_to_forget = sorted(self._names_to_forget), set()
             # Of the needed names, those without a value in the answer are forgotten, too.
             result = self._run(name, source, blocks, names=sorted(needed), forget=forget)
+        except EngineError:
+            raise  # not the submission's fault
         except KernelEnded as end:
             self._kernel = None
             message = f"a value that this test received ended the grader's process: {end}"

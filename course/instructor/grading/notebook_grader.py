@@ -60,8 +60,9 @@ def grade_with(forkserver: "Forkserver", job: GradingJob) -> Outcome:
     LockedCellError if one of the assignment's locked cells fails; the submission may be the cause.
     """
     start = time.perf_counter()
-    deadline = time.monotonic() + job.settings.limits.notebook_seconds
     with code_analysis.analyzed(_students_sources(job)):
+        forkserver.wait_until_ready()
+        deadline = time.monotonic() + job.settings.limits.notebook_seconds
         run = _Run(job, forkserver, deadline)
         run.execute()
         visible_run = None

@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING, Any
 from course.instructor.analysis.cell_names import find_names
 from course.instructor.sandbox.cell_error import STOPPED, CellError
 from course.instructor.sandbox.cell_execution import printable
-from course.instructor.sandbox.kernel_client import Answer, Kernel, KernelEnded
+from course.instructor.sandbox.kernel_client import Answer, EngineError, Kernel, KernelEnded
 from course.instructor.sandbox.messages import MAX_BLOCKS, MessageRefused
 
 if TYPE_CHECKING:
@@ -53,6 +53,8 @@ class StudentKernel:
             error = self._run(name, source)
         except MessageRefused as refused:
             error = CellError.stopped(f"this cell was not run because of its size: {refused}")
+        except EngineError:
+            raise  # not the submission's fault
         except KernelEnded as end:
             self._kernel = None
             error = CellError.stopped(f"this cell ended its process: {end}")
@@ -92,6 +94,8 @@ class StudentKernel:
             answer = self._exchange(request, blocks, seconds)
         except MessageRefused as error:
             return {"no_answer": f"the arguments of this call cannot be sent: {error}"}, []
+        except EngineError:
+            raise
         except KernelEnded as end:
             self._kernel = None
             return {"no_answer": f"this call ended the process: {end}"}, []
@@ -121,6 +125,8 @@ class StudentKernel:
             for cell in list(self._completed):
                 try:
                     self._run(*cell)
+                except EngineError:
+                    raise
                 except KernelEnded:
                     self._kernel = None
                     self._completed.remove(cell)

@@ -12,6 +12,12 @@ kernel. The second, the control socket, stays in this process: sending a byte on
 kernel, closing it kills the kernel, and the reason why the kernel ended is reported on it. The
 third, if any, is another argument of `serve`: the socket on which the kernel receives answers. With
 the message "kernel in cgroup", the last descriptor permits the kernel to join its memory cgroup.
+
+A kernel sends the byte STARTED before `serve` runs, so that time limits begin only then.
+
+One process serves all kernels. Therefore, it does nothing to a kernel's process whose duration that
+process can influence. Of the files in /proc, it reads only counters: others, such as smaps_rollup
+and maps, wait for a lock that a process can hold by changing its memory mappings again and again.
 """
 
 import contextlib
@@ -27,7 +33,7 @@ from pathlib import Path
 from typing import Any
 
 from course.instructor.sandbox import hardening, messages
-from course.instructor.sandbox.limits import PRELOADED_MB, Limits
+from course.instructor.sandbox.limits import PRELOADED_MB, STARTED, Limits
 
 # What notebooks import, and what these modules import on first use.
 PRELOADED = ["numpy", "matplotlib.figure", "matplotlib.backends.backend_agg", "PIL.Image"]
@@ -41,6 +47,8 @@ PRELOADED_FOR_NOTEBOOKS = ["ipykernel.kernelapp", "ipykernel.ipkernel"]
 PRELOADED_FOR_NOTEBOOKS += ["course.experiments", "course.transfer"]
 CHECK_SECONDS = 0.2
 REQUEST_SECONDS = 10  # for a request that follows its sockets at once
+BLOCKED_SECONDS = 3  # how long a kernel may keep the process waiting that measures its memory
+TOO_MUCH_MEMORY = "it used too much memory"
 
 
 def main(descriptor: int, mode: str, idle_seconds: float, uses_keras: bool) -> None:
@@ -83,6 +91,9 @@ class KernelSupervisor:
         # Maps a control socket to a process id, process descriptor, and limits.
         self.kernels: dict[socket.socket, tuple[int, int, Limits | None]] = {}
         self.kill_reasons: dict[socket.socket, str] = {}
+        # Maps a control socket to the process that measures the kernel's memory, its descriptor,
+        # and the time at which it was started.
+        self.measurements: dict[socket.socket, tuple[int, int, float]] = {}
         self.selector = selectors.DefaultSelector()
         self.selector.register(requests, selectors.EVENT_READ, self._start_kernel)
 
@@ -199,6 +210,7 @@ class KernelSupervisor:
             os.environ["HOME"] = "/tmp" if self.isolated else request["folder"]
         os.environ.update(request["environment"])
         data, *answers = sockets
+        data.send(STARTED)
         importlib.import_module(request["module"]).serve(data, limits, *answers)
 
     def _on_control(self, control: socket.socket) -> None:
@@ -237,7 +249,8 @@ class KernelSupervisor:
 
     def _kill_orphans(self) -> None:
         # A process that left its group became a child of this one when its parent ended.
-        while orphans := _children(os.getpid()) - {each[0] for each in self.kernels.values()}:
+        known = {each[0] for each in (*self.kernels.values(), *self.measurements.values())}
+        while orphans := _children(os.getpid()) - known:
             for orphan in orphans:
                 with contextlib.suppress(ProcessLookupError, ChildProcessError):
                     os.kill(orphan, signal.SIGKILL)
@@ -253,18 +266,61 @@ class KernelSupervisor:
     def _check_usage(self) -> None:
         # The system limits the memory of one process, and counts processes together with threads.
         # The total memory and the number of a kernel's processes are checked here.
-        for control, (process, process_descriptor, limits) in list(self.kernels.items()):
-            if not limits:
+        for control, (process, _, limits) in list(self.kernels.items()):
+            if not limits or control in self.kill_reasons:
                 continue
             max_processes = max(2, limits.processes // 4)
+            max_mb = limits.memory_mb + PRELOADED_MB
             tree = _process_tree(process, max_processes)
             if len(tree) > max_processes:
-                self.kill_reasons[control] = "it started too many processes"
-            elif len(tree) > 1 and sum(map(_memory_mb, tree)) > limits.memory_mb + PRELOADED_MB:
-                self.kill_reasons[control] = "it used too much memory"
-            if control in self.kill_reasons:
-                with contextlib.suppress(ProcessLookupError):
-                    signal.pidfd_send_signal(process_descriptor, signal.SIGKILL)
+                self._kill(control, "it started too many processes")
+            elif control in self.measurements:
+                measuring, _, start = self.measurements[control]
+                if _blocked_seconds(measuring, start) > BLOCKED_SECONDS:
+                    self._kill(control, TOO_MUCH_MEMORY)
+            elif len(tree) > 1 and sum(map(_counted_mb, tree)) > max_mb:
+                self._measure_memory(control, tree, max_mb)
+
+    def _kill(self, control: socket.socket, reason: str) -> None:
+        """Kill a kernel and whatever measures its memory."""
+        self.kill_reasons[control] = reason
+        killed = [self.kernels[control][1]]
+        if control in self.measurements:
+            killed.append(self.measurements[control][1])
+        for process_descriptor in killed:
+            with contextlib.suppress(ProcessLookupError):
+                signal.pidfd_send_signal(process_descriptor, signal.SIGKILL)
+
+    def _measure_memory(self, control: socket.socket, tree: list[int], max_mb: float) -> None:
+        """Kill a kernel whose processes use more memory, not counting shared pages repeatedly.
+
+        Another process measures it, because the kernel can delay this. A kernel that does so for
+        too long is killed, too. Waiting for a processor does not count.
+        """
+        try:
+            process = os.fork()
+        except OSError:
+            return  # the next check tries again
+        if process == 0:
+            try:
+                _close_all_but(set())
+                os._exit(sum(map(_proportional_mb, tree)) > max_mb)
+            finally:
+                os._exit(0)
+        process_descriptor = os.pidfd_open(process)
+        self.measurements[control] = process, process_descriptor, time.monotonic()
+        self.selector.register(
+            process_descriptor, selectors.EVENT_READ, lambda _: self._end_measurement(control)
+        )
+
+    def _end_measurement(self, control: socket.socket) -> None:
+        _, process_descriptor, _ = self.measurements.pop(control)
+        result = os.waitid(os.P_PIDFD, process_descriptor, os.WEXITED)
+        self.selector.unregister(process_descriptor)
+        os.close(process_descriptor)
+        too_much = result and result.si_code == os.CLD_EXITED and result.si_status == 1
+        if too_much and control in self.kernels and control not in self.kill_reasons:
+            self._kill(control, TOO_MUCH_MEMORY)
 
 
 def _process_tree(process: int, max_processes: int) -> list[int]:
@@ -285,20 +341,40 @@ def _children(process: int) -> set[int]:
     return found
 
 
-def _memory_mb(process: int) -> float:
-    """Return the memory of a process; shared pages are divided among the sharing processes."""
+def _blocked_seconds(process: int, start: float) -> float:
+    """Return how long a process has waited for anything but a processor since its start."""
     try:
-        for line in Path(f"/proc/{process}/smaps_rollup").read_text().splitlines():
-            if line.startswith("Pss:"):
-                return int(line.split()[1]) / 1024
+        times = Path(f"/proc/{process}/schedstat").read_text().split()[:2]
+    except OSError:  # this system does not count these times
+        times = []
+    return time.monotonic() - start - sum(map(int, times)) / 1e9
+
+
+def _counted_mb(process: int) -> float:
+    """Return the memory of a process, with shared pages in full; this waits for no lock."""
+    return _sum_mb(process, "status", ("VmRSS:", "VmSwap:"))
+
+
+def _proportional_mb(process: int) -> float:
+    """Return the memory of a process; shared pages are divided among the sharing processes.
+
+    The process can delay this by changing its memory mappings.
+    """
+    try:
+        return _sum_mb(process, "smaps_rollup", ("Pss:", "SwapPss:"))
+    except PermissionError:  # the process hides (PR_SET_DUMPABLE)
+        return _counted_mb(process)
+
+
+def _sum_mb(process: int, name: str, fields: tuple[str, ...]) -> float:
+    """Return the sum of fields in a file of a process in /proc; 0 if the process has ended."""
+    try:
+        lines = Path(f"/proc/{process}/{name}").read_text().splitlines()
     except PermissionError:
-        # The process hides (PR_SET_DUMPABLE): count its shared pages in full.
-        with contextlib.suppress(OSError):
-            pages = int(Path(f"/proc/{process}/statm").read_text().split()[1])
-            return pages * os.sysconf("SC_PAGE_SIZE") / 2**20
+        raise
     except OSError:
-        pass
-    return 0
+        return 0
+    return sum(int(line.split()[1]) for line in lines if line.startswith(fields)) / 1024
 
 
 def _exit_reason(result: "os.waitid_result | None") -> str:

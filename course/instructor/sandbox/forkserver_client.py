@@ -18,7 +18,12 @@ from typing import Any, Self
 
 from course.errors import CourseError
 from course.instructor.sandbox import bubblewrap, memory_cgroup, messages
-from course.instructor.sandbox.kernel_client import Kernel, KernelEnded
+from course.instructor.sandbox.kernel_client import (
+    FORKSERVER_ENDED,
+    EngineError,
+    Kernel,
+    KernelEnded,
+)
 from course.instructor.sandbox.limits import Limits
 
 START_SECONDS = 180
@@ -131,11 +136,12 @@ class Forkserver:
         environment: Mapping[str, str] | None = None,
         with_answers: bool = False,
     ) -> Kernel:
-        """Start a kernel that runs a module's `serve` function.
+        """Start a kernel that runs a module's `serve` function; return once it is ready.
 
         `files`, given as (relative path, content), are written into its scratch folder. One of the
         course's own notebooks runs without limits, in `folder`, and with this `environment` added.
-        `with_answers` opens a second channel to the kernel, for `Kernel.answer`.
+        `with_answers` opens a second channel to the kernel, for `Kernel.answer`. Raises EngineError
+        if the kernel does not start: no code of a student has run in it.
         """
         self.wait_until_ready()
         ours, theirs = socket.socketpair()
@@ -164,10 +170,15 @@ class Forkserver:
                     socket.send_fds(self._requests, [message], descriptors)
             first = messages.Connection(ours)  # the kernel expects messages of its own connection
             first.send(request, deadline=time.monotonic() + REQUEST_SECONDS)
+            kernel.wait_until_started()
+            kernel.write_files(files)
+        except EngineError:
+            raise
+        except KernelEnded as error:
+            raise EngineError.not_started(error) from None
         except (OSError, messages.MessageError) as error:
             kernel.close()
-            raise KernelEnded(f"the process that starts kernels has ended ({error})") from None
-        kernel.write_files(files)
+            raise EngineError.not_started(f"{FORKSERVER_ENDED} ({error})") from None
         return kernel
 
     def close(self) -> None:

@@ -9,16 +9,31 @@ from collections.abc import Iterable, Iterator, Sequence
 from dataclasses import dataclass
 from typing import Any
 
+from course.errors import CourseError
 from course.instructor.sandbox import messages
-from course.instructor.sandbox.limits import Limits
+from course.instructor.sandbox.limits import STARTED, Limits
 from course.instructor.sandbox.memory_cgroup import MemoryCgroup
 
+START_SECONDS = 30  # for a process that the forkserver starts, which takes 0.1 s
 GRACE_SECONDS = 2  # for an answer after an interrupt
 MAX_FILES_PER_MESSAGE = 1000
+FORKSERVER_ENDED = "the process that starts kernels has ended"
 
 
 class KernelEnded(Exception):
     """The kernel has ended or had to be killed; the message says why."""
+
+
+class EngineError(KernelEnded, CourseError):
+    """The cause is this machine or the engine, not the code or the text that a kernel got.
+
+    It is never evidence against a submission: only a report of a kernel that has started is.
+    """
+
+    @classmethod
+    def not_started(cls, reason: object) -> "EngineError":
+        """Return the error for a kernel that has not started."""
+        return cls(f"a process could not be started, because {reason}: close other programs.")
 
 
 @dataclass(frozen=True)
@@ -58,6 +73,21 @@ class Kernel:
         self._cgroup = cgroup
         self.limits = limits
         self.end_reason: str | None = None  # set once the kernel has ended
+        self._end_error: KernelEnded | None = None  # the same
+
+    def wait_until_started(self) -> None:
+        """Return once the kernel is ready for requests; raise EngineError if it does not start."""
+        data = self._sockets[0]
+        poll = select.poll()
+        poll.register(data, select.POLLIN)
+        first = None
+        if poll.poll(START_SECONDS * 1000):
+            with contextlib.suppress(OSError):
+                first = data.recv(len(STARTED))
+        if first != STARTED:
+            late = f"it took more than {START_SECONDS:g} s"
+            reason = late if first is None else self._exit_reason() or "it ended"
+            raise self._end(EngineError.not_started(reason))
 
     def write_files(self, files: Iterable[tuple[str, bytes]]) -> None:
         """Write files, given as (relative path, content), into the kernel's scratch folder."""
@@ -144,24 +174,24 @@ class Kernel:
     def _send(
         self, connection: messages.Connection, header: Any, blocks: Sequence[Any], seconds: float
     ) -> None:
-        if self.end_reason:
-            raise KernelEnded(self.end_reason)
+        if self._end_error:
+            raise self._end_error
         try:
             connection.send(header, blocks, time.monotonic() + seconds)
         except messages.ConnectionEnded as error:
-            raise self._end(self._exit_reason() or error) from None
+            raise self._end_of_connection(error) from None
         except messages.MessageError as error:
             raise self._end(error) from None
 
     def _receive(self, seconds: float) -> tuple[bytearray, list[bytearray]]:
-        if self.end_reason:
-            raise KernelEnded(self.end_reason)
+        if self._end_error:
+            raise self._end_error
         try:
             return self._messages.receive_encoded(time.monotonic() + seconds)
         except messages.MessageTimeout:
             raise
         except messages.ConnectionEnded as error:
-            raise self._end(self._exit_reason() or error) from None
+            raise self._end_of_connection(error) from None
         except messages.MessageError as error:
             raise self._end(error) from None
 
@@ -173,8 +203,19 @@ class Kernel:
         except OSError:
             return None
 
+    def _end_of_connection(self, error: messages.ConnectionEnded) -> KernelEnded:
+        """End the kernel, whose connection has ended, with the forkserver's report as the reason.
+
+        The forkserver always reports the end of a kernel, unless it has ended itself.
+        """
+        reason = self._exit_reason()
+        if reason == "":
+            return self._end(EngineError(f"{FORKSERVER_ENDED}: close other programs."))
+        return self._end(reason or error)
+
     def _end(self, reason: object) -> KernelEnded:
         self.end_reason = str(reason)
+        self._end_error = reason if isinstance(reason, EngineError) else KernelEnded(str(reason))
         if self._folder:
             with contextlib.suppress(OSError):
                 # Until the forkserver has killed the kernel, it may still write into the folder.
@@ -186,7 +227,7 @@ class Kernel:
             shutil.rmtree(self._folder, ignore_errors=True)
         if self._cgroup:
             self._cgroup.remove()
-        return KernelEnded(self.end_reason)
+        return self._end_error
 
 
 def _batches(files: dict[str, bytes]) -> Iterator[dict[str, bytes]]:

@@ -10,15 +10,17 @@ from typing import Any
 
 from course.instructor.sandbox import bubblewrap, forkserver_client
 from course.instructor.sandbox.forkserver_client import Forkserver, shared_forkserver
-from course.instructor.sandbox.kernel_client import Kernel, KernelEnded
+from course.instructor.sandbox.kernel_client import EngineError, Kernel, KernelEnded
 from course.instructor.sandbox.limits import Limits
 from course.instructor.student_text.budgets import MAX_ELEMENTS
 from course.instructor.student_text.limited_worker import OUT_OF_TIME, StudentTextError
 
 CPU_SECONDS = 20
 MEMORY_MB = 2048
-# Wall-clock time per second of processor time, for a machine with other things to do.
+# Wall-clock time per second of processor time. A process that takes longer waits for this machine.
 PATIENCE = 4
+# The ends of a process that are no report on it: it was late, or the report is missing.
+NO_REPORT = ("ran for more than", "did not answer in time", "SIGINT", "it ended")
 
 
 def call_limited(
@@ -54,6 +56,8 @@ def call_limited(
     ------
     StudentTextError
         If the function raises an error or exceeds a limit; the message is a clause that says so.
+    EngineError
+        If this machine is too busy to say; this is no evidence against the text.
     KernelEnded
         If the command is being stopped.
     CourseError
@@ -68,8 +72,13 @@ def call_limited(
     try:
         answer, results = kernel.request(request, blocks, seconds=PATIENCE * cpu_seconds)
     except KernelEnded as error:
-        if forkserver_client.is_stopped():
+        if forkserver_client.is_stopped() or isinstance(error, EngineError):
             raise
+        if any(each in str(error) for each in NO_REPORT):
+            raise EngineError(
+                f"a process did not finish {cpu_seconds} s of work in {PATIENCE * cpu_seconds} s:"
+                " close other programs."
+            ) from None
         raise StudentTextError(_describe(str(error), cpu_seconds)) from None
     finally:
         kernel.close()
@@ -109,8 +118,7 @@ def _forkserver() -> Forkserver:
 
 def _describe(reason: str, cpu_seconds: int) -> str:
     """Return why a process ended, as a clause about the text that it processed."""
-    out_of_time = (f"exited with code {OUT_OF_TIME}", "SIGINT", "ran for more than")
-    if any(each in reason for each in out_of_time):
+    if f"exited with code {OUT_OF_TIME}" in reason:
         return f"it takes more than {cpu_seconds} s to process"
     if "SIGKILL" in reason:  # in a call in C, or because the system has no memory left
         return f"it takes more than {cpu_seconds} s or too much memory to process"

@@ -9,7 +9,8 @@ from course.errors import CourseError
 from course.instructor.grading import class_grader, notebook_grader
 from course.instructor.grading.job import GradingJob, LockedCellError
 from course.instructor.release.build import ensure_in_gradebook
-from course.instructor.sandbox.kernel_client import KernelEnded
+from course.instructor.sandbox import kernel_client
+from course.instructor.sandbox.kernel_client import EngineError, KernelEnded
 from tests.conftest import cell
 from tests.instructor.grading.classes import ANSWER, NAME, TESTS, create_course, scores, submit
 
@@ -142,6 +143,48 @@ def test_a_submission_that_ends_the_forkserver_twice_keeps_its_score(grade, root
     assert results["ada"].failed
     assert results["ada"].note == "was not graded (KernelEnded: it ended): run the command again."
     assert scores(root) == before
+
+
+def test_a_machine_that_is_too_busy_costs_nobody_points(grade, root, monkeypatch):
+    with monkeypatch.context() as patch:
+        patch.setattr(kernel_client, "START_SECONDS", 0)
+        results, order = grade({})
+    assert order == []
+    for each in results.values():
+        assert each.failed
+        assert each.note == (
+            "was not graded (a process could not be started, because it took more than 0 s: close"
+            " other programs): run the command again."
+        )
+    assert not any(scores(root).values())
+    results, _ = grade({})
+    assert points(results) == POINTS
+
+
+def test_a_submission_is_graded_again_alone_after_a_stall(grade, root, monkeypatch):
+    stalls = [EngineError("too busy"), EngineError("too busy")]
+    original = class_grader.read_notebook
+
+    def read_or_stall(content):
+        if b"answer = 3" in content and stalls:
+            raise stalls.pop()
+        return original(content)
+
+    monkeypatch.setattr(class_grader, "read_notebook", read_or_stall)
+    results, _ = grade({"ada": [EngineError("too busy")], "bob": [EngineError("too busy")]})
+    assert points(results) | {"bob": 3} == POINTS
+    assert [each for each in results if results[each].failed] == ["bob"]
+    assert not scores(root).get("bob")
+    results, _ = grade({})
+    assert points(results) == POINTS
+
+
+def test_a_forkserver_that_cannot_be_started_again_costs_nobody_points(grade, root):
+    error = "the process that starts kernels ended (no reason given): run course doctor."
+    results, _ = grade({"bob": [CourseError(error), CourseError(error)]})
+    assert results["bob"].failed
+    assert results["bob"].note == f"was not graded ({error[:-1]}): run the command again."
+    assert not scores(root).get("bob")
 
 
 @pytest.mark.parametrize(

@@ -46,6 +46,65 @@ def test_processes_that_use_too_much_memory_together_are_killed(forkserver, hide
         run(kernel, source)
 
 
+SHARE = """
+import os, time
+block = bytearray(600 * 2**20)
+block[::4096] = b"x" * len(block[::4096])
+for _ in range(4):
+    if os.fork() == 0:
+        time.sleep(30)
+time.sleep(2)
+"""
+
+
+def test_processes_that_share_memory_are_not_killed(kernel):
+    assert run(kernel, SHARE)["error"] is None
+    assert result_of(kernel, "result = len(block)") == 600 * 2**20
+
+
+# Each thread changes the protection of a large region, for which it holds the lock of the process's
+# memory mappings. A reader of smaps_rollup gives this lock up at each of the many other mappings.
+CONTENTION = """
+import ctypes, os, threading, time
+libc = ctypes.CDLL(None)
+libc.mmap.restype = ctypes.c_void_p
+libc.mmap.argtypes = [ctypes.c_void_p, ctypes.c_size_t, *[ctypes.c_int] * 3, ctypes.c_long]
+libc.mprotect.argtypes = [ctypes.c_void_p, ctypes.c_size_t, ctypes.c_int]
+size, many = 1500 * 2**20, 27_000
+region = libc.mmap(None, size, 3, 0x22, -1, 0)
+libc.madvise(ctypes.c_void_p(region), ctypes.c_size_t(size), 15)  # small pages
+ctypes.memset(region, 1, size)
+mappings = libc.mmap(None, 2 * many * 4096, 0, 0x4022, -1, 0)
+for number in range(many):
+    libc.mprotect(mappings + 2 * number * 4096, 4096, 1)
+def work():
+    end = time.monotonic() + 25
+    while time.monotonic() < end:
+        libc.mprotect(region, size, 1)
+        libc.mprotect(region, size, 3)
+for _ in range(4):
+    if os.fork() == 0:
+        for _ in range(15):
+            threading.Thread(target=work, daemon=True).start()
+        time.sleep(25)
+        os._exit(0)
+time.sleep(25)
+"""
+
+
+def test_a_kernel_that_changes_its_mappings_delays_no_other(forkserver):
+    with open_kernel(forkserver, processes=128, memory_mb=3000) as kernel:
+        kernel.send({"op": "run", "name": "cell", "source": CONTENTION})
+        end, longest = time.monotonic() + 20, 0.0
+        while not kernel.has_ended() and time.monotonic() < end:
+            start = time.monotonic()
+            with open_kernel(forkserver) as other:
+                assert result_of(other, "result = 1") == 1
+            longest = max(longest, time.monotonic() - start)
+    assert longest < 3
+    assert kernel.end_reason == "it used too much memory"
+
+
 def test_a_fork_bomb_is_killed_and_the_forkserver_keeps_working(forkserver, kernel):
     source = "import os\nwhile True:\n    try: os.fork()\n    except OSError: pass"
     with pytest.raises(KernelEnded, match=r"too many processes|did not stop"):

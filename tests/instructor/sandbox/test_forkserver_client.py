@@ -12,9 +12,9 @@ import pytest
 
 from course.errors import CourseError
 from course.files import files_below
-from course.instructor.sandbox import bubblewrap, forkserver_client
+from course.instructor.sandbox import bubblewrap, forkserver_client, kernel_client
 from course.instructor.sandbox.forkserver_client import Forkserver
-from course.instructor.sandbox.kernel_client import KernelEnded
+from course.instructor.sandbox.kernel_client import EngineError, KernelEnded
 from course.instructor.sandbox.limits import Limits
 from tests.instructor.sandbox import (
     STUDENT,
@@ -155,6 +155,42 @@ def test_a_kernel_that_is_closed_at_once_does_not_harm_the_next(unisolated_forks
         unisolated_forkserver.start_kernel(STUDENT, Limits()).close()
     with open_kernel(unisolated_forkserver) as kernel:
         assert result_of(kernel, "result = 1") == 1
+
+
+@contextlib.contextmanager
+def stalled(forkserver):
+    """Stop an unisolated forkserver, as if this machine were too busy to run it."""
+    forkserver._process.send_signal(signal.SIGSTOP)
+    try:
+        yield
+    finally:
+        forkserver._process.send_signal(signal.SIGCONT)
+
+
+@pytest.mark.parametrize("files", [[], [("table.csv", b"1")]])
+def test_a_kernel_that_does_not_start_is_an_error_of_the_engine(
+    unisolated_forkserver, monkeypatch, files
+):
+    monkeypatch.setattr(kernel_client, "START_SECONDS", 0.3)
+    with (
+        stalled(unisolated_forkserver),
+        pytest.raises(EngineError, match=r"it took more than 0\.3 s: close other programs"),
+    ):
+        unisolated_forkserver.start_kernel(STUDENT, Limits(), files)
+    with open_kernel(unisolated_forkserver) as kernel:
+        assert result_of(kernel, "result = 1") == 1
+
+
+def test_the_end_of_a_forkserver_is_an_error_of_the_engine():
+    with Forkserver(isolated=False, uses_keras=False) as forkserver:
+        kernel = forkserver.start_kernel(STUDENT, Limits())
+        forkserver._process.kill()
+        for _ in range(2):
+            with pytest.raises(EngineError, match="the process that starts kernels has ended"):
+                run(kernel, "1")
+        with pytest.raises(EngineError, match="could not be started"):
+            forkserver.start_kernel(STUDENT, Limits())
+        kernel.close()
 
 
 def test_a_forkserver_that_cannot_start_reports_why(monkeypatch):

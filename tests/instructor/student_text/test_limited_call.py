@@ -5,6 +5,7 @@ import time
 
 import pytest
 
+from course.instructor.sandbox.kernel_client import EngineError
 from course.instructor.student_text import code_analysis, limited_call, notebook_parser
 from course.instructor.student_text.limited_worker import StudentTextError
 from course.instructor.student_text.time_limit import processor_time_limit
@@ -15,6 +16,15 @@ def test_too_much_processor_time_ends_the_process():
     with pytest.raises(StudentTextError, match="it takes more than 1 s to process"):
         limited_call.call_limited(
             code_analysis.find_in_this_process, blocks=[sources], cpu_seconds=1
+        )
+
+
+def test_a_machine_that_is_too_busy_is_no_evidence_against_the_text(monkeypatch):
+    monkeypatch.setattr(limited_call, "PATIENCE", 0.1)
+    sources = json.dumps([f"def {name}():\n    a\n" * 6_000 for name in "abcd"]).encode()
+    with pytest.raises(EngineError, match=r"5 s of work in 0\.5 s: close other programs"):
+        limited_call.call_limited(
+            code_analysis.find_in_this_process, blocks=[sources], cpu_seconds=5
         )
 
 
