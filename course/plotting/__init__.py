@@ -29,7 +29,13 @@ from course.plotting.charts import (
     confusion_matrix,
     learning_curves,
 )
-from course.plotting.comparison import compare_curves, compare_networks, gap_curves, seed_variation
+from course.plotting.comparison import (
+    compare_curves,
+    compare_networks,
+    gap_curves,
+    seed_curves,
+    seed_variation,
+)
 from course.plotting.convolution import (
     channels_and_filters,
     connections,
@@ -51,6 +57,7 @@ from course.plotting.images import (
 from course.plotting.learning import (
     filter_responses,
     from_image_to_prediction,
+    histograms,
     line_charts,
     value_grids,
 )
@@ -77,6 +84,7 @@ __all__ = [
     "from_image_to_prediction",
     "gap_curves",
     "heat_maps",
+    "histograms",
     "image_grid",
     "kernel_responses",
     "layer_bars",
@@ -87,6 +95,7 @@ __all__ = [
     "pooling",
     "receptive_field",
     "result",
+    "seed_curves",
     "seed_variation",
     "sliding_kernel",
     "stride_and_padding",

@@ -288,6 +288,54 @@ def seed_variation(
     return figure
 
 
+def seed_curves(
+    panels, xlabel="epoch", ylabel="accuracy (% of images)", title="", limits=None
+) -> Figure:
+    """Draw the mean curve of several seeds, with the range of the seeds as a shaded area.
+
+    Parameters
+    ----------
+    panels : dict of dict
+        One panel per title; each contains pairs (x, values) by name, where values are fractions
+        with one row per seed and one column per item of x. All panels have the same y-axis.
+    xlabel, ylabel, title : str
+    limits : (float, float), optional
+        The lowest and the highest value of the y-axis; curves beyond them are cut off.
+
+    Raises
+    ------
+    ValueError
+        If there is no panel, or the values of a line do not have one column per item of x.
+    """
+    if not panels:
+        raise ValueError("panels must contain at least one title with its lines.")
+    figure = Figure(figsize=(PAGE_INCHES * min(1, 0.4 + 0.3 * len(panels)), 3.4))
+    axes = figure.subplots(1, len(panels), sharey=True, squeeze=False)[0]
+    figure.subplots_adjust(left=0, right=1, bottom=0, top=1, wspace=0.08)
+    for ax, (heading, lines) in zip(axes, panels.items(), strict=True):
+        for index, (name, (x, values)) in enumerate(lines.items()):
+            x, values = np.asarray(x), np.asarray(values, dtype=float)
+            if values.ndim != 2 or values.shape[1] != len(x):
+                raise ValueError(f"{name!r} must have one row per seed and {len(x)} columns.")
+            color, style = COLORS[index % len(COLORS)], LINES[index % len(LINES)].rstrip("osD^vP")
+            ax.fill_between(x, values.min(0), values.max(0), color=color, alpha=0.25, linewidth=0)
+            ax.plot(x, values.mean(0), style, color=color, linewidth=2.4, label=name)
+        ax.set_title(heading, **{**TITLE, "fontsize": 13})
+        ax.set_xlabel(xlabel, size=12)
+        ax.tick_params(labelsize=11)
+        ax.grid(alpha=0.3)
+        ax.spines[["top", "right"]].set_visible(False)
+    axes[0].yaxis.set_major_formatter(PercentFormatter(1, decimals=0))
+    axes[0].set_ylabel(ylabel, size=12)
+    axes[-1].legend(loc="lower right", fontsize=12, frameon=False)
+    if limits:
+        axes[0].set_ylim(limits)
+    if title:
+        above = 1 + 0.42 / figure.get_figheight()
+        figure.suptitle(title, x=0, y=above, ha="left", va="bottom", fontsize=15)
+    return figure
+
+
 def _quantities(rows: list[dict]) -> list[str]:
     """Check all values and return the keys that become panels."""
     if not rows:

@@ -4,7 +4,7 @@ import numpy as np
 from matplotlib import colormaps
 from matplotlib.colors import CenteredNorm
 from matplotlib.patches import Rectangle
-from matplotlib.ticker import MaxNLocator, PercentFormatter
+from matplotlib.ticker import FuncFormatter, MaxNLocator, PercentFormatter
 
 from course.plotting.comparison import COLORS, LINES
 from course.plotting.primitives import (
@@ -36,6 +36,7 @@ def line_charts(
     percent=False,
     share_y=False,
     limits=None,
+    log_x=False,
 ) -> Figure:
     """Draw lines in one or more panels side by side.
 
@@ -54,6 +55,8 @@ def line_charts(
         Whether all panels have the same y-axis.
     limits : (float, float), optional
         The lowest and the highest value of the y-axis; lines beyond them are cut off.
+    log_x : bool
+        Whether the x-axis is logarithmic.
 
     Raises
     ------
@@ -86,7 +89,11 @@ def line_charts(
             ax.set_ylim(limits)
         steps = [x for x, _ in lines.values()]
         whole = all(np.issubdtype(np.asarray(x).dtype, np.integer) for x in steps)
-        ax.xaxis.set_major_locator(MaxNLocator(6, integer=whole))
+        if log_x:
+            ax.set_xscale("log")
+            ax.xaxis.set_major_formatter(FuncFormatter(lambda value, _: f"{value:g}"))
+        else:
+            ax.xaxis.set_major_locator(MaxNLocator(6, integer=whole))
         ax.set_xlabel(xlabel)
         ax.grid(alpha=0.3)
         ax.spines[["top", "right"]].set_visible(False)
@@ -96,6 +103,57 @@ def line_charts(
     axes[0].set_ylabel(ylabel)
     if title:
         figure.suptitle(title, x=0, y=1.14, ha="left", va="bottom", fontsize=11)
+    return figure
+
+
+def histograms(panels, xlabel="", title="") -> Figure:
+    """Draw the distributions of several groups of values, one panel per comparison.
+
+    Parameters
+    ----------
+    panels : dict of dict
+        One panel per title; each contains arrays of values by the name of the group, such as the
+        values of each channel. The axes of all panels are the same, and values outside the
+        central 99 percent of a panel do not widen it.
+
+    Raises
+    ------
+    ValueError
+        If there is no panel, or a group has no values.
+    """
+    groups = {
+        heading: {name: np.ravel(values) for name, values in each.items()}
+        for heading, each in panels.items()
+    }
+    if not groups or not all(each and all(map(len, each.values())) for each in groups.values()):
+        raise ValueError("panels must contain at least one title, with values in each group.")
+    every = [values for each in groups.values() for values in each.values()]
+    low = min(float(np.quantile(values, 0.005)) for values in every)
+    high = max(float(np.quantile(values, 0.995)) for values in every)
+    edges = np.linspace(low, high if high > low else low + 1, 61)
+    columns = 2 if len(groups) > 1 else 1
+    rows = -(-len(groups) // columns)
+    figure = Figure(figsize=(PAGE_INCHES * columns / 2, 1.7 * rows))
+    axes = figure.subplots(rows, columns, sharex=True, squeeze=False).ravel()
+    figure.subplots_adjust(left=0, right=1, bottom=0, top=1, wspace=0.06, hspace=0.35)
+    for ax, (heading, each) in zip(axes, groups.items(), strict=False):
+        for index, (name, values) in enumerate(each.items()):
+            color = COLORS[index % len(COLORS)]
+            counts = np.histogram(values, edges, density=True)[0]
+            ax.stairs(counts, edges, fill=True, color=color, alpha=0.3)
+            style = ("-", "--", ":", "-.")[index % 4]
+            ax.stairs(counts, edges, color=color, linestyle=style, linewidth=1.4, label=name)
+        ax.set_yticks([])
+        ax.spines[["top", "right", "left"]].set_visible(False)
+        ax.set_title(heading, **TITLE)
+    for ax in axes[len(groups) :]:
+        ax.remove()
+    for ax in axes[: len(groups)][-columns:]:
+        ax.set_xlabel(xlabel)
+    axes[0].legend(fontsize=9, frameon=False, loc="upper right")
+    if title:
+        above = 1 + 0.32 / figure.get_figheight()
+        figure.suptitle(title, x=0, y=above, ha="left", va="bottom", fontsize=11)
     return figure
 
 

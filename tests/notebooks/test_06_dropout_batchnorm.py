@@ -1,6 +1,8 @@
-"""Numbers in 06-dropout-batchnorm, checked with Keras and with the solutions."""
+"""Numbers in 06-dropout-batchnorm, checked with Keras, the solutions, and the measurements."""
 
+import json
 import re
+import tomllib
 from itertools import combinations
 
 import keras
@@ -9,15 +11,16 @@ import pytest
 from keras import layers
 
 import course
-from course import checks, counting
-from tests.submissions import source_cells
+from course import checks, counting, measurements
+from tests.benchmarks.measurements import lesson_06
+from tests.submissions import ROOT, source_cells
 
-DEFINED = ["batch_norm", "first-three", "layers_in_words", "other_four", "build_network"]
-DEFINED += ["differences", "pairs", "follows", "measured", "compare", "eighth"]
+NAME = "06-dropout-batchnorm"
+DEFINED = ["early_stopping", "batch_norm", "seven", "build_network", "pairs", "follows", "compare"]
 
-# The older course: filters of the blocks, batch normalization, dropout, L2, parameters, trainable
-# parameters, training and validation accuracy in percent.
-OLDER_COURSE = {
+# The original experiments: filters of the blocks, batch normalization, dropout, L2, parameters,
+# trainable parameters, training and validation accuracy in percent.
+ORIGINAL = {
     "I": ([32, 64], False, 0.25, 0.0, 1_250_858, 1_250_858, 84, 79),
     "II": ([32, 64], True, 0.0, 0.0, 1_251_626, 1_251_242, 98, 79),
     "III": ([32, 64], True, 0.25, 0.0, 1_251_626, 1_251_242, 89, 82),
@@ -28,88 +31,144 @@ OLDER_COURSE = {
 }
 POOLED = {
     name: [(15, 15, blocks[0]), (6, 6, blocks[1]), (2, 2, 128)][: len(blocks)]
-    for name, (blocks, *_) in OLDER_COURSE.items()
+    for name, (blocks, *_) in ORIGINAL.items()
 }
+RATES = (0.01, 0.03, 0.1, 0.3, 1.0, 3.0)
 
 
 @pytest.fixture(scope="module")
 def cells():
     """Return the source notebook's cells by id."""
-    return source_cells("06-dropout-batchnorm")
+    return source_cells(NAME)
 
 
 @pytest.fixture(scope="module")
 def solved(cells):
     """Return the names that the solutions and the helper cells define."""
     names = {"keras": keras, "layers": layers, "np": np, "course": course}
-    names["counting"] = counting
     for name in DEFINED:
         exec(compile(cells[name], name, "exec"), names)
-    names["seven"] = {each["name"]: each for each in names["first_three"] + names["other_four"]}
+    names["by_name"] = {each["name"]: each for each in names["seven"]}
     return names
 
 
 @pytest.fixture(scope="module")
 def networks(solved):
-    return {name: solved["build_network"](each) for name, each in solved["seven"].items()}
+    return {name: solved["build_network"](each) for name, each in solved["by_name"].items()}
 
 
-@pytest.mark.parametrize("name", OLDER_COURSE)
-def test_an_experiment_is_that_of_the_older_course(solved, networks, name):
-    blocks, batch_norm, dropout, l2, parameters, trainable, *_ = OLDER_COURSE[name]
+@pytest.fixture(scope="module")
+def kept():
+    return measurements.load(NAME)
+
+
+@pytest.fixture(scope="module")
+def full_size():
+    """Return the validation accuracy per seed and epoch of each network trained on all images."""
+    found = {}
+    for run in json.loads(lesson_06.FULL_SIZE.read_text(encoding="utf-8"))["runs"]:
+        if isinstance(run["configuration"], str):
+            halves = run["curves"]["validation_accuracy"], run["curves"]["test_accuracy"]
+            key = run["network"], run["configuration"]
+            found.setdefault(key, []).append(np.add(*halves) / 2)
+    return {key: np.array(values) for key, values in found.items()}
+
+
+def test_the_original_results_differ_from_ours_as_the_text_says(cells, full_size):
+    shown = {name: [] for name in ORIGINAL}
+    for run in json.loads(lesson_06.FULL_SIZE.read_text(encoding="utf-8"))["runs"]:
+        if run["configuration"] == "momentum 10":
+            shown[run["network"]].append(run["curves"]["accuracy"][-1])
+    assert "within 1.5 points" in cells["follows-text"]
+    assert "one to four points lower" in cells["follows-text"]
+    for name, (*_, training, validation) in ORIGINAL.items():
+        if name != "VII":  # which we trained for fewer epochs
+            assert 100 * np.mean(shown[name]) == pytest.approx(training, abs=1.5), name
+            ours = 100 * full_size[name, "momentum 10"][:, -lesson_06.LAST_EPOCHS :].mean()
+            assert 1 <= round(validation - ours) <= 4, name
+
+
+@pytest.fixture(scope="module")
+def on_a_laptop():
+    """Return the bands of the cpu profile: means and standard deviations of five seeds."""
+    bands = tomllib.loads((ROOT / "tests" / "bands.toml").read_text(encoding="utf-8"))
+    assert bands[NAME]["cpu"]["measured"]["seeds"] == 5
+    return bands[NAME]["cpu"]["bands"]
+
+
+def percent(values):
+    """Return mean ± standard deviation, as the text writes accuracies."""
+    return f"{100 * np.mean(values):.1f} ± {100 * np.std(values, ddof=1):.1f}%"
+
+
+def interval(difference, sign=False):
+    """Return a difference and its half-width in percentage points, as the text writes them."""
+    value, half_width = difference
+    text = f"{100 * value:+.1f}".replace("-", "−") if sign else f"{100 * abs(value):.1f}"
+    return f"{text} ± {100 * half_width:.1f}"
+
+
+def is_significant(difference):
+    return abs(difference[0]) > difference[1]
+
+
+@pytest.mark.parametrize("name", ORIGINAL)
+def test_an_experiment_is_the_original_one(solved, networks, name):
+    blocks, batch_norm, dropout, l2, parameters, trainable, *_ = ORIGINAL[name]
     settings = {"blocks": blocks, "batch_norm": batch_norm, "conv_dropout": dropout, "l2": l2}
-    assert solved["seven"][name] == {"name": name, **settings}
+    assert solved["by_name"][name] == {"name": name, **settings}
     network = networks[name]
     assert network.count_params() == parameters
     assert sum(np.prod(each.shape) for each in network.trainable_weights) == trainable
     pooled = [row["shape"] for row in counting.layer_rows(network) if row["kind"] == "pooling"]
     assert pooled == POOLED[name]
-    words = solved["layers_in_words"](network)
-    assert words.count("normalise") == 2 * len(blocks) * batch_norm
-    assert words.count("dropout 0.25") == len(blocks) * (dropout > 0)
-    assert words[-3:] == ["dense 512", "dropout 0.5", "dense 10"]
+    words = counting.architecture(network).split()
+    assert words.count("batchnormalization") == 2 * len(blocks) * batch_norm
+    assert words.count("dropout(0.25)") == len(blocks) * (dropout > 0)
+    assert words[-3:] == ["dense(512)", "dropout(0.5)", "dense(10)"]
     optimizer = network.optimizer
     assert (type(optimizer).__name__, optimizer.momentum) == ("SGD", 0)
     assert float(np.asarray(optimizer.learning_rate)) == pytest.approx(0.01)
     first, *_ = (layer for layer in network.layers if layer.name.startswith("conv2d"))
-    after = network.layers[1]
     assert first.activation is keras.activations.relu
-    assert isinstance(after, layers.BatchNormalization) is batch_norm
+    assert isinstance(network.layers[1], layers.BatchNormalization) is batch_norm
 
 
 def test_the_penalty_is_on_the_dense_layer_only_and_as_strong_as_specified(networks):
     for name, network in networks.items():
         found = [each for each in network.layers if getattr(each, "kernel_regularizer", None)]
         strengths = [float(each.kernel_regularizer.l2) for each in found]
-        assert strengths == pytest.approx([OLDER_COURSE[name][3]] * (OLDER_COURSE[name][3] > 0)), (
-            name
-        )
+        assert strengths == pytest.approx([ORIGINAL[name][3]] * (ORIGINAL[name][3] > 0)), name
         assert all(each.units == 512 for each in found)
 
 
-def test_the_table_of_the_older_course_is_right(cells):
-    rows = [line for line in cells["curves-read"].splitlines() if "accuracy (%)" in line]
+def test_the_table_of_the_original_results_is_right(cells):
+    rows = [line for line in cells["follows-text"].splitlines() if line.startswith("| training")]
+    rows += [line for line in cells["follows-text"].splitlines() if line.startswith("| valid")]
     found = [list(map(int, re.findall(r"\d+", row))) for row in rows]
-    assert found == [[each[index] for each in OLDER_COURSE.values()] for index in (-2, -1)]
+    assert found == [[each[index] for each in ORIGINAL.values()] for index in (-2, -1)]
 
 
-def test_the_tables_in_the_text_agree_with_the_data(cells):
-    table = cells["batch-norm"] + cells["moving-read"]
-    for line in ("| I | 32, 64 | no | 0.25 | no |", "| II | 32, 64 | yes | no | no |"):
-        assert line in table
-    assert "| III | 32, 64 | yes | 0.25 | no |" in table
-    assert 4 * (32 + 32 + 64 + 64) == 768 == OLDER_COURSE["II"][4] - OLDER_COURSE["I"][4]
-    assert "= 768 parameters, half of them trainable" in cells["sizes-read"]
-    assert OLDER_COURSE["II"][4] - OLDER_COURSE["II"][5] == 768 // 2
+def test_the_table_of_the_experiments_agrees_with_the_data(cells):
+    for name, (blocks, batch_norm, dropout, l2, *_) in ORIGINAL.items():
+        filters = ", ".join(map(str, blocks))
+        values = [filters, "yes" if batch_norm else "no", dropout or "no", l2 or "no"]
+        assert f"| {name} | {' | '.join(map(str, values))} |" in cells["seven-text"]
+    assert 4 * (32 + 32 + 64 + 64) == 768 == ORIGINAL["II"][4] - ORIGINAL["I"][4]
+    assert "= 768 parameters in II to V, half of them trainable" in cells["recipes-text"]
+    assert ORIGINAL["II"][4] - ORIGINAL["II"][5] == 768 // 2
 
 
-def test_vi_has_fewer_parameters_and_more_macs_than_v(networks, cells):
+def test_vi_has_fewer_parameters_and_more_macs_than_v(networks, cells, on_a_laptop):
     macs = {
         name: sum(row["macs"] for row in counting.layer_rows(network))
         for name, network in networks.items()
     }
-    assert 2 * OLDER_COURSE["VI"][4] < OLDER_COURSE["V"][4] and macs["VI"] > macs["V"]
-    scheme = cells["slower_question"]
+    assert 2 * ORIGINAL["VI"][4] < ORIGINAL["V"][4]
+    assert round(macs["VI"] / macs["V"], 2) == 1.20 and max(macs, key=macs.get) == "VII"
+    answer, scheme = cells["explain_words"], cells["words_question"]
+    for name in ("V", "VI"):
+        assert f"{macs[name] / 1e6:.1f} million" in answer
     assert dense_of(networks["V"]) == 1_180_160 and "(1,180,160 with the biases)" in scheme
     assert dense_of(networks["VI"]) == 262_656 and "(262,656)" in scheme
     convolutions = [
@@ -117,46 +176,71 @@ def test_vi_has_fewer_parameters_and_more_macs_than_v(networks, cells):
     ]
     assert sum(row["parameters"] for row in convolutions[4:]) == 221_440
     extra = sum(row["macs"] for row in convolutions[4:])
-    assert round(extra / 1e6) == 5 and "5 million multiplications more" in scheme
+    assert round(extra / 1e6) == 5 and "5 million MACs more" in scheme
+    seconds = on_a_laptop["seconds_ratios"]["mean"]
+    assert seconds[5] < seconds[4] and "VI did not take longer than V" in scheme
 
 
 def dense_of(network):
     return next(row["parameters"] for row in counting.layer_rows(network) if row["kind"] == "dense")
 
 
-def test_batch_norm_by_hand_agrees_with_keras(solved):
+@pytest.mark.parametrize("patience", [1, 2, 3])
+def test_early_stopping_agrees_with_keras(solved, patience):
+    random = np.random.default_rng(patience)
+    for _ in range(50):
+        losses = random.integers(1, 6, size=8).astype(float)
+        network = keras.Sequential()
+        callback = keras.callbacks.EarlyStopping("val_loss", patience=patience, mode="min")
+        callback.set_model(network)
+        callback.on_train_begin()
+        last = len(losses)
+        for epoch, loss in enumerate(losses):
+            callback.on_epoch_end(epoch, {"val_loss": loss})
+            if getattr(network, "stop_training", False):
+                last = epoch + 1
+                break
+        best = 1 + int(np.argmin(losses[:last]))
+        assert solved["early_stopping"](list(losses), patience) == (best, last)
+
+
+def test_batch_norm_agrees_with_keras(solved):
     maps = np.random.default_rng(3).normal(2, 3, size=(7, 5, 4, 3)).astype("float32")
     layer = layers.BatchNormalization()
     layer.build(maps.shape)
     gamma, beta = np.array([1.0, 2.0, -1.0]), np.array([0.0, 1.0, 5.0])
     layer.set_weights([gamma, beta, np.zeros(3), np.ones(3)])
-    by_hand = solved["batch_norm"](maps, gamma, beta)
-    assert np.allclose(by_hand, np.asarray(layer(maps, training=True)), atol=1e-4)
+    found = solved["batch_norm"](maps, gamma, beta)
+    assert np.allclose(found, np.asarray(layer(maps, training=True)), atol=1e-4)
 
 
 def test_the_weight_of_a_moving_averages_start_is_that_of_the_text(cells):
     assert layers.BatchNormalization().momentum == 0.99
     left = {batches: round(100 * 0.99**batches) for batches in (10, 100, 300)}
     assert left == {10: 90, 100: 37, 300: 5}
-    assert "90 % after 10, 37 % after 100, 5 % after 300" in cells["moving-read"]
+    text = "90% after 10 batches, 37% after 100, and 5% after 300"
+    assert text in cells["learning-rates-text"]
 
 
 def test_the_training_configurations_are_those_of_the_text(cells):
+    configurations, _, _ = cells["recipes"].partition("\n\nif ")
     for profile, epochs in {"cpu": 8, "gpu": 50}.items():
         names = {"checks": checks, "recipe": None, "run": course.Run(profile, 0, "jax", "GPU")}
-        exec(cells["recipes"], names)
+        exec(configurations, names)
         assert names["plain"] == {"epochs": epochs, "batch_size": 32, "learning_rate": 0.01}
         fast = names["fast"]
-        assert fast["learning_rate"] == pytest.approx(0.01 * fast["batch_size"] / 32)
+        # Each gradient counts ten times, for a batch that is ten times as large.
+        assert fast["batch_size"] == 10 * 32 and fast["learning_rate"] == 0.01
+        assert 1 / (1 - fast["momentum"]) == pytest.approx(10)
         assert names["chosen_recipe"] is names[{"cpu": "plain", "gpu": "fast"}[profile]]
-    assert 50 * -(-50_000 // 32) == 78_150 and "78,150 steps" in cells["sizes-read"]
+    assert 50 * -(-50_000 // 32) == 78_150 and "78,150 steps" in cells["recipes-text"]
 
 
-def test_exactly_the_listed_pairs_differ_in_one_setting(solved):
-    seven, differences = solved["seven"], solved["differences"]
+def test_exactly_the_accepted_pairs_differ_in_one_setting(solved):
+    by_name, differences = solved["by_name"], solved["differences"]
     single_changes = {}
-    for one, other in combinations(seven, 2):
-        different = differences(seven[one], seven[other])
+    for one, other in combinations(by_name, 2):
+        different = differences(by_name[one], by_name[other])
         if len(different) == 1:
             single_changes.setdefault(different[0], []).append((one, other))
     assert single_changes == {
@@ -165,22 +249,21 @@ def test_exactly_the_listed_pairs_differ_in_one_setting(solved):
         "l2": [("II", "IV"), ("III", "V")],
         "blocks": [("V", "VI"), ("V", "VII"), ("VI", "VII")],
     }
-    for change, key in {"batch normalisation": "batch_norm", "L2": "l2"}.items():
+    for change, key in {"batch normalization": "batch_norm", "L2": "l2"}.items():
         assert solved["pairs"][change] in single_changes[key]
-    assert solved["pairs"]["dropout behind the blocks"] in single_changes["conv_dropout"]
+    assert solved["pairs"]["dropout after the blocks"] in single_changes["conv_dropout"]
     assert solved["pairs"]["a third block"] == ("V", "VI")
     assert solved["pairs"]["twice the filters"] == ("V", "VII")
 
 
-def test_the_conclusions_follow_from_the_numbers_of_the_older_course(solved):
-    training, validation = (
-        {name: each[index] for name, each in OLDER_COURSE.items()} for index in (-2, -1)
-    )
-    gap = {name: training[name] - validation[name] for name in OLDER_COURSE}
+def test_the_conclusions_follow_from_the_original_results(solved):
+    accuracies = ({name: each[index] for name, each in ORIGINAL.items()} for index in (-2, -1))
+    training, validation = accuracies
+    gap = {name: training[name] - validation[name] for name in ORIGINAL}
     best = max(["I", "II", "III", "IV"], key=validation.get)
     true = {
         "a": best == "III",
-        "b": validation["IV"] > validation["I"],
+        "b": False,  # IV and I differ in three settings
         "c": gap["II"] > gap["III"] and gap["IV"] > gap["V"],
         "d": best == "I",
         "e": training["III"] > training["I"] and validation["III"] > validation["I"],
@@ -188,33 +271,143 @@ def test_the_conclusions_follow_from_the_numbers_of_the_older_course(solved):
         "g": validation["VI"] == validation["VII"] and gap["VI"] < gap["VII"],
     }
     assert solved["follows"] == {letter for letter, is_true in true.items() if is_true}
-    assert round(OLDER_COURSE["VII"][4] / OLDER_COURSE["VI"][4]) == 5
+    assert round(ORIGINAL["VII"][4] / ORIGINAL["VI"][4]) == 5
 
 
-def test_the_standard_error_is_that_of_the_difference_of_means(solved):
+def test_the_half_width_is_students_t_times_the_standard_error(solved):
+    stats = pytest.importorskip("scipy.stats")
+    for seeds, factor in solved["t_factors"].items():
+        assert factor == pytest.approx(stats.t.ppf(0.975, seeds - 1), abs=0.006)
     first, second = [0.40, 0.42, 0.44], [0.47, 0.50, 0.53]
-    difference, error = solved["compare"](first, second)
+    difference, half_width = solved["compare"](first, second)
     assert difference == pytest.approx(0.08)
-    assert error == pytest.approx(np.sqrt((0.02**2 + 0.03**2) / 3))
+    assert half_width == pytest.approx(4.30 * np.sqrt((0.02**2 + 0.03**2) / 3))
+    # The factor of the smaller number of seeds is on the safe side of Welch's approximation.
+    assert half_width >= measurements.difference(second, first)[1]
 
 
-def test_the_text_states_the_measured_values(solved, cells):
-    means = []
-    for name, each in solved["measured"].items():
-        mean, deviation = np.mean(each["validation"]), np.std(each["validation"], ddof=1)
-        means.append(f"{name} {mean:.1%} ± {deviation:.1%}".replace("%", ""))
-    summary = cells["recap"].replace(" %", "")
-    assert all(f"{each}" in summary for each in means), means
-    text = cells["claims-read"].replace("−", "-").replace(" points", "")
-    for change in ("batch normalisation", "twice the filters", "a third block", "L2"):
-        first, second = (solved["measured"][name]["validation"] for name in solved["pairs"][change])
-        difference, error = (100 * value for value in solved["compare"](first, second))
-        stated = f"{difference:+.1f} ± {error:.1f}"
-        assert stated in text, (change, stated)
-        is_significant = change in ("batch normalisation", "twice the filters")
-        assert (abs(difference) > 3 * error) is is_significant
-    for name in ("II", "III", "IV", "V"):
-        pairs = solved["measured"][name].values()
-        gaps = [100 * (trained - new) for new, trained in zip(*pairs, strict=True)]
-        stated = f"{np.mean(gaps):.1f} ± {np.std(gaps, ddof=1):.1f}"
-        assert stated in text, (name, stated)
+def test_the_kept_full_size_results_are_those_of_the_gpu_measurements(kept, full_size):
+    for name in lesson_06.EXPERIMENTS:
+        curves = full_size[name, "momentum 10"]
+        last = curves[:, -lesson_06.LAST_EPOCHS :].mean(axis=1)
+        assert kept[name]["validation_accuracy"] == pytest.approx(last, abs=1e-5)
+        for epoch in lesson_06.KEPT_EPOCHS:
+            found = kept[name][f"validation_accuracy@{epoch}"]
+            assert found == pytest.approx(curves[:, epoch - 1], abs=1e-5)
+
+
+def test_the_text_states_what_was_measured_with_few_images(cells, kept, solved):
+    compare = solved["compare"]
+    none, dropout, constant, adam, adamw = (
+        kept[name] for name in ("no regularization", "dropout", "constant rate", "Adam", "AdamW")
+    )
+    text = cells["early_stopping-text"]
+    for metric in ("training_accuracy", "validation_accuracy"):
+        assert percent(none[metric]) in text
+    text = cells["dropout-text"]
+    epochs = none["epoch_of_smallest_loss"]
+    assert f"after {epochs.min():.0f} to {epochs.max():.0f} epochs" in text
+    assert percent(none["accuracy_at_smallest_loss"]) in text
+    text = cells["weight-decay-text"]
+    for each in (none, dropout):
+        assert percent(each["validation_accuracy"]) in text
+        assert percent(each["training_accuracy"]) in text
+        loss = each["validation_loss"]
+        assert f"{loss.mean():.2f} ± {loss.std(ddof=1):.2f}" in text
+    gain = compare(none["validation_accuracy"], dropout["validation_accuracy"])
+    assert interval(gain) in text and gain[0] > gain[1]
+    assert f"by {interval(gain)} points" in cells["recap"]
+    assert percent(constant["validation_accuracy"]) in text
+    schedule = compare(constant["validation_accuracy"], dropout["validation_accuracy"])
+    assert interval(schedule) in text and schedule[0] > schedule[1]
+    text = cells["batch_norm-text"]
+    for each in (adam, adamw):
+        assert percent(each["validation_accuracy"]) in text
+        loss = each["validation_loss"]
+        assert f"{loss.mean():.2f} ± {loss.std(ddof=1):.2f}" in text
+    gain = compare(adam["validation_accuracy"], adamw["validation_accuracy"])
+    assert interval(gain, sign=True) in text and gain[0] > gain[1]
+    assert is_significant(compare(adam["validation_loss"], adamw["validation_loss"]))
+
+
+def test_the_text_states_what_learning_rates_do(cells, kept):
+    means, text = {}, cells["seven-text"]
+    for name in ("with", "without"):
+        found = kept[f"{name} batch normalization"]
+        means[name] = {rate: found[f"accuracy_at_{rate:g}"].mean() for rate in RATES}
+        best = max(RATES, key=means[name].get)
+        stated = f"{percent(found[f'accuracy_at_{best:g}'])} (learning rate {best:g})"
+        assert stated in text
+        assert percent(found["accuracy_at_0.3"]) in text
+    assert abs(means["without"][0.3] - 0.1) < 0.01 < means["with"][0.3] - 0.1
+
+
+def test_the_text_states_the_results_with_all_images(cells, full_size, solved):
+    compare = solved["compare"]
+    curves = {name: full_size[name, "momentum 10"] for name in ORIGINAL}
+    last = {name: each[:, -lesson_06.LAST_EPOCHS :].mean(axis=1) for name, each in curves.items()}
+    text = cells["follows-text"]
+    bn = compare(last["I"], last["III"])
+    dropout = compare(last["II"], last["III"])
+    assert f"gains {interval(bn)} points" in text and bn[0] > bn[1]
+    assert f"gains {interval(dropout)} points (from II to III)" in text
+    assert (
+        dropout[0] > dropout[1] and f"by {interval(dropout)} points (II to III)" in cells["recap"]
+    )
+    dropout = compare(last["IV"], last["V"])
+    assert f"{interval(dropout)} points (from IV to V)" in text and dropout[0] > dropout[1]
+    l2 = compare(last["II"], last["IV"])
+    assert f"loses {interval(l2)} points" in text and l2[0] < -l2[1]
+    l2 = compare(last["III"], last["V"])
+    assert f"({interval(l2, sign=True)})" in text and not is_significant(l2)
+    third = compare(last["V"], last["VI"])
+    assert f"gains {interval(third)} points, with less" in text and third[0] > third[1]
+    twice = compare(curves["V"][:, 32:37].mean(axis=1), last["VII"])
+    assert curves["VII"].shape == (3, 37)
+    assert f"{interval(twice, sign=True)} points against V" in text and not is_significant(twice)
+    plain = full_size["I", "plain"][:, -lesson_06.LAST_EPOCHS :].mean(axis=1)
+    assert f"is {interval(compare(plain, last['I']), sign=True)} points" in cells["recipes-text"]
+    # II is ahead of III at first, and III from epoch 20 on.
+    ahead = [compare(curves["II"][:, at - 1], curves["III"][:, at - 1]) for at in (12, 20, 50)]
+    assert ahead[0][0] < 0 < ahead[1][0] and ahead[2][0] > ahead[2][1]
+    assert curves["II"][:, 20:].mean() == pytest.approx(0.76, abs=0.005)
+
+
+def test_the_bands_of_the_gpu_profile_are_those_of_the_gpu_measurements(full_size):
+    bands = tomllib.loads((ROOT / "tests" / "bands.toml").read_text(encoding="utf-8"))
+    found = bands[NAME]["gpu"]["bands"]["validation_accuracies"]
+    means = [full_size[name, "momentum 10"][:, -1].mean() for name in ORIGINAL]
+    assert found["low"] == pytest.approx([mean - 0.05 for mean in means], abs=6e-4)
+    assert found["high"] == pytest.approx([mean + 0.05 for mean in means], abs=6e-4)
+
+
+def test_the_text_states_what_early_stopping_would_gain(cells, full_size, solved):
+    curves = full_size["IV", "momentum 10"]
+    last, text = curves[:, -lesson_06.LAST_EPOCHS :].mean(axis=1), cells["dropout-text"]
+    gain = solved["compare"](last, curves[:, 11])
+    assert percent(curves[:, 11]) in text and percent(last) in text
+    assert f"{interval(gain)} points" in text and gain[0] > gain[1]
+
+
+def test_the_text_states_the_results_on_a_laptop(cells, on_a_laptop):
+    names = list(ORIGINAL)
+    text = cells["pairs-text"]
+    for metric in ("training_accuracies", "validation_accuracies"):
+        band = on_a_laptop[metric]
+        pairs = zip(band["mean"], band["std"], strict=True)
+        assert " | ".join(f"{100 * mean:.1f} ± {100 * std:.1f}" for mean, std in pairs) in text
+    band = on_a_laptop["validation_accuracies"]
+
+    def difference(one, other):
+        one, other = names.index(one), names.index(other)
+        error = np.hypot(band["std"][one], band["std"][other]) / 5**0.5
+        return band["mean"][other] - band["mean"][one], 2.78 * error
+
+    bn, dropout = difference("I", "III"), difference("II", "III")
+    assert f"rises by {interval(bn)} points" in text and is_significant(bn)
+    assert f"the difference is {interval(dropout, sign=True)} points" in text
+    text = cells["follows-text"]
+    assert f"batch normalization gains {interval(bn)} points" in text
+    for one, other in [("II", "III"), ("III", "V"), ("V", "VI"), ("V", "VII")]:
+        found = difference(one, other)
+        assert interval(found, sign=True) in text and not is_significant(found)

@@ -1,5 +1,7 @@
 """Figures that compare networks and training runs."""
 
+import io
+
 import matplotlib.pyplot as plt
 import numpy as np
 import pytest
@@ -217,3 +219,26 @@ def test_without_your_run_the_legend_does_not_name_it():
 def test_seed_variation_needs_two_seeds(accuracies):
     with pytest.raises(ValueError, match="two or more seeds"):
         plotting.seed_variation(accuracies)
+
+
+def test_seed_curves_show_the_mean_and_the_range_of_the_seeds():
+    epochs = [1, 10, 50]
+    panels = {
+        "Training": {"I": (epochs, [[0.5, 0.6, 0.7], [0.7, 0.8, 0.9]])},
+        "Validation": {"I": (epochs, [[0.4, 0.5, 0.6], [0.4, 0.5, 0.8]])},
+    }
+    figure = plotting.seed_curves(panels, title="One", limits=(0.3, 1))
+    figure.savefig(io.BytesIO(), format="png")
+    training, validation = figure.axes
+    assert [ax.get_title("left") for ax in figure.axes] == ["Training", "Validation"]
+    assert list(training.lines[0].get_ydata()) == pytest.approx([0.6, 0.7, 0.8])
+    heights = validation.collections[0].get_paths()[0].vertices[:, 1]
+    assert (heights.min(), heights.max()) == (0.4, 0.8)
+    assert training.get_ylim() == validation.get_ylim() == (0.3, 1)
+    assert [text.get_text() for text in validation.get_legend().get_texts()] == ["I"]
+
+
+@pytest.mark.parametrize("panels", [{}, {"a": {"I": ([1, 2], [[0.1, 0.2, 0.3]])}}])
+def test_seed_curves_need_a_column_per_item_of_x(panels):
+    with pytest.raises(ValueError, match=r"at least one title|2 columns"):
+        plotting.seed_curves(panels)

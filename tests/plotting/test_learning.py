@@ -49,6 +49,37 @@ def test_line_charts_with_logarithmic_or_percent_axes():
     assert all(tick == round(tick) for tick in ax.get_xticks())
 
 
+def test_line_charts_with_a_logarithmic_x_axis_show_plain_numbers():
+    panels = {"a": {"": (np.array([0.01, 0.1, 1.0]), X[:3])}}
+    (ax,) = saved(plotting.line_charts(panels, log_x=True)).axes
+    assert ax.get_xscale() == "log"
+    assert ax.xaxis.get_major_formatter()(0.01) == "0.01"
+
+
+def test_histograms_share_one_scale_and_normalize_each_group():
+    random = np.random.default_rng(0)
+    narrow, wide = random.normal(0, 1, (9, 8, 8)), random.normal(5, 3, (9, 8, 8))
+    panels = {"before": {"first": narrow, "second": wide}, "after": {"first": narrow}}
+    figure = saved(plotting.histograms(panels, xlabel="value", title="Two"))
+    before, after = figure.axes
+    assert [ax.get_title("left") for ax in figure.axes] == ["before", "after"]
+    assert before.get_xlim() == after.get_xlim() and after.get_xlabel() == "value"
+    assert [text.get_text() for text in before.get_legend().get_texts()] == ["first", "second"]
+    # The areas are 1, except for the few values outside of the axis.
+    areas = [
+        float(np.sum(patch.get_data().values * np.diff(patch.get_data().edges)))
+        for patch in before.patches
+    ]
+    assert areas == pytest.approx([1] * 4)
+    saved(plotting.histograms({"constant": {"all": np.zeros(5)}}))
+
+
+@pytest.mark.parametrize("panels", [{}, {"a": {}}, {"a": {"b": []}}])
+def test_histograms_need_values(panels):
+    with pytest.raises(ValueError, match="values in each group"):
+        plotting.histograms(panels)
+
+
 def test_value_grids_cross_out_zeros():
     grids = {"input": [[1.5, 2], [3, 4]], "training": [[3, 0], [0, 8]]}
     (ax,) = saved(plotting.value_grids(grids, title="T")).axes
