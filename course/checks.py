@@ -223,15 +223,15 @@ def unchanged(subject, function, *arguments, hint="", **named):
 
 
 def call(subject, function, *arguments, hint="", **named):
-    """Call a function and return its value; a ValueError fails the check.
+    """Call a function and return its value; a ValueError or an IndexError fails the check.
 
-    NumPy raises a ValueError if shapes do not match. Its message names the shapes, and the hint
-    says why they probably do not match.
+    NumPy raises them if shapes do not match or an index is too large. The message names the shapes
+    or the index, and the hint gives the probable reason.
     """
     try:
         return function(*arguments, **named)
-    except ValueError as error:
-        found = f"ValueError: {str(error).strip().rstrip('.')}"
+    except (ValueError, IndexError) as error:
+        found = f"{type(error).__name__}: {str(error).strip().rstrip('.')}"
         raise CheckFailed(subject, found, hint=hint) from None
 
 
@@ -355,7 +355,7 @@ def written_without(subject, source, names=CONVOLUTION_LIBRARIES, hint=""):
     forbidden = [used for used in used_names(tree) if f"{used}.".startswith(prefixes)]
     if forbidden:
         raise CheckFailed(subject, f"the cell uses {forbidden[0]}", hint=hint)
-    _pass(f"{subject} uses no library convolution")
+    _pass(f"{subject} doesn't call a library's convolution function")
 
 
 def show(text, without_values=None):

@@ -319,7 +319,7 @@ def test_a_notebook_shows_one_line_and_no_traceback():
 )
 def test_code_without_library_convolutions_passes(source, capsys):
     checks.written_without("conv2d", source)
-    assert capsys.readouterr().out == "ok: conv2d uses no library convolution\n"
+    assert capsys.readouterr().out == "ok: conv2d doesn't call a library's convolution function\n"
 
 
 @pytest.mark.parametrize(
@@ -387,6 +387,8 @@ def test_a_call_returns_the_value_or_names_the_shapes_that_do_not_match():
     assert checks.call("it", added, 1, second=2, factor=3) == 9
     with pytest.raises(CheckFailed, match=r"^it: ValueError: operands .* \(3,\). Pad first.$"):
         checks.call("it", added, np.ones(2), np.ones(3), hint="Pad first.")
+    with pytest.raises(CheckFailed, match=r"^it: IndexError: index 3 .* Order\.$"):
+        checks.call("it", np.ones(2).__getitem__, 3, hint="Order.")
     with pytest.raises(NotImplementedError):  # the line of a stub is shown as it is
         checks.call("it", lambda: exec("raise NotImplementedError"))
 

@@ -156,7 +156,7 @@ def sliding_kernel(image, kernel, stride=1, padding=0, title="") -> Slides:
     return Slides(steps, texts, output)
 
 
-def kernel_responses(image, kernels, title="") -> Figure:
+def kernel_responses(image, kernels, title="", image_name="image") -> Figure:
     """Show an image, and for each kernel its weights and its response to the image.
 
     As in convolutional layers, the kernels are not flipped. There is no padding, and the stride is
@@ -169,6 +169,8 @@ def kernel_responses(image, kernels, title="") -> Figure:
         A grayscale image.
     kernels : dict of str to array, (f, g)
         The kernels with their names.
+    image_name : str
+        Title of the image.
 
     Raises
     ------
@@ -201,7 +203,7 @@ def kernel_responses(image, kernels, title="") -> Figure:
 
     ax = add_axes(0, 0, tall)
     ax.imshow(as_rgb(image[None])[0], interpolation="auto")
-    ax.set_title("image", fontsize=11)
+    ax.set_title(image_name, fontsize=11)
     for column, (name, kernel) in enumerate(kernels.items(), start=1):
         ax = add_axes(column, tall + 0.08, top - 0.12)
         _draw_kernel(ax, kernel)
@@ -301,15 +303,18 @@ def stride_and_padding(cases, size=5, kernel_size=3, title="") -> Figure:
     sides = [size + before + after for before, after in paddings]
     if min(sides) < kernel_size:
         raise ValueError(f"a kernel of size {kernel_size} does not fit into {min(sides)} pixels.")
-    widest = max(sides)
-    panel = min(2.4, (PAGE_INCHES + 0.2) / len(cases) - 0.2)  # inches
-    figure = Figure(figsize=(len(cases) * (panel + 0.2) - 0.2, panel))
-    width = figure.get_figwidth()
-    for index, ((stride, padding), zeros, side) in enumerate(
-        zip(cases, paddings, sides, strict=True)
+    gap, spans = 0.3, [side + 0.2 for side in sides]  # the gap is in inches, the spans in cells
+    panel = max(spans)
+    cell = min(2.4 / panel, (PAGE_INCHES - gap * (len(cases) - 1)) / sum(spans))  # inches
+    lefts = [sum(spans[:index]) * cell + index * gap for index in range(len(cases))]
+    width = lefts[-1] + spans[-1] * cell
+    figure = Figure(figsize=(width, panel * cell))
+    for (stride, padding), zeros, side, left, span in zip(
+        cases, paddings, sides, lefts, spans, strict=True
     ):
-        ax = figure.add_axes((index * (panel + 0.2) / width, 0, panel / width, 1))
-        ax.set(xlim=(-0.1, widest + 0.1), ylim=(widest + 0.1, -0.1), aspect="equal")
+        box = (left / width, 1 - span / panel, span * cell / width, span / panel)
+        ax = figure.add_axes(box)
+        ax.set(xlim=(-0.1, side + 0.1), ylim=(side + 0.1, -0.1), aspect="equal")
         ax.axis("off")
         ax.add_patch(Rectangle((0, 0), side, side, facecolor=PADDING_COLOR))
         ax.add_patch(Rectangle((zeros[0], zeros[0]), size, size, facecolor=DONE_COLOR))
@@ -342,7 +347,7 @@ def stride_and_padding(cases, size=5, kernel_size=3, title="") -> Figure:
             f"S = {stride}, {name}\n{size} × {size} → {count} × {count}", loc="left", fontsize=11
         )
     if title:
-        figure.text(0, 1 + 0.55 / panel, title, size=12, va="bottom")
+        figure.text(0, 1 + 0.55 / (panel * cell), title, size=12, va="bottom")
     return figure
 
 

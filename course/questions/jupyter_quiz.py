@@ -90,10 +90,7 @@ def jupyterquiz_question(question: Question) -> dict:
                 {"value": wrong, "correct": False, "feedback": reason}
                 for wrong, reason in question.mistakes.items()
             ),
-            {
-                "type": "default",
-                "feedback": f"This is not one of the common mistakes: check {question.hint}",
-            },
+            {"type": "default", "feedback": f"Check {question.hint}"},
         ]
     elif question.kind == SHAPE:
         # jupyterquiz has no input for a shape: the mistakes become choices that are sorted by text.

@@ -224,7 +224,12 @@ def most_parameters(size=64, filters=(16, 32, 128), units=5, order=(0, 1, 2, 3))
     }
     largest = max(counts.values())
     choices = [
-        Choice(name, count == largest, f"It has {count:,}; the largest layer has {largest:,}.")
+        Choice(
+            name,
+            count == largest,
+            f"It has {count:,} parameters, "
+            + (f"but another layer has {largest:,}." if count < largest else "the most of all."),
+        )
         for name, count in counts.items()
     ]
     return Question(

@@ -167,6 +167,7 @@ def shared_weights(side=100, channels=3, units=1_000, kernel_size=5, filters=1):
             (weights * filters, "Don't forget the biases: one per filter."),
             ((weights + 1) * units, shared),
             (weights * units, shared),
+            (weights * filters + units, "A bias is shared too: there is one per filter."),
             ((kernel_size**2 + 1) * filters, f"A filter covers all {channels} channels."),
         ],
         "filters · (kernel height · kernel width · channels + 1), for any number of positions.",
@@ -206,7 +207,8 @@ def conv_facts(
             f"'same' keeps {size} × {size}, and each filter produces a feature map.",
         ),
         Choice(
-            "If the input is twice as high and wide, the layer has four times as many parameters.",
+            "If the input is twice as tall and twice as wide, the layer has four times as many"
+            " parameters.",
             False,
             "The same filters are applied at every position: the count does not depend on the size"
             " of the input.",
@@ -222,7 +224,7 @@ def conv_facts(
             f"It has {dense:,}: every output would have a weight for every input.",
         ),
         Choice(
-            "Two pixels of one of its feature maps are computed with the same weights.",
+            "Any two values in one of its feature maps are computed with the same weights.",
             True,
             "That is parameter sharing: a feature map is one filter applied at all positions.",
         ),

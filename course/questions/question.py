@@ -181,7 +181,8 @@ def _wanted_form(question: Question) -> str:
         *letters, last = question.letters
         return f"one of the letters {', '.join(letters)} and {last}"
     if question.kind == SHAPE:
-        return "a tuple of integers, such as (28, 28, 1)"
+        is_pair = len(question.answer) == 2
+        return f"a tuple of integers, such as {'(1, 0)' if is_pair else '(28, 28, 1)'}"
     is_float = isinstance(question.answer, float)
     return "a number, such as 0.25" if is_float else "an integer, such as 128"
 
@@ -196,7 +197,7 @@ def _judge_value(question: Question, answer: Any) -> Verdict:
     if isinstance(value, tuple) and len(value) != len(question.answer):
         found = f"The number of values ({len(value)}) is not right"
         return Verdict(0, f"{found}: check {question.hint}")
-    return Verdict(0, f"This is not one of the common mistakes: check {question.hint}")
+    return Verdict(0, f"Check {question.hint}")
 
 
 def _letter(answer: Any) -> str:

@@ -37,8 +37,8 @@ def conv_output_size(size=100, kernel_size=5, stride=1, padding=2):
             0, (-(-room // stride) + 1, "Round down: the last step would cross the border.")
         )
     return Question(
-        f"A convolution slides a {kernel_size} × {kernel_size} kernel over a {size} × {size}"
-        f" input, with stride {stride} and {zeros}. How wide is the output?",
+        f"A convolution slides a {kernel_size} × {kernel_size} kernel over an input of {size} ×"
+        f" {size}, with stride {stride} and {zeros}. How wide is the output?",
         NUMBER,
         answer,
         f"⌊(W − F + 2P)/S⌋ + 1 = ⌊({size} − {kernel_size} + {2 * padding})/{stride}⌋ + 1 ="
@@ -68,10 +68,10 @@ def conv_output_shape(size=100, channels=3, filters=10, kernel_size=5, stride=1,
         f"⌊({size} − {kernel_size} + {2 * padding})/{stride}⌋ + 1 = {side}, and each of the"
         f" {filters} filters produces one feature map.",
         [
-            ((side, side, channels), "The channels are summed: one feature map per filter."),
+            ((side, side, channels), "A filter sums over the channels: one map per filter."),
             (
                 (side, side, filters * channels),
-                "A filter covers all channels: one feature map each.",
+                "Each filter covers all channels and produces one feature map.",
             ),
             ((unpadded, unpadded, filters), f"The padding of {padding} on each side is missing."),
             ((one_side, one_side, filters), f"The padding of {padding} is on both sides: 2P."),

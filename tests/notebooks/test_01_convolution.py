@@ -108,6 +108,7 @@ def test_one_dimension_by_hand_and_by_numpy(notebook):
     signal, weights = [1, 3, 0, 2, 4, 1, 0, 2], [1, 2, -1]
     assert f"signal {', '.join(map(str, signal))} and" in text_of("by_hand-text")
     assert f"signal, weights = {signal}, {weights}" in text_of("test_by_hand")
+    assert "the output is 7, 1, 0, 9, 6, −1." in text_of("by_hand-text"), "the given example"
     expected = {
         (1, 0): (7, 1, 0, 9, 6, -1),
         (2, 0): (7, 0, 6),
@@ -169,11 +170,14 @@ def trained(namespace, seed, learning_rate=10):
 
 
 def test_the_learned_kernel_is_the_sobel_kernel_from_every_start(namespace):
-    assert "no weight was off by more than 0.0001 after 300 steps" in text_of("volumes")
-    for seed in range(10):
+    assert "In ten runs, no weight was off by more than 0.0001 after 300 steps" in text_of(
+        "volumes"
+    )
+    for seed in range(0, 10, 2):  # the cell trains a second kernel with the next seed
         names = trained(namespace, seed)
         assert np.abs(names["learned"] - names["sobel"]).max() < 1e-4
-        assert list(names["stages"]) == ["random start", "3 steps", "30 steps", "300 steps"]
+        assert np.abs(names["other_stages"]["300 steps"] - names["sobel"]).max() < 1e-4
+        assert list(names["stages"]) == ["random weights", "3 steps", "30 steps", "300 steps"]
         assert names["initial_loss"] > 0.05
         assert names["loss_of"](names["learned"]) < 1e-9
 
@@ -183,7 +187,7 @@ def test_a_smaller_learning_rate_leaves_an_error_and_a_larger_one_diverges(names
     for seed in range(5):
         names = trained(namespace, seed, learning_rate=1)
         largest.append(np.abs(names["learned"] - names["sobel"]).max())
-    stated = f"still {min(largest):.2f} to {max(largest):.2f}"
+    stated = f"still between {min(largest):.2f} and {max(largest):.2f}"
     assert stated in text_of("volumes")
     with np.errstate(over="ignore", invalid="ignore"):
         assert not np.abs(trained(namespace, 0, learning_rate=30)["learned"]).max() < 1e10
@@ -250,7 +254,7 @@ def test_two_filters_on_a_small_color_image(notebook):
 
 
 def test_sizes_in_the_text_are_right(notebook):
-    assert notebook.output_size(8, 3, 2) == 3
+    assert notebook.output_size(5, 3, 2) == 2 == len(convolution_1d.convolve([0] * 6, [1] * 3, 2))
     assert notebook.output_size(5, 3, 2, 1) == 3
     assert notebook.output_size(100, 5, 1, 2) == 100
     assert notebook.output_size(512, 5, 1, 2) == 512
@@ -281,7 +285,7 @@ def test_the_bug_is_found_exactly_where_height_and_width_differ(notebook):
         assert found.tolist() == notebook.conv2d(notebook.small_image, *arguments).tolist()
         assert agrees((28, 28, 1), filters=filters)
         assert agrees((64, 64, 3), filters=filters)
-    assert "on a 28 × 28 digit, and on a 64 × 64 color image" in text_of("failing_case-text")
+    assert "a 28 × 28 image of a digit, and a 64 × 64 color image" in text_of("failing_case-text")
 
 
 def test_relu_keeps_the_red_sides_and_pooling_a_sixteenth_of_the_values(notebook):
@@ -291,9 +295,9 @@ def test_relu_keeps_the_red_sides_and_pooling_a_sixteenth_of_the_values(notebook
     pooled = [side // 4 for side in rectified.shape]
     assert rectified.size / np.prod(pooled) == pytest.approx(16, rel=0.05)
     assert "plotting.convolution_relu_pooling(photo, vertical_edges, pool_size=4)" in text_of(
-        "show-pooling"
+        "show-activations"
     )
-    assert "After 4 × 4 max pooling, about a sixteenth" in text_of("shift-text")
+    assert "After 4 × 4 max pooling, about a sixteenth" in text_of("pooling")
 
 
 def test_ten_layers_without_padding_shrink_an_image_as_the_text_says(notebook):
@@ -302,12 +306,6 @@ def test_ten_layers_without_padding_shrink_an_image_as_the_text_says(notebook):
         size = notebook.output_size(size, 5)
     assert f"a 64 × 64 image has shrunk to {size} × {size}" in text_of("stride-padding")
     assert notebook.output_size(64, 3, 2, 1) ** 2 / notebook.output_size(64, 3, 1, 1) ** 2 == 1 / 4
-
-
-def test_vertical_stripes_do_not_determine_the_nine_weights():
-    stripes = np.tile(np.random.default_rng(0).normal(size=24), (24, 1))
-    patches = np.lib.stride_tricks.sliding_window_view(stripes, (3, 3)).reshape(-1, 9)
-    assert np.linalg.matrix_rank(patches) == 3
 
 
 def test_with_stride_2_the_convolution_is_equivariant_only_to_even_shifts(notebook):
@@ -332,17 +330,11 @@ def test_the_relative_changes_in_the_text_are_measured(namespace):
         f"is {first[0]} for this digit, {first[1]} after 2 × 2 pooling, and {first[2]} after"
         in text
     )
-    assert "a shift by 7 pixels" in text
-    assert f"If only every second pixel is kept, it is {first[3]}" in text
+    assert "a shift of 7 pixels" in text
+    assert f"If only every other pixel is kept, it is {first[3]}" in text
     assert all(change[7] > 1.5 for change in changes)
     assert not names["digit"][:, -7:].any(), "no pixel leaves the image at the right"
     assert names["equivariance_error"] == 0
-
-
-def test_two_images_that_do_not_overlap_differ_by_200_percent():
-    before = np.array([0, 0.2, 0.9, 0, 0, 0])
-    after = np.roll(before, 3)
-    assert np.abs(after - before).sum() / before.sum() == 2
 
 
 def test_the_first_window_is_pooled_to_the_values_of_the_text(namespace):
@@ -355,12 +347,7 @@ def test_the_first_window_is_pooled_to_the_values_of_the_text(namespace):
     assert "with 4, and average pooling with 1.75" in text_of("shift-text")
 
 
-def test_the_1_x_1_convolution_of_the_text_has_4112_parameters(notebook):
-    text = text_of("one-by-one")
-    for kernel_size, stated in [(1, "4,112 parameters"), (3, "36,880")]:
-        model = built(keras.Input((7, 7, 256)), layers.Conv2D(16, kernel_size))
-        assert f"{model.count_params():,}" in stated
-        assert stated in text
+def test_the_1_x_1_filters_cycle_the_color_channels(notebook):
     photo = datasets.load_photo()
     mixed = by_keras(photo, notebook.cycle_kernels, 0, 1, 0)
     red, green, blue = np.moveaxis(photo, -1, 0)

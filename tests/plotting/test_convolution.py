@@ -112,9 +112,9 @@ def test_each_kernel_is_drawn_with_its_weights_above_its_response():
     image = np.zeros((6, 7))
     image[:, 3:] = 1
     kernels = {"vertical edges": EDGES, "horizontal edges": EDGES.T}
-    figure = plotting.kernel_responses(image, kernels, title="Edges")
+    figure = plotting.kernel_responses(image, kernels, title="Edges", image_name="input")
     shown, *pairs = figure.axes
-    assert shown.get_title() == "image"
+    assert shown.get_title() == "input"
     assert [ax.get_title() for ax in pairs[::2]] == [*kernels]
     assert [text.get_text() for text in pairs[0].texts] == ["−1", "0", "1"] * 3
     vertical, horizontal = (np.asarray(ax.images[0].get_array()) for ax in pairs[1::2])

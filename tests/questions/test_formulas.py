@@ -148,6 +148,5 @@ def test_mistakes_of_the_course_text_get_their_reasons(name, wrong, words):
 def test_any_other_wrong_answer_is_told_what_to_check():
     verdict = judge(draw("conv-parameters"), 12_345)
     assert verdict.reason == (
-        "This is not one of the common mistakes: check filters · (kernel height · kernel width ·"
-        " input channels + 1)."
+        "Check filters · (kernel height · kernel width · input channels + 1)."
     )

@@ -87,7 +87,7 @@ def test_on_the_page_a_mistake_gets_its_reason(tmp_path):
         assert typed.count() == 2, "both quizzes are on the page"
         for answer, reason in [
             ("36864", "Don't forget the biases"),
-            ("12345", "This is not one of the common mistakes"),
+            ("12345", "Check filters"),
             ("36928", "64 · 3 · 3 · 64 = 36,864 weights"),
         ]:
             typed.first.fill(answer)

@@ -143,7 +143,7 @@ def test_the_layer_with_the_most_parameters_is_the_one_in_keras():
         most = max(layer.count_params() for layer in model.layers)
         question = BANK["most-parameters"].build(**values)
         (right,) = (choice for choice in question.choices if choice.is_right)
-        assert f"It has {most:,};" in right.reason
+        assert right.reason == f"It has {most:,} parameters, the most of all."
 
 
 def test_the_layer_with_the_most_parameters_is_not_always_of_the_same_type():
