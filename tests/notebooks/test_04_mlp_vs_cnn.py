@@ -106,7 +106,7 @@ def test_the_macs_in_the_text_are_right(networks, cells):
         name: sum(row["macs"] for row in layer_rows(network)) for name, network in networks.items()
     }
     millions = round(macs["six_convolutions"] / 1e6)
-    assert f"about {millions} million multiplications" in cells["train-larger-text"]
+    assert f"about {millions} million multiply–accumulate operations" in cells["train-larger-text"]
     assert round(macs["simple_cnn"] / macs["one_hidden_layer"], 1) == 2.5
     assert round(macs["six_convolutions"] / macs["one_hidden_layer"], -1) == 100
 
