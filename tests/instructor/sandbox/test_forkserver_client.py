@@ -185,9 +185,13 @@ def test_the_end_of_a_forkserver_is_an_error_of_the_engine():
     with Forkserver(isolated=False, uses_keras=False) as forkserver:
         kernel = forkserver.start_kernel(STUDENT, Limits())
         forkserver._process.kill()
-        for _ in range(2):
-            with pytest.raises(EngineError, match="the process that starts kernels has ended"):
+        forkserver._process.wait()
+        with pytest.raises(EngineError, match="the process that starts kernels has ended"):
+            for _ in range(100):  # the kernel is ended too, but can answer until then
                 run(kernel, "1")
+                time.sleep(0.05)
+        with pytest.raises(EngineError, match="the process that starts kernels has ended"):
+            run(kernel, "1")
         with pytest.raises(EngineError, match="could not be started"):
             forkserver.start_kernel(STUDENT, Limits())
         kernel.close()
