@@ -83,7 +83,7 @@ def test_the_formgrader_lists_the_class_and_shows_the_mark_scheme(lab, page):
     page.get_by_role("link", name="02-mnist").first.wait_for()
     page.goto(f"{lab}/formgrader/gradebook/02-mnist/mnist")
     page.get_by_role("link", name="Submission #1", exact=True).click()
-    page.get_by_text("1 point for each of the two steps").wait_for()
+    page.get_by_text("1 point for each of the two comparisons").wait_for()
     page.get_by_role("button", name="Full credit").first.wait_for()
 
 
@@ -134,7 +134,7 @@ def test_a_student_runs_the_release_until_the_first_exercise_and_packs_it(lab, g
     idle.wait_for()
     page.keyboard.press("Control+s")
     page.locator(".lm-TabBar-tab.jp-mod-dirty").wait_for(state="detached")
-    text = page.get_by_role("heading", name="Hand in")
+    text = page.get_by_role("heading", name="Submit")
     scroll_to(page, text)
     text.click()
     # Shift+Enter goes on to the collapsed cell and runs it.

@@ -44,9 +44,13 @@ def classes(tmp_path_factory, course_command):
         write_class(root, HONEST, hostile)
         found[name] = run = SimpleNamespace(root=root, done={}, seconds={})
         for command, arguments in COMMANDS.items():
-            start = processor_seconds()
-            run.done[command] = course_command("-C", root, *arguments, cwd=root)
-            run.seconds[command] = processor_seconds() - start
+            # Other work on the machine only adds time: of short commands, the fastest run counts.
+            times = []
+            for _ in range(1 if command in ("grade", "feedback") else 3):
+                start = processor_seconds()
+                run.done[command] = course_command("-C", root, *arguments, cwd=root)
+                times.append(processor_seconds() - start)
+            run.seconds[command] = min(times)
     yield SimpleNamespace(**found)
     # pytest's own cleanup exceeds Python's limit of recursion in the nested folders.
     subprocess.run(["rm", "-r", found["mixed"].root / "submitted"], check=True)

@@ -121,7 +121,7 @@ def test_the_search_finds_an_instructor_module(tree, tmp_path):
 
 def test_the_student_package_and_the_releases_are_published_byte_for_byte(tree):
     ours = {f"release/{path.relative_to(ROOT / 'release')}" for path in ROOT.glob("release/*/*")}
-    kinds = ("*.py", "*.png", "*.toml")
+    kinds = ("*.csv", "*.py", "*.png", "*.toml")
     modules = [path.relative_to(ROOT) for kind in kinds for path in PACKAGE.rglob(kind)]
     ours |= {str(path) for path in modules if path.parts[1] != "instructor"}
     published = {
