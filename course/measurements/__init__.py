@@ -118,5 +118,5 @@ def _standard_error(values: np.ndarray) -> float:
 
 def _t_quantile(degrees: float) -> float:
     """Return the 97.5 % quantile of Student's t-distribution, rounded up between table entries."""
-    whole = int(degrees)  # fewer degrees of freedom give a wider interval
-    return T_QUANTILES[whole - 1] if whole <= len(T_QUANTILES) else 2.086
+    whole = min(int(degrees), len(T_QUANTILES))  # fewer degrees of freedom give a wider interval
+    return T_QUANTILES[whole - 1]
