@@ -15,6 +15,7 @@ __all__ = [
     "layer_rows",
     "narrow_convolutions",
     "operations",
+    "trainable_parameters",
     "without_weights",
 ]
 
@@ -139,6 +140,21 @@ def layer_rows(network):
         }
         rows.append({"name": name, "kind": kind, "shape": shape} | costs)
     return rows
+
+
+def trainable_parameters(network):
+    """Return the number of a network's parameters that training changes.
+
+    Parameters
+    ----------
+    network : keras.Model
+
+    Returns
+    -------
+    int
+        Parameters of layers whose `trainable` is False are not counted.
+    """
+    return sum(math.prod(weight.shape) for weight in network.trainable_weights)
 
 
 def narrow_convolutions(network, fewest=32, most=256):

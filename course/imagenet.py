@@ -1,4 +1,4 @@
-"""Classifying a photo with a network that was trained on ImageNet; the weights are downloaded."""
+"""Networks that were trained on ImageNet: classifying a photo, and bases for transfer learning."""
 
 import hashlib
 import importlib
@@ -11,6 +11,7 @@ import numpy as np
 
 from course.datasets.download import fetch, find_or_download
 from course.errors import CourseError
+from course.transfer import INSTEAD, vgg16_weights
 
 SIDE, CLASSES, SHOWN = 224, 1000, 5
 SOURCE = "https://storage.googleapis.com/tensorflow/keras-applications"
@@ -84,10 +85,7 @@ def classify(image, network="MobileNetV2"):
     try:
         trained, names = _load(NETWORKS[network], network), _class_names()
     except CourseError as error:
-        print(
-            "The photo was not classified. You can continue: nothing else in this notebook needs"
-            " the network."
-        )
+        print("The photo was not classified. You can continue: this cell only shows an example.")
         print(f"Reason: {error}")
         return None
     pixels = _preprocess(NETWORKS[network].module, image)
@@ -96,6 +94,41 @@ def classify(image, network="MobileNetV2"):
     result = {names[index]: float(probabilities[index]) for index in best}
     others = f"the other {CLASSES - SHOWN} classes"
     return result | {others: float(max(0, 1 - sum(result.values())))}
+
+
+def load_base(network, side):
+    """Return a network of `keras.applications` with its ImageNet weights, but without its head.
+
+    Parameters
+    ----------
+    network : str
+        "MobileNetV2" or "VGG16". The weights (14 or 59 MB) are downloaded if they are missing.
+    side : int
+        Width and height of the images, in pixels, at least 32.
+
+    Returns
+    -------
+    keras.Model
+        Takes preprocessed images (n, side, side, 3). MobileNetV2 returns the mean of each of its
+        1,280 feature maps; VGG-16 returns its 512 feature maps.
+
+    Raises
+    ------
+    CourseError
+        If the weights are missing and cannot be downloaded, or are damaged.
+    """
+    import keras
+
+    if network == "VGG16":
+        return keras.applications.VGG16(
+            include_top=False, weights=vgg16_weights(), input_shape=(side, side, 3)
+        )
+    trained = _load(NETWORKS[network], network, INSTEAD)
+    base = getattr(keras.applications, network)(
+        include_top=False, weights=None, input_shape=(side, side, 3), pooling="avg"
+    )
+    base.set_weights(trained.get_weights()[:-2])  # the head has a kernel and biases
+    return base
 
 
 def _preprocess(module: str, image: np.ndarray) -> np.ndarray:
@@ -113,11 +146,11 @@ def _preprocess(module: str, image: np.ndarray) -> np.ndarray:
     return np.asarray(preprocess(np.clip(scaled, 0, 255).copy()))
 
 
-def _load(weights: Weights, name: str) -> Any:
+def _load(weights: Weights, name: str, alternative: str = "") -> Any:
     """Return a network of keras.applications with the weights that Keras publishes for it."""
     import keras
 
-    path = _find(weights.file, weights.address, weights.md5)
+    path = _find(weights.file, weights.address, weights.md5, alternative)
     try:
         return getattr(keras.applications, name)(weights=str(path))
     except Exception:
@@ -132,9 +165,9 @@ def _class_names() -> list[str]:
     return [index[str(number)][1].replace("_", " ") for number in range(CLASSES)]
 
 
-def _find(file: str, address: str, md5: str | None) -> Path:
+def _find(file: str, address: str, md5: str | None, alternative: str = "") -> Path:
     """Return the path of a file in the data directory, downloaded if it is missing."""
-    path = find_or_download(file, address, partial(_download, file, address, md5))
+    path = find_or_download(file, address, partial(_download, file, address, md5), alternative)
     if md5 and hashlib.md5(path.read_bytes()).hexdigest() != md5:
         raise _damaged(path)
     return path

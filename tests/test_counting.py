@@ -173,3 +173,12 @@ def test_convolutions_with_too_few_filters_are_found(filters, found):
                 else layers.Conv2D(number, size, padding="same")
             )
     assert counting.narrow_convolutions(network) == found
+
+
+def test_frozen_layers_have_no_trainable_parameters():
+    network = keras.Sequential(
+        [keras.Input((4,)), keras.layers.Dense(3), keras.layers.BatchNormalization()]
+    )
+    assert counting.trainable_parameters(network) == 15 + 6
+    network.layers[0].trainable = False
+    assert counting.trainable_parameters(network) == 6

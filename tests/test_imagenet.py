@@ -9,7 +9,8 @@ import numpy as np
 import pytest
 from keras.src.legacy.saving import legacy_h5_format
 
-from course import imagenet
+from course import imagenet, transfer
+from course.errors import CourseError
 from tests.datasets import CLOSED_PORT, serve_bytes
 
 PHOTO = np.random.default_rng(0).random((160, 144, 3))
@@ -114,3 +115,24 @@ def test_the_files_are_those_that_keras_loads():
     assert vgg.address == applications.vgg16.WEIGHTS_PATH
     assert mobile.address == applications.mobilenet_v2.BASE_WEIGHT_PATH + mobile.file
     assert imagenet.NAMES_ADDRESS == applications.imagenet_utils.CLASS_INDEX_PATH
+
+
+def test_a_base_is_the_downloaded_network_without_its_head(
+    directory, monkeypatch, network, weights
+):
+    with serve_bytes() as start:
+        monkeypatch.setattr(imagenet, "SOURCE", start(weights)[0])
+        base = imagenet.load_base("MobileNetV2", 150)
+    assert base.input_shape[1:] == (150, 150, 3) and base.output_shape[1:] == (1_280,)
+    assert base.count_params() == 2_257_984
+    for got, expected in zip(base.get_weights(), network.get_weights(), strict=False):
+        assert np.array_equal(got, expected)
+    assert any(isinstance(layer, keras.layers.BatchNormalization) for layer in base.layers)
+    assert base.get_layer("block_16_expand") in base.layers
+
+
+def test_without_an_internet_connection_a_base_can_be_trained_instead(directory, monkeypatch):
+    monkeypatch.setattr(transfer, "VGG16_ADDRESS", CLOSED_PORT)
+    for name in imagenet.NETWORKS:
+        with pytest.raises(CourseError, match='or choose data = "cifar10" at the top'):
+            imagenet.load_base(name, 150)

@@ -7,7 +7,7 @@ never replace real ones silently. Keras is imported only for a download.
 from course.datasets.cats_dogs import cats_and_dogs
 from course.datasets.cifar10 import CIFAR10_NAMES, load_cifar10
 from course.datasets.download import data_directory
-from course.datasets.image_folders import batch_format, check_folder
+from course.datasets.image_folders import check_folder, read_images
 from course.datasets.mnist import load_mnist
 from course.datasets.photo import load_photo
 from course.datasets.synthetic.digits import draw_digit, synthetic_digits
@@ -15,7 +15,6 @@ from course.datasets.synthetic.scenes import synthetic_scenes
 
 __all__ = [
     "CIFAR10_NAMES",
-    "batch_format",
     "cats_and_dogs",
     "check_folder",
     "data_directory",
@@ -23,6 +22,7 @@ __all__ = [
     "load_cifar10",
     "load_mnist",
     "load_photo",
+    "read_images",
     "synthetic_digits",
     "synthetic_scenes",
 ]

@@ -1,11 +1,13 @@
-"""Checks for folders of images with one subfolder per class."""
+"""Folders of images with one subfolder per class: checking and reading them."""
 
-import importlib.util
 from pathlib import Path
+
+import numpy as np
 
 from course.errors import CourseError
 
-# The files that keras.utils.image_dataset_from_directory reads; it silently skips all others.
+# The files that `read_images` and keras.utils.image_dataset_from_directory read; they skip all
+# others.
 READABLE = (".bmp", ".gif", ".jpeg", ".jpg", ".png")
 FORMATS = ("BMP", "GIF", "JPEG", "MPO", "PNG")  # the same file types, as Pillow names them
 GRAYSCALE_MODES = ("1", "L", "LA", "I", "I;16", "F")  # as Pillow names them
@@ -67,13 +69,41 @@ def check_folder(folder, classes=2):
     return counts
 
 
-def batch_format():
-    """Return keyword arguments (dict) for `keras.utils.image_dataset_from_directory`.
+def read_images(folder, side):
+    """Read a folder of images with one subfolder per class, and scale all images to a square.
 
-    The dict is {"format": "grain"} if TensorFlow is not installed; otherwise, it is empty, because
-    older Keras releases have no `format` parameter.
+    Parameters
+    ----------
+    folder : pathlib.Path or str
+        A folder that `check_folder` accepts.
+    side : int
+        Width and height of the result, in pixels. The whole image is scaled, so its proportions
+        can change.
+
+    Returns
+    -------
+    images : ndarray of uint8, (n, side, side, 3)
+        Values from 0 to 255, sorted by class and then by file name.
+    labels : ndarray of uint8, (n,)
+        Class of each image: the number of its subfolder in alphabetical order, starting at 0.
+
+    Notes
+    -----
+    `keras.utils.image_dataset_from_directory` reads the same folders in batches, which is necessary
+    if the images do not fit into memory. Without TensorFlow, it needs the package grain.
     """
-    return {} if importlib.util.find_spec("tensorflow") else {"format": "grain"}
+    from PIL import Image  # not needed to load arrays
+
+    names = sorted(each.name for each in Path(folder).iterdir() if each.is_dir())
+    images, labels = [], []
+    for label, name in enumerate(names):
+        for path in sorted((Path(folder) / name).rglob("*")):
+            if path.suffix.lower() in READABLE:
+                with Image.open(path) as image:
+                    scaled = image.convert("RGB").resize((side, side), Image.Resampling.BILINEAR)
+                images.append(np.asarray(scaled))
+                labels.append(label)
+    return np.stack(images), np.array(labels, "uint8")
 
 
 def _mode(path: Path) -> str:

