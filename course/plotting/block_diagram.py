@@ -30,7 +30,9 @@ WORDS = {
     "Relu": "ReLU",  # the operation keras.ops.relu
     "Add": "add",
     "Concatenate": "concatenate",
-    "Rescaling": "rescale",
+    "Rescaling": "rescaling",
+    "RandomFlip": "random flip",
+    "RandomTranslation": "random translation",
 }
 
 

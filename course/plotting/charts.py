@@ -146,7 +146,7 @@ def accuracy_bars(accuracies, title="", chance=None) -> Figure:
     ax.set_xlabel("accuracy (% of images)")
     if chance is not None:
         ax.axvline(chance, color="black", linestyle=":")
-        ax.text(chance, -0.68, f"chance {chance:.1%}", size=9, ha="center", va="bottom")
+        ax.text(chance, -0.68, f"chance level, {chance:.0%}", size=9, ha="center", va="bottom")
     ax.set_title(
         wrap(title or "Accuracy: longer is better", 75), pad=6 if chance is None else 20, **TITLE
     )

@@ -88,7 +88,7 @@ def compare_networks(rows, title="", chance=None) -> Figure:
         ax.set_xlabel(better, loc="left", size=9)
         if is_fraction and chance is not None:
             ax.axvline(chance, color="black", linestyle=":", linewidth=1.2)
-            ax.set_xlabel(f"{better};\ndotted: chance, {chance:.0%}", loc="left", size=9)
+            ax.set_xlabel(f"{better};\ndotted: chance level, {chance:.0%}", loc="left", size=9)
     panels[0].set_yticks(range(len(rows)), names)
     panels[0].set_ylim(len(rows) - 0.5, -0.5)
     height = figure.get_figheight()
@@ -130,13 +130,13 @@ def compare_curves(histories, title="", chance=None) -> Figure:
     for index, (name, history) in enumerate(histories.items()):
         accuracies = np.asarray(history["val_accuracy"])
         epochs = range(1, len(accuracies) + 1)
-        label = f"{name}: {accuracies[-1]:.1%} after {len(accuracies)}"
+        label = f"{name}: {accuracies[-1]:.1%} after epoch {len(accuracies)}"
         color, line = COLORS[index % len(COLORS)], LINES[index % len(LINES)]
         ax.plot(epochs, accuracies, line, label=label, color=color, markersize=4)
     if chance is not None:
         ax.axhline(chance, color="black", linestyle=":", linewidth=1.2)
         ax.annotate(
-            f"chance, {chance:.0%}", (1, chance), (0, 3), textcoords="offset points", size=9
+            f"chance level, {chance:.0%}", (1, chance), (0, 3), textcoords="offset points", size=9
         )
     ax.set_ylim(0, None)
     ax.set_xlim(0.8, last + 0.2)
@@ -222,7 +222,7 @@ def gap_curves(histories, final_accuracies, title="", chance=None) -> Figure:
     panels[0].legend(loc="best", frameon=False, fontsize=8, borderaxespad=0.1)
     note = "Curves: measured by fit, with dropout in training. Marks at the end: without dropout."
     if chance is not None:
-        note += f" Dotted: chance, {chance:.0%}."
+        note += f" Dotted: chance level, {chance:.0%}."
     figure.text(0, -0.5 / figure.get_figheight(), note, size=9, va="top")
     if title:
         figure.suptitle(title, x=0, y=1 + 0.35 / figure.get_figheight(), ha="left", va="bottom")

@@ -186,9 +186,8 @@ def patch_blocks(patches, captions=None, columns=8, title="") -> Figure:
     names = list(range(filters)) if captions is None else captions
     shape = f"{count} patch{'es' * (count > 1)} of {height} × {width} pixels"
     title = title or f"For each of {filters} filters, the {shape} with the strongest responses"
-    return draw_tiles(
-        blocks, columns, names, title, "The strongest response of each block is at the top left"
-    )
+    note = "Top left in each square: the strongest response" if count > 1 else ""
+    return draw_tiles(blocks, columns, names, title, note)
 
 
 def heat_maps(images, maps, captions=None, columns=8, title="") -> Figure:

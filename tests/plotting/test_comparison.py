@@ -31,7 +31,7 @@ def test_each_quantity_has_a_panel_and_each_bar_its_value():
     assert texts(accuracy) == ["40.0%", "60.0%"]
     assert [bar.get_width() for bar in accuracy.patches] == [0.4, 0.6]
     assert [label.get_text() for label in parameters.get_yticklabels()] == ["MLP", "CNN"]
-    assert "chance, 10%" in accuracy.get_xlabel()
+    assert "chance level, 10%" in accuracy.get_xlabel()
     assert "chance" not in loss.get_xlabel()
     assert plt.get_fignums() == []
 
@@ -97,9 +97,9 @@ def test_curves_share_a_panel_and_name_their_last_value():
     mlp, cnn, chance = ax.lines
     assert list(mlp.get_xdata()) == [1, 2, 3] and list(cnn.get_ydata()) == [0.3, 0.5]
     named = [text.get_text() for text in ax.get_legend().get_texts()]
-    assert named == ["MLP: 40.0% after 3", "CNN: 50.0% after 2"]
+    assert named == ["MLP: 40.0% after epoch 3", "CNN: 50.0% after epoch 2"]
     assert mlp.get_color() != cnn.get_color() and mlp.get_linestyle() != cnn.get_linestyle()
-    assert list(chance.get_ydata()) == [0.1, 0.1] and texts(ax) == ["chance, 10%"]
+    assert list(chance.get_ydata()) == [0.1, 0.1] and texts(ax) == ["chance level, 10%"]
     assert (ax.get_title("left"), ax.get_xlabel()) == ("T", "epoch")
     assert plt.get_fignums() == []
 
@@ -144,7 +144,7 @@ def test_each_network_has_a_panel_with_its_gap_in_points():
     ]
     assert plt.get_fignums() == []
     notes = [text.get_text() for text in figure.texts]
-    assert any("without dropout" in note and "chance, 10%" in note for note in notes)
+    assert any("without dropout" in note and "chance level, 10%" in note for note in notes)
 
 
 def test_curves_and_final_accuracies_are_those_given():

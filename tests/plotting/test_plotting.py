@@ -248,7 +248,7 @@ def test_accuracy_bars_write_name_and_percentage():
     figure = plotting.accuracy_bars({"chance": 0.1, "CNN": 0.986}, chance=0.1)
     (ax,) = figure.axes
     assert row_names(ax) == ["chance", "CNN"]
-    assert texts(figure) == ["10.0%", "98.6%", "chance 10.0%"]
+    assert texts(figure) == ["10.0%", "98.6%", "chance level, 10%"]
     assert [bar.get_width() for bar in ax.patches] == [0.1, 0.986]
     low, high = ax.get_ylim()
     assert low > high  # the first is at the top

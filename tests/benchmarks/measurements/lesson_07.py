@@ -25,8 +25,11 @@ SIDE = 128  # to which the images are enlarged for a network that was trained on
 KEPT = Path(tempfile.gettempdir()) / "course-07-measurements"
 
 
-def notebook(seed: int) -> dict[str, Any]:
-    """Return the notebook's names, with a trained base and head, and images as they expect them."""
+def notebook(seed: int, per_class: int | None = None) -> dict[str, Any]:
+    """Return the notebook's names, with a trained base and head, and images as they expect them.
+
+    `per_class` is the number of training images per class, if it differs from the notebook's.
+    """
     KEPT.mkdir(exist_ok=True)
     os.chdir(KEPT)  # results are kept in the working directory
     names: dict[str, Any] = {"keras": keras, "layers": layers, "np": np, "course": course}
@@ -39,6 +42,9 @@ def notebook(seed: int) -> dict[str, Any]:
             names["base"], names["base_accuracy"] = names["pretrain_base"](names["run"])
         # The definitions, without the training at the end of the cell.
         exec(TRAINING.split(cells[cell])[0], names)
+    if per_class is not None:
+        chosen = names["select"](names["known_images"], 0, per_class)
+        names["x_train"], names["y_train"] = chosen
     names["train"] = names["preprocess"](names["x_train"])
     names["val"] = names["preprocess"](names["x_val"])
     keras.utils.set_random_seed(seed)
@@ -115,6 +121,21 @@ def fine_tuning(seed: int) -> dict[str, float]:
     return found
 
 
+def few_images(seed: int) -> dict[str, float]:
+    """Return the accuracies of the three ways with a quarter of the training images."""
+    names = notebook(seed, per_class=250)
+    small = names["augmented"](names["build_small_cnn"](32), keras.optimizers.RMSprop(1e-3))
+    fit(names, small, names["x_train"], "scratch")
+    tuned = names["build_tuned"]({"name": "fine-tuned"})
+    fit(names, tuned, names["train"], "tune")
+    head_only = keras.Sequential([names["base"], names["trained_head"]])
+    return {
+        "augmented": accuracy(names, small, names["x_val"]),
+        "bottleneck": accuracy(names, head_only, names["val"]),
+        "fine-tuned": accuracy(names, tuned, names["val"]),
+    }
+
+
 def statistics(seed: int) -> dict[str, float]:
     """Return accuracies with the statistics of batches, by their size, and with stored ones."""
     names = notebook(seed)
@@ -150,4 +171,4 @@ def imagenet(seed: int) -> dict[str, float]:
 
 
 JOBS = {"base": base, "scratch": scratch, "features": features, "statistics": statistics}
-JOBS |= {"ImageNet": imagenet, "fine-tuning": fine_tuning}
+JOBS |= {"ImageNet": imagenet, "fine-tuning": fine_tuning, "250 images": few_images}
