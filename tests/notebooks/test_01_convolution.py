@@ -170,9 +170,7 @@ def trained(namespace, seed, learning_rate=10):
 
 
 def test_the_learned_kernel_is_the_sobel_kernel_from_every_start(namespace):
-    assert "In ten runs, no weight was off by more than 0.0001 after 300 steps" in text_of(
-        "volumes"
-    )
+    assert "Both kernels became the Sobel kernel" in text_of("volumes")
     for seed in range(0, 10, 2):  # the cell trains a second kernel with the next seed
         names = trained(namespace, seed)
         assert np.abs(names["learned"] - names["sobel"]).max() < 1e-4
@@ -187,8 +185,7 @@ def test_a_smaller_learning_rate_leaves_an_error_and_a_larger_one_diverges(names
     for seed in range(5):
         names = trained(namespace, seed, learning_rate=1)
         largest.append(np.abs(names["learned"] - names["sobel"]).max())
-    stated = f"still between {min(largest):.2f} and {max(largest):.2f}"
-    assert stated in text_of("volumes")
+    assert min(largest) > 0.05, "300 steps aren't enough"
     with np.errstate(over="ignore", invalid="ignore"):
         assert not np.abs(trained(namespace, 0, learning_rate=30)["learned"]).max() < 1e10
         raw = namespace["photo"][72:96, 72:96]
@@ -214,6 +211,12 @@ def test_the_target_determines_the_nine_weights(notebook):
     assert len(patches) == notebook.target.size == 484
     assert np.linalg.matrix_rank(patches) == 9
     assert "484 patches" in text_of("volumes")
+
+
+def test_the_sums_of_the_gradient_in_one_dimension(notebook):
+    assert "the input 1, 3, 2, a kernel with two weights" in text_of("gradient_step-text")
+    sums = notebook.conv2d_single(np.array([[1, 3, 2]]), np.array([[2, -1]]))
+    assert sums.tolist() == [[-1, 4]]
 
 
 @quick
@@ -323,15 +326,12 @@ def test_the_relative_changes_in_the_text_are_measured(namespace):
     names = dict(namespace)
     names["display"] = lambda figure: None
     run_cells(names, "show-shift")
-    changes = [change for _, change in names["relative_changes"].values()]
+    changes = list(names["relative_changes"].values())
     first = [f"{change[1]:.0%}" for change in changes]
-    text = text_of("one-by-one")
-    assert (
-        f"is {first[0]} for this digit, {first[1]} after 2 × 2 pooling, and {first[2]} after"
-        in text
-    )
-    assert "a shift of 7 pixels" in text
-    assert f"If only every other pixel is kept, it is {first[3]}" in text
+    stated = f"changes this digit by {first[0]}, and by {first[2]} after 4 × 4 pooling"
+    assert stated in text_of("one-by-one")
+    assert first[2] < first[1] < first[0]
+    assert "a shift of 7 pixels changes both by more than 150%" in text_of("one-by-one")
     assert all(change[7] > 1.5 for change in changes)
     assert not names["digit"][:, -7:].any(), "no pixel leaves the image at the right"
     assert names["equivariance_error"] == 0
@@ -344,7 +344,7 @@ def test_the_first_window_is_pooled_to_the_values_of_the_text(namespace):
     window = names["example_map"][:2, :2]
     assert sorted(window.ravel()) == [0, 1, 2, 4]
     assert (window.max(), window.mean()) == (4, 1.75)
-    assert "with 4, and average pooling with 1.75" in text_of("shift-text")
+    assert "with 4, and average pooling with 1.75" in text_of("pooling")
 
 
 def test_the_1_x_1_filters_cycle_the_color_channels(notebook):
@@ -365,6 +365,8 @@ def test_weights_of_dense_local_and_shared_units():
     assert draw("dense-weights").answer == 3 * 10**7
     assert draw("local-weights-gray").answer == 25_000
     assert draw("local-weights").answer == 75_000
+    assert "at each of $96 \\cdot 96$ positions" in text_of("dense")
+    assert 100 - 5 + 1 == 96
     one_filter = built(keras.Input((100, 100, 3)), layers.Conv2D(1, 5)).count_params()
     assert draw("shared-weights").answer == one_filter == 75 + 1
 
