@@ -4,7 +4,7 @@ from typing import Any
 
 import numpy as np
 from matplotlib.patches import Patch
-from matplotlib.ticker import MaxNLocator, PercentFormatter
+from matplotlib.ticker import MaxNLocator
 
 from course.plotting.primitives import (
     BLUE,
@@ -16,6 +16,7 @@ from course.plotting.primitives import (
     VERMILLION,
     Figure,
     longest_line,
+    show_percentages,
 )
 
 COLORS = (BLUE, VERMILLION, ORANGE, "#009E73", "#CC79A7", "#56B4E9")  # Okabe-Ito
@@ -141,7 +142,7 @@ def compare_curves(histories, title="", chance=None) -> Figure:
     ax.set_ylim(0, None)
     ax.set_xlim(0.8, last + 0.2)
     ax.xaxis.set_major_locator(MaxNLocator(8, integer=True, min_n_ticks=1))
-    ax.yaxis.set_major_formatter(PercentFormatter(1, decimals=0))
+    show_percentages(ax.yaxis)
     ax.set_xlabel("epoch")
     ax.set_ylabel("validation accuracy (% of images)")
     ax.grid(alpha=0.3)
@@ -212,7 +213,7 @@ def gap_curves(histories, final_accuracies, title="", chance=None) -> Figure:
     panels[0].set_xlim(0.5, 1.12 * last + 0.3)
     ticks = MaxNLocator(4, integer=True, min_n_ticks=1).tick_values(1, last)
     panels[0].set_xticks([int(tick) for tick in ticks if 1 <= tick <= last])
-    panels[0].yaxis.set_major_formatter(PercentFormatter(1, decimals=0))
+    show_percentages(panels[0].yaxis)
     for index in range(len(histories)):
         if index % columns == 0:
             panels[index].set_ylabel("accuracy (% of images)", size=9)
@@ -220,7 +221,10 @@ def gap_curves(histories, final_accuracies, title="", chance=None) -> Figure:
             panels[index].set_xlabel("epoch", size=9)
             panels[index].tick_params(labelbottom=True)
     panels[0].legend(loc="best", frameon=False, fontsize=8, borderaxespad=0.1)
-    note = "Curves: measured by fit, with dropout in training. Marks at the end: without dropout."
+    note = (
+        "Curves: fit measures training accuracy while the weights change, and with any dropout."
+        "\nMarks at the end: both accuracies after training, without dropout."
+    )
     if chance is not None:
         note += f" Dotted: chance level, {chance:.0%}."
     figure.text(0, -0.5 / figure.get_figheight(), note, size=9, va="top")
@@ -276,7 +280,7 @@ def seed_variation(
     ax.set_yticks(range(len(names)), names)
     ax.set_ylim(len(names) - 0.5, -0.5)
     ax.tick_params(axis="y", **NO_TICKS)
-    ax.xaxis.set_major_formatter(PercentFormatter(1, decimals=0))
+    show_percentages(ax.xaxis)
     ax.set_xlabel(f"{label} (% of images)")
     ax.grid(axis="x", alpha=0.3)
     ax.spines[["top", "right", "left"]].set_visible(False)
@@ -325,7 +329,7 @@ def seed_curves(
         ax.tick_params(labelsize=11)
         ax.grid(alpha=0.3)
         ax.spines[["top", "right"]].set_visible(False)
-    axes[0].yaxis.set_major_formatter(PercentFormatter(1, decimals=0))
+    show_percentages(axes[0].yaxis)
     axes[0].set_ylabel(ylabel, size=12)
     axes[-1].legend(loc="lower right", fontsize=12, frameon=False)
     if limits:

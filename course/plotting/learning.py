@@ -4,7 +4,7 @@ import numpy as np
 from matplotlib import colormaps
 from matplotlib.colors import CenteredNorm
 from matplotlib.patches import Rectangle
-from matplotlib.ticker import FuncFormatter, MaxNLocator, PercentFormatter
+from matplotlib.ticker import FuncFormatter, MaxNLocator
 
 from course.plotting.comparison import COLORS, LINES
 from course.plotting.primitives import (
@@ -21,6 +21,7 @@ from course.plotting.primitives import (
     draw_bars,
     draw_tiles,
     scale_each,
+    show_percentages,
 )
 
 CELL = 0.52  # side of a cell that contains a number, in inches
@@ -84,7 +85,7 @@ def line_charts(
         if log:
             ax.set_yscale("log")
         if percent:
-            ax.yaxis.set_major_formatter(PercentFormatter(1, decimals=0))
+            show_percentages(ax.yaxis)
         if limits:
             ax.set_ylim(limits)
         steps = [x for x, _ in lines.values()]

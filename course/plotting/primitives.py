@@ -18,6 +18,21 @@ TITLE: dict[str, Any] = {"loc": "left", "fontsize": 11, "y": 1}
 NO_TICKS: dict[str, Any] = {"length": 0}
 
 
+class _WholePercents(MaxNLocator):
+    """Ticks at whole percentages of an axis whose values are fractions."""
+
+    def tick_values(self, vmin: float, vmax: float) -> np.ndarray:
+        percentages = np.asarray(super().tick_values(100 * vmin, 100 * vmax))
+        # A range of less than one percent has no tick rather than a rounded, wrong label.
+        return percentages[np.isclose(percentages, np.round(percentages))] / 100
+
+
+def show_percentages(axis: Any) -> None:
+    """Label an axis of fractions with whole percentages, which are exactly where the ticks are."""
+    axis.set_major_locator(_WholePercents("auto", steps=[1, 2, 5, 10], integer=True, min_n_ticks=1))
+    axis.set_major_formatter(PercentFormatter(1, decimals=0))
+
+
 class Figure(_Figure):
     """A matplotlib figure that pyplot does not manage and that a notebook shows once."""
 

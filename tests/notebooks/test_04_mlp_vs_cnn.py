@@ -122,19 +122,29 @@ def difference(name, other):
     )
 
 
-def points(name, other):
-    mean, half_width = difference(name, other)
+def lost(name, metric):
+    """Return the points between the validation accuracy of each seed and another accuracy."""
+    return 100 * (KEPT[name]["validation_accuracy"] - KEPT[name][metric])
+
+
+def interval(mean, half_width):
     return f"{mean:.1f} ± {half_width:.1f}"
+
+
+def points(name, other):
+    return interval(*difference(name, other))
 
 
 LONG, LONG_DROPOUT = "three layers, long", "three layers, long, dropout"
 SHORT, SHORT_DROPOUT = "three layers, short", "three layers, short, dropout"
-SHUFFLED = "simple CNN, pixels shuffled"
+SHUFFLED, ONE_PIXEL = "simple CNN, pixels shuffled", "simple CNN, 1 × 1 kernels"
 SHIFTED, TRAINING, FITTED = "shift_4_accuracy", "training_accuracy", "fit_training_accuracy"
 TEXT = {
     "one-layer": [
         percent(MLP),
+        percent(MLP, TRAINING),
         percent(CNN),
+        percent(CNN, TRAINING),
         points(CNN, MLP),
         percent("MLP, as small as the CNN"),
     ],
@@ -145,16 +155,23 @@ TEXT = {
         percent(CNN, TRAINING),
         percent(CNN),
         percent("simple CNN, dropout"),
+        interval(
+            *measurements.difference(lost("simple CNN, dropout", TRAINING), lost(CNN, TRAINING))
+        ),
     ],
-    "choose-text": [points("MLP, 30 epochs", MLP), points("256 units", MLP), points(CNN, MLP)],
+    "functional": [points("MLP, 30 epochs", MLP), points("256 units", MLP), points(CNN, MLP)],
     "what-else": [
         percent(SHORT_DROPOUT),
         percent(MLP),
         percent(SHORT_DROPOUT, TRAINING),
         percent(SHORT_DROPOUT, FITTED),
+        percent(MLP, TRAINING),
     ],
     "test-text": [
+        *(percent(each) for each in (LONG, LONG_DROPOUT, SHORT, SHORT_DROPOUT)),
         points(LONG, MLP),
+        points(LONG, SHORT),
+        points(LONG, SHORT_DROPOUT),
         points(SHORT, SHORT_DROPOUT),
         points(LONG, LONG_DROPOUT),
         points(LONG_DROPOUT, SHORT_DROPOUT),
@@ -163,9 +180,15 @@ TEXT = {
     ],
     "why": [percent(each, "test_accuracy") for each in (CNN, MLP, "MLP, 30 epochs")],
     "shift": [percent(each) for each in (MLP, "MLP, pixels shuffled", CNN, SHUFFLED)]
-    + [percent("simple CNN, 1 × 1 kernels"), points(CNN, SHUFFLED)],
+    + [percent(ONE_PIXEL), points(CNN, SHUFFLED), points(ONE_PIXEL, MLP)]
+    + [points(SHUFFLED, "MLP, pixels shuffled")],
     "shift-read": [percent(each) for each in (MLP, CNN, FLAT, AVERAGE)]
-    + [*(percent(each, SHIFTED) for each in (MLP, CNN, FLAT, AVERAGE)), percent(AVERAGE, TRAINING)],
+    + [*(percent(each, SHIFTED) for each in (MLP, CNN, FLAT, AVERAGE)), percent(AVERAGE, TRAINING)]
+    + [f"| {lost(each, SHIFTED).mean():.1f} |" for each in (MLP, CNN, FLAT, AVERAGE)]
+    + [
+        interval(*measurements.difference(lost(first, SHIFTED), lost(second, SHIFTED)))
+        for first, second in ((CNN, MLP), (FLAT, AVERAGE))
+    ],
 }
 
 
@@ -186,19 +209,33 @@ def test_no_other_mean_is_in_the_text(cells):
 
 
 def test_the_other_measured_numbers_in_the_text(cells):
-    gaps = [
-        100 * (KEPT[name][TRAINING] - KEPT[name]["validation_accuracy"])
-        for name in (CNN, "simple CNN, dropout")
-    ]
+    gaps = [-lost(name, TRAINING) for name in (CNN, "simple CNN, dropout")]
     before, after = (gap.mean() for gap in gaps)
     assert f"shrank from {before:.1f} to {after:.1f} points" in cells["my-mlps-text"]
     assert measurements.difference(*gaps)[1] < before - after
     deviation = 100 * KEPT[MLP]["validation_accuracy"].std(ddof=1)
-    assert f"standard deviation over seeds is {deviation:.1f} points" in cells["choose-text"]
+    assert f"standard deviation over seeds is {deviation:.1f} points" in cells["functional"]
     means = [f"{100 * KEPT[name]['test_accuracy'].mean():.1f}%" for name in (CNN, MLP)]
     assert all(mean in cells["recap"] for mean in means)
-    lost = difference(CNN, SHUFFLED)[0]
-    assert f"without neighbors, the CNN loses {lost:.0f} points" in cells["recap"]
+    without_neighbors = difference(CNN, SHUFFLED)[0]
+    assert f"without neighbors, the CNN loses {without_neighbors:.0f} points" in cells["recap"]
+    fractions = [
+        lost(name, SHIFTED).mean() / (100 * KEPT[name]["validation_accuracy"].mean())
+        for name in (CNN, MLP)
+    ]
+    assert "({:.0%} and {:.0%})".format(*fractions) in cells["shift-read"]
+
+
+def test_dropout_and_the_short_training_cost_more_together_than_the_sum_of_both(cells):
+    short, dropout, both = (difference(LONG, each) for each in (SHORT, LONG_DROPOUT, SHORT_DROPOUT))
+    variances = [
+        (100 * KEPT[each]["validation_accuracy"]).var(ddof=1)
+        / KEPT[each]["validation_accuracy"].size
+        for each in (LONG, SHORT, LONG_DROPOUT, SHORT_DROPOUT)
+    ]
+    assert both[0] - short[0] - dropout[0] > 2.1 * np.sqrt(sum(variances))
+    sum_of_both = f"{short[0]:.1f} + {dropout[0]:.1f}"
+    assert f"cost {both[0]:.1f} points, more than {sum_of_both}" in cells["test-text"]
 
 
 SHOWN = [
@@ -209,8 +246,10 @@ SHOWN = [
     (LONG, LONG_DROPOUT),
     (LONG_DROPOUT, SHORT_DROPOUT),
     (CNN, SHUFFLED),
-    (CNN, "simple CNN, 1 × 1 kernels"),
-    (SHUFFLED, MLP),
+    (CNN, ONE_PIXEL),
+    (ONE_PIXEL, MLP),
+    (LONG, SHORT),
+    (SHUFFLED, "MLP, pixels shuffled"),
     (FLAT, AVERAGE),
 ]
 
@@ -230,14 +269,25 @@ def test_a_difference_that_the_text_calls_unmeasurable_may_be_zero(first, second
     assert abs(mean) < half_width
 
 
-def test_global_average_pooling_loses_less_by_a_shift_and_the_simple_cnn_not_less_than_the_mlp():
-    lost = {
-        name: KEPT[name]["validation_accuracy"] - KEPT[name][SHIFTED]
-        for name in (MLP, CNN, FLAT, AVERAGE)
-    }
-    mean, half_width = measurements.difference(lost[FLAT], lost[AVERAGE])
+@pytest.mark.parametrize(("more", "less"), [(FLAT, AVERAGE), (CNN, MLP)])
+def test_a_shift_costs_a_network_more_than_another_as_the_text_states(more, less):
+    mean, half_width = measurements.difference(lost(more, SHIFTED), lost(less, SHIFTED))
     assert mean > half_width
-    assert lost[CNN].mean() > lost[MLP].mean()
+
+
+def test_a_shift_by_4_changes_a_map_after_two_poolings_only_at_the_edges(solved, cells):
+    names = {**solved}
+    exec(compile(cells["train-gap"].partition("\n\n\n")[0], "train-gap", "exec"), names)
+    built = names["build_three_convolutions"]({"average": True})
+    maps = keras.Model(built.inputs, built.layers[-3].output)
+    images = np.random.default_rng(3).uniform(size=(1, 32, 32, 3)).astype("float32")
+    before = maps.predict(images, verbose=0)
+    assert before.shape == (1, 8, 8, 64)
+    for pixels, is_exact in ((4, True), (2, False)):
+        after = maps.predict(np.roll(images, pixels, axis=2), verbose=0)
+        expected = np.roll(before, pixels // 4, axis=2)
+        inner = np.abs(after - expected)[:, 2:-2, 3:-3].max()
+        assert (inner < 1e-5) == is_exact
 
 
 def test_airplane_and_ship_have_the_most_blue_compared_with_red_in_every_run():
@@ -313,3 +363,9 @@ def test_what_else_changed_is_what_the_cells_do(cells, solved):
     assert "small_batches = run.choose(smoke=40, cpu=32, gpu=32)" in second
     assert '"128-256-512, dropout", "epochs": run.choose(smoke=1, cpu=5, gpu=5)' in second
     assert solved["what_else_changed"] == ["a", "c", "e"]
+
+
+def test_the_training_validation_and_test_sets_are_as_large_as_the_measured_ones(cells):
+    assert f"cpu={lesson_04.TRAINING + lesson_04.VALIDATION:_}" in cells["load-data"]
+    assert f"test_count = run.choose(smoke=60, cpu={lesson_04.TEST:_}" in cells["load-data"]
+    assert f"smoke=60, cpu={lesson_04.VALIDATION:_}" in cells["train-two"]

@@ -210,6 +210,22 @@ def test_seeds_are_dots_with_their_mean_and_deviation():
     assert names == ["mean ± standard deviation", "one seed", "your run"]
 
 
+@pytest.mark.parametrize(("low", "high"), [(0.25, 0.44), (0.35, 0.53), (0.1, 0.9), (0.5, 0.56)])
+def test_the_ticks_are_exactly_at_the_percentages_of_their_labels(low, high):
+    (ax,) = plotting.seed_variation({"I": [low, high]}).axes
+    labels = [text.get_text() for text in ax.get_xticklabels()]
+    assert labels == [f"{round(100 * tick)}%".replace("-", "−") for tick in ax.get_xticks()]
+    percentages = 100 * ax.get_xticks()
+    assert len(percentages) > 2
+    assert percentages == pytest.approx(np.round(percentages))
+
+
+def test_a_range_without_a_whole_percentage_has_no_wrong_label():
+    (ax,) = plotting.seed_variation({"I": [0.502, 0.5021]}).axes
+    low, high = ax.get_xlim()
+    assert not [tick for tick in ax.get_xticks() if low < tick < high]
+
+
 def test_without_your_run_the_legend_does_not_name_it():
     names = [text.get_text() for text in plotting.seed_variation(BY_SEED).legends[0].get_texts()]
     assert names == ["mean ± standard deviation", "one seed"]
