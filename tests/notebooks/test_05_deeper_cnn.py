@@ -1,7 +1,9 @@
 """Numbers in 05-deeper-cnn, checked with Keras and with the solutions."""
 
+import symtable
 import tomllib
 from itertools import groupby
+from types import SimpleNamespace
 
 import keras
 import numpy as np
@@ -105,6 +107,11 @@ def test_the_macs_in_the_text_are_right(networks, cells):
     }
     assert round(macs["model_2"] / macs["model_1"], 1) == 14.5
     assert "14.5 times" in cells["recap"]
+    assert "14.5 times" in cells["what-changed-text"]
+    second = counting.layer_rows(networks["model_2"])[1]["macs"]
+    assert round(second / 1e6) == 20
+    assert round(second / macs["model_1"]) == 12
+    assert "20 million MACs, twelve times" in cells["what-changed-text"]
     assert round(252_378 / 181_162, 1) == 1.4
 
 
@@ -158,14 +165,14 @@ def test_receptive_fields_follow_the_formula_of_assignment_01(networks, solved, 
     # 5; two of stride 2 and kernel size 3; one more with stride 2, one with 4; and so on.
     assert [field.size[0] for field in fields] == [5, 13, 25, 49]
     assert [field.stride[0] for field in fields] == [2, 2, 4, 8]
-    assert "it is 25 pixels wide" in cells["attention-text"]
+    assert "It is 25 pixels wide" in cells["attention-text"]
 
 
 def test_the_class_activation_map_adds_up_to_the_score(solved, cells):
     network = solved["build_good"](4)
     relus = [layer for layer in network.layers if isinstance(layer, layers.ReLU)]
     images = np.random.default_rng(0).integers(0, 256, (6, 32, 32, 3)).astype("uint8")
-    names = {**solved, "network": network, "relus": relus}
+    names = {**solved, "good": SimpleNamespace(network=network), "relus": relus}
     for cell in ("patches", "attention"):
         code = cells[cell].split("\n\n\n")[0]
         exec(compile(code, cell, "exec"), names)
@@ -299,6 +306,15 @@ def test_the_depth_experiment_says_what_the_text_says(cells, kept):
     assert of_seeds(training[with_shortcuts]) in text
     difference, half_width = interval(training, with_shortcuts, "8 blocks, He, batch norm")
     assert f"{100 * difference:.1f} ± {100 * half_width:.1f} percentage points" in text
+    # On the validation images, batch normalization makes both networks worse.
+    for name in ("8 blocks, He", "8 blocks, He, batch norm", "8 blocks, shortcuts", with_shortcuts):
+        assert of_seeds(validation[name]) in text
+    assert of_seeds(training["8 blocks, shortcuts"]) in text
+    difference, half_width = interval(validation, "8 blocks, He", "8 blocks, He, batch norm")
+    assert f"{100 * difference:.1f} ± {100 * half_width:.1f} percentage points" in text
+    assert difference > half_width
+    difference, half_width = interval(training, "8 blocks, He", "8 blocks, He, batch norm")
+    assert abs(difference) < half_width
     difference, half_width = interval(validation, "8 blocks, shortcuts", with_shortcuts)
     assert difference > half_width
 
@@ -321,7 +337,26 @@ def test_the_good_network_is_good_with_every_seed(kept, cells):
     lowest = np.floor(1000 * values.min()) / 1000
     assert f"never less than {lowest:.1%}" in cells["filters-text"]
     minutes = kept["good"]["cpu_seconds"].mean() / 60
-    assert f"about {minutes:.0f} minutes of computing time" in cells["filters-text"]
+    assert f"about {minutes:.0f} minutes of computing time" in cells["train-good-text"]
+    epochs = [f"validation_accuracy_{epoch}" for epoch in range(1, lesson_05.GOOD_EPOCHS + 1)]
+    is_better = np.array([kept["good"][name] for name in epochs]) > 0.641
+    assert set(1 + is_better.argmax(axis=0)) == {3, 4}
+    assert "exceeded 64.1% after the third or fourth epoch" in cells["filters-text"]
+
+
+def test_no_other_cell_replaces_the_trained_networks(cells):
+    names = {"first", "second", "fair", "mine", "deep", "good"}
+    binding = {name: [] for name in names}
+    for cell, source in cells.items():
+        try:
+            table = symtable.symtable(source, cell, "exec")
+        except SyntaxError:  # text, and the command that installs the package
+            continue
+        for symbol in table.get_symbols():
+            if symbol.is_assigned() and symbol.get_name() in names:
+                binding[symbol.get_name()].append(cell)
+            assert symbol.get_name() != "network" or not symbol.is_assigned()
+    assert {name: len(found) for name, found in binding.items()} == dict.fromkeys(names, 1)
 
 
 def test_covering_the_strongest_support_costs_most(kept, cells):
