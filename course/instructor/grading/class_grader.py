@@ -1,5 +1,6 @@
 """Parallel grading of a class, which saves each result immediately and can be resumed."""
 
+import errno
 import itertools
 from collections.abc import Iterator
 from concurrent.futures import FIRST_COMPLETED, Executor, Future, wait
@@ -40,6 +41,17 @@ from course.instructor.student_text.limited_worker import StudentTextError
 from course.instructor.student_text.notebook_parser import read_notebook
 
 MAX_LISTED = 5  # names of files in a message
+# Errors that the names of a submission's files can cause. All others are the machine's, such as a
+# full disk: they say nothing about a submission, so they cost no points.
+ERRORS_OF_NAMES = {
+    errno.EEXIST,
+    errno.EILSEQ,
+    errno.EINVAL,
+    errno.EISDIR,
+    errno.ELOOP,
+    errno.ENAMETOOLONG,
+    errno.ENOTDIR,
+}
 REPLACED = "the submission was replaced meanwhile: run the command again to grade the new one"
 
 
@@ -114,7 +126,10 @@ class AssignmentGrader:
             yield from self._grade_in_parallel(waiting)
 
     def prepare(self, student: str) -> tuple[NotebookNode, GradingJob]:
-        """Read and sanitize a submission, or raise UnreadableSubmission."""
+        """Read and sanitize a submission, or raise UnreadableSubmission.
+
+        Raises CourseError, KernelEnded, or OSError if the submission is not the cause.
+        """
         folder = self._submission_folder(student)
         try:
             # First: if the files change while they are read, the next run grades the new ones.
@@ -129,6 +144,8 @@ class AssignmentGrader:
         except StudentTextError as problem:
             reason = str(problem)
         except Exception as error:  # a submission can be damaged in any way
+            if _is_of_machine(error):
+                raise
             reason = _reason(error)
         raise UnreadableSubmission(self._cannot_grade(student, reason))
 
@@ -170,7 +187,7 @@ class AssignmentGrader:
             return None
         try:
             nb, job = self.prepare(student)
-        except (UnreadableSubmission, KernelEnded):
+        except (UnreadableSubmission, KernelEnded, OSError):
             return None
         return self._save(nb, job, outcome) if outcome.digest == job.digest() else None
 
@@ -210,7 +227,7 @@ class AssignmentGrader:
                 except UnreadableSubmission as problem:
                     yield self._record_problem(student, str(problem))
                     continue
-                except KernelEnded as error:
+                except (KernelEnded, OSError) as error:
                     if failed_once is None:
                         yield self._not_graded(student, error)
                     else:
@@ -306,6 +323,8 @@ class AssignmentGrader:
         except GradebookError:
             raise  # the outcome stays in the journal
         except Exception as error:  # a submission can have a name or a text that cannot be saved
+            if _is_of_machine(error):  # the outcome stays in the journal
+                return self._not_graded(student, error)
             self.journal.fail(student)
             if failed:  # not even an unanswered notebook can be saved
                 result.note = f"was not graded: {_reason(error)}"
@@ -382,6 +401,11 @@ def _read_notebook(path: Path) -> NotebookNode:
         return nbformat.from_dict(read_notebook(content).content)
     except StudentTextError as problem:
         raise StudentTextError(f"{problem}: ask for a new submission") from None
+
+
+def _is_of_machine(error: Exception) -> bool:
+    """Return whether an error is one of the machine, such as a full disk."""
+    return isinstance(error, OSError) and error.errno not in ERRORS_OF_NAMES
 
 
 def _ran_out_of_time(error: BaseException) -> bool:

@@ -1,5 +1,7 @@
 """A fault that grading a submission causes ends at that submission."""
 
+import errno
+import os
 import shutil
 import time
 
@@ -8,6 +10,7 @@ import pytest
 from course.errors import CourseError
 from course.instructor.grading import class_grader, notebook_grader
 from course.instructor.grading.job import GradingJob, LockedCellError
+from course.instructor.grading.result_writer import ResultWriter
 from course.instructor.release.build import ensure_in_gradebook
 from course.instructor.sandbox import kernel_client
 from course.instructor.sandbox.kernel_client import EngineError, KernelEnded
@@ -197,3 +200,65 @@ def test_any_other_error_is_recorded_with_its_kind(grade, error):
     reason = kind.get(type(error).__name__, "MemoryError")
     assert f"cannot be graded, because {reason}" in results["cem"].note
     assert points(results)["ada"] == POINTS["ada"]
+
+
+MACHINE_ERRORS = [errno.ENOSPC, errno.EDQUOT, errno.EIO, errno.EROFS, errno.EACCES, errno.EMFILE]
+
+
+@pytest.mark.parametrize("number", MACHINE_ERRORS)
+def test_an_error_of_the_machine_while_a_result_is_saved_costs_no_points(
+    grade, root, monkeypatch, number
+):
+    original = ResultWriter.save
+
+    def save_or_fail(writer, nb, job, outcome):
+        if job.student == "bob" and not outcome.is_graded:
+            return original(writer, nb, job, outcome)  # smaller, so it still fits
+        if job.student == "bob":
+            raise OSError(number, os.strerror(number))
+        return original(writer, nb, job, outcome)
+
+    with monkeypatch.context() as patch:
+        patch.setattr(ResultWriter, "save", save_or_fail)
+        results, _ = grade({})
+    assert results["bob"].failed
+    reason = f"[Errno {number}] {os.strerror(number)}"
+    assert results["bob"].note == f"was not graded ({reason}): run the command again."
+    assert "bob" not in scores(root)
+    results, order = grade({})
+    assert points(results) == POINTS
+    assert order == []  # the outcome was in the journal, and the others are graded
+
+
+def test_an_error_of_the_machine_while_a_submission_is_read_costs_no_points(
+    grade, root, monkeypatch
+):
+    original = class_grader.read_notebook
+
+    def read_or_fail(content):
+        if b"answer = 3" in content:
+            raise OSError(errno.EMFILE, "Too many open files")
+        return original(content)
+
+    with monkeypatch.context() as patch:
+        patch.setattr(class_grader, "read_notebook", read_or_fail)
+        results, _ = grade({})
+    assert results["bob"].note == (
+        "was not graded ([Errno 24] Too many open files): run the command again."
+    )
+    assert "bob" not in scores(root)
+    assert points(results) | {"bob": 3} == POINTS
+
+
+def test_a_file_name_that_cannot_be_saved_is_the_fault_of_the_submission(grade, monkeypatch):
+    original = ResultWriter.save
+
+    def save_or_fail(writer, nb, job, outcome):
+        if job.student == "bob" and outcome.is_graded:
+            raise OSError(errno.ENAMETOOLONG, "File name too long")
+        return original(writer, nb, job, outcome)
+
+    monkeypatch.setattr(ResultWriter, "save", save_or_fail)
+    results, _ = grade({})
+    assert points(results) == POINTS | {"bob": 0}
+    assert results["bob"].note == "the result cannot be saved: [Errno 36] File name too long"

@@ -418,8 +418,7 @@ def test_a_result_whose_folder_cannot_be_replaced_leaves_the_earlier_one(root):
     refused = run_changed(root, FAIL_TO_RENAME, "grade", "--force", "--student", "ada")
     assert refused.returncode == 1, refused.stderr
     assert line_of("ada", refused.stdout) == (
-        "the result cannot be saved: [Errno 28] No space left on device; the earlier result is"
-        " unchanged."
+        "was not graded ([Errno 28] No space left on device): run the command again."
     )
     assert executions(root) == old
     assert points(root) == before
@@ -438,7 +437,7 @@ def test_a_full_disk_affects_only_the_submission_that_needs_it(root):
     output, errors = grading.communicate(timeout=120)
     assert grading.returncode == 1 and "Traceback" not in errors, errors
     assert line_of("ada", output) == (
-        "the result cannot be saved: [Errno 27] File too large; the earlier result is unchanged."
+        "was not graded ([Errno 27] File too large): run the command again."
     )
     assert line_of("bob", output) == "graded"
     assert points(root) == before | {"bob": POINTS[3]}
