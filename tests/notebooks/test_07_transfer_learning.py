@@ -87,8 +87,7 @@ def test_mistakes_with_a_reason_have_these_values(cells):
 
 
 def test_only_the_last_block_and_the_head_are_trainable(solved, vgg):
-    with counting.without_weights():
-        head = solved["build_head"]((4, 4, 512))
+    head = solved["build_head"]((4, 4, 512))
     network = solved["fine_tuning_network"](vgg, head, "block5_conv1")
     assert counting.trainable_parameters(network) == 7_079_424 + 2_097_665 == 9_177_089
     trainable = [layer.name for layer in vgg.layers if layer.trainable]
@@ -166,15 +165,105 @@ def test_the_settings_and_results_of_the_sources_are_in_the_text(cells):
 
 def test_the_folders_have_the_images_that_the_text_promises(cells):
     assert '"photos": (run.choose(smoke=12, cpu=250, gpu=1_000), 200, 300)' in cells["images"]
-    assert '"cifar10": (250, 1_000, 1_000)' in cells["images"]
+    assert '"cifar10": (1_000, 1_000, 1_000)' in cells["images"]
     assert datasets.cats_dogs.PHOTO_COUNTS == {"train": 1_000, "validation": 500}
     assert datasets.cats_dogs.CIFAR10_COUNTS == {"train": 1_000, "validation": 2_000}
 
 
-def test_every_training_is_kept_with_five_seeds(kept):
+def test_every_training_is_kept_with_five_or_eight_seeds(kept):
     assert set(kept) == set(lesson_07.JOBS)
     for metrics in kept.values():
-        assert {len(values) for values in metrics.values()} == {5}
+        assert {len(values) for values in metrics.values()} <= {5, 8}
+    assert len(kept["features"]["bottleneck"]) == len(kept["fine-tuning"]["fine-tuned"]) == 8
+
+
+def percent(values):
+    """Return mean and standard deviation as the text writes them."""
+    return f"{100 * np.mean(values):.1f} ± {100 * np.std(values, ddof=1):.1f}%"
+
+
+def points(values, others):
+    """Return the difference, paired by seed, and its half-width as the text writes them."""
+    count = min(len(values), len(others))
+    mean, half_width = measurements.interval(values[:count] - others[:count])
+    return f"{100 * mean:+.1f} ± {100 * half_width:.1f}".replace("-", "−")
+
+
+def is_clear(values, others):
+    """Return whether the confidence interval of the paired difference excludes 0."""
+    count = min(len(values), len(others))
+    mean, half_width = measurements.interval(values[:count] - others[:count])
+    return abs(mean) > half_width
+
+
+def test_numbers_about_training_from_scratch_are_the_kept_ones(kept, cells):
+    scratch = kept["scratch"]
+    for name in ("plain", "augmented"):
+        assert percent(scratch[name]) in cells["scratch-read"]
+    assert points(scratch["augmented"], scratch["plain"]) in cells["scratch-read"]
+    says_nothing = "these seeds do not show that augmentation raises" in cells["scratch-read"]
+    assert says_nothing != is_clear(scratch["augmented"], scratch["plain"])
+
+
+def test_numbers_about_features_are_the_kept_ones(kept, cells):
+    features, scratch = kept["features"], kept["scratch"]
+    assert percent(kept["base"]["accuracy"]) in cells["counted-text"]
+    better = max(scratch["plain"], scratch["augmented"], key=np.mean)
+    assert percent(features["bottleneck"]) in cells["controls-text"]
+    assert points(features["bottleneck"], better) in cells["controls-text"]
+    says_nothing = "do not show that the features are better" in cells["controls-text"]
+    assert says_nothing != is_clear(features["bottleneck"], better)
+    assert percent(features["base with random weights"]) in cells["tuning-text"]
+    for name in ("base with random weights", "pixels / 255"):
+        assert points(features[name], features["bottleneck"]) in cells["tuning-text"]
+    assert is_clear(features["base with random weights"], features["bottleneck"])
+    costs = "wrong preprocessing costs accuracy" in cells["tuning-text"]
+    assert costs == is_clear(features["pixels / 255"], features["bottleneck"])
+
+
+def test_numbers_about_fine_tuning_are_the_kept_ones(kept, cells):
+    tuned, text = kept["fine-tuning"]["fine-tuned"], cells["statistics-text"]
+    few, control = kept["250 images"], kept["scratch"]["layers of the base"]
+    for values in (kept["features"]["bottleneck"], tuned, control):
+        assert percent(values) in text
+    assert points(tuned, kept["features"]["bottleneck"]) in text
+    assert ("So fine-tuning helps." in text) == is_clear(tuned, kept["features"]["bottleneck"])
+    assert f"worth {points(tuned, control).lstrip('+')} points" in text
+    assert is_clear(tuned, control)
+    assert percent(few["bottleneck"]) in text and percent(few["fine-tuned"]) in text
+    assert points(few["fine-tuned"], few["bottleneck"]) in text
+    assert ("could be chance" in text) != is_clear(few["fine-tuned"], few["bottleneck"])
+
+
+def test_numbers_about_batch_statistics_are_the_kept_ones(kept, cells):
+    found, text = kept["statistics"], cells["careless-text"]
+    assert percent(found["stored"]) in text
+    for name in ("during, 2", "during, 128", "afterward, 2", "afterward, 128"):
+        assert points(found[name], found["stored"]) in text
+    assert is_clear(found["during, 128"], found["stored"])
+    assert 512 // 2 == 256 and 512 // 128 == 4
+
+
+def test_the_table_of_careless_settings_is_the_kept_one(kept, cells):
+    tuned = kept["fine-tuning"]["fine-tuned"]
+    rows = [f"| careful | {percent(tuned)} | |"]
+    for name, values in kept["fine-tuning"].items():
+        if name != "fine-tuned":
+            rows.append(f"| {name} | {percent(values)} | {points(values, tuned)} |")
+    assert "\n".join(rows) in cells["cautions_question"]
+    answer = cells["explain_cautions"]
+    for name, values in kept["fine-tuning"].items():
+        if name not in ("fine-tuned", "10 × learning rate", "Adam, same learning rate"):
+            assert points(values, tuned) in answer
+            assert not is_clear(values, tuned), "the answer says that its interval contains 0"
+    for name in ("10 × learning rate", "Adam, same learning rate"):
+        assert np.max(np.abs(kept["fine-tuning"][name] - 0.5)) < 0.01
+
+
+def test_the_numbers_about_similarity_are_the_kept_ones(kept, cells):
+    found = kept["ImageNet"]["bottleneck"]
+    assert percent(found) in cells["guide-text"]
+    assert points(found, kept["features"]["bottleneck"]) in cells["guide-text"]
 
 
 def test_no_placeholder_is_left(cells):

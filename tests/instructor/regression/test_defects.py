@@ -54,9 +54,9 @@ DEFECTS = {
     "a metric that is no longer recorded": (
         "07-transfer-learning",
         "record",
-        '        "wrong_preprocessing_accuracy": wrong.validation_accuracy,\n',
+        '        "bottleneck_accuracy": bottleneck.validation_accuracy,\n',
         "",
-        "wrong_preprocessing_accuracy was not recorded.",
+        "bottleneck_accuracy was not recorded.",
     ),
 }
 

@@ -154,8 +154,8 @@ COUNTS = {
         "receptive_fields": [5, 13, 25, 49],
     },
     "07-transfer-learning": {
-        "base_parameters": 277_760,
-        "trained_parameters": [45_153, 45_153, 524_801, 746_241],
+        "base_parameters": 241_888,
+        "trained_parameters": [45_153, 45_153, 524_801],
     },
 }
 
@@ -198,7 +198,7 @@ def test_unavailable_photos_are_never_replaced_by_others(tmp_path, course_comman
     finished = course_command(*arguments, cwd=root, **no_network)
     assert finished.returncode == 1 and "Traceback" not in finished.stderr
     last = finished.stderr.splitlines()[-1]
-    assert "07-transfer-learning: cell pictures (under '1 A small dataset') failed" in last
+    assert "07-transfer-learning: cell images (under '2 A small dataset') failed" in last
     assert sentence in last
     assert not list((tmp_path / "data").iterdir())
 
