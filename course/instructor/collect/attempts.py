@@ -47,6 +47,7 @@ class Attempt:
     release: ReleasedAssignment
     original: Path  # the saved file, unchanged
     digest: str  # the SHA-256 digest of the original
+    inner_name: str = ""  # a name below the claim, which may be another student's, or ""
     repaired: Path | None = None  # the repaired notebook, or None if no repair was needed
     repairs: list[str] = field(default_factory=list)
     problem: str = ""  # the reason that the notebook cannot be repaired, or ""
@@ -106,7 +107,7 @@ def choose_newest(attempts: Sequence[Attempt]) -> tuple[Attempt | None, list[Att
         name = attempts[0].origin.name
         problem = f"two students are called {name!r}: add --roster to distinguish them"
         return None, list(attempts), problem
-    claims = list(dict.fromkeys(attempt.claim for attempt in attempts))
+    claims = list(dict.fromkeys((*each.claim, each.inner_name) for each in attempts))
     if len(claims) > 1 and len({attempt.digest for attempt in attempts}) > 1:
         student = attempts[0].student
         names = " and ".join(repr(shorten("/".join(filter(None, claim)))) for claim in claims[:3])

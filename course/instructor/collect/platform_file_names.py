@@ -10,12 +10,16 @@ digits, and `_`; Moodle's `mod/assign/classes/downloader.php`, where older versi
 name with `_`; nbgrader's `exchange/default/submit.py`; and the names of Google Classroom's copies.
 """
 
+import itertools
 import re
-from collections.abc import Collection, Iterable, Iterator
+from collections.abc import Iterable, Iterator
 from dataclasses import dataclass, replace
 from datetime import UTC, datetime
 
+from course.evidence.format import FOLDER
 from course.instructor import submission_time
+from course.instructor.collect.archive_reader import is_archive
+from course.instructor.collect.released_assignment import ReleasedAssignment
 from course.instructor.roster.roster import Roster
 
 # Students choose their display names, the platforms' numbers follow them. A name in which such
@@ -73,25 +77,74 @@ class PathParser:
     def __init__(
         self,
         paths: Iterable[tuple[str, ...]],
-        assignments: Collection[str],
+        releases: Iterable[ReleasedAssignment],
         roster: Roster | None = None,
     ) -> None:
-        """Compare the paths of all notebooks and archives; `assignments` are names of folders."""
-        self.assignments, self.roster = assignments, roster
+        """Compare the paths of all notebooks and archives."""
+        self.roster = roster
+        releases = list(releases)
+        self.assignments = {release.name for release in releases}
+        self.file_names = {f"{FOLDER}.zip", *(release.file_name for release in releases)}
         paths = list(paths)
-        self.level = _common_folders(paths)  # the position at which the uploads differ
-        found = [find_readings(parts, assignments) for parts in paths]
+        # The position at which the uploads differ, apart from folders of assignments.
+        self.level = _common_folders(paths, self.assignments)
+        self.folder_position = self._find_folder_position(paths)
+        found = [self._find_readings(parts) for parts in paths]
         positions = {readings[0].position if readings else None for readings in found}
         self.position = positions.pop() if len(positions) == 1 else None
 
     def parse(self, outer: tuple[str, ...], file_name: str) -> Origin:
         """Return the origin of a file from the path of its upload and the file's own name."""
-        origin = self._choose(find_readings(outer, self.assignments)) or Origin(file_name=outer[-1])
+        origin = self._choose(self._find_readings(outer)) or Origin(file_name=outer[-1])
         return origin if file_name == outer[-1] else replace(origin, file_name=file_name)
 
     def upload(self, outer: tuple[str, ...]) -> tuple[str, ...]:
         """Return a key for the files that one person uploaded, as far as paths show it."""
         return self.parse(outer, outer[-1]).submitter or outer[: self.level + 1]
+
+    def _find_readings(self, parts: tuple[str, ...]) -> list[Origin]:
+        """Return the possible origins of a file, or [] if no platform generated the path.
+
+        A name with a platform's numbers counts before a folder in nbgrader's layout. Below the
+        position at which the uploads differ, a student chose the names.
+        """
+        for position in range(len(parts)):
+            if readings := find_readings(parts, position):
+                return readings
+            student = position - 1
+            if (
+                student < 0
+                or parts[position] not in self.assignments
+                or parts[position + 1 :] == ()
+            ):
+                continue
+            if student == self.folder_position or student > self.level:
+                origin = Origin("nbgrader", student=parts[student], file_name=parts[-1])
+                return [replace(origin, position=student)]
+        return []
+
+    def _find_folder_position(self, paths: list[tuple[str, ...]]) -> int | None:
+        """Return the position of the students' folders in nbgrader's layout, or None.
+
+        The layout is STUDENT/ASSIGNMENT/FILE. Most of the folders at the position at which the
+        uploads differ must have it, because one student can imitate it. If a single student
+        submitted, the files have nbgrader's names: below the folder of a class, they have others.
+        """
+        has_layout: dict[str, bool] = {}
+        for parts in paths:
+            name, inner = parts[self.level], parts[self.level + 1 : -1]
+            is_layout = bool(inner) and inner[0] in self.assignments
+            has_layout[name] = has_layout.get(name, False) or is_layout
+        if sum(has_layout.values()) * 2 > len(has_layout):
+            return self.level
+        position = self.level - 2
+        is_single = position >= 0 and all(
+            len(parts) == self.level + 1
+            and parts[-2] in self.assignments
+            and (parts[-1] in self.file_names or (len(paths) == 1 and is_archive(parts[-1])))
+            for parts in paths
+        )
+        return position if is_single else None
 
     def _choose(self, readings: list[Origin]) -> Origin | None:
         """Return the only possible reading of a path, or an origin with a problem."""
@@ -135,24 +188,20 @@ class PathParser:
         return origin if person in self.roster.find_by_name(origin.name) else None
 
 
-def find_readings(parts: tuple[str, ...], assignments: Collection[str]) -> list[Origin]:
-    """Return the possible origins of a file by the first part that looks like a platform's.
+def find_readings(parts: tuple[str, ...], position: int) -> list[Origin]:
+    """Return the possible origins of a file by one part of its path, at most `MAX_READINGS` + 1.
 
-    The list is empty if no platform generated the path, and ends after `MAX_READINGS` + 1.
+    The list is empty if the part does not look like a platform's.
     """
-    for position, part in enumerate(parts):
-        is_file = position == len(parts) - 1
-        readings: list[Origin] = []
-        for found in _read_name(part):
-            if len(readings) <= MAX_READINGS:
-                file_name = found.file_name if is_file and found.file_name else parts[-1]
-                readings.append(replace(found, file_name=file_name, position=position))
-        if readings:
-            return readings
-        if part in assignments and 0 < position < len(parts) - 1:
-            student = parts[position - 1]
-            return [Origin("nbgrader", student=student, file_name=parts[-1], position=position - 1)]
-    return []
+    is_file = position == len(parts) - 1
+    return [
+        replace(
+            found,
+            file_name=found.file_name if is_file and found.file_name else parts[-1],
+            position=position,
+        )
+        for found in itertools.islice(_read_name(parts[position]), MAX_READINGS + 1)
+    ]
 
 
 def _read_name(part: str) -> Iterator[Origin]:
@@ -222,11 +271,11 @@ def strip_notebook_name(stem: str, released_stem: str) -> str:
     return ""
 
 
-def _common_folders(paths: list[tuple[str, ...]]) -> int:
-    """Return the number of folders that all paths have in common."""
+def _common_folders(paths: list[tuple[str, ...]], assignments: set[str]) -> int:
+    """Return the number of folders that all paths have in common, apart from assignments' names."""
     count = 0
     for names in zip(*(path[:-1] for path in paths), strict=False):
-        if len(set(names)) > 1:
+        if len(set(names)) > 1 and not assignments.issuperset(names):
             break
         count += 1
     return count

@@ -67,7 +67,7 @@ class SubmissionFinder:
             for file in listed
             if not file.is_junk and (originals.is_notebook(file.name) or is_archive(file.name))
         ]
-        self.paths = PathParser(uploads, {release.name for release in releases}, roster)
+        self.paths = PathParser(uploads, releases, roster)
         tops = {file.parts[0] if len(file.parts) > 1 else "" for file in listed}
         common_folder = tops.pop() if len(tops) == 1 and path.is_file() else ""
         self.owners = OwnerResolver(roster, student, self.paths, common_folder, releases)
@@ -184,6 +184,7 @@ class SubmissionFinder:
         attempt = Attempt(
             file, origin, owner.student, owner.claim, release, saved.copy, saved.digest
         )
+        attempt.inner_name = owner.inner_name
         attempt.problem, attempt.repaired, attempt.repairs = (
             notebook.problem,
             repaired,

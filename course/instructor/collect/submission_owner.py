@@ -1,7 +1,8 @@
 """Determining who submitted a notebook, from platform names, the roster, or the path.
 
-Only the path of an upload counts. Students choose the names inside an archive that they made, and
-what the notebook says; these are only suggestions for the person who reviews the file.
+Only one part of the path of an upload counts: the one at which uploads differ, which the platform
+or the instructor wrote. Students choose the names below it and inside an archive that they made,
+and what the notebook says; these are at most a reason for a person to review the file.
 """
 
 import itertools
@@ -37,6 +38,7 @@ class Owner:
 
     student: str
     claim: tuple[str, ...]
+    inner_name: str = ""  # a name in the path below the claim, if no roster identifies students
 
 
 @dataclass
@@ -65,21 +67,40 @@ class OwnerResolver:
         if origin.platform:
             is_nbgrader = origin.platform == "nbgrader"
             resolve = self._resolve_nbgrader if is_nbgrader else self._resolve_platform
-            owner = Owner(resolve(origin), origin.submitter)
+            inner = file.outer[origin.position + 2 :] if is_nbgrader and not origin.attempt else ()
+            owner = Owner(resolve(origin), origin.submitter, self._inner_name(inner))
             if named and named.student != owner.student:
                 raise UnknownOwnerError(
                     f"the path names {named.student} and {owner.student}: {USE_STUDENT}"
                 )
             return owner
-        return named or self._resolve_hints(file, claimed_names)
+        if named and len(named.claim) <= self._name_position(file.outer) + 1:
+            return named
+        return self._resolve_hints(file, claimed_names)
+
+    def _name_position(self, outer: tuple[str, ...]) -> int:
+        """Return the position of the part that names the student; students choose those below it.
+
+        Where the uploads differ, or below a folder without a name; else, the last common folder.
+        """
+        level = self.paths.level
+        named = (each for each in range(level, len(outer)) if self._hints_at(outer, each))
+        return next(named, level - 1)
+
+    def _inner_name(self, inner: tuple[str, ...]) -> str:
+        """Return the first name in the part of a path that a student chose, or ""."""
+        if self.roster:
+            return ""  # a name that the roster contains is compared in any position
+        hints = (self._hints_at(inner, position) for position in range(len(inner)))
+        return next((each[0] for each in hints if each), "")
 
     def _named_in_path(self, outer: tuple[str, ...]) -> Owner | None:
         """Return the only student in the roster whom the folders or the file name, or None."""
         found: dict[str, Owner] = {}
         for position in range(len(outer)):
-            if find_readings(outer[position : position + 1], ()):
+            if find_readings(outer, position):
                 break  # below a platform's folder, students choose the names
-            for hint in self._hints(outer[position], is_file=position == len(outer) - 1):
+            for hint in self._hints_at(outer, position):
                 people = self.roster.find_by_name(hint) if self.roster else []
                 if people:
                     student = _only(people, hint)
@@ -116,14 +137,13 @@ class OwnerResolver:
 
     def _resolve_hints(self, file: SubmittedFile, claimed_names: Sequence[str]) -> Owner:
         """Return the owner whose name is in a path that no platform generated."""
-        outer = file.outer
-        positions = list(reversed(range(len(outer))))
-        if file.is_nested and len(outer) - 1 > self.paths.level:
-            positions.append(positions.pop(0))  # "work.zip" in a student's folder is no name
+        outer, position = file.outer, self._name_position(file.outer)
+        # A folder that contains everything may be a student's only if no name is below it.
+        above = range(position - 1, -1, -1) if position < self.paths.level else ()
         hints = [
-            (hint, outer[: position + 1])
-            for position in positions
-            for hint in self._hints(outer[position], is_file=position == len(outer) - 1)
+            (hint, each)
+            for each in (position, *above)
+            for hint in (self._hints_at(outer, each) if each >= 0 else ())
         ]
         claimed = "; ".join(f"it says {shorten(name)!r}" for name in claimed_names[:1])
         says = f" ({claimed})" if claimed else ""
@@ -133,13 +153,17 @@ class OwnerResolver:
             raise UnknownOwnerError(
                 f"the student cannot be determined from the roster{names}: {USE_STUDENT}"
             )
-        for hint, claim in hints:
+        for hint, each in hints:
             if hint != self.common_folder and (student := make_student_id(hint)):
-                return Owner(student, claim)
+                return Owner(student, outer[: each + 1], self._inner_name(outer[each + 1 :]))
         raise UnknownOwnerError(
             f"the student cannot be determined{says}: specify a roster with --roster, or"
             f" {USE_STUDENT}"
         )
+
+    def _hints_at(self, parts: tuple[str, ...], position: int) -> list[str]:
+        """Return possible names of the student in one part of a path."""
+        return list(self._hints(parts[position], is_file=position == len(parts) - 1))
 
     def _hints(self, part: str, is_file: bool) -> Iterator[str]:
         """Yield possible names of the student in a folder's or file's name."""

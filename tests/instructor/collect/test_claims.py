@@ -246,3 +246,96 @@ def test_evidence_that_grading_would_not_read_is_not_collected(root, collect):
     eves = [len(content) for path, content in found.items() if path.startswith("eve/")]
     assert sum(eves) <= 2**26 + len(notebook)
     assert sum(path.startswith("mal/") for path in found) == 201
+
+
+ADA, EVE = f"Ada Lovelace/{FILE}", f"Eve Adams/{FILE}"
+INNER = {
+    "folder": f"Eve Adams/Ada Lovelace/{FILE}",
+    "file": f"Eve Adams/Ada Lovelace - {FILE}",
+    "nbgrader": f"Eve Adams/Ada Lovelace/{NAME}/{FILE}",
+}
+
+
+@pytest.mark.parametrize("kind", INNER)
+def test_names_in_a_students_folder_do_not_say_whose_it_is(root, collect, kind):
+    """Without a roster, with one, and with one that does not know the folder's name."""
+    bob = f"Bob Ross/{FILE}"
+    own = {ADA: other("Ada"), bob: WHOLE, EVE: other("Eve")}
+    assert collect(own).returncode == 0
+    before = submitted(root)
+    assert len(before) == 3
+    late = {INNER[kind]: FOREIGN, bob: WHOLE}
+    for number, people in enumerate(("", "ada,Ada Lovelace", "ada,Ada Lovelace\neve,Eve Adams")):
+        if people:
+            (root / "roster.csv").write_text(f"student,name\nbob,Bob Ross\n{people}\n")
+        done = collect(late, "--force", name=f"late{number}.zip", times=dict.fromkeys(late, 2e9))
+        found = {key.partition("/")[0] for key, text in submitted(root).items() if text == FOREIGN}
+        assert found <= {"eve-adams", "eve"}, done.stdout
+        assert done.returncode == (1 if people else done.returncode), done.stdout
+    done = collect(late | {EVE: WHOLE}, "--force", "--roster", root / "roster.csv", name="all.zip")
+    assert submitted(root)[f"ada-lovelace/{NAME}/{FILE}"] == other("Ada")
+
+
+def test_a_name_in_a_students_folder_is_a_reason_for_a_review(root, collect):
+    bob = {f"Bob Ross/{FILE}": WHOLE}
+    done = collect({**bob, ADA: other("Ada"), EVE: WHOLE, INNER["folder"]: FOREIGN})
+    assert done.returncode == 1
+    assert "2 uploads could be from eve-adams" in done.stdout
+    found = submitted(root)
+    assert found[f"ada-lovelace/{NAME}/{FILE}"] == other("Ada")
+    assert f"eve-adams/{NAME}/{FILE}" not in found
+
+
+def test_folders_in_students_folders_are_not_students(root, collect):
+    members = {f"Ada/week 1/{FILE}": other("Ada"), f"Bob/homework/{FILE}": WHOLE}
+    assert collect(members).returncode == 0
+    assert submitted(root) == {f"ada/{NAME}/{FILE}": other("Ada"), f"bob/{NAME}/{FILE}": WHOLE}
+
+
+def test_a_student_does_not_choose_the_submission_time(root, collect):
+    """An assignment's folder in a folder of Google Drive is not nbgrader's layout."""
+    eve = f"Eve Adams/{NAME}"
+    time = b"2026-01-01 00:00:00 UTC"
+    members = {f"{eve}/{FILE}": FOREIGN, f"{eve}/timestamp.txt": time, f"Bob Ross/{FILE}": WHOLE}
+    assert collect(members).returncode == 0
+    assert submitted(root).keys() == {f"eve-adams/{NAME}/{FILE}", f"bob-ross/{NAME}/{FILE}"}
+
+
+PEOPLE = {"ada-lovelace": "Ada Lovelace", "bob-ross": "Bob Ross", "cy-young": "Cy Young"}
+CLASSES = {
+    "Drive": lambda name, number: f"{name} - {FILE}",
+    "Moodle": lambda name, number: platform_archives.moodle(name, 500 + number, FILE),
+    "Canvas": lambda name, number: platform_archives.canvas(name, 500 + number, number, FILE),
+    "folders": lambda name, number: f"{name}/{FILE}",
+}
+
+
+@pytest.mark.parametrize("count", [3, 1])
+@pytest.mark.parametrize("kind", CLASSES)
+def test_the_folder_of_a_class_is_not_a_student(root, collect, kind, count):
+    names = list(PEOPLE.values())[:count]
+    path = CLASSES[kind]
+    members = {f"CS101/{NAME}/{path(name, 1 + n)}": other(name) for n, name in enumerate(names)}
+    done = collect(members)
+    assert done.returncode == 0, done.stdout
+    assert sorted(submitted(root).values()) == sorted(members.values())
+    assert not any(key.startswith("CS101") for key in submitted(root))
+    people = "".join(f"{key},{name}\n" for key, name in PEOPLE.items())
+    (root / "roster.csv").write_text(f"student,name\n{people}")
+    done = collect(members, "--force", name="again.zip")
+    assert done.returncode == 0, done.stdout
+    assert {f"{key}/{NAME}/{FILE}" for key in list(PEOPLE)[:count]} <= submitted(root).keys()
+
+
+def test_folders_of_two_classes_are_reviewed(root, collect):
+    names = {"CS101": ("Ada", "Bob"), "CS102": ("Cy", "Di")}
+    for middle in ("", f"{NAME}/"):
+        members = {
+            f"{each}/{middle}{name} - {FILE}": other(name)
+            for each, people in names.items()
+            for name in people
+        }
+        done = collect(members, name=f"{len(middle)}.zip")
+        assert done.returncode == 1
+        assert "2 uploads could be from" in done.stdout
+        assert submitted(root) == {}
