@@ -8,6 +8,7 @@ except `that` take a `subject`, which names what is tested, such as "parameters 
 """
 
 import ast
+import itertools
 import re
 from collections.abc import Callable
 from typing import Any
@@ -16,6 +17,8 @@ import numpy as np
 
 from course import gradable
 from course.used_names import CONVOLUTION_LIBRARIES, used_names
+
+MAX_TEXT = 120  # characters of a value in a message
 
 # Set by grading: a function that receives the part of a hidden test's output that students may see.
 on_show: Callable[[str], None] | None = None
@@ -97,7 +100,8 @@ def equal(subject, got, expected, hint="", mistakes=None):
     got, expected
         Numbers, strings, tuples, lists, or dicts, compared by value and type: True does not equal
         1, and (2, 3) does not equal [2, 3], but 3 equals 3.0, and NumPy scalars equal Python
-        numbers. An OrderedDict counts as a dict, and a named tuple as a tuple.
+        numbers. An OrderedDict counts as a dict, and a named tuple as a tuple. Of long lists, the
+        message shows only the first entries that differ.
     mistakes : dict, optional
         Common wrong values, each mapped to the reason it is wrong. The message gives the reason and
         omits the expected value, because showing that value would spoil the next attempt.
@@ -106,6 +110,9 @@ def equal(subject, got, expected, hint="", mistakes=None):
         reason = _find_reason(got, mistakes)
         if reason is not None:
             raise CheckFailed(subject, f"got {_short(got)}", hint=reason)
+        if (index := _first_difference(got, expected)) is not None:
+            found = f"got {_entry(got, index)} at index {index}"
+            raise CheckFailed(subject, found, f"expected {_entry(expected, index)}", hint)
         pair = _short(got), _short(expected)
         if pair[0] == pair[1]:  # floats that differ only in their last digits
             pair = repr(got), repr(expected)
@@ -408,6 +415,20 @@ def _same(got: Any, expected: Any) -> bool:
     return (are_numbers or type(got) is type(expected)) and got == expected
 
 
+def _first_difference(got: Any, expected: Any) -> int | None:
+    """Return the index at which two lists begin to differ if one is too long to show, else None."""
+    if type(got) is not list or type(expected) is not list:
+        return None
+    if max(len(_short(each, MAX_TEXT + 1)) for each in (got, expected)) <= MAX_TEXT:
+        return None
+    same = itertools.takewhile(lambda pair: _same(*pair), zip(got, expected, strict=False))
+    return sum(1 for _ in same)
+
+
+def _entry(values: list, index: int) -> str:
+    return _short(values[index]) if index < len(values) else "no entry"
+
+
 def _to_python_number(value: Any) -> Any:
     """Convert a NumPy or backend scalar to a Python number; return other values unchanged."""
     value = gradable.plain_value(value)
@@ -451,7 +472,7 @@ def _describe(value: Any) -> str:
     return f"{_short(value)} ({'an' if name[0] in 'aeiou' else 'a'} {name})"
 
 
-def _short(value: Any, limit: int = 120) -> str:
+def _short(value: Any, limit: int = MAX_TEXT) -> str:
     """Return a value as one line of text of limited length."""
     if isinstance(value, np.generic):
         value = value.item()

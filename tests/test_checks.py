@@ -206,6 +206,22 @@ def test_a_number_with_too_many_digits_has_a_short_reason(check, got):
     assert len(str(failure.value)) < 200
 
 
+@pytest.mark.parametrize(
+    ("change", "finding"),
+    [
+        (lambda words: words[:7] + words[8:], "got 'word 8' at index 7, expected 'word 7'."),
+        (lambda words: words[:-1], "got no entry at index 29, expected 'word 29'."),
+        (lambda words: [*words, 10**5_000], "expected no entry."),
+    ],
+    ids=["missing", "too short", "too long"],
+)
+def test_of_two_long_lists_only_the_first_difference_is_shown(change, finding):
+    words = [f"word {index}" for index in range(30)]
+    with pytest.raises(checks.CheckFailed) as failure:
+        checks.equal("the layers", change(words), words)
+    assert str(failure.value).endswith(finding)
+
+
 def test_a_long_value_is_cut_and_stays_on_one_line():
     with pytest.raises(CheckFailed) as failure:
         checks.equal("x", np.zeros((40, 40)), 1)

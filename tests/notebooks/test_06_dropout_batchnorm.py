@@ -233,7 +233,7 @@ def test_the_training_configurations_are_those_of_the_text(cells):
         assert fast["batch_size"] == 10 * 32 and fast["learning_rate"] == 0.01
         assert 1 / (1 - fast["momentum"]) == pytest.approx(10)
         assert names["chosen_recipe"] is names[{"cpu": "plain", "gpu": "fast"}[profile]]
-    assert 50 * -(-50_000 // 32) == 78_150 and "78,150 steps" in cells["recipes-text"]
+    assert 50 * -(-50_000 // 32) == 78_150 and "78,150 steps" in cells["recap"]
 
 
 def test_exactly_the_accepted_pairs_differ_in_one_setting(solved):
@@ -278,7 +278,7 @@ def test_the_half_width_is_students_t_times_the_standard_error(solved):
     stats = pytest.importorskip("scipy.stats")
     for seeds, factor in solved["t_factors"].items():
         assert factor == pytest.approx(stats.t.ppf(0.975, seeds - 1), abs=0.006)
-    first, second = [0.40, 0.42, 0.44], [0.47, 0.50, 0.53]
+    first, second = np.array([0.40, 0.42, 0.44]), np.array([0.47, 0.50, 0.53])
     difference, half_width = solved["compare"](first, second)
     assert difference == pytest.approx(0.08)
     assert half_width == pytest.approx(4.30 * np.sqrt((0.02**2 + 0.03**2) / 3))
@@ -309,6 +309,9 @@ def test_the_text_states_what_was_measured_with_few_images(cells, kept, solved):
     assert f"after {epochs.min():.0f} to {epochs.max():.0f} epochs" in text
     assert percent(none["accuracy_at_smallest_loss"]) in text
     text = cells["weight-decay-text"]
+    later = dropout["epoch_of_smallest_loss"]
+    assert f"smallest after {later.min():.0f} to {later.max():.0f} epochs instead of" in text
+    assert f"instead of {epochs.min():.0f} to {epochs.max():.0f}." in text
     for each in (none, dropout):
         assert percent(each["validation_accuracy"]) in text
         assert percent(each["training_accuracy"]) in text
@@ -339,6 +342,10 @@ def test_the_text_states_what_learning_rates_do(cells, kept):
         stated = f"{percent(found[f'accuracy_at_{best:g}'])} (learning rate {best:g})"
         assert stated in text
         assert percent(found["accuracy_at_0.3"]) in text
+    best = [max(means[name].values()) for name in ("with", "without")]
+    assert f"{best[0]:.0%} instead of {best[1]:.0%}" in cells["recap"]
+    assert max(means[name], key=means[name].get) == 0.03 == max(RATES, key=means["with"].get)
+    assert all(abs(means[name][rate] - 0.1) < 0.01 for name in means for rate in (1.0, 3.0))
     assert abs(means["without"][0.3] - 0.1) < 0.01 < means["with"][0.3] - 0.1
 
 
@@ -358,6 +365,7 @@ def test_the_text_states_the_results_with_all_images(cells, full_size, solved):
     assert f"{interval(dropout)} points (from IV to V)" in text and dropout[0] > dropout[1]
     l2 = compare(last["II"], last["IV"])
     assert f"loses {interval(l2)} points" in text and l2[0] < -l2[1]
+    assert f"cost experiment IV {interval(l2)} points compared with II" in cells["recap"]
     l2 = compare(last["III"], last["V"])
     assert f"({interval(l2, sign=True)})" in text and not is_significant(l2)
     third = compare(last["V"], last["VI"])
@@ -366,10 +374,16 @@ def test_the_text_states_the_results_with_all_images(cells, full_size, solved):
     assert curves["VII"].shape == (3, 37)
     assert f"{interval(twice, sign=True)} points against V" in text and not is_significant(twice)
     plain = full_size["I", "plain"][:, -lesson_06.LAST_EPOCHS :].mean(axis=1)
-    assert f"is {interval(compare(plain, last['I']), sign=True)} points" in cells["recipes-text"]
+    assert f"is {interval(compare(plain, last['I']), sign=True)} points" in cells["recap"]
     # II is ahead of III at first, and III from epoch 20 on.
     ahead = [compare(curves["II"][:, at - 1], curves["III"][:, at - 1]) for at in (12, 20, 50)]
     assert ahead[0][0] < 0 < ahead[1][0] and ahead[2][0] > ahead[2][1]
+    # I passes II between epochs 30 and 35.
+    text = cells["compare-text"]
+    ahead = [compare(curves["II"][:, at - 1], curves["I"][:, at - 1])[0] for at in (30, 35)]
+    assert "between epochs 30 and 35" in text and ahead[0] < 0 < ahead[1]
+    first = compare(last["II"], last["I"])
+    assert f"ends {interval(first)} points ahead" in text and first[0] > first[1]
     assert curves["II"][:, 20:].mean() == pytest.approx(0.76, abs=0.005)
 
 
@@ -411,3 +425,23 @@ def test_the_text_states_the_results_on_a_laptop(cells, on_a_laptop):
     for one, other in [("II", "III"), ("III", "V"), ("V", "VI"), ("V", "VII")]:
         found = difference(one, other)
         assert interval(found, sign=True) in text and not is_significant(found)
+
+
+@pytest.mark.parametrize(
+    ("changes", "reason"),
+    [
+        ({"blocks": [8, 8, 8, 8]}, "A fourth block would get feature maps smaller than"),
+        ({"blocks": 32}, "blocks is a list of one to three numbers of filters"),
+        ({}, "Change blocks, batch_norm, conv_dropout, or l2."),
+        ({"L2": 0.1}, "See seven"),
+    ],
+)
+def test_a_mistake_in_the_eighth_experiment_is_found_before_it_is_trained(
+    cells, solved, changes, reason
+):
+    tests, _, _ = cells["train-eighth"].partition("print(")
+    reference = solved["by_name"]["II"]
+    names = {**solved, "checks": checks, "reference": reference}
+    with pytest.raises(checks.CheckFailed, match=reason):
+        exec(tests, names | {"eighth": {**reference, "name": "mine", **changes}})
+    exec(tests, names | {"eighth": {**reference, "name": "mine", "blocks": [8, 16]}})
