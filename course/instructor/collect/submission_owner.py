@@ -122,7 +122,7 @@ class OwnerResolver:
         """Return the student id for the name or user id that Canvas or Moodle wrote."""
         if self.roster:
             people = self.roster.find(ROSTER_FIELDS[origin.platform], origin.user_id)
-            return _only(people or self.roster.find_by_name(origin.name), origin.name)
+            return _only(people or self.roster.find_by_display_name(origin.name), origin.name)
         # Canvas's user id is permanent; Moodle's participant id differs for each assignment.
         names = [origin.name]
         if origin.platform == "Canvas" and origin.user_id != origin.name:

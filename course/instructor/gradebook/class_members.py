@@ -1,6 +1,7 @@
 """Members of a class: the people in the roster, matched with student IDs in the gradebook."""
 
 import re
+from collections import Counter
 from collections.abc import Iterable
 from dataclasses import dataclass
 from typing import TYPE_CHECKING
@@ -18,6 +19,7 @@ class Member:
     person: Person
     student: str  # the id in the gradebook
     row: list[str] | None = None  # in the roster; None if only the gradebook contains the student
+    is_contested: bool = False  # several students could be this person, so none is
 
     def cell(self, column: int | None) -> str:
         """Return a cell of the row in the roster, or "" if there is no such column."""
@@ -41,16 +43,34 @@ def match_members(
     if roster is None:
         return [Member(person, student) for student, person in unmatched.items()]
     matched: dict[str, str] = {}
-    for find_people in (_find_by_student_id, _find_by_platform_id, _find_by_name):
-        for student, person in list(unmatched.items()):
-            people = find_people(roster, student, person)
-            if len(people) == 1 and people[0].student not in matched:
+    contested: set[str] = set()
+    # First what the instructor wrote, then ids, which can be display names that students chose.
+    for find_people in (_find_by_data, _find_by_id):
+        claims = {
+            student: [
+                each
+                for each in find_people(roster, collection_roster, student, person)
+                if each.student not in matched
+            ]
+            for student, person in unmatched.items()
+        }
+        counts = Counter(each.student for people in claims.values() for each in people)
+        for student, people in claims.items():
+            if len(people) == 1 and counts[people[0].student] == 1:
                 matched[people[0].student] = student
                 del unmatched[student]
-    members = [
-        Member(person, matched.get(person.student, person.student), row)
-        for person, row in zip(roster, roster.rows, strict=True)
-    ]
+            else:
+                contested |= {each.student for each in people}
+    members = []
+    for person, row in zip(roster, roster.rows, strict=True):
+        student = matched.get(person.student, person.student)
+        is_contested = person.student not in matched and (
+            person.student in contested or student in {*matched.values(), *unmatched}
+        )
+        # A question mark is in no student's id: another student's scores are not found.
+        members.append(
+            Member(person, f"{student}?" if is_contested else student, row, is_contested)
+        )
     return members + [Member(person, student) for student, person in unmatched.items()]
 
 
@@ -78,24 +98,28 @@ def _person_of(student: "Student", collection_roster: Roster | None) -> Person:
     )
 
 
-def _find_by_student_id(roster: Roster, student: str, person: Person) -> list[Person]:
-    """Return the people with exactly this student id."""
-    return [each for each in roster if each.student == student]
+def _find_by_data(
+    roster: Roster, collection_roster: Roster | None, student: str, person: Person
+) -> list[Person]:
+    """Return the only person with an identifier or name that the instructor wrote, or []."""
+    fields = ["canvas_id", "sis_id", "login", "email"]
+    if roster == collection_roster:
+        fields.insert(0, "student")
+    found = [roster.find(field, getattr(person, field)) for field in fields]
+    found.append(roster.find_by_name(person.name))
+    return next((people for people in found if len(people) == 1), [])
 
 
-def _find_by_platform_id(roster: Roster, student: str, person: Person) -> list[Person]:
-    """Return the people who share a learning platform's identifier with a student."""
-    known = [(field, getattr(person, field)) for field in ("canvas_id", "sis_id", "login", "email")]
-    known += [(field, student) for field in ("student", "login", "email", "sis_id", "canvas_id")]
-    for field, value in known:
-        if people := roster.find(field, value):
-            return people
+def _find_by_id(
+    roster: Roster, collection_roster: Roster | None, student: str, person: Person
+) -> list[Person]:
+    """Return everybody who could have a student id: as an identifier, or made from the name."""
+    fields = ("student", "login", "email", "sis_id", "canvas_id")
+    people = [each for field in fields for each in roster.find(field, student)]
+    people += roster.find_by_name(student)
     # A submission collected from Canvas without a roster has an id such as lovelaceada-4711.
     name, _, number = student.rpartition("-")
-    people = roster.find("canvas_id", number) if re.fullmatch(r"\d+", number) else []
-    return [each for each in people if each in roster.find_by_name(name)]
-
-
-def _find_by_name(roster: Roster, student: str, person: Person) -> list[Person]:
-    """Return the people who have this person's name or, failing that, the student id as a name."""
-    return roster.find_by_name(person.name) or roster.find_by_name(student)
+    if re.fullmatch(r"\d+", number):
+        named = roster.find_by_name(name)
+        people += [each for each in roster.find("canvas_id", number) if each in named]
+    return list(dict.fromkeys(people))

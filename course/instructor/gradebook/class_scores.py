@@ -17,6 +17,7 @@ if TYPE_CHECKING:
     from nbgrader.api import Assignment, Gradebook
 
 NOT_SUBMITTED = "nothing submitted"
+CONTESTED = "several students could be this person: add a column student with their ids"
 NOT_GRADED = "not graded yet"
 PENDING = "pending manual grading"
 
@@ -95,7 +96,9 @@ def read_class_scores(
         submissions = {each.student_id: each for each in _submissions(gradebook, assignment)}
         for member in class_scores.members:
             submission = submissions.get(member.student)
-            if submission is not None:
+            if member.is_contested:
+                score = MemberScore(missing_reason=CONTESTED)
+            elif submission is not None:
                 score = _member_score(submission, selection.include_pending)
             elif Path(root, "submitted", member.student, assignment.name).is_dir():
                 score = MemberScore(missing_reason=NOT_GRADED)

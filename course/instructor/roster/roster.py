@@ -88,6 +88,19 @@ class Roster:
         """
         return list(self._by_name.get(_letters(text), ()))
 
+    def find_by_display_name(self, text: str) -> list[Person]:
+        """Return the students who have this name; an identifier is nobody's name.
+
+        Students choose their display names, so that one could be another student's login. Only a
+        student without a name in the roster is found by login, email, or id.
+        """
+        letters = _letters(text)
+        return [
+            person
+            for person in self._by_name.get(letters, ())
+            if letters in _forms_of_name(person) or not _forms_of_name(person)
+        ]
+
     @cached_property
     def _by_name(self) -> dict[str, list[Person]]:
         """The students by each form of their names."""
@@ -221,11 +234,16 @@ def _make_person(values: dict[str, str], kind: str) -> Person | None:
 
 
 def _name_variants(person: Person) -> set[str]:
-    """Return the forms in which a person's name may be written, as letters and digits only."""
+    """Return the forms of a person's name, and the identifiers, as letters and digits only."""
+    others = person.student, person.login, person.email, person.email.partition("@")[0]
+    return (_forms_of_name(person) | {_letters(each) for each in others}) - {""}
+
+
+def _forms_of_name(person: Person) -> set[str]:
+    """Return the word orders of a person's name, as letters and digits only."""
     words = _normalize(person.name).replace(",", " ").split()
     orders = words, words[::-1], words[1:] + words[:1], words[-1:] + words[:-1]
-    names = {person.student, person.login, person.email, person.email.partition("@")[0]}
-    names |= {person.first_name + person.last_name, person.last_name + person.first_name}
+    names = {person.first_name + person.last_name, person.last_name + person.first_name}
     return {_letters(name) for name in [*map("".join, orders), *names]} - {""}
 
 

@@ -339,3 +339,13 @@ def test_folders_of_two_classes_are_reviewed(root, collect):
         assert done.returncode == 1
         assert "2 uploads could be from" in done.stdout
         assert submitted(root) == {}
+
+
+@pytest.mark.parametrize("make", [platform_archives.moodle, platform_archives.canvas])
+def test_a_display_name_that_is_another_students_login_names_nobody(root, collect, make):
+    numbers = (503,) if make is platform_archives.moodle else (503, 901)
+    (root / "roster.csv").write_text("student,name,login\nbob,Bob Jones,bjones7\neve,Eve A,eve9\n")
+    done = collect({make("bjones7", *numbers, FILE): FOREIGN})
+    assert done.returncode == 1
+    assert "the roster has no student called 'bjones7'" in done.stdout
+    assert submitted(root) == {}

@@ -413,6 +413,37 @@ def test_students_are_found_under_the_ids_that_collecting_assigns(export, graded
     assert [(row[1], row[5]) for row in rows[2:]] == [("555", "1"), ("556", "1"), ("557", "1")]
 
 
+@pytest.mark.parametrize("arguments", [(), ("--zero",)])
+def test_a_display_name_takes_nobodys_row(export, graded, arguments):
+    """Submissions were collected without a roster, and Eve's display name is Bob's login."""
+    scores = {"bjones7": 0, "bob-jones": 3, "ina-ross": 2}
+    with open_api(graded).gradebook as gradebook:
+        for student, score in scores.items():
+            gradebook.add_student(student)
+            add_graded_submission(gradebook, "01-small", student, score, 0)
+        gradebook.db.commit()
+    people = [
+        ["Ross, Ina", "556", "", "ir99", ""],
+        ["Jones, Bob", "557", "", "bjones7", ""],
+        ["Adams, Eve", "558", "", "eve9", ""],
+        [", bjones7", "559", "", "eve8", ""],
+    ]
+    try:
+        for count in (3, 4):  # without and with Eve's display name
+            roster = as_csv([*CANVAS], *people[:count])
+            arguments = ("--to", "canvas", "--assignment", "01-small", *arguments)
+            _, rows, output = export(*arguments, "--force", roster=roster)
+            found = {row[1]: row[5] for row in rows[2:]}
+            assert found["556"] == "2"
+            assert found.get("557", "") == "", output
+            assert "several students could be this person" in output
+            assert "skipped, not in the roster: ada, bjones7, bob, bob-jones" in output
+    finally:
+        with open_api(graded).gradebook as gradebook:
+            for student in scores:
+                gradebook.remove_student(student)
+
+
 def test_a_roster_of_a_different_class_is_an_error(export):
     code, _, output = export("--to", "canvas", roster="student,name\nzoe,Zoe\n")
     assert code == 1
