@@ -63,6 +63,7 @@ class SubmittedFile:
     reader: Callable[[], bytes] = field(default=bytes, repr=False)
     size: int = 0  # in bytes, as the directory or archive states it
     packed_size: int = 0  # in bytes, in the outermost archive or on disk
+    account: int | None = None  # the numeric id of the account that owns the file on disk
 
     def __post_init__(self) -> None:
         self.outer = self.outer or self.parts
@@ -265,6 +266,7 @@ def _file_on_disk(path: Path, parts: tuple[str, ...], problem: str = "") -> Subm
         reader=path.read_bytes,
         size=size,
         packed_size=size,
+        account=status.st_uid,
     )
 
 
@@ -336,6 +338,7 @@ def _expand_archive(file: SubmittedFile, budget: Budget, depth: int) -> Iterator
         member.parts = (*file.parts, *member.parts)
         member.container, member.outer = file.parts, file.outer
         member.modified, member.packed_size = file.modified, file.packed_size
+        member.account = file.account
         if is_archive(member.name) and not member.is_junk:
             yield from _expand_archive(member, budget, depth - 1)
         else:

@@ -116,6 +116,16 @@ def choose_newest(attempts: Sequence[Attempt]) -> tuple[Attempt | None, list[Att
             f" --student {student}"
         )
         return None, list(attempts), problem
+    # In nbgrader's exchange, everybody can make a folder with any student's name.
+    exchanged = [attempt for attempt in attempts if attempt.origin.submitted]
+    accounts = {attempt.file.account for attempt in exchanged}
+    if len(accounts) > 1 and len({attempt.digest for attempt in exchanged}) > 1:
+        student = attempts[0].student
+        problem = (
+            f"the folders of {student} belong to {len(accounts)} accounts: collect the right one"
+            f" with --student {student}"
+        )
+        return None, list(attempts), problem
     newest = attempts[0]
     for attempt in attempts[1:]:
         if _is_newer(attempt, newest):

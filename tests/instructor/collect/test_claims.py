@@ -1,6 +1,7 @@
 """Only the path of an upload says whose it is; two uploads that claim one person are reviewed."""
 
 import json
+import os
 from datetime import datetime
 
 import pytest
@@ -349,3 +350,28 @@ def test_a_display_name_that_is_another_students_login_names_nobody(root, collec
     assert done.returncode == 1
     assert "the roster has no student called 'bjones7'" in done.stdout
     assert submitted(root) == {}
+
+
+@pytest.mark.skipif(os.geteuid() != 0, reason="only root can change the owner of a file")
+def test_a_folder_of_another_account_in_the_exchange_is_reviewed(root, collect_path):
+    """Every student can make a folder in it, under any name and with any time."""
+    inbound = root.parent / "inbound"
+
+    def submit(student, hour, content, account):
+        folder = inbound / f"{student}+{NAME}+2026-03-01 {hour}:00:00.000000 UTC"
+        folder.mkdir(parents=True)
+        (folder / FILE).write_bytes(content)
+        for path in (folder, folder / FILE):
+            os.chown(path, account, account)
+
+    submit("bob", 12, other("old"), 1001)
+    submit("bob", 13, WHOLE, 1001)
+    submit("eve", 13, other("Eve"), 1002)
+    assert collect_path(inbound).returncode == 0
+    before = submitted(root)
+    assert before[f"bob/{NAME}/{FILE}"] == WHOLE
+    submit("bob", 14, FOREIGN, 1002)
+    done = collect_path(inbound, "--force")
+    assert done.returncode == 1
+    assert "the folders of bob belong to 2 accounts" in done.stdout
+    assert submitted(root) == before
