@@ -15,6 +15,7 @@ from nbconvert.preprocessors import Preprocessor
 
 from course.instructor.feedback.cell_renderer import ANSI_ESCAPE, IMAGE_TYPES, NOT_BASE64
 from course.instructor.feedback.limited_renderer import CellText, PageBudget, render_texts
+from course.instructor.feedback.text_layout import limit_layout
 from course.instructor.student_text.budgets import MAX_TEXT_CHARACTERS
 
 if TYPE_CHECKING:
@@ -90,7 +91,7 @@ def _plain_output(output: "NotebookNode") -> "NotebookNode":
     if "text" in output:
         output.text = _shortened(output.text)
     if "traceback" in output:
-        output.traceback = [_shortened(line) for line in output.traceback]
+        output.traceback = [_shortened("\n".join(output.traceback))]
     if "data" in output:
         images = {kind: output.data[kind] for kind in IMAGE_TYPES if output.data.get(kind)}
         data = {kind: NOT_BASE64.sub("", image) for kind, image in images.items()}
@@ -101,7 +102,7 @@ def _plain_output(output: "NotebookNode") -> "NotebookNode":
 
 
 def _shortened(text: str) -> str:
-    """Return the beginning of a text, without escape sequences."""
+    """Return the beginning of a text, without escape sequences, as browsers can show it."""
     omitted = len(text) - MAX_TEXT_CHARACTERS
     note = f"\n... ({omitted:,} more characters)" if omitted > 0 else ""
-    return ANSI_ESCAPE.sub("", text[:MAX_TEXT_CHARACTERS]) + note
+    return limit_layout(ANSI_ESCAPE.sub("", text[:MAX_TEXT_CHARACTERS]) + note)

@@ -8,7 +8,7 @@ from html import escape
 
 from markupsafe import Markup
 
-from course.instructor.feedback import cell_renderer
+from course.instructor.feedback import cell_renderer, text_layout
 from course.instructor.student_text import limited_worker
 from course.instructor.student_text.budgets import (
     ELEMENT_CHARACTERS,
@@ -151,6 +151,8 @@ def _render(key: str, deadline: float) -> dict[str, str]:
         return {"problem": f"it cannot be formatted ({type(error).__name__})"}
     if len(html) > MAX_HTML_CHARACTERS:
         return {"problem": "it would make the page too large"}
+    if kind != "raw" and text_layout.is_slow(html):
+        return {"problem": "a browser would take too long to format it"}
     return {"html": str(html)}
 
 

@@ -1,0 +1,52 @@
+"""Text in a form that browsers lay out in a time proportional to its length.
+
+The time that Chromium takes grows with the square of the length for combining marks in succession,
+and for lines whose direction changes often: a text of 190,000 characters can take a minute.
+"""
+
+import re
+import unicodedata
+from html import unescape
+
+MAX_MARKS = 8  # in succession; more than in any writing system
+MAX_DIRECTION_CHANGES = 1_000  # in one text
+# Vowels of Thai and Lao that are letters in Unicode, but are laid out as marks.
+LAID_OUT_AS_MARKS = "\u0e33\u0eb3"
+DIRECTION_CONTROLS = "\u061c\u200e\u200f\u202a-\u202e\u2066-\u2069"
+# With these and the letters that are written from right to left.
+RIGHT_TO_LEFT = (
+    f"{DIRECTION_CONTROLS}\u0590-\u08ff\ufb1d-\ufdff\ufe70-\ufeff"
+    "\U00010800-\U00010fff\U0001e800-\U0001efff"
+)
+DIRECTION_CONTROL = re.compile(f"[{DIRECTION_CONTROLS}]")
+DIRECTION_CHANGE = re.compile(
+    f"[{RIGHT_TO_LEFT}][^\\w{RIGHT_TO_LEFT}]{{0,50}}+[^\\W{RIGHT_TO_LEFT}]"
+)
+LEFT_TO_RIGHT = "\u202d"  # until the end of the line
+TAG = re.compile(r"<[^<>]*+>")
+
+
+def limit_layout(text: str) -> str:
+    """Return a text without surplus marks, and in one direction if that changes too often."""
+    if text.isascii():
+        return text
+    marks = "".join(map(re.escape, filter(_is_mark, set(text))))
+    if marks:
+        text = re.sub(f"([{marks}]{{{MAX_MARKS}}})[{marks}]+", r"\1", text)
+    if len(DIRECTION_CHANGE.findall(text)) > MAX_DIRECTION_CHANGES:
+        lines = DIRECTION_CONTROL.sub("", text).split("\n")
+        text = "\n".join(LEFT_TO_RIGHT + line for line in lines)
+    return text
+
+
+def is_slow(html: str) -> bool:
+    """Return whether a browser could take long to lay out HTML."""
+    # Marks in succession can be in separate tags, or in the text of an attribute.
+    texts = unescape(html), unescape(TAG.sub("", html))
+    return any(limit_layout(text) != text for text in texts)
+
+
+def _is_mark(character: str) -> bool:
+    """Return whether a character is laid out together with the one before it."""
+    category = unicodedata.category(character)
+    return category[0] == "M" or category == "Cf" or character in LAID_OUT_AS_MARKS
