@@ -13,7 +13,7 @@ from course.instructor import pages
 from course.instructor.feedback import cell_renderer
 from course.instructor.feedback.limited_renderer import CellText, PageBudget, render_texts
 from course.instructor.grading import redaction
-from course.instructor.grading.submission import GRADING_NOTE_KEY
+from course.instructor.grading.submission import grading_note
 from course.notebook_headings import MAX_HEADING, section_headings
 
 if TYPE_CHECKING:
@@ -113,9 +113,9 @@ def render_page(nb: "NotebookNode", details: dict[str, Any]) -> str:
     budget = PageBudget()
     notes = _assign_notes(exercises, titles, details["grading_errors"], budget)
     graded_cells = {each.anchor: each for exercise in exercises for each in exercise.graded_cells}
-    has_note = bool(nb.cells) and nb.cells[0].metadata.get(GRADING_NOTE_KEY) is True
-    if has_note:
-        notes.insert(0, Note(nb.cells[0].source.replace("*", "").replace("&lt;", "<")))
+    grading = grading_note(nb.cells[0]) if nb.cells else ""
+    if grading:
+        notes.insert(0, Note(grading))
     texts = [each.source for each in nb.cells if each.cell_type == "markdown"]
     title = next(filter(None, map(TITLE.search, texts)), None)
     sources = render_texts(
@@ -125,7 +125,7 @@ def render_page(nb: "NotebookNode", details: dict[str, Any]) -> str:
     cells = [
         _cell_values(cell, source, f"cell-{index}", graded_cells, budget)
         for index, (cell, source) in enumerate(zip(nb.cells, sources, strict=True))
-        if index or not has_note
+        if index or not grading
     ]
     return pages.render(
         "feedback.html",

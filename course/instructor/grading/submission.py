@@ -63,6 +63,7 @@ METADATA_BYTES = 4096  # at most, in a graded notebook
 _FINGERPRINT = re.compile(rb'"%s": "(\w+)"' % TESTS_FINGERPRINT.encode())
 _DIGEST = re.compile(rb'"%s": "(\w+)"' % SUBMISSION_DIGEST.encode())
 _NOT_GRADED = re.compile(rb'"%s": true' % NOT_GRADED_KEY.encode())
+PUNCTUATION = re.compile(r"[!-%'-/:-@\[-`{-~]")  # without &, which begins an entity
 _STUDENT_PARAMETER = re.compile(r"^student = ", re.MULTILINE)
 
 
@@ -234,6 +235,14 @@ def apply_outcome(nb: NotebookNode, job: GradingJob, outcome: Outcome) -> None:
         nb.cells.insert(0, new_markdown_cell(text, metadata={GRADING_NOTE_KEY: True}))
 
 
+def grading_note(cell: NotebookNode) -> str:
+    """Return the text of the cell that reports a problem, without Markdown, or ""."""
+    if cell.metadata.get(GRADING_NOTE_KEY) is not True:
+        return ""
+    note = re.sub(r"\\(.)", r"\1", cell.source.removeprefix(GRADING_NOTE))
+    return GRADING_NOTE.replace("*", "") + note.replace("&amp;", "&")
+
+
 def read_fingerprint(graded: Path) -> str | None:
     """Return the fingerprint of the tests that graded a notebook, or None if it is not recorded."""
     found = _FINGERPRINT.findall(_read_end(graded))
@@ -379,5 +388,6 @@ def _text(value: object) -> str:
 
 
 def _plain_markdown(text: str) -> str:
-    """Return the text in a form that Markdown does not interpret as HTML."""
-    return "".join(letter for letter in text if letter.isprintable()).replace("<", "&lt;")
+    """Return a text as Markdown that is shown as it is, without links, formatting, or HTML."""
+    line = "".join(filter(str.isprintable, text))
+    return PUNCTUATION.sub(r"\\\g<0>", line).replace("&", "&amp;")
