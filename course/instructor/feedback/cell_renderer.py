@@ -14,7 +14,7 @@ from pygments.lexers import PythonLexer
 from course.instructor.feedback import html_sanitizer, mathml, text_layout
 from course.instructor.student_text.budgets import MAX_FORMULAS, MAX_TEXT_CHARACTERS
 from course.instructor.student_text.limited_worker import StudentTextError
-from course.instructor.student_text.notebook_parser import EMBEDDED_IMAGE
+from course.instructor.student_text.notebook_parser import EMBEDDED_IMAGE, REMOVED_IMAGE
 
 CODE_STYLES = {"light": "vs", "dark": "github-dark"}
 HEADING_OFFSET = 2  # the page's own headings rank above the notebook's
@@ -26,6 +26,8 @@ FRAGMENT = re.compile("\ue000(\\d{1,6})\ue001")
 IMAGE_SOURCE = re.compile(r'src="data:image/([a-z]{1,9});base64,(\d{1,6})"')
 NOT_BASE64 = re.compile(r"[^A-Za-z0-9+/=]")
 ATTACHMENT = "attachment:"
+NOT_SHOWN = "(a picture that cannot be shown here: see the submitted file)"
+SHOWN_IMAGE = html_sanitizer.ATTRIBUTES["img", "src"]
 
 Attachments = Mapping[str, Mapping[str, str]]  # name to media type to Base64
 
@@ -150,10 +152,16 @@ class _Renderer(IPythonRenderer):
         return f"<h{level}>{text}</h{level}>\n"
 
     def image(self, text: str, url: str, title: str | None = None) -> str:
-        """Return an image, or its alternative text if the image is not embedded."""
+        """Return an image, or its alternative text if the image is not embedded.
+
+        If the image was part of the notebook and cannot be shown, the text says so.
+        """
+        own = url.startswith((ATTACHMENT, "data:", REMOVED_IMAGE))
         if url.startswith(ATTACHMENT):
             url = self._addresses.get(url.removeprefix(ATTACHMENT), "")
-        return super().image(text, url, title) if url.startswith("data:") else text
+        if SHOWN_IMAGE.match(url):
+            return super().image(text, url, title)
+        return f"{text} {NOT_SHOWN}" if own else text
 
     def block_code(self, code: str, info: str | None = None) -> str:
         """Return a placeholder for a block of code."""

@@ -3,6 +3,7 @@
 import codecs
 import json
 import re
+from collections import Counter
 from dataclasses import dataclass
 from itertools import groupby
 from typing import Any
@@ -16,6 +17,7 @@ from course.instructor.student_text.budgets import (
     MAX_CELL_CHARACTERS,
     MAX_CELLS,
     MAX_CODE_CHARACTERS,
+    MAX_IMAGE_CHARACTERS,
     MAX_NAME_CHARACTERS,
     MAX_NESTING,
     MAX_NOTEBOOK_BYTES,
@@ -33,6 +35,11 @@ IMAGE_TYPES = ("image/png", "image/jpeg", "image/gif", "image/webp")
 PLAIN_TYPES = ("text/plain", "image/png", "image/jpeg")  # what remains of an output
 # Some platforms embed a pasted image in the text of a cell instead of attaching it.
 EMBEDDED_IMAGE = re.compile(r"data:image/[a-z]{1,9};base64,[A-Za-z0-9+/=]*+")
+IMAGE_TYPE = re.compile(r"image/[a-z0-9.+-]{1,30}")
+REMOVED_IMAGE = "removed-picture"  # in place of the address of an embedded picture
+
+TOO_LARGE = "beyond the size that is allowed"
+MAX_REASONS = 5  # in a cell
 
 serve = limited_worker.serve
 
@@ -47,7 +54,8 @@ class SubmittedNotebook:
     with the strings `id` and, in `nbgrader`, `grade_id`), and maybe `id` (a string). A code cell
     also has `execution_count` (an int or None) and `outputs`, which are valid in the format but
     contain only text, PNG and JPEG images, and errors. Other cells may have `attachments` (a dict
-    from name to a dict from image type to a string). All text in it can be encoded as UTF-8.
+    from name to a dict from image type to a string); a paragraph at the end of the text says which
+    pictures were removed. All text in it can be encoded as UTF-8.
 
     Nothing else comes back from the process with limits, so that a notebook takes about as much
     memory as its text: millions of small values would take a hundred times as much.
@@ -117,6 +125,8 @@ def parse(content: bytes) -> tuple[dict[str, Any], list[str]]:
         )
     if budget.removed:
         notes.append(f"{_amount(budget.removed)} of outputs removed")
+    if budget.removed_images:
+        notes.append(f"pictures removed: {budget.removed_images:,}")
     minor = notebook["nbformat_minor"]
     content_4 = {
         "nbformat": 4,
@@ -205,8 +215,11 @@ def _normalize_cell(cell: dict[str, Any], budget: "_Budget") -> dict[str, Any]:
     if normalized["cell_type"] == "code":
         normalized["outputs"] = budget.limit_outputs(cell.get("outputs"))
         normalized["execution_count"] = _count(cell.get("execution_count"))
-    elif attachments := budget.images(cell.get("attachments")):
-        normalized["attachments"] = attachments
+    else:
+        if attachments := budget.images(cell.get("attachments")):
+            normalized["attachments"] = attachments
+        text = EMBEDDED_IMAGE.sub(budget.limit_embedded, normalized["source"])
+        normalized["source"] = text + budget.take_mark()
     return normalized
 
 
@@ -243,21 +256,53 @@ class _Budget:
     def __init__(self) -> None:
         self.characters, self.outputs = MAX_ALL_OUTPUT_CHARACTERS, MAX_ALL_OUTPUTS
         self.attachments = MAX_ALL_ATTACHMENTS
+        self.image_characters = MAX_IMAGE_CHARACTERS
         self.removed = 0  # characters of outputs
+        self.removed_images = 0
+        self._reasons: list[str] = []  # for the pictures that were removed from this cell
 
     def images(self, attachments: Any) -> dict[str, dict[str, str]]:
         """Return the images among a cell's attachments."""
         images: dict[str, dict[str, str]] = {}
         for name, bundle in attachments.items() if isinstance(attachments, dict) else ():
-            if len(images) == min(MAX_ATTACHMENTS, self.attachments):
-                break
-            if not isinstance(bundle, dict) or not 0 < len(name) <= MAX_NAME_CHARACTERS:
-                continue
+            bundle = bundle if isinstance(bundle, dict) else {}
             texts = {kind: _joined(bundle.get(kind)) for kind in IMAGE_TYPES}
-            if found := {kind: text for kind, text in texts.items() if text}:
+            found = {kind: text for kind, text in texts.items() if text}
+            size = sum(map(len, found.values()))
+            if not found:
+                kinds = filter(IMAGE_TYPE.fullmatch, map(str, bundle))
+                self._reasons.append(f"of type {next(kinds, 'unknown')}")
+            elif not 0 < len(name) <= MAX_NAME_CHARACTERS:
+                self._reasons.append("without a usable name")
+            elif len(images) == min(MAX_ATTACHMENTS, self.attachments):
+                self._reasons.append("beyond the number that is allowed")
+            elif size > self.image_characters:
+                self._reasons.append(TOO_LARGE)
+            else:
                 images[name] = found
+                self.image_characters -= size
         self.attachments -= len(images)
         return images
+
+    def limit_embedded(self, match: re.Match[str]) -> str:
+        """Return an embedded picture, or another address if it is beyond the budget."""
+        if len(match[0]) > self.image_characters:
+            self._reasons.append(TOO_LARGE)
+            return REMOVED_IMAGE
+        self.image_characters -= len(match[0])
+        return match[0]
+
+    def take_mark(self) -> str:
+        """Return the paragraph about the pictures that were removed from a cell, or ""."""
+        reasons, self._reasons = self._reasons, []
+        if not reasons:
+            return ""
+        self.removed_images += len(reasons)
+        listed = [
+            f"a picture {reason}" if count == 1 else f"{count:,} pictures {reason}"
+            for reason, count in Counter(reasons).most_common(MAX_REASONS)
+        ]
+        return f"\n\n(Removed: {', '.join(listed)}. See the submitted file.)"
 
     def limit_outputs(self, outputs: Any) -> list[dict[str, Any]]:
         """Return the outputs of a cell that are within the budgets, and a note about the others."""

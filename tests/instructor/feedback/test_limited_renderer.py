@@ -14,6 +14,7 @@ from course.instructor.student_text.budgets import (
     MAX_PAGE_CHARACTERS,
 )
 from course.instructor.student_text.code_analysis import analyzed
+from course.instructor.student_text.notebook_parser import REMOVED_IMAGE
 from course.notebook_headings import section_headings
 from tests.instructor.feedback.test_html_sanitizer import elements
 
@@ -125,3 +126,13 @@ def test_generated_text_is_rendered_in_bounded_time_and_size(parts, kind):
         assert not {"id", "style", "srcset"} & set(attributes), tag
         assert attributes.get("src", "data:").startswith("data:")
         assert tag not in ("script", "style", "iframe", "form", "object", "svg", "link", "meta")
+
+
+@pytest.mark.parametrize(
+    "address",
+    ["attachment:a.x", "data:image/bmp;base64,AAAA", "data:image/svg+xml;base64,AA", REMOVED_IMAGE],
+)
+def test_a_picture_that_cannot_be_shown_leaves_a_mark(address):
+    (html,) = render(("markdown", f"![derivation]({address})"))
+    text = "derivation (a picture that cannot be shown here: see the submitted file)"
+    assert html == f"<p>{text}</p>\n"
