@@ -59,10 +59,10 @@ class Journal:
 
     def fail(self, student: str) -> None:
         """Record that a student's submission cannot be graded: every later run tries again."""
-        with contextlib.suppress(OSError):  # the disk can be full
-            self.mark_ungraded(student)
-        self._end_regrade(student)
-        self.discard_outcome(student)
+        # The disk can be full, and the name of a folder too long for that of a file.
+        for record in (self.mark_ungraded, self._end_regrade, self.discard_outcome):
+            with contextlib.suppress(OSError):
+                record(student)
 
     def mark_ungraded(self, student: str) -> None:
         """Record that a student's submission is not graded, whatever earlier result there is."""

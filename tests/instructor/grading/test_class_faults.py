@@ -10,6 +10,7 @@ import pytest
 from course.errors import CourseError
 from course.instructor.grading import class_grader, notebook_grader
 from course.instructor.grading.job import GradingJob, LockedCellError
+from course.instructor.grading.journal import Journal
 from course.instructor.grading.result_writer import ResultWriter
 from course.instructor.release.build import ensure_in_gradebook
 from course.instructor.sandbox import kernel_client
@@ -262,3 +263,11 @@ def test_a_file_name_that_cannot_be_saved_is_the_fault_of_the_submission(grade, 
     results, _ = grade({})
     assert points(results) == POINTS | {"bob": 0}
     assert results["bob"].note == "the result cannot be saved: [Errno 36] File name too long"
+
+
+@pytest.mark.parametrize("length", [245, 251, 255])
+def test_a_folder_with_a_long_name_stops_nobody(tmp_path, length):
+    journal = Journal(tmp_path, NAME)
+    journal.fail("s" * length)  # no file can have the name with another ending
+    assert journal.ungraded() == {"s" * length}
+    assert journal.students_with_outcome() == set()
