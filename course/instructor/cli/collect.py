@@ -13,7 +13,7 @@ from course.instructor.course_dir import assignment_names
 if TYPE_CHECKING:
     from course.instructor.collect.file_result import FileResult
 
-MAX_LINES = 12  # maximum per upload, status, and reason; further files are only counted
+MAX_LINES = 12  # maximum per upload and status; further files are only counted
 
 
 @click.command("collect")
@@ -57,14 +57,15 @@ def command(
     class_roster = rosters.read_roster(roster) if roster else rosters.read_course_roster(root)
     collect_options = collection.CollectOptions(class_roster, student, force, force_older)
     collected = collection.Collection(root, path, selected, collect_options)
-    grouped_statuses = (FileStatus.SKIPPED, FileStatus.OLDER_ATTEMPT, FileStatus.MANUAL_REVIEW)
+    immediate = (FileStatus.COLLECTED, FileStatus.REPAIRED)
     grouped: dict[tuple[str, str, str], list[FileResult]] = {}
     for result in collected.run():
-        if result.status in grouped_statuses:
-            # Nobody's files may hide those of another student that need a review.
-            is_flagged = result.status == FileStatus.MANUAL_REVIEW
-            whose = (result.student or result.upload) if is_flagged else ""
-            grouped.setdefault((result.status, whose, result.details), []).append(result)
+        if result.status not in immediate:
+            # Nobody's files may hide those of another student. The details of one student's files
+            # can all differ; files without an owner are grouped by the reason.
+            whose = result.student or result.upload
+            reason = "" if whose else result.details
+            grouped.setdefault((result.status, whose, reason), []).append(result)
         elif result.details != "evidence":
             print(_line(result), flush=True)
     for (status, whose, reason), results in sorted(grouped.items(), key=lambda item: item[0][0]):
@@ -73,7 +74,7 @@ def command(
         if len(results) > MAX_LINES:
             count = len(results) - MAX_LINES
             more = f"{count:,} more file{'s' * (count > 1)}"
-            print(f"{status}: {reason}: {more}{whose and f' of {whose}'}")
+            print(": ".join(filter(None, [status, reason, f"{more}{whose and f' of {whose}'}"])))
     for name, students in collected.missing().items():
         if students:
             print(f"missing in {name}: {', '.join(students)}")

@@ -263,6 +263,17 @@ def test_one_students_files_do_not_hide_those_of_another(root, collect):
     assert "1 more file of aaamallory-1\n" in done.stdout
 
 
+def test_one_students_files_print_few_lines(root, collect):
+    """The reasons differ, or the copies are the same."""
+    copies = {f"same{number}.ipynb": WHOLE for number in range(20)}
+    old = {f"old{number}.ipynb": other(str(number)) for number in range(20)}
+    times = {name: 1_700_000_000 + 60 * number for number, name in enumerate([*old, *copies])}
+    done = collect({"eve_1_1_x.zip": zipped(old | copies, times), f"ada_2_2_{FILE}": WHOLE})
+    assert done.returncode == 0, done.stdout
+    assert "older attempt: 8 more files of eve-1\n" in done.stdout
+    assert "already collected: 7 more files of eve-1\n" in done.stdout
+
+
 def test_fractions_of_a_second_do_not_decide_which_notebook_is_the_newest(root, collect_path):
     folder = root.parent / "inbox" / "Ada Lovelace_17_assignsubmission_file"
     folder.mkdir(parents=True)
