@@ -94,3 +94,13 @@ def test_a_long_list_of_failed_submissions_is_cut():
         progress.record(grade(f"student-{number}", None, failed=True))
     (line,) = (each for each in progress.summary().splitlines() if each.startswith("failed"))
     assert line.endswith(", student-48, student-49 and 30 more")
+
+
+def test_a_file_name_in_a_note_makes_no_line_of_its_own():
+    """The names of files that were copied to submitted/ can contain line breaks."""
+    progress = Progress()
+    progress.expect(1)
+    for lines in ("\n", "\r\n", "\x0b", "\u2028"):
+        note = f"there is no small.ipynb, but x{lines}  2/2  01-small  0/3  0.9 s  bob: graded"
+        line = progress.record(SubmissionResult("01-small", "eve", note=note, failed=True))
+        assert len(line.splitlines()) == 1
