@@ -73,13 +73,14 @@ class SubmissionFinder:
         self.owners = OwnerResolver(roster, student, self.paths, common_folder, releases)
         saved = list(originals.save(path, listed, folder, self.paths))
         self._find_attempts([each for each in saved if self._is_readable(each)])
+        self._add_junk([each.file for each in saved if each.file.is_junk])
 
     def _is_readable(self, saved: SavedFile) -> bool:
         """Return True if a file can be used; otherwise, add its result if it is known already."""
         file = saved.file
         if file.is_junk:
-            self._skip(file, "made by an operating system or editor")
-        elif file.problem:
+            return False
+        if file.problem:
             student = self._known_owner(file)
             if originals.is_notebook(file.name) or is_archive(file.name):
                 self.students_with_notebook.add(student)
@@ -87,6 +88,18 @@ class SubmissionFinder:
         else:
             return True
         return False
+
+    def _add_junk(self, files: list[SubmittedFile]) -> None:
+        """Add what an operating system or editor made; it is flagged if a student has only that."""
+        done = {attempt.student for attempt in self.attempts}
+        flagged = (each for each in self.results if each.status == FileStatus.MANUAL_REVIEW)
+        done |= {"", *(each.student for each in flagged)}
+        for file in files:
+            if (student := self._known_owner(file)) in done:
+                self._skip(file, "made by an operating system or editor")
+            else:
+                self._flag(file, NO_NOTEBOOK, student)
+                done.add(student)
 
     def _find_attempts(self, files: list[SavedFile]) -> None:
         """Find the notebooks, then add the other files to the notebooks to which they belong."""

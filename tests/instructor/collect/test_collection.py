@@ -274,6 +274,20 @@ def test_one_students_files_print_few_lines(root, collect):
     assert "already collected: 7 more files of eve-1\n" in done.stdout
 
 
+def test_an_upload_that_contains_only_an_editors_files_is_flagged(root, collect):
+    checkpoint = ".ipynb_checkpoints/mnist-checkpoint.ipynb"
+    members = {
+        platform_archives.moodle("Ada Lovelace", 1, checkpoint): WHOLE,
+        platform_archives.moodle("Bob Ross", 2, checkpoint): WHOLE,
+        platform_archives.moodle("Bob Ross", 2, FILE): WHOLE,
+        platform_archives.moodle("Cy Young", 3, "work.zip"): zipped({checkpoint: WHOLE}),
+    }
+    done = collect(members)
+    assert done.returncode == 1
+    assert done.stdout.count("flagged for manual review: there is no notebook with it") == 2
+    assert submitted(root).keys() == {f"bob-ross/{NAME}/{FILE}"}
+
+
 def test_fractions_of_a_second_do_not_decide_which_notebook_is_the_newest(root, collect_path):
     folder = root.parent / "inbox" / "Ada Lovelace_17_assignsubmission_file"
     folder.mkdir(parents=True)
