@@ -232,7 +232,7 @@ def test_numbers_about_fine_tuning_are_the_kept_ones(kept, cells):
     assert is_clear(tuned, control)
     assert percent(few["bottleneck"]) in text and percent(few["fine-tuned"]) in text
     assert points(few["fine-tuned"], few["bottleneck"]) in text
-    assert ("could be chance" in text) != is_clear(few["fine-tuned"], few["bottleneck"])
+    assert ("could be due to chance" in text) != is_clear(few["fine-tuned"], few["bottleneck"])
 
 
 def test_numbers_about_batch_statistics_are_the_kept_ones(kept, cells):
