@@ -27,6 +27,12 @@ SENTENCES = {
     "part": "it contains {}, which is not one of Keras's own",
     "no-configuration": "Keras cannot describe it ({})",
     "cannot-build": "Keras cannot build it again ({})",
+    "late-setting": "the {} of the {} in its layer {} is not the one with which the layer was"
+    " created: pass it when you create the layer, because Keras ignores later changes",
+    "changed-layer": "settings of its layer {} were changed after the layer was built: pass them"
+    " when you create the layer",
+    "changed-network": "it has other layers or weights than its settings say: create it again, with"
+    " all settings passed when you create a layer",
     "cannot-compile": "Keras cannot compile it again ({})",
     "optimizer": "its optimizer, or a part of it, is not one of Keras's own ({}): use one from"
     " keras.optimizers",

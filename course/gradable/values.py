@@ -7,7 +7,7 @@ from typing import Any
 
 import numpy as np
 
-from course.gradable import networks
+from course.gradable import built_networks, networks
 from course.gradable.reasons import NotGradable, Reason
 
 NUMERIC_KINDS = "biufc"
@@ -125,7 +125,7 @@ def _check(value: Any, compiled: bool, depth: int, nodes: Iterator[int]) -> None
         for part in value:
             _check(part, compiled, depth + 1, nodes)
     elif networks.is_network(value):
-        networks.describe(value)
+        built_networks.check(value, networks.describe(value).config)
         if compiled and (reason := networks.missing_settings(value)):
             raise NotGradable(reason)
     elif not (kind is range or _is_object_for_tests(value)):

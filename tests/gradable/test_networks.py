@@ -1,5 +1,6 @@
 """Networks that tests can use: the checks in a notebook and grading agree about them."""
 
+import random
 import sys
 
 import jax  # for the backends' own activations
@@ -7,12 +8,14 @@ import keras
 import numpy as np
 import pytest
 import tensorflow as tf
+from keras import layers
 
 from course import counting
 from course.gradable import find_reason, networks
 from course.instructor.grading.serialize import Deserializer, Serializer
 from course.instructor.grading.value_placeholders import UnserializableValue
-from tests.gradable.spellings import ACCEPTED, REDUCED, REJECTED
+from tests.gradable.changed_networks import ADAPTED, CHANGED, FROZEN
+from tests.gradable.spellings import ACCEPTED, REDUCED, REJECTED, network
 from tests.instructor.grading.test_serialize import StudentProcess
 
 pytestmark = pytest.mark.slow
@@ -24,7 +27,7 @@ def transfer(model):
     serializer = Serializer(student.register)
     node = serializer.serialize(model)
     deserializer = Deserializer([bytearray(block) for block in serializer.blocks], student)
-    return deserializer.deserialize(node), deserializer.reasons
+    return deserializer.deserialize_or_describe(node, "a network"), deserializer.reasons
 
 
 @pytest.mark.parametrize("name", ACCEPTED)
@@ -83,6 +86,43 @@ SHARED = [
 ]
 
 
+@pytest.mark.parametrize("name", CHANGED)
+def test_a_network_that_changed_after_it_was_built_has_a_reason_in_both(name):
+    make, key = CHANGED[name]
+    model = make()
+    arrived, (reason,) = transfer(model)
+    assert type(arrived) is UnserializableValue
+    assert reason.key == key
+    assert find_reason(model) == reason
+
+
+@pytest.mark.parametrize("name", FROZEN)
+def test_what_learns_arrives_as_it_is(name):
+    model = FROZEN[name]()
+    assert find_reason(model) is None
+    arrived, reasons = transfer(model)
+    assert reasons == []
+    learning = [
+        [weight.path.split("/")[-2:] for weight in each.trainable_weights]
+        for each in (arrived, model)
+    ]
+    assert learning[0] == learning[1]
+    assert arrived.trainable == model.trainable
+    assert [each.trainable for each in arrived.layers] == [each.trainable for each in model.layers]
+    assert find_reason(arrived) is None
+
+
+@pytest.mark.parametrize("name", ADAPTED)
+def test_adapted_layers_compute_the_same(name):
+    model = ADAPTED[name]()
+    x = np.linspace(-9, 9, 20, dtype="float32").reshape(5, 4)
+    serializer = Serializer()  # sends the weights with the network
+    node = serializer.serialize(model)
+    with_weights = Deserializer([bytearray(block) for block in serializer.blocks]).deserialize(node)
+    for arrived in (transfer(model)[0], with_weights):
+        np.testing.assert_allclose(np.asarray(arrived(x)), np.asarray(model(x)), atol=1e-6)
+
+
 @pytest.mark.parametrize(("path", "name"), SHARED)
 def test_a_backends_activation_computes_what_keras_computes(path, name):
     backend, *parts = path.split(".")
@@ -97,6 +137,41 @@ def test_a_backends_activation_computes_what_keras_computes(path, name):
     np.testing.assert_allclose(np.asarray(function(x)), np.asarray(expected), atol=1e-6)
     canonical = getattr(keras.activations, name).__name__
     assert networks.activation_name(function) == canonical
+
+
+def number_of_next_network():
+    inputs = keras.Input((4,))
+    return int("0" + keras.Model(inputs, inputs).name.removeprefix("functional").strip("_"))
+
+
+def test_a_check_changes_nothing_in_the_notebook():
+    model = FROZEN["dropout"]()
+    before, number = random.getstate(), number_of_next_network()
+    assert find_reason(model) is None
+    assert random.getstate() == before
+    assert number_of_next_network() == number + 1
+
+
+def test_weights_of_bfloat16_arrive():
+    model = network(layers.Dense(3, dtype="bfloat16"), layers.Dense(2))
+    x = np.ones((2, 4), "float32")
+    np.testing.assert_array_equal(transfer(model)[0](x), model(x))
+
+
+def test_a_penalty_counts_in_a_notebook_that_computes_with_float64():
+    keras.config.set_floatx("float64")
+    try:
+        model = network(layers.Dense(1, kernel_regularizer="l2", dtype="float64"))
+        model.compile("sgd", "mse")
+        serializer = Serializer()
+        node = serializer.serialize(model)
+        x, y = np.ones((2, 4)), np.zeros((2, 1))
+        expected = model.evaluate(x, y, verbose=0)
+    finally:
+        keras.config.set_floatx("float32")
+    arrived = Deserializer([bytearray(block) for block in serializer.blocks]).deserialize(node)
+    assert arrived.evaluate(x, y, verbose=0) == pytest.approx(expected, rel=1e-6)
+    assert keras.config.floatx() == "float32"
 
 
 def test_a_network_is_described_without_importing_a_backend(monkeypatch):

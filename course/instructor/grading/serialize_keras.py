@@ -1,8 +1,9 @@
 """Serialization of Keras models, tensors, and datasets between the two kernels.
 
-A model is sent as the configurations of its built-in layers, optimizer, loss, and metrics, with a
-handle by which its weights are fetched on first use, so counting the parameters of a network
-transfers no weights. Keras is imported only if a value is a Keras object.
+A model is sent as the configurations of its built-in layers, optimizer, loss, and metrics, with
+what it was built as, to which the model that is built again is compared, and with a handle by which
+its weights are fetched on first use, so counting the parameters of a network transfers no weights.
+Keras is imported only if a value is a Keras object.
 """
 
 from collections.abc import Callable
@@ -11,7 +12,7 @@ from typing import Any, Literal
 
 import numpy as np
 
-from course.gradable import Reason, networks
+from course.gradable import Reason, built_networks, networks
 from course.gradable.keras_allowlist import parse_config
 from course.instructor.grading.value_placeholders import SerializationError
 
@@ -42,11 +43,17 @@ def serialize_model(
     description = networks.describe(model)
     reasons = [[reason.key, [*reason.names]] for reason in description.reasons]
     node = ["model", description.config, description.compile_config]
+    built = built_networks.facts(model)
     if register:
-        return [*node, register(model), None, reasons]
+        return [*node, register(model), None, reasons, built]
     # The student kernel, which receives this node, cannot fetch the weights later.
-    weights = [serialize(np.asarray(weight)) for weight in model.weights]
-    return [*node, None, weights, reasons]
+    return [*node, None, [serialize(array) for array in arrays_of(model)], reasons, built]
+
+
+def arrays_of(model: Any) -> list[np.ndarray]:
+    """Return a model's weights as arrays of types that NumPy has, which bfloat16 is not."""
+    arrays = [np.asarray(weight) for weight in model.weights]
+    return [each.astype("float32") if each.dtype.name == "bfloat16" else each for each in arrays]
 
 
 def deserialize_model(
@@ -58,12 +65,15 @@ def deserialize_model(
 
     `content` contains the node's elements after its type.
     """
-    config, compile_config, handle, weights, reasons = content
+    config, compile_config, handle, weights, reasons, built = content
     model = build_model(config)
+    built_networks.restore(model, built)
     if compile_config is not None:
-        compile_model(model, compile_config)
+        with built_networks.floats(built["floatx"]):
+            compile_model(model, compile_config)
     if weights is not None:
         model.set_weights([deserialize(each) for each in weights])
+        _finalize(model)
     elif fetch_weights is None:
         raise SerializationError("a model came without weights")
     else:
@@ -80,21 +90,15 @@ def build_model(config: Any) -> Any:
     Raises SerializationError if the configuration contains something that is not built into Keras,
     or if Keras cannot build the model.
     """
-    import keras
-    from keras.src.backend.common import global_state
-
     parsed = parse_config(config)
     if type(parsed) is not dict:
         raise SerializationError("its configuration is malformed")
-    pending = global_state.get_global_attribute("uninitialized_variables") or []
     try:
-        # In this scope, Keras defers the creation of variables to the end of the scope, where it
-        # would create every variable in this list.
-        with keras.StatelessScope():
-            model = keras.saving.deserialize_keras_object(parsed, safe_mode=True)
-            global_state.set_global_attribute("uninitialized_variables", pending)
+        model = built_networks.build(parsed)
     except Exception as error:  # Keras raises many types
-        raise SerializationError(Reason.of("cannot-build", _last_line(error))) from None
+        raise SerializationError(
+            Reason.of("cannot-build", built_networks.last_line(error))
+        ) from None
     if not networks.is_network(model):
         raise SerializationError("its configuration does not describe a model")
     for variable in model.variables:
@@ -115,11 +119,27 @@ def fetch_on_first_use(model: Any, fetch: Callable[[], list[np.ndarray]]) -> Non
             raise SerializationError("the weights do not fit the model")
         for weight, array in zip(weights, arrays, strict=True):
             _initialize(weight, array)
+        _finalize(model)
 
     weights = list(model.weights)
     lazy = [variable for variable in weights if isinstance(variable, _LazyVariable)]
     for variable in lazy:
         variable._load = load
+    if any(map(_is_normalization, model._flatten_layers())):  # it does not use its weights directly
+        load()
+
+
+def _is_normalization(layer: Any) -> bool:
+    return type(layer).__name__ == "Normalization"
+
+
+def _finalize(model: Any) -> None:
+    """Compute what layers derive from their weights, as Keras does when it loads a network."""
+    import tensorflow
+
+    with tensorflow.init_scope():
+        for layer in filter(_is_normalization, model._flatten_layers()):
+            layer.finalize_state()
 
 
 def compile_model(model: Any, config: Any) -> None:
@@ -134,13 +154,9 @@ def compile_model(model: Any, config: Any) -> None:
         }
         model.compile(**settings)
     except Exception as error:  # Keras raises many types
-        raise SerializationError(Reason.of("cannot-compile", _last_line(error))) from None
-
-
-def _last_line(error: Exception) -> str:
-    """Return the last line of a Keras error, which comes after the whole configuration."""
-    lines = str(error).strip().splitlines() or [type(error).__name__]
-    return lines[-1].removeprefix("Exception encountered: ")[:200]
+        raise SerializationError(
+            Reason.of("cannot-compile", built_networks.last_line(error))
+        ) from None
 
 
 @lru_cache

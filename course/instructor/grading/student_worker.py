@@ -12,10 +12,8 @@ from collections.abc import Iterator, Sequence
 from dataclasses import asdict
 from typing import Any
 
-import numpy as np
-
 from course.instructor.analysis.cell_names import check_magics
-from course.instructor.grading import serialize
+from course.instructor.grading import serialize, serialize_keras
 from course.instructor.sandbox import cell_execution, messages
 from course.instructor.sandbox.limits import Limits
 
@@ -138,7 +136,7 @@ class StudentWorker:
     def _weights(self, header: Header, blocks: Blocks) -> tuple[Header, Blocks]:
         serializer = serialize.Serializer()
         model = self.objects[header["handle"]]
-        values = [serializer.serialize(np.asarray(weight)) for weight in model.weights]
+        values = [serializer.serialize(array) for array in serialize_keras.arrays_of(model)]
         return {"values": values}, serializer.blocks
 
     def _batches(self, header: Header, blocks: Blocks) -> tuple[Header, Blocks]:

@@ -19,7 +19,7 @@ import pytest
 from keras import layers
 
 from course import gradable
-from course.gradable import keras_allowlist
+from course.gradable import built_networks, keras_allowlist
 from course.instructor.grading import serialize, serialize_keras
 from course.instructor.grading.serialize import Deserializer, Serializer
 from course.instructor.grading.value_placeholders import (
@@ -478,10 +478,10 @@ MALFORMED = [
     ["array", "uint8", [8] + [1] * 100, 0], ["array", "uint8", [0, 10**30], 1],
     ["array", "uint8", [10**4000] * 10_000, 0], ["scalar", "uint8", 0], ["scalar", "float64"],
     ["scalar", "object", 0], ["argument", 0], ["argument", -1], ["argument", "0"],
-    ["function", 0, "f", None], ["dataset", 0, 3], ["model", "{}", None, 0, None, []],
+    ["function", 0, "f", None], ["dataset", 0, 3], ["model", "{}", None, 0, None, [], {}],
     ["history", ["none"]], ["unserializable"], ["unserializable", 5], ["unserializable", "a"],
     ["complex", "0x1"], ["complex", "1" * 100, "0x1"], ["complex", 1, 2], ["complex", "i", "j"],
-    ["model"], ["model", 5, 5, 5, 5, []], ["range"], ["range", ["int", "0x1"]],
+    ["model"], ["model", 5, 5, 5, 5, [], 5], ["range"], ["range", ["int", "0x1"]],
 ]  # fmt: skip
 
 
@@ -718,13 +718,15 @@ def test_a_compiled_model_arrives_compiled_and_trains(settings):
 
 @pytest.mark.slow
 def test_the_parameters_of_a_large_model_are_counted_without_its_weights():
-    config = json.dumps(keras.saving.serialize_keras_object(vgg16()))
+    model = vgg16()
+    config = json.dumps(keras.saving.serialize_keras_object(model))
     serialize_keras.build_model(
         json.dumps(keras.saving.serialize_keras_object(sequential()))
     )  # first use
+    built = built_networks.facts(model)
     memory, start = resident(), time.process_time()
     arrived = Deserializer(proxies=StudentProcess()).deserialize(
-        ["model", config, None, 0, None, []]
+        ["model", config, None, 0, None, [], built]
     )
     assert arrived.count_params() == 138_357_544
     assert [layer.count_params() for layer in arrived.layers][-1] == 4_097_000
@@ -913,11 +915,15 @@ def test_a_forged_configuration_is_rejected_before_keras_reads_it(config, monkey
     monkeypatch.setattr(keras.saving, "deserialize_keras_object", lambda *a, **k: pytest.fail())
     for text in (json.dumps(config), json.dumps({"config": [config]})):
         with pytest.raises(SerializationError, match=r"not one of Keras's own|is malformed"):
-            Deserializer(proxies=StudentProcess()).deserialize(["model", text, None, 0, None, []])
+            Deserializer(proxies=StudentProcess()).deserialize(
+                ["model", text, None, 0, None, [], {}]
+            )
         plain = json.dumps(keras.saving.serialize_keras_object(with_layer()))
         monkeypatch.undo()
         with pytest.raises(SerializationError, match=r"not one of Keras's own|is malformed"):
-            Deserializer(proxies=StudentProcess()).deserialize(["model", plain, text, 0, None, []])
+            Deserializer(proxies=StudentProcess()).deserialize(
+                ["model", plain, text, 0, None, [], built_networks.facts(with_layer())]
+            )
 
 
 @pytest.mark.parametrize(
@@ -930,31 +936,37 @@ def test_a_forged_configuration_is_rejected_before_keras_reads_it(config, monkey
 )  # fmt: skip
 def test_a_configuration_that_does_not_describe_a_model_is_rejected(config):
     with pytest.raises(SerializationError):
-        Deserializer(proxies=StudentProcess()).deserialize(["model", config, None, 0, None, []])
+        Deserializer(proxies=StudentProcess()).deserialize(["model", config, None, 0, None, [], {}])
 
 
 def test_an_object_that_is_not_a_model_is_rejected():
     for each in (layers.Dense(3), keras.optimizers.Adam(), keras.losses.MeanSquaredError()):
         config = json.dumps(keras.saving.serialize_keras_object(each))
         with pytest.raises(SerializationError):
-            Deserializer(proxies=StudentProcess()).deserialize(["model", config, None, 0, None, []])
+            Deserializer(proxies=StudentProcess()).deserialize(
+                ["model", config, None, 0, None, [], {}]
+            )
 
 
 def test_weights_that_do_not_fit_are_rejected():
     model = with_layer(layers.Dense(2))
     config = json.dumps(keras.saving.serialize_keras_object(model))
+    built = built_networks.facts(model)
+    node = ["model", config, None, 0, None, [], built]
     for weights in ([], [np.zeros(2)], [np.zeros((3, 3)), np.zeros(3)], model.get_weights() * 2):
         student = StudentProcess()
         student.weights = lambda handle, weights=weights: weights
-        arrived = Deserializer(proxies=student).deserialize(["model", config, None, 0, None, []])
+        arrived = Deserializer(proxies=student).deserialize(node)
         with pytest.raises(SerializationError, match="do not fit"):
             arrived.get_weights()
         serializer = Serializer()
         nodes = [serializer.serialize(each) for each in weights]
         with pytest.raises(SerializationError):
-            Deserializer(serializer.blocks).deserialize(["model", config, None, None, nodes, []])
+            Deserializer(serializer.blocks).deserialize(
+                ["model", config, None, None, nodes, [], built]
+            )
     with pytest.raises(SerializationError, match="without weights"):
-        Deserializer().deserialize(["model", config, None, 0, None, []])
+        Deserializer().deserialize(node)
 
 
 @pytest.mark.parametrize(
