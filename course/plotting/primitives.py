@@ -21,7 +21,7 @@ NO_TICKS: dict[str, Any] = {"length": 0}
 class _WholePercents(MaxNLocator):
     """Ticks at whole percentages of an axis whose values are fractions."""
 
-    def tick_values(self, vmin: float, vmax: float) -> np.ndarray:
+    def tick_values(self, vmin: float, vmax: float) -> Any:
         percentages = np.asarray(super().tick_values(100 * vmin, 100 * vmax))
         # A range of less than one percent has no tick rather than a rounded, wrong label.
         return percentages[np.isclose(percentages, np.round(percentages))] / 100

@@ -10,7 +10,7 @@ from html import unescape
 
 MAX_MARKS = 8  # in succession; more than in any writing system
 MAX_DIRECTION_CHANGES = 1_000  # in one text
-# Vowels of Thai and Lao that are letters in Unicode, but are laid out as marks.
+# Vowels of Thai and Lao that are letters in Unicode, but are arranged as marks.
 LAID_OUT_AS_MARKS = "\u0e33\u0eb3"
 DIRECTION_CONTROLS = "\u061c\u200e\u200f\u202a-\u202e\u2066-\u2069"
 # With these and the letters that are written from right to left.
@@ -47,6 +47,6 @@ def is_slow(html: str) -> bool:
 
 
 def _is_mark(character: str) -> bool:
-    """Return whether a character is laid out together with the one before it."""
+    """Return whether a character is arranged together with the one before it."""
     category = unicodedata.category(character)
     return category[0] == "M" or category == "Cf" or character in LAID_OUT_AS_MARKS
