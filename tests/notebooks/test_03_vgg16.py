@@ -305,7 +305,7 @@ DESIGNS = {
     "early": ("32 32 32 M 64 64 64 M 128 128 M 256 256 M", "5: at most 25 MB"),
     "one filter each": (
         "1 M 1 M 1 1 1 M 1 1 1 1 M 1 1 1 256 M",
-        "2: convolutions with too few filters: got ['conv1_1: 1 filters instead of at least 32'",
+        "2: convolutions with too few filters: got 'conv1_1: 1 filters instead of at least 32'",
     ),
     "few filters": ("32 M 64 M 128 128 128 M 256 256 256 256 M 128 128 128 M", "2: convolutions"),
     "stride": ("32 /32 M 64 64 64 64 M 128 128 128 128 M 256 M", "1: all convolutions are 3 × 3"),
