@@ -26,7 +26,7 @@ FRAGMENT = re.compile("\ue000(\\d{1,6})\ue001")
 IMAGE_SOURCE = re.compile(r'src="data:image/([a-z]{1,9});base64,(\d{1,6})"')
 NOT_BASE64 = re.compile(r"[^A-Za-z0-9+/=]")
 ATTACHMENT = "attachment:"
-NOT_SHOWN = "(a picture that cannot be shown here: see the submitted file)"
+NOT_SHOWN = "(an image that cannot be shown here: see the submitted file)"
 SHOWN_IMAGE = html_sanitizer.ATTRIBUTES["img", "src"]
 
 Attachments = Mapping[str, Mapping[str, str]]  # name to media type to Base64

@@ -16,7 +16,7 @@ MAX_ALL_OUTPUTS = 2_000  # of all cells together; the course's notebooks have at
 MAX_TRACEBACK_LINES = 100  # of one error
 MAX_ATTACHMENTS = 50  # of one cell
 MAX_ALL_ATTACHMENTS = 200  # of all cells together
-# Of all pictures in text cells together, attached or embedded: what a page can show.
+# Of all images in text cells together, attached or embedded: what a page can show.
 MAX_IMAGE_CHARACTERS = 32 * 2**20
 MAX_NAME_CHARACTERS = 200  # of an attachment, or of a cell
 MAX_NESTING = 100  # levels of lists and objects

@@ -36,7 +36,7 @@ PLAIN_TYPES = ("text/plain", "image/png", "image/jpeg")  # what remains of an ou
 # Some platforms embed a pasted image in the text of a cell instead of attaching it.
 EMBEDDED_IMAGE = re.compile(r"data:image/[a-z]{1,9};base64,[A-Za-z0-9+/=]*+")
 IMAGE_TYPE = re.compile(r"image/[a-z0-9.+-]{1,30}")
-REMOVED_IMAGE = "removed-picture"  # in place of the address of an embedded picture
+REMOVED_IMAGE = "removed-image"  # in place of the address of an embedded image
 
 TOO_LARGE = "beyond the size that is allowed"
 MAX_REASONS = 5  # in a cell
@@ -55,7 +55,7 @@ class SubmittedNotebook:
     also has `execution_count` (an int or None) and `outputs`, which are valid in the format but
     contain only text, PNG and JPEG images, and errors. Other cells may have `attachments` (a dict
     from name to a dict from image type to a string); a paragraph at the end of the text says which
-    pictures were removed. All text in it can be encoded as UTF-8.
+    images were removed. All text in it can be encoded as UTF-8.
 
     Nothing else comes back from the process with limits, so that a notebook takes about as much
     memory as its text: millions of small values would take a hundred times as much.
@@ -126,7 +126,7 @@ def parse(content: bytes) -> tuple[dict[str, Any], list[str]]:
     if budget.removed:
         notes.append(f"{_amount(budget.removed)} of outputs removed")
     if budget.removed_images:
-        notes.append(f"pictures removed: {budget.removed_images:,}")
+        notes.append(f"images removed: {budget.removed_images:,}")
     minor = notebook["nbformat_minor"]
     content_4 = {
         "nbformat": 4,
@@ -259,7 +259,7 @@ class _Budget:
         self.image_characters = MAX_IMAGE_CHARACTERS
         self.removed = 0  # characters of outputs
         self.removed_images = 0
-        self._reasons: list[str] = []  # for the pictures that were removed from this cell
+        self._reasons: list[str] = []  # for the images that were removed from this cell
 
     def images(self, attachments: Any) -> dict[str, dict[str, str]]:
         """Return the images among a cell's attachments."""
@@ -285,7 +285,7 @@ class _Budget:
         return images
 
     def limit_embedded(self, match: re.Match[str]) -> str:
-        """Return an embedded picture, or another address if it is beyond the budget."""
+        """Return an embedded image, or another address if it is beyond the budget."""
         if len(match[0]) > self.image_characters:
             self._reasons.append(TOO_LARGE)
             return REMOVED_IMAGE
@@ -293,13 +293,13 @@ class _Budget:
         return match[0]
 
     def take_mark(self) -> str:
-        """Return the paragraph about the pictures that were removed from a cell, or ""."""
+        """Return the paragraph about the images that were removed from a cell, or ""."""
         reasons, self._reasons = self._reasons, []
         if not reasons:
             return ""
         self.removed_images += len(reasons)
         listed = [
-            f"a picture {reason}" if count == 1 else f"{count:,} pictures {reason}"
+            f"an image {reason}" if count == 1 else f"{count:,} images {reason}"
             for reason, count in Counter(reasons).most_common(MAX_REASONS)
         ]
         return f"\n\n(Removed: {', '.join(listed)}. See the submitted file.)"

@@ -132,7 +132,7 @@ def test_generated_text_is_rendered_in_bounded_time_and_size(parts, kind):
     "address",
     ["attachment:a.x", "data:image/bmp;base64,AAAA", "data:image/svg+xml;base64,AA", REMOVED_IMAGE],
 )
-def test_a_picture_that_cannot_be_shown_leaves_a_mark(address):
+def test_an_image_that_cannot_be_shown_leaves_a_mark(address):
     (html,) = render(("markdown", f"![derivation]({address})"))
-    text = "derivation (a picture that cannot be shown here: see the submitted file)"
+    text = "derivation (an image that cannot be shown here: see the submitted file)"
     assert html == f"<p>{text}</p>\n"

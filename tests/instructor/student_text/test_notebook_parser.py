@@ -87,7 +87,7 @@ def test_unknown_content_is_dropped():
         {"cell_type": "raw", "source": "", "metadata": {}},
         code_cell(outputs=[error]),
         text_cell(
-            "\n\n(Removed: 2 pictures of type unknown, a picture without a usable name. See the"
+            "\n\n(Removed: 2 images of type unknown, an image without a usable name. See the"
             " submitted file.)"
         ),
     ]
@@ -244,37 +244,37 @@ def test_embedded_images_do_not_count_as_text():
 
 
 @pytest.mark.parametrize("kind", ["image/svg+xml", "image/bmp", "image/tiff", "image/avif"])
-def test_a_picture_that_cannot_be_shown_leaves_a_mark(kind):
+def test_an_image_that_cannot_be_shown_leaves_a_mark(kind):
     source = "![derivation](attachment:a.x)"
     cell = text_cell(source, attachments={"a.x": {kind: "AAAA"}, "b.png": {"image/png": "AAAA"}})
     found = read_notebook(encode(cell).encode())
     (kept,) = found.content["cells"]
     assert kept["attachments"] == {"b.png": {"image/png": "AAAA"}}
-    mark = f"(Removed: a picture of type {kind}. See the submitted file.)"
+    mark = f"(Removed: an image of type {kind}. See the submitted file.)"
     assert kept["source"] == f"{source}\n\n{mark}"
-    assert "pictures removed: 1" in found.notes
+    assert "images removed: 1" in found.notes
     again = read_notebook(json.dumps(found.content).encode())
     assert again.content["cells"] == [kept]
 
 
-def test_surplus_pictures_leave_a_mark():
+def test_surplus_images_leave_a_mark():
     image = {"image/png": "AA"}
     found = read_notebook(
         encode(text_cell("", attachments={str(n): image for n in range(90)})).encode()
     )
     (cell,) = found.content["cells"]
-    assert "(Removed: 40 pictures beyond the number that is allowed. See" in cell["source"]
-    assert "pictures removed: 40" in found.notes
+    assert "(Removed: 40 images beyond the number that is allowed. See" in cell["source"]
+    assert "images removed: 40" in found.notes
 
 
-def test_the_type_of_a_picture_cannot_be_other_text():
+def test_the_type_of_an_image_cannot_be_other_text():
     cell = text_cell("", attachments={"a": {"image/[a](https://evil.example)": "AAAA"}, "b": 1})
     (kept,) = read_notebook(encode(cell).encode()).content["cells"]
-    assert "(Removed: 2 pictures of type unknown. See the submitted file.)" in kept["source"]
+    assert "(Removed: 2 images of type unknown. See the submitted file.)" in kept["source"]
 
 
 @pytest.mark.parametrize("is_attached", [False, True])
-def test_the_pictures_of_a_notebook_have_one_budget(is_attached):
+def test_the_images_of_a_notebook_have_one_budget(is_attached):
     data = "A" * (MAX_IMAGE_CHARACTERS // 2 - 1_000)
     if is_attached:
         cell = text_cell("\U0001f600", attachments={"a": {"image/png": data}})
@@ -283,8 +283,8 @@ def test_the_pictures_of_a_notebook_have_one_budget(is_attached):
     found = read_notebook(encode(*[cell] * 3).encode())
     *kept, reduced = found.content["cells"]
     assert all(each["source"] == cell["source"] for each in kept)
-    mark = "\n\n(Removed: a picture beyond the size that is allowed. See the submitted file.)"
-    text = "\U0001f600" if is_attached else "\U0001f600 ![a](removed-picture) b"
+    mark = "\n\n(Removed: an image beyond the size that is allowed. See the submitted file.)"
+    text = "\U0001f600" if is_attached else "\U0001f600 ![a](removed-image) b"
     assert reduced["source"] == text + mark
     assert "attachments" not in reduced
-    assert "pictures removed: 1" in found.notes
+    assert "images removed: 1" in found.notes
