@@ -213,6 +213,6 @@ def test_a_cell_that_is_not_python_is_opaque_and_mentions_its_identifiers(source
 
 
 def test_a_cell_full_of_magics_is_analyzed_quickly():
-    start = time.perf_counter()
+    start = time.process_time()
     assert find_names("%who a\n" * 499 + "x = [1, 2, 3]\n" * 2_000).opaque
-    assert time.perf_counter() - start < 10
+    assert time.process_time() - start < 10

@@ -126,17 +126,20 @@ def test_a_class_is_collected_as_without_hostile_uploads(root, collect, collect_
         hostile |= hostile_members(name, n)[0]
     found, seconds = {}, {}
     collect({f"Ada Lovelace/{FILE}": WHOLE})  # imports what both runs need
-    for kind, members in {"without": honest, "with": {**hostile, **honest}}.items():
+    members = {"without": honest, "with": {**hostile, **honest}}
+    # Other work on the machine only adds time: the faster of two runs counts.
+    for kind in [*members, *members]:
         for folder in ("submitted", "originals"):
             shutil.rmtree(root / folder, ignore_errors=True)
         # As in a command of its own, the process that forks the readers is started first.
         forkserver_client.stop_shared()
         forkserver_client.allow_shared()
         archive = root.parent / f"{kind}.zip"
-        archive.write_bytes(zipped(members))
+        archive.write_bytes(zipped(members[kind]))
         start = processor_seconds()
         done = collect_path(archive, NAME)
-        seconds[kind] = processor_seconds() - start
+        taken = processor_seconds() - start
+        seconds[kind] = min(taken, seconds.get(kind, taken))
         assert done.stderr == ""
         assert done.returncode == (kind == "with"), done.stdout
         found[kind] = {k: v for k, v in submitted(root).items() if k.startswith("s")}

