@@ -15,7 +15,7 @@ GOOD_EPOCHS, BATCH = 10, 128
 
 
 def train_good(seed: int) -> dict[str, float]:
-    """Train the residual network of section 8 on 45,000 images."""
+    """Train the residual network of section 6 on 45,000 images."""
     import keras
 
     (images, labels), (test_images, test_labels) = datasets.load_cifar10("cpu")
@@ -58,7 +58,7 @@ def train_good(seed: int) -> dict[str, float]:
 
 
 def covered_accuracies(network: Any, images: np.ndarray, labels: np.ndarray) -> dict[str, float]:
-    """Return accuracies for images on which a square is covered, as in section 10."""
+    """Return accuracies for images on which a square is covered, as in section 9."""
     import keras
 
     maps = keras.Model(network.input, network.layers[-3].output).predict(images, verbose=0)
@@ -76,7 +76,7 @@ def covered_accuracies(network: Any, images: np.ndarray, labels: np.ndarray) -> 
 
 
 def build_good() -> Any:
-    """Return the residual network of section 8."""
+    """Return the residual network of section 6."""
     import keras
     from keras import layers
 
@@ -127,7 +127,7 @@ def train_deep(
     initializer: str = "glorot_uniform",
     batch_norm: bool = False,
 ) -> dict[str, float]:
-    """Train a network of section 7 as the notebook does."""
+    """Train a network of section 5 as the notebook does."""
     import keras
 
     (images, labels), _ = datasets.load_cifar10("cpu")
@@ -149,7 +149,7 @@ def train_deep(
 def build_deep(
     blocks: int, filters: int, shortcuts: bool, initializer: str, batch_norm: bool
 ) -> Any:
-    """Return a network of section 7, compiled."""
+    """Return a network of section 5, compiled."""
     import keras
     from keras import layers
 
@@ -193,7 +193,7 @@ def measure_signal(seed: int) -> dict[str, float]:
 
 
 def train_model_1(seed: int) -> dict[str, float]:
-    """Train model_1 of section 2 for eight epochs, as many as model_2 in section 5."""
+    """Train model_1 of section 1 for eight epochs, as many as model_2 in section 3."""
     import keras
     from keras import layers
 
