@@ -1,6 +1,6 @@
 """The trainings of 06-dropout-batchnorm whose results the course keeps.
 
-Three kinds: the small network of sections 1 to 3 on 2,000 images, its learning rates with and
+Three kinds: the small network of sections 1 and 2 on 2,000 images, its learning rates with and
 without batch normalization, and six of the seven experiments on all images. The last were trained
 on a GPU by `tests.benchmarks.gpu`; their curves come from its file of results, thinned.
 """
@@ -16,7 +16,7 @@ FULL_SIZE = Path(__file__).parents[1] / "gpu" / "h100.json"
 # The epochs whose values are kept; the curves change quickly at first.
 KEPT_EPOCHS = (1, 2, 3, 4, 5, 7, 10, 12, 15, 20, 25, 30, 35, 40, 45, 50)
 LAST_EPOCHS = 5
-# The cells with the trainings of sections 1 to 4, and how the part begins that is left out.
+# The cells with the trainings of sections 1 to 3, and how the part begins that is left out.
 CELLS = {
     "load-data": "plotting",
     "small-network": "plotting",
@@ -48,7 +48,7 @@ def names() -> dict[str, Any]:
 
 
 def small(seed: int, optimizer: str = "", **changes: Any) -> dict[str, float]:
-    """Train the small network of sections 1 to 3; return accuracies and losses."""
+    """Train the small network of sections 1 and 2; return accuracies and losses."""
     found = names()
     if optimizer:
         changes["optimizer"] = eval(optimizer, found)
