@@ -114,9 +114,21 @@ class Budget:
     files: int = MAX_STUDENT_FILES
     size: int = MAX_STUDENT_BYTES  # in bytes
     evidence: int = MAX_STUDENT_EVIDENCE_BYTES  # in bytes; part of `size`
+    is_last: bool = False  # True if less is left for all uploads than one upload may have
+
+    def for_upload(self) -> "Budget":
+        """Return the budget of one upload, if this is what is left for all of them."""
+        files, size = min(MAX_STUDENT_FILES, self.files), min(MAX_STUDENT_BYTES, self.size)
+        return Budget(files, size, is_last=files < MAX_STUDENT_FILES or size < MAX_STUDENT_BYTES)
 
     def problem_with(self, files: int, size: int) -> str:
         """Return the reason that this much may not be read, or "" if the budget allows it."""
+        if self.is_last and (files > self.files or size > self.size):
+            return (
+                f"the other uploads leave {max(self.files, 0)} files and"
+                f" {max(self.size, 0) / 2**20:,.0f} MB of what may be read at once, so collect it"
+                " alone"
+            )
         if files > self.files:
             return f"it has more than {MAX_STUDENT_FILES} files"
         if size > self.size:
@@ -162,6 +174,7 @@ def expand(file: SubmittedFile, upload: Budget, depth: int = MAX_DEPTH) -> Itera
     upload.spend(0, file.size)  # what is read counts even if the archive turns out to be damaged
     allowed = max(MIN_ARCHIVE_BYTES, MAX_EXPANSION * file.packed_size)
     nested = Budget(min(upload.files, MAX_STUDENT_FILES), min(upload.size, allowed))
+    nested.is_last = upload.is_last
     before = Budget(nested.files, nested.size)
     try:
         yield from _expand_archive(file, nested, depth)

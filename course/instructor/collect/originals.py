@@ -72,7 +72,7 @@ def save(
     total = Budget(MAX_FILES, MAX_BYTES)
     number = 0
     for upload in sorted(uploads.values(), key=lambda each: sum(file.packed_size for file in each)):
-        budget = Budget(min(Budget().files, total.files), min(Budget().size, total.size))
+        budget = total.for_upload()
         before = budget.files, budget.size
         # What is only kept comes last: a folder of photos does not displace the notebook beside it.
         for listed in sorted(upload, key=lambda each: not is_used(each)):
@@ -103,13 +103,15 @@ def _save(file: SubmittedFile, copy: Path, budget: Budget, from_folder: bool) ->
     """Save a file if it is needed; whatever fails is this file's problem."""
     try:
         content = _read(file, budget, from_folder)
+        # The reader of a file in an archive keeps the whole archive in memory.
+        file.reader = bytes
         if content is None:
             return SavedFile(file, None)
         # If the same archive is collected again, its copies already exist.
         if not copy.is_file() or copy.read_bytes() != content:
             write_atomically(copy, content)
     except Exception as error:
-        file.problem = describe_error(error)
+        file.problem, file.reader = describe_error(error), bytes
         return SavedFile(file, None)
     file.reader = copy.read_bytes
     return SavedFile(file, copy, hashlib.sha256(content).hexdigest())

@@ -99,8 +99,17 @@ class PathParser:
         return origin if file_name == outer[-1] else replace(origin, file_name=file_name)
 
     def upload(self, outer: tuple[str, ...]) -> tuple[str, ...]:
-        """Return a key for the files that one person uploaded, as far as paths show it."""
-        return self.parse(outer, outer[-1]).submitter or outer[: self.level + 1]
+        """Return a key for the files that one person uploaded, as far as paths show it.
+
+        A student's file name can add readings to the platform's own, which is the first one. Files
+        that share an uncertain first reading share a key, which no certain upload has.
+        """
+        readings = self._find_readings(outer)
+        chosen = self._choose(readings)
+        if chosen and chosen.submitter:
+            return chosen.submitter
+        is_uncertain = len(readings) > 1 and readings[0].position <= self.level
+        return ("uncertain", *readings[0].submitter) if is_uncertain else outer[: self.level + 1]
 
     def _find_readings(self, parts: tuple[str, ...]) -> list[Origin]:
         """Return the possible origins of a file, or [] if no platform generated the path.

@@ -93,6 +93,33 @@ def test_the_notebooks_of_one_upload_have_a_budget_of_processor_time(root, colle
     assert sum("the other notebooks of the upload took" in each for each in found) == 4
 
 
+@pytest.mark.parametrize("file_name", ["x{n}.zip", "b_5_{n}_x.zip"])
+def test_file_names_that_look_like_a_platforms_share_one_budget(
+    root, collect, monkeypatch, file_name
+):
+    """Canvas writes the student's name and numbers before the name that the student chose."""
+    monkeypatch.setattr(originals, "MAX_FILES", 600)
+    many = zipped({f"{n}.txt": b"" for n in range(400)})
+    members = {f"mallory_66_{n}_{file_name.format(n=n)}": many for n in range(3)}
+    # The largest upload comes last, and it would find nothing left.
+    work = {f"{n}.txt": os.urandom(4000) for n in range(100)} | {FILE: WHOLE}
+    honest = {"lovelaceada_11_900_work.zip": zipped(work)}
+    collect({**members, **honest})
+    found = {r["file"]: r["details"] for r in rows(root) if "manual" in r["status"]}
+    assert not any("lovelace" in name for name in found), found
+    reasons = [details for name, details in found.items() if name in members]
+    assert sum("has more than 500 files" in each for each in reasons) == 2, reasons
+
+
+def test_what_the_other_uploads_leave_is_named(root, collect, monkeypatch):
+    monkeypatch.setattr(originals, "MAX_FILES", 3)
+    work = zipped({FILE: WHOLE, "a.txt": b"", "b.txt": b""})
+    done = collect({"lovelaceada_11_900_mnist.ipynb": WHOLE, "hoppergrace_12_901_work.zip": work})
+    assert done.returncode == 1
+    assert "the other uploads leave 2 files and" in done.stdout
+    assert submitted(root)[f"lovelaceada-11/{NAME}/{FILE}"] == WHOLE
+
+
 def processor_seconds():
     """Return the processor time of this process and of all processes below it, also ended ones."""
     parents, seconds = {}, {}

@@ -1,13 +1,16 @@
 """Originals are saved outside build/, survive `make clean`, and are read and parsed once."""
 
 import json
+import os
 import shutil
 import subprocess
+import tracemalloc
 from pathlib import Path
 
 import pytest
 
-from course.instructor.collect import submitted_folder
+from course.instructor.collect import archive_reader, originals, submitted_folder
+from course.instructor.collect.platform_file_names import PathParser
 from tests.instructor.collect import platform_archives
 from tests.instructor.collect.damages import damage
 from tests.instructor.collect.platform_archives import zipped
@@ -72,6 +75,21 @@ def test_replacing_a_submission_leaves_no_moment_without_it(root, monkeypatch):
     submitted_folder.write(root, "ada", NAME, {FILE: b"new"})
     assert missing == []
     assert (folder / FILE).read_bytes() == b"new"
+
+
+def test_archives_in_uploads_do_not_stay_in_memory(tmp_path):
+    inner = zipped({"photo.png": os.urandom(10 * 2**20)})
+    members = {f"student{n}_{n}_{n}_work.zip": inner for n in range(4)}
+    path = tmp_path / "submissions.zip"
+    path.write_bytes(zipped(members))
+    listed = archive_reader.list_files(path)
+    paths = PathParser([file.parts for file in listed], [])
+    tracemalloc.start()
+    saved = list(originals.save(path, listed, tmp_path / "originals", paths))
+    held, _ = tracemalloc.get_traced_memory()
+    tracemalloc.stop()
+    assert [each.file.problem for each in saved] == [""] * 4
+    assert held < 5 * 2**20
 
 
 @pytest.mark.parametrize("content", [WHOLE, DAMAGED], ids=["whole", "damaged"])
