@@ -1,7 +1,6 @@
 """The preprocessor that nbgrader_config.py adds to `nbgrader generate_feedback`."""
 
 import json
-import re
 from pathlib import Path
 from typing import TYPE_CHECKING
 
@@ -11,13 +10,12 @@ from nbgrader.preprocessors import NbGraderPreprocessor
 from traitlets import Bool
 
 from course.instructor.grading import redaction
-from course.instructor.grading.reference_notebook import tagged_cells
+from course.instructor.grading.reference_notebook import tagged_cells, without_mark_schemes
 
 if TYPE_CHECKING:
     from nbformat import NotebookNode
 
 SHOW_EXPECTED_TAG = "show-expected"
-MARK_SCHEME_MARKER = re.compile(r"^=== (BEGIN|END) MARK SCHEME ===.*\n?", re.M)
 
 
 class HideFromStudents(NbGraderPreprocessor):
@@ -59,7 +57,7 @@ class HideFromStudents(NbGraderPreprocessor):
         if utils.is_locked(cell) or utils.is_grade(cell):
             visible = redaction.without_hidden_tests(cell.source)
             has_hidden_tests = visible != cell.source
-            cell.source = _without_mark_schemes(visible)
+            cell.source = without_mark_schemes(visible)
         if cell.cell_type != "code":
             return cell, resources
         if utils.is_grade(cell) and not utils.is_solution(cell):
@@ -71,15 +69,3 @@ class HideFromStudents(NbGraderPreprocessor):
             cell.outputs, errors = redaction.split_grading_errors(cell.outputs)
             resources["nbgrader"]["grading_errors"] += [(cell_index, each) for each in errors]
         return cell, resources
-
-
-def _without_mark_schemes(source: str) -> str:
-    """Return a cell's source without the regions between the markers of mark schemes."""
-    kept, position, start = [], 0, None
-    for marker in MARK_SCHEME_MARKER.finditer(source):
-        if marker[1] == "BEGIN" and start is None:
-            start = marker.start()
-        elif marker[1] == "END" and start is not None:
-            kept.append(source[position:start])
-            position, start = marker.end(), None
-    return "".join([*kept, source[position:]])

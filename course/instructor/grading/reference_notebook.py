@@ -3,6 +3,7 @@
 import ast
 import hashlib
 import json
+import re
 from collections.abc import Mapping
 from dataclasses import dataclass, field, replace
 from pathlib import Path
@@ -20,6 +21,7 @@ if TYPE_CHECKING:
 
 GRADING_PROFILE = "smoke"
 PARTIAL_CREDIT_TAG = "partial-credit"
+MARK_SCHEME_MARKER = re.compile(r"^=== (BEGIN|END) MARK SCHEME ===.*\n?", re.M)
 
 
 @dataclass(frozen=True)
@@ -58,6 +60,18 @@ class ReferenceNotebook:
 def hash_of_code(source: str) -> str:
     """Return a hash of a cell's code, without the white space around it."""
     return hashlib.sha256(source.strip().encode("utf-8", "replace")).hexdigest()[:16]
+
+
+def without_mark_schemes(source: str) -> str:
+    """Return a cell's source without the regions between the markers of mark schemes."""
+    kept, position, start = [], 0, None
+    for marker in MARK_SCHEME_MARKER.finditer(source):
+        if marker[1] == "BEGIN" and start is None:
+            start = marker.start()
+        elif marker[1] == "END" and start is not None:
+            kept.append(source[position:start])
+            position, start = marker.end(), None
+    return "".join([*kept, source[position:]])
 
 
 def read_reference(gradebook: "Gradebook", source: Path) -> ReferenceNotebook:

@@ -15,7 +15,11 @@ from nbformat.v4 import new_code_cell, new_markdown_cell
 
 from course.files import files_below
 from course.instructor.grading.job import CodeCell, GradingJob, GradingSettings, Outcome
-from course.instructor.grading.reference_notebook import ReferenceNotebook, hash_of_code
+from course.instructor.grading.reference_notebook import (
+    ReferenceNotebook,
+    hash_of_code,
+    without_mark_schemes,
+)
 from course.instructor.provided_files import provided_files
 from course.instructor.sandbox.cell_execution import printable
 from course.instructor.student_text.budgets import (
@@ -340,7 +344,8 @@ def _typed_text(cell: NotebookNode, record: dict[str, Any]) -> str:
     """Return the lines that a student typed into a locked text, such as a question."""
     if not record["locked"] or record["solution"] or record["cell_type"] == "code":
         return ""
-    known = {line.strip() for line in record["source"].splitlines()}
+    # Students did not get the lines of a mark scheme: such a line is an answer.
+    known = {line.strip() for line in without_mark_schemes(record["source"]).splitlines()}
     lines = [line for line in cell.source.splitlines() if line.strip() not in known]
     return "\n".join(lines).strip()
 

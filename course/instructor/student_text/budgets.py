@@ -13,6 +13,8 @@ MAX_OUTPUT_CHARACTERS = 4 * 2**20  # of one cell
 MAX_OUTPUTS = 500  # of one cell; consecutive printed text counts as one output
 MAX_ALL_OUTPUT_CHARACTERS = 64 * 2**20  # of all cells together
 MAX_ALL_OUTPUTS = 2_000  # of all cells together; the course's notebooks have at most 100
+# That each line of an output counts for, besides its own: notebook files store lines separately.
+LINE_CHARACTERS = 100
 MAX_TRACEBACK_LINES = 100  # of one error
 MAX_ATTACHMENTS = 50  # of one cell
 MAX_ALL_ATTACHMENTS = 200  # of all cells together

@@ -10,6 +10,7 @@ from typing import Any
 
 from course.instructor.student_text import limited_worker
 from course.instructor.student_text.budgets import (
+    LINE_CHARACTERS,
     MAX_ALL_ATTACHMENTS,
     MAX_ALL_OUTPUT_CHARACTERS,
     MAX_ALL_OUTPUTS,
@@ -397,7 +398,7 @@ def _amount(characters: int) -> str:
 def _size(value: Any) -> int:
     """Return the approximate size of an output, in characters."""
     if isinstance(value, str):
-        return len(value) + 8
+        return 8 + len(value) + LINE_CHARACTERS * (len(value.splitlines()) - 1)
     if isinstance(value, dict):
         return 8 + sum(map(len, value)) + sum(map(_size, value.values()))
     if isinstance(value, list):

@@ -9,7 +9,9 @@ import pytest
 from tests.conftest import cell, write_notebook
 
 STUB = "*Write your answer here.*"
-QUESTION = cell("markdown", "Why?", "question", points=0)
+# Students don't see the mark scheme: a line of theirs that is in it is an answer.
+SCHEME = "\n\n=== BEGIN MARK SCHEME ===\nIt shares its weights.\n=== END MARK SCHEME ==="
+QUESTION = cell("markdown", "Why?" + SCHEME, "question", points=0)
 QUESTION["metadata"]["nbgrader"]["grade"] = False
 del QUESTION["metadata"]["nbgrader"]["points"]
 ANSWER = cell("markdown", "### BEGIN SOLUTION\nBecause.\n### END SOLUTION", "why", points=2)
@@ -57,9 +59,9 @@ def test_an_unchanged_answer_is_pending_if_there_is_text_beside_it(small_course,
     for name, (above, below) in submissions.items():
         student = name.replace(" ", "-")
         answer = copy.deepcopy(ANSWER) | {"source": STUB}
-        question = copy.deepcopy(QUESTION)
+        question = copy.deepcopy(QUESTION) | {"source": "Why?"}
         if name == "question":  # Colab does not know that it is locked
-            question["source"] += "\n\nIt shares its weights."
+            question["source"] = "Why?\n\nIt shares its weights."
         cells = [question, *above, answer, *below, *SUPPLIED, TEST]
         write_notebook(root / "submitted" / student / "01-small" / "small.ipynb", cells)
         expected[student] = name not in ZERO
@@ -71,7 +73,7 @@ def test_an_unchanged_answer_is_pending_if_there_is_text_beside_it(small_course,
     assert {student: "pending" in line for student, line in lines.items()} == expected
     graded = (root / "autograded" / "question" / "01-small" / "small.ipynb").read_text()
     assert ["".join(each["source"]) for each in json.loads(graded)["cells"]][:3] == [
-        "Why?",
+        "Why?" + SCHEME,
         "It shares its weights.",
         STUB,
     ]

@@ -165,6 +165,9 @@ def test_millions_of_small_values_stay_in_the_process_with_limits():
     assert peak < 30 * 2**20  # mostly the text of the file
 
 
+LINE = "1" * 999 + "\n"
+
+
 def test_large_outputs_are_reduced_to_their_text_and_images():
     html = {"text/html": "x" * MAX_OUTPUT_CHARACTERS, "text/plain": "a figure", "image/png": "AA"}
     found = read_notebook(
@@ -172,14 +175,14 @@ def test_large_outputs_are_reduced_to_their_text_and_images():
             code_cell(
                 outputs=[
                     {"output_type": "display_data", "metadata": {}, "data": html},
-                    {"output_type": "stream", "name": "stdout", "text": ["1\n"] * 1_000_000},
-                    {"output_type": "stream", "name": "stderr", "text": ["1\n"] * 2_000_000},
+                    {"output_type": "stream", "name": "stdout", "text": [LINE] * 2_000},
+                    {"output_type": "stream", "name": "stderr", "text": [LINE] * 4_000},
                 ]
             )
         ).encode()
     )
     figure, printed, note = found.content["cells"][0]["outputs"]
-    assert printed["text"] == "1\n" * 1_000_000
+    assert printed["text"] == LINE * 2_000
     assert figure["data"] == {"text/plain": "a figure", "image/png": "AA"}
     assert "were removed" in note["text"]
     assert found.notes == ["no kernel name", "4 MB of outputs removed"]
@@ -192,6 +195,19 @@ def test_the_outputs_of_all_cells_have_a_budget_too():
     assert sizes[:16] == [4_000_000] * 16
     assert max(sizes[16:]) < 100
     assert found.notes == ["no kernel name", "15 MB of outputs removed"]
+
+
+@pytest.mark.parametrize("end", ["\n", "\v", "\u2028"])
+def test_outputs_of_very_many_lines_are_reduced(end):
+    """A notebook file stores each line as a text of its own, which takes long to write."""
+    printed = {"output_type": "stream", "name": "stdout", "text": end * 200_000}
+    value = {"output_type": "display_data", "data": {"text/plain": end * 40_000}, "metadata": {}}
+    found = read_notebook(encode(*[code_cell(outputs=[printed, value])] * 30).encode())
+    outputs = [output for cell in found.content["cells"] for output in cell["outputs"]]
+    texts = [each.get("text") or each["data"]["text/plain"] for each in outputs]
+    lines = sum(len(text.splitlines()) for text in texts)
+    assert 400_000 < lines < 700_000
+    assert any("of outputs removed" in note for note in found.notes)
 
 
 def test_printed_texts_in_succession_become_one_output():
