@@ -21,7 +21,7 @@ from course.evidence.format import (
 )
 from course.experiments.store import pack_weights, plain_name
 from course.experiments.train import Result
-from course.experiments.training_jobs import check_names
+from course.experiments.training_jobs import check_specifications
 from course.files import write_atomically
 from course.session import Run
 
@@ -48,7 +48,7 @@ def save(run, results, chosen):
         If there is no such experiment, two have the same name, the weights are not finite or are
         too large for float16 or for the file, or the files cannot be written.
     """
-    check_names([result.specification for result in results])
+    check_specifications([result.specification for result in results])
     names = [result.name for result in results]
     if chosen not in names:
         raise CourseError(

@@ -23,7 +23,7 @@ from course.errors import CourseError
 from course.experiments.progress_bar import ProgressBar
 from course.experiments.recipe import DeviceImages, Recipe, fit
 from course.experiments.store import fingerprint, open_store
-from course.experiments.training_jobs import TrainingJob, check_names, prepare
+from course.experiments.training_jobs import TrainingJob, check_specifications, prepare
 from course.session import Run
 from course.tables import table as format_table
 
@@ -83,8 +83,8 @@ def train_each(
         folder `results` beside the notebook or on a mounted Google Drive; in the smoke profile,
         they stay in memory.
     specifications : list of dict
-        Each has a unique "name" and the values that `build` reads. The optional "epochs" and
-        "batch_size" override the arguments for that network.
+        Each has a unique "name" and the values that `build` reads: numbers, text, or lists of
+        them. The optional "epochs" and "batch_size" override the arguments for that network.
     build : callable
         Takes a specification and returns a network compiled with metrics=["accuracy"]. All networks
         are built before the first is trained, so that an error in any of them is raised early.
@@ -114,7 +114,7 @@ def train_each(
     A saved result is reused if everything that determines it is the same: the network as built, its
     optimizer and loss, the images, labels, recipe, seed, profile, and backend.
     """
-    check_names(specifications)
+    check_specifications(specifications)
     shared_recipe = _create_recipe({"epochs": epochs, "batch_size": batch_size} | recipe)
     data = fingerprint(*training_data, *validation_data)
     jobs = [
@@ -223,7 +223,7 @@ def speed(run, specification, build, training_data, **recipe):
     """
     import keras
 
-    check_names([specification])
+    check_specifications([specification])
     shared_recipe = _create_recipe({"epochs": 3} | recipe)
     job = prepare(run, specification, build, "", len(training_data[0]), shared_recipe)
     times: list[float] = []

@@ -29,8 +29,8 @@ class TrainingJob:
     work: float  # the estimated cost in MACs
 
 
-def check_names(specifications: list[dict]) -> None:
-    """Raise CourseError unless all specifications, at least one, are dicts with unique names."""
+def check_specifications(specifications: list[dict]) -> None:
+    """Raise CourseError unless all, at least one, are dicts with unique names that can be saved."""
     names: list[str] = []
     for number, specification in enumerate(specifications, start=1):
         name = specification.get("name") if isinstance(specification, dict) else None
@@ -44,8 +44,23 @@ def check_names(specifications: list[dict]) -> None:
                 f"two specifications are called {name!r}: use a unique name for each."
             )
         names.append(name)
+        for key, value in specification.items():
+            if not _is_json(value):
+                raise CourseError(
+                    f"{key!r} of {name!r} is a value of type {type(value).__name__}, which cannot"
+                    " be saved with the results: use numbers, text, or lists of them."
+                )
     if not names:
         raise CourseError("the list of specifications is empty: write at least one.")
+
+
+def _is_json(value: Any) -> bool:
+    """Return True if JSON can represent a value."""
+    try:
+        json.dumps(value)
+    except (TypeError, ValueError):
+        return False
+    return True
 
 
 def prepare(

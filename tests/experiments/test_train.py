@@ -307,6 +307,11 @@ def test_a_smoke_run_trains_eagerly_and_restores_the_network(run, build, data):
 @pytest.mark.parametrize(
     ("specifications", "sentence"),
     [
+        (
+            [{"name": "wide", "head": object()}],
+            "'head' of 'wide' is a value of type object, which cannot be saved",
+        ),
+        ([{"name": "wide", "rate": np.float32(0.1)}], "is a value of type float32"),
         ([], "the list of specifications is empty: write at least one"),
         ([{"units": [3]}], "specification 1 has no name: write it as a dict such as"),
         ([SPECIFICATIONS[0], {"name": " "}], "specification 2 has no name"),
