@@ -108,9 +108,9 @@ c.HTMLExporter.filters = {
 }
 # The pages load nothing from other servers.
 if "nbgrader.server_extensions.formgrader.base" in sys.modules:
-    from course.instructor.feedback.formgrader import set_security_headers
+    from course.instructor.feedback.formgrader import secure_pages
 
-    set_security_headers()
+    secure_pages()
 
 # Feedback shows the messages of checks, but never a hidden test or a mark scheme.
 c.GenerateFeedback.preprocessors = [

@@ -27,6 +27,8 @@ IMAGE_SOURCE = re.compile(r'src="data:image/([a-z]{1,9});base64,(\d{1,6})"')
 NOT_BASE64 = re.compile(r"[^A-Za-z0-9+/=]")
 ATTACHMENT = "attachment:"
 NOT_SHOWN = "(an image that cannot be shown here: see the submitted file)"
+SHOWN_ADDRESS = re.compile(r"(?i)https?://|mailto:")
+MAX_ADDRESS = 500  # characters of the address of a link
 SHOWN_IMAGE = html_sanitizer.ATTRIBUTES["img", "src"]
 
 Attachments = Mapping[str, Mapping[str, str]]  # name to media type to Base64
@@ -150,6 +152,12 @@ class _Renderer(IPythonRenderer):
         """Return a heading that ranks below the page's own headings."""
         level = min(level + HEADING_OFFSET, 6)
         return f"<h{level}>{text}</h{level}>\n"
+
+    def link(self, text: str, url: str, title: str | None = None) -> str:
+        """Return a link's text, followed by its address; nothing on a page leads elsewhere."""
+        address = escape(url[:MAX_ADDRESS])
+        is_shown = SHOWN_ADDRESS.match(url) and address != text
+        return f"{text} ({address})" if is_shown else text
 
     def image(self, text: str, url: str, title: str | None = None) -> str:
         """Return an image, or its alternative text if the image is not embedded.

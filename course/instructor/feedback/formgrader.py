@@ -6,7 +6,9 @@ browser, with that grader's rights. Therefore, `RenderCells` renders all cells b
 limits, and `rendered_source` replaces the template's filters.
 """
 
+from pathlib import Path
 from typing import TYPE_CHECKING, Any
+from urllib.parse import unquote
 
 from jinja2 import pass_context
 from jinja2.runtime import Context
@@ -36,6 +38,8 @@ CONTENT_SECURITY_POLICY = "; ".join(
         "frame-ancestors 'self'",
     ]
 )
+
+FOLDERS_OF_STUDENTS = {"submitted", "autograded", "feedback", "originals"}
 
 
 class RenderCells(Preprocessor):
@@ -70,13 +74,22 @@ def unchanged(html: Markup) -> Markup:
     return html
 
 
-def set_security_headers() -> None:
-    """Send a Content-Security-Policy with each of the formgrader's pages.
+def secure_pages() -> None:
+    """Send a Content-Security-Policy with each of the formgrader's pages, and refuse some requests.
 
     Only the formgrader's process may call this, because it imports the formgrader. nbgrader has no
     setting for it, and a setting of Jupyter's server would apply to JupyterLab as well.
     """
     from nbgrader.server_extensions.formgrader.base import BaseHandler
+    from tornado.web import HTTPError
+
+    def prepare(handler: Any) -> Any:
+        request = handler.request
+        site = request.headers.get("Sec-Fetch-Site", "")
+        course_path = handler.get_argument("path", "")
+        if reason := refusal(unquote(request.path), course_path, site):
+            raise HTTPError(403, reason)
+        return super(BaseHandler, handler).prepare()
 
     def set_default_headers(handler: Any) -> None:
         super(BaseHandler, handler).set_default_headers()
@@ -84,6 +97,22 @@ def set_security_headers() -> None:
         handler.set_header("Referrer-Policy", "same-origin")
 
     BaseHandler.set_default_headers = set_default_headers
+    BaseHandler.prepare = prepare
+
+
+def refusal(path: str, course_path: str, site: str) -> str:
+    """Return the reason to refuse a request, or "".
+
+    nbgrader's templates write a part of the address into a script, and `?path=` makes nbgrader load
+    the configuration in any folder, even one that a student submitted.
+    """
+    if course_path and site == "cross-site":
+        return "A page of another server opens a course here: open it from JupyterLab."
+    if any(char in '"<>\\' or not char.isprintable() for char in path):
+        return "The address contains a character that no name in a course has."
+    if not FOLDERS_OF_STUDENTS.isdisjoint(Path(course_path).parts):
+        return "This folder contains what students submitted: open a course directory."
+    return ""
 
 
 def _plain_output(output: "NotebookNode") -> "NotebookNode":

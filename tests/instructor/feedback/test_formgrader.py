@@ -3,6 +3,7 @@
 import json
 import shutil
 import time
+from urllib.parse import quote
 
 import pytest
 from nbgrader.api import Gradebook
@@ -69,12 +70,13 @@ def visit(graded):
             args=["--no-sandbox", "--disable-gpu", "--disable-background-networking"],
         )
 
-        def open_page(path):
+        def open_page(path, status=200):
             page = browser.new_page(viewport={"width": 1300, "height": 1000})
             page.set_default_timeout(60_000)
             requested = []
             page.on("requestfinished", lambda request: requested.append(request.url))
             response = page.goto(f"{address}/{path}", wait_until="networkidle")
+            assert response.status == status, path
             policy = response.header_value("content-security-policy")
             assert "default-src 'none'" in policy, path
             assert response.header_value("referrer-policy") == "same-origin"
@@ -102,6 +104,23 @@ def test_the_pages_of_the_formgrader_work_with_their_policy(visit, path):
     if path != "":
         page.locator("#main-table tr").first.wait_for()
     page.close()
+
+
+SCRIPT = "manage_students/" + quote('";document.title="taken over";//', safe="")
+
+
+@pytest.mark.parametrize(
+    "path", [SCRIPT, "?path=submitted/covering/01-small", "?path=/a/course/originals/files"]
+)
+def test_addresses_that_students_could_send_are_refused(visit, graded, path):
+    """nbgrader writes the address into a script, and loads the configuration in any folder."""
+    page = visit(path, status=403)
+    assert "taken over" not in page.title()
+    page.close()
+
+
+def test_the_directory_of_a_course_can_be_opened(visit, graded):
+    visit(f"?path={quote(str(graded))}").close()
 
 
 @pytest.mark.parametrize("student", ANSWERS)

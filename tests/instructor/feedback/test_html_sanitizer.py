@@ -32,7 +32,9 @@ def elements(html):
         ("# What a kernel sees", "<h3>What a kernel sees</h3>"),
         ("**32** images", "<strong>32</strong>"),
         ("| a | b |\n|---|---|\n| 1 | 2 |", "<td>2</td>"),
-        ("[a page](https://keras.io)", '<a href="https://keras.io">a page</a>'),
+        ("[a page](https://keras.io)", "<p>a page (https://keras.io)</p>"),
+        ("<https://keras.io>", "<p>https://keras.io</p>"),
+        ("[a section](#section)", "<p>a section</p>"),
         ("$h < w$", "<mi>h</mi><mo>&lt;</mo><mi>w</mi>"),
         ("```python\nif h < w: pass\n```", '<span class="o">&lt;</span>'),
         ("```\nif h < w: pass\n```", "<code>if h &lt; w: pass\n</code>"),
@@ -118,9 +120,14 @@ def test_nothing_is_loaded_from_another_server(source):
         assert not {"srcset", "poster", "background"} & set(attributes)
 
 
-@pytest.mark.parametrize("address", ["/logout", "../api/shutdown", "//x.org", "file:///etc/passwd"])
-def test_a_link_does_not_lead_to_the_server_of_the_page(address):
-    assert "href" not in html(f"[more]({address})")
+@pytest.mark.parametrize(
+    "address",
+    ["/logout", "../api/shutdown", "//x.org", "file:///etc/passwd", "http://localhost:8888/lab",
+     "https://hub.example.org/user/grader/formgrader/", "mailto:x@x.org"],
+)  # fmt: skip
+@pytest.mark.parametrize("form", ["[more]({})", '<a href="{}">more</a>', "<{}>"])
+def test_nothing_in_markdown_leads_elsewhere(form, address):
+    assert "href" not in html(form.format(address))
 
 
 def test_an_image_that_is_embedded_in_the_text_is_shown():
