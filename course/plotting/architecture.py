@@ -19,13 +19,15 @@ from course.plotting.primitives import (
     wrap,
 )
 
-COLORS = {"convolution": BLUE, "pooling": ORANGE, "dense": VERMILLION}
+GREEN = "#009E73"  # Okabe-Ito, as the colors of primitives
+COLORS = {"convolution": BLUE, "pooling": ORANGE, "dense": VERMILLION, "flatten": GREEN}
 HEIGHT = 2.8  # inches
 LABEL_INCHES = 1.5  # width of the texts on the left of layer_costs
 # Orders of magnitude, from the largest down.
 BYTES = {1e9: " GB", 1e6: " MB", 1e3: " kB", 1: " B"}
 COUNTS = {1e9: " billion", 1e6: " million"}
-VECTOR_HEIGHT = 0.5  # height of a dense layer, as a fraction of the tallest volume's height
+VECTOR_HEIGHT = 0.5  # of layer_costs, as a fraction of the tallest volume's height
+MIN_VECTOR_HEIGHT = 0.1  # of volumes, as a fraction of the longest vector's height
 SMALL_TEXT: dict[str, Any] = {"ha": "center", "size": 8}
 
 
@@ -276,15 +278,16 @@ def error_against_cost(
 
 
 def volumes(shapes, kinds=None, title="") -> Figure:
-    """Draw the output volume of each layer as a box whose width represents the number of channels.
+    """Draw the output volume of each layer as a box that is wider the more channels there are.
 
-    Height × width is written above and the number of channels below; equal neighbors share a label.
+    Height × width is written above, and the number of channels or of a vector's values below. Equal
+    neighbors share a label.
 
     Parameters
     ----------
     shapes : sequence of tuples
         Output shape of each layer: (height, width, channels) with equal height and width, or
-        (units,) for a vector, which is drawn as a thin line.
+        (values,) for a vector. The longest vector is as tall as the tallest volume.
     kinds : sequence of str, optional
         Type of each layer, as in `layer_bars`; by default, all layers are convolutions.
 
@@ -303,21 +306,23 @@ def volumes(shapes, kinds=None, title="") -> Figure:
         )
     boxes = [shape for shape in shapes if len(shape) == 3] or [(1, 1, 1)]
     tallest, deepest = max(shape[0] for shape in boxes), max(shape[2] for shape in boxes)
+    longest = max((shape[0] for shape in shapes if len(shape) == 1), default=1)
 
     figure = Figure(figsize=(PAGE_INCHES, HEIGHT))
     ax = figure.add_axes((0, 0, 1, 1))
     edges: list = []
     for index, (shape, kind) in enumerate(zip(shapes, kinds, strict=True)):
         is_volume = len(shape) == 3
-        height = shape[0] / tallest if is_volume else VECTOR_HEIGHT
+        height = shape[0] / (tallest if is_volume else longest)
+        height = height if is_volume else max(height, MIN_VECTOR_HEIGHT)
         width = 0.2 + 0.8 * shape[2] / deepest if is_volume else 0.2
         left = edges[-1][1] + _gap(shapes[index - 1], shape) if edges else 0
         edges.append((left, left + width))
         color = COLORS.get(kind, GRAY)
         ax.add_patch(Rectangle((left, -height / 2), width, height, facecolor=color))
         if not is_volume:
-            above = left + width / 2, height / 2 + 0.03
-            ax.text(*above, f"{shape[0]:,}", rotation=90, va="bottom", **SMALL_TEXT)
+            below = left + width / 2, -height / 2 - 0.02
+            ax.text(*below, f"{shape[0]:,}", va="top", **SMALL_TEXT)
     for first, last in _runs(shapes, slice(0, 2)):
         rows, columns = shapes[first][:2]
         middle = (edges[first][0] + edges[last][1]) / 2
@@ -332,8 +337,9 @@ def volumes(shapes, kinds=None, title="") -> Figure:
     ax.axis("off")
     for kind in dict.fromkeys(kinds):
         ax.bar(0, 0, color=COLORS.get(kind, GRAY), label=kind)
-    ax.legend(loc="lower right", fontsize=9, frameon=False, ncols=len(set(kinds)))
-    ax.set_title(f"{title}\nabove: height × width; below: channels".strip(), **TITLE)
+    place = {"loc": "upper right", "bbox_to_anchor": (1, 0.03)}
+    ax.legend(**place, fontsize=9, frameon=False, ncols=len(set(kinds)))
+    ax.set_title(f"{title}\nabove: height × width; below: channels or values".strip(), **TITLE)
     return figure
 
 

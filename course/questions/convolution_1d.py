@@ -6,7 +6,10 @@ from random import Random
 from course.questions.bank import register
 from course.questions.question import SHAPE, SINGLE, Choice, Question
 
-HINT = "the number of positions, the products at each position, and their sum."
+HINT = (
+    "each position. The whole kernel must fit into the padded signal, and each value is the sum of"
+    " its products."
+)
 
 
 def convolve(signal: Sequence[int], kernel: Sequence[int], stride: int) -> tuple[int, ...]:

@@ -43,7 +43,7 @@ def run_cells(names, *cell_ids):
 def namespace():
     """Run the solutions and the cells with their data."""
     names = {"np": np, "keras": keras, "checks": checks, "datasets": datasets, "course": course}
-    names["plotting"] = _NoFigures()
+    names |= {"plotting": _NoFigures(), "display": print}
     for name, cell in cells_by_id().items():
         of_nbgrader = cell["metadata"].get("nbgrader", {})
         if cell["cell_type"] == "code" and (of_nbgrader.get("solution") or name in DATA_CELLS):
@@ -139,6 +139,8 @@ def test_one_dimension_by_hand_and_by_numpy(notebook):
         ((1, 1), (-1, 7, 1, 0, 9, 6, -1), "both ends"),
         ((1, 1), (7, 1, 0, 9, 6, -1, 4), "both ends"),
         ((4, 1), (-1,), "missing"),
+        ((4, 1), (-1, 9, 4), "The whole kernel must fit into the padded signal"),
+        ((1, 1), (-1, 7, 1, 0, 9, 6, -1, 2), "each value is the sum of its products"),
         ((1, 0), (7, 0, 6, -1), "The number of values (4) is not right"),
     ],
 )
@@ -216,7 +218,8 @@ def test_the_target_determines_the_nine_weights(notebook):
 
 
 def test_the_sums_of_the_gradient_in_one_dimension(notebook):
-    assert "the input 1, 3, 2, a kernel with two weights" in text_of("gradient_step-text")
+    assert "The input is 1, 3, 2," in text_of("gradient_step-text")
+    assert "errors are 2 and −1" in text_of("gradient_step-text")
     sums = notebook.conv2d_single(np.array([[1, 3, 2]]), np.array([[2, -1]]))
     assert sums.tolist() == [[-1, 4]]
 
@@ -328,7 +331,7 @@ def test_the_relative_changes_in_the_text_are_measured(namespace):
     names = dict(namespace)
     run_cells(names, "show-shift")
     unpooled, by_two, by_four = names["relative_changes"].values()
-    stated = f"2 pixels changes this digit by {unpooled[2]:.0%}, and by {by_four[2]:.0%} after"
+    stated = f"2 pixels changes the digit by {unpooled[2]:.0%}, and by {by_four[2]:.0%} after"
     assert stated in text_of("network-text")
     assert "A shift of 7 pixels changes both by more than 150%" in text_of("network-text")
     assert min(unpooled[7], by_four[7]) > 1.5
@@ -336,6 +339,9 @@ def test_the_relative_changes_in_the_text_are_measured(namespace):
     for shift in range(1, 8):
         assert by_four[shift] < by_two[shift] < unpooled[shift] <= 2
     assert not names["digit"][:, -7:].any(), "no pixel leaves the image at the right"
+    strokes = [(names["digit"][row] > 0).sum() for row in range(8, 22)]
+    assert np.mean(strokes) == pytest.approx(3, abs=0.5)
+    assert "with strokes about 3 pixels wide" in text_of("shift-text")
 
 
 def test_a_convolution_of_a_shifted_digit_is_the_shifted_feature_map(namespace):
@@ -373,8 +379,7 @@ def test_weights_of_dense_local_and_shared_units():
 def test_parameters_of_the_network(notebook):
     valid, shapes = counts("valid")
     assert valid == [448, 12_832, 0, 36_992, 0, 615_045]
-    flattened = shapes.pop(4)
-    assert flattened == (31 * 31 * 128,)
+    assert shapes[4] == (31 * 31 * 128,)
     assert notebook.shapes == [(64, 64, 3), *shapes], "the figure"
     same, shapes = counts("same")
     assert same == [448, 12_832, 0, 36_992, 0, 655_365]

@@ -145,6 +145,12 @@ def test_a_size_is_written_once_for_neighbors_that_share_it():
     ]
 
 
+def test_the_longest_vector_is_as_tall_as_the_tallest_volume():
+    (ax,) = plotting.volumes([*SHAPES[:4], (32,), (10,), (2,)], [*SHAPE_KINDS, "dense"]).axes
+    heights = [patch.get_height() for patch in ax.patches if patch.get_height()]
+    assert heights[4:7] == pytest.approx([1, 10 / 32, 0.1])
+
+
 def test_volumes_without_kinds_or_without_volumes_are_saved():
     saved(plotting.volumes(SHAPES))
     saved(plotting.volumes([(10,), (2,)], ["dense", "dense"]))
