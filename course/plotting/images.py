@@ -175,7 +175,16 @@ def patch_blocks(patches, captions=None, columns=8, title="") -> Figure:
         raise ValueError(
             f"captions must have {filters} entries, one per filter; got {len(captions)}."
         )
+    title = title or (
+        f"For each of {filters} filters, the {count} patch{'es' * (count > 1)} of"
+        f" {height} × {width} pixels with the strongest responses"
+    )
     pixels = as_rgb(patches.reshape(-1, height, width, 3)).reshape(patches.shape)
+    # The lines between patches are one pixel wide. Enlarging small patches makes these lines
+    # clearly narrower than the gaps between blocks.
+    zoom = -(-12 // width)
+    pixels = pixels.repeat(zoom, 2).repeat(zoom, 3)
+    height, width = pixels.shape[2:4]
     across = int(np.ceil(np.sqrt(count)))
     down = -(-count // across)
     # The pixels of the patches, with a white line between adjacent patches.
@@ -184,8 +193,6 @@ def patch_blocks(patches, captions=None, columns=8, title="") -> Figure:
         row, column = index // across * (height + 1), index % across * (width + 1)
         blocks[:, row : row + height, column : column + width] = pixels[:, index]
     names = list(range(filters)) if captions is None else captions
-    shape = f"{count} patch{'es' * (count > 1)} of {height} × {width} pixels"
-    title = title or f"For each of {filters} filters, the {shape} with the strongest responses"
     note = "Top left in each square: the strongest response" if count > 1 else ""
     return draw_tiles(blocks, columns, names, title, note)
 

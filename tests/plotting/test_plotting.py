@@ -370,12 +370,22 @@ def test_patches_are_in_the_block_of_their_filter_the_strongest_first():
     (ax,) = figure.axes
     assert texts(figure) == ["a"] and ax.get_title("left") == "T"
     page = ax.images[0].get_array()
-    zoom = page.shape[1] // 14  # three patches of 4 pixels and two lines between them
-    block = page[-14 * zoom :: zoom, ::zoom, 0]
-    expected = np.zeros((14, 14))
-    expected[:4, :4], expected[5:9, 10:] = 255, 128
-    expected[[4, 9], :], expected[:, [4, 9]] = 255, 255
+    # Three patches of 4 pixels, each enlarged to 12, and two lines between them.
+    zoom = page.shape[1] // 38
+    block = page[-38 * zoom :: zoom, ::zoom, 0]
+    expected = np.zeros((38, 38))
+    expected[:12, :12], expected[13:25, 26:] = 255, 128
+    expected[[12, 25], :], expected[:, [12, 25]] = 255, 255
     np.testing.assert_array_equal(block, expected)
+
+
+@pytest.mark.parametrize("width", [1, 3, 5, 12, 13, 25, 32])
+def test_the_gaps_between_blocks_are_wider_than_those_between_patches(width):
+    figure = plotting.patch_blocks(np.zeros((4, 9, width, width, 3)), columns=4)
+    row = figure.axes[0].images[0].get_array()[-1, :, 0]
+    edges = np.flatnonzero(np.diff(row.astype(int)))
+    within, between = np.diff(edges)[[0, 4]]  # after the first and the third patch
+    assert between >= 2 * within
 
 
 @pytest.mark.parametrize(
