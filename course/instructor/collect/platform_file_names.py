@@ -85,7 +85,7 @@ class PathParser:
         releases = list(releases)
         self.assignments = {release.name for release in releases}
         self.file_names = {f"{FOLDER}.zip", *(release.file_name for release in releases)}
-        paths = list(paths)
+        self.uploads = paths = list(paths)
         # The position at which the uploads differ, apart from folders of assignments.
         self.level = _common_folders(paths, self.assignments)
         self.folder_position = self._find_folder_position(paths)

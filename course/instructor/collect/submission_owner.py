@@ -97,7 +97,9 @@ class OwnerResolver:
     def _named_in_path(self, outer: tuple[str, ...]) -> Owner | None:
         """Return the only student in the roster whom the folders or the file name, or None."""
         found: dict[str, Owner] = {}
-        for position in range(len(outer)):
+        # What all uploads have in common says nothing about any of them.
+        start = 0 if self._is_one_persons else self.paths.level
+        for position in range(start, len(outer)):
             if find_readings(outer, position):
                 break  # below a platform's folder, students choose the names
             for hint in self._hints_at(outer, position):
@@ -110,10 +112,32 @@ class OwnerResolver:
             raise UnknownOwnerError(f"the path names {' and '.join(found)}: {USE_STUDENT}")
         return next(iter(found.values()), None)
 
+    @cached_property
+    def _is_one_persons(self) -> bool:
+        """Return True if one person may have made all uploads.
+
+        That is, if below the folders that all uploads have in common, no folder has a name, and no
+        file has the name of a student or one that a platform generated.
+        """
+        for outer in self.paths.uploads:
+            for position in range(self.paths.level, len(outer)):
+                hints = self._hints_at(outer, position)
+                is_folder = position < len(outer) - 1
+                if (is_folder and hints) or find_readings(outer, position):
+                    return False
+                if self.roster and any(map(self.roster.find_by_name, hints)):
+                    return False
+        return True
+
     def _resolve_nbgrader(self, origin: Origin) -> str:
-        """Return the student id in a path that nbgrader created."""
-        people = self.roster.find("student", origin.student) if self.roster else []
-        student = people[0].student if people else origin.student
+        """Return the student id in a path that nbgrader created, or that has its layout."""
+        name = origin.student
+        people: Sequence[Person] = []
+        if self.roster:
+            people = self.roster.find("student", name) or self.roster.find_by_name(name)
+        student = _only(people, name) if people else name
+        if not people and " " in name:  # no id of nbgrader's, but a folder such as Drive's
+            student = make_student_id(name)
         if not is_valid_student_id(student):
             raise UnknownOwnerError(f"{shorten(student)!r} cannot be a folder name: {USE_STUDENT}")
         return student

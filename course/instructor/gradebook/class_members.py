@@ -11,6 +11,8 @@ from course.instructor.roster.roster import Person, Roster
 if TYPE_CHECKING:
     from nbgrader.api import Student
 
+IDENTIFIERS = ("canvas_id", "sis_id", "login", "email")  # that a learning platform gives
+
 
 @dataclass(frozen=True)
 class Member:
@@ -42,6 +44,7 @@ def match_members(
     }
     if roster is None:
         return [Member(person, student) for student, person in unmatched.items()]
+    ids = frozenset(unmatched)
     matched: dict[str, str] = {}
     contested: set[str] = set()
     # First what the instructor wrote, then ids, which can be display names that students chose.
@@ -49,7 +52,7 @@ def match_members(
         claims = {
             student: [
                 each
-                for each in find_people(roster, collection_roster, student, person)
+                for each in find_people(roster, roster == collection_roster, ids, student, person)
                 if each.student not in matched
             ]
             for student, person in unmatched.items()
@@ -99,19 +102,27 @@ def _person_of(student: "Student", collection_roster: Roster | None) -> Person:
 
 
 def _find_by_data(
-    roster: Roster, collection_roster: Roster | None, student: str, person: Person
+    roster: Roster, is_own: bool, ids: frozenset[str], student: str, person: Person
 ) -> list[Person]:
-    """Return the only person with an identifier or name that the instructor wrote, or []."""
-    fields = ["canvas_id", "sis_id", "login", "email"]
-    if roster == collection_roster:
-        fields.insert(0, "student")
-    found = [roster.find(field, getattr(person, field)) for field in fields]
-    found.append(roster.find_by_name(person.name))
-    return next((people for people in found if len(people) == 1), [])
+    """Return the only person with an identifier or name that the instructor wrote, or [].
+
+    Students choose the names in a platform's file, so no name decides against an identifier, which
+    may be one of the gradebook's `ids`. `is_own` is True if the instructor wrote the roster.
+    """
+    fields = ["student"] if is_own else []
+    found = [roster.find(field, getattr(person, field)) for field in [*fields, *IDENTIFIERS]]
+    if known := next((people for people in found if len(people) == 1), []):
+        return known
+    named = roster.find_by_name(person.name)
+    others = ids - {student}
+    is_contradicted = any(
+        {getattr(each, field) for field in IDENTIFIERS} & others for each in named
+    ) or any(each not in named for field in IDENTIFIERS for each in roster.find(field, student))
+    return named if len(named) == 1 and not is_contradicted else []
 
 
 def _find_by_id(
-    roster: Roster, collection_roster: Roster | None, student: str, person: Person
+    roster: Roster, is_own: bool, ids: frozenset[str], student: str, person: Person
 ) -> list[Person]:
     """Return everybody who could have a student id: as an identifier, or made from the name."""
     fields = ("student", "login", "email", "sis_id", "canvas_id")

@@ -375,3 +375,47 @@ def test_a_folder_of_another_account_in_the_exchange_is_reviewed(root, collect_p
     assert done.returncode == 1
     assert "the folders of bob belong to 2 accounts" in done.stdout
     assert submitted(root) == before
+
+
+COMMON = {
+    "folders": {
+        f"Homework One/Bob Ross/{FILE}": WHOLE,
+        f"Homework One/Ada (nickname)/{FILE}": FOREIGN,
+    },
+    "file names": {
+        f"Homework One/Bob Ross - {FILE}": WHOLE,
+        f"Homework One/{FILE}": FOREIGN,
+    },
+    "Canvas": {
+        f"Homework One/{platform_archives.canvas('Bob Ross', 4, 9, FILE)}": WHOLE,
+        f"Homework One/{platform_archives.canvas('Ada (nickname)', 5, 10, FILE)}": FOREIGN,
+    },
+}
+
+
+@pytest.mark.parametrize("kind", COMMON)
+def test_the_folder_that_all_uploads_share_names_nobody(root, collect, kind):
+    """A student whose name is that of the folder gets nobody's work, and no honest one suffers."""
+    (root / "roster.csv").write_text("student,name\nbob,Bob Ross\nmallory,Homework One\n")
+    done = collect(COMMON[kind])
+    assert done.returncode == 1
+    assert submitted(root) == {f"bob/{NAME}/{FILE}": WHOLE}
+    assert "names mallory" not in done.stdout
+
+
+@pytest.mark.parametrize("file_name", [FILE, "my final.ipynb"])
+def test_the_folder_of_a_single_student_names_the_student(root, collect, file_name):
+    with_roster(root)
+    assert collect({f"Ada Lovelace/{file_name}": WHOLE}).returncode == 0
+    assert submitted(root) == {f"ada/{NAME}/{FILE}": WHOLE}
+
+
+@pytest.mark.parametrize("roster", [True, False], ids=["roster", "no roster"])
+def test_a_folder_of_the_assignment_in_a_students_folder_changes_nothing(root, collect, roster):
+    if roster:
+        with_roster(root)
+    ada, bob = ("ada", "bob") if roster else ("ada-lovelace", "bob-ross")
+    paths = {f"Homework One/{name}/{NAME}/{FILE}" for name in ("Ada Lovelace", "Bob Ross")}
+    done = collect(dict.fromkeys(paths, WHOLE))
+    assert done.returncode == 0, done.stdout
+    assert submitted(root) == {f"{each}/{NAME}/{FILE}": WHOLE for each in (ada, bob)}

@@ -444,6 +444,26 @@ def test_a_display_name_takes_nobodys_row(export, graded, arguments):
                 gradebook.remove_student(student)
 
 
+@pytest.mark.parametrize("name", ["M, Mallory", "Lovelace, Adelaide"])
+def test_a_display_name_does_not_decide_against_an_identifier(export, graded, name):
+    """Mallory calls herself as the gradebook calls Ada, whose login is the id of her scores."""
+    with open_api(graded).gradebook as gradebook:
+        gradebook.add_student("ada9", first_name="Adelaide", last_name="Lovelace")
+        gradebook.add_student("mallory9", first_name="Mallory", last_name="M")
+        for student, score in {"ada9": 3, "mallory9": 1}.items():
+            add_graded_submission(gradebook, "01-small", student, score, 0)
+        gradebook.db.commit()
+    people = [["Lovelace, A.", "71", "", "ada9", ""], [name, "72", "", "mallory9", ""]]
+    try:
+        arguments = ("--to", "canvas", "--assignment", "01-small", "--force")
+        _, rows, output = export(*arguments, roster=as_csv([*CANVAS], *people))
+        assert {row[1]: row[5] for row in rows[2:]} == {"71": "3", "72": "1"}, output
+    finally:
+        with open_api(graded).gradebook as gradebook:
+            for student in ("ada9", "mallory9"):
+                gradebook.remove_student(student)
+
+
 def test_a_roster_of_a_different_class_is_an_error(export):
     code, _, output = export("--to", "canvas", roster="student,name\nzoe,Zoe\n")
     assert code == 1
