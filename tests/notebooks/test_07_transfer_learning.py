@@ -7,7 +7,7 @@ import numpy as np
 import pytest
 from keras import layers
 
-from course import counting, datasets, measurements
+from course import checks, counting, datasets, measurements
 from tests.benchmarks.measurements import lesson_07
 from tests.submissions import source_cells
 
@@ -84,6 +84,23 @@ def test_only_the_last_block_and_the_head_are_trainable(solved, vgg):
     assert (type(optimizer).__name__, optimizer.momentum) == ("SGD", 0.9)
 
 
+def test_the_order_of_compiling_and_freezing_is_checked(solved, cells, capsys):
+    def compiled_first(base, head, first, learning_rate=1e-4):
+        network = keras.Sequential([keras.Input(base.input_shape[1:]), base, head])
+        network.compile(keras.optimizers.SGD(learning_rate, momentum=0.9), "binary_crossentropy")
+        for layer in base.layers:
+            layer.trainable = layer.name.startswith("block3_conv")
+        return network
+
+    names = solved | {"checks": checks}
+    exec(compile(cells["compile_order"], "compile_order", "exec"), names)
+    assert "ok: trainable arrays when you compile" in capsys.readouterr().out
+    names["fine_tuning_network"] = compiled_first
+    with pytest.raises(AssertionError, match="Compile last, after you have frozen layers"):
+        exec(compile(cells["compile_order"], "compile_order", "exec"), names)
+    assert "noted" not in keras.Model.compile.__name__
+
+
 def test_frozen_batch_normalization_is_in_inference_mode(solved):
     base = solved["cifar_base"](16)
     head = solved["build_head"]((2, 2, 128))
@@ -146,8 +163,9 @@ def test_augmentation_shifts_by_at_most_the_stated_amount(solved):
 
 def test_the_settings_and_results_of_the_sources_are_in_the_text(cells):
     assert 'strong = {"degrees": 40, "shift": 0.2, "zoom": 0.2}' in cells["amounts"]
-    assert "74% to 78% for a network trained from scratch for 50 epochs" in cells["data-text"]
-    assert "about 90% for a new head, and about 95% after fine-tuning" in cells["data-text"]
+    text = cells["careless-text"]
+    assert "74% to 78% for a network trained from scratch for 50 epochs" in text
+    assert "about 90% for a new head, and about 95% after fine-tuning" in text
 
 
 def test_the_folders_have_the_images_that_the_text_promises(cells):
@@ -199,8 +217,11 @@ def test_numbers_about_features_are_the_kept_ones(kept, cells):
     assert better is scratch["augmented"], "the text names it"
     assert percent(features["bottleneck"]) in cells["tuning-text"]
     assert points(features["bottleneck"], better) in cells["tuning-text"]
-    says_nothing = "do not show that the features are better" in cells["tuning-text"]
-    assert says_nothing != is_clear(features["bottleneck"], better)
+    assert not is_clear(features["bottleneck"], better), "the text says that it is not shown"
+    from_imagenet = kept["ImageNet"]["bottleneck"]
+    assert percent(from_imagenet) in cells["tuning-text"]
+    assert points(from_imagenet, better) in cells["tuning-text"]
+    assert is_clear(from_imagenet, better)
     assert percent(features["base with random weights"]) in cells["tuning-text"]
     for name in ("base with random weights", "pixels / 255"):
         assert points(features[name], features["bottleneck"]) in cells["tuning-text"]
@@ -218,6 +239,8 @@ def test_numbers_about_fine_tuning_are_the_kept_ones(kept, cells):
     assert ("So fine-tuning helps." in text) == is_clear(tuned, kept["features"]["bottleneck"])
     assert f"worth {points(tuned, control).lstrip('+')} points" in text
     assert is_clear(tuned, control)
+    augmented = kept["scratch"]["augmented"]
+    assert points(tuned, augmented) in text and not is_clear(tuned, augmented)
     text = cells["guide-text"]
     assert percent(few["bottleneck"]) in text and percent(few["fine-tuned"]) in text
     assert points(few["fine-tuned"], few["bottleneck"]) in text
@@ -246,16 +269,30 @@ def test_the_table_of_careless_settings_is_the_kept_one(kept, cells):
             assert not is_clear(values, tuned), "the text says that its interval contains 0"
     rows.sort(key=question.find)
     assert len(rows) == 4 and "\n".join(rows) in question and "All four intervals" in question
-    for name in ("untrained head", "Adam, learning rate / 100"):
-        assert points(kept["fine-tuning"][name], tuned) in answer
+    assert points(kept["fine-tuning"]["Adam, learning rate / 100"], tuned) in answer
     assert f"{100 * np.mean(tuned):.1f}% after careful fine-tuning" in answer
     assert 'rate": 1e-2' in cells["plan"] and "0.01 with CIFAR-10" in cells["careless-text"]
 
 
 def test_the_numbers_about_similarity_are_the_kept_ones(kept, cells):
-    found = kept["ImageNet"]["bottleneck"]
-    assert percent(found) in cells["guide-text"]
-    assert points(found, kept["features"]["bottleneck"]) in cells["guide-text"]
+    found, features = kept["ImageNet"]["bottleneck"], kept["features"]["bottleneck"]
+    assert points(found, features) in cells["guide-text"] and is_clear(found, features)
+
+
+def test_a_difference_of_unequal_numbers_of_seeds_says_so(kept):
+    """The text says "five common seeds" where the difference of the means is another number."""
+    scratch, features = kept["scratch"], kept["features"]["bottleneck"]
+    for values in (
+        scratch["augmented"],
+        scratch["layers of the base"],
+        kept["ImageNet"]["bottleneck"],
+    ):
+        assert (len(values), len(features)) == (5, 8)
+
+
+def test_the_numbers_are_those_of_the_default_data(cells):
+    assert 'data = "cifar10"' in cells["parameters"]
+    assert "Use CIFAR-10, the default." in cells["data-text"]
 
 
 def test_no_placeholder_is_left(cells):

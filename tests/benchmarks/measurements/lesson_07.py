@@ -51,6 +51,7 @@ def notebook(seed: int, per_class: int | None = None) -> dict[str, Any]:
     features = names["base"].predict(names["train"], verbose=0)
     names["features_train"] = features
     names["trained_head"] = names["build_head"](features.shape[1:])
+    names["heads"] = {"bottleneck": names["trained_head"]}
     fit(names, names["trained_head"], features, "head")
     return names
 
