@@ -1,8 +1,10 @@
-"""Packages that a student's code can import during grading."""
+"""Packages and syntax that a student's code can use during grading."""
 
 import ast
+import io
 import re
 import sys
+import tokenize
 from collections.abc import Iterator
 
 # A test compares this list with the dependencies of grading and with the guide for students.
@@ -10,6 +12,8 @@ GRADING_PACKAGES = (
     "course", "h5py", "IPython", "jupyterquiz", "keras", "matplotlib", "mpl_toolkits", "numpy",
     "pandas", "PIL", "scipy", "sklearn", "tensorflow", "tqdm",
 )  # fmt: skip
+# The oldest Python for which the course is made. Instructors may grade with a newer one.
+GRADING_PYTHON = (3, 11)
 # The rest of such a cell is not Python, unless the cell is only measured or its output captured.
 _OTHER_LANGUAGE = re.compile(r"\s*%%(?!time|capture)")
 _COMMAND = re.compile(r"^([ \t]*)[%!].*", re.MULTILINE)
@@ -30,15 +34,65 @@ def missing_imports(source):
     list of str
         Top-level names, such as "seaborn", in order and without duplicates.
     """
-    if _OTHER_LANGUAGE.match(source):
-        return []
+    code = _python_of(source)
     try:
-        tree = ast.parse(_COMMAND.sub(r"\1pass", source))
+        tree = ast.parse(code)
     except (SyntaxError, ValueError, RecursionError, MemoryError):
         return []
     packages = {name.partition(".")[0]: None for name in _imported_names(tree)}
     known = {"", *GRADING_PACKAGES, *sys.stdlib_module_names}
     return [name for name in packages if name not in known]
+
+
+def has_newer_syntax(source):
+    """Return True if the code of a cell is valid here, but not in `GRADING_PYTHON`.
+
+    Parameters
+    ----------
+    source : str
+        The code of a cell, including magics and shell commands.
+
+    Returns
+    -------
+    bool
+        True for type parameters and type aliases of Python 3.12, and for the quotation marks and
+        backslashes that it allows within f-strings.
+    """
+    code = _python_of(source)
+    try:
+        ast.parse(code)
+    except (SyntaxError, ValueError, RecursionError, MemoryError):
+        return False
+    try:
+        ast.parse(code, feature_version=GRADING_PYTHON)
+    except SyntaxError:
+        return True
+    return sys.version_info >= (3, 12) and _has_newer_f_string(code)
+
+
+def _has_newer_f_string(code: str) -> bool:
+    """Return True if an f-string contains its own quotation mark, a backslash, or a comment."""
+    quotes: list[str] = []  # of the f-strings around a token
+    for token in tokenize.generate_tokens(io.StringIO(code).readline):
+        name = tokenize.tok_name[token.type]
+        quote = token.string.lstrip("fFrRbBuU")
+        if name == "FSTRING_END":
+            quotes.pop()
+            continue
+        is_text = name in ("STRING", "FSTRING_START")
+        if quotes and name != "FSTRING_MIDDLE":
+            if is_text and any(quote.startswith(each) for each in quotes):
+                return True
+            if name == "COMMENT" or (name == "STRING" and "\\" in token.string):
+                return True
+        if name == "FSTRING_START":
+            quotes.append(quote)
+    return False
+
+
+def _python_of(source: str) -> str:
+    """Return the Python of a cell, without magics and shell commands."""
+    return "" if _OTHER_LANGUAGE.match(source) else _COMMAND.sub(r"\1pass", source)
 
 
 def _imported_names(tree: ast.AST) -> Iterator[str]:

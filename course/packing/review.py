@@ -10,7 +10,7 @@ from collections.abc import Iterator, Mapping
 from typing import Any
 
 from course import gradable
-from course.gradable.packages import missing_imports
+from course.gradable.packages import GRADING_PYTHON, has_newer_syntax, missing_imports
 from course.notebook_headings import is_answer, section_headings
 from course.packing.running_notebook import RunningNotebook
 
@@ -46,6 +46,7 @@ def review_notebook(
         _review_errors(before),
         _review_answers(cells),
         *_review_imports(cells),
+        *_review_syntax(cells),
         *_review_values(cells, variables),
         _review_size(notebook),
     ]
@@ -123,6 +124,16 @@ def _review_imports(cells: list[dict]) -> Iterator[Finding]:
             where = _describe_cell(cells, index)
             consequence = "Answers that need this import lose their points."
             yield False, f"grading does not have {' or '.join(missing)}: {where}.\n  {consequence}"
+
+
+def _review_syntax(cells: list[dict]) -> Iterator[Finding]:
+    """Warn about each cell whose syntax is newer than the Python for which the course is made."""
+    version = ".".join(map(str, GRADING_PYTHON))
+    for index, cell in enumerate(cells):
+        if _is_code(cell) and not _is_locked(cell) and has_newer_syntax(cell["source"]):
+            where = _describe_cell(cells, index)
+            advice = "Avoid new syntax, such as the same quotation marks inside an f-string."
+            yield False, f"Python {version}, which may grade this, cannot read {where}.\n  {advice}"
 
 
 def _review_values(cells: list[dict], variables: Mapping[str, Any]) -> Iterator[Finding]:

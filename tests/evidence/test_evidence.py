@@ -262,7 +262,7 @@ def test_an_invalid_list_of_experiments_is_an_error(run, trained):
         evidence.save(run, [], "III")
     for value in (len, np.float32(1), float("nan"), [[[[[[[[[[1]]]]]]]]]]):
         odd = replace(trained[0], specification={"name": "III", "odd": value})
-        with pytest.raises(CourseError, match="of 'III' .*cannot be saved"):
+        with pytest.raises(CourseError, match=r"of 'III' .*cannot be saved"):
             evidence.save(run, [odd], "III")
     assert not Path("evidence").exists()
 

@@ -1,15 +1,20 @@
 """The packages that grading has: installed for it, and listed for students."""
 
 import importlib.util
+import json
 import re
+import shutil
+import subprocess
+import sys
 import tomllib
 from importlib import metadata
+from pathlib import Path
 
 import pytest
 from packaging.requirements import Requirement
 from packaging.utils import canonicalize_name
 
-from course.gradable.packages import GRADING_PACKAGES, missing_imports
+from course.gradable.packages import GRADING_PACKAGES, has_newer_syntax, missing_imports
 from tests.submissions import ROOT
 
 GUIDE = (ROOT / "docs" / "students.md").read_text(encoding="utf-8")
@@ -71,3 +76,47 @@ def test_the_guide_lists_each_package(package):
 )  # fmt: skip
 def test_missing_imports_are_found(source, missing):
     assert missing_imports(source) == missing
+
+
+NEWER = [
+    'f"digit {d["n"]}"',
+    "def label[T](d: T): pass",
+    "type Row = dict",
+    """f"{'\\n'.join(x)}\"""",
+    '''f"""{d["""n"""]}"""''',
+]
+KNOWN = [
+    """f"digit {d['n']}\"""",
+    """f'{x:>{w}}' + "a\"""",
+    'f"{x}\\n"',
+    'f"{x=}" f"{y}"',
+    "%matplotlib inline\n!ls\nx = 1",
+    "type = 3",
+    "def f(:",
+]
+# Without the package, whose dependencies another Python may not have.
+JUDGE = """
+import json, runpy, sys
+judge = runpy.run_path("course/gradable/packages.py")["has_newer_syntax"]
+print(json.dumps([[judge(each) for each in group] for group in json.load(sys.stdin)]))
+"""
+
+
+def test_no_syntax_of_the_oldest_python_is_too_new():
+    assert not any(map(has_newer_syntax, KNOWN))
+    assert not any(map(has_newer_syntax, NEWER)) or sys.version_info >= (3, 12)
+
+
+@pytest.mark.parametrize("version", ["3.12", "3.13"])
+def test_newer_syntax_is_found(version):
+    # Where pyenv installs it beside this one, or in the path.
+    beside = sorted(Path(sys.base_prefix).parent.glob(f"{version}.*/bin/python"))
+    python = beside[0] if beside else shutil.which(f"python{version}")
+    if python is None:
+        pytest.skip(f"needs Python {version}")
+    done = subprocess.run(
+        [python, "-c", JUDGE], input=json.dumps([NEWER, KNOWN]), capture_output=True, text=True,
+        cwd=ROOT, check=False,
+    )  # fmt: skip
+    assert done.returncode == 0, done.stderr
+    assert json.loads(done.stdout) == [[True] * len(NEWER), [False] * len(KNOWN)]

@@ -198,6 +198,23 @@ def test_what_works_here_but_not_in_grading_is_named(run):
     assert "It is set in the cell `import xml, threading as t`\n  under Exercise 1" in output
 
 
+OLD_PYTHON = """
+from course.gradable import packages
+from course.packing import review
+packages.GRADING_PYTHON = review.GRADING_PYTHON = 3, 9
+"""
+
+
+def test_a_cell_whose_syntax_is_too_new_for_grading_is_named(run):
+    answer = cell("code", "match [1]:\n    case [x]:\n        y = x", "double")
+    test = cell("code", "match [1]:\n    case [x]:\n        pass", "test_double", points=1)
+    output = run(notebook_of(cell("code", OLD_PYTHON), answer, test))
+    warnings = [line for line in output.splitlines() if line.startswith("warning")]
+    assert warnings == [
+        "warning: Python 3.9, which may grade this, cannot read the cell `match [1]:`"
+    ]
+
+
 @pytest.mark.slow
 def test_a_network_that_grading_cannot_rebuild_is_named(run):
     answer = cell(

@@ -26,7 +26,8 @@ from course.instructor.collect.platform_file_names import TIMESTAMP, Origin, Pat
 from course.instructor.collect.released_assignment import ReleasedAssignment
 from course.instructor.collect.submission_owner import OwnerResolver, UnknownOwnerError
 from course.instructor.roster.roster import Roster
-from course.instructor.sandbox.kernel_client import KernelEnded
+from course.instructor.sandbox import forkserver_client
+from course.instructor.sandbox.kernel_client import EngineError, KernelEnded
 from course.instructor.sandbox.worker_pool import available_cores
 
 MAX_EVIDENCE_BYTES = 64 * 2**20  # with one notebook; `course.files.files_below` reads no more
@@ -139,6 +140,10 @@ class SubmissionFinder:
                 try:
                     repaired = self.staging / f"{start + number}.ipynb"
                     found[number] = self._read(notebooks[number], repaired, budget)
+                except EngineError as error:
+                    if forkserver_client.is_stopped():
+                        raise
+                    found[number] = error
                 except (CourseError, KernelEnded):
                     raise  # this machine cannot read any notebook
                 except Exception as error:
@@ -150,6 +155,10 @@ class SubmissionFinder:
         )
         with ThreadPoolExecutor(available_cores()) as pool:
             list(pool.map(read_upload, by_size))
+        # If the machine is too busy for most files, it is not because of what is in one of them.
+        too_busy = [each for each in found.values() if isinstance(each, EngineError)]
+        if 2 * len(too_busy) > len(found):
+            raise too_busy[0]
         for number, saved in enumerate(notebooks):
             self.students_with_notebook.add(self._known_owner(saved.file))
             try:
@@ -157,7 +166,7 @@ class SubmissionFinder:
                 if isinstance(result, Exception):
                     raise result
                 self._add_attempt(saved, *result, manifests.get(saved.file.container, {}))
-            except (RepairError, UnknownOwnerError) as error:
+            except (RepairError, UnknownOwnerError, EngineError) as error:
                 self._flag(saved.file, str(error), self._known_owner(saved.file))
             except Exception as error:
                 self._flag(saved.file, describe_error(error), self._known_owner(saved.file))

@@ -1,6 +1,7 @@
 """A student's feedback page: the reasons for the score, followed by the notebook."""
 
 import re
+import sys
 from collections.abc import Iterable, Sequence
 from dataclasses import dataclass, field
 from typing import TYPE_CHECKING, Any
@@ -30,7 +31,11 @@ STATE_LABELS = {
     INCORRECT: "not yet",
     PENDING: "pending manual grading",
 }
+# The version is part of the reason for these errors: students may use a newer one.
+PYTHON = f"Python {sys.version_info.major}.{sys.version_info.minor}"
+DEPENDS_ON_PYTHON = ("SyntaxError", "ImportError", "AttributeError")
 MAX_NOTES = 20  # on cells that failed during grading
+REASON_OMITTED = "The page would be too large for the other reasons."
 OUTPUT_OMITTED = Markup("<p><em>The page would be too large for this output.</em></p>")
 STATE_SYMBOLS = {CORRECT: "✓", PARTIAL: "◐", INCORRECT: "✗", PENDING: "…"}
 
@@ -109,8 +114,8 @@ def render_page(nb: "NotebookNode", details: dict[str, Any]) -> str:
     headings = section_headings(nb.cells)
     without_points = {heading: _without_points(heading) for heading in set(headings)}
     titles = [without_points[heading] for heading in headings]
-    exercises = _exercises(nb.cells, titles, details["pending_manual_grading"])
     budget = PageBudget()
+    exercises = _exercises(nb.cells, titles, details["pending_manual_grading"], budget)
     notes = _assign_notes(exercises, titles, details["grading_errors"], budget)
     graded_cells = {each.anchor: each for exercise in exercises for each in exercise.graded_cells}
     grading = grading_note(nb.cells[0]) if nb.cells else ""
@@ -153,7 +158,7 @@ def _without_points(heading: str) -> str:
 
 
 def _exercises(
-    cells: "Sequence[NotebookNode]", titles: Sequence[str], pending: set[str]
+    cells: "Sequence[NotebookNode]", titles: Sequence[str], pending: set[str], budget: PageBudget
 ) -> list[Exercise]:
     """Return the exercises; graded cells under one heading belong together."""
     exercises: list[Exercise] = []
@@ -171,7 +176,7 @@ def _exercises(
         graded_cell = GradedCell(name, f"cell-{index}", score, points, state)
         graded_cell.comment = cell_renderer.render_markdown(metadata.get("comment") or "")
         if state in (PARTIAL, INCORRECT):
-            graded_cell.reasons = _reasons(cell)
+            graded_cell.reasons = _within_budget(_reasons(cell), budget)
         exercises[-1].graded_cells.append(graded_cell)
     return exercises
 
@@ -194,6 +199,14 @@ def _reasons(cell: "NotebookNode") -> list[dict[str, str]]:
     return [{"subject": item} for item in items or [redaction.HIDDEN_CHECK_FAILED]]
 
 
+def _within_budget(reasons: list[dict[str, str]], budget: PageBudget) -> list[dict[str, str]]:
+    """Return the reasons, with a sentence in place of those that would make the page too large."""
+    for index, reason in enumerate(reasons):
+        if not budget.spend(sum(len(escape(part)) for part in reason.values())):
+            return [*reasons[:index], {"subject": REASON_OMITTED}]
+    return reasons
+
+
 def _assign_notes(
     exercises: Iterable[Exercise],
     titles: Sequence[str],
@@ -212,7 +225,8 @@ def _assign_notes(
     ]
     for index, error in grading_errors:
         text = f"{error['ename']}: {error['evalue']}"
-        note = Note(f"During grading, this cell failed: {text}", f"cell-{index}")
+        version = f" ({PYTHON} graded it)" if error["ename"] in DEPENDS_ON_PYTHON else ""
+        note = Note(f"During grading, this cell failed: {text}{version}", f"cell-{index}")
         if any(text in reason for reason in reasons):
             continue  # the message of a test already shows the error
         same_section = [each for each in exercises if each.title == titles[index]]

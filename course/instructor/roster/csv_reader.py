@@ -3,6 +3,7 @@
 import contextlib
 import csv
 import io
+import re
 from pathlib import Path
 from typing import TYPE_CHECKING
 
@@ -12,6 +13,10 @@ if TYPE_CHECKING:
     import _csv
 
 SEPARATORS = ",;\t"
+MAX_FIELD = 16 * 2**20  # characters; Moodle's worksheets contain what students typed
+# Moodle writes its files with PHP's fputcsv, which does not double a quotation mark that follows a
+# backslash.
+PHP_QUOTATION_MARK = re.compile(r'\\"')
 
 
 def read_table(path: Path) -> list[tuple[int, list[str]]]:
@@ -27,15 +32,27 @@ def read_table(path: Path) -> list[tuple[int, list[str]]]:
             f"Cannot read {path} ({error.strerror}): check the path and the file's permissions."
         ) from None
     encoding = "utf-16" if content[:2] in (b"\xff\xfe", b"\xfe\xff") else "utf-8-sig"
+    csv.field_size_limit(MAX_FIELD)
     try:
         text = content.decode(encoding)
-        reader = _make_reader(text, max(SEPARATORS, key=lambda each: _count_columns(text, each)))
-        return [(reader.line_num, row) for row in reader if any(cell.strip() for cell in row)]
+        as_moodle_writes = PHP_QUOTATION_MARK.sub(r'\\""', text)
+        if as_moodle_writes != text:
+            with contextlib.suppress(csv.Error):
+                rows = _read_rows(as_moodle_writes)
+                if len({len(row) for _, row in rows}) == 1:
+                    return rows
+        return _read_rows(text)
     except (UnicodeDecodeError, csv.Error) as error:
         reason = "it is not UTF-8" if isinstance(error, UnicodeDecodeError) else str(error)
         raise CourseError(
             f"{path} is not a valid CSV file ({reason}): export it again, as CSV in UTF-8."
         ) from None
+
+
+def _read_rows(text: str) -> list[tuple[int, list[str]]]:
+    """Return the non-empty rows of a text, each with the number of the line on which it ends."""
+    reader = _make_reader(text, max(SEPARATORS, key=lambda each: _count_columns(text, each)))
+    return [(reader.line_num, row) for row in reader if any(cell.strip() for cell in row)]
 
 
 def _make_reader(text: str, separator: str) -> "_csv.Reader":

@@ -135,9 +135,12 @@ def read_roster(path: Path) -> Roster:
     points_possible: list[str] = []
     for line, row in table[1:]:
         row += [""] * (len(header) - len(row))
-        if kind == "Canvas" and row[0].strip() == POINTS_POSSIBLE:
+        values = {field: row[at].strip() for at, field in fields.items()}
+        # A student can have this name, but not a row without an ID.
+        if kind == "Canvas" and row[0].strip() == POINTS_POSSIBLE and not values.get("canvas_id"):
             points_possible = row
-        person = _make_person({field: row[at].strip() for at, field in fields.items()}, kind)
+            continue
+        person = _make_person(values, kind)
         if person is None:
             if kind == "Canvas":
                 continue

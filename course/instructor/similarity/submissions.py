@@ -18,6 +18,8 @@ from course.instructor.collect.released_assignment import (
 )
 from course.instructor.course_dir import source_notebook
 from course.instructor.gradebook.submission_results import list_students
+from course.instructor.sandbox import forkserver_client
+from course.instructor.sandbox.kernel_client import EngineError
 from course.instructor.sandbox.worker_pool import available_cores
 from course.instructor.similarity.tokenization import Views, tokenize_in_limits, tokenize_text
 from course.instructor.student_text.budgets import MAX_NOTEBOOK_BYTES
@@ -75,13 +77,20 @@ def read_submissions(root: Path, name: str) -> tuple[SuppliedText, list[Submissi
     """
     students = list_students(root, "submitted", name)
     (released,) = read_releases(root, [name])
-    submissions, problems = [], []
+    submissions: list[Submission] = []
+    problems: list[str] = []
+    too_busy: list[EngineError] = []
 
     def read(student: str) -> Submission | str:
         """Return a submission, or the sentence about the file that cannot be read."""
         path = Path(root, "submitted", student, name, released.file_name)
         try:
             return _read_submission(student, path, released)
+        except EngineError as error:
+            if forkserver_client.is_stopped():
+                raise
+            too_busy.append(error)
+            return f"{path} is skipped ({error})"
         except CourseError:
             raise  # this machine cannot read any submission
         except Exception as error:  # a file can be damaged in any way
@@ -97,6 +106,9 @@ def read_submissions(root: Path, name: str) -> tuple[SuppliedText, list[Submissi
             elif found.answers:
                 submissions.append(found)
                 problems += found.problems
+    # If the machine is too busy for most files, it is not because of what is in one of them.
+    if 2 * len(too_busy) > len(students):
+        raise too_busy[0]
     return _read_supplied_text(root, name, released), submissions, problems
 
 

@@ -77,7 +77,7 @@ def call_limited(
         if any(each in str(error) for each in NO_REPORT):
             raise EngineError(
                 f"a process did not finish {cpu_seconds} s of work in {PATIENCE * cpu_seconds} s:"
-                " close other programs."
+                " close other programs, and run the command again."
             ) from None
         raise StudentTextError(_describe(str(error), cpu_seconds)) from None
     finally:

@@ -20,6 +20,7 @@ from course.instructor.collect import (
     submitted_folder,
 )
 from course.instructor.sandbox import forkserver_client
+from course.instructor.sandbox.kernel_client import EngineError
 from tests.instructor.collect.damages import damage
 from tests.instructor.collect.hostile_uploads import FILE, UPLOADS
 from tests.instructor.collect.platform_archives import people, zipped
@@ -91,6 +92,31 @@ def test_the_notebooks_of_one_upload_have_a_budget_of_processor_time(root, colle
     assert submitted(root)[f"s0/{NAME}/{FILE}"] == WHOLE
     found = [row["details"] for row in rows(root) if row["student"] == "h0"]
     assert sum("the other notebooks of the upload took" in each for each in found) == 4
+
+
+@pytest.mark.parametrize("slow", [["Eve a"], ["Eve a", "Ada Lovelace"]], ids=["one", "all"])
+def test_a_file_for_which_the_machine_was_too_busy_costs_nobody_else_anything(
+    root, collect, monkeypatch, slow
+):
+    write_roster(root)
+    read = notebook_reader.read
+
+    def read_or_be_late(releases, content, budget):
+        if any(f"of {name}".encode() in content for name in slow):
+            raise EngineError("the machine was too busy.")
+        return read(releases, content, budget)
+
+    monkeypatch.setattr(notebook_reader, "read", read_or_be_late)
+    names = ["Ada Lovelace", "Eve a"]
+    done = collect({f"Submissions/{name}/{FILE}": other(f"Work of {name}") for name in names})
+    assert done.returncode == 1
+    if len(slow) == 1:
+        assert f"s0/{NAME}/{FILE}" in submitted(root)
+        (row,) = (row for row in rows(root) if row["student"] == "h0")
+        assert row["details"] == "the machine was too busy."
+    else:  # no single file is the reason
+        assert done.stderr == "course: the machine was too busy.\n"
+        assert submitted(root) == {}
 
 
 @pytest.mark.parametrize("file_name", ["x{n}.zip", "b_5_{n}_x.zip"])

@@ -120,6 +120,35 @@ def test_an_invalid_roster_is_one_sentence_with_the_line_and_the_remedy(roster, 
     assert "\n" not in str(caught.value)
 
 
+ROWS = 'Mal\\",M,m@x.org\nEve,Extra,eve@x.org\nZed'
+MOODLE_HEADER = '"First name","Last name","Email address"\n'
+ADA = "Ada,Lovelace,ada@x.org\n"
+
+
+@pytest.mark.parametrize(
+    ("first_name", "found"),
+    [
+        (r'"Mal\"Lory"', r'Mal\"Lory'),
+        # The name contains separators, line ends, and what looks like further students.
+        (f'"{ROWS}"', ROWS),
+        ('"Mal\\"', "Mal\\"),
+        (f'"{"x" * 200_000}"', "x" * 200_000),
+    ],
+    ids=["quotation mark", "rows", "backslash", "long"],
+)  # fmt: skip
+def test_what_a_student_typed_into_moodle_adds_no_row_and_stops_nothing(roster, first_name, found):
+    """Moodle's PHP does not double a quotation mark that follows a backslash."""
+    people = list(roster(f"{MOODLE_HEADER}{ADA}{first_name},M,mallory@x.org\nBob,Ross,bob@x.org\n"))
+    assert [each.student for each in people] == ["ada", "mallory", "bob"]
+    assert people[1].first_name == found
+
+
+def test_a_student_called_points_possible_is_a_student(roster):
+    found = roster(CANVAS + '"Points Possible",909,,mallory,,1\n')
+    assert found.points_possible == roster(CANVAS).points_possible
+    assert [each.student for each in found][-1] == "mallory"
+
+
 def test_a_missing_roster_is_an_error(tmp_path):
     with pytest.raises(CourseError, match=r"class\.csv \(No such file"):
         read_roster(tmp_path / "class.csv")
