@@ -15,8 +15,11 @@ from functools import lru_cache
 from course.instructor.analysis.scope_visitor import ScopeVisitor, is_predefined
 from course.instructor.thread_safe_parsing import parse_python
 
-# Calls that can read or bind names that are not in the source.
+# Calls that can read or bind names that are not in the source, or only in a text.
 _OPAQUE_CALLS = {"__import__", "eval", "exec", "get_ipython", "globals", "locals"}
+# The same of methods and of functions in modules, such as pandas' query and importlib's.
+_OPAQUE_METHODS = _OPAQUE_CALLS | {"import_module", "query"}
+_OPAQUE_ATTRIBUTES = {"__globals__", "f_back", "f_globals", "f_locals", "get_ipython", "modules"}
 
 # IPython lines that neither read nor bind a name: magics and shell commands without variables ({{
 # is a literal brace), and help requests. The text after %time and %%time runs as ordinary code.
@@ -239,11 +242,14 @@ def _names_and_error_messages(tree: ast.Module) -> set[str]:
 
 
 def _inspects_namespace(node: ast.AST) -> bool:
+    """Return True if code may read global names that it does not spell out."""
     match node:
         case ast.Call(func=ast.Name(id="vars"), args=[], keywords=[]):
             return True
-        case ast.Attribute(attr="__globals__" | "get_ipython"):
-            return True
+        case ast.Call(func=ast.Attribute(attr=name), args=[_, *_]):
+            return name in _OPAQUE_METHODS
+        case ast.Attribute(attr=name):
+            return name in _OPAQUE_ATTRIBUTES
     return False
 
 

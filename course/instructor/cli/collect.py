@@ -44,7 +44,8 @@ def command(
     """Collect submissions from a folder, archive, or notebook.
 
     PATH is a folder, a zip archive, or a notebook. NAME is an assignment that PATH may contain,
-    such as 02-mnist; without names, it may contain any assignment. The exit code is 1 if a file is
+    such as 02-mnist; without names, it may contain any assignment, except that an archive of Canvas
+    or Moodle belongs to the assignment of most students in it. The exit code is 1 if a file is
     flagged for manual review.
     """
     selected = assignment_names(root, names)
@@ -55,7 +56,9 @@ def command(
     if student is not None and not rosters.is_valid_student_id(student):
         raise CourseError(f"{student!r} cannot be the name of a folder: choose another name.")
     class_roster = rosters.read_roster(roster) if roster else rosters.read_course_roster(root)
-    collect_options = collection.CollectOptions(class_roster, student, force, force_older)
+    collect_options = collection.CollectOptions(
+        class_roster, student, force, force_older, bool(names)
+    )
     collected = collection.Collection(root, path, selected, collect_options)
     immediate = (FileStatus.COLLECTED, FileStatus.REPAIRED)
     grouped: dict[tuple[str, str, str], list[FileResult]] = {}

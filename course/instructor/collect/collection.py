@@ -34,6 +34,7 @@ class CollectOptions:
     student: str | None = None  # the owner of everything that is collected
     force: bool = False  # replace existing submissions
     older: bool = False  # replace them even by older ones
+    are_selected: bool = False  # the instructor named the assignments that may be collected
 
 
 class Collection:
@@ -95,6 +96,8 @@ class Collection:
         found = SubmissionFinder(
             self.path, listed, self.folder, staging, self.releases, roster, student
         )
+        if not self.options.are_selected:
+            found.review_other_assignments()
         yield from found.results
         groups: dict[tuple[str, str], list[Attempt]] = {}
         for attempt in found.attempts:

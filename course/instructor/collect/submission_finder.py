@@ -1,5 +1,6 @@
 """Finding the submitted notebooks in an archive or folder, and the files that belong to them."""
 
+from collections import Counter
 from collections.abc import Sequence
 from concurrent.futures import ThreadPoolExecutor
 from pathlib import Path
@@ -75,6 +76,23 @@ class SubmissionFinder:
         saved = list(originals.save(path, listed, folder, self.paths))
         self._find_attempts([each for each in saved if self._is_readable(each)])
         self._add_junk([each.file for each in saved if each.file.is_junk])
+
+    def review_other_assignments(self) -> None:
+        """Flag what an archive of Canvas or Moodle has besides the assignment of most students.
+
+        A platform enforces the deadline of the assignment that an archive belongs to, and of no
+        other: a student could submit late work with the next assignment.
+        """
+        exported = [each for each in self.attempts if each.origin.platform in ("Canvas", "Moodle")]
+        counts = Counter(name for _, name in {each.key for each in exported})
+        for attempt in exported:
+            name = attempt.release.name
+            usual, count = counts.most_common(1)[0]
+            if name == usual or 2 * count <= len({each.student for each in exported}):
+                continue
+            self.attempts.remove(attempt)
+            reason = f"most students here submitted {usual}: to accept it, collect with {name}"
+            self._flag(attempt.file, reason, *attempt.key)
 
     def _is_readable(self, saved: SavedFile) -> bool:
         """Return True if a file can be used; otherwise, add its result if it is known already."""

@@ -176,14 +176,17 @@ def make_student_id(text: str) -> str:
 
 
 def is_valid_student_id(text: str) -> bool:
-    """Return True if a text can be used, unchanged, as a student id and a folder name."""
+    """Return True if a text can be used, unchanged, as a student id and a folder name.
+
+    nbgrader searches for folders by patterns, and writes ids into addresses.
+    """
     return (
         0 < len(text) <= 100
         and text.isprintable()
         and len(text.encode()) <= MAX_STUDENT_ID_BYTES
         and text == text.strip()
         and not text.startswith((".", "-"))
-        and not set(text) & set('/\\:*?"<>|+')
+        and not set(text) & set('/\\:*?"<>|+[]{}%#')
     )
 
 

@@ -419,3 +419,21 @@ def test_a_folder_of_the_assignment_in_a_students_folder_changes_nothing(root, c
     done = collect(dict.fromkeys(paths, WHOLE))
     assert done.returncode == 0, done.stdout
     assert submitted(root) == {f"{each}/{NAME}/{FILE}": WHOLE for each in (ada, bob)}
+
+
+@pytest.mark.parametrize("make", [platform_archives.moodle, platform_archives.canvas])
+def test_late_work_with_another_assignment_is_reviewed(root, collect, make):
+    """The platform enforced the deadline of the assignment to which the archive belongs."""
+    late = damage(solved("01-convolution"), ())[0]
+    people = ["Ada Lovelace", "Bob Ross", "Cy Young"]
+    members = {
+        make(name, 4 + n, *([9 + n] if make is platform_archives.canvas else []), FILE): WHOLE
+        for n, name in enumerate(people)
+    }
+    extra = make("Cy Young", 6, *([20] if make is platform_archives.canvas else []), "extra.ipynb")
+    done = collect({**members, extra: late})
+    assert done.returncode == 1
+    assert f"most students here submitted {NAME}: to accept it, collect with 01-" in done.stdout
+    assert {path.split("/")[1] for path in submitted(root)} == {NAME}
+    assert collect({**members, extra: late}, "01-convolution", NAME).returncode == 0
+    assert {path.split("/")[1] for path in submitted(root)} == {NAME, "01-convolution"}
