@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING, Any
 
 from course.instructor.analysis.cell_names import find_names
 from course.instructor.grading.job import LockedCellError
-from course.instructor.sandbox.cell_error import STOPPED, CellError
+from course.instructor.sandbox.cell_error import STOPPED, UNDEFINED, CellError
 from course.instructor.sandbox.kernel_client import (
     GRACE_SECONDS,
     EngineError,
@@ -189,14 +189,18 @@ class GraderKernel:
         return CellResult(stopped)
 
     def _explain_missing_names(self, result: CellResult) -> CellResult:
-        """Explain in a NameError why the cell or test that should define the name did not do so."""
+        """Explain in a NameError why the cell or test that should define the name did not do so.
+
+        Only Python's own message is explained: that of a student's error can quote any names.
+        """
         error = result.error
-        if not error or error.class_name != "NameError":
+        missing = error and error.class_name == "NameError" and UNDEFINED.fullmatch(error.message)
+        if not error or not missing:
             return result
-        message = error.message
-        for name in error.message.split("'")[1::2]:
-            if failure := self.student.failures.get(name):
-                message += f" (the cell {failure})"
-            elif name in self._lost_names:
-                message += " (the process of the test that defined it has ended)"
-        return replace(result, error=replace(error, message=message))
+        if failure := self.student.failures.get(missing[1]):
+            explanation = f" (the cell {failure})"
+        elif missing[1] in self._lost_names:
+            explanation = " (the process of the test that defined it has ended)"
+        else:
+            return result
+        return replace(result, error=replace(error, message=error.message + explanation))

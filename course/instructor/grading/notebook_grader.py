@@ -17,6 +17,7 @@ from course.instructor.grading import redaction
 from course.instructor.grading.grader_kernel import CellResult, GraderKernel
 from course.instructor.grading.job import CodeCell, GradingJob, LockedCellError, Outcome
 from course.instructor.grading.student_kernel import StudentKernel
+from course.instructor.grading.text_budget import TextBudget
 from course.instructor.sandbox.cell_error import CellError
 from course.instructor.sandbox.forkserver_client import shared_forkserver
 from course.instructor.sandbox.kernel_client import KernelEnded
@@ -201,14 +202,20 @@ class _Run:
 
 
 def _outputs(run: _Run, visible_run: _Run | None) -> dict[str, list[dict[str, Any]]]:
-    """Return the outputs of cells and tests by index in the notebook."""
+    """Return the outputs of cells and tests by index in the notebook, within budgets of text.
+
+    What pages show has its own budget: it must not depend on the run with hidden tests.
+    """
     outputs = {}
+    complete, shown = TextBudget(), TextBudget()
     redactor = redaction.Redactor(run.job)
     has_hidden_tests = run.has_hidden_tests
     visible_errors = visible_run.cell_errors if visible_run else {}
     visible_results = visible_run.results if visible_run else {}
     failures = visible_run.student.failures if visible_run else {}
-    for position, cell in enumerate(run.cells):
+    # The tests come first: errors of other cells leave them their text.
+    for position in sorted(range(len(run.cells)), key=lambda each: each not in run.results):
+        cell = run.cells[position]
         if cell["index"] is None:
             continue
         error, result = run.cell_errors.get(position), run.results.get(position)
@@ -220,12 +227,13 @@ def _outputs(run: _Run, visible_run: _Run | None) -> dict[str, list[dict[str, An
                 view = redactor.test_view(test["source"], result, visible, failures)
             else:
                 view = redaction.clean_view(result)
-            outputs[str(cell["index"])] = [*_test_outputs(result, test), view]
+            full = [complete.limit(output) for output in _test_outputs(result, test)]
+            outputs[str(cell["index"])] = [*full, shown.limit(view)]
         elif error or position in visible_errors:
             visible_error = visible_errors.get(position) if has_hidden_tests else error
-            shown = redaction.cell_view(error, visible_error)
-            output = _error_output(error) if error else None
-            outputs[str(cell["index"])] = [redaction.grading_error_output(output, shown)]
+            view = shown.limit(redaction.cell_view(error, visible_error))
+            output = complete.limit(_error_output(error)) if error else None
+            outputs[str(cell["index"])] = [redaction.grading_error_output(output, view)]
     return outputs
 
 

@@ -24,7 +24,7 @@ from course.checks import CheckFailed
 from course.gradable.reasons import SENTENCES
 from course.instructor.analysis.cell_names import find_names, parse_cell
 from course.instructor.grading import unusable_values
-from course.instructor.sandbox.cell_error import STOPPED, CellError
+from course.instructor.sandbox.cell_error import STOPPED, UNDEFINED, CellError
 from course.instructor.sandbox.cell_execution import is_builtin_exception
 
 if TYPE_CHECKING:
@@ -51,7 +51,6 @@ VISIBLE_CHECK_FAILED = (
 )
 INPUT_WITHHELD = "(message withheld: it may contain the input of a hidden test)"
 EXPECTED_WITHHELD = "(message withheld: it may contain the value that a hidden test expects)"
-UNDEFINED = re.compile(r"name '(\w+)' is not defined")
 NO_MODULE = re.compile(r"No module named '([\w.]+)'")
 _OUT_OF_MEMORY = "it used too much memory"
 

@@ -63,8 +63,9 @@ class StudentKernel:
             if not error or error.class_name != STOPPED:
                 self._completed.append((name, source))
         if error:
-            for bound in find_names(source).bound:
-                self.failures[bound] = f"{name} ended with {error.class_name}: {error.message}"
+            # One text for all names: a cell can bind very many.
+            failure = f"{name} ended with {error.class_name}: {error.message}"
+            self.failures |= dict.fromkeys(find_names(source).bound, failure)
         return error
 
     def skip_cell(self, name: str, source: str) -> None:

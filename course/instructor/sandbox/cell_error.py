@@ -1,9 +1,11 @@
 """The error of a cell, as plain data that can cross between processes."""
 
+import re
 from dataclasses import dataclass
 from typing import Any
 
 STOPPED = "Stopped"
+UNDEFINED = re.compile(r"name '(\w+)' is not defined")  # Python's message
 
 
 @dataclass(frozen=True)

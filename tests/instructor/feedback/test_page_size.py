@@ -4,17 +4,23 @@ import re
 
 import nbformat
 
-from course.instructor.feedback.page import render_page
+from course.instructor.feedback.page import REASON_OMITTED, render_page
+from course.instructor.grading import redaction
 from course.instructor.student_text.budgets import MAX_PAGE_CHARACTERS
 
 METADATA = {"grade_id": "test_a", "grade": True, "solution": False, "score": 0, "points": 1}
 
 
-def render(errors):
-    """Return the page of a notebook in which cells failed with the given errors."""
+def render(errors, view=None):
+    """Return the page of a notebook in which cells failed with the given errors.
+
+    `view` is the student view of its test.
+    """
     cells = [nbformat.v4.new_code_cell(f"x{number}") for number in range(len(errors))]
     test = nbformat.v4.new_code_cell("assert False")
     test.metadata["nbgrader"] = nbformat.from_dict(METADATA)
+    if view:
+        test.outputs = [nbformat.v4.new_output("display_data", {redaction.STUDENT_VIEW: view})]
     details = {"assignment": "01-small", "student": "ada", "score": 0, "max_score": 1}
     details |= {"late_penalty": 0, "pending_manual_grading": set()}
     details["grading_errors"] = [
@@ -45,4 +51,13 @@ def test_notes_are_part_of_the_size_of_a_page():
     page = render(["reason" + '"' * 2_000_000] * 10)
     assert 0 < len(notes(page)) < 10
     assert "More cells failed during grading" in page
+    assert len(page) < MAX_PAGE_CHARACTERS
+
+
+def test_reasons_are_part_of_the_size_of_a_page():
+    page = render([], {"items": [], "reason": {"subject": '"' * 10_000_000, "got": "1"}})
+    assert REASON_OMITTED in page
+    assert len(page) < 1_000_000
+    page = render([], {"items": [f"item{number}" for number in range(200_000)], "reason": None})
+    assert "item100" in page and REASON_OMITTED in page
     assert len(page) < MAX_PAGE_CHARACTERS

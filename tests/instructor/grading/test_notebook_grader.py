@@ -2,11 +2,12 @@
 
 import re
 import time
+import tracemalloc
 
 import pytest
 
 from course.errors import CourseError
-from course.instructor.grading import notebook_grader
+from course.instructor.grading import notebook_grader, text_budget
 from course.instructor.grading.job import GradingJob, GradingSettings, Outcome
 from course.instructor.grading.redaction import GRADING_ERROR, MAX_CHOSEN, STUDENT_VIEW
 from course.instructor.grading.reference_notebook import ReferenceNotebook, hash_of_code
@@ -646,6 +647,44 @@ def test_a_missing_name_is_explained(grade):
         graded.error("test")
     )
     assert graded.error("other").endswith("'nowhere' is not defined")
+
+
+FAILS = 'raise ValueError("\\U0001f600" * 4000)\n'  # with the longest message that is kept
+
+
+def test_a_students_own_error_cannot_quote_the_errors_of_many_cells(grade):
+    names = [f"n{number}" for number in range(400)]
+    quoted = "".join(f"'{name}'" for name in names)
+    graded = grade(
+        own(FAILS + f"({', '.join(names)},) = 0"),
+        answer(f"def double(x):\n    raise NameError({quoted!r})"),
+        check("assert double(2) == 4"),
+        check("assert n7 == 4", "other"),
+    )
+    assert graded.error("test") == f"NameError: {quoted}"
+    assert "'n7' is not defined (the cell cell 1 ended with ValueError: \U0001f600" in (
+        graded.error("other")
+    )
+    assert len(graded.outcome.to_json()) < 2**20
+
+
+def test_all_errors_of_a_notebook_together_have_a_budget(grade, monkeypatch):
+    """The names of a cell share its message, and the tests keep theirs."""
+    monkeypatch.setattr(text_budget, "MAX_BYTES", 200_000)
+    names = [[f"a{cell}_{number}" for number in range(1_000)] for cell in range(20)]
+    cells = [own(FAILS + f"({', '.join(each)},) = 0") for each in names]
+    needed = ", ".join(each[0] for each in names)
+    tracemalloc.start()
+    graded = grade(*cells, check(f"### BEGIN HIDDEN TESTS\n[{needed}]\n### END HIDDEN TESTS"))
+    _, peak = tracemalloc.get_traced_memory()
+    tracemalloc.stop()
+    outputs = [graded.outcome.outputs[str(index)][0]["data"] for index in range(1, 21)]
+    left_out = [text_budget.LEFT_OUT in each["text/plain"] for each in outputs]
+    assert left_out == sorted(left_out) and 3 < left_out.count(False) < 10
+    assert outputs[-1][GRADING_ERROR] == {"ename": "ValueError", "evalue": text_budget.LEFT_OUT}
+    assert "'a0_0' is not defined (the cell cell 1 ended with" in graded.error("test")
+    assert len(graded.outcome.to_json()) < 6 * 200_000
+    assert peak < 100 * 2**20
 
 
 def test_a_test_can_read_the_source_of_a_submitted_cell(grade):
