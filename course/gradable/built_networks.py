@@ -148,14 +148,26 @@ def _parts(model: Any) -> Iterator[Any]:
 
 
 def _outputs(part: Any) -> list[list[Any]]:
-    """Return the names of a network's layers and the shapes of their outputs, without batches."""
+    """Return the names of a network's layers and the shapes of their outputs, without batches.
+
+    A calculation, such as that of a mask, has the name of its class: Keras numbers its own ones
+    across all networks.
+    """
     functional = getattr(part, "_functional", part) if _is_network(part) else None
     nodes = getattr(functional, "_nodes_by_depth", {}).values()
-    return sorted(
-        [node.operation.name, [[*output.shape[1:]] for output in node.outputs]]
+    found = [
+        [_name(node.operation), [[*output.shape[1:]] for output in node.outputs]]
         for each in nodes
         for node in each
-    )
+    ]
+    return sorted(found, key=repr)  # the lengths of axes can be unknown
+
+
+def _name(operation: Any) -> str:
+    import keras
+
+    is_layer = isinstance(operation, keras.Layer)
+    return operation.name if is_layer else type(operation).__name__
 
 
 def _policy(part: Any) -> str:

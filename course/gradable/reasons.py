@@ -25,6 +25,8 @@ SENTENCES = {
     " 'relu'",
     "function": "the {} of its layer {} is not one of Keras's own: pass a name, such as 'zeros'",
     "part": "it contains {}, which is not one of Keras's own",
+    "unsupported": "it contains {}, which tests cannot use: use one of Keras's layers, or other"
+    " settings",
     "no-configuration": "Keras cannot describe it ({})",
     "cannot-build": "Keras cannot build it again ({})",
     "late-setting": "the {} of the {} in its layer {} is not the one with which the layer was"

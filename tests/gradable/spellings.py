@@ -1,8 +1,12 @@
 """Ways in which students write networks, and why tests cannot use some of them."""
 
 import keras
+import numpy as np
 import tensorflow as tf
 from keras import layers
+from keras.initializers import HeNormal
+
+MANY = np.ones((4, 251), "float32")
 
 
 def network(*parts):
@@ -85,6 +89,9 @@ ACCEPTED = {
     "LeakyReLU as activation": (lambda: dense(activation=layers.LeakyReLU()), "leakyrelu"),
     "separate layer": (lambda: network(layers.Dense(3), layers.Activation(tf.nn.relu)), "relu"),
     "initializer": (lambda: dense(kernel_initializer=keras.initializers.HeNormal()), "linear"),
+    "array as initializer": (
+        lambda: dense(kernel_initializer=keras.initializers.Constant(np.eye(4, 3))), "linear",
+    ),
     "regularizer and constraint": (
         lambda: dense(kernel_regularizer=keras.regularizers.l2(0.1), bias_constraint="non_neg"),
         "linear",
@@ -110,6 +117,27 @@ ACCEPTED = {
     ),
     "mixed precision": (lambda: dense(dtype="mixed_float16"), "linear"),
 }  # fmt: skip
+# Name -> calculations of Keras with the output of a layer, which are accepted.
+CALCULATIONS = {
+    "mean": lambda x: keras.ops.mean(x, axis=1, keepdims=True),
+    "reshape": lambda x: keras.ops.reshape(x, (-1, 3, 1)),
+    "power": lambda x: x**2,
+    "slice": lambda x: x[:, 1:3],
+    "entry": lambda x: x[..., 0],
+    "cast": lambda x: keras.ops.cast(x, "float16"),
+    "where": lambda x: keras.ops.where(x > 0, x, 0.1 * x),
+    "two parts": lambda x: keras.ops.concatenate([x, -x], axis=-1),
+    "array": lambda x: x - np.array([1.0, 2.0, 3.0]),
+    "tensor": lambda x: x / tf.constant([1.0, 2.0, 3.0]),
+}
+# Name -> a function that makes a network with masks, which Keras computes with operations.
+MASKED = {
+    "sequential": lambda: network(layers.Reshape((2, 2)), layers.Masking(), layers.LSTM(3)),
+    "functional": lambda: functional(
+        lambda x: layers.LSTM(3)(layers.Masking()(layers.Reshape((2, 2))(x)))
+    ),
+    "embedding": lambda: network(layers.Embedding(9, 2, mask_zero=True), layers.LSTM(3)),
+}
 # Name -> a function that makes the network, the reason's key, and the last name in the reason.
 REJECTED = {
     "own call": (OwnCall, "model-class", "call"),
@@ -137,8 +165,16 @@ REJECTED = {
         "function", "a",
     ),
     "another operation": (
-        lambda: functional(lambda x: layers.Dense(3)(keras.ops.exp(x))), "part",
-        "keras.src.ops.numpy.Exp",
+        lambda: functional(lambda x: layers.Dense(3)(keras.ops.matmul(x, np.eye(4)))),
+        "unsupported", "keras.src.ops.numpy.Matmul",
+    ),
+    "seed generator": (
+        lambda: dense(kernel_initializer=HeNormal(seed=keras.random.SeedGenerator(1))),
+        "unsupported", "keras.random.SeedGenerator",
+    ),
+    "weights as constants": (
+        lambda: functional(lambda x: keras.ops.sum(keras.ops.reshape(x, (-1, 4, 1)) * MANY, 1)),
+        "unsupported", "an array with more than 1,000 constants",
     ),
 }  # fmt: skip
 # Name -> a function that makes the network, the reason's key and name, and whether the network

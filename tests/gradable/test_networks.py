@@ -11,11 +11,20 @@ import tensorflow as tf
 from keras import layers
 
 from course import counting
-from course.gradable import find_reason, networks
+from course.gradable import find_reason, keras_allowlist, networks
+from course.gradable.reasons import NotGradable
 from course.instructor.grading.serialize import Deserializer, Serializer
 from course.instructor.grading.value_placeholders import UnserializableValue
 from tests.gradable.changed_networks import ADAPTED, CHANGED, FROZEN
-from tests.gradable.spellings import ACCEPTED, REDUCED, REJECTED, network
+from tests.gradable.spellings import (
+    ACCEPTED,
+    CALCULATIONS,
+    MASKED,
+    REDUCED,
+    REJECTED,
+    functional,
+    network,
+)
 from tests.instructor.grading.test_serialize import StudentProcess
 
 pytestmark = pytest.mark.slow
@@ -49,6 +58,45 @@ def test_an_honest_spelling_arrives_as_the_same_network(name):
         results = [each.evaluate(x, y, verbose=0) for each in (arrived, model)]
         np.testing.assert_allclose(*results, rtol=1e-5)
     assert [vars(layer).get("activation") for layer in model.layers] == attributes
+
+
+@pytest.mark.parametrize("name", CALCULATIONS)
+def test_calculations_of_keras_arrive(name):
+    model = functional(lambda x: CALCULATIONS[name](layers.Dense(3)(x)))
+    assert_same_values(model)
+
+
+@pytest.mark.parametrize("number", [1, 2])
+@pytest.mark.parametrize("name", MASKED)
+def test_a_network_with_masks_arrives_however_many_there_were_before(name, number):
+    assert_same_values(MASKED[name]())
+
+
+@pytest.mark.parametrize(
+    "config",
+    [
+        '{"class_name": [], "module": {}}',
+        '{"class_name": "__numpy__", "config": {"value": [1], "dtype": ["float32"]}}',
+        '{"class_name": "__numpy__", "config": {"value": [1], "dtype": "object"}}',
+        '{"class_name": "__numpy__", "config": []}',
+        '{"class_name": "__lambda__", "config": {"value": "x"}}',
+        '{"class_name": "__typespec__", "module": "os", "spec_name": "x", "config": []}',
+        '{"class_name": "Map", "module": "keras.src.ops.core", "config": {}}',
+        '{"class_name": "function", "module": "builtins", "config": ["relu"]}',
+    ],
+)
+def test_a_forged_configuration_is_refused(config):
+    with pytest.raises(NotGradable):
+        keras_allowlist.parse_config(config)
+
+
+def assert_same_values(model):
+    """Assert that the same network arrives, and that a notebook accepts it."""
+    assert find_reason(model) is None
+    arrived, reasons = transfer(model)
+    assert reasons == []
+    x = np.array([[1, 2, 0, 0], [3, 1, 2, 0]], dtype="float32")
+    np.testing.assert_allclose(arrived(x), model(x), atol=1e-6)
 
 
 @pytest.mark.parametrize("name", REJECTED)
