@@ -84,6 +84,9 @@ def environment(
         "TF_NUM_INTRAOP_THREADS": "1",
         "TF_NUM_INTEROP_THREADS": "1",
         "OMP_NUM_THREADS": "1",
+        # Workers of joblib, which scikit-learn starts, end here: psutil finds no process in /proc.
+        # With this, their tasks run one after another, in the kernel's own process.
+        "JOBLIB_MULTIPROCESSING": "0",
     }
 
 

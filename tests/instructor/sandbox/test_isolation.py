@@ -185,6 +185,20 @@ result = found
     assert result_of(kernel, source) == expected
 
 
+def test_joblib_and_scikit_learn_work_with_several_jobs(kernel):
+    source = """
+from joblib import Parallel, delayed
+from sklearn.model_selection import GridSearchCV
+from sklearn.neighbors import KNeighborsClassifier
+
+squares = Parallel(n_jobs=2)(delayed(pow)(number, 2) for number in range(4))
+search = GridSearchCV(KNeighborsClassifier(), {"n_neighbors": [1, 3]}, n_jobs=-1, cv=2)
+search.fit([[0], [1], [2], [3], [10], [11], [12], [13]], [0] * 4 + [1] * 4)
+result = [*squares, search.best_score_]
+"""
+    assert result_of(kernel, source) == [0, 1, 4, 9, 1.0]
+
+
 def test_the_environment_contains_nothing_of_the_callers(kernel):
     found = result_of(kernel, "import os\nresult = dict(os.environ)")
     assert SECRET not in found
