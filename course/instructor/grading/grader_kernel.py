@@ -93,7 +93,7 @@ class GraderKernel:
         for name, source in locked:
             names = find_names(source)
             if names.needed <= self._locked_names:
-                error = self._run(name, source, sources=sources).error
+                error = self._run(name, source, sources=sources, typed_name=job.typed_name).error
                 if error:
                     reason = f"{error.class_name}: {error.message}"
                     stopped = error.class_name == STOPPED

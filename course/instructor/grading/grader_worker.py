@@ -19,7 +19,7 @@ from typing import Any, NoReturn
 import numpy as np
 
 from course import checks, notebook_cells
-from course.instructor.grading import serialize, unusable_values
+from course.instructor.grading import quiz_marks, serialize, unusable_values
 from course.instructor.grading.captured_output import CapturedOutput
 from course.instructor.grading.redaction import hidden_lines
 from course.instructor.sandbox import cell_execution, messages
@@ -72,6 +72,7 @@ class GraderWorker:
             self.namespace.pop(name, None)
         if "sources" in header:
             notebook_cells.set_source_lookup(header["sources"].get)
+            quiz_marks.typed_name = header["typed_name"]
         output = self.cell_output = CapturedOutput(
             header["name"], header["source"], self.limits.output_kb * 1024
         )

@@ -62,7 +62,9 @@ class GradingJob:
     `notebook` is the file name without its extension. `files` are the files beside the notebook, as
     (relative path, content) pairs; those in `provided` belong to the assignment, and the others
     were submitted. `skipped_files` names the files that were too large, each with its size.
-    `submission` is the digest of the submitted files, which is saved with the result.
+    `submission` is the digest of the submitted files, which is saved with the result. `typed_name`
+    is the student's name in the notebook, from which the quizzes in it get their values; it is None
+    if the job sets the name.
     """
 
     assignment: str
@@ -75,6 +77,7 @@ class GradingJob:
     provided: list[str] = field(default_factory=list)
     skipped_files: list[str] = field(default_factory=list)
     submission: str = ""
+    typed_name: str | None = None
 
     def provided_files(self) -> list[tuple[str, bytes]]:
         """Return the files that belong to the assignment."""

@@ -3,9 +3,11 @@
 from typing import Any
 
 from course import checks
-from course.questions import judge
-from course.questions.question import is_open
+from course.questions import Quiz, judge
+from course.questions.question import Question, Verdict, is_open
 
+# The name from which quizzes in the student's notebook have their values, if grading sets none.
+typed_name: str | None = None
 WITHOUT_NAME = (
     "This is right for a quiz without a student name. Type your name into the parameters cell and"
     " answer the questions that appear then."
@@ -18,6 +20,9 @@ def mark(quiz: Any, answers: Any, points: float) -> float:
     A test cell ends with this value for its partial credit; all questions count equally. Instead of
     a quiz, a dict of questions by key can be given. Raises CheckFailed if `answers` is not a dict
     that maps keys such as "q1" to answers.
+
+    A student who typed a name into the notebook got questions with other values there. If grading
+    sets no name, either quiz counts, as a whole: the one with more right answers.
     """
     asked, student = (quiz, None) if isinstance(quiz, dict) else (quiz.questions, quiz.student)
     if not isinstance(answers, dict):
@@ -25,21 +30,32 @@ def mark(quiz: Any, answers: Any, points: float) -> float:
             "answers is not a dict of answers. Write answers = {'q1': ..., ...}."
         )
     without_name = quiz.without_student().questions if student else {}
-    earned = 0.0
-    for key, question in asked.items():
+    verdicts = _judge_all(asked, answers)
+    if typed_name and not student and not isinstance(quiz, dict):
+        own = Quiz(*quiz.names, seed=quiz.seed, student=typed_name).questions
+        verdicts = max(_judge_all(own, answers), verdicts, key=_credit)
+    for key, verdict in verdicts.items():
         answer = answers.get(key)
-        verdict = judge(question, answer)
         reason, hint = verdict.reason, verdict.student_reason or verdict.reason
         unnamed = without_name.get(key)
         if verdict.credit == 0 and unnamed and judge(unnamed, answer).credit == 1:
             reason = hint = WITHOUT_NAME
-        result = {0: "not right", 1: "right"}.get(verdict.credit, "partly right")
+        result = {0.0: "not right", 1.0: "right"}.get(verdict.credit, "partly right")
         if is_open(answer):
             result = "open"
         # The reason for a right answer contains the expected one: only the instructor sees it.
         for_student = f"{key}: {result}." if verdict.credit == 1 else f"{key}: {result}. {hint}"
         checks.show(f"{key}: {result}. {reason}", for_student)
-        earned += verdict.credit
-    total = round(points * earned / len(asked), 2)
+    total = round(points * _credit(verdicts) / len(asked), 2)
     checks.show(f"{total:g} of {points:g} points.")
     return total
+
+
+def _judge_all(asked: dict[str, Question], answers: dict[Any, Any]) -> dict[str, Verdict]:
+    """Return the verdict on each answer."""
+    return {key: judge(question, answers.get(key)) for key, question in asked.items()}
+
+
+def _credit(verdicts: dict[str, Verdict]) -> float:
+    """Return the credit of all answers together."""
+    return sum(verdict.credit for verdict in verdicts.values())

@@ -69,6 +69,9 @@ _DIGEST = re.compile(rb'"%s": "(\w+)"' % SUBMISSION_DIGEST.encode())
 _NOT_GRADED = re.compile(rb'"%s": true' % NOT_GRADED_KEY.encode())
 PUNCTUATION = re.compile(r"[!-%'-/:-@\[-`{-~]")  # without &, which begins an entity
 _STUDENT_PARAMETER = re.compile(r"^student = ", re.MULTILINE)
+_TYPED_NAME = re.compile(
+    r"""^student[ \t]*+=[ \t]*+(?:"([^"\\\n]{1,200})"|'([^'\\\n]{1,200})')""", re.MULTILINE
+)
 
 
 def sanitize(nb: NotebookNode, reference: ReferenceNotebook) -> None:
@@ -133,9 +136,13 @@ def make_job(
     A file in a later folder replaces the file with the same path in an earlier folder; the last
     folder belongs to the assignment. `identity` is (assignment, student, notebook).
     """
-    if settings.personalized_quizzes and _STUDENT_PARAMETER.search(reference.parameters):
-        parameters = f"{reference.parameters}\nstudent = {identity[1]!r}"
-        reference = replace(reference, parameters=parameters)
+    typed_name = None
+    if _STUDENT_PARAMETER.search(reference.parameters):
+        if settings.personalized_quizzes:
+            parameters = f"{reference.parameters}\nstudent = {identity[1]!r}"
+            reference = replace(reference, parameters=parameters)
+        else:
+            typed_name = _typed_name(nb)
     files: dict[str, bytes] = {}
     provided: list[str] = []
     too_large: list[tuple[str, int]] = []
@@ -153,8 +160,22 @@ def make_job(
         if cell.cell_type == "code"
     ]
     return GradingJob(
-        *identity, cells, sorted(files.items()), reference, settings, provided, skipped
+        *identity,
+        cells,
+        sorted(files.items()),
+        reference,
+        settings,
+        provided,
+        skipped,
+        typed_name=typed_name,
     )
+
+
+def _typed_name(nb: NotebookNode) -> str | None:
+    """Return the name that a student typed into the parameters cell, or None."""
+    own = [cell for cell in nb.cells if cell.cell_type == "code" and not _claimed_id(cell)]
+    found = [match for cell in own for match in _TYPED_NAME.finditer(cell.source)]
+    return (found[-1][1] or found[-1][2]) if found else None
 
 
 def _is_notebook(name: str) -> bool:

@@ -2,10 +2,13 @@
 
 import json
 
+import nbformat
 import pytest
 
 from course import checks
-from course.instructor.grading import quiz_marks
+from course.instructor.grading import quiz_marks, submission
+from course.instructor.grading.job import GradingSettings
+from course.instructor.grading.reference_notebook import ReferenceNotebook
 from course.questions import Quiz
 from tests.conftest import cell, write_notebook
 from tests.instructor.grading.test_class_grader import cell_scores
@@ -93,9 +96,37 @@ def test_with_personalized_numbers_answers_are_right_only_for_the_own_quiz(grade
 
 
 @pytest.mark.slow
-def test_without_personalized_numbers_the_name_that_a_student_typed_is_ignored(graded):
-    scores, _ = graded({"ada": right()})
-    assert scores == {"ada": 8}
+def test_without_personalized_numbers_the_quiz_with_the_typed_name_counts_too(graded):
+    """The notebook shows other values to a student who types a name into the parameters cell."""
+    mixed = right("cem") | {"q1": right()["q1"]}
+    scores, printed = graded(
+        {"ada": right(), "bob": right("bob"), "cem": mixed, "dan": right("bob")}
+    )
+    assert (scores["ada"], scores["bob"], scores["cem"]) == (8, 8, 6)
+    assert scores["dan"] < 8
+    assert "q1: not right." in printed["cem"]
+
+
+@pytest.mark.parametrize(
+    ("line", "name"),
+    [
+        ('student = "Ada Lovelace"  # your name', "Ada Lovelace"),
+        ("student='Ada'\nstudent  =  \"Conor O'Brien\"", "Conor O'Brien"),
+        ("student = None", None),
+        ("student = name", None),
+        ('    student = "in a function"', None),
+        ('students = "Ada"', None),
+    ],
+)
+def test_the_name_is_read_without_running_the_cell(line, name):
+    nb = nbformat.v4.new_notebook(cells=[nbformat.v4.new_code_cell(f"profile = None\n{line}")])
+    reference = ReferenceNotebook([], {}, "student = None")
+    identity = ("01-small", "ada", "small")
+    job = submission.make_job(nb, [], reference, identity, GradingSettings())
+    assert job.typed_name == name
+    personal = GradingSettings(personalized_quizzes=True)
+    job = submission.make_job(nb, [], reference, identity, personal)
+    assert job.typed_name is None and "student = 'ada'" in job.reference.parameters
 
 
 def test_a_dict_of_questions_is_marked_as_a_quiz():
