@@ -66,7 +66,7 @@ def test_an_undamaged_notebook_needs_no_repair():
 @pytest.mark.parametrize(
     ("kind", "note"),
     [
-        ("metadata missing", "metadata missing in 27 cells (matches: 27 by id)"),
+        ("metadata missing", "metadata missing in 23 cells (matches: 23 by id)"),
         ("duplicate graded cells", "2 duplicate cells removed"),
         ("graded cells deleted", "2 deleted cells restored"),
         ("widgets without state", "widgets removed"),
