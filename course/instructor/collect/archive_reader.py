@@ -116,9 +116,13 @@ class Budget:
     evidence: int = MAX_STUDENT_EVIDENCE_BYTES  # in bytes; part of `size`
     is_last: bool = False  # True if less is left for all uploads than one upload may have
 
-    def for_upload(self) -> "Budget":
-        """Return the budget of one upload, if this is what is left for all of them."""
-        files, size = min(MAX_STUDENT_FILES, self.files), min(MAX_STUDENT_BYTES, self.size)
+    def for_upload(self, remaining: int) -> "Budget":
+        """Return the budget of one of the remaining uploads, if this is what is left for all.
+
+        Nobody can use up the share of the others, however many uploads one student makes.
+        """
+        files = min(MAX_STUDENT_FILES, self.files // remaining)
+        size = min(MAX_STUDENT_BYTES, self.size // remaining)
         return Budget(files, size, is_last=files < MAX_STUDENT_FILES or size < MAX_STUDENT_BYTES)
 
     def problem_with(self, files: int, size: int) -> str:

@@ -71,8 +71,9 @@ def save(
         uploads.setdefault(paths.upload(file.parts), []).append(file)
     total = Budget(MAX_FILES, MAX_BYTES)
     number = 0
-    for upload in sorted(uploads.values(), key=lambda each: sum(file.packed_size for file in each)):
-        budget = total.for_upload()
+    by_size = sorted(uploads.values(), key=lambda each: sum(file.packed_size for file in each))
+    for done, upload in enumerate(by_size):
+        budget = total.for_upload(len(by_size) - done)
         before = budget.files, budget.size
         # What is only kept comes last: a folder of photos does not displace the notebook beside it.
         for listed in sorted(upload, key=lambda each: not is_used(each)):

@@ -85,7 +85,7 @@ class OwnerResolver:
         """
         level = self.paths.level
         named = (each for each in range(level, len(outer)) if self._hints_at(outer, each))
-        return next(named, level - 1)
+        return next(named, min(level, len(outer)) - 1)
 
     def _inner_name(self, inner: tuple[str, ...]) -> str:
         """Return the first name in the part of a path that a student chose, or ""."""

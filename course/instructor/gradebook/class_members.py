@@ -133,4 +133,11 @@ def _find_by_id(
     if re.fullmatch(r"\d+", number):
         named = roster.find_by_name(name)
         people += [each for each in roster.find("canvas_id", number) if each in named]
-    return list(dict.fromkeys(people))
+    # An id may be only a part of an email address, or made from a name.
+    return [each for each in dict.fromkeys(people) if not _has_other_identifier(each, person)]
+
+
+def _has_other_identifier(one: Person, other: Person) -> bool:
+    """Return True if both have an identifier of the same kind, and the two differ."""
+    pairs = [(getattr(one, field), getattr(other, field)) for field in IDENTIFIERS]
+    return any(a and b and a.casefold() != b.casefold() for a, b in pairs)

@@ -437,3 +437,13 @@ def test_late_work_with_another_assignment_is_reviewed(root, collect, make):
     assert {path.split("/")[1] for path in submitted(root)} == {NAME}
     assert collect({**members, extra: late}, "01-convolution", NAME).returncode == 0
     assert {path.split("/")[1] for path in submitted(root)} == {NAME, "01-convolution"}
+
+
+@pytest.mark.parametrize("name", ["notes.txt", ".DS_Store", "work.zip", "x.ipynb"])
+def test_a_file_above_the_students_folders_stops_nothing(root, collect, name):
+    with_roster(root)
+    inner = {f"Class/Week 1/{each}/{FILE}": WHOLE for each in ("Ada Lovelace", "Bob Ross")}
+    done = collect({name: b"", **inner})
+    assert "flagged for manual review" in done.stdout or done.returncode == 0
+    if name in ("notes.txt", ".DS_Store"):
+        assert submitted(root) == {f"{each}/{NAME}/{FILE}": WHOLE for each in ("ada", "bob")}

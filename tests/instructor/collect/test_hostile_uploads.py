@@ -124,7 +124,7 @@ def test_file_names_that_look_like_a_platforms_share_one_budget(
     root, collect, monkeypatch, file_name
 ):
     """Canvas writes the student's name and numbers before the name that the student chose."""
-    monkeypatch.setattr(originals, "MAX_FILES", 600)
+    monkeypatch.setattr(originals, "MAX_FILES", 1200)
     many = zipped({f"{n}.txt": b"" for n in range(400)})
     members = {f"mallory_66_{n}_{file_name.format(n=n)}": many for n in range(3)}
     # The largest upload comes last, and it would find nothing left.
@@ -135,6 +135,16 @@ def test_file_names_that_look_like_a_platforms_share_one_budget(
     assert not any("lovelace" in name for name in found), found
     reasons = [details for name, details in found.items() if name in members]
     assert sum("has more than 500 files" in each for each in reasons) == 2, reasons
+
+
+def test_many_uploads_of_one_student_leave_the_others_their_share(root, collect, monkeypatch):
+    """In a folder of Drive, each loose file is an upload of its own."""
+    monkeypatch.setattr(originals, "MAX_FILES", 1200)
+    many = zipped({f"{n}.txt": b"" for n in range(400)})
+    members = {f"Homework/Mallory M - {n}.zip": many for n in range(3)}
+    work = {f"{n}.txt": os.urandom(4000) for n in range(100)} | {FILE: WHOLE}
+    done = collect({**members, "Homework/Ada Lovelace.zip": zipped(work)})
+    assert submitted(root)[f"ada-lovelace/{NAME}/{FILE}"] == WHOLE, done.stdout
 
 
 def test_what_the_other_uploads_leave_is_named(root, collect, monkeypatch):

@@ -464,6 +464,27 @@ def test_a_display_name_does_not_decide_against_an_identifier(export, graded, na
                 gradebook.remove_student(student)
 
 
+def test_a_part_of_an_email_address_is_no_identifier(export, graded):
+    """Ada has left. Mallory's new address has the same part before the @ as Ada's."""
+    with open_api(graded).gradebook as gradebook:
+        gradebook.add_student("ada9", email="ada9@x.org")
+        gradebook.add_student("mallory9", email="mallory9@x.org")
+        for student, score in {"ada9": 3, "mallory9": 1}.items():
+            add_graded_submission(gradebook, "01-small", student, score, 0)
+        gradebook.db.commit()
+    rows = [["First name", "Last name", "Email address"], ["Bob", "B", "bob@x.org"]]
+    try:
+        arguments = ("--to", "moodle", "--assignment", "01-small", "--force")
+        roster = as_csv(*rows, ["Mal", "L", "ada9@evil.org"])
+        _, found, output = export(*arguments, roster=roster)
+        assert not any("3" in row for row in found), output
+        assert "no score in 01-small, several students could be this person" in output
+    finally:
+        with open_api(graded).gradebook as gradebook:
+            for student in ("ada9", "mallory9"):
+                gradebook.remove_student(student)
+
+
 def test_a_roster_of_a_different_class_is_an_error(export):
     code, _, output = export("--to", "canvas", roster="student,name\nzoe,Zoe\n")
     assert code == 1
