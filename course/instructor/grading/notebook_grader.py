@@ -16,6 +16,7 @@ from course.instructor.analysis.cell_names import find_names
 from course.instructor.grading import redaction
 from course.instructor.grading.grader_kernel import CellResult, GraderKernel
 from course.instructor.grading.job import CodeCell, GradingJob, LockedCellError, Outcome
+from course.instructor.grading.reference_notebook import ReferenceNotebook
 from course.instructor.grading.student_kernel import StudentKernel
 from course.instructor.grading.text_budget import TextBudget
 from course.instructor.sandbox.cell_error import CellError
@@ -151,20 +152,31 @@ class _Run:
         """Run the relevant cells in order, and end the kernels."""
         try:
             self.grader.start()
-            required = find_required_cells(self.cells, self.job.reference)
+            required = find_required_cells(self.cells, self._reference())
             for position, cell in enumerate(self.cells):
                 if test := self.test(position):
                     self._run_test(position, test)
-                elif self.graded_run:
-                    if self.graded_run.has_completed(position):
-                        self._run_cell(position)
-                elif position in required:
-                    self._run_cell(position)
-                else:
+                elif position not in required:
                     self.student.skip_cell(_display_name(cell), cell["source"])
+                elif not self.graded_run or self.graded_run.has_completed(position):
+                    self._run_cell(position)
         finally:
             self.student.close()
             self.grader.close()
+
+    def _reference(self) -> ReferenceNotebook:
+        """Return the reference notebook with the lines of the tests that this run runs.
+
+        Which cells are run would otherwise show which names the hidden lines read.
+        """
+        reference = self.job.reference
+        if not self.graded_run:
+            return reference
+        visible = {
+            name: cell | {"source": redaction.without_hidden_tests(cell["source"])}
+            for name, cell in reference.cells.items()
+        }
+        return replace(reference, cells=visible)
 
     def has_completed(self, position: int) -> bool:
         """Return whether a cell or test has run without being stopped."""

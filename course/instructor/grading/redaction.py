@@ -161,19 +161,26 @@ class Redactor:
 
 
 class _Budget:
-    """Limits the text of a test's view that a student's process can choose."""
+    """Limits the text of a test's view that a student's process can choose.
+
+    In a value found, which a student's process chooses as a whole, a text of the hidden lines costs
+    as much as any other: the place where the value is cut would tell which guesses are right.
+    """
 
     def __init__(self, source: str) -> None:
-        texts = {*_constants(source), *_constants_of_checks()}
-        longest_first = sorted(filter(None, texts), key=len, reverse=True)
-        self._symbols = re.compile("|".join([*map(re.escape, longest_first), "(?s:.)"]))
+        self._symbols = _symbols(source)
+        self._visible_symbols = _symbols(without_hidden_tests(source))
         self._left = MAX_CHOSEN
 
     def limit_reason(self, reason: dict[str, str]) -> dict[str, str]:
         """Return a reason whose parts are cut where the budget ends."""
         # The expected value is the instructor's; pages show it only if the settings say so.
-        limited = {name: self._cut(reason[name]) for name in ("got", "subject", "hint")
-                   if reason.get(name)}  # fmt: skip
+        symbols = {"got": self._visible_symbols, "subject": self._symbols, "hint": self._symbols}
+        limited = {
+            name: self._cut(reason[name], known)
+            for name, known in symbols.items()
+            if reason.get(name)
+        }
         return reason | limited
 
     def limit(self, printed: str, quiz_items: Iterable[str]) -> str:
@@ -196,13 +203,19 @@ class _Budget:
                 break
         return count
 
-    def _cut(self, text: str) -> str:
-        symbols = self._symbols.finditer(text)
-        for symbol in symbols:
+    def _cut(self, text: str, symbols: re.Pattern[str]) -> str:
+        for symbol in symbols.finditer(text):
             if self._left == 0:
                 return text[: symbol.start()] + "..."
             self._left -= 1
         return text
+
+
+def _symbols(source: str) -> re.Pattern[str]:
+    """Return an expression for a text of a test cell's code or of the checks, or a character."""
+    texts = {*_constants(source), *_constants_of_checks()}
+    longest_first = sorted(filter(None, texts), key=len, reverse=True)
+    return re.compile("|".join([*map(re.escape, longest_first), "(?s:.)"]))
 
 
 def cell_view(error: CellError | None, visible: CellError | None) -> dict[str, str] | None:

@@ -999,13 +999,11 @@ def test_a_later_error_does_not_reveal_the_inputs_of_hidden_tests(grade):
 
 
 TWO_TRIES = """
-import sys
-
 def guess():
-    return 0 if hasattr(sys.modules["__main__"], "fig" + "ure") else 1
+    return 0 if "'fig" + "ure':" in "{0.__globals__}".format(guess) else 1
 
 def fails_first():
-    if hasattr(sys.modules["__main__"], "fig" + "ure"):
+    if guess() == 0:
         return 1
     raise NameError("name 'figure' is not defined")
 """
@@ -1022,6 +1020,24 @@ def test_no_test_is_repeated_whatever_a_function_answers_or_raises(grade):
     assert graded.error("guess") and graded.error("after") is None
     assert graded.error("name").startswith("NameError: name 'figure' is not defined (the cell ")
     assert "was not run" in graded.error("name")
+
+
+def test_the_names_that_hidden_lines_read_are_not_shown(grade):
+    # The text of all global names, read in a way that the analysis of the cell does not see.
+    lister = "text = '{0.__globals__}'.format(lambda: 0)\nnames = [f'limit_{x}' for x in 'abc']\n"
+    lister += "raise Exception([name for name in names if repr(name) + ':' in text])"
+    graded = grade(
+        given("limit_a = 10"),
+        given("limit_b = 20"),
+        given("limit_c = 30"),
+        answer(lister, "lister"),
+        check(
+            "assert limit_c == 30\n### BEGIN HIDDEN TESTS\nassert limit_b == 21\n"
+            "### END HIDDEN TESTS"
+        ),
+    )
+    assert graded.error("lister") == "Exception: ['limit_b', 'limit_c']"
+    assert graded.view("lister")["evalue"] == "['limit_c']"
 
 
 def test_a_cell_is_run_if_a_function_may_read_its_names_when_a_test_calls_it(grade):

@@ -115,6 +115,18 @@ def test_a_reason_contains_a_limited_number_of_the_students_characters(part):
         assert shown["reason"]["hint"] in ("Twice.", "...")
 
 
+def test_a_value_found_is_cut_at_the_same_place_whatever_the_hidden_lines_expect():
+    guesses = "barn owl,eagle owl,{},snowy owl,ural owl,little owl,boreal owl,pygmy owl,scops owl"
+    source = HIDDEN_TEST.replace("9654, 'Twice.'", "'tawny owl', 'Twice.'")
+    cut = []
+    for guess in ("tawny owl", "tabby owl"):
+        budget = redaction._Budget(source)
+        reason = {"subject": "s", "got": guesses.format(guess), "expected": "e", "hint": "Twice."}
+        limited = budget.limit_reason(reason)
+        cut.append(limited["got"].replace(guess, "?"))
+    assert cut[0] == cut[1] != guesses.format("?")
+
+
 def test_printed_lines_share_the_limit_of_the_reason():
     lines = [f"{number:09}" for number in range(50)]
     printed = "".join(f"{line}\n" for line in lines)
