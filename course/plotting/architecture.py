@@ -337,8 +337,8 @@ def volumes(shapes, kinds=None, title="") -> Figure:
     ax.axis("off")
     for kind in dict.fromkeys(kinds):
         ax.bar(0, 0, color=COLORS.get(kind, GRAY), label=kind)
-    place = {"loc": "upper right", "bbox_to_anchor": (1, 0.03)}
-    ax.legend(**place, fontsize=9, frameon=False, ncols=len(set(kinds)))
+    legend = {"fontsize": 9, "frameon": False, "ncols": len(set(kinds))}
+    ax.legend(loc="upper right", bbox_to_anchor=(1, 0.03), **legend)
     ax.set_title(f"{title}\nabove: height × width; below: channels or values".strip(), **TITLE)
     return figure
 

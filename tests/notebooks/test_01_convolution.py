@@ -331,7 +331,9 @@ def test_the_relative_changes_in_the_text_are_measured(namespace):
     names = dict(namespace)
     run_cells(names, "show-shift")
     unpooled, by_two, by_four = names["relative_changes"].values()
-    stated = f"2 pixels changes the digit by {unpooled[2]:.0%}, and by {by_four[2]:.0%} after"
+    stated = (
+        f"changes the digit by {unpooled[2]:.0%}, but the pooled digit by only {by_four[2]:.0%}"
+    )
     assert stated in text_of("network-text")
     assert "A shift of 7 pixels changes both by more than 150%" in text_of("network-text")
     assert min(unpooled[7], by_four[7]) > 1.5
@@ -341,7 +343,7 @@ def test_the_relative_changes_in_the_text_are_measured(namespace):
     assert not names["digit"][:, -7:].any(), "no pixel leaves the image at the right"
     strokes = [(names["digit"][row] > 0).sum() for row in range(8, 22)]
     assert np.mean(strokes) == pytest.approx(3, abs=0.5)
-    assert "with strokes about 3 pixels wide" in text_of("shift-text")
+    assert "whose strokes are about 3 pixels wide" in text_of("shift-text")
 
 
 def test_a_convolution_of_a_shifted_digit_is_the_shifted_feature_map(namespace):

@@ -216,7 +216,7 @@ def test_the_gains_and_errors_in_the_text_are_those_of_the_bands(cells, bands):
     recap = f"from {linear:.1%} to {mlp:.1%}, and convolutions with pooling raised it to {cnn:.1%}"
     assert recap in cells["recap"]
     # The sample answer of exercise 8b, and the result of section 7.
-    assert (1 - cnn) < (1 - mlp) / 2 and "less than half as many errors" in cells["explain_cnn"]
+    assert (1 - cnn) < (1 - mlp) / 2 and "fewer than half as many errors" in cells["explain_cnn"]
     assert "fewer than half as many digits as the MLP" in cells["test-once"]
 
 

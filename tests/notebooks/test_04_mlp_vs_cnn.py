@@ -208,7 +208,10 @@ def test_the_other_measured_numbers_in_the_text(cells):
     means = [f"{100 * KEPT[name]['test_accuracy'].mean():.1f}%" for name in (CNN, MLP)]
     assert all(mean in cells["recap"] for mean in means)
     without_neighbors = difference(CNN, SHUFFLED)[0]
-    assert f"without neighbors, the CNN loses {without_neighbors:.0f} points" in cells["recap"]
+    assert (
+        f"when the pixels are shuffled, the CNN loses {without_neighbors:.0f} points"
+        in cells["recap"]
+    )
     fractions = [
         lost(name, SHIFTED).mean() / (100 * KEPT[name]["validation_accuracy"].mean())
         for name in (CNN, MLP)
@@ -344,8 +347,8 @@ def test_the_text_states_how_the_training_of_the_two_mlps_differs(cells):
     assert "small_batches = run.choose(smoke=40, cpu=32, gpu=32)" in second
     assert '"128-256-512, dropout", "epochs": run.choose(smoke=1, cpu=5, gpu=5)' in second
     text = cells["one-change-text"]
-    assert "training configuration of section 2 (10 epochs, batches of 128)" in text
-    assert "the one of section 5 (5 epochs, batches of 32)" in text
+    assert "training configuration from section 2 (10 epochs, batches of 128)" in text
+    assert "the one from section 5 (5 epochs, batches of 32)" in text
 
 
 def test_the_training_validation_and_test_sets_are_as_large_as_the_measured_ones(cells):

@@ -395,7 +395,7 @@ def test_covering_the_strongest_support_costs_most(kept, cells):
     }
     for values in lost.values():
         assert (
-            f"costs {values.mean():.1f} ± {values.std(ddof=1):.1f} points"
+            f"by {values.mean():.1f} ± {values.std(ddof=1):.1f} percentage points"
             in cells["record-covered-text"]
         )
     difference, half_width = measurements.difference(lost["strongest"], lost["weakest"])
