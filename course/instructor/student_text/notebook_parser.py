@@ -315,9 +315,10 @@ class _Budget:
             kept, kept_size, notes = known, size, []
         else:
             kept, kept_size = _first_outputs(known, room, count)
-            text = f"({_amount(size - kept_size)} of outputs were removed)\n"
+            removed = _characters(known) - _characters(kept)
+            text = f"({_amount(removed)} of outputs were removed)\n"
             notes = [{"output_type": "stream", "name": "stdout", "text": text}]
-        self.removed += size - kept_size
+            self.removed += removed
         self.characters -= kept_size
         self.outputs -= len(kept)
         return kept + notes
@@ -395,15 +396,28 @@ def _amount(characters: int) -> str:
     return f"{max(1, characters / 2**10):,.0f} KB"
 
 
-def _size(value: Any) -> int:
-    """Return the approximate size of an output, in characters."""
+def _size(output: dict[str, Any]) -> int:
+    """Return what an output counts for: its characters and its lines."""
+    return _characters(output) + LINE_CHARACTERS * _line_ends(output)
+
+
+def _characters(value: Any) -> int:
+    """Return the approximate number of characters in an output."""
     if isinstance(value, str):
-        return 8 + len(value) + LINE_CHARACTERS * (len(value.splitlines()) - 1)
+        return len(value) + 8
     if isinstance(value, dict):
-        return 8 + sum(map(len, value)) + sum(map(_size, value.values()))
+        return 8 + sum(map(len, value)) + sum(map(_characters, value.values()))
     if isinstance(value, list):
-        return 8 + sum(map(_size, value))
+        return 8 + sum(map(_characters, value))
     return 8
+
+
+def _line_ends(value: Any) -> int:
+    """Return the number of line ends in an output."""
+    if isinstance(value, str):
+        return max(0, len(value.splitlines()) - 1)
+    values = value.values() if isinstance(value, dict) else value
+    return sum(map(_line_ends, values)) if isinstance(value, dict | list) else 0
 
 
 def _source(cell: dict[str, Any]) -> str:
