@@ -237,7 +237,7 @@ def test_numbers_about_fine_tuning_are_the_kept_ones(kept, cells):
         assert percent(values) in text
     assert points(tuned, kept["features"]["bottleneck"]) in text
     assert ("So fine-tuning helps." in text) == is_clear(tuned, kept["features"]["bottleneck"])
-    assert f"worth {points(tuned, control).lstrip('+')} points" in text
+    assert f"{points(tuned, control).lstrip('+')} points less" in text
     assert is_clear(tuned, control)
     augmented = kept["scratch"]["augmented"]
     assert points(tuned, augmented) in text and not is_clear(tuned, augmented)
