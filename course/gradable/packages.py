@@ -34,10 +34,8 @@ def missing_imports(source):
     list of str
         Top-level names, such as "seaborn", in order and without duplicates.
     """
-    code = _python_of(source)
-    try:
-        tree = ast.parse(code)
-    except (SyntaxError, ValueError, RecursionError, MemoryError):
+    tree = _parse(_python_of(source))
+    if tree is None:
         return []
     packages = {name.partition(".")[0]: None for name in _imported_names(tree)}
     known = {"", *GRADING_PACKAGES, *sys.stdlib_module_names}
@@ -59,13 +57,9 @@ def has_newer_syntax(source):
         backslashes that it allows within f-strings.
     """
     code = _python_of(source)
-    try:
-        ast.parse(code)
-    except (SyntaxError, ValueError, RecursionError, MemoryError):
+    if _parse(code) is None:
         return False
-    try:
-        ast.parse(code, feature_version=GRADING_PYTHON)
-    except SyntaxError:
+    if _parse(code, GRADING_PYTHON) is None:
         return True
     return sys.version_info >= (3, 12) and _has_newer_f_string(code)
 
@@ -88,6 +82,14 @@ def _has_newer_f_string(code: str) -> bool:
         if name == "FSTRING_START":
             quotes.append(quote)
     return False
+
+
+def _parse(code: str, version: tuple[int, int] | None = None) -> ast.Module | None:
+    """Return the syntax tree of code, or None if it is not valid in a version of Python."""
+    try:
+        return ast.parse(code, feature_version=version)
+    except (SyntaxError, ValueError, RecursionError, MemoryError):
+        return None
 
 
 def _python_of(source: str) -> str:
