@@ -78,7 +78,7 @@ def classify(image, network="MobileNetV2"):
     if image.ndim != 3 or image.shape[2] != 3:
         raise ValueError(f"image must have the shape (h, w, 3); got {image.shape}.")
     if network is None:
-        print("No network is selected, so the photo is not classified.")
+        print("The profile does not select a network, so the photo was not classified.")
         return None
     if network not in NETWORKS:
         raise ValueError(f"network must be one of {', '.join(NETWORKS)}, or None; got {network!r}.")

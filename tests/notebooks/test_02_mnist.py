@@ -156,8 +156,11 @@ def test_after_the_loss_has_exploded_the_hidden_units_output_zero(cells, monkeyp
         assert max(losses[:10]) > 30 * losses[0] and losses[-1] < 3
         # Without hidden units, the scores of all images are those of the output biases.
         assert np.ptp(scores[-1], axis=0) == pytest.approx(0)
-    assert "all hidden units output 0 for most or all of the ten images" in cells["diagnosis-text"]
-    assert "ends at 10,000" in cells["network-learning"] and "1e4" in cells["overfit-ten"]
+    assert "all hidden units output 0 for most or all of the ten images" in cells["train"]
+    assert (
+        "from 0.01 to 10,000" in cells["network-learning"]
+        and "limits=(1e-2, 1e4)" in cells["overfit-ten"]
+    )
 
 
 def test_the_accuracy_is_constant_between_jumps(solved):
