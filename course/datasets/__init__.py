@@ -8,6 +8,7 @@ from course.datasets.cats_dogs import cats_and_dogs
 from course.datasets.cifar10 import CIFAR10_NAMES, load_cifar10
 from course.datasets.download import data_directory
 from course.datasets.image_folders import check_folder, read_images
+from course.datasets.imagenet_features import load_imagenet_features
 from course.datasets.mnist import load_mnist
 from course.datasets.photo import load_photo
 from course.datasets.synthetic.digits import draw_digit, synthetic_digits
@@ -20,6 +21,7 @@ __all__ = [
     "data_directory",
     "draw_digit",
     "load_cifar10",
+    "load_imagenet_features",
     "load_mnist",
     "load_photo",
     "read_images",

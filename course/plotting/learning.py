@@ -73,6 +73,11 @@ def line_charts(
     figure = Figure(figsize=(width, 2.5))
     edges = {"left": 0, "right": 1, "bottom": 0, "top": 1, "wspace": 0.12 if share_y else 0.3}
     axes = figure.subplots(1, len(panels), sharey=share_y, squeeze=False, gridspec_kw=edges)[0]
+    xlabels = [xlabel] * len(panels) if isinstance(xlabel, str) else xlabel
+    ylabels = [ylabel, *[""] * (len(panels) - 1)] if isinstance(ylabel, str) else ylabel
+    for ax, ax_xlabel, ax_ylabel in zip(axes, xlabels, ylabels, strict=True):
+        ax.set_xlabel(ax_xlabel)
+        ax.set_ylabel(ax_ylabel)
     for ax, (heading, lines) in zip(axes, panels.items(), strict=True):
         for index, (name, (x, y)) in enumerate(lines.items()):
             few = len(x) <= 20
@@ -95,13 +100,11 @@ def line_charts(
             ax.xaxis.set_major_formatter(FuncFormatter(lambda value, _: f"{value:g}"))
         else:
             ax.xaxis.set_major_locator(MaxNLocator(6, integer=whole))
-        ax.set_xlabel(xlabel)
         ax.grid(alpha=0.3)
         ax.spines[["top", "right"]].set_visible(False)
         if any(lines):
             ax.legend(fontsize=9, frameon=False)
         ax.set_title(heading, **TITLE)
-    axes[0].set_ylabel(ylabel)
     if title:
         figure.suptitle(title, x=0, y=1.14, ha="left", va="bottom", fontsize=11)
     return figure

