@@ -38,7 +38,9 @@ def load_imagenet_features():
 
     Notes
     -----
-    The weights are under the Apache License 2.0: M. Tan, Q. Le, "EfficientNet" (2019).
+    The images need not be those that `cats_and_dogs` returns: the order of CIFAR-10 differs between
+    distributions. The network's weights are under the Apache License 2.0: M. Tan, Q. Le,
+    "EfficientNet" (2019).
     """
     from PIL import Image  # slow to import
 

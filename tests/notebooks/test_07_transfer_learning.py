@@ -254,6 +254,10 @@ def test_numbers_about_fine_tuning_are_the_kept_ones(kept, cells):
         assert is_clear(tuned, values)
     assert points(tuned, longer).lstrip("+") in text
     assert ("This interval contains 0" in text) != is_clear(tuned, longer)
+    assert (
+        np.sum(longer < 0.6) == 1 and "one of the eight seeds from scratch reached only 56%" in text
+    )
+    assert f"{longer.min():.0%}" == "56%" and len(longer) == len(frozen) == len(tuned) == 8
     assert 'cifar10": {"scratch": 40, "base": 3, "head": 15, "tune": 20' in cells["plan"]
     text = cells["guide-text"]
     assert percent(few["bottleneck"]) in text and percent(few["fine-tuned"]) in text
