@@ -22,7 +22,7 @@ from course.plotting.architecture import (
     layer_costs,
     volumes,
 )
-from course.plotting.block_diagram import block_diagram
+from course.plotting.block_diagram import block_diagram, plain_and_residual
 from course.plotting.charts import (
     accuracy_bars,
     class_probabilities,
@@ -94,6 +94,7 @@ __all__ = [
     "learning_curves",
     "line_charts",
     "patch_blocks",
+    "plain_and_residual",
     "pooling",
     "receptive_field",
     "result",

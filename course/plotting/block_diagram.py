@@ -96,13 +96,9 @@ def block_diagram(model, title=None) -> Figure:
     ax.axis("off")
     for name, block in blocks.items():
         left, top = block.column * (box + COLUMN_GAP), block.row * ROW
-        edge, face = STYLES[block.kind]
-        style: dict[str, Any] = {"boxstyle": "round,pad=0,rounding_size=0.05", "linewidth": 1.4}
-        frame = FancyBboxPatch((left, top), box, BOX, edgecolor=edge, facecolor=face, **style)
-        ax.add_patch(frame)
-        text: dict[str, Any] = {"y": top + BOX / 2, "va": "center", "size": 10}
-        ax.text(left + 0.1, s=block.title, **text)
-        ax.text(left + box - 0.1, s=block.shape_text, ha="right", color="0.25", **text)
+        _draw_box(ax, left, top, box, block.title, block.kind)
+        right: dict[str, Any] = {"x": left + box - 0.1, "ha": "right", "color": "0.25"}
+        ax.text(y=top + BOX / 2, s=block.shape_text, va="center", size=10, **right)
         for parent in block.parents:
             path = _path(blocks[parent], block, box, lanes.get((parent, name)))
             ax.plot(*zip(*path[:-1], strict=True), color="0.35", linewidth=1.2)
@@ -110,6 +106,53 @@ def block_diagram(model, title=None) -> Figure:
     shown = f"{model.count_params():,} parameters" if title is None else title
     ax.set_title(shown, **TITLE)
     return figure
+
+
+def plain_and_residual(title="") -> Figure:
+    """Draw a plain block beside a residual block: the same layers, without and with a shortcut.
+
+    The lines between the boxes say what is computed: F(x) is what the two convolutions compute,
+    with the ReLU between them.
+    """
+    rows = ("input", "3 × 3 convolution", "ReLU", "3 × 3 convolution", "add", "ReLU")
+    box, right, step = 2.1, 4.0, ROW + 0.06
+    height = step * len(rows)
+    figure = Figure(figsize=(right + box + 1.1, height))
+    ax = figure.add_axes((0, 0, 1, 1))
+    ax.set(xlim=(-0.02, right + box + 1.1), ylim=(height, -0.4))
+    ax.axis("off")
+    note: dict[str, Any] = {"va": "center", "size": 10, "style": "italic"}
+    for left, name in ((0, "Plain block"), (right, "Residual block")):
+        is_residual = left > 0
+        ax.text(left, -0.14, name, size=10.5, weight="bold", va="bottom")
+        middle = left + box / 2
+        drawn = [row for row, label in enumerate(rows) if is_residual or label != "add"]
+        for row in drawn:
+            kind = "convolution" if "convolution" in rows[row] else "other"
+            _draw_box(ax, left, step * row, box, rows[row], kind)
+        for above, row in zip(drawn, [*drawn[1:], len(rows)], strict=True):
+            ax.annotate("", (middle, step * row), (middle, step * above + BOX), arrowprops=ARROW)
+        result = "F(x) + x" if is_residual else "F(x)"
+        ax.text(middle + 0.1, step * 1 - 0.1, "x", **note)
+        ax.text(middle + 0.1, step * 4 - 0.1, "F(x)", **note)
+        if is_residual:
+            ax.text(middle + 0.1, step * 5 - 0.1, result, **note)
+        ax.text(middle + 0.1, height - 0.1, f"ReLU({result})", **note)
+    x, start, end = right + box + 0.2, BOX / 2, step * 4 + BOX / 2
+    ax.plot([right + box, x, x], [start, start, end], color="0.35", linewidth=1.2)
+    ax.annotate("", (right + box, end), (x, end), arrowprops=ARROW)
+    ax.text(x + 0.08, (start + end) / 2, "shortcut: x", **note)
+    if title:
+        ax.set_title(title, **TITLE)
+    return figure
+
+
+def _draw_box(ax: Any, left: float, top: float, width: float, label: str, kind: str) -> None:
+    """Draw a box with a label on the left."""
+    edge, face = STYLES[kind]
+    style: dict[str, Any] = {"boxstyle": "round,pad=0,rounding_size=0.05", "linewidth": 1.4}
+    ax.add_patch(FancyBboxPatch((left, top), width, BOX, edgecolor=edge, facecolor=face, **style))
+    ax.text(left + 0.1, top + BOX / 2, label, va="center", size=10)
 
 
 def _blocks(model: Any) -> dict[str, Block]:

@@ -137,8 +137,9 @@ def compare_curves(histories, title="", chance=None) -> Figure:
     if chance is not None:
         ax.axhline(chance, color="black", linestyle=":", linewidth=1.2)
         ax.annotate(
-            f"chance level, {chance:.0%}", (1, chance), (0, 3), textcoords="offset points", size=9
-        )
+            f"chance level, {chance:.0%}", (last, chance), (0, 3),
+            textcoords="offset points", size=9, ha="right",
+        )  # fmt: skip
     ax.set_ylim(0, None)
     ax.set_xlim(0.8, last + 0.2)
     ax.xaxis.set_major_locator(MaxNLocator(8, integer=True, min_n_ticks=1))

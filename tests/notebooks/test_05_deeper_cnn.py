@@ -246,26 +246,46 @@ def test_accuracies_in_the_text_are_those_of_five_seeds(cells, bands):
     assert of_band(bands["model_2_accuracy"]) in text
     ratio = bands["seconds_an_epoch_ratio"]
     assert f"{ratio['mean']:.1f} ± {ratio['std']:.1f} times as long" in text
-    assert of_band(bands["model_2_as_model_1_accuracy"]) in cells["own-text"]
-    for index in range(3):
-        assert of_band(bands["my_accuracies"], index) in cells["residual"]
 
 
-def test_differences_of_the_own_networks_are_those_of_students_t(cells, bands):
-    means, deviations = (np.array(bands["my_accuracies"][key]) for key in ("mean", "std"))
-    for other, text in ((0, "2.9 ± 2.1"), (2, "4.7 ± 1.9")):
-        # The interval depends only on the means, the standard deviations, and the seeds.
-        values = [means[i] + deviations[i] * SCATTER for i in (1, other)]
-        mean, half_width = measurements.difference(*values)
-        assert f"{100 * mean:.1f} ± {100 * half_width:.1f}" == text
-        assert text.split(" and ")[0] in cells["residual"]
+# The networks of the solution in section 4, in the order of the table.
+MINE = ("one convolution", "three convolutions", "three, stride 2")
 
 
-# Five values with a mean of 0 and a standard deviation of 1.
-SCATTER = np.arange(-2, 3) / np.arange(-2, 3).std(ddof=1)
+def test_the_own_networks_are_compared_by_their_validation_accuracy(cells, kept):
+    text = cells["residual"]
+    accuracies = [kept[name]["validation_accuracy"] for name in MINE]
+    for values in accuracies:
+        assert of_seeds(values) in text
+    one, three, strided = accuracies
+    intervals = [in_points(three, one), in_points(three, strided)]
+    assert f"intervals: {' and '.join(intervals)} percentage points" in text
+    for other in (one, strided):
+        difference, half_width = measurements.difference(three, other)
+        assert difference > half_width
+
+
+def test_the_measured_own_networks_are_those_of_the_solution(solved):
+    built = {each["name"]: solved["build_network"](each) for each in solved["my_networks"]}
+    measured = [
+        lesson_05.one_convolution,
+        lesson_05.three_convolutions,
+        lesson_05.three_with_stride_2,
+    ]
+    for name, listed in zip(MINE, measured, strict=True):
+        network = keras.Sequential([keras.Input((32, 32, 3)), *listed(keras, layers)])
+        assert counting.architecture(built[name]) == counting.architecture(network)
+        assert counting.activations(built[name]) == counting.activations(network)
+
+
+def in_points(values, others):
+    """Return the difference of two means of accuracies and its interval as they are in the text."""
+    difference, half_width = measurements.difference(values, others)
+    return f"{100 * difference:.1f} ± {100 * half_width:.1f}"
 
 
 def test_model_1_and_model_2_are_compared_after_the_same_epochs(cells, bands, kept):
+    assert of_band(bands["model_2_as_model_1_accuracy"]) in cells["own-text"]
     assert of_seeds(kept["model_1, 8 epochs"]["test_accuracy"]) in cells["own-text"]
     assert "smoke=2, cpu=8" in cells["fair"]
 
@@ -273,13 +293,48 @@ def test_model_1_and_model_2_are_compared_after_the_same_epochs(cells, bands, ke
 def test_the_signal_shrinks_as_the_text_says(kept, cells):
     factors = kept["signal"]
     text = cells["degradation"]
-    assert factors["plain, Glorot"].min() > 300
-    assert factors["plain, Glorot"].max() < 2_750
-    assert "by a factor of more than 100" in text
-    assert factors["plain, He"].max() < 10
-    assert "by less than a factor of 10" in text
+    glorot, he = factors["plain, Glorot"], factors["plain, He"]
+    assert f"more than 100 (five seeds: {glorot.min():.0f} to {glorot.max():,.0f})" in text
+    assert glorot.min() > 100
+    assert f"shrinks much less, by a factor of {he.min():.1f} to {he.max():.1f}" in text
+    repeated = factors["plain, He, border repeated"]
+    assert f"only by a factor of {repeated.min():.1f} to {repeated.max():.1f}" in text
+    assert (repeated < he).all()
     assert factors["plain, He, batch norm"] == pytest.approx(1, abs=0.2)
     assert all(factors[name].max() < 1 for name in factors if "shortcuts" in name)
+
+
+def test_the_signal_of_the_notebook_is_the_measured_one(solved, cells, kept):
+    images = np.random.default_rng(0).uniform(size=(9, 32, 32, 3)).astype("float32")
+    plotted = {}
+    names = {**solved, "deep_blocks": 2, "x_train": images}
+    names["plotting"] = SimpleNamespace(line_charts=lambda panels, **_: plotted.update(panels[""]))
+    exec(compile(cells["signal"], "signal", "exec"), names)
+    assert list(plotted) == list(lesson_05.SIGNAL)
+    measured = set(kept["signal"])
+    assert measured == {*lesson_05.SIGNAL, *lesson_05.BORDER_REPEATED}
+    network = names["variants"]["shortcuts, He"]
+    last = [layer for layer in network.layers if isinstance(layer, layers.ReLU)][-1]
+    activations = keras.Model(network.input, last.output).predict(images, verbose=0)
+    assert plotted["shortcuts, He"][1][-1] == pytest.approx(activations.std(axis=0).mean(), 1e-3)
+
+
+def test_repeating_the_border_changes_only_the_padding():
+    zeros, repeated = (
+        lesson_05.build_deep(2, 4, False, "he_normal", False, repeat) for repeat in (False, True)
+    )
+    image = np.random.default_rng(0).uniform(size=(1, 32, 32, 3)).astype("float32")
+    repeated.set_weights(zeros.get_weights())
+    first = [
+        next(layer for layer in each.layers if isinstance(layer, layers.ReLU)).output
+        for each in (zeros, repeated)
+    ]
+    inside = [
+        keras.Model(network.inputs, output).predict(image, verbose=0)
+        for network, output in zip((zeros, repeated), first, strict=True)
+    ]
+    np.testing.assert_allclose(inside[0][:, 1:-1, 1:-1], inside[1][:, 1:-1, 1:-1], atol=1e-5)
+    assert np.abs(inside[0] - inside[1]).max() > 1e-3
 
 
 def test_the_macs_of_the_check_are_those_of_the_figure(networks, solved, cells):
@@ -307,44 +362,80 @@ def test_the_depth_experiment_says_what_the_text_says(cells, kept):
     validation = {name: kept[name]["validation_accuracy"] for name in training}
     for name in ("1 block", "8 blocks", "8 blocks, shortcuts"):
         assert of_seeds(validation[name]) in cells["inside"]
-    text = cells["good-text"]
-    for name in ("1 block", "8 blocks, He", "8 blocks, He, batch norm"):
+    text, optional = cells["good-text"], cells["attention-text"]
+    assert "nine variants" in cells["degradation"]
+    assert len(training) == 9
+    one, plain, residual = "1 block", "8 blocks", "8 blocks, shortcuts"
+    he, both = ", He", ", He, batch norm"
+    for name in (plain + he, one + he, plain + both, one + both, residual + both):
         assert of_seeds(training[name]) in text
-    optional = cells["attention-text"]
-
-    def interval(values, first, second):
-        return measurements.difference(values[first], values[second])
-
-    # Plain networks are worse with Glorot initialization, but not with a healthy signal.
-    for values in (training, validation):
-        difference, half_width = interval(values, "1 block", "8 blocks")
-        assert difference > half_width
     assert "worse on the training images, too" in cells["inside"]
-    difference, half_width = interval(training, "8 blocks, He, batch norm", "1 block")
-    assert abs(difference) < half_width
-    assert training["8 blocks"].min() < 0.25 < training["8 blocks, He"].min()
-    with_shortcuts = "8 blocks, shortcuts, He, batch norm"
-    assert of_seeds(training[with_shortcuts]) in text
-    difference, half_width = interval(training, with_shortcuts, "8 blocks, He, batch norm")
-    assert f"{100 * difference:.1f} ± {100 * half_width:.1f} percentage points" in text
-    # On the validation images, shortcuts help, too, but batch normalization does not.
-    for plain, residual in (
-        ("8 blocks", "8 blocks, shortcuts"),
-        ("8 blocks, He, batch norm", with_shortcuts),
-    ):
-        difference, half_width = interval(validation, residual, plain)
-        assert difference > half_width
-    for name in ("8 blocks, He", "8 blocks, He, batch norm", "8 blocks, shortcuts", with_shortcuts):
+    for values in (training, validation):  # with Glorot initialization
+        assert is_larger(values[one], values[plain])
+    assert training[plain].min() < 0.25 < training[plain + he].min()
+    # Degradation: the signal does not shrink, but eight plain blocks are worse than one.
+    assert is_larger(training[one + both], training[plain + both])
+    points = in_points(training[one + both], training[plain + both])
+    assert f"{points} percentage points less than one block" in text
+    assert is_larger(training[residual + both], training[one + both])
+    points = in_points(training[residual + both], training[one + both])
+    assert f"{points} percentage points *more* than one block" in text
+    assert "eight plain blocks have a lower training accuracy than one" in cells["recap"]
+    # The order on the validation images.
+    order = sorted(validation, key=lambda name: -validation[name].mean())
+    assert order[:2] == [one + both, residual]
+    for name in (*order[:2], residual + both):
         assert of_seeds(validation[name]) in optional
-    for name in ("8 blocks, shortcuts", with_shortcuts):
-        assert of_seeds(training[name]) in optional
-    difference, half_width = interval(validation, "8 blocks, He", "8 blocks, He, batch norm")
-    assert f"{100 * difference:.1f} ± {100 * half_width:.1f} percentage points" in optional
-    assert difference > half_width
-    difference, half_width = interval(training, "8 blocks, He", "8 blocks, He, batch norm")
-    assert abs(difference) < half_width
-    difference, half_width = interval(validation, "8 blocks, shortcuts", with_shortcuts)
-    assert difference > half_width
+    assert max(training, key=lambda name: training[name].mean()) == residual + both
+    assert of_seeds(training[residual + both]) in optional
+    assert is_larger(validation[one + both], validation[residual + both])
+    points = in_points(validation[one + both], validation[residual + both])
+    assert f"{points} percentage points less than with one block" in optional
+    assert is_larger(validation[one + both], validation[one + he])
+    assert is_larger(validation[plain + he], validation[plain + both])
+    assert not is_larger(validation[residual + both], validation[residual + he])
+    changes = [
+        in_points(validation[each + both], validation[each + he]) for each in (one, residual)
+    ]
+    fall = in_points(validation[plain + he], validation[plain + both])
+    assert f"rises by {changes[0]} percentage points with one block, falls by {fall}" in optional
+    assert f"hardly changes with shortcuts ({changes[1]})" in optional
+
+
+def is_larger(values, others):
+    """Return whether a mean is larger, with an interval of the difference that excludes 0."""
+    difference, half_width = measurements.difference(values, others)
+    return difference > half_width
+
+
+@pytest.mark.parametrize("profile", ["smoke", "cpu", "gpu"])
+def test_own_runs_are_shown_only_beside_runs_of_the_same_size(cells, profile):
+    shown = []
+    names = {
+        "measurements": measurements,
+        "run": SimpleNamespace(profile=profile),
+        "deep": [
+            SimpleNamespace(name=name, training_accuracy=0.4, validation_accuracy=0.3)
+            for name in ("1 block", "8 blocks", "another one")
+        ],
+        "plotting": SimpleNamespace(seed_variation=lambda _, own, **__: shown.append(own)),
+    }
+    for cell in ("depth-seeds", "depth-validation"):
+        exec(compile(cells[cell], cell, "exec"), names)
+    own = {"1 block", "8 blocks"} if profile == "cpu" else set()
+    assert [set(each) for each in shown] == [own, own]
+    assert "epochs=run.choose(smoke=2, cpu=6, gpu=15)" in cells["deep"]
+
+
+def test_a_network_that_shrinks_to_nothing_is_found_before_training(cells):
+    names = {"checks": checks}
+    exec(compile(cells["check_layers"], "check_layers", "exec"), names)
+    large = ["conv", 4, 17, 1, "valid"]
+    fits = {"name": "fits", "layers": [large, ("conv", 4, 3, 2, "same"), ["pool", 8]]}
+    names["check_widths"](fits)
+    for extra in (large, ["conv", 4, 2, 1, "valid"], ["pool", 2]):
+        with pytest.raises(checks.CheckFailed, match="shrinks: width after layer 4"):
+            names["check_widths"]({"name": "shrinks", "layers": [*fits["layers"], extra]})
 
 
 def test_the_accuracy_of_model_1_on_all_images_is_that_of_the_benchmark(cells):

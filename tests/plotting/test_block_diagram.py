@@ -160,3 +160,13 @@ class Subclassed(keras.Model):
 def test_a_network_without_known_layers_is_rejected_with_a_sentence(network, words):
     with pytest.raises(ValueError, match=words):
         plotting.block_diagram(network)
+
+
+def test_the_two_blocks_differ_only_in_the_shortcut():
+    (ax,) = plotting.plain_and_residual("Two blocks").axes
+    texts = [text.get_text() for text in ax.texts]
+    layers = ["3 × 3 convolution"] * 2 + ["ReLU"] * 2 + ["input"] * 2
+    assert sorted(text for text in texts if text in layers) == sorted(2 * layers[:4] + layers[4:])
+    assert texts.count("add") == 1
+    assert {"ReLU(F(x))", "ReLU(F(x) + x)", "shortcut: x"} <= set(texts)
+    assert ax.get_title(loc="left") == "Two blocks"

@@ -147,15 +147,23 @@ def train_deep(
 
 
 def build_deep(
-    blocks: int, filters: int, shortcuts: bool, initializer: str, batch_norm: bool
+    blocks: int,
+    filters: int,
+    shortcuts: bool,
+    initializer: str,
+    batch_norm: bool,
+    repeat_border: bool = False,
 ) -> Any:
-    """Return a network of section 5, compiled."""
+    """Return a network of section 5, compiled; it can pad with the border instead of zeros."""
     import keras
     from keras import layers
 
     def convolve(x: Any) -> Any:
         options: dict[str, Any] = {"use_bias": not batch_norm, "kernel_initializer": initializer}
-        x = layers.Conv2D(filters, 3, padding="same", **options)(x)
+        if repeat_border:
+            x = layers.Lambda(lambda each: keras.ops.pad(each, BORDER, mode="symmetric"))(x)
+        padding = "valid" if repeat_border else "same"
+        x = layers.Conv2D(filters, 3, padding=padding, **options)(x)
         return layers.BatchNormalization()(x) if batch_norm else x
 
     inputs = keras.Input((32, 32, 3))
@@ -175,25 +183,30 @@ def build_deep(
 
 
 def measure_signal(seed: int) -> dict[str, float]:
-    """Return by which factor the signal shrinks in untrained networks with eight blocks."""
+    """Return by which factor the signal shrinks in untrained networks with eight blocks.
+
+    Its magnitude is the standard deviation over the images, averaged over positions and channels.
+    """
     import keras
     from keras import layers
 
     (images, _), _ = datasets.load_cifar10("cpu")
     images = images[:200].astype("float32") / 255
     found = {}
-    for name, options in SIGNAL.items():
+    for name, options in (SIGNAL | BORDER_REPEATED).items():
         keras.utils.set_random_seed(seed)
         network = build_deep(8, 16, *options)
         outputs = [layer.output for layer in network.layers if isinstance(layer, layers.ReLU)]
         activations = keras.Model(network.inputs, outputs)(images, training=True)
-        first, last = (float(keras.ops.std(activations[index])) for index in (0, -1))
+        first, last = (
+            float(keras.ops.mean(keras.ops.std(activations[index], axis=0))) for index in (0, -1)
+        )
         found[name] = first / last
     return found
 
 
-def train_model_1(seed: int) -> dict[str, float]:
-    """Train model_1 of section 1 for eight epochs, as many as model_2 in section 3."""
+def train_listed(seed: int, network: str, epochs: int) -> dict[str, float]:
+    """Train a network of sections 1 to 4, with the learning rate of model_1."""
     import keras
     from keras import layers
 
@@ -204,16 +217,52 @@ def train_model_1(seed: int) -> dict[str, float]:
     x_train, y_train = scaled[:-USED_VALIDATION], labels[:-USED_VALIDATION]
     x_val, y_val = scaled[-USED_VALIDATION:], labels[-USED_VALIDATION:]
     keras.utils.set_random_seed(seed)
-    network = keras.Sequential([keras.Input((32, 32, 3)), *recipes.model_1(keras, layers)])
-    network.compile(
+    listed = {
+        "model_1": recipes.model_1,
+        "model_2": recipes.model_2_as_model_1,
+        "one convolution": one_convolution,
+        "three convolutions": three_convolutions,
+        "three, stride 2": three_with_stride_2,
+    }[network](keras, layers)
+    built = keras.Sequential([keras.Input((32, 32, 3)), *listed])
+    built.compile(
         keras.optimizers.RMSprop(5e-4), "sparse_categorical_crossentropy", metrics=["accuracy"]
     )
     keras.utils.set_random_seed(seed)
-    network.fit(
-        x_train, y_train, batch_size=32, epochs=8, validation_data=(x_val, y_val), verbose=0
+    built.fit(
+        x_train, y_train, batch_size=32, epochs=epochs, validation_data=(x_val, y_val), verbose=0
     )
     x_test = test_images[:USED_TEST].astype("float32") / 255
-    return {"test_accuracy": accuracy(network, x_test, test_labels[:USED_TEST])}
+    return {
+        "training_accuracy": accuracy(built, x_train, y_train),
+        "validation_accuracy": accuracy(built, x_val, y_val),
+        "test_accuracy": accuracy(built, x_test, test_labels[:USED_TEST]),
+    }
+
+
+def one_convolution(keras: Any, layers: Any) -> list[Any]:
+    """Return the layers of the solution's first network in section 4."""
+    return [_convolution(layers, 16), layers.MaxPooling2D(), *_dense(layers)]
+
+
+def three_convolutions(keras: Any, layers: Any) -> list[Any]:
+    """Return the layers of its second network: pooling after each of three convolutions."""
+    pairs = [(_convolution(layers, filters), layers.MaxPooling2D()) for filters in (16, 32, 64)]
+    return [*(layer for pair in pairs for layer in pair), *_dense(layers)]
+
+
+def three_with_stride_2(keras: Any, layers: Any) -> list[Any]:
+    """Return the layers of its third network: a stride of 2 instead of pooling."""
+    return [*(_convolution(layers, filters, 2) for filters in (16, 32, 64)), *_dense(layers)]
+
+
+def _convolution(layers: Any, filters: int, strides: int = 1) -> Any:
+    return layers.Conv2D(filters, 3, strides=strides, padding="same", activation="relu")
+
+
+def _dense(layers: Any) -> list[Any]:
+    hidden = layers.Dense(128, activation="relu")
+    return [layers.Flatten(), hidden, layers.Dense(10, activation="softmax")]
 
 
 HE = {"initializer": "he_normal"}
@@ -224,16 +273,27 @@ SIGNAL: dict[str, tuple[bool, str, bool]] = {
     "plain, He": (False, "he_normal", False),
     "plain, He, batch norm": (False, "he_normal", True),
     "shortcuts, Glorot": (True, "glorot_uniform", False),
+    "shortcuts, He": (True, "he_normal", False),
     "shortcuts, He, batch norm": (True, "he_normal", True),
 }
+# The same weights as "plain, He", but without zeros at the border.
+BORDER_REPEATED = {"plain, He, border repeated": (False, "he_normal", False, True)}
+BORDER = ((0, 0), (1, 1), (1, 1), (0, 0))
 JOBS: dict[str, Callable[[int], dict[str, float]]] = {
     "signal": measure_signal,
     "1 block": partial(train_deep, blocks=1),
+    "1 block, He": partial(train_deep, blocks=1, **HE),
+    "1 block, He, batch norm": partial(train_deep, blocks=1, **NORMALIZED),
     "8 blocks": train_deep,
     "8 blocks, He": partial(train_deep, **HE),
     "8 blocks, He, batch norm": partial(train_deep, **NORMALIZED),
     "8 blocks, shortcuts": partial(train_deep, shortcuts=True),
+    "8 blocks, shortcuts, He": partial(train_deep, shortcuts=True, **HE),
     "8 blocks, shortcuts, He, batch norm": partial(train_deep, shortcuts=True, **NORMALIZED),
-    "model_1, 8 epochs": train_model_1,
+    "model_1, 8 epochs": partial(train_listed, network="model_1", epochs=8),
+    "model_2, 8 epochs": partial(train_listed, network="model_2", epochs=8),
+    "one convolution": partial(train_listed, network="one convolution", epochs=10),
+    "three convolutions": partial(train_listed, network="three convolutions", epochs=10),
+    "three, stride 2": partial(train_listed, network="three, stride 2", epochs=10),
     "good": train_good,
 }
