@@ -12,7 +12,7 @@ in order to have a test repeated.
 from collections.abc import Iterable, Mapping, Sequence, Set
 from typing import Any, Protocol
 
-from course.instructor.analysis.cell_names import CellNames, find_names
+from course.instructor.analysis.cell_names import CellNames, find_names, find_names_in_submission
 
 CodeCell = Mapping[str, Any]  # as in a grading job
 # Names that the search may visit, in about half a second. The course's notebooks need thousands.
@@ -54,7 +54,7 @@ def _all_but_tests(cells: Sequence[CodeCell], reference: Reference) -> set[int]:
 
 def _find_required_cells(cells: Sequence[CodeCell], reference: Reference) -> set[int]:
     """Return the positions of the required cells, or raise _TooManyVisitsError."""
-    names = [find_names(cell["source"]) for cell in cells]
+    names = [find_names_in_submission(cell["source"]) for cell in cells]
     imported = frozenset().union(*(each.imported for each in names))
     functions = _Functions(
         {name: each.functions[name] for each in names for name in each.functions}
@@ -124,7 +124,7 @@ def any_cell_needs(names: Set[str], cells: Iterable[CodeCell], reference: Refere
     """Return whether a cell that is not a test may read one of the names before binding it."""
     for cell in cells:
         if not reference.is_test(cell["grade_id"]):
-            used = find_names(cell["source"])
+            used = find_names_in_submission(cell["source"])
             if used.opaque or used.needed & names:
                 return True
     return False

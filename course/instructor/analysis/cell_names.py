@@ -107,12 +107,21 @@ def find_names(source: str) -> CellNames:
     If the cell is not Python, the result is marked as opaque, and `mentioned` contains every
     identifier in the cell, or the result is `UNKNOWN`.
     """
+    return _find_names(source)
+
+
+def find_names_in_submission(source: str) -> CellNames:
+    """Return the global names of a cell of a submission, as `names_found_before` gives them.
+
+    Use `find_names` for the course's cells, even if a submission contains them, too: the text of
+    another cell must not decide what is known about them.
+    """
     return (_found_before.get() or {}).get(source) or _find_names(source)
 
 
 @contextlib.contextmanager
 def names_found_before(results: Mapping[str, CellNames]) -> Iterator[None]:
-    """Have `find_names` return these results for these sources, in this thread, in the block.
+    """Have `find_names_in_submission` return these results, in this thread, in the block.
 
     Students' code is analyzed in another process, which has limits on time and memory.
     """

@@ -117,13 +117,19 @@ class AssignmentGrader:
             if student not in waiting:
                 note = GRADED_WITH_OLDER_TESTS if student in self.outdated else ALREADY_GRADED
                 yield self._with_score(SubmissionResult(self.name, student, note=note))
-        # If a submission was graded but not saved when the command was killed, only save it.
-        for student in list(waiting):
+        journaled = self.journal.students_with_outcome().intersection(waiting)
+        if others := [each for each in waiting if each not in journaled]:
+            yield from self._grade_in_parallel(others)
+        # These were graded but not saved when the command was killed: only save them. They come
+        # last, because saving one of them can have been the cause.
+        changed = []
+        for student in sorted(journaled):
             if result := self._save_journaled(student):
-                waiting.remove(student)
                 yield result
-        if waiting:
-            yield from self._grade_in_parallel(waiting)
+            else:
+                changed.append(student)
+        if changed:
+            yield from self._grade_in_parallel(changed)
 
     def prepare(self, student: str) -> tuple[NotebookNode, GradingJob]:
         """Read and sanitize a submission, or raise UnreadableSubmission.

@@ -37,6 +37,14 @@ CONTROL_FLOW = (StopIteration, StopAsyncIteration, GeneratorExit)
 class StudentError(Exception):
     """A stand-in for a student's exception that is not a built-in; the message names its class."""
 
+    # For describe_error. In the class, because libraries copy errors without their attributes:
+    # Keras raises `type(error)(message)`.
+    from_student = True
+
+
+class CallStopped(Exception):
+    """A request to the student's process was stopped or got no answer; the message says why."""
+
 
 def serve(sock: socket.socket, limits: Limits, answers: socket.socket | None = None) -> NoReturn:
     """Handle messages until the other side closes the socket."""
@@ -105,12 +113,12 @@ class GraderWorker:
         except messages.MessageRefused as error:
             raise TypeError(f"the arguments cannot be passed to the function: {error}") from None
         if "no_answer" in envelope:
-            raise StudentError(envelope["no_answer"])
+            raise CallStopped(envelope["no_answer"])
         answer, answer_blocks = _parse_answer(answer_blocks)
         if "raised" in answer and "stopped" in envelope:
-            raise StudentError(envelope["stopped"])
+            raise CallStopped(envelope["stopped"])
         if "refused" in answer:
-            raise StudentError("the student's process cannot send the result: it is too large")
+            raise CallStopped("the student's process cannot send the result: it is too large")
         return answer, answer_blocks
 
     def function(self, handle: int, name: str, signature: Any) -> Callable[..., Any]:
@@ -229,7 +237,7 @@ def _parse_answer(blocks: Sequence[Any]) -> tuple[dict[str, Any], list[Any]]:
     try:
         answer = messages.parse(blocks[0])
     except messages.MessageError as error:
-        raise StudentError(f"the student's process did not answer properly: {error}") from None
+        raise CallStopped(f"the student's process did not answer properly: {error}") from None
     return (answer if isinstance(answer, dict) else {}), list(blocks[1:])
 
 
@@ -244,7 +252,7 @@ def _requested_values(
         return {}, []
     try:
         answer, blocks = _parse_answer(blocks)
-    except StudentError:
+    except CallStopped:
         return {}, []
     values = answer.get("values")
     if not isinstance(values, dict):

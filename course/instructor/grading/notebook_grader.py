@@ -12,7 +12,7 @@ from typing import TYPE_CHECKING, Any
 from nbformat.v4 import new_output
 
 from course.instructor.analysis.cell_dependencies import any_cell_needs, find_required_cells
-from course.instructor.analysis.cell_names import find_names
+from course.instructor.analysis.cell_names import find_names, find_names_in_submission
 from course.instructor.grading import redaction
 from course.instructor.grading.grader_kernel import CellResult, GraderKernel
 from course.instructor.grading.job import CodeCell, GradingJob, LockedCellError, Outcome
@@ -193,7 +193,7 @@ class _Run:
         if error := self.student.run_cell(_display_name(cell), cell["source"]):
             self.cell_errors[position] = error
         if cell["grade_id"] not in self.grader.own_cells:
-            self.grader.release_names(find_names(cell["source"]).mentioned)
+            self.grader.release_names(find_names_in_submission(cell["source"]).mentioned)
 
     def _run_test(self, position: int, test: dict[str, Any]) -> None:
         """Run a test cell in the grader kernel, and its visible lines for later cells."""

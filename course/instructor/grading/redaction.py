@@ -22,7 +22,7 @@ from typing import TYPE_CHECKING, Any
 from course import checks
 from course.checks import CheckFailed
 from course.gradable.reasons import SENTENCES
-from course.instructor.analysis.cell_names import find_names, parse_cell
+from course.instructor.analysis.cell_names import find_names_in_submission, parse_cell
 from course.instructor.grading import unusable_values
 from course.instructor.sandbox.cell_error import STOPPED, UNDEFINED, CellError
 from course.instructor.sandbox.cell_execution import is_builtin_exception
@@ -94,7 +94,7 @@ class Redactor:
     def __init__(self, job: "GradingJob") -> None:
         self._harmless_texts = set().union(
             # Not every part of a source is harmless: a list of all integers contains every input.
-            *(find_names(cell["source"]).texts for cell in job.cells)
+            *(find_names_in_submission(cell["source"]).texts for cell in job.cells)
         )
 
     def test_view(
@@ -117,7 +117,7 @@ class Redactor:
             if visible and visible.error:
                 reason = _reason(visible.error)
             elif is_stop(error):
-                reason = {"subject": without_exit_code(error.message)}
+                reason = budget.limit_reason({"subject": without_exit_code(error.message)})
             # If the line is unknown, assume that it is hidden.
             elif (set(error.lines) or hidden).isdisjoint(hidden):
                 reason = {"subject": VISIBLE_CHECK_FAILED}
@@ -236,14 +236,15 @@ def is_stop(error: CellError) -> bool:
 
 
 def with_students_class(error: CellError) -> CellError:
-    """Return an error that the grader worker raised as a StudentError with the class it stands for.
+    """Return an error that the grader worker raised with the class that it stands for.
 
-    That is the student's own class, or STOPPED if a call gave no answer.
+    That is the student's own class for a StudentError, and STOPPED if a call gave no answer.
     """
-    if error.class_name.rpartition(".")[2] != "StudentError":
-        return error
-    if not error.from_student:
+    kind = error.class_name.rpartition(".")[2]
+    if kind == "CallStopped":
         return replace(error, class_name=STOPPED)
+    if kind != "StudentError":
+        return error
     name, _, message = error.message.partition(": ")
     is_ours = name in (STOPPED, "CheckFailed", "NotGraded")  # which mean something else
     return replace(error, class_name="Error" if is_ours else name, message=message)

@@ -5,7 +5,7 @@ import time
 from collections.abc import Collection, Sequence
 from typing import TYPE_CHECKING, Any
 
-from course.instructor.analysis.cell_names import find_names
+from course.instructor.analysis.cell_names import find_names_in_submission
 from course.instructor.sandbox.cell_error import STOPPED, CellError
 from course.instructor.sandbox.cell_execution import printable
 from course.instructor.sandbox.kernel_client import Answer, EngineError, Kernel, KernelEnded
@@ -65,13 +65,13 @@ class StudentKernel:
         if error:
             # One text for all names: a cell can bind very many.
             failure = f"{name} ended with {error.class_name}: {error.message}"
-            self.failures |= dict.fromkeys(find_names(source).bound, failure)
+            self.failures |= dict.fromkeys(find_names_in_submission(source).bound, failure)
         return error
 
     def skip_cell(self, name: str, source: str) -> None:
         """Record that a cell is not run, in case that one of its names is missing later."""
         reason = f"{name} was not run, because no test seemed to depend on it"
-        self.failures |= dict.fromkeys(find_names(source).bound, reason)
+        self.failures |= dict.fromkeys(find_names_in_submission(source).bound, reason)
 
     def fetch(self, names: Collection[str]) -> Message:
         """Return the answer to a request for the values of names, like `answer`."""

@@ -4,6 +4,7 @@ import hashlib
 import itertools
 import keyword
 import re
+import warnings
 from collections.abc import Iterable, Sequence
 from dataclasses import replace
 from pathlib import Path
@@ -27,6 +28,7 @@ from course.instructor.student_text.budgets import (
     MAX_OUTPUTS,
     MAX_TRACEBACK_LINES,
 )
+from course.instructor.thread_safe_parsing import parse_literal
 
 KERNELSPEC = {"name": "python3", "display_name": "Python 3", "language": "python"}
 CELL_ID = re.compile(r"[a-zA-Z0-9_-]{1,64}")
@@ -63,15 +65,15 @@ TESTS_FINGERPRINT = "tests_fingerprint"
 SUBMISSION_DIGEST = "submission_digest"
 # The key there, with the value true, of a submission that got zeros because it could not be run.
 NOT_GRADED_KEY = "not_graded"
+MAX_TYPED_NAMES = 20  # that are read, the last first
 METADATA_BYTES = 4096  # at most, in a graded notebook
 _FINGERPRINT = re.compile(rb'"%s": "(\w+)"' % TESTS_FINGERPRINT.encode())
 _DIGEST = re.compile(rb'"%s": "(\w+)"' % SUBMISSION_DIGEST.encode())
 _NOT_GRADED = re.compile(rb'"%s": true' % NOT_GRADED_KEY.encode())
 PUNCTUATION = re.compile(r"[!-%'-/:-@\[-`{-~]")  # without &, which begins an entity
 _STUDENT_PARAMETER = re.compile(r"^student = ", re.MULTILINE)
-_TYPED_NAME = re.compile(
-    r"""^student[ \t]*+=[ \t]*+(?:"([^"\\\n]{1,200})"|'([^'\\\n]{1,200})')""", re.MULTILINE
-)
+# A literal in one line. Parsing so short a text is safe.
+_TYPED_NAME = re.compile(r"^student[ \t]*+=([^\n]{1,300})$", re.MULTILINE)
 
 
 def sanitize(nb: NotebookNode, reference: ReferenceNotebook) -> None:
@@ -174,8 +176,19 @@ def make_job(
 def _typed_name(nb: NotebookNode) -> str | None:
     """Return the name that a student typed into the parameters cell, or None."""
     own = [cell for cell in nb.cells if cell.cell_type == "code" and not _claimed_id(cell)]
-    found = [match for cell in own for match in _TYPED_NAME.finditer(cell.source)]
-    return (found[-1][1] or found[-1][2]) if found else None
+    lines = [match[1] for cell in own for match in _TYPED_NAME.finditer(cell.source)]
+    return next(filter(None, map(_name_in, reversed(lines[-MAX_TYPED_NAMES:]))), None)
+
+
+def _name_in(literal: str) -> str | None:
+    """Return a name or number as the notebook shows it, or None for anything else."""
+    try:
+        with warnings.catch_warnings():
+            warnings.simplefilter("ignore")  # such as for "\d"
+            value = parse_literal(literal)
+    except (ValueError, SyntaxError, TypeError, MemoryError, RecursionError, SystemError):
+        return None
+    return str(value) if isinstance(value, str | int | float) and value is not True else None
 
 
 def _is_notebook(name: str) -> bool:

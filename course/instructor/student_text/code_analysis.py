@@ -28,7 +28,7 @@ serve = limited_worker.serve
 
 @contextlib.contextmanager
 def analyzed(sources: Iterable[str]) -> Iterator[None]:
-    """Have `find_names` know the names of students' cells in the block, without parsing them.
+    """Provide the names of students' cells to `find_names_in_submission` in the block.
 
     Where the analysis takes too long, the names are unknown: such a cell may use every name.
     """

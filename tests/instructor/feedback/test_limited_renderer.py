@@ -6,7 +6,7 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from course.instructor.analysis.cell_names import find_names
+from course.instructor.analysis.cell_names import find_names_in_submission
 from course.instructor.feedback.limited_renderer import CellText, PageBudget, render_texts
 from course.instructor.student_text.budgets import (
     MAX_CELL_CHARACTERS,
@@ -117,7 +117,7 @@ def test_generated_text_is_rendered_in_bounded_time_and_size(parts, kind):
     section_headings([{"cell_type": "markdown", "metadata": {}, "source": source}])
     if kind == "code":
         with analyzed([source]):
-            find_names(source)
+            find_names_in_submission(source)
     assert time.process_time() - cpu < 1
     assert time.monotonic() - start < 60
     assert len(html) <= MAX_HTML_CHARACTERS + 6 * MAX_CELL_CHARACTERS

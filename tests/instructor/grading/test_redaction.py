@@ -1,6 +1,6 @@
 import pytest
 
-from course.instructor.grading import redaction
+from course.instructor.grading import grader_worker, redaction
 from course.instructor.grading.grader_kernel import CellResult
 from course.instructor.grading.job import GradingJob
 from course.instructor.grading.redaction import (
@@ -12,6 +12,7 @@ from course.instructor.grading.redaction import (
 )
 from course.instructor.grading.reference_notebook import ReferenceNotebook
 from course.instructor.sandbox.cell_error import STOPPED, CellError
+from course.instructor.sandbox.cell_execution import describe_error
 
 HIDDEN_TEST = (
     "assert f(1) == 2\n### BEGIN HIDDEN TESTS\nassert f(4827) == 9654, 'Twice.'\n"
@@ -138,8 +139,8 @@ def test_printed_lines_share_the_limit_of_the_reason():
 
 
 def test_an_error_of_a_students_function_has_the_students_class():
-    def shown(message, from_student=True):
-        kind = "course.instructor.grading.grader_worker.StudentError"
+    def shown(message, kind="StudentError", from_student=True):
+        kind = f"course.instructor.grading.grader_worker.{kind}"
         found = error(message, kind=kind, from_student=from_student)
         renamed = redaction.with_students_class(found)
         return renamed.class_name, renamed.message
@@ -148,4 +149,28 @@ def test_an_error_of_a_students_function_has_the_students_class():
     assert shown("Own") == ("Own", "")
     assert shown("Stopped: this call ended the process") == ("Error", "this call ended the process")
     stopped = "this call ended the process: the process exited with code 72"
-    assert shown(stopped, from_student=False) == (STOPPED, stopped)
+    assert shown(stopped, "CallStopped", from_student=False) == (STOPPED, stopped)
+
+
+@pytest.mark.parametrize("kind", [grader_worker.StudentError, ValueError])
+def test_a_page_shows_little_of_a_students_error_that_a_library_has_copied(kind):
+    def student_function(x):
+        raise grader_worker._rebuild_exception(kind.__name__, f"4827 {x * 1000}")
+
+    def call():
+        try:
+            student_function("48")
+        except Exception as found:
+            # As keras.src.utils.traceback_utils does it.
+            raise type(found)(f"Exception encountered: {found}") from None
+
+    with pytest.raises(kind) as caught:
+        call()
+    found = redaction.with_students_class(describe_error(caught.value, "test"))
+    assert found.from_student == (kind is grader_worker.StudentError)
+    assert sum(map(str.isdigit, subject(CellResult(found)))) <= MAX_CHOSEN
+
+
+def test_the_message_of_a_stop_is_limited_too():
+    found = CellError(STOPPED, "4827 " * 1000)
+    assert len(subject(CellResult(found))) <= MAX_CHOSEN + len("...")

@@ -412,6 +412,27 @@ def test_a_kill_while_a_result_is_saved_loses_nothing(root, course_command, mome
     assert not left
 
 
+KILLED_BY_ADA = """
+original = result_writer.ResultWriter.save
+def save(writer, nb, job, outcome):
+    if job.student == "ada":
+        kill()
+    original(writer, nb, job, outcome)
+result_writer.ResultWriter.save = save
+"""
+
+
+def test_an_outcome_whose_saving_kills_the_command_is_tried_again_last(root):
+    before = points(root)
+    submit_answers(root, {"ada": 3, "bob": 3}, seconds=0)
+    killed = run_changed(root, KILLED_BY_ADA, "grade", "--force", "--student", "ada")
+    assert killed.returncode == -signal.SIGKILL, killed.stderr
+    assert list(journaled(root)) == ["ada"]
+    again = run_changed(root, KILLED_BY_ADA, "grade")
+    assert again.returncode == -signal.SIGKILL, again.stderr
+    assert points(root) == before | {"bob": POINTS[3]}
+
+
 def test_a_result_whose_folder_cannot_be_replaced_leaves_the_earlier_one(root):
     old, before = executions(root), points(root)
     submit_answers(root, {"ada": 3}, seconds=0)

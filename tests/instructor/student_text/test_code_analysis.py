@@ -39,7 +39,7 @@ def test_an_analysis_in_limits_finds_the_same_names(monkeypatch):
     expected = cell_names.find_names(ORDINARY)
     with analyzed([ORDINARY]):
         monkeypatch.setattr(cell_names, "_find_names", None)  # nothing is parsed in this process
-        assert cell_names.find_names(ORDINARY) == expected
+        assert cell_names.find_names_in_submission(ORDINARY) == expected
     assert {"ready", "scale"} <= expected.bound
     assert expected.texts >= {"numpy", "scale", "Net", "not yet"}
 
@@ -49,8 +49,8 @@ def test_slow_code_costs_its_cell_the_analysis_and_no_other_cell(source, monkeyp
     start = time.process_time()
     with analyzed([source, ORDINARY]):
         monkeypatch.setattr(cell_names, "_find_names", None)
-        assert not cell_names.find_names(ORDINARY).opaque
-        names = cell_names.find_names(source)
+        assert not cell_names.find_names_in_submission(ORDINARY).opaque
+        names = cell_names.find_names_in_submission(source)
     assert names.opaque or names.mentioned <= {"a", "b", "f"}
     assert time.process_time() - start < 0.5
 
@@ -63,8 +63,8 @@ def test_a_cell_that_exceeds_a_limit_is_not_read_in_this_process(monkeypatch):
     start = time.process_time()
     with analyzed([source, ORDINARY]):
         monkeypatch.setattr(cell_names, "_find_names", None)
-        assert cell_names.find_names(source) == cell_names.UNKNOWN
-        assert cell_names.find_names(ORDINARY).bound >= {"ready", "scale"}
+        assert cell_names.find_names_in_submission(source) == cell_names.UNKNOWN
+        assert cell_names.find_names_in_submission(ORDINARY).bound >= {"ready", "scale"}
     peak = tracemalloc.get_traced_memory()[1]
     tracemalloc.stop()
     assert peak < 5 * len(source) and time.process_time() - start < 0.5
@@ -76,4 +76,10 @@ def test_no_cell_is_read_in_this_process_if_the_limited_one_fails(monkeypatch):
 
     monkeypatch.setattr(code_analysis, "call_limited", fail)
     with analyzed([ORDINARY]):
-        assert cell_names.find_names(ORDINARY) is cell_names.UNKNOWN
+        assert cell_names.find_names_in_submission(ORDINARY) is cell_names.UNKNOWN
+
+
+def test_a_submission_does_not_decide_what_is_known_about_a_cell_of_the_course():
+    with cell_names.names_found_before({ORDINARY: cell_names.UNKNOWN}):
+        assert cell_names.find_names_in_submission(ORDINARY) is cell_names.UNKNOWN
+        assert cell_names.find_names(ORDINARY).bound >= {"ready", "scale"}
