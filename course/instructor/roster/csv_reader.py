@@ -3,20 +3,17 @@
 import contextlib
 import csv
 import io
-import re
 from pathlib import Path
 from typing import TYPE_CHECKING
 
 from course.errors import CourseError
+from course.instructor.roster import php_csv
 
 if TYPE_CHECKING:
     import _csv
 
 SEPARATORS = ",;\t"
 MAX_FIELD = 16 * 2**20  # characters; Moodle's worksheets contain what students typed
-# Moodle writes its files with PHP's fputcsv, which does not double a quotation mark that follows a
-# backslash.
-PHP_QUOTATION_MARK = re.compile(r'\\"')
 
 
 def read_table(path: Path) -> list[tuple[int, list[str]]]:
@@ -35,12 +32,6 @@ def read_table(path: Path) -> list[tuple[int, list[str]]]:
     csv.field_size_limit(MAX_FIELD)
     try:
         text = content.decode(encoding)
-        as_moodle_writes = PHP_QUOTATION_MARK.sub(r'\\""', text)
-        if as_moodle_writes != text:
-            with contextlib.suppress(csv.Error):
-                rows = _read_rows(as_moodle_writes)
-                if len({len(row) for _, row in rows}) == 1:
-                    return rows
         return _read_rows(text)
     except (UnicodeDecodeError, csv.Error) as error:
         reason = "it is not UTF-8" if isinstance(error, UnicodeDecodeError) else str(error)
@@ -51,8 +42,13 @@ def read_table(path: Path) -> list[tuple[int, list[str]]]:
 
 def _read_rows(text: str) -> list[tuple[int, list[str]]]:
     """Return the non-empty rows of a text, each with the number of the line on which it ends."""
-    reader = _make_reader(text, max(SEPARATORS, key=lambda each: _count_columns(text, each)))
-    return [(reader.line_num, row) for row in reader if any(cell.strip() for cell in row)]
+    separator = max(SEPARATORS, key=lambda each: _count_columns(text, each))
+    if '\\"' in text:
+        rows = php_csv.read_rows(text, separator)
+    else:
+        reader = _make_reader(text, separator)
+        rows = ((reader.line_num, row) for row in reader)
+    return [(line, row) for line, row in rows if any(cell.strip() for cell in row)]
 
 
 def _make_reader(text: str, separator: str) -> "_csv.Reader":

@@ -1,10 +1,15 @@
 """Rosters as platforms and spreadsheets write them, and the errors in some of them."""
 
+import contextlib
+import time
 import unicodedata
 
 import pytest
+from hypothesis import given, settings
+from hypothesis import strategies as st
 
 from course.errors import CourseError
+from course.instructor.roster.php_csv import read_rows
 from course.instructor.roster.roster import make_student_id, read_roster
 
 # The column names come from the platforms' sources: lib/gradebook_exporter.rb of Canvas; the tests
@@ -132,15 +137,65 @@ ADA = "Ada,Lovelace,ada@x.org\n"
         # The name contains separators, line ends, and what looks like further students.
         (f'"{ROWS}"', ROWS),
         ('"Mal\\"', "Mal\\"),
+        (r'"Mal \"Lory\" C:\dir\"', r'Mal \"Lory\" C:\dir' + "\\"),
+        ('"Mal\\""Lory"', 'Mal\\"Lory'),  # as other programs write it
         (f'"{"x" * 200_000}"', "x" * 200_000),
     ],
-    ids=["quotation mark", "rows", "backslash", "long"],
+    ids=["quotation mark", "rows", "backslash", "both", "doubled", "long"],
 )  # fmt: skip
 def test_what_a_student_typed_into_moodle_adds_no_row_and_stops_nothing(roster, first_name, found):
     """Moodle's PHP does not double a quotation mark that follows a backslash."""
     people = list(roster(f"{MOODLE_HEADER}{ADA}{first_name},M,mallory@x.org\nBob,Ross,bob@x.org\n"))
     assert [each.student for each in people] == ["ada", "mallory", "bob"]
     assert people[1].first_name == found
+
+
+def test_students_whose_texts_need_different_readings_are_read(roster):
+    rows = [r'"\"Mal\"",M,mallory@x.org', r'"C:\my dir\",E,eve@x.org', r'"a\",b\"",F,fay@x.org']
+    people = list(roster(f"{MOODLE_HEADER}{ADA}" + "\n".join(rows)))
+    names = [each.first_name for each in people]
+    assert names == ["Ada", r"\"Mal\"", "C:\\my dir\\", r"a\",b\""]
+
+
+def test_students_whose_texts_surround_the_rows_of_others_hide_nobody(roster):
+    header = '"First name","Last name","ID number",Institution,"Email address"\n'
+    rows = ['"y \\",",",66,U,mal@x.org', "Ada,Lovelace,11,U,ada@x.org", 'Eve,O,67,",x,z",eve@x.org']
+    assert [each.email for each in roster(header + "\n".join(rows))] == [
+        "mal@x.org",
+        "ada@x.org",
+        "eve@x.org",
+    ]
+
+
+def as_fputcsv_writes(field):
+    """Return a field as the function of that name in PHP's ext/standard/file.c writes it."""
+    if not set(field) & set(',"\\\n\r\t '):
+        return field
+    written, is_escaped = "", False
+    for character in field:
+        if character == "\\":
+            is_escaped = True
+        elif character == '"' and not is_escaped:
+            written += '"'
+        else:
+            is_escaped = False
+        written += character
+    return f'"{written}"'
+
+
+@given(st.lists(st.lists(st.text('"\\,\nx', max_size=6), min_size=3, max_size=3), max_size=5))
+@settings(max_examples=300, deadline=None)
+def test_what_fputcsv_writes_is_read(rows):
+    rows = [["a", "b", "c"], *([each or "e" for each in row] for row in rows)]
+    text = "".join(",".join(map(as_fputcsv_writes, row)) + "\n" for row in rows)
+    assert [row for _, row in read_rows(text, ",")] == rows
+
+
+def test_text_with_many_escaped_quotation_marks_is_refused_soon(roster):
+    start = time.process_time()
+    with contextlib.suppress(CourseError):
+        roster(MOODLE_HEADER + ADA * 200 + '"x\\",b,' * 100_000 + "\n" + '"\\"\n' * 100_000)
+    assert time.process_time() - start < 20
 
 
 def test_a_student_called_points_possible_is_a_student(roster):

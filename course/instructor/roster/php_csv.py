@@ -1,0 +1,135 @@
+"""CSV files that PHP's fputcsv may have written, as Moodle's are.
+
+fputcsv doubles a quotation mark in a field, except after a backslash. It is therefore ambiguous
+where a field ends that contains a quotation mark after a backslash. The file is read in each way in
+which every row has as many columns as the header; only one of them may lead to the end of the file.
+"""
+
+import csv
+import re
+from collections.abc import Iterator
+from typing import NamedTuple
+
+# Characters to search, per character of the file, before the file is refused.
+MAX_PASSES = 50
+_LINE_END = re.compile(r"\r\n|\r|\n")
+
+
+class _Start(NamedTuple):
+    """The position at which a field begins, and the number of its column."""
+
+    position: int
+    column: int
+
+
+class _Field(NamedTuple):
+    """A field, and where the next one begins."""
+
+    text: str
+    next: _Start
+
+
+def read_rows(text: str, separator: str) -> Iterator[tuple[int, list[str]]]:
+    """Yield the rows of a text, each with the number of the line on which it ends.
+
+    Raises csv.Error if a row cannot be read, or can be read in several ways.
+    """
+    header = next(csv.reader([text[: _end_of_line(text)]], delimiter=separator, strict=True))
+    fields_at = _Reader(text, separator, len(header)).read_all()
+    start, row, line = _Start(0, 0), list[str](), 1
+    while start.position < len(text):
+        fields = fields_at.get(start, [])
+        if len(fields) != 1:
+            problem = "can be read in several ways" if fields else "is malformed"
+            raise csv.Error(f"line {line} {problem}")
+        row.append(fields[0].text)
+        line += len(_LINE_END.findall(text, start.position, fields[0].next.position))
+        start = fields[0].next
+        if start.column == 0:
+            yield line - (text[start.position - 1] in "\r\n"), row
+            row = []
+
+
+class _Reader:
+    def __init__(self, text: str, separator: str, columns: int) -> None:
+        self.text, self.separator, self.columns = text, separator, columns
+        self._left = MAX_PASSES * max(len(text), 10_000)
+        # A field that contains a quotation mark is written between quotation marks.
+        self._unquoted = re.compile(rf'[^"{re.escape(separator)}\r\n]*+')
+
+    def read_all(self) -> dict[_Start, list[_Field]]:
+        """Return the fields that may begin at each position and lead to the end of the text.
+
+        If the text cannot be read to its end, they lead to where reading ends.
+        """
+        fields_at: dict[_Start, list[_Field]] = {}
+        pending = {_Start(0, 0)}
+        while pending:
+            start = pending.pop()
+            fields_at[start] = list(dict.fromkeys(self._fields(start)))
+            pending |= {each.next for each in fields_at[start]} - fields_at.keys()
+        ends = {_Start(len(self.text), 0)}
+        if ends.isdisjoint(fields_at):
+            ends = {max(fields_at)}
+        for start in sorted(fields_at, reverse=True):
+            fields_at[start] = [each for each in fields_at[start] if each.next in ends]
+            if fields_at[start]:
+                ends.add(start)
+        return fields_at
+
+    def _fields(self, start: _Start) -> Iterator[_Field]:
+        """Yield the fields that may begin at a position."""
+        text, position = self.text, start.position
+        if position == len(text):
+            return
+        if start.column == 0 and (empty := _LINE_END.match(text, position)):
+            yield _Field("", _Start(empty.end(), 0))
+        found = (
+            self._quoted(position + 1) if text.startswith('"', position) else self._plain(position)
+        )
+        for field, end in found:
+            if start.column < self.columns - 1:
+                if text.startswith(self.separator, end):
+                    yield _Field(field, _Start(end + 1, start.column + 1))
+            elif line_end := _LINE_END.match(text, end):
+                yield _Field(field, _Start(line_end.end(), 0))
+            elif end == len(text):
+                yield _Field(field, _Start(end, 0))
+
+    def _plain(self, position: int) -> Iterator[tuple[str, int]]:
+        match = self._unquoted.match(self.text, position)
+        assert match
+        yield match[0], match.end()
+
+    def _quoted(self, start: int) -> Iterator[tuple[str, int]]:
+        """Yield the fields in quotation marks that begin at a position, with their ends."""
+        text, pending = self.text, [(start, "")]
+        while pending:
+            begin, before = pending.pop()
+            position = begin
+            while (quote := text.find('"', position)) >= 0:
+                position = quote + 1
+                self._left -= position - begin
+                if self._left < 0:
+                    raise csv.Error("too many quotation marks follow a backslash")
+                is_doubled = text.startswith('"', position)
+                if quote > start and text[quote - 1] == "\\":  # possibly written by PHP
+                    if is_doubled:  # or by another program
+                        pending.append((position + 1, before + text[begin:position]))
+                    elif self._ends_at(position):
+                        yield before + text[begin:quote], position
+                elif is_doubled:
+                    before, begin = before + text[begin:position], position + 1
+                    position = begin
+                else:
+                    yield before + text[begin:quote], position
+                    break
+
+    def _ends_at(self, position: int) -> bool:
+        """Return whether a field may end at a position."""
+        return position == len(self.text) or self.text[position] in (self.separator, "\r", "\n")
+
+
+def _end_of_line(text: str) -> int:
+    match = _LINE_END.search(text)
+    return match.start() if match else len(text)
