@@ -55,6 +55,7 @@ from course.plotting.images import (
     patch_blocks,
 )
 from course.plotting.learning import (
+    early_stopping,
     filter_responses,
     from_image_to_prediction,
     histograms,
@@ -78,6 +79,7 @@ __all__ = [
     "confusion_matrix",
     "connections",
     "convolution_relu_pooling",
+    "early_stopping",
     "error_against_cost",
     "feature_maps",
     "filter_responses",

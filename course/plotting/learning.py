@@ -1,4 +1,4 @@
-"""Figures of how networks learn: line charts, hidden units, gradient descent, and dropout."""
+"""Figures of how networks learn: line charts, early stopping, hidden units, and dropout."""
 
 import numpy as np
 from matplotlib import colormaps
@@ -50,8 +50,9 @@ def line_charts(
         Values to compare with, by name; drawn as dotted lines in every panel.
     log : bool
         Whether the y-axis is logarithmic.
-    percent : bool
-        Whether values are fractions, which the y-axis shows as percentages.
+    percent : bool or sequence of str
+        Whether values are fractions, which the y-axis shows as percentages; or the titles of the
+        panels for which they are.
     share_y : bool
         Whether all panels have the same y-axis.
     limits : (float, float), optional
@@ -89,7 +90,7 @@ def line_charts(
                 ax.text(1.02, value, name, transform=ax.get_yaxis_transform(), va="center", size=9)
         if log:
             ax.set_yscale("log")
-        if percent:
+        if percent is True or (percent and heading in percent):
             show_percentages(ax.yaxis)
         if limits:
             ax.set_ylim(limits)
@@ -104,6 +105,54 @@ def line_charts(
         ax.spines[["top", "right"]].set_visible(False)
         if any(lines):
             ax.legend(fontsize=9, frameon=False)
+        ax.set_title(heading, **TITLE)
+    if title:
+        figure.suptitle(title, x=0, y=1.14, ha="left", va="bottom", fontsize=11)
+    return figure
+
+
+def early_stopping(panels, title="") -> Figure:
+    """Draw curves, and on each of them where early stopping would have ended training.
+
+    Parameters
+    ----------
+    panels : dict of (array, dict)
+        One panel per title: the curve of a monitored value, with one value per epoch, and pairs
+        (best epoch, last epoch), counted from 1, by name. Values under a title that contains
+        "accuracy" are fractions, which are shown as percentages.
+
+    Raises
+    ------
+    ValueError
+        If there is no panel, or the epochs of a pair are not in the curve.
+    """
+    if not panels:
+        raise ValueError("panels must contain at least one title with its curve.")
+    figure = Figure(figsize=(PAGE_INCHES * min(1, 0.4 + 0.3 * len(panels)), 2.7))
+    edges = {"left": 0, "right": 1, "bottom": 0, "top": 1, "wspace": 0.2}
+    axes = figure.subplots(1, len(panels), squeeze=False, gridspec_kw=edges)[0]
+    for ax, (heading, (curve, stops)) in zip(axes, panels.items(), strict=True):
+        ax.plot(range(1, len(curve) + 1), curve, "-", color=GRAY, linewidth=2)
+        for index, (name, (best, last)) in enumerate(stops.items()):
+            if not 1 <= best <= last <= len(curve):
+                raise ValueError(f"{name!r} must be epochs from 1 to {len(curve)}: {best, last}.")
+            color = COLORS[index % len(COLORS)]
+            label = f"{name}: ends after epoch {last}, restores epoch {best}"
+            line, mark = ("-", "--", ":")[index % 3], "osD"[index % 3]
+            ax.axvline(last, color=color, linestyle=line, linewidth=1.6)
+            # Hollow marks of different sizes: several may restore the same epoch.
+            ax.plot(
+                [best], [curve[best - 1]], mark + line, color=color, label=label, linewidth=1.6,
+                markersize=8 + 5 * index, markerfacecolor="none", markeredgewidth=1.8,
+            )  # fmt: skip
+        if "accuracy" in heading:
+            show_percentages(ax.yaxis)
+        ax.xaxis.set_major_locator(MaxNLocator(6, integer=True, min_n_ticks=1))
+        ax.set_xlabel("epoch")
+        ax.grid(alpha=0.3)
+        ax.spines[["top", "right"]].set_visible(False)
+        if stops:
+            ax.legend(loc="upper left", bbox_to_anchor=(0, -0.2), fontsize=9, frameon=False)
         ax.set_title(heading, **TITLE)
     if title:
         figure.suptitle(title, x=0, y=1.14, ha="left", va="bottom", fontsize=11)
@@ -191,7 +240,8 @@ def value_grids(grids, title="") -> Figure:
             ax.add_patch(Rectangle(corner, 1, 1, facecolor=color, edgecolor="0.6", linewidth=0.8))
             center = corner[0] + 0.5, corner[1] + 0.5
             if value:
-                ax.text(*center, f"{value:.1f}", ha="center", va="center", size=9)
+                text = f"{value:.1f}".replace("-", "−")
+                ax.text(*center, text, ha="center", va="center", size=9)
             else:
                 ax.plot(*center, "x", color=VERMILLION, markersize=12, markeredgewidth=2)
         ax.text(left, rows + 0.15, name, size=9, va="bottom")

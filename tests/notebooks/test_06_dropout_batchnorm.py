@@ -1,5 +1,6 @@
 """Numbers in 06-dropout-batchnorm, checked with Keras, the solutions, and the measurements."""
 
+import ast
 import json
 import re
 import tomllib
@@ -16,7 +17,8 @@ from tests.benchmarks.measurements import lesson_06
 from tests.submissions import ROOT, source_cells
 
 NAME = "06-dropout-batchnorm"
-DEFINED = ["early_stopping", "batch_norm", "seven", "build_network", "pairs", "follows", "compare"]
+DEFINED = ["early_stopping", "dropped", "batch_norm", "seven", "build_network", "pairs", "follows"]
+DEFINED += ["interval", "compare"]
 
 # The original experiments: filters of the blocks, batch normalization, dropout, L2, parameters,
 # trainable parameters, training and validation accuracy in percent.
@@ -222,6 +224,75 @@ def test_a_wrong_run_costs_half_a_point_and_gets_its_reason(
     assert reason in shown and shown.count("right.") == 3
 
 
+def stops(cells, values, patience, mode):
+    """Return what the function of the notebook finds: the best epoch and the last one."""
+    function, _, _ = cells["stops"].partition("\n\n\n")
+    exec(function, names := {"keras": keras})
+    return names["stop_early"](values, patience, mode)
+
+
+def test_the_stops_of_the_notebook_are_those_of_the_exercise(cells, solved):
+    for name, losses in solved["validation_losses"].items():
+        assert stops(cells, losses, 2, "min") == solved["stopped"][name], name
+        assert stops(cells, [-loss for loss in losses], 2, "max") == solved["stopped"][name]
+
+
+def test_the_text_states_where_early_stopping_ends_training(cells, kept):
+    runs = kept["validation curves"]
+    curves = {
+        key: np.transpose([runs[f"validation_{key}@{epoch}"] for epoch in range(1, 21)])
+        for key in ("loss", "accuracy")
+    }
+    text = cells["dropout-text"]
+    assert len(curves["loss"]) == 5
+    ends = {(2, (3, 5)), (5, (3, 8))}
+    found = {(each, stops(cells, loss, each, "min")) for loss in curves["loss"] for each in (2, 5)}
+    assert found == ends
+    assert "after epoch 5 (patience 2) or 8 (patience 5) and restored epoch 3" in text
+    assert f"accuracy of {percent(curves['accuracy'][:, 2])}" in text
+    assert f"they reached {percent(curves['accuracy'][:, -1])}" in text
+    restored = {
+        patience: np.array(
+            [each[stops(cells, each, patience, "max")[0] - 1] for each in curves["accuracy"]]
+        )
+        for patience in (2, 5)
+    }
+    lost = 100 * (curves["accuracy"][:, -1] - restored[2])
+    too_early = lost[lost > 0.1]
+    assert len(too_early) == 3 and "ended three of the five runs too early" in text
+    low, high = round(too_early.min()), round(too_early.max())
+    assert f"cost them {low} to {high} points" in text
+    assert (restored[5] > curves["accuracy"][:, -1]).all() and "none of them lost accuracy" in text
+
+
+def test_dropout_by_hand_agrees_with_keras(solved):
+    layer = layers.Dropout(0.4, seed=1)
+    outputs = np.asarray(layer(np.full(100_000, 3, "float32"), training=True))
+    assert set(np.round(outputs, 5).tolist()) == {0, solved["dropped"]["kept"]}
+    assert outputs.mean() == pytest.approx(solved["dropped"]["mean"], abs=0.05)
+    at_inference = np.asarray(layer(np.array([3.0], "float32"), training=False))
+    assert at_inference.tolist() == [solved["dropped"]["inference"]]
+
+
+@pytest.mark.parametrize(
+    ("name", "wrong", "earned", "reason"),
+    [
+        ("kept", 3, 0.5, "Divide the activation by the probability of being kept"),
+        ("kept", 7.5, 0.5, "Divide the activation by the probability of being kept"),
+        ("mean", 1.8, 0.75, "Add 0.6 times the output if it is kept"),
+        ("inference", "no", 0.75, "At inference, dropout returns its input."),
+        ("inference", np.float64(1.8), 0.75, "At inference, dropout returns its input."),
+    ],
+)
+def test_a_wrong_number_of_dropout_costs_its_part_and_gets_its_reason(
+    cells, solved, capsys, name, wrong, earned, reason
+):
+    names = {"checks": checks, "np": np, "dropped": {**solved["dropped"], name: wrong}}
+    exec(cells["test_dropped"], names)
+    assert names["earned"] == earned
+    assert f"{name}, {wrong}: Not yet. {reason}" in capsys.readouterr().out
+
+
 def test_batch_norm_agrees_with_keras(solved):
     maps = np.random.default_rng(3).normal(2, 3, size=(7, 5, 4, 3)).astype("float32")
     layer = layers.BatchNormalization()
@@ -291,13 +362,89 @@ def test_the_conclusions_follow_from_the_original_results(solved):
         "a": best == "III",
         "b": False,  # IV and I differ in three settings
         "c": gap["II"] > gap["III"] and gap["IV"] > gap["V"],
-        "d": best == "I",
-        "e": training["III"] > training["I"] and validation["III"] > validation["I"],
-        "f": validation["IV"] > validation["II"] and validation["V"] > validation["III"],
-        "g": validation["VI"] == validation["VII"] and gap["VI"] < gap["VII"],
+        "d": training["III"] > training["I"] and validation["III"] > validation["I"],
+        "e": validation["IV"] > validation["II"] and validation["V"] > validation["III"],
+        "f": validation["VI"] == validation["VII"] and gap["VI"] < gap["VII"],
     }
     assert solved["follows"] == {letter for letter, is_true in true.items() if is_true}
     assert round(ORIGINAL["VII"][4] / ORIGINAL["VI"][4]) == 5
+
+
+def test_the_check_of_the_conclusions_shows_numbers_and_accepts_every_set(cells, solved, capsys):
+    visible, _, _ = cells["test_follows"].partition("### BEGIN HIDDEN TESTS")
+    for follows in ({"b"}, {"a", "c", "d", "f"}):
+        exec(visible, {**solved, "checks": checks, "follows": follows})
+        shown = capsys.readouterr().out
+        assert "This check accepts every set of letters" in shown
+        assert "b: IV and I differ in batch_norm, conv_dropout, l2" in shown
+    validation = {name: each[-1] for name, each in ORIGINAL.items()}
+    gap = {name: each[-2] - each[-1] for name, each in ORIGINAL.items()}
+    accuracies = ", ".join(f"{validation[name]}%" for name in ("I", "II", "III", "IV"))
+    assert f"a: validation accuracies of I to IV: {accuracies}" in shown
+    assert f"II {gap['II']}, III {gap['III']}; IV {gap['IV']}, V {gap['V']}" in shown
+    assert "I (84%, 79%) and III (89%, 82%)" in shown
+    assert validation["IV"] - validation["II"] == -3 and validation["V"] - validation["III"] == 1
+    assert f"gaps of {gap['VI']} and {gap['VII']} points" in shown
+    assert f"{ORIGINAL['VI'][4]:,} and {ORIGINAL['VII'][4]:,} parameters" in shown
+
+
+def test_the_interval_is_that_of_the_measurements(cells, kept, solved):
+    measured = kept["with batch normalization"]
+    arrays = {"with_003": "0.03", "with_01": "0.1"}
+    for name, rate in arrays.items():
+        assert solved[name] == pytest.approx(100 * measured[f"accuracy_at_{rate}"])
+    found = solved["compare"](solved["with_01"], solved["with_003"])
+    assert found == pytest.approx((solved["difference"], solved["half_width"]))
+    low, high = found[0] - found[1], found[0] + found[1]
+    assert low < 0 and high > 4  # so the interval contains differences of 3 and 4 points
+    behind = np.flatnonzero(solved["with_003"] < solved["with_01"])
+    assert behind.tolist() == [0, 3] and "With seeds 0 and 3 alone" in cells["test_interval"]
+    factors = {**solved["t_factors"]}
+    row = " | ".join(f"{factors[seeds]:.2f}" for seeds in (2, 3, 4, 5, 6, 10))
+    assert f"| *t* | {row} |" in cells["compare-text"]
+
+
+def score_of_interval(cells, names):
+    *body, last = ast.parse(cells["test_interval"]).body
+    exec(compile(ast.Module(body, []), "test_interval", "exec"), names)
+    return eval(compile(ast.Expression(last.value), "test_interval", "eval"), names)
+
+
+@pytest.mark.parametrize(
+    ("changes", "score", "reason"),
+    [
+        ({}, 3, "conclusion c: right."),
+        ({"half_width": 2.5, "difference": 1.7}, 3, "half-width: right."),
+        ({"conclusion": "C)"}, 3, "conclusion c: right."),
+        ({"difference": -1.7}, 2.5, "Subtract the mean with 0.1 from the mean with 0.03."),
+        ({"half_width": "ddof"}, 1.5, "Use ddof=1"),
+        ({"half_width": "root"}, 1.5, "Take the square root of the sum."),
+        ({"half_width": "t"}, 1.5, "Multiply the standard error by t."),
+        ({"half_width": "seeds"}, 1.5, "not ten"),
+        ({"half_width": "whole"}, 1.5, "to one end of the interval"),
+        ({"half_width": "n"}, 1.5, "Divide each variance by the number of seeds."),
+        ({"half_width": 7}, 1.5, "See hint 2."),
+        ({"conclusion": "a"}, 2, "so chance alone explains the difference"),
+        ({"conclusion": "b"}, 2, "but also differences of 3 and 4 points"),
+    ],
+)
+def test_a_mistake_in_the_interval_costs_its_part_and_gets_its_reason(
+    cells, solved, capsys, changes, score, reason
+):
+    first, second = solved["with_003"], solved["with_01"]
+    variances = first.var(ddof=1) + second.var(ddof=1)
+    wrong = {
+        "ddof": 2.78 * np.sqrt((first.var() + second.var()) / 5),
+        "root": 2.78 * variances / 5,
+        "t": np.sqrt(variances / 5),
+        "seeds": 2.26 * np.sqrt(variances / 5),
+        "whole": 2 * 2.78 * np.sqrt(variances / 5),
+        "n": 2.78 * np.sqrt(variances),
+    }
+    if isinstance(changes.get("half_width"), str):
+        changes = {"half_width": wrong[changes["half_width"]]}
+    assert score_of_interval(cells, {**solved, "checks": checks, **changes}) == score
+    assert reason in capsys.readouterr().out
 
 
 def test_the_half_width_is_students_t_times_the_standard_error(solved):
@@ -328,10 +475,7 @@ def test_the_text_states_what_was_measured_with_few_images(cells, kept, solved):
     text = cells["early_stopping-text"]
     for metric in ("training_accuracy", "validation_accuracy"):
         assert percent(none[metric]) in text
-    text = cells["dropout-text"]
     epochs = none["epoch_of_smallest_loss"]
-    assert f"after {epochs.min():.0f} to {epochs.max():.0f} epochs" in text
-    assert percent(none["accuracy_at_smallest_loss"]) in text
     text = cells["batch_norm-text"]
     later = dropout["epoch_of_smallest_loss"]
     assert f"smallest after {later.min():.0f} to {later.max():.0f} epochs instead of" in text
@@ -345,6 +489,8 @@ def test_the_text_states_what_was_measured_with_few_images(cells, kept, solved):
     assert f"is {interval(gain)} points" in text and is_significant(gain)
     low, high = 100 * (gain[0] - gain[1]), 100 * (gain[0] + gain[1])
     assert f"from {low:.1f} to {high:.1f} points" in text and 0 < low < 0.2
+    schedule = compare(kept["constant rate"]["validation_accuracy"], dropout["validation_accuracy"])
+    assert f"is lower by {interval(schedule)} points" in text and is_significant(schedule)
     # A later section gives this interval as an example of weak evidence.
     assert f"such as {interval(gain)} points in section 2" in cells["eighth-text"]
 
@@ -437,6 +583,9 @@ def test_the_text_states_the_results_on_a_laptop(cells, on_a_laptop):
         error = np.hypot(band["std"][one], band["std"][other]) / 5**0.5
         return band["mean"][other] - band["mean"][one], 2.78 * error
 
+    best = sorted(names, key=lambda name: band["mean"][names.index(name)])[-2:]
+    assert set(best) == {"II", "VII"}
+    assert "II and VII have the highest mean validation accuracies" in text
     bn, dropout = difference("I", "III"), difference("II", "III")
     assert f"rises by {interval(bn)} points" in text and is_significant(bn)
     assert f"from II to III, the difference is {interval(dropout, sign=True)} points" in text

@@ -56,6 +56,29 @@ def test_line_charts_with_logarithmic_or_percent_axes():
     assert all(tick == round(tick) for tick in ax.get_xticks())
 
 
+def test_line_charts_with_percentages_in_one_panel():
+    panels = {"loss": {"": (X, X / 3)}, "accuracy": {"": (X, X / 3)}}
+    loss, accuracy = saved(plotting.line_charts(panels, percent=["accuracy"])).axes
+    assert all(label.get_text().endswith("%") for label in accuracy.get_yticklabels())
+    assert not any(label.get_text().endswith("%") for label in loss.get_yticklabels())
+
+
+def test_early_stopping_marks_the_restored_and_the_last_epoch():
+    stops = {"patience 2": (1, 3), "patience 5": (4, 4)}
+    panels = {"Validation loss": ([3, 5, 4, 1], stops), "Validation accuracy": ([0.1, 0.2], {})}
+    loss, accuracy = saved(plotting.early_stopping(panels, title="T")).axes
+    labels = [text.get_text() for text in loss.get_legend().get_texts()]
+    assert labels == [
+        "patience 2: ends after epoch 3, restores epoch 1",
+        "patience 5: ends after epoch 4, restores epoch 4",
+    ]
+    marks = [line for line in loss.lines if line.get_label() in labels]
+    assert [(line.get_xdata()[0], line.get_ydata()[0]) for line in marks] == [(1, 3), (4, 1)]
+    assert [line.get_xdata()[0] for line in loss.lines[1::2]] == [3, 4]
+    assert len({(line.get_color(), line.get_linestyle(), line.get_marker()) for line in marks}) == 2
+    assert all(label.get_text().endswith("%") for label in accuracy.get_yticklabels())
+
+
 def test_line_charts_with_a_logarithmic_x_axis_show_plain_numbers():
     panels = {"a": {"": (np.array([0.01, 0.1, 1.0]), X[:3])}}
     (ax,) = saved(plotting.line_charts(panels, log_x=True)).axes
@@ -92,7 +115,12 @@ def test_value_grids_cross_out_zeros():
     (ax,) = saved(plotting.value_grids(grids, title="T")).axes
     assert texts(ax) == ["1.5", "2.0", "3.0", "4.0", "input", "3.0", "8.0", "training"]
     assert [line.get_marker() for line in ax.lines] == ["x", "x"]
-    # The rows are drawn from top to bottom.
+    (ax,) = saved(plotting.value_grids({"input": [[-0.72]]})).axes
+    assert texts(ax) == ["−0.7", "input"]
+
+
+def test_value_grids_are_drawn_from_top_to_bottom():
+    (ax,) = saved(plotting.value_grids({"input": [[1.5, 2], [3, 4]]})).axes
     heights = {text.get_text(): text.get_position()[1] for text in ax.texts}
     assert heights["1.5"] > heights["4.0"]
 
@@ -134,6 +162,8 @@ def test_from_image_to_prediction_names_only_probabilities_that_matter():
     [
         (lambda: plotting.line_charts({}), "at least one title"),
         (lambda: plotting.line_charts({"a": {"b": (X, X[1:])}}), "x and y of 'b'"),
+        (lambda: plotting.early_stopping({}), "at least one title"),
+        (lambda: plotting.early_stopping({"a": ([1], {"b": (1, 2)})}), "'b' must be epochs from 1"),
         (lambda: plotting.value_grids({"a": [[1]], "b": [[1, 2]]}), "arrays of one shape"),
         (lambda: plotting.filter_responses(np.ones((3, 3, 2, 1)), np.ones((2, 2, 1))), "kernel"),
         (lambda: plotting.filter_responses(np.ones((3, 3, 1, 1)), np.ones((2, 2, 3))), "maps"),

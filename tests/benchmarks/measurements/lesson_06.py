@@ -47,21 +47,28 @@ def names() -> dict[str, Any]:
     return found
 
 
-def small(seed: int, optimizer: str = "", **changes: Any) -> dict[str, float]:
-    """Train the small network of sections 1 and 2; return accuracies and losses."""
+def small(seed: int, optimizer: str = "", curves: bool = False, **changes: Any) -> dict[str, float]:
+    """Train the small network of sections 1 and 2; return accuracies and losses.
+
+    With `curves`, also return both validation curves, on which early stopping is judged.
+    """
     found = names()
     if optimizer:
         changes["optimizer"] = eval(optimizer, found)
     network, history = found["train_small"](seed, **changes)
     few, losses = found["few"], history["val_loss"]
     accuracy = network.evaluate(found["x_train"][:few], found["y_train"][:few], verbose=0)[1]
-    return {
+    values = {
         "training_accuracy": accuracy,
         "validation_accuracy": history["val_accuracy"][-1],
         "validation_loss": losses[-1],
         "epoch_of_smallest_loss": 1 + int(np.argmin(losses)),
         "accuracy_at_smallest_loss": history["val_accuracy"][int(np.argmin(losses))],
     }
+    for name, key in {"loss": "val_loss", "accuracy": "val_accuracy"}.items():
+        for epoch, value in enumerate(history[key] if curves else [], 1):
+            values[f"validation_{name}@{epoch}"] = value
+    return values
 
 
 def sweep(seed: int, batch_norm: bool) -> dict[str, float]:
@@ -104,6 +111,7 @@ JOBS = {
     "AdamW": functools.partial(
         small, optimizer="keras.optimizers.AdamW(falling(0.001), weight_decay=0.5)"
     ),
+    "validation curves": functools.partial(small, curves=True),
     "without batch normalization": functools.partial(sweep, batch_norm=False),
     "with batch normalization": functools.partial(sweep, batch_norm=True),
     **{name: functools.partial(full_size, name=name) for name in EXPERIMENTS},
