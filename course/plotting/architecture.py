@@ -7,6 +7,7 @@ import numpy as np
 from matplotlib.patches import Rectangle
 
 from course.counting import layer_rows
+from course.plotting.block_diagram import block_diagram
 from course.plotting.primitives import (
     BLUE,
     GRAY,
@@ -275,6 +276,23 @@ def error_against_cost(
     panels[0].set_ylabel(error_name)
     panels[0].set_title(title, **TITLE)
     return figure
+
+
+def six_convolutions(title="") -> Figure:
+    """Draw the CNN with six convolutions of 04-mlp-vs-cnn, which is the target of an exercise."""
+    import keras
+    from keras import layers
+
+    network = keras.Sequential([keras.Input((32, 32, 3))])
+    for filters in (32, 32, 64, 64, 128, 128):
+        network.add(layers.Conv2D(filters, 3, padding="same", activation="relu"))
+        if len(network.layers) % 4 == 2:
+            network.add(layers.MaxPooling2D())
+            network.add(layers.Dropout(0.2))
+    for layer in (layers.Flatten(), layers.Dense(512, activation="relu"), layers.Dropout(0.5)):
+        network.add(layer)
+    network.add(layers.Dense(10, activation="softmax"))
+    return block_diagram(network, title=title)
 
 
 def volumes(shapes, kinds=None, title="") -> Figure:

@@ -10,7 +10,8 @@ from course import datasets
 from tests.benchmarks import recipes
 
 TRAINING, VALIDATION, TEST = 10_000, 2_000, 5_000
-SHORT = {"epochs": 5, "batch_size": 32}
+# Configuration A is the default of `train`: 10 epochs with batches of 128.
+CONFIGURATION_B = {"epochs": 5, "batch_size": 32}
 Build = Callable[[Any, Any], list]
 
 
@@ -112,23 +113,28 @@ def train(
 
 three_layers = partial(mlp, units=(128, 256, 512))
 JOBS: dict[str, Callable[[int], dict[str, float]]] = {
-    "MLP": partial(train, build=recipes.one_hidden_layer, shifts=True),
+    "MLP-128": partial(train, build=recipes.one_hidden_layer, shifts=True),
     "simple CNN": partial(train, build=recipes.simple_cnn, shifts=True),
-    "MLP, as small as the CNN": partial(train, build=partial(mlp, units=(27,))),
+    "MLP-27": partial(train, build=partial(mlp, units=(27,))),
     "softmax regression": partial(
         train, build=recipes.one_layer, epochs=5, shifts=True, colors=True
     ),
-    "MLP, 30 epochs": partial(train, build=recipes.one_hidden_layer, epochs=30),
-    "256 units": partial(train, build=partial(mlp, units=(256,))),
-    "256 units, dropout": partial(train, build=partial(mlp, units=(256,), dropout=0.2)),
-    "three layers, long": partial(train, build=three_layers),
-    "three layers, long, dropout": partial(train, build=recipes.mlp),
-    "three layers, short": partial(train, build=three_layers, **SHORT),
-    "three layers, short, dropout": partial(train, build=recipes.mlp, **SHORT),
+    "softmax regression, no L2, 10 epochs": partial(train, build=partial(mlp, units=())),
+    "MLP-128, 30 epochs": partial(train, build=recipes.one_hidden_layer, epochs=30),
+    "MLP-256": partial(train, build=partial(mlp, units=(256,))),
+    "MLP-256, dropout": partial(train, build=partial(mlp, units=(256,), dropout=0.2)),
+    "MLP-128-256-512": partial(train, build=three_layers),
+    "MLP-128-256-512, dropout, configuration A": partial(train, build=recipes.mlp),
+    "MLP-128-256-512, configuration B": partial(train, build=three_layers, **CONFIGURATION_B),
+    "MLP-128-256-512, dropout": partial(train, build=recipes.mlp, **CONFIGURATION_B),
     "simple CNN, dropout": partial(train, build=partial(simple_cnn, dropout=0.5)),
-    "MLP, pixels shuffled": partial(train, build=recipes.one_hidden_layer, shuffled=True),
+    "MLP-128, pixels shuffled": partial(train, build=recipes.one_hidden_layer, shuffled=True),
     "simple CNN, pixels shuffled": partial(train, build=recipes.simple_cnn, shuffled=True),
     "simple CNN, 1 × 1 kernels": partial(train, build=partial(simple_cnn, kernel_size=1)),
+    "simple CNN, 1 × 1 kernels, pixels shuffled": partial(
+        train, build=partial(simple_cnn, kernel_size=1), shuffled=True
+    ),
+    "six convolutions": partial(train, build=recipes.six_convolutions, epochs=8, batch_size=32),
     "three convolutions": partial(
         train, build=partial(three_convolutions, last="flatten"), shifts=True
     ),
