@@ -360,7 +360,8 @@ def pooling(image, size=2, stride=None, title="") -> Figure:
     size : int
         Height and width of the pooling windows.
     stride : int, optional
-        Step of the windows; by default their size. Windows are colored only if they do not overlap.
+        Step of the windows; by default their size. Windows that don't overlap are colored. If they
+        do, the first one has a solid outline, and its right neighbor a dashed one.
 
     Raises
     ------
@@ -394,9 +395,14 @@ def pooling(image, size=2, stride=None, title="") -> Figure:
                 corner, side = (left + columns[j], rows[i]), size
             if stride >= size:
                 ax.add_patch(Rectangle(corner, side, side, facecolor=tint, zorder=0))
+            edge: dict[str, Any] = {"fill": False, "edgecolor": VERMILLION, "linewidth": 2.5}
             if number == 0:
-                edge: dict[str, Any] = {"fill": False, "edgecolor": VERMILLION, "linewidth": 2.5}
                 ax.add_patch(Rectangle(corner, side, side, zorder=3, **edge))
+            elif (i, j) == (0, 1) and stride < size:
+                edge |= {"edgecolor": BLUE, "linestyle": (0, (3, 1.5))}
+                ax.add_patch(Rectangle(corner, side, side, zorder=4, **edge))
+    if not title and stride < size:
+        title = f"{size} × {size} windows with stride {stride} overlap"
     title = title or f"Each {size} × {size} window becomes one value"
     figure.text(0, 1.02, title, size=12, va="bottom")
     return figure
@@ -704,7 +710,7 @@ def _draw_volume_steps(
     pitch = max(height, f) + 0.9  # vertical distance of the channels
     lefts = [0.0, width + 1.4, width + 1.4 + max(g + 1.2, 3.4) + 3]
     total_width = max(lefts[2] + columns + 1.0, 15)
-    total_height = max(channels * pitch, count * (rows + 0.9) + 0.9)
+    total_height = max(channels * pitch, count * (rows + 0.9) + 1.5)  # three lines for the sum
     figure = PlainFigure(figsize=((total_width + 0.6) * CELL, (total_height + 2.2) * CELL), dpi=DPI)
     canvas = FigureCanvasAgg(figure)
     ax = figure.add_axes((0, 0, 1, 1))

@@ -1,6 +1,8 @@
-"""One-dimensional convolutions by hand: the right result and the results of common mistakes."""
+"""Convolution, pooling, and shifts in one dimension, by hand, with common mistakes."""
 
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
+from itertools import accumulate
+from operator import mul
 from random import Random
 
 from course.questions.bank import register
@@ -65,6 +67,83 @@ def by_hand(signal, kernel, stride, padding):
     right, mistakes = result_and_mistakes(signal, kernel, stride, padding)
     text = _text(signal, kernel, stride, padding)
     return Question(text, SHAPE, right, _explanation(right), mistakes, HINT)
+
+
+def pool_by_hand(row, size, stride):
+    """Return a question about max pooling of a row of values, without padding.
+
+    Parameters
+    ----------
+    row : sequence of int
+    size, stride : int
+        Length of a window, and step between two windows.
+
+    Returns
+    -------
+    Question
+        A question whose answer is a tuple of integers.
+    """
+    row = list(row)
+
+    def pooled(values: Sequence[int], step: int, reduce: Callable = max) -> tuple:
+        starts = range(0, len(values) - size + 1, step)
+        return tuple(reduce(values[start : start + size]) for start in starts)
+
+    right, last = pooled(row, stride), range(0, len(row), stride)
+    mistakes = [
+        (pooled(row, size), f"The windows overlap: the stride is {stride}, not {size}."),
+        (pooled(row, 1), f"With stride {stride}, the window moves {stride} values."),
+        (
+            tuple(max(row[start : start + size]) for start in last),
+            "There is one window too many. The last one extends past the end.",
+        ),
+        (pooled(row, stride, sum), "Max pooling keeps the largest value; it doesn't add."),
+        (pooled(row, stride, min), "Max pooling keeps the largest value, not the smallest."),
+        (right[:-1], "One window is missing."),
+    ]
+    text = (
+        f"Max pooling with windows of size {size} and stride {stride} is applied to the row"
+        f" {_join(row)}, without padding. What is the output?"
+    )
+    hint = "each window. Every window must fit into the row."
+    return Question(text, SHAPE, right, _explanation(right), mistakes, hint)
+
+
+def shifted_by(shift, strides):
+    """Return a question about how far the outputs of consecutive layers move with the image.
+
+    Parameters
+    ----------
+    shift : int
+        By how many pixels the image moves.
+    strides : sequence of int
+        The strides of the layers, whose product divides `shift`.
+
+    Returns
+    -------
+    Question
+        A question whose answer is a tuple of integers, one per layer.
+
+    Raises
+    ------
+    ValueError
+        If an output doesn't move by a whole number of positions.
+    """
+    steps = list(accumulate(strides, mul))
+    if any(shift % step for step in steps):
+        raise ValueError(f"{shift} pixels aren't a multiple of {max(steps)} pixels.")
+    right = tuple(shift // step for step in steps)
+    zeros = (0,) * len(right)
+    mistakes = [
+        ((shift,) * len(right), f"With stride {max(strides)}, neighbors are that far apart."),
+        (zeros, "The layers aren't invariant: their outputs move with the image."),
+        ((*right[:-1], 0), "Max pooling isn't invariant: its output moves with its input."),
+        (right[::-1], "A layer with stride 1 moves its output as far as its input moves."),
+    ]
+    text = f"The image moves by {shift} pixels. By how many positions do the outputs move?"
+    hint = "how far apart two neighboring positions are, in pixels of the image."
+    explanation = "The shift in pixels, divided by the distance of two neighboring positions."
+    return Question(text, SHAPE, right, explanation, mistakes, hint)
 
 
 def _draw_row(rng: Random) -> dict:

@@ -55,6 +55,32 @@ register_variant("conv-parameters-first", "conv-parameters", channels=3)
 register_variant("conv-parameters-512", "conv-parameters", channels=32, filters=32)
 
 
+def layer_count(count, repeated, hint, mistakes):
+    """Return a question about the number of parameters of a layer that its notebook describes.
+
+    Parameters
+    ----------
+    count : int
+        The right answer, such as the count in Keras.
+    repeated : int
+        The number of filters or units; 0 if the layer has none.
+    hint : str
+        What to check if the answer is not a common mistake.
+    mistakes : dict of int to str
+        Reasons of other wrong answers than forgotten biases and the count of one filter or unit.
+
+    Returns
+    -------
+    Question
+        A question whose answer is a number.
+    """
+    each = count // max(repeated, 1)
+    reason = f"That is for one filter or unit; there are {repeated}."
+    wrong = [(count - repeated, "The biases are missing."), *mistakes.items()]
+    wrong += [(each, reason), (each - 1, reason)]
+    return Question("", NUMBER, count, "This matches the count in Keras.", wrong, hint)
+
+
 @register(
     "dense-parameters",
     lambda rng: {

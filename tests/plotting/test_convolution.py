@@ -266,12 +266,16 @@ def test_pooling_shows_the_maximum_and_the_mean_of_each_window():
     assert "2 × 2" in figure.texts[0].get_text()
 
 
-def test_overlapping_windows_are_not_colored():
+def test_overlapping_windows_are_outlined_but_not_colored():
     image = np.arange(25).reshape(5, 5)
     figure = plotting.pooling(image, size=3, stride=2)
     assert grid_values(figure)[25:] == [12, 14, 22, 24, 6, 8, 16, 18]
     (ax,) = figure.axes
-    assert len(ax.patches) == 3, "only the outline of the first window in each grid"
+    assert len(ax.patches) == 6, "only the outlines of two windows in each grid"
+    lefts = [patch.get_x() for patch in ax.patches]
+    assert lefts[:2] == [0, 2]
+    assert len({patch.get_linestyle() for patch in ax.patches}) == 2, "not by color alone"
+    assert figure.texts[0].get_text() == "3 × 3 windows with stride 2 overlap"
 
 
 @pytest.mark.parametrize("image", [np.ones(4), np.ones((1, 4))])

@@ -1,8 +1,10 @@
-"""One-dimensional convolutions by hand, compared with NumPy."""
+"""One-dimensional convolutions and pooling by hand, compared with NumPy and Keras."""
 
 import random
 
+import keras
 import numpy as np
+import pytest
 
 from course.questions import BANK, convolution_1d, draw, judge
 
@@ -32,3 +34,54 @@ def test_the_choices_of_a_question_differ():
     for seed in SEEDS:
         choices = draw("convolve-row", seed).choices
         assert len({choice.text for choice in choices}) == len(choices) == 4
+
+
+@pytest.mark.parametrize(("size", "stride"), [(3, 2), (3, 1), (2, 2), (4, 3)])
+def test_pooling_by_hand_is_that_of_keras(size, stride):
+    row = np.random.default_rng(0).integers(0, 30, 11)
+    question = convolution_1d.pool_by_hand(row.tolist(), size, stride)
+    pooled = keras.ops.max_pool(row.reshape(1, -1, 1).astype("float32"), size, stride)
+    assert question.answer == tuple(np.ravel(pooled).astype(int).tolist())
+
+
+@pytest.mark.parametrize(
+    ("wrong", "words"),
+    [
+        ((4, 9), "The windows overlap: the stride is 2, not 3."),
+        ((4, 4, 5, 9, 9, 9), "the window moves 2 values"),
+        ((4, 5, 9, 6), "one window too many"),
+        ((8, 10, 16), "doesn't add"),
+        ((1, 1, 2), "not the smallest"),
+        ((4, 5), "One window is missing"),
+        ((5, 4, 9), "heck each window"),
+    ],
+)
+def test_common_mistakes_in_pooling_get_their_reasons(wrong, words):
+    question = convolution_1d.pool_by_hand([3, 1, 4, 1, 5, 9, 2, 6], size=3, stride=2)
+    assert judge(question, (4, 5, 9)).credit == 1
+    verdict = judge(question, wrong)
+    assert verdict.credit == 0
+    assert words in verdict.reason
+
+
+@pytest.mark.parametrize(
+    ("wrong", "words"),
+    [
+        ((4, 4), "With stride 2"),
+        ((0, 0), "aren't invariant"),
+        ((4, 0), "Max pooling isn't invariant"),
+        ((2, 4), "A layer with stride 1"),
+        ((3, 1), "how far apart"),
+    ],
+)
+def test_common_mistakes_about_shifts_get_their_reasons(wrong, words):
+    question = convolution_1d.shifted_by(4, strides=(1, 2))
+    assert judge(question, (4, 2)).credit == 1
+    verdict = judge(question, wrong)
+    assert verdict.credit == 0
+    assert words in verdict.reason
+
+
+def test_a_shift_by_a_fraction_of_a_position_is_rejected():
+    with pytest.raises(ValueError, match="multiple of 4"):
+        convolution_1d.shifted_by(6, strides=(2, 2))
