@@ -133,9 +133,12 @@ def shifted_by(shift, strides):
     if any(shift % step for step in steps):
         raise ValueError(f"{shift} pixels aren't a multiple of {max(steps)} pixels.")
     right = tuple(shift // step for step in steps)
-    zeros = (0,) * len(right)
+    zeros, stride = (0,) * len(right), max(strides)
     mistakes = [
-        ((shift,) * len(right), f"With stride {max(strides)}, neighbors are that far apart."),
+        (
+            (shift,) * len(right),
+            f"With stride {stride}, neighboring positions are {stride} pixels apart.",
+        ),
         (zeros, "The layers aren't invariant: their outputs move with the image."),
         ((*right[:-1], 0), "Max pooling isn't invariant: its output moves with its input."),
         (right[::-1], "A layer with stride 1 moves its output as far as its input moves."),

@@ -342,8 +342,8 @@ def test_the_relative_changes_in_the_text_are_measured(shifted):
     without, pooled = "no pooling", "4 × 4 pooling"
     text = text_of("network-text")
     assert (
-        f"changes the pooled digit by {right[pooled][1]:.0%} or {down[pooled][1]:.0%} instead of"
-        f" {right[without][1]:.0%} or {down[without][1]:.0%}"
+        f"to the right changes the digit by {right[without][1]:.0%}, but the pooled digit by only"
+        f" {right[pooled][1]:.0%}. Down, it is {down[without][1]:.0%} and {down[pooled][1]:.0%}."
     ) in text
     removed = [
         [1 - lines[pooled][shift] / lines[without][shift] for shift in range(1, 8)]
