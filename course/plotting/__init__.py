@@ -20,6 +20,7 @@ from course.plotting.architecture import (
     error_against_cost,
     layer_bars,
     layer_costs,
+    six_convolutions,
     volumes,
 )
 from course.plotting.block_diagram import block_diagram, plain_and_residual
@@ -102,6 +103,7 @@ __all__ = [
     "result",
     "seed_curves",
     "seed_variation",
+    "six_convolutions",
     "sliding_kernel",
     "stride_and_padding",
     "value_grids",

@@ -134,7 +134,7 @@ JOBS: dict[str, Callable[[int], dict[str, float]]] = {
     "simple CNN, 1 × 1 kernels, pixels shuffled": partial(
         train, build=partial(simple_cnn, kernel_size=1), shuffled=True
     ),
-    "six convolutions": partial(train, build=recipes.six_convolutions, epochs=8, batch_size=32),
+    "six-convolution CNN": partial(train, build=recipes.six_convolutions, epochs=8, batch_size=32),
     "three convolutions": partial(
         train, build=partial(three_convolutions, last="flatten"), shifts=True
     ),
