@@ -146,7 +146,14 @@ class OwnerResolver:
         """Return the student id for the name or user id that Canvas or Moodle wrote."""
         if self.roster:
             people = self.roster.find(ROSTER_FIELDS[origin.platform], origin.user_id)
-            return _only(people or self.roster.find_by_display_name(origin.name), origin.name)
+            if not people:
+                # Students choose their names on Canvas, but not their user ids.
+                people = [
+                    each
+                    for each in self.roster.find_by_display_name(origin.name)
+                    if origin.platform != "Canvas" or not each.canvas_id
+                ]
+            return _only(people, origin.name)
         # Canvas's user id is permanent; Moodle's participant id differs for each assignment.
         names = [origin.name]
         if origin.platform == "Canvas" and origin.user_id != origin.name:

@@ -6,6 +6,7 @@ browser, with that grader's rights. Therefore, `RenderCells` renders all cells b
 limits, and `rendered_source` replaces the template's filters.
 """
 
+import copy
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 from urllib.parse import unquote
@@ -59,7 +60,7 @@ class RenderCells(Preprocessor):
             elif cell.cell_type == "code":
                 outputs = [_plain_output(output) for output in cell.outputs]
                 cell.outputs = [each for each in outputs if budget.spend(len(str(each)))]
-        return nb, resources
+        return nb, _with_escaped_texts(resources)
 
 
 @pass_context
@@ -113,6 +114,18 @@ def refusal(path: str, course_path: str, site: str) -> str:
     if not FOLDERS_OF_STUDENTS.isdisjoint(Path(course_path).parts):
         return "This folder contains what students submitted: open a course directory."
     return ""
+
+
+def _with_escaped_texts(resources: dict) -> dict:
+    """Return the resources of a page with HTML in their texts escaped; the template does not.
+
+    Among them are students' names, which students choose on Canvas and Moodle.
+    """
+    escaped = copy.copy(resources)  # nbconvert's has a default value
+    for key, value in resources.items():
+        if isinstance(value, str):
+            escaped[key] = Markup.escape(value)
+    return escaped
 
 
 def _plain_output(output: "NotebookNode") -> "NotebookNode":

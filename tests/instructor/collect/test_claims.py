@@ -213,6 +213,17 @@ def test_a_name_with_numbers_is_read_if_the_roster_confirms_name_and_id(root, co
     assert submitted(root) == {f"ada/{NAME}/{FILE}": WHOLE}
 
 
+@pytest.mark.parametrize("own", [True, False], ids=["both", "only the other"])
+def test_on_canvas_a_user_id_decides_against_a_display_name(root, collect, own):
+    (root / "roster.csv").write_text("student,name,canvas\nada,Ada Lovelace,11\nbob,Bob Ross,12\n")
+    foreign = platform_archives.canvas("Ada Lovelace", 66, 200, FILE)  # enrolled later
+    members = {platform_archives.canvas("Ada Lovelace", 11, 199, FILE): WHOLE} if own else {}
+    done = collect({foreign: FOREIGN, **members})
+    assert done.returncode == 1
+    assert "the roster has no student called 'lovelaceada'" in done.stdout
+    assert submitted(root) == ({f"ada/{NAME}/{FILE}": WHOLE} if own else {})
+
+
 def test_a_path_below_a_students_folder_is_not_nbgraders(root, collect):
     """Neither a notebook nor a time or evidence in it is anybody else's."""
     members = {f"{name}/{NAME}/{FILE}": other(name) for name in ("ada", "bob", "mallory")}

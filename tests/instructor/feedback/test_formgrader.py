@@ -119,6 +119,21 @@ def test_addresses_that_students_could_send_are_refused(visit, graded, path):
     page.close()
 
 
+def test_a_students_name_is_shown_as_text(visit, graded):
+    name = "<script>document.title='taken over'</script>"
+    with Gradebook(f"sqlite:///{graded / 'gradebook.db'}") as gradebook:
+        gradebook.update_or_create_student("honest", first_name="Hana", last_name=name)
+    page = visit(submission_path(graded, "honest"))
+    page.get_by_text(f"{name}, Hana").first.wait_for(state="attached")
+    assert "taken over" not in page.title()
+    page.close()
+    for path in ("manage_students", f"gradebook/{NAME}/target"):
+        page = visit(path)
+        page.get_by_text(name).first.wait_for(state="attached")
+        assert "taken over" not in page.title()
+        page.close()
+
+
 def test_the_directory_of_a_course_can_be_opened(visit, graded):
     visit(f"?path={quote(str(graded))}").close()
 
