@@ -32,6 +32,8 @@ def command(arguments: Sequence[str], devices: Sequence[str] = ()) -> list[str]:
         options += ["--cap-add", "CAP_SETUID", "--cap-add", "CAP_SETGID"]
     # TensorFlow needs a writable /tmp; binds below it must come later.
     options += ["--perms", "1777", "--tmpfs", "/tmp", "--proc", "/proc", "--dev", "/dev"]
+    # It can be read as /dev/zero is, but not mapped as shared memory that no limit counts.
+    options += ["--dev-bind", "/dev/full", "/dev/zero"]
     options += ["--dir", SCRATCH, "--ro-bind", "/usr", "/usr"]
     for name in ("bin", "lib", "lib32", "lib64", "sbin"):
         path = Path("/", name)

@@ -9,7 +9,7 @@ processor (setsid: Linux divides the processor among sessions), observe what oth
 file leases, mincore), control which files are in the page cache, which all processes share
 (fadvise64, readahead, some advice of madvise), or occupy kernel memory that no limit counts (SysV
 IPC, POSIX message queues, keys, locks on parts of a file, messages waiting at a Unix socket that
-listens).
+listens, memory that processes share without a file).
 
 libseccomp supplies the system call numbers. Import this module before forking: the import searches
 for the library in a subprocess.
@@ -46,7 +46,7 @@ ALLOWED = (
     *("fchmodat2", "utime", "utimes", "utimensat", "futimesat"),
     *("getxattr", "lgetxattr", "fgetxattr", "listxattr", "llistxattr", "flistxattr"),
     # Memory.
-    *("brk", "mmap", "munmap", "mremap", "mprotect", "msync", "membarrier"),
+    *("brk", "munmap", "mremap", "mprotect", "msync", "membarrier"),
     # Processes and threads.
     *("fork", "vfork", "execve", "exit", "exit_group", "wait4", "waitid", "getpid", "getppid"),
     *("gettid", "getpgid", "getpgrp", "getsid", "set_tid_address"),
@@ -81,6 +81,11 @@ AF_UNIX = MSG_OOB = 1
 MADVISE_ADVICE = (0, 4, 8, 10, 11, 14, 15, 16, 17, 18, 19, 102, 103)
 ALLOWED_VALUES = {"fcntl": (1, FCNTL_COMMANDS), "prctl": (0, PRCTL_OPTIONS)}
 ALLOWED_VALUES |= {"socketpair": (0, (AF_UNIX,)), "madvise": (2, MADVISE_ADVICE)}
+# Shared memory that belongs to no file stays allocated after a process has discarded its pages, so
+# that no limit counts it. /dev/shm, of which the size is limited, is what libraries use.
+MAP_PRIVATE = 2
+MAP_TYPE = 0xF
+MAP_ANONYMOUS = 0x20
 LOW_BITS = 0xFFFFFFFF  # of a register; Linux ignores the others in these arguments
 NAMESPACE_FLAGS = sum(1 << bit for bit in (17, *range(25, 31)))  # CLONE_NEWNS, CLONE_NEWCGROUP, …
 # Urgent data on a Unix socket, which nothing needs, has had exploitable bugs.
@@ -104,6 +109,8 @@ def build_filter(machine: str) -> SyscallFilter:
     for name, (position, values) in ALLOWED_VALUES.items():
         for value in values:
             allow(name, Arg(position, MASKED_EQ, LOW_BITS, value))
+    allow("mmap", Arg(3, MASKED_EQ, MAP_TYPE, MAP_PRIVATE))
+    allow("mmap", Arg(3, MASKED_EQ, MAP_ANONYMOUS, 0))
     # The C library falls back from clone3, whose flags a filter cannot read, to clone.
     allow("clone", Arg(0, MASKED_EQ, NAMESPACE_FLAGS, 0))
     for name, position in MESSAGE_CALLS.items():

@@ -62,6 +62,29 @@ def test_processes_that_share_memory_are_not_killed(kernel):
     assert result_of(kernel, "result = len(block)") == 600 * 2**20
 
 
+# Shared memory without a file would stay allocated after its pages are discarded, uncounted.
+UNCOUNTED = """
+import mmap
+result = []
+with open("/dev/zero", "r+b", buffering=0) as zero:
+    for descriptor in (-1, zero.fileno()):
+        try:
+            mmap.mmap(descriptor, 4096)
+            result.append("mapped")
+        except OSError:
+            result.append("refused")
+    result.append(zero.read(4).hex())
+private = mmap.mmap(-1, 4096, flags=mmap.MAP_PRIVATE | mmap.MAP_ANONYMOUS)
+with open("/dev/shm/file", "w+b") as file:
+    file.truncate(4096)
+    result.append(len(mmap.mmap(file.fileno(), 4096)))
+"""
+
+
+def test_no_memory_is_shared_without_a_file(kernel):
+    assert result_of(kernel, UNCOUNTED) == ["refused", "refused", "00000000", 4096]
+
+
 # Each thread changes the protection of a large region, for which it holds the lock of the process's
 # memory mappings. A reader of smaps_rollup gives this lock up at each of the many other mappings.
 CONTENTION = """

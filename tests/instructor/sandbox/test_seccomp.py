@@ -38,6 +38,7 @@ REFUSED = [
 ]
 F_OFD_SETLK, F_SETPIPE_SZ = 37, 1031
 MADV_COLD, MADV_PAGEOUT, MADV_POPULATE_READ = 20, 21, 22
+MAP_SHARED_VALIDATE = 3
 ALLOW, EPERM, ENOSYS = 0x7FFF0000, 0x50000 | errno.EPERM, 0x50000 | errno.ENOSYS
 KILL = 0x80000000
 AUDIT_ARCHITECTURES = {"x86_64": 0xC000003E, "aarch64": 0xC00000B7}
@@ -102,7 +103,7 @@ def test_the_filter_is_a_valid_program(machine):
     assert program[-1][0] == RETURN
 
 
-CONDITIONAL = {"clone", "socket", *seccomp.ALLOWED_VALUES, *seccomp.MESSAGE_CALLS}
+CONDITIONAL = {"clone", "mmap", "socket", *seccomp.ALLOWED_VALUES, *seccomp.MESSAGE_CALLS}
 
 
 def test_only_the_listed_calls_are_allowed(machine):
@@ -163,6 +164,16 @@ def test_advice_cannot_load_or_evict_pages_of_files_or_merge_pages(machine):
         expected = ALLOW if advice in allowed else ENOSYS
         for garbage in (0, 1 << 32):  # Linux ignores the upper half
             assert verdict(machine, number, [4096, 4096, garbage | advice]) == expected
+
+
+def test_memory_is_private_or_belongs_to_a_file(machine):
+    number = number_of("mmap", machine)
+    for kind in (mmap.MAP_SHARED, mmap.MAP_PRIVATE, MAP_SHARED_VALIDATE):
+        for anonymous in (0, mmap.MAP_ANONYMOUS):
+            for others in (0, mmap.MAP_POPULATE, 0x40000):  # MAP_HUGETLB
+                is_allowed = kind == mmap.MAP_PRIVATE or not anonymous
+                found = verdict(machine, number, [0, 4096, 3, kind | anonymous | others, 3, 0])
+                assert found == (ALLOW if is_allowed else ENOSYS)
 
 
 def test_threads_are_allowed_and_namespaces_are_not(machine):
