@@ -11,7 +11,8 @@ from pygments import highlight
 from pygments.formatters import HtmlFormatter
 from pygments.lexers import PythonLexer
 
-from course.instructor.feedback import html_sanitizer, mathml, text_layout
+from course.instructor.feedback import html_sanitizer, mathml
+from course.instructor.student_text import text_layout
 from course.instructor.student_text.budgets import MAX_FORMULAS, MAX_TEXT_CHARACTERS
 from course.instructor.student_text.limited_worker import StudentTextError
 from course.instructor.student_text.notebook_parser import EMBEDDED_IMAGE, REMOVED_IMAGE

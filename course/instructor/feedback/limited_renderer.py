@@ -8,8 +8,8 @@ from html import escape
 
 from markupsafe import Markup
 
-from course.instructor.feedback import cell_renderer, text_layout
-from course.instructor.student_text import limited_worker
+from course.instructor.feedback import cell_renderer
+from course.instructor.student_text import limited_worker, text_layout
 from course.instructor.student_text.budgets import (
     ELEMENT_CHARACTERS,
     MAX_CELL_SECONDS,

@@ -8,6 +8,7 @@ from course.instructor.similarity.comparison import ClassComparison
 from course.instructor.similarity.rarity_scoring import NGRAM_LENGTHS, ngram_points
 from course.instructor.similarity.submissions import Answer
 from course.instructor.similarity.tokenization import Token, Views, ngrams
+from course.instructor.student_text.text_layout import limit_layout
 
 # Levels of a character: not shared, shared within the group, and shared but rare in the class.
 LEVELS = ("", "shared", "rare")
@@ -47,7 +48,9 @@ def _column(
 def _mark(
     comparison: ClassComparison, name: str, text: str, views: Views, partners: set[int]
 ) -> list[tuple[str, str]]:
-    """Return a text as (level, string) pairs."""
+    """Return a text as (level, string) pairs; one that a browser lays out slowly is not marked."""
+    if (limited := limit_layout(text[:MAX_SHOWN])) != text[:MAX_SHOWN]:
+        return [(LEVELS[0], limited), *_omission(text)]
     levels = [0] * len(text)
     for view, sequences in views.items():
         answer_view, length = comparison.views.get((name, view)), NGRAM_LENGTHS[view]
@@ -70,8 +73,13 @@ def _mark(
             levels[start - 1] = 0
     runs = groupby(range(len(text[:MAX_SHOWN])), key=levels.__getitem__)
     shown = [(LEVELS[level], "".join(text[at] for at in positions)) for level, positions in runs]
+    return [*shown, *_omission(text)]
+
+
+def _omission(text: str) -> list[tuple[str, str]]:
+    """Return the note about the characters of a text that are not shown, if there are any."""
     omitted = len(text) - MAX_SHOWN
-    return [*shown, (LEVELS[0], f"\n... ({omitted:,} more characters)")] if omitted > 0 else shown
+    return [(LEVELS[0], f"\n... ({omitted:,} more characters)")] if omitted > 0 else []
 
 
 def _raise_level(levels: list[int], text: str, tokens: Sequence[Token], level: int) -> None:

@@ -2,6 +2,7 @@
 
 import re
 import time
+import unicodedata
 
 import pytest
 from nbformat.v4 import new_code_cell, new_notebook, new_output
@@ -9,7 +10,7 @@ from nbformat.v4 import new_code_cell, new_notebook, new_output
 from course.instructor.feedback import cell_renderer
 from course.instructor.feedback.formgrader import RenderCells
 from course.instructor.feedback.limited_renderer import CellText, PageBudget, render_texts
-from course.instructor.feedback.text_layout import MAX_MARKS, limit_layout
+from course.instructor.student_text.text_layout import MAX_MARKS, limit_layout
 
 SLOW = {
     "accents": "a" + "\u0301" * 80_000,
@@ -53,6 +54,17 @@ def test_outputs_have_few_marks_in_succession(text):
     for shown in outputs(text):
         assert not re.search(f"[{re.escape(text[1:3])}]{{{MAX_MARKS + 1}}}", shown)
     assert time.process_time() - start < 1
+
+
+def test_many_outputs_with_different_marks_take_no_longer():
+    marks = [
+        chr(code) for code in range(0x0300, 0x1E950) if unicodedata.category(chr(code)) == "Mn"
+    ]
+    start = time.process_time()
+    for number in range(2_000):
+        text = "a" + "".join(marks[:number] + marks[number + 1 :])
+        assert limit_layout(text) == "a" + "".join(marks[:number] + marks[number + 1 :])[:MAX_MARKS]
+    assert time.process_time() - start < 5
 
 
 @pytest.mark.parametrize("text", MIXED.values(), ids=MIXED)
