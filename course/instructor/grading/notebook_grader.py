@@ -222,8 +222,17 @@ def _outputs(run: _Run, visible_run: _Run | None) -> dict[str, list[dict[str, An
     complete, shown = TextBudget(), TextBudget()
     redactor = redaction.Redactor(run.job)
     has_hidden_tests = run.has_hidden_tests
-    visible_errors = visible_run.cell_errors if visible_run else {}
-    visible_results = visible_run.results if visible_run else {}
+    # A stop in this run, which has only the time that is left, is no reason for the points.
+    visible_errors = {
+        position: error
+        for position, error in (visible_run.cell_errors if visible_run else {}).items()
+        if not redaction.is_stop(error)
+    }
+    visible_results = {
+        position: result
+        for position, result in (visible_run.results if visible_run else {}).items()
+        if not (result.error and redaction.is_stop(result.error))
+    }
     failures = visible_run.student.failures if visible_run else {}
     # The tests come first: errors of other cells leave them their text.
     for position in sorted(range(len(run.cells)), key=lambda each: each not in run.results):

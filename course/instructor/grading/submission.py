@@ -265,7 +265,8 @@ def apply_outcome(nb: NotebookNode, job: GradingJob, outcome: Outcome) -> None:
         nb.metadata[NOT_GRADED_KEY] = True
     for index, outputs in outcome.outputs.items():
         cell = nb.cells[int(index)]
-        if cell.metadata.get("nbgrader", {}).get("grade"):
+        # Those of a code answer that a person grades stay.
+        if job.reference.is_test(cell.metadata.get("nbgrader", {}).get("grade_id")):
             cell.outputs = []
         cell.outputs += [nbformat.from_dict(output) for output in outputs]
     if outcome.note:

@@ -23,6 +23,7 @@ and maps, wait for a lock that a process can hold by changing its memory mapping
 import contextlib
 import gc
 import importlib
+import math
 import os
 import selectors
 import signal
@@ -48,6 +49,7 @@ PRELOADED_FOR_NOTEBOOKS += ["course.experiments", "course.transfer"]
 CHECK_SECONDS = 0.2
 REQUEST_SECONDS = 10  # for a request that follows its sockets at once
 BLOCKED_SECONDS = 3  # how long a kernel may keep the process waiting that measures its memory
+ATTEMPTS_TO_READ = 20  # the memory of a process whose threads are ending
 TOO_MUCH_MEMORY = "it used too much memory"
 
 
@@ -360,21 +362,49 @@ def _proportional_mb(process: int) -> float:
 
     The process can delay this by changing its memory mappings.
     """
-    try:
-        return _sum_mb(process, "smaps_rollup", ("Pss:", "SwapPss:"))
-    except PermissionError:  # the process hides (PR_SET_DUMPABLE)
-        return _counted_mb(process)
+    fields = "Pss:", "SwapPss:"
+    for _ in range(ATTEMPTS_TO_READ):
+        try:
+            memory_mb = _sum_mb(process, "smaps_rollup", fields)
+        except PermissionError:  # the process hides (PR_SET_DUMPABLE)
+            memory_mb = _counted_mb(process)
+        if memory_mb < math.inf:
+            break
+        time.sleep(0.01)  # the process may be about to end
+    return memory_mb
 
 
 def _sum_mb(process: int, name: str, fields: tuple[str, ...]) -> float:
-    """Return the sum of fields in a file of a process in /proc; 0 if the process has ended."""
+    """Return the sum of fields in a file of a process in /proc; 0 if the process has ended.
+
+    If the process has threads, none of which shows its memory, the result is infinite.
+    """
+    if lines := _lines(f"/proc/{process}/{name}", fields):
+        return sum(int(line.split()[1]) for line in lines) / 1024
+    # The first thread of a process can end before the others, and has no memory afterward.
+    threads = _threads(process) - {process}
+    for thread in threads:
+        if lines := _lines(f"/proc/{process}/task/{thread}/{name}", fields):
+            return sum(int(line.split()[1]) for line in lines) / 1024
+    return math.inf if threads else 0
+
+
+def _lines(path: str, fields: tuple[str, ...]) -> list[str]:
+    """Return the lines of a file that begin with one of the fields; none if it cannot be read."""
     try:
-        lines = Path(f"/proc/{process}/{name}").read_text().splitlines()
+        return [line for line in Path(path).read_text().splitlines() if line.startswith(fields)]
     except PermissionError:
         raise
     except OSError:
-        return 0
-    return sum(int(line.split()[1]) for line in lines if line.startswith(fields)) / 1024
+        return []
+
+
+def _threads(process: int) -> set[int]:
+    """Return the threads of a process."""
+    try:
+        return {int(each.name) for each in Path(f"/proc/{process}/task").iterdir()}
+    except OSError:
+        return set()
 
 
 def _exit_reason(result: "os.waitid_result | None") -> str:

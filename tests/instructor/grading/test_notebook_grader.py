@@ -819,6 +819,15 @@ def test_a_notebook_has_a_time_limit_of_its_own(grade):
     assert "the notebook ran for more than 2 s" in graded.note
 
 
+def test_a_run_for_the_page_that_runs_out_of_time_gives_no_reason(grade):
+    hidden = "checks.equal('y', y, 3)"
+    test = HIDDEN.format(visible="checks.that('y is positive', y > 0)", hidden=hidden, after="")
+    slow = own("import time\ntime.sleep(4)")
+    graded = grade(slow, answer("y = 2"), check(test), notebook_seconds=7)
+    assert "ran for more than" not in graded.all_views() + graded.error("test")
+    assert "y" in graded.view("test")["reason"]["subject"]
+
+
 def test_a_failing_locked_cell_stops_the_grading_with_its_name(grade):
     with pytest.raises(CourseError, match="the locked cell helper of 01-small fails in grading"):
         grade(locked("1 / 0", "helper"), answer("x = 1"), check("x"))

@@ -46,6 +46,46 @@ def test_processes_that_use_too_much_memory_together_are_killed(forkserver, hide
         run(kernel, source)
 
 
+LEADERLESS = """
+import ctypes, os, threading, time
+def fill():
+    time.sleep(0.5)
+    block = bytearray(600 * 2**20)
+    block[::4096] = b"x" * len(block[::4096])
+    time.sleep(20)
+    os._exit(0)
+for _ in range(5):
+    if os.fork() == 0:
+        threading.Thread(target=fill).start()
+        ctypes.CDLL(None).syscall({"x86_64": 60, "aarch64": 93}[os.uname().machine], 0)  # exit
+time.sleep(20)
+"""
+
+
+def test_processes_whose_first_threads_have_ended_count(forkserver):
+    with (
+        open_kernel(forkserver, processes=128) as kernel,
+        pytest.raises(KernelEnded, match="memory"),
+    ):
+        run(kernel, LEADERLESS)
+
+
+ENDING = """
+import os, threading, time
+for _ in range(60):
+    if os.fork() == 0:
+        for _ in range(3):
+            threading.Thread(target=time.sleep, args=(5,)).start()
+        os._exit(0)
+    os.wait()
+result = 1
+"""
+
+
+def test_processes_that_end_with_threads_are_not_killed(kernel):
+    assert result_of(kernel, ENDING) == 1
+
+
 SHARE = """
 import os, time
 block = bytearray(600 * 2**20)
