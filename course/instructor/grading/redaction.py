@@ -118,8 +118,9 @@ class Redactor:
                 reason = _reason(visible.error)
             elif is_stop(error):
                 reason = budget.limit_reason({"subject": without_exit_code(error.message)})
-            # If the line is unknown, assume that it is hidden.
-            elif (set(error.lines) or hidden).isdisjoint(hidden):
+            # If the line is unknown, assume that it is hidden. If the visible lines were not run
+            # again, everything in the message can contain a hidden input.
+            elif visible and (set(error.lines) or hidden).isdisjoint(hidden):
                 reason = {"subject": VISIBLE_CHECK_FAILED}
             else:
                 is_hidden = True
