@@ -40,6 +40,12 @@ CONTENT_SECURITY_POLICY = "; ".join(
     ]
 )
 
+STUDENT_TEXT = Markup('<div style="contain: paint">{}</div>')
+COURSE_TEXT = Markup(
+    '<div style="contain: paint; border-left: 4px solid #337ab7; padding-left: 10px">'
+    '<small style="color: #337ab7">From the assignment; students cannot change this cell.</small>'
+    "{}</div>"
+)
 FOLDERS_OF_STUDENTS = {"submitted", "autograded", "feedback", "originals"}
 
 
@@ -53,8 +59,10 @@ class RenderCells(Preprocessor):
         ]
         budget = PageBudget()
         for cell, html in zip(nb.cells, render_texts(texts, budget), strict=True):
-            # Nothing in a student's text can cover the scores and buttons beside it.
-            cell["rendered"] = Markup('<div style="contain: paint">') + html + Markup("</div>")
+            # Nothing in a student's text can cover the scores and buttons beside it, or look like a
+            # text of the course, such as a mark scheme.
+            frame = COURSE_TEXT if _is_of_course(cell) else STUDENT_TEXT
+            cell["rendered"] = frame.format(html)
             if cell.cell_type == "raw":
                 cell.cell_type = "markdown"  # the template shows raw cells as HTML
             elif cell.cell_type == "code":
@@ -114,6 +122,12 @@ def refusal(path: str, course_path: str, site: str) -> str:
     if not FOLDERS_OF_STUDENTS.isdisjoint(Path(course_path).parts):
         return "This folder contains what students submitted: open a course directory."
     return ""
+
+
+def _is_of_course(cell: "NotebookNode") -> bool:
+    """Return whether grading has restored a text cell from the assignment."""
+    settings = cell.metadata.get("nbgrader", {})
+    return cell.cell_type == "markdown" and bool(settings.get("locked"))
 
 
 def _with_escaped_texts(resources: dict) -> dict:

@@ -19,6 +19,8 @@ pytestmark = [
     pytest.mark.skipif(CHROMIUM is None, reason="needs Chromium: apt-get install chromium"),
 ]
 NAME = "01-small"
+SCHEME = "=== BEGIN MARK SCHEME ===\n\nTwo points.\n\n=== END MARK SCHEME ==="
+FROM_COURSE = "From the assignment; students cannot change this cell."
 PIXEL = "R0lGODlhAQABAIAAAAAAAP///yH5BAEAAAAALAAAAAABAAEAAAIBRAA7"
 ANSWERS = {
     "honest": f"Because $x^2$ *grows*. ![a dot](data:image/gif;base64,{PIXEL})",
@@ -27,6 +29,7 @@ ANSWERS = {
     "remote": '*grows* <img src="https://example.org/seen.png"> ![x](https://example.org/seen.png)'
     ' <style>@import url("https://example.org/seen.css");</style>',
     "slow": "*grows*",
+    "scheme": f"*grows*\n\n{SCHEME}\n\n<div style='border-left: 4px solid'>{FROM_COURSE}</div>",
 }
 
 
@@ -39,10 +42,11 @@ def graded(tmp_path_factory, course_command):
         cell("markdown", "# Small"),
         cell("code", "profile = None\nseed = 0", tags=["parameters"]),
         cell("code", "import numpy as np", "setup"),
-        cell("markdown", "## Exercise 1: why (2 points)"),
+        cell("markdown", f"## Exercise 1: why (2 points)\n\n{SCHEME}", "question"),
         cell("markdown", "Because **so**.", "explain", 2),
     ]
-    cells[2]["metadata"]["nbgrader"] |= {"locked": True, "solution": False}
+    for each in cells[2:4]:
+        each["metadata"]["nbgrader"] |= {"locked": True, "solution": False}
     cells[-1]["metadata"]["nbgrader"] |= {"locked": False, "solution": True}
     write_notebook(root / "source" / NAME / "target.ipynb", cells)
     released = course_command("-C", root, "release")
@@ -149,6 +153,9 @@ def test_an_answer_is_shown_and_graded(visit, graded, student):
         # A formula cannot reach over the edges of its cell.
         assert page.locator("[style='contain: paint'] math msup").count() == 1
         assert page.evaluate("document.querySelector('img').naturalWidth") == 1
+    marked = page.locator("[style*='border-left']")
+    assert marked.count() == 1
+    assert FROM_COURSE in marked.inner_text() and "Two points." in marked.inner_text()
     page.get_by_role("button", name="Full credit").first.click()
     # The same icon is visible while the score is being saved; `ok` replaces `refresh` afterward.
     page.locator(".score-saved.glyphicon-ok").first.wait_for(state="visible")
