@@ -20,6 +20,9 @@ _OPAQUE_CALLS = {"__import__", "eval", "exec", "get_ipython", "globals", "locals
 # The same of methods and of functions in modules, such as pandas' query and importlib's.
 _OPAQUE_METHODS = _OPAQUE_CALLS | {"import_module", "query"}
 _OPAQUE_ATTRIBUTES = {"__globals__", "f_back", "f_globals", "f_locals", "get_ipython", "modules"}
+_OPAQUE_ATTRIBUTES |= {"query", "user_ns"}
+# The same of what is imported, maybe under another name, or named in a text.
+_OPAQUE_IMPORTS = {"__main__", "get_ipython", "import_module", "locate", "resolve_name"}
 
 # IPython lines that neither read nor bind a name: magics and shell commands without variables ({{
 # is a literal brace), and help requests. The text after %time and %%time runs as ordinary code.
@@ -253,8 +256,15 @@ def _names_and_error_messages(tree: ast.Module) -> set[str]:
 def _inspects_namespace(node: ast.AST) -> bool:
     """Return True if code may read global names that it does not spell out."""
     match node:
-        case ast.Call(func=ast.Name(id="vars"), args=[], keywords=[]):
+        case ast.Call(func=ast.Name(id="vars" | "dir"), args=[], keywords=[]):
             return True
+        case ast.alias(name=name):
+            return name in _OPAQUE_IMPORTS
+        case ast.keyword(arg="eval_str"):
+            return True
+        case ast.Constant(value=str(text)):
+            # Such as timeit's `setup="from __main__ import x"` and `getattr(builtins, "eval")`.
+            return "__main__" in text or text in _OPAQUE_CALLS
         case ast.Call(func=ast.Attribute(attr=name), args=[_, *_]):
             return name in _OPAQUE_METHODS
         case ast.Attribute(attr=name):

@@ -2,7 +2,7 @@
 
 import re
 import sys
-from collections.abc import Iterable, Sequence
+from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass, field
 from typing import TYPE_CHECKING, Any
 
@@ -115,7 +115,7 @@ def render_page(nb: "NotebookNode", details: dict[str, Any]) -> str:
     without_points = {heading: _without_points(heading) for heading in set(headings)}
     titles = [without_points[heading] for heading in headings]
     budget = PageBudget()
-    exercises = _exercises(nb.cells, titles, details["pending_manual_grading"], budget)
+    exercises = _exercises(nb.cells, titles, details, budget)
     notes = _assign_notes(exercises, titles, details["grading_errors"], budget)
     graded_cells = {each.anchor: each for exercise in exercises for each in exercise.graded_cells}
     grading = grading_note(nb.cells[0]) if nb.cells else ""
@@ -158,7 +158,10 @@ def _without_points(heading: str) -> str:
 
 
 def _exercises(
-    cells: "Sequence[NotebookNode]", titles: Sequence[str], pending: set[str], budget: PageBudget
+    cells: "Sequence[NotebookNode]",
+    titles: Sequence[str],
+    details: Mapping[str, Any],
+    budget: PageBudget,
 ) -> list[Exercise]:
     """Return the exercises; graded cells under one heading belong together."""
     exercises: list[Exercise] = []
@@ -170,12 +173,14 @@ def _exercises(
         metadata = cell.metadata.nbgrader
         score, points = float(metadata.score or 0), float(metadata.points or 0)
         state = CORRECT if score >= points else PARTIAL if score > 0 else INCORRECT
-        if metadata.grade_id in pending:
+        if metadata.grade_id in details["pending_manual_grading"]:
             state = PENDING
         name = metadata.grade_id.removeprefix("test_")
         graded_cell = GradedCell(name, f"cell-{index}", score, points, state)
         graded_cell.comment = cell_renderer.render_markdown(metadata.get("comment") or "")
-        if state in (PARTIAL, INCORRECT):
+        # A person gives reasons in a comment; those of a test would be reasons for other points.
+        by_hand = metadata.grade_id in details["graded_by_hand"]
+        if state in (PARTIAL, INCORRECT) and not by_hand:
             graded_cell.reasons = _within_budget(_reasons(cell), budget)
         exercises[-1].graded_cells.append(graded_cell)
     return exercises

@@ -44,6 +44,9 @@ class HideFromStudents(NbGraderPreprocessor):
             submission = gradebook.find_submission_notebook(
                 ids["notebook"], ids["assignment"], ids["student"]
             )
+            ids["graded_by_hand"] = {
+                each.name for each in submission.grades if each.manual_score is not None
+            }
             ids["pending_manual_grading"] = {
                 each.name for each in submission.grades if each.needs_manual_grade
             }

@@ -175,6 +175,16 @@ def test_magics_that_bind_nothing_do_not_make_a_cell_opaque(source, needed, boun
         "builtins.eval('a')",
         "frame.query('b in @a')",
         "vars()['a'] = 1",
+        "'a' in [name for name in dir()]",
+        "frame.query(expr='b in @a')",
+        "frame.pipe(DataFrame.query, 'b in @a')",
+        "from importlib import import_module as load\nload(name).a",
+        "from IPython import get_ipython as gi\ngi()",
+        "shell().user_ns['a']",
+        "timeit.timeit('sum(a)', setup='from __main__ import a')",
+        "pkgutil.resolve_name('__main__:a')",
+        "getattr(builtins, 'eval')('a')",
+        "inspect.signature(g, eval_str=True)",
         "def g():\n    return globals()",
         "g.__globals__",
         "import __main__",
@@ -196,7 +206,10 @@ def test_a_cell_that_can_use_names_not_in_its_source_is_opaque(line):
     assert names.opaque and "x" in names.bound
 
 
-@pytest.mark.parametrize("source", ["vars(box)", "def g(eval):\n    eval()", "model.eval()"])
+@pytest.mark.parametrize(
+    "source",
+    ["vars(box)", "dir(box)", "print('evaluate')", "def g(eval):\n    eval()", "model.eval()"],
+)
 def test_similar_calls_are_not_opaque(source):
     assert not find_names(source).opaque
 

@@ -22,7 +22,7 @@ def render(errors, view=None):
     if view:
         test.outputs = [nbformat.v4.new_output("display_data", {redaction.STUDENT_VIEW: view})]
     details = {"assignment": "01-small", "student": "ada", "score": 0, "max_score": 1}
-    details |= {"late_penalty": 0, "pending_manual_grading": set()}
+    details |= {"late_penalty": 0, "pending_manual_grading": set(), "graded_by_hand": set()}
     details["grading_errors"] = [
         (number, {"ename": "ValueError", "evalue": text}) for number, text in enumerate(errors)
     ]

@@ -105,6 +105,11 @@ def graded(tmp_path_factory, course_command):
         grade.manual_score, grade.needs_manual_grade = 1.5, False
         comment = gradebook.find_comment("explain", "small", NAME, "right")
         comment.manual_comment = "Say *why* $x^2$."
+        # Without a comment; and a test of which a person has changed the score.
+        grade = gradebook.find_grade("explain", "small", NAME, "stops")
+        grade.manual_score, grade.needs_manual_grade = 1, False
+        grade = gradebook.find_grade("test_assert", "small", NAME, "stops")
+        grade.manual_score = 0.5
         gradebook.db.commit()
     return root
 
@@ -132,6 +137,14 @@ def text_of(page):
 def copy_of(root, target):
     shutil.copytree(root, target)
     return target
+
+
+def test_a_score_that_a_person_gave_has_no_reason_of_an_automatic_one(pages):
+    results, separator, _ = text_of(pages("stops")).partition("Your notebook, as you submitted it")
+    assert separator
+    assert "There is no answer" not in results and "Nine is no exception." not in results
+    results, *_ = text_of(pages("wrong")).partition("Your notebook, as you submitted it")
+    assert "Nine is no exception." in results
 
 
 def test_a_hidden_check_shows_its_subject_the_actual_value_and_the_hint(pages):
