@@ -235,7 +235,12 @@ def gap_curves(histories, final_accuracies, title="", chance=None) -> Figure:
 
 
 def seed_variation(
-    accuracies, your_run=None, title="", label="accuracy", your_label="your run"
+    accuracies,
+    your_run=None,
+    title="",
+    label="accuracy",
+    your_label="your run",
+    unit="% of images",
 ) -> Figure:
     """Show the result of each seed as a dot, with the mean ± standard deviation and your own run.
 
@@ -245,8 +250,9 @@ def seed_variation(
         Accuracies as fractions by name, one per seed, for at least two seeds.
     your_run : dict of float, optional
         Accuracies of your own run as fractions by name, drawn as diamonds.
-    title, label, your_label : str
-        `label` names the x-axis, and `your_label` names your run.
+    title, label, your_label, unit : str
+        `label` and `unit` name the x-axis, and `your_label` names your run. The unit of a
+        difference of accuracies is "points".
 
     Raises
     ------
@@ -262,7 +268,7 @@ def seed_variation(
     width = PAGE_INCHES - 1.5 - 0.08 * longest_line(names)
     figure = Figure(figsize=(width, 0.36 * len(names) + 0.2))
     ax = figure.add_axes((0, 0, 1, 1))
-    legend = {}
+    legend, sign = {}, "%" if unit.startswith("%") else ""
     for y, (name, values) in enumerate(accuracies.items()):
         mean, deviation = np.mean(values), np.std(values, ddof=1)
         (legend["mean ± standard deviation"],) = ax.plot(
@@ -276,13 +282,14 @@ def seed_variation(
             (legend[your_label],) = ax.plot(
                 [your_run[name]], [y], "D", color=VERMILLION, markersize=8, markerfacecolor="none"
             )
-        text = f"{mean:.1%} ± {100 * deviation:.1f}"
+        text = f"{100 * mean:.1f}{sign} ± {100 * deviation:.1f}"
         ax.annotate(text, (1.01, y), xycoords=("axes fraction", "data"), va="center", size=9)
     ax.set_yticks(range(len(names)), names)
     ax.set_ylim(len(names) - 0.5, -0.5)
     ax.tick_params(axis="y", **NO_TICKS)
     show_percentages(ax.xaxis)
-    ax.set_xlabel(f"{label} (% of images)")
+    ax.xaxis.get_major_formatter().symbol = sign
+    ax.set_xlabel(f"{label} ({unit})")
     ax.grid(axis="x", alpha=0.3)
     ax.spines[["top", "right", "left"]].set_visible(False)
     handles = list(legend.values())

@@ -237,6 +237,14 @@ def test_seed_variation_needs_two_seeds(accuracies):
         plotting.seed_variation(accuracies)
 
 
+def test_seed_variation_states_differences_in_points():
+    figure = plotting.seed_variation({"A": [0.05, 0.07]}, label="accuracy lost", unit="points")
+    (ax,) = figure.axes
+    assert ax.get_xlabel() == "accuracy lost (points)"
+    assert [text.get_text() for text in ax.texts] == ["6.0 ± 1.4"]
+    assert not any("%" in text.get_text() for text in ax.get_xticklabels())
+
+
 def test_seed_curves_show_the_mean_and_the_range_of_the_seeds():
     epochs = [1, 10, 50]
     panels = {
