@@ -354,7 +354,7 @@ def _blocked_seconds(process: int, start: float) -> float:
 
 def _counted_mb(process: int) -> float:
     """Return the memory of a process, with shared pages in full; this waits for no lock."""
-    return _sum_mb(process, "status", ("VmRSS:", "VmSwap:"))
+    return _sum_mb(process, "status", (b"VmRSS:", b"VmSwap:"))
 
 
 def _proportional_mb(process: int) -> float:
@@ -362,7 +362,7 @@ def _proportional_mb(process: int) -> float:
 
     The process can delay this by changing its memory mappings.
     """
-    fields = "Pss:", "SwapPss:"
+    fields = b"Pss:", b"SwapPss:"
     for _ in range(ATTEMPTS_TO_READ):
         try:
             memory_mb = _sum_mb(process, "smaps_rollup", fields)
@@ -374,7 +374,7 @@ def _proportional_mb(process: int) -> float:
     return memory_mb
 
 
-def _sum_mb(process: int, name: str, fields: tuple[str, ...]) -> float:
+def _sum_mb(process: int, name: str, fields: tuple[bytes, ...]) -> float:
     """Return the sum of fields in a file of a process in /proc; 0 if the process has ended.
 
     If the process has threads, none of which shows its memory, the result is infinite.
@@ -389,10 +389,13 @@ def _sum_mb(process: int, name: str, fields: tuple[str, ...]) -> float:
     return math.inf if threads else 0
 
 
-def _lines(path: str, fields: tuple[str, ...]) -> list[str]:
-    """Return the lines of a file that begin with one of the fields; none if it cannot be read."""
+def _lines(path: str, fields: tuple[bytes, ...]) -> list[bytes]:
+    """Return the lines of a file that begin with one of the fields; none if it cannot be read.
+
+    A process chooses the bytes of its name, except that Linux escapes a line feed.
+    """
     try:
-        return [line for line in Path(path).read_text().splitlines() if line.startswith(fields)]
+        return [line for line in Path(path).read_bytes().split(b"\n") if line.startswith(fields)]
     except PermissionError:
         raise
     except OSError:

@@ -20,6 +20,8 @@ RIGHT_TO_LEFT = (
     "\U00010800-\U00010fff\U0001e800-\U0001efff"
 )
 DIRECTION_CONTROL = re.compile(f"[{DIRECTION_CONTROLS}]")
+# They end what LEFT_TO_RIGHT begins.
+PARAGRAPH_END = re.compile("[\r\x1c-\x1e\x85\u2029]")
 DIRECTION_CHANGE = re.compile(
     f"[{RIGHT_TO_LEFT}][^\\w{RIGHT_TO_LEFT}]{{0,50}}+[^\\W{RIGHT_TO_LEFT}]"
 )
@@ -35,7 +37,7 @@ def limit_layout(text: str) -> str:
         return text
     text = _without_surplus_marks(text)
     if len(DIRECTION_CHANGE.findall(text)) > MAX_DIRECTION_CHANGES:
-        lines = DIRECTION_CONTROL.sub("", text).split("\n")
+        lines = PARAGRAPH_END.sub("\n", DIRECTION_CONTROL.sub("", text)).split("\n")
         text = "\n".join(LEFT_TO_RIGHT + line for line in lines)
     return text
 

@@ -70,6 +70,30 @@ def test_processes_whose_first_threads_have_ended_count(forkserver):
         run(kernel, LEADERLESS)
 
 
+NAMED = """
+import ctypes, os, time
+ctypes.CDLL(None).prctl(15, {name}, 0, 0, 0)  # PR_SET_NAME
+for _ in range(5):
+    if os.fork() == 0:
+        block = bytearray(600 * 2**20)
+        block[::4096] = b"x" * len(block[::4096])
+        time.sleep(20)
+        os._exit(0)
+time.sleep(20)
+"""
+
+
+@pytest.mark.parametrize("name", [b"\xff\xfe", b"\x1eVmRSS: -999999", b"\nVmRSS: -999999"])
+def test_the_name_of_a_process_is_not_read(forkserver, name):
+    with (
+        open_kernel(forkserver, processes=128) as kernel,
+        pytest.raises(KernelEnded, match="memory"),
+    ):
+        run(kernel, NAMED.format(name=name))
+    with open_kernel(forkserver) as other:
+        assert result_of(other, "result = 1") == 1
+
+
 ENDING = """
 import os, threading, time
 for _ in range(60):

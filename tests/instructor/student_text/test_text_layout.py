@@ -23,6 +23,8 @@ MIXED = {
     "isolates": "\u2067a\u2069" * 25_000,
     "overrides": "\u202ea\u202c" * 25_000,
     "blanks": "\u05d0 a " * 20_000,
+    "paragraphs": "\u2029\u05d0a" * 25_000,
+    "next lines": "\x85" + "\u05d0a" * 40_000,
 }
 HONEST = [
     "caf\u00e9 cafe\u0301 n\u0303",
@@ -72,7 +74,7 @@ def test_outputs_have_one_direction_if_it_changes_too_often(text):
     for shown in outputs(text):
         lines = re.sub("^<pre[^>]*>|</pre>$", "", shown).split("\n")
         assert all(line.startswith("\u202d") for line in lines)
-        assert not re.search("[\u202a-\u202c\u202e\u2066-\u2069]", shown)
+        assert not re.search("[\u202a-\u202c\u202e\u2066-\u2069\u2029\x85]", shown)
 
 
 @pytest.mark.parametrize("kind", ["markdown", "code", "raw"])
