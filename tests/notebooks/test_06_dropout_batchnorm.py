@@ -18,7 +18,7 @@ from tests.submissions import ROOT, source_cells
 
 NAME = "06-dropout-batchnorm"
 DEFINED = ["early_stopping", "dropped", "batch_norm", "seven", "build_network", "pairs", "follows"]
-DEFINED += ["interval", "compare"]
+DEFINED += ["interval"]
 
 # The original experiments: filters of the blocks, batch normalization, dropout, L2, parameters,
 # trainable parameters, training and validation accuracy in percent.
@@ -36,6 +36,15 @@ POOLED = {
     for name, (blocks, *_) in ORIGINAL.items()
 }
 RATES = (0.01, 0.03, 0.1, 0.3, 1.0, 3.0)
+T_FACTORS = {2: 12.71, 3: 4.30, 4: 3.18, 5: 2.78, 6: 2.57, 10: 2.26}  # of the table in section 7
+
+
+def compare(first, second):
+    """Return (difference of the means, half-width of its 95% interval), as section 7 explains."""
+    error = np.sqrt(first.var(ddof=1) / len(first) + second.var(ddof=1) / len(second))
+    # The factor of the smaller number of seeds is on the safe side of Welch's approximation.
+    factor = T_FACTORS[min(len(first), len(second))]
+    return float(second.mean() - first.mean()), float(factor * error)
 
 
 @pytest.fixture(scope="module")
@@ -77,7 +86,7 @@ def full_size():
 
 
 def test_the_original_results_differ_from_ours_as_the_text_says(cells, full_size):
-    assert "one to four points lower than those of the original" in cells["eighth-text"]
+    assert "one to four points lower than those of the original" in cells["recap"]
     for name, (*_, validation) in ORIGINAL.items():
         if name != "VII":  # which we trained for fewer epochs
             ours = 100 * full_size[name, "momentum 10"][:, -lesson_06.LAST_EPOCHS :].mean()
@@ -145,13 +154,15 @@ def test_the_table_of_the_original_results_is_right(cells):
     assert found == [[each[index] for each in ORIGINAL.values()] for index in (-2, -1)]
 
 
-def test_the_table_of_the_experiments_agrees_with_the_data(cells):
-    for name, (blocks, batch_norm, dropout, l2, *_) in ORIGINAL.items():
+def test_the_table_of_the_experiments_agrees_with_the_data(cells, networks):
+    for name, (blocks, batch_norm, dropout, l2, parameters, *_) in ORIGINAL.items():
         filters = ", ".join(map(str, blocks))
         values = [filters, "yes" if batch_norm else "no", dropout or "no", l2 or "no"]
+        macs = sum(row["macs"] for row in counting.layer_rows(networks[name]))
+        values += [f"{parameters:,}", f"{macs:,}"]
         assert f"| {name} | {' | '.join(map(str, values))} |" in cells["seven-text"]
     assert 4 * (32 + 32 + 64 + 64) == 768 == ORIGINAL["II"][4] - ORIGINAL["I"][4]
-    assert "= 768 parameters in II to V, half of them trainable (γ and β" in cells["recipes-text"]
+    assert "= 768 parameters, half of them trainable (γ and β" in cells["seven-text"]
     assert ORIGINAL["II"][4] - ORIGINAL["II"][5] == 768 // 2
 
 
@@ -245,12 +256,10 @@ def test_the_text_states_where_early_stopping_ends_training(cells, kept):
     }
     text = cells["dropout-text"]
     assert len(curves["loss"]) == 5
-    ends = {(2, (3, 5)), (5, (3, 8))}
-    found = {(each, stops(cells, loss, each, "min")) for loss in curves["loss"] for each in (2, 5)}
-    assert found == ends
-    assert "after epoch 5 (patience 2) or 8 (patience 5) and restored epoch 3" in text
+    best = {stops(cells, loss, each, "min")[0] for loss in curves["loss"] for each in (2, 5)}
+    assert best == {3} and "on the *loss* always restored epoch 3" in text
     assert f"accuracy of {percent(curves['accuracy'][:, 2])}" in text
-    assert f"they reached {percent(curves['accuracy'][:, -1])}" in text
+    assert f"the runs reached {percent(curves['accuracy'][:, -1])}" in text
     restored = {
         patience: np.array(
             [each[stops(cells, each, patience, "max")[0] - 1] for each in curves["accuracy"]]
@@ -258,10 +267,7 @@ def test_the_text_states_where_early_stopping_ends_training(cells, kept):
         for patience in (2, 5)
     }
     lost = 100 * (curves["accuracy"][:, -1] - restored[2])
-    too_early = lost[lost > 0.1]
-    assert len(too_early) == 3 and "ended three of the five runs too early" in text
-    low, high = round(too_early.min()), round(too_early.max())
-    assert f"cost them {low} to {high} points" in text
+    assert (lost > 2).sum() == 3 and "ended three of the five runs too early" in text
     assert (restored[5] > curves["accuracy"][:, -1]).all() and "none of them lost accuracy" in text
 
 
@@ -313,10 +319,10 @@ def test_a_standard_deviation_below_the_root_gets_a_hint(cells):
 
 def test_the_weight_of_a_moving_averages_start_is_that_of_the_text(cells):
     assert layers.BatchNormalization().momentum == 0.99
-    left = {batches: round(100 * 0.99**batches) for batches in (10, 100, 300)}
-    assert left == {10: 90, 100: 37, 300: 5}
-    text = "90% after 10 batches, 37% after 100, and 5% after 300"
-    assert text in cells["learning-rates-text"]
+    left = {batches: round(100 * 0.99**batches) for batches in (100, 300)}
+    assert left == {100: 37, 300: 5}
+    text = "After 100 batches, 37% of the initial value is still there ($0.99^{100}$)"
+    assert f"{text}, and after 300 batches, 5%." in cells["learning-rates-text"]
 
 
 def test_the_training_configurations_are_those_of_the_text(cells):
@@ -357,35 +363,27 @@ def test_the_conclusions_follow_from_the_original_results(solved):
     accuracies = ({name: each[index] for name, each in ORIGINAL.items()} for index in (-2, -1))
     training, validation = accuracies
     gap = {name: training[name] - validation[name] for name in ORIGINAL}
-    best = max(["I", "II", "III", "IV"], key=validation.get)
     true = {
-        "a": best == "III",
-        "b": False,  # IV and I differ in three settings
-        "c": gap["II"] > gap["III"] and gap["IV"] > gap["V"],
-        "d": training["III"] > training["I"] and validation["III"] > validation["I"],
-        "e": validation["IV"] > validation["II"] and validation["V"] > validation["III"],
-        "f": validation["VI"] == validation["VII"] and gap["VI"] < gap["VII"],
+        "a": False,  # IV and I differ in three settings
+        "b": gap["II"] > gap["III"] and gap["IV"] > gap["V"],
+        "c": training["III"] > training["I"] and validation["III"] > validation["I"],
+        "d": validation["IV"] > validation["II"] and validation["V"] > validation["III"],
     }
     assert solved["follows"] == {letter for letter, is_true in true.items() if is_true}
-    assert round(ORIGINAL["VII"][4] / ORIGINAL["VI"][4]) == 5
 
 
 def test_the_check_of_the_conclusions_shows_numbers_and_accepts_every_set(cells, solved, capsys):
     visible, _, _ = cells["test_follows"].partition("### BEGIN HIDDEN TESTS")
-    for follows in ({"b"}, {"a", "c", "d", "f"}):
+    for follows in ({"a"}, {"b", "c"}):
         exec(visible, {**solved, "checks": checks, "follows": follows})
         shown = capsys.readouterr().out
         assert "This check accepts every set of letters" in shown
-        assert "b: IV and I differ in batch_norm, conv_dropout, l2" in shown
+        assert "a: IV and I differ in batch_norm, conv_dropout, l2" in shown
     validation = {name: each[-1] for name, each in ORIGINAL.items()}
     gap = {name: each[-2] - each[-1] for name, each in ORIGINAL.items()}
-    accuracies = ", ".join(f"{validation[name]}%" for name in ("I", "II", "III", "IV"))
-    assert f"a: validation accuracies of I to IV: {accuracies}" in shown
     assert f"II {gap['II']}, III {gap['III']}; IV {gap['IV']}, V {gap['V']}" in shown
     assert "I (84%, 79%) and III (89%, 82%)" in shown
     assert validation["IV"] - validation["II"] == -3 and validation["V"] - validation["III"] == 1
-    assert f"gaps of {gap['VI']} and {gap['VII']} points" in shown
-    assert f"{ORIGINAL['VI'][4]:,} and {ORIGINAL['VII'][4]:,} parameters" in shown
 
 
 def test_the_interval_is_that_of_the_measurements(cells, kept, solved):
@@ -393,14 +391,16 @@ def test_the_interval_is_that_of_the_measurements(cells, kept, solved):
     arrays = {"with_003": "0.03", "with_01": "0.1"}
     for name, rate in arrays.items():
         assert solved[name] == pytest.approx(100 * measured[f"accuracy_at_{rate}"])
-    found = solved["compare"](solved["with_01"], solved["with_003"])
+    found = compare(solved["with_01"], solved["with_003"])
     assert found == pytest.approx((solved["difference"], solved["half_width"]))
     low, high = found[0] - found[1], found[0] + found[1]
     assert low < 0 and high > 4  # so the interval contains differences of 3 and 4 points
     behind = np.flatnonzero(solved["with_003"] < solved["with_01"])
     assert behind.tolist() == [0, 3] and "With seeds 0 and 3 alone" in cells["test_interval"]
-    factors = {**solved["t_factors"]}
-    row = " | ".join(f"{factors[seeds]:.2f}" for seeds in (2, 3, 4, 5, 6, 10))
+    header, row = (
+        " | ".join(map(str, each)) for each in (T_FACTORS, [f"{t:.2f}" for t in T_FACTORS.values()])
+    )
+    assert f"| seeds of each network | {header} |" in cells["compare-text"]
     assert f"| *t* | {row} |" in cells["compare-text"]
 
 
@@ -424,7 +424,7 @@ def score_of_interval(cells, names):
         ({"half_width": "whole"}, 1.5, "to one end of the interval"),
         ({"half_width": "n"}, 1.5, "Divide each variance by the number of seeds."),
         ({"half_width": 7}, 1.5, "See hint 2."),
-        ({"conclusion": "a"}, 2, "so chance alone explains the difference"),
+        ({"conclusion": "a"}, 2, "so chance alone can explain the difference"),
         ({"conclusion": "b"}, 2, "but also differences of 3 and 4 points"),
     ],
 )
@@ -447,16 +447,19 @@ def test_a_mistake_in_the_interval_costs_its_part_and_gets_its_reason(
     assert reason in capsys.readouterr().out
 
 
-def test_the_half_width_is_students_t_times_the_standard_error(solved):
+def test_the_half_width_is_students_t_times_the_standard_error(cells, solved):
     stats = pytest.importorskip("scipy.stats")
-    for seeds, factor in solved["t_factors"].items():
+    for seeds, factor in T_FACTORS.items():
         assert factor == pytest.approx(stats.t.ppf(0.975, seeds - 1), abs=0.006)
     first, second = np.array([0.40, 0.42, 0.44]), np.array([0.47, 0.50, 0.53])
-    difference, half_width = solved["compare"](first, second)
+    difference, half_width = compare(first, second)
     assert difference == pytest.approx(0.08)
     assert half_width == pytest.approx(4.30 * np.sqrt((0.02**2 + 0.03**2) / 3))
-    # The factor of the smaller number of seeds is on the safe side of Welch's approximation.
     assert half_width >= measurements.difference(second, first)[1]
+    function, _, _ = cells["claims"].partition("\n\n\n")
+    exec(function, names := {"np": np})
+    pair = solved["with_01"], solved["with_003"]
+    assert names["compare"](*pair) == pytest.approx(compare(*pair))
 
 
 def test_the_kept_full_size_results_are_those_of_the_gpu_measurements(kept, full_size):
@@ -469,17 +472,12 @@ def test_the_kept_full_size_results_are_those_of_the_gpu_measurements(kept, full
             assert found == pytest.approx(curves[:, epoch - 1], abs=1e-5)
 
 
-def test_the_text_states_what_was_measured_with_few_images(cells, kept, solved):
-    compare = solved["compare"]
+def test_the_text_states_what_was_measured_with_few_images(cells, kept):
     none, dropout = kept["no regularization"], kept["dropout"]
     text = cells["early_stopping-text"]
     for metric in ("training_accuracy", "validation_accuracy"):
         assert percent(none[metric]) in text
-    epochs = none["epoch_of_smallest_loss"]
     text = cells["batch_norm-text"]
-    later = dropout["epoch_of_smallest_loss"]
-    assert f"smallest after {later.min():.0f} to {later.max():.0f} epochs instead of" in text
-    assert f"instead of {epochs.min():.0f} to {epochs.max():.0f}." in text
     for each in (none, dropout):
         assert percent(each["validation_accuracy"]) in text
         loss = each["validation_loss"]
@@ -487,10 +485,7 @@ def test_the_text_states_what_was_measured_with_few_images(cells, kept, solved):
     assert f"falls to {percent(dropout['training_accuracy'])}" in text
     gain = compare(none["validation_accuracy"], dropout["validation_accuracy"])
     assert f"is {interval(gain)} points" in text and is_significant(gain)
-    low, high = 100 * (gain[0] - gain[1]), 100 * (gain[0] + gain[1])
-    assert f"from {low:.1f} to {high:.1f} points" in text and 0 < low < 0.2
-    schedule = compare(kept["constant rate"]["validation_accuracy"], dropout["validation_accuracy"])
-    assert f"is lower by {interval(schedule)} points" in text and is_significant(schedule)
+    assert "The interval almost contains 0" in text and 0 < 100 * (gain[0] - gain[1]) < 0.2
     # A later section gives this interval as an example of weak evidence.
     assert f"such as {interval(gain)} points in section 2" in cells["eighth-text"]
 
@@ -517,8 +512,7 @@ def test_the_text_states_what_learning_rates_do(cells, kept):
     assert all(abs(means[name][rate] - 0.1) < 0.01 for name in means for rate in (1.0, 3.0))
 
 
-def test_the_text_states_the_results_with_all_images(cells, full_size, solved):
-    compare = solved["compare"]
+def test_the_text_states_the_results_with_all_images(cells, full_size):
     curves = {name: full_size[name, "momentum 10"] for name in ORIGINAL}
     last = {name: each[:, -lesson_06.LAST_EPOCHS :].mean(axis=1) for name, each in curves.items()}
     text = cells["eighth-text"]
@@ -552,12 +546,6 @@ def test_the_text_states_the_results_with_all_images(cells, full_size, solved):
     # II is ahead of III at first, and III from epoch 20 on.
     ahead = [compare(curves["II"][:, at - 1], curves["III"][:, at - 1]) for at in (12, 20, 50)]
     assert ahead[0][0] < 0 < ahead[1][0] and ahead[2][0] > ahead[2][1]
-    # I passes II between epochs 30 and 35.
-    text = cells["compare-text"]
-    ahead = [compare(curves["II"][:, at - 1], curves["I"][:, at - 1])[0] for at in (30, 35)]
-    assert "between epochs 30 and 35" in text and ahead[0] < 0 < ahead[1]
-    first = compare(last["II"], last["I"])
-    assert f"ends {interval(first)} points ahead" in text and first[0] > first[1]
     assert curves["II"][:, 20:].mean() == pytest.approx(0.76, abs=0.005)
 
 
