@@ -154,8 +154,8 @@ class ScopeVisitor(ast.NodeVisitor):
         self.visit_all(node.items)
         before = copy(self.definitely_bound)
         self.visit_all(node.body)
-        if self.definitely_bound is None:  # `with suppress(...)` continues after a raise
-            self.definitely_bound = before
+        if self.definitely_bound is None or any(map(_may_suppress, node.items)):
+            self.definitely_bound = before  # what follows may run after an error
 
     visit_AsyncWith = visit_With
 
@@ -254,6 +254,12 @@ class ScopeVisitor(ast.NodeVisitor):
         if self.definitely_bound is not None:
             self.needed_by_functions |= reads - self.definitely_bound
         return frozenset(name for name in reads if not is_predefined(name))
+
+
+def _may_suppress(item: ast.withitem) -> bool:
+    """Return whether a context is one of those that end errors, such as contextlib.suppress."""
+    names = {getattr(node, "id", getattr(node, "attr", None)) for node in ast.walk(item)}
+    return not names.isdisjoint({"suppress", "raises", "assertRaises"})
 
 
 def _merge_branches(ends: list[set[str] | None]) -> set[str] | None:

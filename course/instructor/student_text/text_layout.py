@@ -14,17 +14,11 @@ MAX_DIRECTION_CHANGES = 1_000  # in one text
 # Vowels of Thai and Lao that are letters in Unicode, but are arranged as marks.
 LAID_OUT_AS_MARKS = "\u0e33\u0eb3"
 DIRECTION_CONTROLS = "\u061c\u200e\u200f\u202a-\u202e\u2066-\u2069"
-# With these and the letters that are written from right to left.
-RIGHT_TO_LEFT = (
-    f"{DIRECTION_CONTROLS}\u0590-\u08ff\ufb1d-\ufdff\ufe70-\ufeff"
-    "\U00010800-\U00010fff\U0001e800-\U0001efff"
-)
 DIRECTION_CONTROL = re.compile(f"[{DIRECTION_CONTROLS}]")
 # They end what LEFT_TO_RIGHT begins.
 PARAGRAPH_END = re.compile("[\r\x1c-\x1e\x85\u2029]")
-DIRECTION_CHANGE = re.compile(
-    f"[{RIGHT_TO_LEFT}][^\\w{RIGHT_TO_LEFT}]{{0,50}}+[^\\W{RIGHT_TO_LEFT}]"
-)
+# In a copy with R for what is written from right to left, and L for what is not.
+DIRECTION_CHANGE = re.compile("R[^RL]{0,50}+L")
 LEFT_TO_RIGHT = "\u202d"  # until the end of the line
 MARK = "\0"  # stands for each mark
 SURPLUS_MARKS = re.compile(f"{MARK}{{{MAX_MARKS + 1},}}")
@@ -36,7 +30,8 @@ def limit_layout(text: str) -> str:
     if text.isascii():
         return text
     text = _without_surplus_marks(text)
-    if len(DIRECTION_CHANGE.findall(text)) > MAX_DIRECTION_CHANGES:
+    directions = text.translate({ord(each): _direction(each) for each in set(text)})
+    if len(DIRECTION_CHANGE.findall(directions)) > MAX_DIRECTION_CHANGES:
         lines = PARAGRAPH_END.sub("\n", DIRECTION_CONTROL.sub("", text)).split("\n")
         text = "\n".join(LEFT_TO_RIGHT + line for line in lines)
     return text
@@ -60,6 +55,14 @@ def is_slow(html: str) -> bool:
     # Marks in succession can be in separate tags, or in the text of an attribute.
     texts = unescape(html), unescape(TAG.sub("", html))
     return any(limit_layout(text) != text for text in texts)
+
+
+@lru_cache(maxsize=10_000)
+def _direction(character: str) -> str:
+    """Return "R" or "L" for a character that sets a direction, and a blank for another one."""
+    if DIRECTION_CONTROL.match(character):
+        return "R"
+    return {"R": "R", "AL": "R", "L": "L"}.get(unicodedata.bidirectional(character), " ")
 
 
 @lru_cache(maxsize=10_000)

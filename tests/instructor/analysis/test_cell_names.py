@@ -235,3 +235,8 @@ def test_a_cell_full_of_magics_is_analyzed_quickly():
     start = time.process_time()
     assert find_names("%who a\n" * 499 + "x = [1, 2, 3]\n" * 2_000).opaque
     assert time.process_time() - start < 10
+
+
+def test_a_name_bound_where_errors_are_suppressed_can_be_an_earlier_one():
+    source = "with contextlib.suppress(OSError):\n    data = load()\ndata.sum()"
+    assert "data" in find_names(source).needed

@@ -24,6 +24,7 @@ MIXED = {
     "overrides": "\u202ea\u202c" * 25_000,
     "blanks": "\u05d0 a " * 20_000,
     "paragraphs": "\u2029\u05d0a" * 25_000,
+    "symbols": "\u05d0\u2336" * 40_000,
     "next lines": "\x85" + "\u05d0a" * 40_000,
 }
 HONEST = [
