@@ -153,6 +153,43 @@ def all_epochs(seed: int) -> dict[str, float]:
     return {"35 epochs": accuracy(names, network, names["val"])}
 
 
+def divergence(seed: int) -> dict[str, float]:
+    """Return what large steps do to the network, and to a head without its base.
+
+    After one epoch of fine-tuning: the training loss, the mean absolute change of a weight of the
+    last convolution, and the fraction of the head's hidden units that are active for at least one
+    validation image. Then the same for the head alone, which trains on stored features for as many
+    epochs as fine-tuning takes, so that nothing that the base has learned can be lost.
+    """
+    names, found = notebook(seed), {}
+    kernel = np.asarray(names["base"].get_layer("block3_conv2").kernel)
+    stored = names["base"].predict(names["val"], verbose=0)
+
+    def active(head: Any, features: np.ndarray) -> float:
+        dense, flat = head.layers[1], features.reshape(len(features), -1)
+        values = flat @ np.asarray(dense.kernel) + np.asarray(dense.bias)
+        return float(np.mean((values > 0).any(axis=0)))
+
+    settings = {"batch_size": 32, "verbose": 0}
+    for specification in [{"name": "fine-tuned"}, *names["careless"][:2]]:
+        key = specification["name"]
+        keras.utils.set_random_seed(seed)
+        network = names["build_tuned"](specification)
+        base, head = network.layers[-2:]
+        history = network.fit(names["train"], names["y_train"], epochs=1, **settings).history
+        found[f"{key}: loss"] = history["loss"][0]
+        change = np.asarray(base.get_layer("block3_conv2").kernel) - kernel
+        found[f"{key}: change of a weight"] = float(np.mean(np.abs(change)))
+        found[f"{key}: active units"] = active(head, base.predict(names["val"], verbose=0))
+        head, optimizer = names["copied"](names["trained_head"]), network.optimizer
+        optimizer = type(optimizer).from_config(optimizer.get_config())
+        names["compiled"](head, optimizer)
+        fit(names, head, names["features_train"], "tune")
+        found[f"{key}, head alone: accuracy"] = accuracy(names, head, stored)
+        found[f"{key}, head alone: active units"] = active(head, stored)
+    return found
+
+
 def weights(seed: int) -> dict[str, float]:
     """Return the mean absolute value of the weights of the base's last convolution."""
     kernel = notebook(seed)["base"].get_layer("block3_conv2").kernel
@@ -205,4 +242,5 @@ def imagenet(seed: int) -> dict[str, float]:
 
 JOBS = {"base": base, "scratch": scratch, "features": features, "statistics": statistics}
 JOBS |= {"frozen base": frozen_base, "all epochs": all_epochs, "weights": weights}
+JOBS |= {"divergence": divergence}
 JOBS |= {"ImageNet": imagenet, "fine-tuning": fine_tuning, "250 images": few_images}
