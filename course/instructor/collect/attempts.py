@@ -51,6 +51,7 @@ class Attempt:
     repaired: Path | None = None  # the repaired notebook, or None if no repair was needed
     repairs: list[str] = field(default_factory=list)
     problem: str = ""  # the reason that the notebook cannot be repaired, or ""
+    has_answers: bool = True  # False if the student wrote nothing into the released notebook
     checksum: str = ""  # the checksum that the packing cell showed to the student, or ""
     warnings: list[str] = field(default_factory=list)  # from the manifest
     submitted: datetime | None = None  # the submission time, if nbgrader wrote it: in UTC
@@ -100,7 +101,8 @@ def nearest_attempts(attempts: list[Attempt], origin: Origin) -> list[Attempt]:
 def choose_newest(attempts: Sequence[Attempt]) -> tuple[Attempt | None, list[Attempt], str]:
     """Return the newest of a student's attempts at an assignment, the others, and the problem.
 
-    If the newest attempt cannot be determined, it is None and the problem is not empty.
+    If the newest attempt cannot be determined, it is None and the problem is not empty. A notebook
+    without answers counts only if no attempt has any.
     """
     platforms = {attempt.origin.platform for attempt in attempts}
     if len(platforms) == 1 and len({attempt.origin.user_id for attempt in attempts}) > 1:
@@ -126,18 +128,19 @@ def choose_newest(attempts: Sequence[Attempt]) -> tuple[Attempt | None, list[Att
             f" with --student {student}"
         )
         return None, list(attempts), problem
-    newest = attempts[0]
-    for attempt in attempts[1:]:
-        if _is_newer(attempt, newest):
+    candidates = [attempt for attempt in attempts if attempt.has_answers] or attempts
+    newest = candidates[0]
+    for attempt in candidates[1:]:
+        if is_newer(attempt, newest):
             newest = attempt
     others = [attempt for attempt in attempts if attempt is not newest]
-    rivals = (each for each in others if each.digest != newest.digest)
-    if not all(_is_newer(newest, each) for each in rivals):
+    rivals = (each for each in candidates if each.digest != newest.digest)
+    if not all(is_newer(newest, each) for each in rivals):
         return None, list(attempts), "several attempts differ, and none is clearly the newest"
     return newest, others, ""
 
 
-def _is_newer(attempt: Attempt, other: Attempt) -> bool:
+def is_newer(attempt: Attempt, other: Attempt) -> bool:
     """Return True if an attempt of a student is certainly newer than another."""
     if order := attempt.recency.compare(other.recency):
         return order > 0

@@ -15,7 +15,7 @@ from course.instructor.collect.archive_reader import (
     list_files,
     shorten,
 )
-from course.instructor.collect.attempts import Attempt, choose_newest
+from course.instructor.collect.attempts import Attempt, choose_newest, is_newer
 from course.instructor.collect.file_result import FileResult, FileStatus
 from course.instructor.collect.platform_file_names import TIMESTAMP, is_renamed
 from course.instructor.collect.released_assignment import read_releases
@@ -24,6 +24,8 @@ from course.instructor.grading.journal import Journal
 from course.instructor.roster import csv_writer
 from course.instructor.roster.roster import Roster
 from course.instructor.submission_time import format_time
+
+NO_ANSWERS = "the notebook contains no answers"
 
 
 @dataclass(frozen=True)
@@ -109,6 +111,9 @@ class Collection:
                 status = FileStatus.MANUAL_REVIEW if problem else FileStatus.OLDER_ATTEMPT
                 if newest and attempt.digest == newest.digest:
                     status, details = FileStatus.ALREADY_COLLECTED, "same as another attempt"
+                elif newest and not attempt.has_answers and not is_newer(newest, attempt):
+                    status = FileStatus.MANUAL_REVIEW
+                    details = f"{NO_ANSWERS}, so an attempt that contains some is used instead"
                 yield self._result(attempt, status, details)
             if newest:
                 try:
@@ -170,6 +175,9 @@ class Collection:
         if order < 0:
             result.status = FileStatus.OLDER_ATTEMPT
             result.details = "a newer submission exists: add --force-older to go back to this one"
+        elif not attempt.has_answers:
+            # It may be the copy of another assignment's upload.
+            result.details = f"{NO_ANSWERS}: add --force-older to replace the existing submission"
         elif not self.options.force:
             kind = "an older" if order > 0 else "a different"
             result.details = f"{kind} submission exists: add --force to replace it"

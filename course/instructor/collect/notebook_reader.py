@@ -4,10 +4,14 @@ A submitted file is parsed, identified, matched with the release, and repaired i
 repaired notebook comes back as text, which the instructor's process does not parse.
 """
 
+import base64
+import binascii
+import itertools
+import json
 import math
 import re
 import time
-from collections.abc import Sequence
+from collections.abc import Iterable, Sequence
 from dataclasses import dataclass, field
 from typing import Any
 
@@ -29,6 +33,10 @@ from course.instructor.student_text.limited_worker import StudentTextError
 CPU_SECONDS = 10  # for one notebook; a normal one takes a tenth of a second
 UPLOAD_CPU_SECONDS = 60  # for all notebooks of one upload
 MAX_OBJECTS = 2_000_000  # in a file; outputs of 100 MB have fewer braces
+# Of a file that is collected as it is. nbgrader's own commands and the formgrader read it without
+# limits, in 1 s and 40 MB for these values; the course's notebooks have at most 5,000.
+MAX_UNCHANGED_BYTES = 20 * 2**20
+MAX_UNCHANGED_VALUES = 100_000
 MAX_TEXTS = 20  # notes and names that come back
 MAX_CHARACTERS = 500  # of each
 STUDENT_PARAMETER = re.compile(r"^student *= *(['\"])([^'\"\n]{1,100})\1", re.M)
@@ -50,8 +58,9 @@ class ReadNotebook:
 
     assignment: str = ""  # "" if no release matches
     problem: str = ""  # the reason for a manual review, or ""
-    repaired: str = ""  # the content of the repaired file, or "" if no repair was needed
+    repaired: bytes = b""  # the content of the repaired file, or b"" if no repair was needed
     notes: list[str] = field(default_factory=list)  # on the repairs
+    has_answers: bool = True  # False if the student wrote nothing into the released notebook
     claimed_names: list[str] = field(default_factory=list)  # of the student, in the notebook
 
 
@@ -137,11 +146,37 @@ def _process(names: Sequence[Sequence[str]], content: bytes, *released: bytes) -
     except RepairError as error:
         return result | {"problem": str(error)}
     notes += more_notes
+    if not notes and not _is_small(content):
+        notes = ["content that grading does not use removed"]
     if not notes and not notebook_repair.is_valid_file(content):
         notes = ["invalid content removed"]
     if notes:
-        result["repaired"] = notebook_repair.encode_notebook(repaired)
-    return result | {"notes": notes}
+        # Text of another form would take four times as much memory while it is decoded.
+        encoded = base64.b64encode(notebook_repair.encode_notebook(repaired))
+        result["repaired"] = encoded.decode("ascii")
+    has_answers = notebook_repair.has_answers(repaired, release)
+    return result | {"notes": notes, "has_answers": has_answers}
+
+
+def _is_small(content: bytes) -> bool:
+    """Return True if a program without limits can read a valid file in a second."""
+    if len(content) > MAX_UNCHANGED_BYTES:
+        return False
+    # A comma or bracket precedes each value; most files have few of them even in their texts.
+    if sum(map(content.count, (b",", b"[", b"{"))) <= MAX_UNCHANGED_VALUES:
+        return True
+    count, level = 0, [json.loads(content)]
+    while level and count <= MAX_UNCHANGED_VALUES:
+        count += len(level)
+        level = list(itertools.chain.from_iterable(map(_values, level)))
+    return count <= MAX_UNCHANGED_VALUES
+
+
+def _values(value: Any) -> Iterable[Any]:
+    """Return the values in a list or an object, or nothing for another value."""
+    if isinstance(value, dict):
+        return value.values()
+    return value if isinstance(value, list) else ()
 
 
 def _claimed_names(cells: Sequence[NotebookCell]) -> list[str]:
@@ -159,8 +194,11 @@ def _checked(result: Any, assignments: set[str]) -> ReadNotebook:
     elif not fields.get("problem"):
         raise RepairError("the file cannot be processed")
     notebook.problem = "; ".join(_texts([fields.get("problem")]))
-    if isinstance(fields.get("repaired"), str):
-        notebook.repaired = fields["repaired"]
+    try:
+        notebook.repaired = base64.b64decode(fields.get("repaired", ""), validate=True)
+    except (binascii.Error, TypeError, ValueError):
+        raise RepairError("the file cannot be processed") from None
+    notebook.has_answers = fields.get("has_answers") is not False
     notebook.notes = _texts(fields.get("notes"))
     notebook.claimed_names = _texts(fields.get("claimed_names"))
     return notebook

@@ -13,6 +13,7 @@ from course.instructor.collect.released_assignment import (
     read_cells,
 )
 from course.instructor.grading.submission import CELL_ID, safe_outputs
+from course.instructor.student_text.limited_worker import SURROGATE
 
 FORMAT = {"nbformat": 4, "nbformat_minor": 5}
 MAX_VALIDATED_CELLS = 300  # one by one, which takes a second
@@ -55,9 +56,25 @@ def repair_notebook(
     return content, notes + _make_valid(content)
 
 
-def encode_notebook(notebook: dict[str, Any]) -> str:
-    """Return the content of a notebook's file."""
-    return json.dumps(notebook, indent=1, ensure_ascii=False, sort_keys=True) + "\n"
+def has_answers(repaired: dict[str, Any], release: ReleasedAssignment) -> bool:
+    """Return True if a repaired notebook has an answer, or a cell that the student added.
+
+    Other code cells of the release do not count: they contain settings, such as the student's name.
+    """
+    released = {each: cell for cell in release.cells for each in cell.ids}
+    for cell in read_cells(repaired):
+        original = next((released[each] for each in cell.ids if each in released), None)
+        if cell.text and (original is None or cell.text != original.text):
+            is_setting = original and not original.is_answer and original.cell_type == "code"
+            if not is_setting:
+                return True
+    return not any(cell.is_answer for cell in release.cells)
+
+
+def encode_notebook(notebook: dict[str, Any]) -> bytes:
+    """Return the content of a notebook's file, without halves of surrogate pairs."""
+    text = json.dumps(notebook, indent=1, ensure_ascii=False, sort_keys=True) + "\n"
+    return SURROGATE.sub("\ufffd", text).encode()
 
 
 def is_valid_file(content: bytes) -> bool:
@@ -66,11 +83,7 @@ def is_valid_file(content: bytes) -> bool:
     JSON can contain half of a surrogate pair, which no file can.
     """
     notebook = json.loads(content)
-    try:
-        encode_notebook(notebook).encode()
-    except UnicodeEncodeError:
-        return False
-    return _is_valid(notebook)
+    return not SURROGATE.search(json.dumps(notebook, ensure_ascii=False)) and _is_valid(notebook)
 
 
 def _is_valid(notebook: dict[str, Any]) -> bool:

@@ -3,6 +3,7 @@
 from collections import Counter
 from collections.abc import Sequence
 from concurrent.futures import ThreadPoolExecutor
+from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
@@ -143,7 +144,7 @@ class SubmissionFinder:
                 self._flag(saved.file, describe_error(error), self._known_owner(saved.file))
 
     def _add_attempts(
-        self, notebooks: list[SavedFile], manifests: dict[tuple[str, ...], dict[str, Any]]
+        self, notebooks: list[SavedFile], manifests: "dict[tuple[str, ...], Manifest]"
     ) -> None:
         """Add the attempts that notebooks contain, or flag the files for manual review."""
         start = len(list(self.staging.iterdir()))
@@ -183,7 +184,7 @@ class SubmissionFinder:
                 result = found[number]
                 if isinstance(result, Exception):
                     raise result
-                self._add_attempt(saved, *result, manifests.get(saved.file.container, {}))
+                self._add_attempt(saved, *result, manifests.get(saved.file.container))
             except (RepairError, UnknownOwnerError, EngineError) as error:
                 self._flag(saved.file, str(error), self._known_owner(saved.file))
             except Exception as error:
@@ -196,10 +197,9 @@ class SubmissionFinder:
         notebook = notebook_reader.read(self.releases, saved.file.reader(), budget)
         if not notebook.repaired:
             return notebook, None
-        content = notebook.repaired.encode()
-        budget.spend_on_repaired(len(content))
-        repaired.write_bytes(content)
-        notebook.repaired = ""
+        budget.spend_on_repaired(len(notebook.repaired))
+        repaired.write_bytes(notebook.repaired)
+        notebook.repaired = b""
         return notebook, repaired
 
     def _add_attempt(
@@ -207,13 +207,14 @@ class SubmissionFinder:
         saved: SavedFile,
         notebook: ReadNotebook,
         repaired: Path | None,
-        manifest: dict[str, Any],
+        manifest: "Manifest | None",
     ) -> None:
         """Add the attempt that a notebook contains, or flag the file for manual review."""
         file, origin = saved.file, self._origin(saved.file)
         if not notebook.assignment:
             raise RepairError(notebook.problem)
-        names = [name for name in (manifest.get("student"), *notebook.claimed_names) if name]
+        claimed = manifest.content["student"] if manifest and manifest.is_single else ""
+        names = list(filter(None, [claimed, *notebook.claimed_names]))
         try:
             owner = self.owners.resolve(file, origin, names)
         except UnknownOwnerError as error:
@@ -230,9 +231,12 @@ class SubmissionFinder:
             repaired,
             notebook.notes,
         )
+        attempt.has_answers = notebook.has_answers
         attempt.submitted = origin.submitted
-        attempt.checksum = manifest.get("checksum") or ""
-        attempt.warnings = [printable(each)[:200] for each in manifest.get("problems", ())]
+        # Everybody can put a manifest into a shared folder; such a manifest belongs to nobody.
+        if manifest and attempt.includes(manifest.file, self._origin(manifest.file)):
+            attempt.checksum = manifest.content["checksum"]
+            attempt.warnings = [printable(each)[:200] for each in manifest.content["problems"]]
         self.attempts.append(attempt)
 
     def _add_accompanying(self, saved: SavedFile) -> None:
@@ -249,7 +253,9 @@ class SubmissionFinder:
         elif student and student not in self.students_with_notebook:
             self._flag(file, NO_NOTEBOOK, student)
         elif file.name in packing.MANIFEST_NAMES:
-            self._skip(file, "read: the manifest that the packing cell writes")
+            is_used = bool(self._included_in(file))
+            use = "read" if is_used else "not used, because it is in no student's folder or archive"
+            self._skip(file, f"{use}: the manifest that the packing cell writes")
         elif saved.copy and file.name == TIMESTAMP:
             self._add_timestamp(file, saved.copy, self._included_in(file))
         elif saved.copy and originals.is_evidence(file.name):
@@ -363,7 +369,16 @@ class SubmissionFinder:
         self.results.append(result)
 
 
-def _read_manifests(files: Sequence[SavedFile]) -> dict[tuple[str, ...], dict[str, Any]]:
+@dataclass(frozen=True)
+class Manifest:
+    """A manifest, checked against the files in its folder."""
+
+    file: SubmittedFile
+    content: dict[str, Any]  # from `packing.check_manifest`
+    is_single: bool  # True if there is a single notebook in its archive or folder
+
+
+def _read_manifests(files: Sequence[SavedFile]) -> dict[tuple[str, ...], Manifest]:
     """Return the manifests by container, checked against the files in their folders."""
     folders = {
         each.file.parts[:-1]: each for each in files if each.file.name in packing.MANIFEST_NAMES
@@ -375,12 +390,15 @@ def _read_manifests(files: Sequence[SavedFile]) -> dict[tuple[str, ...], dict[st
             # A manifest describes the files that were packed with it, not other archives.
             if parts[:depth] in folders and each is not folders[parts[:depth]]:
                 digests[parts[:depth]]["/".join(parts[depth:])] = each.digest
-    return {
-        saved.file.container: packing.check_manifest(
-            saved.file.name, saved.file.read() or b"", digests[folder]
-        )
-        for folder, saved in folders.items()
-    }
+    notebooks = Counter(
+        each.file.container for each in files if originals.is_notebook(each.file.name)
+    )
+    manifests = {}
+    for folder, saved in folders.items():
+        file = saved.file
+        content = packing.check_manifest(file.name, file.read() or b"", digests[folder])
+        manifests[file.container] = Manifest(file, content, notebooks[file.container] == 1)
+    return manifests
 
 
 def _is_notebook_as_json(saved: SavedFile) -> bool:

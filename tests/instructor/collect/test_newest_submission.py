@@ -9,6 +9,7 @@ from course.packing.manifest import create_manifest
 from tests.instructor.collect import platform_archives
 from tests.instructor.collect.platform_archives import zipped
 from tests.instructor.collect.test_collection import FILE, NAME, other, submitted
+from tests.submissions import ROOT
 
 OLD, NEW = other("old"), other("new")
 DAY = 86_400
@@ -111,3 +112,42 @@ def test_an_attempt_of_the_future_counts_as_one_of_today(root, collect):
     assert collect({path: OLD}, times={path: 4_000_000_000}).returncode == 0
     (record,) = (root / "originals" / "collected").rglob("ada.json")
     assert json.loads(record.read_text())["time"] < 4_000_000_000
+
+
+def untouched(student="None"):
+    """Return the released notebook, whose settings a student may have changed."""
+    notebook = json.loads((ROOT / "release" / NAME / FILE).read_bytes())
+    settings = next(
+        cell for cell in notebook["cells"] if "parameters" in cell["metadata"].get("tags", ())
+    )
+    settings["source"] = [*settings["source"], f"\nstudent = {student}"]
+    return json.dumps(notebook).encode()
+
+
+@pytest.mark.parametrize("content", [untouched(), untouched("'Ada'")], ids=["untouched", "named"])
+@pytest.mark.parametrize("pair", PAIRS)
+def test_a_notebook_without_answers_replaces_none(root, collect, pair, content):
+    """The course folder, submitted with the next assignment, contains older notebooks."""
+    (root / "roster.csv").write_text("student,name,canvas\nada,Ada Lovelace,4711\n")
+    old, new, old_time, new_time = PAIRS[pair]
+    assert collect({old: OLD}, name="old.zip", times={old: old_time}).returncode == 0
+    for flags in ([], ["--force"]):
+        done = collect({new: content}, *flags, name="new.zip", times={new: new_time})
+        assert done.returncode == 1
+        assert "flagged for manual review: the notebook contains no answers" in done.stdout
+        assert submitted(root)[KEY] == OLD
+    done = collect({new: content}, "--force-older", name="new.zip", times={new: new_time})
+    assert done.returncode == 0
+    assert submitted(root)[KEY] == content
+
+
+@pytest.mark.parametrize("is_newer", [True, False], ids=["newer", "older"])
+def test_a_notebook_without_answers_is_not_chosen_before_one_with_answers(root, collect, is_newer):
+    (root / "roster.csv").write_text("student,name,canvas\nada,Ada Lovelace,4711\n")
+    done = collect({canvas(10): OLD, canvas(11 if is_newer else 9): untouched()})
+    assert submitted(root)[KEY] == OLD
+    status = "flagged for manual review: the notebook" if is_newer else "older attempt: saved"
+    assert done.returncode == is_newer
+    assert status in done.stdout
+    # Alone, it is a submission like any other.
+    assert collect({canvas(9): untouched()}, "--student", "bob", name="b.zip").returncode == 0

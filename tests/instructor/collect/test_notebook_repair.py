@@ -3,6 +3,7 @@
 import copy
 import itertools
 import json
+import tracemalloc
 
 import pytest
 
@@ -316,3 +317,53 @@ def test_repaired_notebooks_have_a_budget():
         budget.spend_on_repaired(200 * 2**20)
     with pytest.raises(notebook_reader.RepairError, match=r"larger than 1,024 MB"):
         budget.spend_on_repaired(25 * 2**20)
+
+
+# What a notebook can contain besides the text of its cells and outputs, and how much of it.
+UNUSED = {
+    "values in a cell": ([[]] * 100_001, True),
+    "values in an output": ({str(n): n for n in range(100_001)}, True),
+    "text": ("x" * 20 * 2**20, True),
+    "a little": ([[], "a,b"] * 20_000, False),
+    "text with commas": (",[{" * 100_000, False),
+}
+
+
+@pytest.mark.parametrize("kind", UNUSED)
+def test_what_programs_without_limits_would_read_is_limited(kind):
+    """nbgrader's own commands and the formgrader read submitted notebooks without limits."""
+    value, is_removed = UNUSED[kind]
+    whole = solved("02-mnist")
+    first = next(cell for cell in whole["cells"] if cell["cell_type"] == "code")
+    if kind == "values in an output":
+        data = {"application/json": value, "text/plain": "x"}
+        first["outputs"] = [{"output_type": "display_data", "data": data, "metadata": {}}]
+    else:
+        first["metadata"]["unused"] = value
+    content, _ = damage(whole, ())
+    found = notebook_reader.read(RELEASES, content, notebook_reader.ReadingBudget())
+    expected = ["content that grading does not use removed"] if is_removed else []
+    assert found.notes == expected
+    assert bool(found.repaired) == is_removed
+    if is_removed:
+        assert len(found.repaired) < 2**20
+        first["metadata"].pop("unused", None)
+        assert cells(json.loads(found.repaired)) == cells(whole)
+
+
+def test_a_repaired_notebook_takes_little_memory_while_it_comes_back():
+    """As text, one unusual character makes all others four times as large."""
+    whole = solved("02-mnist")
+    whole["cells"][0]["source"] = "\U0001f600"
+    first = next(cell for cell in whole["cells"] if cell["cell_type"] == "code")
+    first["outputs"] = [
+        {"output_type": "display_data", "data": {"text/plain": '"' * 4_000_000}, "metadata": {}}
+    ]
+    content, _ = damage(whole, ["foreign kernel"])
+    notebook_reader.read(RELEASES, content, notebook_reader.ReadingBudget())  # starts processes
+    tracemalloc.start()
+    found = notebook_reader.read(RELEASES, content, notebook_reader.ReadingBudget())
+    _, peak = tracemalloc.get_traced_memory()
+    tracemalloc.stop()
+    assert found.repaired.count(b'\\"') >= 4_000_000
+    assert peak < 6 * len(found.repaired)
