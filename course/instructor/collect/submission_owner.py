@@ -135,7 +135,7 @@ class OwnerResolver:
         people: Sequence[Person] = []
         if self.roster:
             people = self.roster.find("student", name) or self.roster.find_by_name(name)
-        student = _only(people, name) if people else name
+        student = _only(people, name) if self.roster else name
         if not people and " " in name:  # no id of nbgrader's, but a folder such as Drive's
             student = make_student_id(name)
         if not is_valid_student_id(student):

@@ -458,3 +458,53 @@ def test_a_file_above_the_students_folders_stops_nothing(root, collect, name):
     assert "flagged for manual review" in done.stdout or done.returncode == 0
     if name in ("notes.txt", ".DS_Store"):
         assert submitted(root) == {f"{each}/{NAME}/{FILE}": WHOLE for each in ("ada", "bob")}
+
+
+def test_a_manifest_in_a_shared_folder_says_nothing_about_anybodys_notebook(root, collect):
+    """Everybody who can upload to the folder can write it."""
+    with_roster(root)
+    names = [f"Ada Lovelace - {FILE}", f"Bob Ross - {FILE}"]
+    forged = {"student": "Eve", "files": {names[0]: "0" * 64, "solution_from_Bob.ipynb": "1" * 64}}
+    manifest = json.dumps(forged).encode()
+    for members in (
+        {names[0]: other("Ada"), names[1]: WHOLE},
+        {names[0]: other("Ada"), f"x - {FILE}": WHOLE},
+    ):
+        files = {**members, "submission.json": manifest}
+        done = collect({f"Homework/{name}": content for name, content in files.items()}, "--force")
+        assert submitted(root)[f"ada/{NAME}/{FILE}"] == other("Ada")
+        assert "since it was packed" not in done.stdout
+        assert "Eve" not in done.stdout
+
+
+def test_a_manifest_in_a_students_folder_is_compared_with_it(root, collect):
+    with_roster(root)
+    manifest, checksum = create_manifest({"assignment": NAME}, {FILE: WHOLE})
+    members = {
+        f"Homework/Ada Lovelace/{FILE}": other("Ada"),
+        "Homework/Ada Lovelace/submission.json": manifest,
+        f"Homework/Bob Ross/{FILE}": WHOLE,
+        "Homework/Bob Ross/submission.json": manifest,
+    }
+    done = collect(members)
+    assert f"ada  collected: changed since it was packed: {FILE}" in done.stdout
+    assert f"bob  collected: checksum {checksum}" in done.stdout
+
+
+# Ada's folder, with a mistake in her name.
+UNKNOWN = {
+    "folders": f"Homework/Ada Lovelase/{FILE}",
+    "nbgrader's layout": f"Homework/Ada Lovelase/{NAME}/{FILE}",
+    "submitted": f"submitted/adaa/{NAME}/{FILE}",
+    "exchange": platform_archives.exchange("adaa", NAME, "2026-03-01 12:00:00.000000", FILE),
+}
+
+
+@pytest.mark.parametrize("kind", UNKNOWN)
+def test_a_folder_that_the_roster_does_not_contain_is_reviewed(root, collect, kind):
+    with_roster(root)
+    path = UNKNOWN[kind]
+    bobs = path.replace("Ada Lovelase", "Bob Ross").replace("adaa", "bob")
+    done = collect({path: FOREIGN, bobs: WHOLE})
+    assert done.returncode == 1
+    assert [path for path in submitted(root) if path.endswith(FILE)] == [f"bob/{NAME}/{FILE}"]
