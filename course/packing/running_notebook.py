@@ -122,7 +122,8 @@ def _parse(content: bytes) -> RunningNotebook | None:
         cells = json.loads(content)["cells"]
         for cell in cells:
             cell["source"] = "".join(cell["source"])
-            cell.setdefault("metadata", {})
+            if not isinstance(cell.get("metadata"), dict):
+                cell["metadata"] = {}
     except (ValueError, TypeError, KeyError, AttributeError, RecursionError):
         return None
     return RunningNotebook(content, cells)

@@ -132,6 +132,14 @@ def test_empty_answers_are_named_by_their_exercise_and_packed(run, tmp_path):
     assert "small.ipynb" in packed(tmp_path)
 
 
+@pytest.mark.parametrize("metadata", [None, [], "x"])
+def test_a_cell_with_unusable_metadata_is_packed(run, tmp_path, metadata):
+    cells = notebook_of(ANSWER, EXPLANATION)
+    output = run(cells, file=[{**each, "metadata": metadata} for each in cells])
+    assert "Error" not in output
+    assert "small.ipynb" in packed(tmp_path)
+
+
 def test_code_outside_answers_can_raise_or_be_empty(run):
     own = cell("code", "def later():\n    raise NotImplementedError('x')")
     locked = cell("code", "# nothing", "test", points=2)
