@@ -41,7 +41,7 @@ class StudentKernel:
         self.problem: str | None = None
         self.seconds = 0.0
         self._kernel: Kernel | None = None
-        self._starts = 0
+        self._started: list[Kernel] = []
         self._completed: list[tuple[str, str]] = []  # (name, source) of cells that were not stopped
         self.failures: dict[str, str] = {}
 
@@ -115,14 +115,20 @@ class StudentKernel:
         if self._kernel:
             self._kernel.close()
 
+    @property
+    def is_gone(self) -> bool:
+        """Whether all processes that ran the student's code have ended; false before `close`."""
+        return all(each.is_gone for each in self._started)
+
     def _ensure_kernel(self) -> bool:
         """Start a kernel and rerun completed cells if none is running; return False on failure."""
         while self._kernel is None:
-            if self._starts > MAX_RESTARTS or time.monotonic() > self.deadline:
+            if len(self._started) > MAX_RESTARTS or time.monotonic() > self.deadline:
                 self.problem = self.problem or "its process ended too often, or its time was up"
                 return False
             self._kernel = self.forkserver.start_kernel(WORKER, self.limits, self.job.files)
-            self._starts += 1
+            self._kernel.waits_for_end = True
+            self._started.append(self._kernel)
             for cell in list(self._completed):
                 try:
                     self._run(*cell)

@@ -15,6 +15,7 @@ from course.instructor.sandbox.limits import STARTED, Limits
 from course.instructor.sandbox.memory_cgroup import MemoryCgroup
 
 START_SECONDS = 30  # for a process that the forkserver starts, which takes 0.1 s
+END_SECONDS = 30  # for the system to give back a kernel's memory, up to 1 s per GB
 GRACE_SECONDS = 2  # for an answer after an interrupt
 MAX_FILES_PER_MESSAGE = 1000
 FORKSERVER_ENDED = "the process that starts kernels has ended"
@@ -73,6 +74,10 @@ class Kernel:
         self._cgroup = cgroup
         self.limits = limits
         self.end_reason: str | None = None  # set once the kernel has ended
+        # If this is set, ending the kernel waits until all of its processes have ended; `is_gone`
+        # then says whether they have.
+        self.waits_for_end = False
+        self.is_gone = False
         self._end_error: KernelEnded | None = None  # the same
 
     def wait_until_started(self) -> None:
@@ -195,13 +200,18 @@ class Kernel:
         except messages.MessageError as error:
             raise self._end(error) from None
 
-    def _exit_reason(self) -> str | None:
-        """Return the forkserver's report on the end of the process, or None."""
-        self._control.settimeout(1)
+    def _exit_reason(self, seconds: float = 1) -> str | None:
+        """Return the forkserver's report on the end of the process, or None.
+
+        By then, all processes of an isolated kernel have ended.
+        """
+        self._control.settimeout(seconds)
         try:
-            return self._control.recv(1000).decode(errors="replace")
+            report = self._control.recv(1000).decode(errors="replace")
         except OSError:
             return None
+        self.is_gone = True
+        return report
 
     def _end_of_connection(self, error: messages.ConnectionEnded) -> KernelEnded:
         """End the kernel, whose connection has ended, with the forkserver's report as the reason.
@@ -216,11 +226,11 @@ class Kernel:
     def _end(self, reason: object) -> KernelEnded:
         self.end_reason = str(reason)
         self._end_error = reason if isinstance(reason, EngineError) else KernelEnded(str(reason))
-        if self._folder:
+        if (self._folder or self.waits_for_end) and not self.is_gone:
             with contextlib.suppress(OSError):
                 # Until the forkserver has killed the kernel, it may still write into the folder.
                 self._control.shutdown(socket.SHUT_WR)
-                self._exit_reason()
+                self._exit_reason(END_SECONDS)
         for sock in self._sockets:
             sock.close()
         if self._folder:

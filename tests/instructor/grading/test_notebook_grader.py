@@ -1,8 +1,10 @@
 """Grading one submission in two real kernels, with small notebooks."""
 
+import contextlib
 import re
 import time
 import tracemalloc
+from pathlib import Path
 
 import pytest
 
@@ -14,6 +16,7 @@ from course.instructor.grading.reference_notebook import ReferenceNotebook, hash
 from course.instructor.sandbox import bubblewrap
 from course.instructor.sandbox.forkserver_client import shared_forkserver
 from course.instructor.sandbox.limits import Limits
+from tests.instructor.sandbox import descendants
 
 pytestmark = pytest.mark.slow
 
@@ -817,6 +820,37 @@ def test_a_notebook_has_a_time_limit_of_its_own(grade):
     assert graded.error("early") is None
     assert "the notebook ran for more than 2 s" in graded.error("test")
     assert "the notebook ran for more than 2 s" in graded.note
+
+
+def test_no_process_that_knows_a_hidden_input_is_left_when_the_page_is_made(grade, monkeypatch):
+    """Giving back much memory takes long; meanwhile, other processes of a kernel still run."""
+    source = """
+import ctypes, os, time
+def keep(x):
+    if x > 100:
+        if os.fork() == 0:
+            ctypes.CDLL(None).prctl(15, b"keeper", 0, 0, 0)  # PR_SET_NAME
+            time.sleep(60)
+        block = bytearray(10**9)
+        block[::4096] = b"x" * len(block[::4096])
+        globals()["block"] = block
+    return 0
+"""
+    runs, names = [], []
+    execute = notebook_grader._Run.execute
+
+    def execute_and_count(run):
+        for process in descendants(run.student.forkserver._process.pid):
+            with contextlib.suppress(OSError):
+                names.append(Path(f"/proc/{process}/comm").read_text().strip())
+        execute(run)
+        runs.append(run)
+
+    monkeypatch.setattr(notebook_grader._Run, "execute", execute_and_count)
+    test = HIDDEN.format(visible="keep(1)", hidden="assert keep(4711) == 1", after="")
+    grade(answer(source, "keep"), check(test))
+    assert len(runs) == 2 and runs[0].student.is_gone
+    assert names and "keeper" not in names
 
 
 def test_a_run_for_the_page_that_runs_out_of_time_gives_no_reason(grade):
