@@ -45,7 +45,7 @@ def line_charts(
     ----------
     panels : dict of dict
         One panel per title; each contains lines as pairs (x, y) of n numbers by name. A name that
-        is empty does not appear in the legend.
+        is empty does not appear in the legend. A line of one point is drawn as a marker.
     levels : dict of float, optional
         Values to compare with, by name; drawn as dotted lines in every panel.
     log : bool
@@ -81,8 +81,11 @@ def line_charts(
         ax.set_ylabel(ax_ylabel)
     for ax, (heading, lines) in zip(axes, panels.items(), strict=True):
         for index, (name, (x, y)) in enumerate(lines.items()):
-            few = len(x) <= 20
-            line = LINES[index % len(LINES)] if few else LINES[index % len(LINES)].rstrip("osD^vP")
+            line = LINES[index % len(LINES)]
+            if len(x) == 1:
+                line = line[-1]  # a marker without a line, in the legend too
+            elif len(x) > 20:
+                line = line.rstrip("osD^vP")
             ax.plot(x, y, line, color=COLORS[index % len(COLORS)], label=name or None, markersize=4)
         for name, value in (levels or {}).items():
             ax.axhline(value, color="black", linestyle=":", linewidth=1.2)

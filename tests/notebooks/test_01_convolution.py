@@ -377,6 +377,24 @@ def test_the_recorded_relative_change_is_that_of_one_digit(shifted):
         float(shifted["relative_change"](digit[None], after[None], size)[0]) for size in (1, 2, 4)
     ]
     assert changes == pytest.approx([0.550828, 0.381715, 0.33836], abs=1e-4)
+    averages = [values[1] for _, values in shifted["changes"]["shift to the right"].values()]
+    assert averages == pytest.approx([0.550828, 0.367404, 0.227372], abs=1e-4)
+    assert "so they differ from the averages in section 7" in text_of("recap")
+
+
+def test_without_pooling_the_relative_change_of_a_digit_without_overlap_is_200_percent(shifted):
+    far = np.roll(shifted["starts"], 22, axis=2)
+    assert not ((shifted["starts"] > 0) & (far > 0)).any()
+    change = shifted["relative_change"](shifted["starts"], far, 1)
+    assert change == pytest.approx(2)
+    assert "it reaches 200% if the digit no longer overlaps" in text_of("shift-text")
+
+
+def test_a_keras_layer_with_the_same_weights_computes_the_same_values(namespace):
+    names = run_cells(dict(namespace), "show-activations")
+    assert names["by_keras"].tolist() == names["by_you"].tolist()
+    assert names["by_keras"].shape == (3, 3, 2)
+    assert names["by_keras"].min() == 0 < names["by_keras"].max(), "ReLU makes a difference"
 
 
 def test_a_convolution_of_a_shifted_digit_is_the_shifted_feature_map(shifted):

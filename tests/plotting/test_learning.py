@@ -38,6 +38,13 @@ def test_line_charts_have_one_panel_per_title_and_one_line_per_name():
     assert texts(left) == [] and texts(right) == ["ln 10"]
 
 
+def test_line_charts_draw_a_single_point_as_a_marker_without_a_line():
+    panels = {"a": {"curve": (X, X), "point": ([2], [1])}}
+    curve, point = saved(plotting.line_charts(panels)).axes[0].get_lines()
+    assert curve.get_linestyle() == "-"
+    assert (point.get_linestyle(), point.get_marker()) == ("None", "s")
+
+
 def test_line_charts_take_one_label_per_panel():
     panels = {"a": {"": (X, X)}, "b": {"": (X, X)}}
     left, right = saved(plotting.line_charts(panels, ["z", "p"], ["p", "loss"])).axes
