@@ -23,7 +23,9 @@ if TYPE_CHECKING:
 TITLE = re.compile(r"^#[ \t]++(\S.*)", re.M)
 POINTS = re.compile(r"\bpoints?\b")
 # Lines that `checks.show` prints for items that lost no points, and for the total.
-NOTHING_LOST = re.compile(r"ok: |[^:]*+: right\.|.*: right\.$|[\d.]++ of [\d.]++ points\.$")
+NOTHING_LOST = re.compile(
+    r"ok: |[^:]*+: (?:right|correct)\.|.*: (?:right|correct)\.$|[\d.]++ of [\d.]++ points\.$"
+)
 CORRECT, PARTIAL, INCORRECT, PENDING = "correct", "partial", "incorrect", "pending"
 STATE_LABELS = {
     CORRECT: "correct",

@@ -59,7 +59,8 @@ CELLS = [
     test_cell(
         "parts",
         "",
-        "checks.show('a: right. Of 31313.', 'a: right.')\nchecks.show('b: not right. Look.')\n1.0",
+        "checks.show('a: right. Of 31313.', 'a: right.')\nchecks.show('b: not right. Look.')\n"
+        "checks.show('c: correct. One.')\n1.0",
         points=2,
         tags=["partial-credit"],
     ),
@@ -183,7 +184,8 @@ def test_partial_credit_lists_the_items_that_lost_points(pages):
     text = text_of(pages("right"))
     above = text.partition("Your notebook")[0]
     assert "partly correct parts b: not right. Look." in above
-    assert "a: right. b: not right. Look." in text
+    assert "c: correct" not in above
+    assert "a: right. b: not right. Look. c: correct. One." in text
 
 
 def test_the_top_shows_points_comments_and_pending_answers(pages):
