@@ -65,6 +65,8 @@ def train(
     shuffled: bool = False,
     shifts: bool = False,
     colors: bool = False,
+    centered: bool = False,
+    units: bool = False,
 ) -> dict[str, float]:
     """Train a network and return its accuracies, measured without dropout."""
     import keras
@@ -73,6 +75,9 @@ def train(
     (images, labels), (x_test, y_test) = datasets.load_cifar10("cpu")
     images, labels = images[: TRAINING + VALIDATION], labels[: TRAINING + VALIDATION]
     images, x_test = images.astype("float32") / 255, x_test[:TEST].astype("float32") / 255
+    if centered:  # one mean, of all values of the training images
+        mean = images[:TRAINING].mean(dtype="float64").astype("float32")
+        images, x_test = images - mean, x_test - mean
     if shuffled:
         images, x_test = shuffle(images, seed), shuffle(x_test, seed)
     training, validation = (
@@ -108,12 +113,28 @@ def train(
         means = network.get_weights()[0].reshape(32 * 32, 3, 10).mean(axis=0)
         for name, value in zip(datasets.CIFAR10_NAMES, means[2] - means[0], strict=True):
             found[f"blue_minus_red_{name}"] = 10_000 * float(value)
+    if units:
+        found["dead_units"] = dead_units(network, training[0])
     return found
+
+
+def dead_units(network: Any, images: np.ndarray) -> float:
+    """Return the fraction of units (or filters) of the first layer that are 0 for all images."""
+    import keras
+
+    first = next(layer for layer in network.layers if layer.get_weights())
+    responses = keras.Model(network.inputs, first.output)
+    axes = tuple(range(len(first.output.shape) - 1))
+    maxima = [
+        responses.predict(images[start : start + 500], verbose=0).max(axis=axes)
+        for start in range(0, len(images), 500)
+    ]
+    return float(np.mean(np.max(maxima, axis=0) == 0))
 
 
 three_layers = partial(mlp, units=(128, 256, 512))
 JOBS: dict[str, Callable[[int], dict[str, float]]] = {
-    "MLP-128": partial(train, build=recipes.one_hidden_layer, shifts=True),
+    "MLP-128": partial(train, build=recipes.one_hidden_layer, shifts=True, units=True),
     "simple CNN": partial(train, build=recipes.simple_cnn, shifts=True),
     "MLP-27": partial(train, build=partial(mlp, units=(27,))),
     "softmax regression": partial(
@@ -122,6 +143,13 @@ JOBS: dict[str, Callable[[int], dict[str, float]]] = {
     "softmax regression, no L2, 10 epochs": partial(train, build=partial(mlp, units=())),
     "MLP-128, 30 epochs": partial(train, build=recipes.one_hidden_layer, epochs=30),
     "MLP-256": partial(train, build=partial(mlp, units=(256,))),
+    "MLP-128, centered": partial(
+        train, build=recipes.one_hidden_layer, shifts=True, centered=True, units=True
+    ),
+    "simple CNN, centered": partial(
+        train, build=recipes.simple_cnn, shifts=True, centered=True, units=True
+    ),
+    "softmax regression, centered": partial(train, build=partial(mlp, units=()), centered=True),
     "MLP-256, dropout": partial(train, build=partial(mlp, units=(256,), dropout=0.2)),
     "MLP-128-256-512": partial(train, build=three_layers),
     "MLP-128-256-512, dropout, configuration A": partial(train, build=recipes.mlp),
@@ -130,6 +158,9 @@ JOBS: dict[str, Callable[[int], dict[str, float]]] = {
     "simple CNN, dropout": partial(train, build=partial(simple_cnn, dropout=0.5)),
     "MLP-128, pixels shuffled": partial(train, build=recipes.one_hidden_layer, shuffled=True),
     "simple CNN, pixels shuffled": partial(train, build=recipes.simple_cnn, shuffled=True),
+    "simple CNN, pixels shuffled, centered": partial(
+        train, build=recipes.simple_cnn, shuffled=True, centered=True
+    ),
     "simple CNN, 1 × 1 kernels": partial(train, build=partial(simple_cnn, kernel_size=1)),
     "simple CNN, 1 × 1 kernels, pixels shuffled": partial(
         train, build=partial(simple_cnn, kernel_size=1), shuffled=True
