@@ -531,7 +531,12 @@ def test_the_text_states_the_results_with_all_images(cells, full_size):
     assert "**Dropout after the blocks** gains most, with and without L2." in text
     gains = [value for name, (value, _) in changes.items() if "dropout" not in name]
     assert min(changes[name][0] for name in ("dropout", "dropout with L2")) > max(gains)
-    assert "The changes in the other four rows help" in text and "L2 hurts without dropout" in text
+    assert "The changes in the other four rows help" in text
+    early, late = (compare(curves["II"][:, at - 1], curves["IV"][:, at - 1]) for at in (12, 50))
+    assert early[0] > early[1] and late[0] < -late[1]
+    assert f"after 12 epochs, IV is {interval(early)} points ahead of II" in text
+    assert f"after 50 epochs, it is {interval(late)} points behind" in text
+    assert f"gains little at the end ({interval(changes['batch normalization'])} points)" in text
     # No interval just misses 0.
     assert all(abs(value) > 1.5 * width for name, (value, width) in changes.items()
                if name not in unclear)  # fmt: skip
