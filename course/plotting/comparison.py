@@ -4,7 +4,7 @@ from typing import Any
 
 import numpy as np
 from matplotlib.patches import Patch
-from matplotlib.ticker import MaxNLocator
+from matplotlib.ticker import MaxNLocator, PercentFormatter
 
 from course.plotting.primitives import (
     BLUE,
@@ -288,7 +288,7 @@ def seed_variation(
     ax.set_ylim(len(names) - 0.5, -0.5)
     ax.tick_params(axis="y", **NO_TICKS)
     show_percentages(ax.xaxis)
-    ax.xaxis.get_major_formatter().symbol = sign
+    ax.xaxis.set_major_formatter(PercentFormatter(1, decimals=0, symbol=sign))
     ax.set_xlabel(f"{label} ({unit})")
     ax.grid(axis="x", alpha=0.3)
     ax.spines[["top", "right", "left"]].set_visible(False)
