@@ -126,7 +126,6 @@ def train_deep(
     shortcuts: bool = False,
     initializer: str = "glorot_uniform",
     batch_norm: bool = False,
-    training_mode: bool = False,
 ) -> dict[str, float]:
     """Train a network of section 5 as the notebook does."""
     import keras
@@ -145,29 +144,7 @@ def train_deep(
         "training_accuracy": accuracy(network, x_train, y_train),
         "validation_accuracy": accuracy(network, x_val, y_val),
     }
-    if training_mode:  # after the other two, because training mode changes the moving averages
-        found["training_mode_accuracy"] = training_mode_accuracy(network, x_train, y_train)
     return found
-
-
-def measure_training_mode(seed: int) -> dict[str, float]:
-    """Return training accuracies in inference mode and in training mode, of plain networks."""
-    found = {}
-    for name, blocks in [("1 block", 1), ("8 blocks", 8)]:
-        accuracies = train_deep(seed, blocks, **NORMALIZED, training_mode=True)
-        found[f"{name}, inference mode"] = accuracies["training_accuracy"]
-        found[f"{name}, training mode"] = accuracies["training_mode_accuracy"]
-    return found
-
-
-def training_mode_accuracy(network: Any, images: np.ndarray, labels: np.ndarray) -> float:
-    """Return the accuracy with the mean and standard deviation of each batch of 500 images."""
-    right = 0
-    for start in range(0, len(images), 500):
-        part = slice(start, start + 500)
-        scores = np.asarray(network(images[part], training=True))
-        right += int((scores.argmax(axis=1) == np.ravel(labels[part])).sum())
-    return right / len(images)
 
 
 def build_deep(
@@ -319,6 +296,5 @@ JOBS: dict[str, Callable[[int], dict[str, float]]] = {
     "one convolution": partial(train_listed, network="one convolution", epochs=10),
     "three convolutions": partial(train_listed, network="three convolutions", epochs=10),
     "three, stride 2": partial(train_listed, network="three, stride 2", epochs=10),
-    "batch norm, in two modes": measure_training_mode,
     "good": train_good,
 }
