@@ -104,47 +104,13 @@ def parse_cell(source: str) -> ast.Module | None:
     return None
 
 
+@lru_cache(maxsize=512)  # grading needs the same cells repeatedly
 def find_names(source: str) -> CellNames:
     """Return the global names of a cell.
 
     If the cell is not Python, the result is marked as opaque, and `mentioned` contains every
     identifier in the cell, or the result is `UNKNOWN`.
     """
-    return _find_names(source)
-
-
-def find_names_in_submission(source: str) -> CellNames:
-    """Return the global names of a cell of a submission, as `names_found_before` gives them.
-
-    Use `find_names` for the course's cells, even if a submission contains them, too: the text of
-    another cell must not decide what is known about them.
-    """
-    return (_found_before.get() or {}).get(source) or _find_names(source)
-
-
-@contextlib.contextmanager
-def names_found_before(results: Mapping[str, CellNames]) -> Iterator[None]:
-    """Have `find_names_in_submission` return these results, in this thread, in the block.
-
-    Students' code is analyzed in another process, which has limits on time and memory.
-    """
-    token = _found_before.set(results)
-    try:
-        yield
-    finally:
-        _found_before.reset(token)
-
-
-def unknown_names(source: str) -> CellNames:
-    """Return what is certain without an analysis: the cell may use each word in its source."""
-    if len(source) > MAX_SEARCHED:  # with an embedded image; its words would fill the memory
-        return UNKNOWN
-    words = re.findall(r"[^\W\d]\w*", source)  # also words in strings and comments
-    return CellNames(mentioned=frozenset(words).difference(keyword.kwlist), opaque=True)
-
-
-@lru_cache(maxsize=512)  # grading needs the same cells repeatedly
-def _find_names(source: str) -> CellNames:
     tree, visitor = parse_cell(source), ScopeVisitor()
     try:
         visitor.visit(tree or ast.Pass())
@@ -168,6 +134,36 @@ def _find_names(source: str) -> CellNames:
         or bool(_OPAQUE_CALLS & (visitor.mentioned - visitor.bound))
         or any(map(_inspects_namespace, ast.walk(tree))),
     )
+
+
+def find_names_in_submission(source: str) -> CellNames:
+    """Return the global names of a cell of a submission, as `names_found_before` gives them.
+
+    Use `find_names` for the course's cells, even if a submission contains them, too: the text of
+    another cell must not decide what is known about them.
+    """
+    return (_found_before.get() or {}).get(source) or find_names(source)
+
+
+@contextlib.contextmanager
+def names_found_before(results: Mapping[str, CellNames]) -> Iterator[None]:
+    """Have `find_names_in_submission` return these results, in this thread, in the block.
+
+    Students' code is analyzed in another process, which has limits on time and memory.
+    """
+    token = _found_before.set(results)
+    try:
+        yield
+    finally:
+        _found_before.reset(token)
+
+
+def unknown_names(source: str) -> CellNames:
+    """Return what is certain without an analysis: the cell may use each word in its source."""
+    if len(source) > MAX_SEARCHED:  # with an embedded image; its words would fill the memory
+        return UNKNOWN
+    words = re.findall(r"[^\W\d]\w*", source)  # also words in strings and comments
+    return CellNames(mentioned=frozenset(words).difference(keyword.kwlist), opaque=True)
 
 
 def _translate_magics(source: str) -> str:

@@ -188,7 +188,8 @@ def _name_in(literal: str) -> str | None:
             value = parse_literal(literal)
     except (ValueError, SyntaxError, TypeError, MemoryError, RecursionError, SystemError):
         return None
-    return str(value) if isinstance(value, str | int | float) and value is not True else None
+    is_name = isinstance(value, str | int | float) and not isinstance(value, bool)
+    return str(value) if is_name and value else None  # the notebook ignores 0, too
 
 
 def _is_notebook(name: str) -> bool:

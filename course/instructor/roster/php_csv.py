@@ -13,6 +13,7 @@ from typing import NamedTuple
 # Characters to search, per character of the file, before the file is refused.
 MAX_PASSES = 50
 _LINE_END = re.compile(r"\r\n|\r|\n")
+_NOT_EMPTY = re.compile(r"[^\r\n]+")
 
 
 class _Start(NamedTuple):
@@ -34,7 +35,8 @@ def read_rows(text: str, separator: str) -> Iterator[tuple[int, list[str]]]:
 
     Raises csv.Error if a row cannot be read, or can be read in several ways.
     """
-    header = next(csv.reader([text[: _end_of_line(text)]], delimiter=separator, strict=True))
+    first_line = _NOT_EMPTY.search(text)
+    header = next(csv.reader([first_line[0] if first_line else ""], delimiter=separator))
     fields_at = _Reader(text, separator, len(header)).read_all()
     start, row, line = _Start(0, 0), list[str](), 1
     while start.position < len(text):
@@ -128,8 +130,3 @@ class _Reader:
     def _ends_at(self, position: int) -> bool:
         """Return whether a field may end at a position."""
         return position == len(self.text) or self.text[position] in (self.separator, "\r", "\n")
-
-
-def _end_of_line(text: str) -> int:
-    match = _LINE_END.search(text)
-    return match.start() if match else len(text)

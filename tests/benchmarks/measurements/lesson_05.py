@@ -140,11 +140,10 @@ def train_deep(
     network.fit(
         x_train, y_train, batch_size=64, epochs=6, validation_data=(x_val, y_val), verbose=0
     )
-    found = {
+    return {
         "training_accuracy": accuracy(network, x_train, y_train),
         "validation_accuracy": accuracy(network, x_val, y_val),
     }
-    return found
 
 
 def build_deep(

@@ -120,6 +120,8 @@ def test_without_personalized_numbers_the_quiz_with_the_typed_name_counts_too(gr
         ('student = "' + "a" * 1000 + '"', None),
         ("student = " + "(" * 290, None),
         ("student = True", None),
+        ("student = False", None),
+        ("student = 0", None),
         ("student = None", None),
         ("student = name", None),
         ('    student = "in a function"', None),

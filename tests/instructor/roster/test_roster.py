@@ -191,6 +191,10 @@ def test_what_fputcsv_writes_is_read(rows):
     assert [row for _, row in read_rows(text, ",")] == rows
 
 
+def test_empty_lines_above_the_header_are_skipped(roster):
+    assert [each.student for each in roster('\n\nstudent,name\nada,"a \\"b\\" c"\n')] == ["ada"]
+
+
 def test_text_with_many_escaped_quotation_marks_is_refused_soon(roster):
     start = time.process_time()
     with contextlib.suppress(CourseError):

@@ -38,7 +38,7 @@ SLOW = {
 def test_an_analysis_in_limits_finds_the_same_names(monkeypatch):
     expected = cell_names.find_names(ORDINARY)
     with analyzed([ORDINARY]):
-        monkeypatch.setattr(cell_names, "_find_names", None)  # nothing is parsed in this process
+        monkeypatch.setattr(cell_names, "find_names", None)  # nothing is parsed in this process
         assert cell_names.find_names_in_submission(ORDINARY) == expected
     assert {"ready", "scale"} <= expected.bound
     assert expected.texts >= {"numpy", "scale", "Net", "not yet"}
@@ -48,7 +48,7 @@ def test_an_analysis_in_limits_finds_the_same_names(monkeypatch):
 def test_slow_code_costs_its_cell_the_analysis_and_no_other_cell(source, monkeypatch):
     start = time.process_time()
     with analyzed([source, ORDINARY]):
-        monkeypatch.setattr(cell_names, "_find_names", None)
+        monkeypatch.setattr(cell_names, "find_names", None)
         assert not cell_names.find_names_in_submission(ORDINARY).opaque
         names = cell_names.find_names_in_submission(source)
     assert names.opaque or names.mentioned <= {"a", "b", "f"}
@@ -62,7 +62,7 @@ def test_a_cell_that_exceeds_a_limit_is_not_read_in_this_process(monkeypatch):
     tracemalloc.start()
     start = time.process_time()
     with analyzed([source, ORDINARY]):
-        monkeypatch.setattr(cell_names, "_find_names", None)
+        monkeypatch.setattr(cell_names, "find_names", None)
         assert cell_names.find_names_in_submission(source) == cell_names.UNKNOWN
         assert cell_names.find_names_in_submission(ORDINARY).bound >= {"ready", "scale"}
     peak = tracemalloc.get_traced_memory()[1]
