@@ -3,13 +3,10 @@
 The switches of a `Recipe` are independent, so that the effect of each can be measured.
 """
 
-import time
 from dataclasses import dataclass
-from itertools import pairwise
 from typing import Any
 
 from course.errors import CourseError
-from course.session import Run
 
 
 @dataclass(frozen=True)
@@ -28,13 +25,17 @@ class Recipe:
         1 - 1/k, each gradient counts k times. A batch k times as large then needs no larger
         learning rate, which would be too much for a network without batch normalization.
     on_device : bool
-        If True, the images are copied to the device's memory once, for all networks, and batches
-        are formed there. If False, the CPU forms each batch and sends it to the device.
+        If True, the images are copied to the device's memory once, for all networks, and a call to
+        the device does many steps; see `course.experiments.device_training`. If False, `fit` forms
+        each batch on the CPU and sends it to the device.
+    max_shift : int
+        If greater than 0, each image is shifted in each epoch, by a random number of up to this
+        many pixels in both directions. Needs on_device=True.
+    flip : bool
+        If True, each image is flipped horizontally in every second epoch. Needs on_device=True.
     mixed_precision : bool
         If True, layers compute in float16, which is several times faster on GPUs. The weights stay
         in float32. The last layer must compute in float32 too: give it dtype="float32".
-    steps_per_execution : int
-        The number of steps between two calls of the callbacks. It is always 1 on torch.
     """
 
     epochs: int = 10
@@ -43,18 +44,24 @@ class Recipe:
     warmup_epochs: int = 0
     momentum: float | None = None
     on_device: bool = False
+    max_shift: int = 0
+    flip: bool = False
     mixed_precision: bool = False
-    steps_per_execution: int = 1
 
     def check(self, name: str) -> None:
         """Raise a CourseError that names the network if a value is invalid."""
-        minima = {"epochs": 1, "batch_size": 1, "warmup_epochs": 0, "steps_per_execution": 1}
+        minima = {"epochs": 1, "batch_size": 1, "warmup_epochs": 0, "max_shift": 0}
         for key, minimum in minima.items():
             value = getattr(self, key)
             if isinstance(value, bool) or not isinstance(value, int) or value < minimum:
                 raise CourseError(
                     f"{key} of {name!r} must be an integer of {minimum} or greater, not {value!r}."
                 )
+        if self.augments and not self.on_device:
+            raise CourseError(
+                f"max_shift and flip of {name!r} need on_device=True: the device shifts and flips"
+                " the images."
+            )
         rate = self.learning_rate
         if rate is not None and not (isinstance(rate, float) and 0 < rate < 100):
             raise CourseError(
@@ -69,8 +76,15 @@ class Recipe:
                 f" 1.0, such as 0.9, not {self.momentum!r}."
             )
 
+    @property
+    def augments(self) -> bool:
+        """Whether images are shifted or flipped."""
+        return self.max_shift > 0 or self.flip
+
     def steps_per_epoch(self, image_count: int) -> int:
-        """Return the number of batches per epoch."""
+        """Return the number of batches per epoch; on the device, they are all full."""
+        if self.on_device:
+            return max(1, image_count // self.batch_size)
         return -(-image_count // self.batch_size)
 
     def schedule(self, image_count: int) -> Any:
@@ -87,75 +101,3 @@ class Recipe:
             decay_steps=1,
             alpha=1.0,
         )
-
-
-class DeviceImages:
-    """The float32 images of several splits, kept in device memory; networks look them up by index.
-
-    Each item of the attribute `splits` holds the labels of its images, and their int32 indices.
-    """
-
-    def __init__(self, *splits: tuple[Any, Any]) -> None:
-        import keras
-        import numpy as np
-
-        shape = splits[0][0].shape[1:]
-        rows = [images.reshape(len(images), -1).astype("float32") for images, _ in splits]
-        ends = np.cumsum([0, *map(len, rows)])
-        self.splits = [
-            (np.arange(start, end, dtype="int32"), labels)
-            for (start, end), (_, labels) in zip(pairwise(ends), splits, strict=True)
-        ]
-        # A frozen embedding is a table whose rows are looked up on the device.
-        table = keras.layers.Embedding(int(ends[-1]), rows[0].shape[1], trainable=False)
-        table.build(())
-        table.set_weights([np.concatenate(rows)])
-        self._layers = [keras.Input((), dtype="int32"), table, keras.layers.Reshape(shape)]
-
-    def prepend_to(self, network: Any) -> Any:
-        """Return a compiled network that takes indices and shares the layers of `network`."""
-        import keras
-
-        combined = keras.Sequential([*self._layers, network])
-        combined.compile(network.optimizer, network.loss, metrics=["accuracy"])
-        return combined
-
-
-def fit(
-    run: Run,
-    network: Any,
-    recipe: Recipe,
-    training_data: Any,
-    validation_data: Any,
-    device_images: DeviceImages | None,
-    callback: Any,
-) -> tuple[dict[str, list], float]:
-    """Train a compiled network; return its training history and the wall time in seconds.
-
-    If `device_images` is given, its images replace the same images in the other arguments.
-    """
-    import keras
-
-    trained = network
-    if device_images is not None:
-        trained = device_images.prepend_to(network)
-        training_data, validation_data = [*device_images.splits, None][:2]
-    if run.backend != "torch":
-        trained.steps_per_execution = recipe.steps_per_execution
-    # For the few steps of a smoke run, tracing takes more time than it saves, except on JAX,
-    # whose eager execution is slower than its compilation.
-    eagerly = network.run_eagerly
-    trained.run_eagerly = eagerly or (run.profile == "smoke" and run.backend != "jax")
-    keras.utils.set_random_seed(run.seed)
-    start = time.perf_counter()
-    history = trained.fit(
-        *training_data,
-        batch_size=recipe.batch_size,
-        epochs=recipe.epochs,
-        validation_data=validation_data,
-        callbacks=[callback],
-        verbose=0,
-    ).history
-    seconds = time.perf_counter() - start
-    network.run_eagerly = eagerly
-    return history, seconds

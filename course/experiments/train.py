@@ -20,13 +20,15 @@ from dataclasses import asdict, dataclass, field, fields
 from typing import Any
 
 from course.errors import CourseError
+from course.experiments.device_training import DeviceSplit, train_on_device
 from course.experiments.progress_bar import ProgressBar
-from course.experiments.recipe import DeviceImages, Recipe, fit
+from course.experiments.recipe import Recipe
 from course.experiments.store import fingerprint, open_store
 from course.experiments.training_jobs import TrainingJob, check_specifications, prepare
 from course.session import Run
 from course.tables import table as format_table
 
+DeviceSplits = tuple[DeviceSplit, DeviceSplit | None]  # training and validation
 # The number of training images on which the final training accuracy is measured.
 EVALUATED_IMAGES = 10_000
 
@@ -93,7 +95,7 @@ def train_each(
     epochs, batch_size : int
     **recipe
         The other attributes of `course.experiments.Recipe`: learning_rate, warmup_epochs,
-        momentum, on_device, mixed_precision, and steps_per_execution.
+        momentum, on_device, max_shift, flip, and mixed_precision.
 
     Returns
     -------
@@ -128,17 +130,17 @@ def train_each(
     ]
     bar = ProgressBar(sum(job.work for job, found in zip(jobs, saved, strict=True) if not found))
     results: list[Result] = []
-    device_images = None
+    splits: DeviceSplits | None = None
     try:
         for job, found in zip(jobs, saved, strict=True):
             if found:
                 record, weights = found
                 job.network.set_weights(weights)
             else:
-                if shared_recipe.on_device and device_images is None:
-                    device_images = DeviceImages(training_data, validation_data)
+                if shared_recipe.on_device and splits is None:
+                    splits = _copy_to_device(shared_recipe, training_data, validation_data)
                 title = f"{len(results) + 1} of {len(jobs)}, {job.specification['name']}"
-                record = _train(run, job, training_data, validation_data, device_images, bar, title)
+                record = _train(run, job, training_data, validation_data, splits, bar, title)
                 store.save(record, job.network.get_weights())
             values = {**record, "specification": job.specification, "network": job.network}
             results.append(Result(**{each.name: values[each.name] for each in fields(Result)}))
@@ -231,8 +233,8 @@ def speed(run, specification, build, training_data, **recipe):
         on_epoch_begin=lambda epoch, logs: times.append(time.perf_counter()),
         on_train_end=lambda logs: times.append(time.perf_counter()),
     )
-    device_images = DeviceImages(training_data) if shared_recipe.on_device else None
-    fit(run, job.network, job.recipe, training_data, None, device_images, timer)
+    splits = _copy_to_device(shared_recipe, training_data) if shared_recipe.on_device else None
+    _fit(run, job, training_data, None, splits, timer)
     seconds = [end - start for start, end in itertools.pairwise(times)]
     return len(training_data[0]) / min(seconds[1:] or seconds)
 
@@ -246,12 +248,58 @@ def _create_recipe(values: dict[str, Any]) -> Recipe:
     return Recipe(**values)
 
 
+def _copy_to_device(
+    recipe: Recipe, training_data: tuple, validation_data: tuple | None = None
+) -> DeviceSplits:
+    """Copy the images to the device's memory, for all networks."""
+    images, labels = training_data
+    training = DeviceSplit(images, labels, recipe.max_shift, recipe.augments)
+    return training, DeviceSplit(*validation_data) if validation_data else None
+
+
+def _fit(
+    run: Run,
+    job: TrainingJob,
+    training_data: tuple,
+    validation_data: tuple | None,
+    splits: DeviceSplits | None,
+    callback: Any,
+) -> tuple[dict[str, list], float]:
+    """Train a network; return its training history and the wall time in seconds.
+
+    If `splits` is given, it replaces the same images in the other arguments.
+    """
+    import keras
+
+    network, recipe = job.network, job.recipe
+    keras.utils.set_random_seed(run.seed)
+    start = time.perf_counter()
+    if splits is not None:
+        history = train_on_device(run, network, recipe, *splits, callback)
+        return history, time.perf_counter() - start
+    # For the few steps of a smoke run, tracing takes more time than it saves, except on JAX,
+    # whose eager execution is slower than its compilation.
+    eagerly = network.run_eagerly
+    network.run_eagerly = eagerly or (run.profile == "smoke" and run.backend != "jax")
+    history = network.fit(
+        *training_data,
+        batch_size=recipe.batch_size,
+        epochs=recipe.epochs,
+        validation_data=validation_data,
+        callbacks=[callback],
+        verbose=0,
+    ).history
+    seconds = time.perf_counter() - start
+    network.run_eagerly = eagerly
+    return history, seconds
+
+
 def _train(
     run: Run,
     job: TrainingJob,
     training_data: tuple,
     validation_data: tuple,
-    device_images: DeviceImages | None,
+    splits: DeviceSplits | None,
     bar: ProgressBar,
     title: str,
 ) -> dict[str, Any]:
@@ -276,9 +324,7 @@ def _train(
         bar.describe(f"{title}, {progress}")
 
     show = keras.callbacks.LambdaCallback(on_train_batch_end=advance, on_epoch_end=end_epoch)
-    history, seconds = fit(
-        run, network, recipe, training_data, validation_data, device_images, show
-    )
+    history, seconds = _fit(run, job, training_data, validation_data, splits, show)
     evaluated = tuple(array[:EVALUATED_IMAGES] for array in training_data)
     training_accuracy, validation_accuracy = (
         float(network.evaluate(*split, batch_size=500, verbose=0, return_dict=True)["accuracy"])

@@ -56,40 +56,6 @@ def train(run, data, specification=None, **recipe):
     return result
 
 
-@pytest.mark.parametrize(
-    "switches",
-    [
-        {"on_device": True},
-        {"steps_per_execution": 3},
-        {"on_device": True, "steps_per_execution": 5},
-    ],
-    ids=str,
-)
-def test_a_speedup_gives_exactly_the_same_training(run, data, switches):
-    plain, faster = train(run, data), train(run, data, **switches)
-    assert faster.seconds != plain.seconds, "it was trained, not loaded"
-    assert faster.history == plain.history
-    assert faster.training_accuracy == plain.training_accuracy
-    pairs = zip(plain.network.get_weights(), faster.network.get_weights(), strict=True)
-    for number, (before, after) in enumerate(pairs):
-        assert np.array_equal(before, after), number
-
-
-def test_images_on_the_device_are_looked_up_by_index(run, data):
-    from course.experiments.recipe import DeviceImages
-
-    images, labels = data
-    device_images = DeviceImages((images[:60], labels[:60]), (images[60:], labels[60:]))
-    network = build({"name": "one"})
-    combined = device_images.prepend_to(network)
-    slices = slice(0, 60), slice(60, 90)
-    for (indices, split_labels), part in zip(device_images.splits, slices, strict=True):
-        assert np.array_equal(split_labels, labels[part])
-        direct = np.asarray(network(images[part]))
-        assert np.allclose(np.asarray(combined(indices)), direct, atol=1e-6)
-    assert len(combined.trainable_weights) == len(network.trainable_weights), "images are frozen"
-
-
 def test_float16_learns_nearly_the_same_with_float32_weights(run, data):
     plain, mixed = train(run, data), train(run, data, mixed_precision=True)
     assert mixed.history["loss"] == pytest.approx(plain.history["loss"], rel=0.1)
@@ -181,9 +147,10 @@ def test_speed_is_in_images_per_second_and_nothing_is_saved(run, data, tmp_path)
             "warmup_epochs of 'one' must be an integer of 0 or greater, not -1",
         ),
         (
-            {"steps_per_execution": True},
-            "steps_per_execution of 'one' must be an integer of 1 or greater, not True",
+            {"on_device": True, "max_shift": True},
+            "max_shift of 'one' must be an integer of 0 or greater, not True",
         ),
+        ({"flip": True}, "max_shift and flip of 'one' need on_device=True"),
         (
             {"learning_rate": "fast"},
             "learning_rate of 'one' must be a positive number .* not 'fast'",
