@@ -142,6 +142,26 @@ class DeviceSplit:
         return ops.take(images, positions, axis=0), ops.take(labels, indices, axis=0)
 
 
+class TrainingData:
+    """The images and labels of a training, which are copied to the device when it needs them."""
+
+    def __init__(self, training: tuple, validation: Any = None) -> None:
+        self.training, self.validation = training, validation
+        self._splits: tuple[DeviceSplit, DeviceSplit | None] | None = None
+        self._augmentation: tuple[int, bool] | None = None
+
+    def on_device(self, recipe: Recipe) -> tuple[DeviceSplit, DeviceSplit | None]:
+        """Return both splits, which are copied again only if other images are augmented."""
+        augmentation = recipe.max_shift, recipe.augments
+        if self._splits is None or augmentation != self._augmentation:
+            self._splits = None  # frees the memory of the previous copies
+            images, labels = self.training
+            training = DeviceSplit(images, labels, *augmentation)
+            validation = DeviceSplit(*self.validation) if self.validation else None
+            self._splits, self._augmentation = (training, validation), augmentation
+        return self._splits
+
+
 def train_on_device(
     run: Run,
     network: Any,

@@ -57,6 +57,8 @@ class Recipe:
                 raise CourseError(
                     f"{key} of {name!r} must be an integer of {minimum} or greater, not {value!r}."
                 )
+        if not isinstance(self.flip, bool):
+            raise CourseError(f"flip of {name!r} must be True or False, not {self.flip!r}.")
         if self.augments and not self.on_device:
             raise CourseError(
                 f"max_shift and flip of {name!r} need on_device=True: the device shifts and flips"

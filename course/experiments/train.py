@@ -20,7 +20,7 @@ from dataclasses import asdict, dataclass, field, fields
 from typing import Any
 
 from course.errors import CourseError
-from course.experiments.device_training import DeviceSplit, train_on_device
+from course.experiments.device_training import TrainingData, train_on_device
 from course.experiments.progress_bar import ProgressBar
 from course.experiments.recipe import Recipe
 from course.experiments.store import fingerprint, open_store
@@ -28,7 +28,6 @@ from course.experiments.training_jobs import TrainingJob, check_specifications, 
 from course.session import Run
 from course.tables import table as format_table
 
-DeviceSplits = tuple[DeviceSplit, DeviceSplit | None]  # training and validation
 # The number of training images on which the final training accuracy is measured.
 EVALUATED_IMAGES = 10_000
 
@@ -86,7 +85,8 @@ def train_each(
         they stay in memory.
     specifications : list of dict
         Each has a unique "name" and the values that `build` reads: numbers, text, or lists of
-        them. The optional "epochs" and "batch_size" override the arguments for that network.
+        them. The optional "epochs", "batch_size", "max_shift", and "flip" override the arguments
+        for that network.
     build : callable
         Takes a specification and returns a network compiled with metrics=["accuracy"]. All networks
         are built before the first is trained, so that an error in any of them is raised early.
@@ -118,9 +118,10 @@ def train_each(
     """
     check_specifications(specifications)
     shared_recipe = _create_recipe({"epochs": epochs, "batch_size": batch_size} | recipe)
-    data = fingerprint(*training_data, *validation_data)
+    data = TrainingData(training_data, validation_data)
+    data_key = fingerprint(*training_data, *validation_data)
     jobs = [
-        prepare(run, specification, build, data, len(training_data[0]), shared_recipe)
+        prepare(run, specification, build, data_key, len(training_data[0]), shared_recipe)
         for specification in specifications
     ]
     store = open_store(run)
@@ -130,17 +131,14 @@ def train_each(
     ]
     bar = ProgressBar(sum(job.work for job, found in zip(jobs, saved, strict=True) if not found))
     results: list[Result] = []
-    splits: DeviceSplits | None = None
     try:
         for job, found in zip(jobs, saved, strict=True):
             if found:
                 record, weights = found
                 job.network.set_weights(weights)
             else:
-                if shared_recipe.on_device and splits is None:
-                    splits = _copy_to_device(shared_recipe, training_data, validation_data)
                 title = f"{len(results) + 1} of {len(jobs)}, {job.specification['name']}"
-                record = _train(run, job, training_data, validation_data, splits, bar, title)
+                record = _train(run, job, data, bar, title)
                 store.save(record, job.network.get_weights())
             values = {**record, "specification": job.specification, "network": job.network}
             results.append(Result(**{each.name: values[each.name] for each in fields(Result)}))
@@ -233,8 +231,7 @@ def speed(run, specification, build, training_data, **recipe):
         on_epoch_begin=lambda epoch, logs: times.append(time.perf_counter()),
         on_train_end=lambda logs: times.append(time.perf_counter()),
     )
-    splits = _copy_to_device(shared_recipe, training_data) if shared_recipe.on_device else None
-    _fit(run, job, training_data, None, splits, timer)
+    _fit(run, job, TrainingData(training_data), timer)
     seconds = [end - start for start, end in itertools.pairwise(times)]
     return len(training_data[0]) / min(seconds[1:] or seconds)
 
@@ -248,33 +245,20 @@ def _create_recipe(values: dict[str, Any]) -> Recipe:
     return Recipe(**values)
 
 
-def _copy_to_device(
-    recipe: Recipe, training_data: tuple, validation_data: tuple | None = None
-) -> DeviceSplits:
-    """Copy the images to the device's memory, for all networks."""
-    images, labels = training_data
-    training = DeviceSplit(images, labels, recipe.max_shift, recipe.augments)
-    return training, DeviceSplit(*validation_data) if validation_data else None
-
-
 def _fit(
     run: Run,
     job: TrainingJob,
-    training_data: tuple,
-    validation_data: tuple | None,
-    splits: DeviceSplits | None,
+    data: TrainingData,
     callback: Any,
 ) -> tuple[dict[str, list], float]:
-    """Train a network; return its training history and the wall time in seconds.
-
-    If `splits` is given, it replaces the same images in the other arguments.
-    """
+    """Train a network; return its training history and the wall time in seconds."""
     import keras
 
     network, recipe = job.network, job.recipe
+    splits = data.on_device(recipe) if recipe.on_device else None
     keras.utils.set_random_seed(run.seed)
     start = time.perf_counter()
-    if splits is not None:
+    if splits:
         history = train_on_device(run, network, recipe, *splits, callback)
         return history, time.perf_counter() - start
     # For the few steps of a smoke run, tracing takes more time than it saves, except on JAX,
@@ -282,10 +266,10 @@ def _fit(
     eagerly = network.run_eagerly
     network.run_eagerly = eagerly or (run.profile == "smoke" and run.backend != "jax")
     history = network.fit(
-        *training_data,
+        *data.training,
         batch_size=recipe.batch_size,
         epochs=recipe.epochs,
-        validation_data=validation_data,
+        validation_data=data.validation,
         callbacks=[callback],
         verbose=0,
     ).history
@@ -297,9 +281,7 @@ def _fit(
 def _train(
     run: Run,
     job: TrainingJob,
-    training_data: tuple,
-    validation_data: tuple,
-    splits: DeviceSplits | None,
+    data: TrainingData,
     bar: ProgressBar,
     title: str,
 ) -> dict[str, Any]:
@@ -307,7 +289,7 @@ def _train(
     import keras
 
     network, recipe = job.network, job.recipe
-    steps = recipe.steps_per_epoch(len(training_data[0])) * recipe.epochs
+    steps = recipe.steps_per_epoch(len(data.training[0])) * recipe.epochs
     steps_shown = 0
     bar.describe(title)
 
@@ -324,11 +306,11 @@ def _train(
         bar.describe(f"{title}, {progress}")
 
     show = keras.callbacks.LambdaCallback(on_train_batch_end=advance, on_epoch_end=end_epoch)
-    history, seconds = _fit(run, job, training_data, validation_data, splits, show)
-    evaluated = tuple(array[:EVALUATED_IMAGES] for array in training_data)
+    history, seconds = _fit(run, job, data, show)
+    evaluated = tuple(array[:EVALUATED_IMAGES] for array in data.training)
     training_accuracy, validation_accuracy = (
         float(network.evaluate(*split, batch_size=500, verbose=0, return_dict=True)["accuracy"])
-        for split in (evaluated, validation_data)
+        for split in (evaluated, data.validation)
     )
     return {
         "name": job.specification["name"],

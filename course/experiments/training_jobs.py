@@ -16,6 +16,8 @@ from course.session import Run
 
 # The cost of an image in addition to its MACs, expressed in MACs; used to estimate the time.
 OVERHEAD = 1_000_000
+# The attributes of a recipe that a specification can set for its own network.
+OWN_SETTINGS = ("epochs", "batch_size", "max_shift", "flip")
 
 
 @dataclass(frozen=True)
@@ -73,11 +75,11 @@ def prepare(
 ) -> TrainingJob:
     """Build a specification's network and return its training job; `data` is a fingerprint.
 
-    "epochs" and "batch_size" in the specification take precedence over those in the recipe.
+    What the specification says about `OWN_SETTINGS` takes precedence over the recipe.
     """
     import keras  # takes seconds to import
 
-    own = {key: specification[key] for key in ("epochs", "batch_size") if key in specification}
+    own = {key: specification[key] for key in OWN_SETTINGS if key in specification}
     recipe = replace(recipe, **own)
     recipe.check(specification["name"])
     keras.utils.set_random_seed(run.seed)

@@ -167,3 +167,21 @@ def test_speed_is_in_images_per_second_and_nothing_is_saved(run, data, tmp_path)
 def test_an_invalid_recipe_is_an_error(run, data, recipe, sentence):
     with pytest.raises(CourseError, match=sentence):
         train(run, data, **recipe)
+
+
+def test_a_specification_sets_the_augmentation_of_its_own_network(run, data):
+    plain = train(run, data, on_device=True)
+    shifted = train(run, data, {"max_shift": 1, "flip": True}, on_device=True)
+    assert shifted.history["loss"] != plain.history["loss"]
+    images, labels = data
+    both = experiments.train_each(
+        run,
+        [{"name": "one"}, {"name": "one, augmented", "max_shift": 1, "flip": True}],
+        build,
+        (images[:60], labels[:60]),
+        (images[60:], labels[60:]),
+        epochs=3,
+        batch_size=16,
+        on_device=True,
+    )
+    assert [each.history for each in both] == [plain.history, shifted.history]
