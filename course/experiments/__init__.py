@@ -2,6 +2,7 @@
 
 from course.experiments.device_training import augment
 from course.experiments.learning_rates import tabulated_rate
+from course.experiments.options import check_options
 from course.experiments.recipe import Recipe
 from course.experiments.train import Interrupted, Result, best, speed, table, train_each
 
@@ -11,6 +12,7 @@ __all__ = [
     "Result",
     "augment",
     "best",
+    "check_options",
     "speed",
     "table",
     "tabulated_rate",
