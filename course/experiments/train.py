@@ -140,7 +140,9 @@ def train_each(
                 title = f"{len(results) + 1} of {len(jobs)}, {job.specification['name']}"
                 record = _train(run, job, data, bar, title)
                 store.save(record, job.network.get_weights())
-            values = {**record, "specification": job.specification, "network": job.network}
+            # A saved result can be one of the same network under another name.
+            values = {**record, "name": job.specification["name"]}
+            values |= {"specification": job.specification, "network": job.network}
             results.append(Result(**{each.name: values[each.name] for each in fields(Result)}))
     except KeyboardInterrupt:
         state = f"{len(results)} of {len(jobs)} networks are saved"

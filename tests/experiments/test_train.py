@@ -391,3 +391,9 @@ def test_on_colab_results_are_saved_on_drive_if_it_is_mounted(
     monkeypatch.chdir(elsewhere)
     assert measured(train(run, build, data)) == first
     assert (elsewhere / "results").exists() is not (colab and mounted)
+
+
+def test_a_saved_result_has_the_name_that_the_network_has_now(run, build, data):
+    train(run, build, data, [{"name": "first", "units": [4]}])
+    (again,) = train(run, build, data, [{"name": "second", "units": [4]}])
+    assert again.name == again.specification["name"] == "second"
