@@ -16,9 +16,11 @@ describes problems in sentences for a person; nothing in this package adds or su
 
 from course.evidence.checks import (
     compare_accuracy,
+    find_changes,
     find_metric_problems,
     find_weight_problems,
     group_by_fingerprint,
+    measure_accuracy,
     weights_fingerprint,
 )
 from course.evidence.reader import read
@@ -26,9 +28,11 @@ from course.evidence.writer import save
 
 __all__ = [
     "compare_accuracy",
+    "find_changes",
     "find_metric_problems",
     "find_weight_problems",
     "group_by_fingerprint",
+    "measure_accuracy",
     "read",
     "save",
     "weights_fingerprint",

@@ -801,6 +801,36 @@ def test_the_stated_accuracy_is_compared_with_that_of_the_weights(arrays, data):
     )
 
 
+@pytest.mark.parametrize("last", ["softmax", None])
+def test_the_accuracy_is_measured_for_all_forms_of_images_and_labels(last):
+    import keras
+
+    random = np.random.default_rng(3)
+    images = random.integers(0, 256, (60, 6, 8, 3), "uint8")
+    labels = random.integers(0, 4, 60)
+    keras.utils.set_random_seed(3)
+    rescale = keras.layers.Rescaling(1 / 16)
+    output = keras.layers.Dense(4, activation=last)
+    network = keras.Sequential(
+        [keras.Input((6, 8, 3)), rescale, keras.layers.Flatten(), output]
+    )  # not even compiled
+    outputs, flipped = (
+        network.predict(each.astype("float32"), verbose=0) for each in (images, images[:, :, ::-1])
+    )
+    expected = training.accuracy(outputs, labels)
+    forms = (labels, labels[:, None], np.eye(4, dtype="float32")[labels])
+    assert [evidence.measure_accuracy(network, images, form) for form in forms] == [expected] * 3
+    if last is None:
+        outputs, flipped = (keras.ops.softmax(each).numpy() for each in (outputs, flipped))
+    means = (outputs + flipped) / 2
+    assert (means.argmax(axis=1) != outputs.argmax(axis=1)).any()
+    assert evidence.measure_accuracy(network, images, labels, flips=True) == training.accuracy(
+        means, labels
+    )
+    halves = [weight.astype("float16") for weight in network.get_weights()]
+    assert evidence.compare_accuracy(network, halves, images, forms[2], expected, 0.05)[1] is None
+
+
 def test_students_with_the_same_weights_are_grouped(arrays):
     zeros = [np.zeros(3, "float16")]
     evidences = {
