@@ -46,7 +46,7 @@ PROGRAM_FILES = {
     "test_forkserver_client.py", "test_plugins.py", "test_cell_execution.py", "test_publisher.py",
     "test_files.py", "test_isolation.py", "test_signals.py",
     "test_code_analysis.py", "test_limited_call.py", "test_limited_renderer.py",
-    "test_notebook_parser.py",
+    "test_notebook_parser.py", "test_leaderboard.py",
 }  # fmt: skip
 
 

@@ -2,11 +2,22 @@
 
 The network is built by the source notebook's own cells. Nothing in a submission is executed:
 `course.evidence` reads its metrics and weights as plain data.
+
+The source's cells tagged `evidence` define `build_network`, `x_val`, and `y_val`. They can also
+define the following names:
+
+check_configuration    raises CourseError for a specification that is not allowed. It makes every
+                       other specification allowed; without it, only those in the cells' lists are
+x_test, y_test         images on which the accuracy for the leaderboard is measured
+budget                 seconds of training: a number, or one for each device, such as {"cpu": 600}
 """
 
 import ast
 import contextlib
 import io
+import json
+import math
+import os
 from collections.abc import Iterator
 from dataclasses import dataclass, field
 from pathlib import Path
@@ -16,24 +27,47 @@ import nbformat
 
 import course
 from course import evidence
+from course.counting import layer_rows
 from course.errors import CourseError
-from course.evidence.format import printable_text
+from course.evidence.format import BACKENDS, MAX_WEIGHTS_BYTES, printable_text
 from course.instructor.analysis.cell_names import find_names, parse_cell
 from course.instructor.course_dir import source_notebook
 from course.instructor.gradebook.submission_results import list_students
+from course.instructor.student_text.limited_worker import StudentTextError
+from course.instructor.student_text.time_limit import processor_time_limit
 
 if TYPE_CHECKING:
     import numpy as np
 
 TAG = "evidence"  # tag of the cells that load images and build networks
+DEVICES = ("CPU", "GPU")
+# Limits of a student's own configuration, far above those of a network that trains in minutes.
+MAX_CONFIGURATION_CHARACTERS = 4_000  # as JSON
+MAX_BUILD_SECONDS = 60  # of processor time; a network with 200 layers takes 2
+MAX_PARAMETERS = MAX_WEIGHTS_BYTES // 2  # all that a file of float16 values can contain
+MAX_COSTS = {"macs": 10**10, "activations": 10**8}
+# Chance alone exceeds five standard errors once in three million networks. Both sets come from the
+# same ten classes, and test images are rarely easier, so a larger lead has another cause.
+STANDARD_ERRORS = 5
+
+# Reasons for the leaderboard, which students may see: they contain no text of a submission.
+UNREADABLE = "Its files are incomplete or cannot be read."
+NOT_MEASURABLE = "Its evidence cannot be measured."
+SMOKE_PROFILE = "It was not trained on real images."
+UNKNOWN_EXPERIMENT = "It does not belong to any experiment in this assignment."
+NOT_ALLOWED = "Its configuration is not allowed."
+WRONG_METRICS = "Its metrics are impossible, or belong to another training run."
+WRONG_WEIGHTS = "Its weights do not fit the network of its configuration."
+WRONG_KEY = "Its weights and its metrics are not from one training run, or were changed afterward."
 
 
 @dataclass
 class MeasuredEvidence:
     """One student's evidence: the experiment whose weights it contains, and its accuracies.
 
-    The accuracies are measured on the validation set. Each problem is a sentence; a submission that
-    has a problem is flagged for manual review.
+    `reported_accuracy` and `measured_accuracy` are those on the validation set. Each problem is a
+    sentence, which can contain a student's text; a submission that has a problem is flagged for
+    manual review. `reasons` say the same without a student's text.
     """
 
     student: str
@@ -41,13 +75,40 @@ class MeasuredEvidence:
     profile: str = ""
     reported_accuracy: float | None = None
     measured_accuracy: float | None = None
+    test_accuracy: float | None = None
+    test_accuracy_with_flips: float | None = None
+    test_images: int = 0
+    # As the student reports them; empty if they are not possible values.
+    device: str = ""
+    backend: str = ""
+    seconds: float | None = None
+    parameters: int | None = None  # of the network as built
+    budget: float | None = None  # seconds, for the device
+    is_missing: bool = False  # the student submitted no evidence at all
+    weights_fingerprint: str | None = None
     problems: list[str] = field(default_factory=list)
-    weights: list["np.ndarray"] = field(default_factory=list, repr=False)
+    reasons: list[str] = field(default_factory=list)
+
+    def flag(self, reason: str, *sentences: str) -> None:
+        """Add problems that have one reason."""
+        self.problems += sentences
+        if sentences and reason not in self.reasons:
+            self.reasons.append(reason)
+
+
+class _RejectedSpecification(Exception):
+    """A specification that is not measured; the arguments are a reason and a problem."""
 
 
 def requires_evidence(root: Path, name: str) -> bool:
     """Return whether the source of an assignment has cells tagged `evidence`."""
     return bool(_tagged_cells(_read_source(root, name)))
+
+
+def has_leaderboard(root: Path, name: str) -> bool:
+    """Return whether the cells tagged `evidence` in an assignment's source define `x_test`."""
+    cells = _tagged_cells(_read_source(root, name))
+    return any("x_test" in find_names(source).bound for _, source in cells)
 
 
 def measure_evidence(
@@ -75,17 +136,15 @@ def measure_evidence(
             raise
         except Exception as error:
             reason = printable_text(f"{type(error).__name__}: {error}", 200)
-            result.problems.append(f"the evidence cannot be measured ({reason}).")
+            result.flag(NOT_MEASURABLE, f"the evidence cannot be measured ({reason}).")
         yield result
 
 
 def same_weights(results: list[MeasuredEvidence]) -> list[list[str]]:
     """Return the groups of students who submitted the same weights."""
-    fingerprints = {
-        each.student: evidence.weights_fingerprint(each.weights) if each.weights else None
-        for each in results
-    }
-    return evidence.group_by_fingerprint(fingerprints)
+    return evidence.group_by_fingerprint(
+        {each.student: each.weights_fingerprint for each in results}
+    )
 
 
 def _measure_student(
@@ -95,45 +154,182 @@ def _measure_student(
     names_by_profile: dict[str, dict[str, Any]],
 ) -> None:
     """Read the evidence in a submission's folder and measure the accuracy of its weights."""
+    result.is_missing = not os.path.lexists(folder / "evidence")
     found = evidence.read(folder / "evidence")
-    result.problems = found["problems"]
+    result.flag(UNREADABLE, *found["problems"])
     for experiment, weights in found["weights"].items():
-        result.experiment, result.weights = printable_text(experiment), weights
         metrics = found["metrics"][experiment]
+        result.experiment = printable_text(experiment)
+        result.weights_fingerprint = evidence.weights_fingerprint(weights) if weights else None
+        _fill_in_reported(result, metrics)
         profile = metrics.get("profile")
         if profile not in ("cpu", "gpu"):
-            result.problems.append(
-                f"{result.experiment}: the network was not trained in a profile with real images."
+            result.flag(
+                SMOKE_PROFILE,
+                f"{result.experiment}: the network was not trained in a profile with real images.",
             )
             continue
         if profile not in names_by_profile:
             names_by_profile[profile] = _execute(cells, profile)
-        _measure(result, profile, metrics, names_by_profile[profile])
+        result.profile = profile
+        _measure(result, metrics, weights, names_by_profile[profile])
+
+
+def _fill_in_reported(result: MeasuredEvidence, metrics: dict[str, Any]) -> None:
+    """Fill in what only the student knows, where it is a possible value."""
+    device, backend, seconds = (metrics.get(name) for name in ("device", "backend", "seconds"))
+    result.device = device if device in DEVICES else ""
+    result.backend = backend if backend in BACKENDS else ""
+    result.seconds = seconds if type(seconds) is float and 0 < seconds < math.inf else None
 
 
 def _measure(
-    result: MeasuredEvidence, profile: str, metrics: dict[str, Any], names: dict[str, Any]
+    result: MeasuredEvidence,
+    metrics: dict[str, Any],
+    weights: list["np.ndarray"],
+    names: dict[str, Any],
 ) -> None:
     """Check the metrics and weights of a student, and measure the accuracy of the weights."""
-    specification = next(
-        (each for each in _specifications(names) if each["name"] == metrics["name"]), None
-    )
-    if specification is None:
-        result.problems.append("the weights do not belong to any experiment in this assignment.")
+    try:
+        specification, network = _build(metrics, weights, names)
+    except _RejectedSpecification as rejected:
+        result.flag(*rejected.args)
         return
-    network = names["build_network"](specification)
     images, labels = names["x_val"], names["y_val"]
-    result.profile, result.reported_accuracy = profile, metrics.get("validation_accuracy")
-    result.problems += evidence.find_metric_problems(
-        metrics, specification, network.count_params(), {profile: len(images)}
+    result.reported_accuracy = metrics.get("validation_accuracy")
+    result.parameters, result.budget = network.count_params(), _budget(names, result.device)
+    problems = evidence.find_metric_problems(
+        metrics, specification, network.count_params(), {result.profile: len(images)}
     )
-    weight_problems = evidence.find_weight_problems(network, result.weights, metrics)
-    result.problems += weight_problems
+    result.flag(WRONG_METRICS, *problems)
+    weight_problems = evidence.find_weight_problems(network, weights)
+    result.flag(WRONG_WEIGHTS, *weight_problems)
     if not weight_problems:
+        result.flag(WRONG_KEY, *evidence.find_weight_problems(network, weights, metrics))
         result.measured_accuracy, problem = evidence.compare_accuracy(
-            network, result.weights, images, labels, result.reported_accuracy
+            network, weights, images, labels, result.reported_accuracy
         )
-        result.problems += [problem] if problem else []
+        if problem:
+            result.flag(_other_accuracy(result), problem)
+        if "x_test" in names:
+            _measure_test_accuracy(result, network, names["x_test"], names["y_test"], len(images))
+
+
+def _other_accuracy(result: MeasuredEvidence) -> str:
+    """Return the reason for a reported accuracy that differs from the measured one."""
+    reported = result.reported_accuracy
+    is_fraction = type(reported) is float and 0 <= reported <= 1
+    stated = f"{reported:.1%}" if is_fraction else "the stated one"
+    return f"Its validation accuracy is {result.measured_accuracy:.1%}, not {stated}."
+
+
+def _measure_test_accuracy(
+    result: MeasuredEvidence,
+    network: Any,
+    images: "np.ndarray",
+    labels: "np.ndarray",
+    validation_images: int,
+) -> None:
+    """Measure the test accuracy; one that is far above the validation accuracy is a problem."""
+    result.test_images = len(images)
+    test = result.test_accuracy = evidence.measure_accuracy(network, images, labels)
+    result.test_accuracy_with_flips = evidence.measure_accuracy(network, images, labels, flips=True)
+    validation = result.measured_accuracy or 0.0
+    # The standard error of the difference, if both sets are samples of the same images.
+    pooled = (test * len(images) + validation * validation_images) / (
+        len(images) + validation_images
+    )
+    error = math.sqrt(pooled * (1 - pooled) * (1 / len(images) + 1 / validation_images))
+    if test - validation > STANDARD_ERRORS * error:
+        sentence = (
+            f"The test accuracy, {test:.1%}, is {(test - validation) / error:.0f} standard errors"
+            f" above the validation accuracy, {validation:.1%}, which suggests training on test"
+            " images."
+        )
+        result.flag(sentence, sentence)
+
+
+def _build(
+    metrics: dict[str, Any], weights: list["np.ndarray"], names: dict[str, Any]
+) -> tuple[dict[str, Any], Any]:
+    """Return the specification of a student's network, and the network.
+
+    Raises _RejectedSpecification if the specification is not allowed.
+    """
+    if "check_configuration" not in names:
+        for specification in _specifications(names):
+            if specification["name"] == metrics["name"]:
+                return specification, names["build_network"](specification)
+        raise _RejectedSpecification(
+            UNKNOWN_EXPERIMENT, "the weights do not belong to any experiment in this assignment."
+        )
+    own: Any = metrics.get("specification")
+    try:
+        with processor_time_limit(MAX_BUILD_SECONDS):
+            _check_configuration(own, metrics["name"], names)
+            with _limited_parameters(MAX_PARAMETERS):
+                network = names["build_network"](_copy(own))
+            _check_cost(network)
+        return own, network
+    except (CourseError, StudentTextError) as error:
+        problem = str(error).rstrip(".")
+    except Exception as error:  # such as OverflowError, for a value that the check did not expect
+        problem = f"{type(error).__name__}: {error}"
+    raise _RejectedSpecification(
+        NOT_ALLOWED, f"the configuration is not allowed ({printable_text(problem, 200)})."
+    )
+
+
+def _check_configuration(specification: Any, name: str, names: dict[str, Any]) -> None:
+    """Raise CourseError if a student's own configuration is not allowed."""
+    if type(specification) is not dict or specification.get("name") != name:
+        raise CourseError("it is not a dict with the name of the experiment")
+    if len(json.dumps(specification)) > MAX_CONFIGURATION_CHARACTERS:
+        raise CourseError(f"it has more than {MAX_CONFIGURATION_CHARACTERS:,} characters")
+    names["check_configuration"](_copy(specification))
+
+
+@contextlib.contextmanager
+def _limited_parameters(limit: int) -> Iterator[None]:
+    """Raise CourseError before a network that is built in the block has too many parameters.
+
+    The weights of a layer with a billion units would fill the memory before they can be counted.
+    """
+    from keras.layers import Layer
+
+    add_weight, total = Layer.add_weight, 0
+
+    def add_limited_weight(layer: Layer, shape: Any = None, *args: Any, **settings: Any) -> Any:
+        nonlocal total
+        total += math.prod(shape if isinstance(shape, tuple | list) else [shape or 1])
+        if total > limit:
+            raise CourseError(f"its network has more than {limit:,} parameters")
+        return add_weight(layer, shape, *args, **settings)
+
+    Layer.add_weight = add_limited_weight
+    try:
+        yield
+    finally:
+        Layer.add_weight = add_weight
+
+
+def _check_cost(network: Any) -> None:
+    """Raise CourseError if a network is too expensive to be measured."""
+    rows = layer_rows(network)
+    for key, limit in MAX_COSTS.items():
+        if (found := sum(row[key] for row in rows)) > limit:
+            raise CourseError(f"its network has {found:,} {key} per image, more than {limit:,}")
+
+
+def _copy(specification: dict[str, Any]) -> dict[str, Any]:
+    """Return a copy of JSON data, which the source's cells may change."""
+    return json.loads(json.dumps(specification))
+
+
+def _budget(names: dict[str, Any], device: str) -> float | None:
+    """Return the seconds that training may take on a device, or None without a limit."""
+    budget = names.get("budget")
+    return budget.get(device.lower()) if isinstance(budget, dict) else budget
 
 
 def _read_source(root: Path, name: str) -> nbformat.NotebookNode:
@@ -179,12 +375,27 @@ def _execute(cells: list[tuple[str, str]], profile: str) -> dict[str, Any]:
             raise CourseError(
                 f"cell {cell_id} of the source fails ({type(error).__name__}: {error}): correct it."
             ) from None
-    missing = [name for name in ("build_network", "x_val", "y_val") if name not in names]
+    required = ["build_network", "x_val", "y_val", *["y_test"] * ("x_test" in names)]
+    missing = [name for name in required if name not in names]
     if missing:
         raise CourseError(
             f"the source's cells tagged {TAG!r} do not define {missing[0]}: tag the cell that does."
         )
+    budget = names.get("budget")
+    seconds = list(budget.values()) if isinstance(budget, dict) else [budget] * ("budget" in names)
+    if not all(is_budget(each) for each in seconds) or (
+        isinstance(budget, dict) and not set(budget) <= {device.lower() for device in DEVICES}
+    ):
+        raise CourseError(
+            f"budget in the source's cells tagged {TAG!r} is {budget!r}: set it to a number of"
+            ' seconds, or to a dict such as {"cpu": 600, "gpu": 60}.'
+        )
     return names
+
+
+def is_budget(seconds: Any) -> bool:
+    """Return whether a value is a positive number of seconds."""
+    return type(seconds) in (int, float) and 0 < seconds < math.inf
 
 
 def _specifications(names: dict[str, Any]) -> Iterator[dict[str, Any]]:

@@ -31,9 +31,7 @@ def command(root: Path, names: tuple[str, ...], student: str | None) -> int:
     for name in selected:
         submissions = []
         for each in evidence_measurement.measure_evidence(root, name, student):
-            print(_line(name, each), flush=True)
-            for problem in each.problems:
-                print(f"    {problem}")
+            print_measured(name, each)
             submissions.append(each)
         for group in evidence_measurement.same_weights(submissions):
             has_equal_weights = True
@@ -42,6 +40,13 @@ def command(root: Path, names: tuple[str, ...], student: str | None) -> int:
         flagged += sum(bool(each.problems) for each in submissions)
     print(f"{total} measured, {flagged} of them flagged for manual review")
     return 1 if flagged or has_equal_weights else 0
+
+
+def print_measured(name: str, submission: "MeasuredEvidence") -> None:
+    """Print a line for one submission of an assignment, and its problems."""
+    print(_line(name, submission), flush=True)
+    for problem in submission.problems:
+        print(f"    {problem}")
 
 
 def _line(name: str, submission: "MeasuredEvidence") -> str:
@@ -53,4 +58,9 @@ def _line(name: str, submission: "MeasuredEvidence") -> str:
     training = f"{submission.experiment or 'no weights'}  {submission.profile}".rstrip()
     verdict = "needs review" if submission.problems else "agrees"
     accuracies = f"reported {reported}, measured {measured}"
+    if submission.test_accuracy_with_flips is not None:
+        accuracies += (
+            f", test {submission.test_accuracy:.1%},"
+            f" with flips {submission.test_accuracy_with_flips:.1%}"
+        )
     return f"{name}  {submission.student}  {training}  {accuracies}  {verdict}"

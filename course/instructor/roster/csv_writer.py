@@ -55,6 +55,13 @@ def format_points(value: float | None) -> str:
     return "" if value is None else f"{value:.4f}".rstrip("0").rstrip(".")
 
 
+def format_table(rows: Iterable[Sequence[str]]) -> str:
+    """Return rows of text as the content of a CSV file."""
+    text = io.StringIO(newline="")
+    csv.writer(text, lineterminator="\n").writerows(rows)
+    return text.getvalue()
+
+
 def write_table(
     path: Path, rows: Iterable[Sequence[str]], byte_order_mark: bool = False, force: bool = False
 ) -> None:
@@ -64,10 +71,8 @@ def write_table(
         raise CourseError(f"{path} already exists: {remedy}.")
     if not path.parent.is_dir():  # a mistyped folder is not created
         raise CourseError(f"Cannot write {path} (no such folder): name a different file.")
-    text = io.StringIO(newline="")
-    csv.writer(text, lineterminator="\n").writerows(rows)
     try:
-        write_atomically(path, BYTE_ORDER_MARK * byte_order_mark + text.getvalue())
+        write_atomically(path, BYTE_ORDER_MARK * byte_order_mark + format_table(rows))
     except OSError as error:
         raise CourseError(
             f"Cannot write {path} ({error.strerror}): name a different file."
