@@ -1,243 +1,186 @@
-"""Run measurements until they are complete or the time is up; see the docstring of the package."""
+"""Measure what is missing in the file of results; see the docstring of the package."""
 
 import argparse
-import json
 import os
 import platform
+import shlex
 import sys
 import time
-from concurrent.futures import Future, ThreadPoolExecutor
-from dataclasses import replace
 from importlib.metadata import version
 from pathlib import Path
 from typing import Any
 
 os.environ.setdefault("KERAS_BACKEND", "jax")
+# `course run`, in a process of its own, needs memory of the same GPU.
+os.environ.setdefault("XLA_PYTHON_CLIENT_PREALLOCATE", "false")
 
-import jax
-import jax.numpy as jnp
-import numpy as np
+from course.errors import CourseError
+from tests.benchmarks.gpu.plan import START, Part, log, measure_plan
+from tests.benchmarks.gpu.results import Results
+from tests.submissions import ROOT
 
-from course import datasets
-from course.files import write_atomically
-from tests.benchmarks.gpu import capstone, networks
-from tests.benchmarks.gpu.replicas import Job, Replicas, compute_policy
-
-VALIDATION_IMAGES = 10_000  # of the training images, in 04 and 05
-TINY = 640  # the number of images per split with --tiny
-
-
-class Results:
-    """The finished trainings, written to a file after each one."""
-
-    def __init__(self, path: Path) -> None:
-        self.path = path
-        device = jax.devices()[0]
-        self.content: dict[str, Any] = {
-            "machine": f"{device.device_kind}, {os.cpu_count()} CPU cores",
-            "versions": {"Python": platform.python_version()}
-            | {name: version(name) for name in ("jax", "keras")},
-            "date": time.strftime("%Y-%m-%d"),
-            "command": " ".join(["python -m tests.benchmarks.gpu", *map(repr, sys.argv[1:])]),
-            "runs": [],
-        }
-
-    def add(self, runs: list[dict[str, Any]]) -> None:
-        """Add finished trainings and write the file."""
-        self.content["runs"] += runs
-        rows = ",\n".join(json.dumps(run) for run in self.content["runs"])
-        head = json.dumps(self.content | {"runs": []}, indent=1)
-        write_atomically(self.path, head.replace('"runs": []', f'"runs": [\n{rows}\n]') + "\n")
+CAPSTONE = "08-capstone"
+# What is measured if the command line names nothing, in order of importance.
+FALLBACK = "capstone=small, 10 epochs|small, 40 epochs|wide, 20 epochs"  # without CAPSTONE
+DEFAULT = [
+    "solution",
+    "speed",
+    # Of the seven experiments, those that h100.json does not contain come first.
+    "momentum 10=VII",
+    "plain=III,V,II,IV,VI,VII",
+    "momentum 10=III,V,I,II,IV,VI",
+    "plain=I",
+    "notebooks=all",
+]
+# With --tiny, two experiments stand for all, because a CPU compiles each for half a minute.
+TINY = ["solution", "speed", "momentum 10=III", "plain=I", "notebooks=all"]
+SEEDS = 5
+CAPSTONE_SEEDS = 3
+HELP = """what to measure, in this order; by default: the solution of the capstone, speed, the seven
+experiments of 06, and all notebooks. "solution"; "speed"; "CONFIGURATION=NAME,NAME" or
+"CONFIGURATION=all" for experiments of 06, where CONFIGURATION is, for example, "plain" or
+"momentum 10"; "lessons"; "capstone=NAME|NAME" or "capstone=all"; "notebooks=NAME,NAME" or
+"notebooks=all"."""
 
 
-def load(tiny: bool) -> dict[str, Any]:
-    """Return the splits of CIFAR-10 as uint8 images and int32 labels: "training" and "test"."""
-    if tiny:
-        random = np.random.default_rng(0)
-        data = [
-            (random.integers(0, 255, (TINY, 32, 32, 3), np.uint8), random.integers(0, 10, TINY))
-            for _ in range(2)
-        ]
-    else:
-        data = datasets.load_cifar10("gpu")
-    names = ("training", "test")
-    return {
-        name: (images, labels.astype("int32"))
-        for name, (images, labels) in zip(names, data, strict=True)
-    }
-
-
-def experiment_splits(data: dict[str, Any]) -> dict[str, Any]:
-    """Return the splits for 06, which validates on test images: one half of them, and the other."""
-    (images, labels), half = data["test"], len(data["test"][0]) // 2
-    return {
-        "training": data["training"],
-        "validation": (images[:half], labels[:half]),
-        "test": (images[half:], labels[half:]),
-    }
-
-
-def lesson_splits(data: dict[str, Any]) -> dict[str, Any]:
-    """Return the splits for 04 and 05, which validate on the last training images."""
-    images, labels = data["training"]
-    count = min(VALIDATION_IMAGES, len(images) // 5)
-    return {
-        "training": (images[:-count], labels[:-count]),
-        "validation": (images[-count:], labels[-count:]),
-        "test": data["test"],
-    }
-
-
-def rows_of(job: Job, seeds: list[int], parameters: int, found: dict[str, Any]) -> list[dict]:
-    """Return one record per seed."""
-    return [
-        {
-            "network": job.network,
-            "configuration": job.configuration,
-            "seed": seed,
-            "batch_size": job.batch_size,
-            "epochs": found["epochs"],
-            "parameters": parameters,
-            "dtype": job.dtype or compute_policy(),
-            "seconds_of_all_seeds": round(found["seconds"], 2),
-            "curves": {
-                name: [round(float(each), 4) for each in values[:, index]]
-                for name, values in found["curves"].items()
-            },
-        }
-        for index, seed in enumerate(seeds)
-    ]
-
-
-def run_jobs(
-    jobs: list[Job], splits: dict[str, Any], seeds: list[int], results: Results, deadline: float
-) -> None:
-    """Compile the jobs side by side, and train them in order."""
-    shapes = jax.tree.map(lambda each: jax.ShapeDtypeStruct(each.shape, each.dtype), splits)
-    waiting: list[tuple[Replicas, Future]] = []
-    with ThreadPoolExecutor(os.cpu_count()) as pool:
-        for job in jobs:
-            replicas = Replicas(job, seeds)
-            replicas.lower(shapes)
-            waiting.append((replicas, pool.submit(replicas.compile)))
-        log(f"{len(jobs)} jobs traced")
-        # Trainings that run while others are compiled would disturb the choice of algorithms.
-        for _, compiled in waiting:
-            compiled.result()
-        log("all compiled")
-        on_device = jax.tree.map(jnp.asarray, splits)
-        for replicas, _ in waiting:
-            job = replicas.job
-            if time.perf_counter() > deadline:
-                log(f"no time left for {job.network}, {job.configuration}")
-                continue
-            found = replicas.train(on_device, deadline)
-            results.add(rows_of(job, seeds, replicas.parameters, found))
-            curves = found["curves"]
-            shown = [
-                f"{100 * curves[key][-1].mean():.2f} ± {100 * curves[key][-1].std():.2f}"
-                for key in ("training_accuracy", "validation_accuracy", "test_accuracy")
-            ]
-            log(
-                f"{job.network}, {job.configuration}: {found['epochs']} epochs,"
-                f" {found['seconds']:.1f} s, compiled in {replicas.seconds_to_compile:.0f} s,"
-                f" {' / '.join(shown)}"
-            )
-
-
-def run_capstone(
-    names: list[str], data: dict[str, Any], seeds: list[int], results: Results, deadline: float,
-    epochs: int | None,
-) -> None:  # fmt: skip
-    """Train the configurations of the capstone that have one of the names, in order."""
-    known = {each.name: each for each in capstone.CONFIGURATIONS}
-    batch_size = min(1024, len(data["training"][0]) // 4)
-    chosen = [replace(known[name], batch_size=batch_size) for name in names]
-    if batch_size < 1024:
-        chosen = [replace(each, widths=(8, 16, 16)) for each in chosen]
-    if epochs:
-        chosen = [replace(each, epochs=epochs) for each in chosen]
-    on_device = jax.tree.map(jnp.asarray, data)
-    trainers: dict[tuple, Any] = {}
-    with ThreadPoolExecutor(os.cpu_count()) as pool:
-        for each in chosen:
-            if each.network not in trainers:
-                trainer = capstone.Trainer(each, on_device)
-                trainers[each.network] = trainer, pool.submit(trainer.compile)
-        for _, compiled in trainers.values():
-            compiled.result()
-    log(f"{len(trainers)} networks compiled")
-    warm: set[tuple] = set()
-    for each in chosen:
-        trainer = trainers[each.network][0]
-        for seed in seeds:
-            if time.perf_counter() > deadline:
-                break
-            if each.network not in warm:  # the first run of a program loads its kernels
-                trainer.train(replace(each, epochs=1), 0)
-                warm.add(each.network)
-            found = trainer.train(each, seed)
-            results.add([found])
-            log(
-                f"{each.name}, seed {seed}: {found['seconds']:.2f} s,"
-                f" test {100 * found['test_accuracy']:.2f} %, with flips"
-                f" {100 * found['test_accuracy_with_flips']:.2f} %, and shifts"
-                f" {100 * found['test_accuracy_with_flips_and_shifts']:.2f} %"
-            )
-
-
-START = time.perf_counter()
-
-
-def log(text: str) -> None:
-    """Print a line with the time since the start."""
-    print(f"{time.perf_counter() - START:6.1f} s  {text}", flush=True)
-
-
-def main() -> None:
-    """Parse the command line and run what it names."""
-    parser = argparse.ArgumentParser(description=__doc__)
-    parser.add_argument(
-        "measurements", nargs="+",
-        help='"CONFIGURATION=NAME,NAME" or "CONFIGURATION=all" for experiments of 06; "lessons";'
-        ' "capstone=NAME|NAME" or "capstone=all"',
-    )  # fmt: skip
-    parser.add_argument("--output", type=Path, required=True)
-    parser.add_argument("--seeds", type=int, default=5)
-    parser.add_argument("--seconds", type=float, default=1e9, help="start nothing after this time")
+def parse_arguments() -> argparse.Namespace:
+    """Return the command line's options, with defaults that depend on others."""
+    parser = argparse.ArgumentParser(
+        prog="python -m tests.benchmarks.gpu", description=(__doc__ or "").splitlines()[0]
+    )
+    parser.add_argument("measurements", nargs="*", metavar="MEASUREMENT", help=HELP)
+    parser.add_argument("--output", type=Path, default=Path("build/gpu/results.json"))
+    parser.add_argument("--seeds", type=int, help=f"default: {SEEDS}; capstone: {CAPSTONE_SEEDS}")
+    parser.add_argument("--seconds", type=float, default=540, help="time in which all ends")
     parser.add_argument("--epochs", type=int, help="fewer epochs, to try the command")
-    parser.add_argument("--tiny", action="store_true", help="a few random images")
+    parser.add_argument(
+        "--tiny", action="store_true", help="a few random images and smoke runs, for a CPU"
+    )
+    parser.add_argument("--list", action="store_true", help="print the plan, and measure nothing")
     options = parser.parse_args()
-    deadline = START + options.seconds
-    seeds = list(range(options.seeds))
-    results = Results(options.output)
-    data = load(options.tiny)
-    log(f"{jax.devices()[0].device_kind}; data loaded")
-    jobs = []
-    capstone_names: list[str] = []
-    with_lessons = False
+    if options.tiny:
+        options.seeds = options.seeds or 1
+        options.epochs = options.epochs or 1
+    if not options.measurements:
+        options.measurements = list(TINY if options.tiny else DEFAULT)
+        if not has_capstone():
+            options.measurements[0] = FALLBACK
+    return options
+
+
+def has_capstone() -> bool:
+    """Return whether the assignment exists whose solution is measured."""
+    return any(ROOT.glob(f"source/{CAPSTONE}/*.ipynb"))
+
+
+def create_plan(options: argparse.Namespace) -> list[Part]:
+    """Return the parts that the command line names, in order."""
+    # They import JAX, which takes seconds and reserves a GPU.
+    from tests.benchmarks.gpu import data, networks
+    from tests.benchmarks.gpu.capstone import CONFIGURATIONS
+    from tests.benchmarks.gpu.capstone_measurements import CapstonePart
+    from tests.benchmarks.gpu.notebook_runs import NotebookPart
+    from tests.benchmarks.gpu.notebook_trainings import LOOPS, LOOPS_OF_06, SolutionPart, SpeedPart
+    from tests.benchmarks.gpu.replica_measurements import ReplicaPart
+
+    tiny, epochs = options.tiny, options.epochs
+    seeds = list(range(options.seeds or SEEDS))
+    capstone_seeds = list(range(options.seeds or CAPSTONE_SEEDS))
+    profile = "smoke" if tiny else "gpu"
+    count = data.TINY if tiny else data.TRAINING_IMAGES
+    parts: list[Part] = []
+    jobs: list[networks.Job] = []
+    position = 0  # of the experiments, which are compiled side by side
     for each in options.measurements:
         kind, _, names = each.partition("=")
-        if kind == "lessons":
-            with_lessons = True
+        if kind == "solution":
+            parts.append(SolutionPart(CAPSTONE, profile, capstone_seeds))
         elif kind == "capstone":
-            known = [configuration.name for configuration in capstone.CONFIGURATIONS]
-            capstone_names += known if names == "all" else names.split("|")
+            known = [configuration.name for configuration in CONFIGURATIONS]
+            chosen = _choose(names, known, "|")
+            parts.append(CapstonePart(chosen, capstone_seeds, tiny, epochs))
+        elif kind == "speed":
+            if has_capstone():
+                parts.append(SpeedPart(CAPSTONE, profile, LOOPS))
+            loops = dict(list(LOOPS_OF_06.items())[: 2 if tiny else None])
+            parts.append(SpeedPart("06-dropout-batchnorm", profile, loops, "III", "recipes"))
+        elif kind == "lessons":
+            lesson_jobs = networks.lesson_jobs(count - data.validation_count(count), epochs)
+            parts.append(ReplicaPart(lesson_jobs, seeds, data.lesson_splits, tiny))
+        elif kind == "notebooks":
+            known = sorted(folder.name for folder in ROOT.glob("source/*/"))
+            folder = options.output.resolve().with_suffix("")
+            parts.append(NotebookPart(_choose(names, known), profile, seeds, folder))
+        elif kind in networks.CONFIGURATIONS:
+            position = position if jobs else len(parts)
+            for name in _choose(names, list(networks.EXPERIMENTS)):
+                jobs.append(networks.experiment(name, kind, epochs or 50, count))
         else:
-            every = list(networks.EXPERIMENTS)
-            for name in every if names == "all" else names.split(","):
-                count = len(data["training"][0])
-                jobs.append(networks.experiment(name, kind, options.epochs or 50, count))
+            raise CourseError(f"there is nothing called {each!r} to measure: see --help.")
     if jobs:
-        run_jobs(jobs, experiment_splits(data), seeds, results, deadline)
-    if capstone_names:
-        run_capstone(capstone_names, data, seeds, results, deadline, options.epochs)
-    if with_lessons:
-        splits = lesson_splits(data)
-        lesson_jobs = networks.lesson_jobs(len(splits["training"][0]), options.epochs)
-        run_jobs(lesson_jobs, splits, seeds, results, deadline)
-    log("finished")
+        parts.insert(position, ReplicaPart(jobs, seeds, data.experiment_splits, tiny))
+    return parts
+
+
+def _choose(names: str, known: list[str], separator: str = ",") -> list[str]:
+    """Return the names in a text; "" and "all" stand for all known ones."""
+    if names in ("", "all"):
+        return known
+    chosen = names.split(separator)
+    for name in chosen:
+        if name not in known:
+            raise CourseError(f"there is no {name!r}: choose from {separator.join(known)}.")
+    return chosen
+
+
+def describe_machine(tiny: bool) -> dict[str, Any]:
+    """Return where and when this is measured."""
+    import jax
+
+    from course.instructor.regression.provenance import data_file_digests
+
+    return {
+        "machine": f"{jax.devices()[0].device_kind}, {os.cpu_count()} CPU cores",
+        "versions": {"Python": platform.python_version()}
+        | {name: version(name) for name in ("jax", "keras")},
+        "date": time.strftime("%Y-%m-%d"),
+        "data": "random" if tiny else data_file_digests(),
+        "tiny": tiny,
+    }
+
+
+def _keep_compiled_programs(folder: Path) -> None:
+    """Have JAX keep what it compiles in a folder, for later calls and further seeds.
+
+    Only this process does so: in the runs of notebooks, compiling is part of the seconds.
+    """
+    import jax
+
+    jax.config.update("jax_compilation_cache_dir", str(folder.resolve()))
+
+
+def main() -> int:
+    """Measure what the command line names; return 1 if a measurement failed."""
+    options = parse_arguments()
+    deadline = START + options.seconds
+    try:
+        parts = create_plan(options)
+        if options.list:
+            for each in (each for part in parts for each in part.measurements):
+                print(f"{each.seconds:6.0f} s  {each.name}")
+            return 0
+        command = " ".join(["python -m tests.benchmarks.gpu", *map(shlex.quote, sys.argv[1:])])
+        _keep_compiled_programs(options.output.with_suffix("") / "compiled")
+        results = Results(options.output, describe_machine(options.tiny), command)
+        results.write()
+    except CourseError as error:
+        print(f"benchmarks.gpu: {error}", file=sys.stderr)
+        return 1
+    log(f"{results.content['machine']}; results: {options.output}")
+    failed, left_out = measure_plan(parts, results, deadline)
+    log(f"{len(failed)} failed; {len(left_out)} left for the next call with the same --output")
+    return 1 if failed else 0
 
 
 if __name__ == "__main__":
-    main()
+    sys.exit(main())

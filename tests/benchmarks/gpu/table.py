@@ -133,24 +133,94 @@ def print_capstone(runs: list[dict[str, Any]]) -> None:
     print(tables.table(rows))
 
 
+def print_solutions(runs: list[dict[str, Any]]) -> None:
+    """Print the trainings of solution notebooks; "seconds" includes tracing, but not compiling."""
+    groups: dict[tuple, list] = {}
+    for run in runs:
+        groups.setdefault((run["assignment"], run["network"]), []).append(run)
+    rows = []
+    for (assignment, name), found in groups.items():
+        row: dict[str, Any] = {"assignment": assignment, "network": name}
+        row |= {key: found[0][key] for key in ("parameters", "epochs")} | {"seeds": len(found)}
+        row["seconds"] = float(np.mean([run["seconds"] for run in found]))
+        for key in ("training", "validation"):
+            row[key] = _percent(interval([run[f"{key}_accuracy"] for run in found]))
+        for title in ("test", "with flips"):
+            values = [run[TEST_TIME[title]] for run in found if TEST_TIME[title] in run]
+            row[title] = _percent(interval(values)) if values else ""
+        rows.append(row)
+    print(tables.table(rows))
+
+
+def print_speeds(runs: list[dict[str, Any]]) -> None:
+    """Print images per second, and the ratio to the first row of the same network."""
+    first: dict[tuple, float] = {}
+    rows = []
+    for run in runs:
+        key, speed = (run["assignment"], run["network"]), run["images_per_second"]
+        rows.append(
+            {
+                "assignment": run["assignment"],
+                "network": run["network"],
+                "loop": run["configuration"],
+                "images per second": speed,
+                "times as fast": speed / first.setdefault(key, speed),
+            }
+        )
+    print(tables.table(rows))
+
+
+def print_notebooks(runs: list[dict[str, Any]]) -> None:
+    """Print the runs of notebooks; their metrics are for `tests.benchmarks.gpu.bands`."""
+    rows = [
+        {
+            "notebook": run["assignment"],
+            "profile": run["profile"],
+            "seed": run["seed"],
+            "device": run["device"],
+            "seconds": run["seconds"],
+            "metrics": len(run["metrics"]),
+            "outside the bands": len(run["problems"]),
+        }
+        for run in runs
+    ]
+    print(tables.table(rows))
+
+
+def kind_of(run: dict[str, Any]) -> str:
+    """Return the kind of a row; the rows in h100.json have none, and are of two kinds."""
+    return run.get("kind") or ("replica" if isinstance(run["configuration"], str) else "capstone")
+
+
 def _percent(values: tuple[float, float], sign: str = "") -> str:
-    """Return a mean and its half-width as percentages."""
-    return f"{100 * values[0]:{sign}.2f} ± {100 * values[1]:.2f}"
+    """Return a mean and its half-width as percentages; the latter is nan for one value."""
+    mean, half_width = values
+    text = f"{100 * mean:{sign}.2f}"
+    return text if math.isnan(half_width) else f"{text} ± {100 * half_width:.2f}"
+
+
+PRINTERS = {
+    "solution": print_solutions,
+    "capstone": print_capstone,
+    "speed": print_speeds,
+    "replica": print_experiments,
+    "notebook": print_notebooks,
+}
 
 
 def main(arguments: list[str]) -> None:
-    """Print the tables of a file."""
+    """Print the tables of a file, and the measurements that failed."""
     path = Path(arguments[0]) if arguments else Path(__file__).with_name("h100.json")
     content = json.loads(path.read_text(encoding="utf-8"))
     versions = ", ".join(f"{name} {number}" for name, number in content["versions"].items())
-    print(f"{content['machine']}; {versions}; {content['date']}\n")
-    experiments = [run for run in content["runs"] if isinstance(run["configuration"], str)]
-    capstone = [run for run in content["runs"] if not isinstance(run["configuration"], str)]
-    if experiments:
-        print_experiments(experiments)
-    if capstone:
-        print()
-        print_capstone(capstone)
+    print(f"{content['machine']}; {versions}; {content['date']}")
+    for kind, show in PRINTERS.items():
+        if runs := [run for run in content["runs"] if kind_of(run) == kind]:
+            print()
+            show(runs)
+    for entry in content.get("measurements", []):
+        if "error" in entry:
+            print(f"\nfailed: {entry['name']}: {entry['error']}")
 
 
 if __name__ == "__main__":
