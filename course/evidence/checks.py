@@ -185,8 +185,8 @@ def find_weight_problems(network, arrays, record=None):
 def find_changes(record, arrays):
     """List one sentence if metrics or weights were changed after `save` had written them.
 
-    The key of a record is a fingerprint of the other metrics and of the weights. Whoever computes
-    it anew is found only by measuring the accuracy.
+    The key of a record is a fingerprint of the other metrics and of the weights. A key that was
+    computed again for changed values is found only by measuring the accuracy.
 
     Parameters
     ----------
@@ -198,9 +198,9 @@ def find_changes(record, arrays):
     list of str
     """
     metrics = _to_json_dict(record)
-    if type(arrays) is list and all(type(array) is np.ndarray for array in arrays):
-        if metrics.get("key") == record_key(metrics, arrays):
-            return []
+    are_arrays = type(arrays) is list and all(type(array) is np.ndarray for array in arrays)
+    if are_arrays and metrics.get("key") == record_key(metrics, arrays):
+        return []
     return ["The weights and the metrics are not from one training, or were changed since."]
 
 
