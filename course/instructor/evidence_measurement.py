@@ -204,8 +204,8 @@ def _measure(
     result.flag(WRONG_METRICS, *problems)
     weight_problems = evidence.find_weight_problems(network, weights)
     result.flag(WRONG_WEIGHTS, *weight_problems)
+    result.flag(WRONG_KEY, *evidence.find_changes(metrics, weights))
     if not weight_problems:
-        result.flag(WRONG_KEY, *evidence.find_weight_problems(network, weights, metrics))
         result.measured_accuracy, problem = evidence.compare_accuracy(
             network, weights, images, labels, result.reported_accuracy
         )

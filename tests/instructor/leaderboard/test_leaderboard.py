@@ -158,7 +158,7 @@ def forgeries(trained):
         "other-student": (
             "deep",
             replace_weights(trained["wide"], new_key=False),
-            evidence_measurement.WRONG_WEIGHTS,
+            f"{evidence_measurement.WRONG_WEIGHTS} {evidence_measurement.WRONG_KEY}",
         ),
         "seconds-edited": (
             "narrow",
