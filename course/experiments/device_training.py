@@ -191,6 +191,9 @@ def train_on_device(
         for begin, end in zip([0, *ends], ends, strict=False):
             sums += steps.train(plan, begin, end)
             callback.on_train_batch_end(end - 1, {})
+        if epoch == recipe.epochs - 1:
+            # Before the last validation, so that it measures the weights that the network keeps.
+            steps.finish()
         measured = [*sums / count, *(steps.validate() / validation.count if validation else ())]
         # As `fit` does, return float32 values.
         logs = {
@@ -200,6 +203,5 @@ def train_on_device(
             history.setdefault(name, []).append(value)
         callback.on_epoch_end(epoch, logs)
         seconds = time.perf_counter() - start
-    steps.finish()
     callback.on_train_end({})
     return history

@@ -103,9 +103,13 @@ class JaxSteps(Steps):
             network.non_trainable_variables,
             network.optimizer.variables,
         )
-        self._state = [[variable.value for variable in part] for part in self._variables]
+        self._state = self._read_state()
         self._train = _repeat_on_jax(self._train_step)
         self._validate = _repeat_on_jax(self._validation_step)
+
+    def _read_state(self) -> Any:
+        """Return the values of all variables."""
+        return [[variable.value for variable in part] for part in self._variables]
 
     def train(self, plan: "EpochPlan", start: int, stop: int) -> np.ndarray:
         """Do steps of a plan."""
@@ -127,6 +131,7 @@ class JaxSteps(Steps):
             for variable, value in zip(variables, values, strict=True):
                 variable.assign(value)
         super().finish()
+        self._state = self._read_state()
 
     def _train_step(self, number: Any, carry: Any, tensors: Any, plan: Any) -> Any:
         """Add a step to the carried state and the sums of loss and accuracy."""
