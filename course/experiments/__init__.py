@@ -1,6 +1,6 @@
 """Experiments: networks that are specified as data and trained in sequence, with saved results."""
 
-from course.experiments.device_training import augment
+from course.experiments.device_data import augment
 from course.experiments.learning_rates import tabulated_rate
 from course.experiments.options import check_options
 from course.experiments.recipe import Recipe

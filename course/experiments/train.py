@@ -20,7 +20,8 @@ from dataclasses import asdict, dataclass, field, fields
 from typing import Any
 
 from course.errors import CourseError
-from course.experiments.device_training import TrainingData, train_on_device
+from course.experiments.device_data import TrainingData
+from course.experiments.device_training import train_on_device
 from course.experiments.progress_bar import ProgressBar
 from course.experiments.recipe import Recipe
 from course.experiments.store import fingerprint, open_store

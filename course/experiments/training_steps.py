@@ -1,21 +1,19 @@
 """Training and validation steps of a compiled network, many per call, on each backend."""
 
 from collections.abc import Callable
-from typing import TYPE_CHECKING, Any
+from typing import Any
 
 import numpy as np
 
+from course.experiments.device_data import DeviceSplit, EpochPlan
 from course.session import Run
-
-if TYPE_CHECKING:
-    from course.experiments.device_training import DeviceSplit, EpochPlan
 
 # The number of images per validation step, which needs less memory than a training step.
 VALIDATION_BATCH = 500
 
 
 def create_steps(
-    run: Run, network: Any, training: "DeviceSplit", validation: "DeviceSplit | None"
+    run: Run, network: Any, training: DeviceSplit, validation: DeviceSplit | None
 ) -> "Steps":
     """Return the steps for the run's backend."""
     classes = {"tensorflow": TensorFlowSteps, "jax": JaxSteps, "torch": TorchSteps}
@@ -26,7 +24,7 @@ class Steps:
     """The steps of one training; a subclass for each backend."""
 
     def __init__(
-        self, run: Run, network: Any, training: "DeviceSplit", validation: "DeviceSplit | None"
+        self, run: Run, network: Any, training: DeviceSplit, validation: DeviceSplit | None
     ) -> None:
         import keras
 
@@ -37,7 +35,7 @@ class Steps:
         self._losses = loss.call if isinstance(loss, keras.losses.Loss) else loss
         network.optimizer.build(network.trainable_variables)
 
-    def train(self, plan: "EpochPlan", start: int, stop: int) -> np.ndarray:
+    def train(self, plan: EpochPlan, start: int, stop: int) -> np.ndarray:
         """Do the steps from `start` to before `stop`; return the sums of loss and accuracy."""
         raise NotImplementedError
 
@@ -111,7 +109,7 @@ class JaxSteps(Steps):
         """Return the values of all variables."""
         return [[variable.value for variable in part] for part in self._variables]
 
-    def train(self, plan: "EpochPlan", start: int, stop: int) -> np.ndarray:
+    def train(self, plan: EpochPlan, start: int, stop: int) -> np.ndarray:
         """Do steps of a plan."""
         arguments = self.training.tensors, plan.arrays
         self._state, sums = self._train(
@@ -213,7 +211,7 @@ class TensorFlowSteps(Steps):
             self._train = tf.function(self._train, jit_compile=use_xla)
             self._validate = tf.function(self._validate, jit_compile=use_xla)
 
-    def train(self, plan: "EpochPlan", start: int, stop: int) -> np.ndarray:
+    def train(self, plan: EpochPlan, start: int, stop: int) -> np.ndarray:
         """Do steps of a plan."""
         import tensorflow as tf
 
@@ -265,7 +263,7 @@ class TensorFlowSteps(Steps):
 class TorchSteps(Steps):
     """Steps that PyTorch does one by one."""
 
-    def train(self, plan: "EpochPlan", start: int, stop: int) -> np.ndarray:
+    def train(self, plan: EpochPlan, start: int, stop: int) -> np.ndarray:
         """Do steps of a plan."""
         from keras import ops
 

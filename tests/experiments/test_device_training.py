@@ -8,7 +8,7 @@ import numpy as np
 import pytest
 
 from course.errors import CourseError
-from course.experiments import device_training
+from course.experiments import device_data
 from course.experiments.recipe import Recipe
 from tests.submissions import ROOT
 
@@ -22,7 +22,7 @@ import numpy as np
 from keras import layers
 
 import course
-from course.experiments import device_training
+from course.experiments import device_data, device_training
 from course.experiments.recipe import Recipe
 
 mixed, averages, one_hot, augments = (name in sys.argv for name in (
@@ -66,17 +66,17 @@ recipe = Recipe(
     max_shift=2 if augments else 0, flip=augments,
 )
 network = build()
-training = device_training.DeviceSplit(images, labels, recipe.max_shift, recipe.augments)
+training = device_data.DeviceSplit(images, labels, recipe.max_shift, recipe.augments)
 history = device_training.train_on_device(
-    run, network, recipe, training, device_training.DeviceSplit(*validation),
+    run, network, recipe, training, device_data.DeviceSplit(*validation),
     keras.callbacks.Callback(),
 )
 reference, expected = build(), {}
-for plan in device_training.plan_epochs(recipe, len(images), run.seed):
+for plan in device_data.plan_epochs(recipe, len(images), run.seed):
     indices = plan.indices.ravel()
     epoch_images = images[indices]
     if augments:
-        epoch_images = device_training.augment(
+        epoch_images = device_data.augment(
             epoch_images, plan.corners.reshape(-1, 2), plan.flips.ravel(), 2
         )
     logs = reference.fit(
@@ -117,7 +117,7 @@ def test_the_weights_are_those_of_fit(backend, switches):
 
 def plans(count=COUNT, **recipe):
     recipe = Recipe(**{"epochs": 4, "batch_size": 30, "on_device": True} | recipe)
-    return list(device_training.plan_epochs(recipe, count, seed=0))
+    return list(device_data.plan_epochs(recipe, count, seed=0))
 
 
 def test_each_epoch_has_another_order_of_all_images_that_fill_a_batch():
@@ -159,7 +159,7 @@ def test_augmented_images_equal_slices_of_the_padded_image():
     images = random.integers(0, 255, (5, 7, 6, 3)).astype("uint8")
     corners, flips = random.integers(0, 5, (5, 2)), np.array([True, False, True, False, True])
     corners[0] = 0
-    found = device_training.augment(images, corners, flips, max_shift=2)
+    found = device_data.augment(images, corners, flips, max_shift=2)
     assert found.shape == images.shape and found.dtype == images.dtype
     padded = np.pad(images, ((0, 0), (2, 2), (2, 2), (0, 0)), "reflect")
     for image, (row, column), is_flipped, expected in zip(
@@ -167,7 +167,7 @@ def test_augmented_images_equal_slices_of_the_padded_image():
     ):
         expected = expected[row : row + 7, column : column + 6]
         assert np.array_equal(image, expected[:, ::-1] if is_flipped else expected)
-    same = device_training.augment(images, np.full((5, 2), 2), np.zeros(5, bool), max_shift=2)
+    same = device_data.augment(images, np.full((5, 2), 2), np.zeros(5, bool), max_shift=2)
     assert np.array_equal(same, images)
 
 
