@@ -12,7 +12,7 @@ from tests.benchmarks.gpu.capstone import CONFIGURATIONS, Configuration, Trainer
 from tests.benchmarks.gpu.data import TINY, load
 from tests.benchmarks.gpu.plan import Measurement, Part, log
 
-SECONDS_PER_EPOCH = 0.8  # of the widest network; estimated for an H100
+SECONDS_PER_EPOCH = 0.5  # of the widest network; estimated for an H100
 
 
 class CapstonePart(Part):

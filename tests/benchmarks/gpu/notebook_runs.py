@@ -14,7 +14,7 @@ from course.instructor.regression.bands import BANDS_PATH, Bands
 from course.instructor.regression.checked_run import check_run
 from course.instructor.regression.run_records import NotebookRun
 from course.instructor.regression.run_store import load
-from tests.benchmarks.gpu.plan import Measurement, Part
+from tests.benchmarks.gpu.plan import Measurement, OutOfTimeError, Part
 from tests.submissions import ROOT
 
 # Estimated for an H100, in the gpu profile. Unknown notebooks get the largest of them.
@@ -93,7 +93,7 @@ def _run_command(command: list[str], deadline: float) -> str:
     try:
         return process.communicate(timeout=max(1, deadline - time.perf_counter()))[0]
     except subprocess.TimeoutExpired:
-        raise RuntimeError("ended because the time was up; the next call continues it") from None
+        raise OutOfTimeError("ended because the time was up; the next call continues it") from None
     finally:
         if process.poll() is None:
             process.send_signal(signal.SIGINT)  # as Ctrl-C does, so that its kernels end too

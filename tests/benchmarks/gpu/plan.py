@@ -7,6 +7,10 @@ from typing import Any
 from tests.benchmarks.gpu.results import Results
 
 
+class OutOfTimeError(Exception):
+    """A measurement was ended because the time was up; it is no failure, and is made later."""
+
+
 @dataclass
 class Measurement:
     """One entry of the plan, which is measured as a whole or not at all."""
@@ -28,7 +32,7 @@ class Part:
         """Do what all of the chosen measurements need; may correct their estimated seconds."""
 
     def measure(self, measurement: Measurement, deadline: float) -> list[dict[str, Any]]:
-        """Return the rows of a measurement; its end should be before the deadline."""
+        """Return the rows of a measurement, or raise OutOfTimeError after the deadline."""
         raise NotImplementedError
 
 
@@ -47,31 +51,46 @@ def measure_plan(
 
     Returns the names of the measurements that failed and of those for which no time was left.
     """
-    failed, left_out = [], []
+    failed: list[str] = []
+    left_out: list[Measurement] = []
     for part in parts:
-        missing = [each for each in part.measurements if not results.is_complete(each.name)]
-        chosen, end = [], time.perf_counter() + part.preparation_seconds
-        for each in missing:
-            if end + each.seconds <= deadline:
-                chosen.append(each)
-                end += each.seconds
-        try:
-            if chosen:
+        waiting = [each for each in part.measurements if not results.is_complete(each.name)]
+        # If the measurements take less time than estimated, others fit later.
+        while chosen := _fitting(part, waiting, deadline):
+            waiting = [each for each in waiting if each not in chosen]
+            try:
                 part.prepare(chosen)
-        except Exception as error:
+            except Exception as error:
+                for each in chosen:
+                    results.fail(each.name, 0, error)
+                failed += [each.name for each in chosen]
+                log(f"failed: preparing {chosen[0].name}: {type(error).__name__}: {error}")
+                continue
             for each in chosen:
-                results.fail(each.name, 0, error)
-                failed.append(each.name)
-            log(f"failed: preparing {chosen[0].name}: {error!r}")
-            continue
-        for each in missing:
-            # The preparation and earlier measurements may have taken longer than estimated.
-            if each not in chosen or time.perf_counter() + each.seconds > deadline:
-                log(f"no time left for {each.name}, about {each.seconds:.0f} s")
-                left_out.append(each.name)
-            elif not _measure(part, each, results, deadline):
-                failed.append(each.name)
-    return failed, left_out
+                # The preparation may have taken longer, or have corrected the estimate.
+                if time.perf_counter() + each.seconds > deadline:
+                    left_out.append(each)
+                    continue
+                try:
+                    if not _measure(part, each, results, deadline):
+                        failed.append(each.name)
+                except OutOfTimeError as error:
+                    log(f"{each.name}: {error}")
+                    left_out.append(each)
+        left_out += waiting
+    for each in left_out:
+        log(f"no time left for {each.name}, about {each.seconds:.0f} s")
+    return failed, [each.name for each in left_out]
+
+
+def _fitting(part: Part, waiting: list[Measurement], deadline: float) -> list[Measurement]:
+    """Return the measurements, in order, that fit into the time left after a preparation."""
+    chosen, end = [], time.perf_counter() + part.preparation_seconds
+    for each in waiting:
+        if end + each.seconds <= deadline:
+            chosen.append(each)
+            end += each.seconds
+    return chosen
 
 
 def _measure(part: Part, measurement: Measurement, results: Results, deadline: float) -> bool:
@@ -79,6 +98,8 @@ def _measure(part: Part, measurement: Measurement, results: Results, deadline: f
     start = time.perf_counter()
     try:
         rows = part.measure(measurement, deadline)
+    except OutOfTimeError:
+        raise
     except Exception as error:  # it must not keep the other measurements from being made
         results.fail(measurement.name, time.perf_counter() - start, error)
         log(f"failed: {measurement.name}: {type(error).__name__}: {error}")

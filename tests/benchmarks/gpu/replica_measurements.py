@@ -9,7 +9,7 @@ import jax
 import jax.numpy as jnp
 
 from tests.benchmarks.gpu.data import load
-from tests.benchmarks.gpu.plan import Measurement, Part, log
+from tests.benchmarks.gpu.plan import Measurement, OutOfTimeError, Part, log
 from tests.benchmarks.gpu.replicas import Job, Replicas, compute_policy
 
 # Estimated for an H100 with five seeds and 50 epochs; the plain configuration takes more steps.
@@ -60,12 +60,12 @@ class ReplicaPart(Part):
         self._on_device = jax.tree.map(jnp.asarray, splits)
 
     def measure(self, measurement: Measurement, deadline: float) -> list[dict[str, Any]]:
-        """Train all replicas; a training that does not end in time is an error."""
+        """Train all replicas; a training that does not end in time is left out."""
         job = measurement.subject
         replicas = self._compiled.pop(job)  # afterwards, its memory is free
         found = replicas.train(self._on_device, deadline)
         if found["epochs"] < job.epochs:
-            raise RuntimeError(
+            raise OutOfTimeError(
                 f"ended after {found['epochs']} of {job.epochs} epochs: no time left"
             )
         curves = found["curves"]
