@@ -17,6 +17,7 @@ describes problems in sentences for a person; nothing in this package adds or su
 from course.evidence.checks import (
     compare_accuracy,
     find_changes,
+    find_entry,
     find_metric_problems,
     find_weight_problems,
     group_by_fingerprint,
@@ -29,6 +30,7 @@ from course.evidence.writer import save
 __all__ = [
     "compare_accuracy",
     "find_changes",
+    "find_entry",
     "find_metric_problems",
     "find_weight_problems",
     "group_by_fingerprint",

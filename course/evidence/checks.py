@@ -9,6 +9,7 @@ from typing import Any
 
 import numpy as np
 
+from course.errors import CourseError
 from course.evidence.format import BACKENDS, CURVES, FIELDS, MAX_FLOAT32, printable_text, record_key
 from course.experiments.store import fingerprint
 
@@ -202,6 +203,56 @@ def find_changes(record, arrays):
     if are_arrays and metrics.get("key") == record_key(metrics, arrays):
         return []
     return ["The weights and the metrics are not from one training, or were changed since."]
+
+
+def find_entry(submitted, name, check_configuration, image_counts, budget):
+    """Return an experiment whose specification is the student's own, and its problems.
+
+    Parameters
+    ----------
+    submitted : dict
+        The result of `read`.
+    name : str
+        The name of the experiment.
+    check_configuration : callable
+        Takes a specification, and raises CourseError if it is not allowed.
+    image_counts : dict
+        As in `find_metric_problems`.
+    budget : dict
+        The most seconds that a training may take on a "CPU" and a "GPU".
+
+    Returns
+    -------
+    record : dict or None
+        The metrics.
+    weights : list of ndarray or None
+    problems : list of str
+        One sentence per problem. If it is empty, the metrics are complete and plausible, the
+        weights belong to them, the configuration is allowed, and the seconds are in the budget.
+    """
+    record, weights = submitted["metrics"].get(name), submitted["weights"].get(name)
+    problems = [*submitted["problems"]]
+    if record is None or weights is None:
+        return record, weights, [*problems, f"There are no metrics and weights of {name}."]
+    specification = _to_json_dict(record.get("specification"))
+    parameters = sum(array.size for array in weights)
+    problems += find_metric_problems(
+        record, specification | {"name": name}, parameters, image_counts
+    )
+    problems += find_changes(record, weights)
+    try:
+        check_configuration(specification)
+    except CourseError as error:
+        problems.append(f"{name}: its configuration cannot be used: {error}")
+    except Exception as error:  # a specification can be any data
+        reason = printable_text(f"{type(error).__name__}: {error}")
+        problems.append(f"{name}: its configuration cannot be used ({reason}).")
+    if not problems and record["seconds"] > budget[record["device"]]:
+        problems.append(
+            f"{name}: its training took {record['seconds']:.0f} s, more than the budget of"
+            f" {budget[record['device']]} s."
+        )
+    return record, weights, problems
 
 
 def compare_accuracy(network, arrays, images, labels, stated, tolerance=TOLERANCE):

@@ -859,3 +859,52 @@ def test_the_module_imports_without_keras():
     code = "import sys, course.evidence; print([m for m in sys.modules if m.startswith('keras')])"
     ended = subprocess.run([sys.executable, "-c", code], capture_output=True, text=True, timeout=60)
     assert ended.stdout == "[]\n", ended.stderr
+
+
+def accept(configuration):
+    if configuration["filters"] != [4]:
+        raise CourseError("filters must be [4].")
+
+
+def entry_of(submitted, seconds=600):
+    return evidence.find_entry(
+        submitted, "III", accept, image_counts={"cpu": IMAGE_COUNT}, budget={"CPU": seconds}
+    )
+
+
+def test_an_experiment_of_the_students_own_has_no_problems(folder, trained):
+    record, weights, problems = entry_of(evidence.read())
+    assert problems == []
+    assert record["specification"] == SPECIFICATIONS[0]
+    assert sum(each.size for each in weights) == trained[0].parameters
+
+
+@pytest.mark.parametrize(
+    ("change", "sentence"),
+    [
+        ({"validation_accuracy": 0.9125}, "were changed since"),
+        ({"seconds": 12.5}, "were changed since"),
+        ({"seconds": 3601.5}, "its training took 3602 s, more than the budget of 600 s"),
+        ({"profile": "smoke"}, "it was trained in the profile smoke"),
+        ({"parameters": 7}, "it has 7 parameters"),
+        ({"specification": SPECIFICATIONS[0] | {"filters": [5]}}, "filters must be [4]."),
+        ({"specification": {}}, "KeyError"),
+    ],
+    ids=str,
+)
+def test_a_change_of_the_students_own_experiment_is_named(folder, change, sentence):
+    submitted = evidence.read()
+    record = submitted["metrics"]["III"] | change
+    if "were changed" not in sentence:  # a careful forger computes the key again
+        record["key"] = format.record_key(record, submitted["weights"]["III"])
+    submitted["metrics"]["III"] = record
+    *_, problems = entry_of(submitted)
+    assert any(sentence in each for each in problems), problems
+
+
+@pytest.mark.parametrize("part", ["metrics", "weights"])
+def test_a_missing_experiment_of_the_students_own_is_a_problem(folder, part):
+    submitted = evidence.read()
+    submitted[part] = {}
+    *_, problems = entry_of(submitted)
+    assert problems == ["There are no metrics and weights of III."]
