@@ -13,6 +13,8 @@ from pathlib import Path
 
 import numpy as np
 
+from tests.submissions import capstone_trainings
+
 ASSIGNMENT = "06-dropout-batchnorm"
 CHOSEN = "iii"
 HUGE = 10 * 2**30  # bytes
@@ -79,3 +81,4 @@ def single():
 
 
 FOLDERS = {"honest": honest, "forged": forged, "huge": huge, "single": single}
+FOLDERS |= capstone_trainings.FOLDERS

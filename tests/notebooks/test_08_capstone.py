@@ -1,0 +1,224 @@
+"""Numbers in 08-capstone, checked with Keras, the solutions, and the measurements."""
+
+import keras
+import numpy as np
+import pytest
+from keras import layers
+
+import course
+from course import experiments, measurements
+from course.evidence.format import MAX_WEIGHTS_BYTES
+from course.experiments import device_data
+from tests.benchmarks.measurements import lesson_08
+from tests.submissions import source_cells
+
+NAME = "08-capstone"
+DEFINED = ("options", "build_network", "residual_block", "one_cycle", "compile", "shift_and_flip")
+DEFINED += ("targets", "gains")
+BUDGET = {"cpu": 600, "gpu": 120}
+
+
+@pytest.fixture(scope="module")
+def cells():
+    return source_cells(NAME)
+
+
+def define(cells, profile):
+    """Return the names that the solutions and the helper cells define in a profile."""
+    import itertools
+
+    names = {"keras": keras, "layers": layers, "np": np, "course": course}
+    names |= {"experiments": experiments, "itertools": itertools}
+    names["run"] = course.Run(profile, 0, keras.backend.backend(), "CPU")
+    names["x_train"] = np.zeros((45_000, 1), "uint8")  # only the number matters
+    for name in DEFINED:
+        exec(compile(cells[name], name, "exec"), names)
+    for cell, last in {
+        "train-normalized": "(normalized_result",
+        "train-residual": "lines = ",
+        "train-full": "(full_result",
+    }.items():
+        code, *_ = cells[cell].partition(f"\n{last}")
+        exec(compile(code, cell, "exec"), names)
+    exec(compile(cells["mine"], "mine", "exec"), names)
+    return names
+
+
+@pytest.fixture(scope="module")
+def solved(cells):
+    return define(cells, "cpu")
+
+
+@pytest.fixture(scope="module")
+def kept():
+    return measurements.load(NAME)
+
+
+def percent(values):
+    """Return mean ± standard deviation, as the text writes accuracies."""
+    return f"{100 * np.mean(values):.1f} ± {100 * np.std(values, ddof=1):.1f}%"
+
+
+def points(first, second, key="validation_accuracy", other_key=None):
+    """Return by how many points the first training is better, as the text writes it."""
+    first, second = first[key], second[other_key or key]
+    value = np.mean(first) - np.mean(second)
+    # As in exercise 5, with the factor for five seeds.
+    half_width = 2.78 * np.sqrt(first.var(ddof=1) / 5 + second.var(ddof=1) / 5)
+    return f"{100 * value:.1f} ± {100 * half_width:.1f}".replace("-", "−")
+
+
+def test_the_trained_configurations_are_those_of_the_ladder(solved):
+    names = {
+        "plain": "plain",
+        "normalized": "+ batch normalization",
+        "shortcuts": "+ shortcuts",
+        "one_cycle_too": "+ one-cycle",
+        "full": "+ shifts and flips",
+    }
+    for variable, change in names.items():
+        expected = lesson_08.configuration(solved, change)
+        assert solved[variable] | {"name": ""} == expected | {"name": ""}, variable
+    assert list(lesson_08.CHANGES)[-1] == "+ averaging"
+
+
+@pytest.mark.parametrize("profile", ["smoke", "cpu", "gpu"])
+def test_the_solution_is_allowed_and_its_weights_fit(cells, profile):
+    names = define(cells, profile)
+    for each in (names["full"], names["mine"]):
+        names["check_configuration"](each)
+    network = names["build_layers"](names["mine"])
+    assert 2 * network.count_params() < MAX_WEIGHTS_BYTES
+    assert f"{MAX_WEIGHTS_BYTES // 2**20} MB" in cells["trials-text"]
+
+
+def test_the_budget_is_the_same_everywhere(cells):
+    names = {}
+    (line,) = (each for each in cells["load-data"].splitlines() if each.startswith("budget = "))
+    exec(line, names)
+    assert names["budget"] == BUDGET
+    assert f'budget={{"CPU": {BUDGET["cpu"]}, "GPU": {BUDGET["gpu"]}}}' in cells["test_evidence"]
+    stated = f"{BUDGET['cpu']} seconds on a CPU or {BUDGET['gpu']} seconds on a GPU"
+    assert stated in cells["trials-text"]
+    assert "ten minutes on a laptop or two minutes on a GPU" in cells["title"]
+
+
+def test_impossible_configurations_are_refused(solved):
+    check, full = solved["check_configuration"], solved["full"]
+    for changes in (
+        {"widths": [8]}, {"widths": [1024, 8, 8]}, {"blocks": 5}, {"epochs": 0}, {"dropout": 0.5},
+        {"learning_rate": float("nan")}, {"shortcuts": "no"}, {"strides": [1, 2]},
+    ):  # fmt: skip
+        with pytest.raises(course.errors.CourseError):
+            check(full | changes)
+
+
+def test_a_block_of_zeros_passes_on_its_input_or_the_projection(solved):
+    options = {**solved["plain"], "batch_normalization": True, "shortcuts": True}
+    inputs = keras.Input((8, 8, 4))
+    for filters, strides in ((4, 1), (4, 2), (6, 1), (6, 2)):
+        block = keras.Model(inputs, solved["residual_block"](inputs, filters, strides, options))
+        kernels = [tuple(each.shape) for each in block.weights if len(each.shape) == 4]
+        assert ((1, 1, 4, filters) in kernels) == (strides > 1 or filters != 4)
+        weights = block.get_weights()
+        for array in weights:
+            if array.ndim == 4 and array.shape[0] == 3:
+                array[:] = 0
+        block.set_weights(weights)
+        images = np.random.default_rng(0).normal(size=(3, 8, 8, 4)).astype("float32")
+        passed = images[:, ::strides, ::strides]
+        for array in weights:
+            if array.shape[:2] == (1, 1) and array.ndim == 4:
+                passed = passed @ array[0, 0] / np.sqrt(1 + 1e-3)
+        found = keras.ops.convert_to_numpy(block(images))
+        np.testing.assert_allclose(found, np.maximum(passed, 0), atol=1e-5)
+
+
+def test_the_schedule_rises_and_falls(solved):
+    rates = [solved["one_cycle"](step, 700, 0.8) for step in range(700)]
+    assert rates[0] == 0 and max(rates) == pytest.approx(0.8) and rates.index(max(rates)) == 175
+    assert rates[-1] == pytest.approx(0.8 / 525) and np.mean(rates) == pytest.approx(0.4, rel=0.01)
+    found = solved["learning_rates"]({**solved["full"], "epochs": 4})
+    assert len(found) == 4 * (45_000 // 256) and found[0] == 0
+    constant = solved["learning_rates"](solved["normalized"])
+    assert set(constant) == {solved["normalized"]["learning_rate"]}
+
+
+def test_the_augmentation_is_that_of_the_training(solved):
+    random = np.random.default_rng(0)
+    images = random.integers(0, 256, (9, 32, 32, 3), dtype="uint8")
+    corners, flips = random.integers(0, 5, (9, 2)), random.random(9) < 0.5
+    found = solved["shift_and_flip"](images, corners, flips, 2)
+    assert np.array_equal(found, device_data.augment(images, corners, flips, 2))
+
+
+def test_the_smoothed_labels_are_those_of_keras(solved):
+    probabilities = np.array([[0.5, 0.2, 0.1, 0.1, 0.1]], "float32")
+    label = np.eye(5, dtype="float32")[:1]
+    smoothed = keras.losses.CategoricalCrossentropy(label_smoothing=0.2)(label, probabilities)
+    targets = np.array([solved["targets"]["true"], *[solved["targets"]["other"]] * 4])
+    assert targets.sum() == pytest.approx(1)
+    expected = -(targets * np.log(probabilities[0])).sum()
+    assert float(keras.ops.convert_to_numpy(smoothed)) == pytest.approx(expected, rel=1e-5)
+
+
+def test_gains_are_the_intervals_that_the_course_computes(solved, kept):
+    ladder = {name: values["validation_accuracy"] for name, values in kept.items()}
+    rows = solved["gains"](ladder)
+    assert [name for name, *_ in rows] == list(ladder)[1:]
+    for (name, difference, half_width), before in zip(rows, list(ladder)[:-1], strict=True):
+        expected = measurements.difference(ladder[name], ladder[before])
+        assert difference == pytest.approx(expected[0])
+        # The exercise uses the factor for five seeds, which is on the safe or the unsafe side of
+        # Welch's approximation by a little.
+        assert half_width == pytest.approx(expected[1], rel=0.25)
+
+
+def test_the_text_states_the_measured_accuracies(cells, kept):
+    rungs = {
+        "normalized-text": "plain",
+        "residual-text": "+ batch normalization",
+        "augmentation-text": "+ one-cycle",
+        "ladder-text": "+ shifts and flips",
+    }
+    for cell, name in rungs.items():
+        assert percent(kept[name]["validation_accuracy"]) in cells[cell], (cell, name)
+    flips = kept["+ shifts and flips"]["validation_accuracy_with_flips"]
+    assert percent(flips) in cells["ladder-text"]
+    good = measurements.load("05-deeper-cnn")["good"]["test_accuracy"]
+    assert percent(good) in cells["title"]
+
+
+def test_the_text_states_the_measured_differences(cells, kept):
+    full = kept["+ shifts and flips"]
+    normalized = kept["+ batch normalization"]
+    assert f"{points(normalized, kept['plain'])} points more" in cells["residual-text"]
+    schedule = points(kept["+ one-cycle"], kept["+ shortcuts"])
+    assert f"gains {schedule} points" in cells["augmentation-text"]
+    assert f"here: {points(kept['+ shortcuts'], normalized)} points" in cells["augmentation-text"]
+    flips = points(full, full, "validation_accuracy_with_flips", "validation_accuracy")
+    assert f"gain {flips} points" in cells["engine-text"]
+    assert f"*costs* {points(full, kept['+ averaging'])} points" in cells["engine-text"]
+    gaps = [
+        f"{100 * np.mean(each['training_accuracy'] - each['validation_accuracy']):.1f}"
+        for each in (kept["+ label smoothing"], full)
+    ]
+    assert f"from {gaps[0]} to {gaps[1]} points" in cells["engine-text"]
+
+
+def test_the_text_names_the_changes_that_are_significant(solved, kept):
+    ladder = {name: 100 * values["validation_accuracy"] for name, values in kept.items()}
+    del ladder["+ averaging"]
+    rows = {name: (gain, half_width) for name, gain, half_width in solved["gains"](ladder)}
+    significant = [name for name, (gain, half_width) in rows.items() if abs(gain) > half_width]
+    order = sorted(significant, key=lambda name: -rows[name][0])
+    assert set(order[:2]) == {"+ standardized inputs", "+ batch normalization"}
+    assert order[2:] == ["+ one-cycle", "+ He initialization"]
+
+
+def test_shifts_and_flips_take_no_measurable_time(kept):
+    with_them, without = (
+        kept[name]["seconds"] for name in ("+ shifts and flips", "+ label smoothing")
+    )
+    difference, half_width = measurements.difference(with_them, without)
+    assert abs(difference) < max(half_width, 0.02 * without.mean())
