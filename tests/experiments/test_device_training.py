@@ -100,6 +100,7 @@ print("equal")
 """
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("switches", ["", "mixed one-hot", "averages", "augments one-hot"])
 @pytest.mark.parametrize(
     "backend",

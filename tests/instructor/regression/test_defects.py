@@ -58,6 +58,13 @@ DEFECTS = {
         "",
         "bottleneck_accuracy was not recorded.",
     ),
+    "a shortcut that is not projected": (
+        "08-capstone",
+        "residual_block",
+        "kernel_size=1, strides=strides)",
+        "kernel_size=3, strides=strides)",
+        "parameters is [",
+    ),
 }
 
 
@@ -91,7 +98,7 @@ def finished(tmp_path_factory, course_command):
 def test_a_defect_fails_the_command(finished):
     assert finished.returncode == 1
     assert "Traceback" not in finished.stderr
-    assert "1 of 7 passed" in finished.stdout
+    assert "1 of 8 passed" in finished.stdout
 
 
 def test_the_notebook_without_a_defect_passes(finished):

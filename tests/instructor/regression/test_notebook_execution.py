@@ -157,6 +157,7 @@ COUNTS = {
         "base_parameters": 241_888,
         "trained_parameters": [45_153, 45_153, 524_801],
     },
+    "08-capstone": {"parameters": [75_050, 78_714, 78_714]},
 }
 
 
