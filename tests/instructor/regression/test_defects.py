@@ -58,11 +58,11 @@ DEFECTS = {
         "",
         "bottleneck_accuracy was not recorded.",
     ),
-    "a shortcut that is not projected": (
+    "one filter too many": (
         "08-capstone",
-        "residual_block",
-        "kernel_size=1, strides=strides)",
-        "kernel_size=3, strides=strides)",
+        "options",
+        '"widths": [16, 32, 64],',
+        '"widths": [16, 32, 65],',
         "parameters is [",
     ),
 }
