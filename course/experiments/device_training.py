@@ -41,8 +41,8 @@ def train_on_device(
 ) -> dict[str, list[float]]:
     """Train a compiled network; return its training history, as `fit` does.
 
-    `callback` is a Keras callback. It is called at the begin and end of each epoch, after each call
-    to the device (`on_train_batch_end`, with the number of the last step), and at the end.
+    `callback` is a Keras callback. It is called at the beginning and end of each epoch, after each
+    call to the device (`on_train_batch_end`, with the number of the last step), and at the end.
     """
     steps = create_steps(run, network, training, validation)
     history: dict[str, list[float]] = {}
