@@ -94,8 +94,8 @@ class DeviceSplit:
         self._is_augmented = is_augmented
         if is_augmented:
             self._height, self._width, channels = images.shape[1:]
-            sides = ((0, 0), (max_shift, max_shift), (max_shift, max_shift), (0, 0))
-            images = np.pad(images, sides, mode="reflect")
+            border = [(0, 0), *[(max_shift, max_shift)] * 2, (0, 0)]
+            images = np.pad(images, border, mode="reflect")
             self._padded_height, self._padded_width = images.shape[1:3]
             images = images.reshape(-1, channels)
         self.tensors = tuple(map(keras.ops.convert_to_tensor, (images, labels)))
