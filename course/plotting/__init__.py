@@ -54,6 +54,7 @@ from course.plotting.images import (
     heat_maps,
     image_grid,
     patch_blocks,
+    shifted_window,
 )
 from course.plotting.learning import (
     early_stopping,
@@ -103,6 +104,7 @@ __all__ = [
     "result",
     "seed_curves",
     "seed_variation",
+    "shifted_window",
     "six_convolutions",
     "sliding_kernel",
     "stride_and_padding",

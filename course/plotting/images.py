@@ -4,9 +4,13 @@ import numpy as np
 from matplotlib import colormaps
 from matplotlib.cm import ScalarMappable
 from matplotlib.colors import CenteredNorm
+from matplotlib.patches import Rectangle
 from matplotlib.ticker import MaxNLocator
 
 from course.plotting.primitives import (
+    BLUE,
+    TITLE,
+    VERMILLION,
     Figure,
     add_image,
     as_rgb,
@@ -237,6 +241,71 @@ def heat_maps(images, maps, captions=None, columns=8, title="") -> Figure:
         texts += [*names[part], *[""] * empty, *[""] * len(colors[part]), *[""] * empty]
     note = "Each heat map is scaled separately: yellow is the strongest support"
     return draw_tiles(np.stack(tiles), columns, texts, title, note)
+
+
+def shifted_window(image, corner, max_shift, title="") -> Figure:
+    """Show how an image is shifted: the padded image with a window, the window, and it flipped.
+
+    Parameters
+    ----------
+    image : array, (h, w) or (h, w, 3)
+        Integers from 0 to 255 or floats from 0 to 1.
+    corner : (int, int)
+        The row and the column of the padded image at which the window begins, from 0 to
+        2 * max_shift.
+    max_shift : int
+        The number of pixels by which the image is padded on each side, as if in a mirror; less
+        than h and w.
+
+    Raises
+    ------
+    ValueError
+        If `corner` is outside the padded image.
+    """
+    pixels = as_rgb(np.asarray(image)[None])[0]
+    if not all(0 <= place <= 2 * max_shift for place in corner):
+        raise ValueError(f"corner must be two numbers from 0 to {2 * max_shift}; got {corner}.")
+    height, width = pixels.shape[:2]
+    row, column = corner
+    # The position in the image of each row and column of the padded image.
+    rows, columns = (_mirrored(length, max_shift) for length in (height, width))
+    padded = pixels[np.ix_(rows, columns)]
+    window = padded[row : row + height, column : column + width]
+    panels = {"padded image": padded, "window": window, "window, flipped": window[:, ::-1]}
+    total = sum(each.shape[1] for each in panels.values()) + 2 * max_shift + 4
+    inches = 7.5 / total  # per pixel
+    figure = Figure(figsize=(7.5, len(padded) * inches))
+    left = 0
+    for name, panel in panels.items():
+        size = panel.shape[1] * inches / 7.5, len(panel) / len(padded)
+        ax = figure.add_axes((left * inches / 7.5, 1 - size[1], *size))
+        ax.imshow(panel)
+        ax.axis("off")
+        ax.set_title(name, **TITLE)
+        left += panel.shape[1] + max_shift + 2
+    ax, *_ = figure.axes
+    for (down, right), color, line in (
+        ((max_shift, max_shift), BLUE, "--"),
+        (corner, VERMILLION, "-"),
+    ):
+        box = Rectangle((right - 0.5, down - 0.5), width, height, fill=False, clip_on=False)
+        box.set(edgecolor=color, linestyle=line, linewidth=2.5)
+        ax.add_patch(box)
+    below = -0.04, "dashed: the original image", BLUE
+    for y, text, color in (
+        below,
+        (-0.14, f"solid: the window, corner {tuple(corner)}", VERMILLION),
+    ):
+        ax.text(0, y, text, color=color, size=9, va="top", transform=ax.transAxes)
+    if title:
+        figure.suptitle(title, x=0, y=1.2, ha="left", va="bottom", fontsize=11)
+    return figure
+
+
+def _mirrored(length: int, border: int) -> np.ndarray:
+    """Return the positions of a row of pixels that is continued on both sides as in a mirror."""
+    distance = np.abs(np.arange(-border, length + border))
+    return length - 1 - np.abs(length - 1 - distance)
 
 
 def _enlarge(values: np.ndarray, size: tuple[int, int]) -> np.ndarray:

@@ -14,7 +14,7 @@ from tests.submissions import source_cells
 
 NAME = "08-capstone"
 DEFINED = ("options", "build_network", "residual_block", "one_cycle", "compile", "shift_and_flip")
-DEFINED += ("targets", "gains")
+DEFINED += ("gains",)
 BUDGET = {"cpu": 600, "gpu": 120}
 
 
@@ -97,7 +97,8 @@ def test_the_budget_is_the_same_everywhere(cells):
     (line,) = (each for each in cells["load-data"].splitlines() if each.startswith("budget = "))
     exec(line, names)
     assert names["budget"] == BUDGET
-    assert f'budget={{"CPU": {BUDGET["cpu"]}, "GPU": {BUDGET["gpu"]}}}' in cells["test_evidence"]
+    graded = f'{{"CPU": {BUDGET["cpu"]}, "GPU": {BUDGET["gpu"]}}}'
+    assert f'seconds = {{"cpu": 5_000, "gpu": 5_000}}, {graded}' in cells["test_evidence"]
     stated = f"{BUDGET['cpu']} seconds on a CPU or {BUDGET['gpu']} seconds on a GPU"
     assert stated in cells["trials-text"]
     assert "ten minutes on a laptop or two minutes on a GPU" in cells["title"]
@@ -152,18 +153,21 @@ def test_the_augmentation_is_that_of_the_training(solved):
     assert np.array_equal(found, device_data.augment(images, corners, flips, 2))
 
 
-def test_the_smoothed_labels_are_those_of_keras(solved):
-    probabilities = np.array([[0.5, 0.2, 0.1, 0.1, 0.1]], "float32")
-    label = np.eye(5, dtype="float32")[:1]
-    smoothed = keras.losses.CategoricalCrossentropy(label_smoothing=0.2)(label, probabilities)
-    targets = np.array([solved["targets"]["true"], *[solved["targets"]["other"]] * 4])
-    assert targets.sum() == pytest.approx(1)
+def test_the_smoothed_labels_are_those_of_keras(cells):
+    probabilities = np.full((1, 10), 0.05, "float32")
+    probabilities[0, 3] = 0.55
+    label = np.eye(10, dtype="float32")[3:4]
+    smoothed = keras.losses.CategoricalCrossentropy(label_smoothing=0.1)(label, probabilities)
+    formula = "(1 - 0.1) * label + 0.1 / 10"
+    assert formula in cells["draw-targets"]
+    (targets,) = eval(formula, {"label": label})
+    assert f"0.9 + 0.01 = {targets[3]:.2f}" in cells["smoothing-text"]
     expected = -(targets * np.log(probabilities[0])).sum()
     assert float(keras.ops.convert_to_numpy(smoothed)) == pytest.approx(expected, rel=1e-5)
 
 
 def test_gains_are_the_intervals_that_the_course_computes(solved, kept):
-    ladder = {name: values["validation_accuracy"] for name, values in kept.items()}
+    ladder = {name: kept[name]["validation_accuracy"] for name in lesson_08.CHANGES}
     rows = solved["gains"](ladder)
     assert [name for name, *_ in rows] == list(ladder)[1:]
     for (name, difference, half_width), before in zip(rows, list(ladder)[:-1], strict=True):
@@ -185,8 +189,8 @@ def test_the_text_states_the_measured_accuracies(cells, kept):
         assert percent(kept[name]["validation_accuracy"]) in cells[cell], (cell, name)
     flips = kept["+ shifts and flips"]["validation_accuracy_with_flips"]
     assert percent(flips) in cells["ladder-text"]
-    good = measurements.load("05-deeper-cnn")["good"]["test_accuracy"]
-    assert percent(good) in cells["title"]
+    good = measurements.load("05-deeper-cnn")["good"]["validation_accuracy"]
+    assert percent(good) in cells["title"] and percent(good) in cells["trials-text"]
 
 
 def test_the_text_states_the_measured_differences(cells, kept):
@@ -199,21 +203,40 @@ def test_the_text_states_the_measured_differences(cells, kept):
     flips = points(full, full, "validation_accuracy_with_flips", "validation_accuracy")
     assert f"gain {flips} points" in cells["engine-text"]
     assert f"*costs* {points(full, kept['+ averaging'])} points" in cells["engine-text"]
-    gaps = [
-        f"{100 * np.mean(each['training_accuracy'] - each['validation_accuracy']):.1f}"
-        for each in (kept["+ label smoothing"], full)
-    ]
-    assert f"from {gaps[0]} to {gaps[1]} points" in cells["engine-text"]
+    without = kept["+ label smoothing"]
+    assert (
+        f"change the validation accuracy by {points(full, without)} points" in cells["engine-text"]
+    )
+    training = points(without, full, "training_accuracy")
+    assert f"lower the *training* accuracy by {training} points" in cells["engine-text"]
+    both = points(without, kept["+ one-cycle"])
+    assert f"*together* gain {both} points" in cells["engine-text"]
+
+
+def test_the_text_states_how_much_slower_training_is(cells, kept):
+    names = ("+ He initialization", "+ batch normalization", "+ shortcuts")
+    before, normalized, shortcuts = (np.median(kept[name]["seconds"]) for name in names)
+    assert 100 * (normalized / before - 1) == pytest.approx(30, abs=3)
+    assert 100 * (shortcuts / normalized - 1) == pytest.approx(10, abs=3)
+    assert "about 30% slower, and shortcuts roughly 10%" in cells["engine-text"]
+
+
+def test_two_runs_of_equal_networks_rarely_differ_by_more_than_the_text_says(cells, kept):
+    names = list(lesson_08.CHANGES)[3:9]  # from batch normalization on
+    variances = [kept[name]["validation_accuracy"].var(ddof=1) for name in names]
+    rarely = 2.06 * np.sqrt(2 * np.mean(variances))  # 24 degrees of freedom, 95%
+    assert 100 * rarely == pytest.approx(2.5, abs=0.1)
+    assert "rarely by more than 2.5 points" in cells["train-trials-text"]
 
 
 def test_the_text_names_the_changes_that_are_significant(solved, kept):
-    ladder = {name: 100 * values["validation_accuracy"] for name, values in kept.items()}
+    ladder = {name: 100 * kept[name]["validation_accuracy"] for name in lesson_08.CHANGES}
     del ladder["+ averaging"]
     rows = {name: (gain, half_width) for name, gain, half_width in solved["gains"](ladder)}
     significant = [name for name, (gain, half_width) in rows.items() if abs(gain) > half_width]
     order = sorted(significant, key=lambda name: -rows[name][0])
     assert set(order[:2]) == {"+ standardized inputs", "+ batch normalization"}
-    assert order[2:] == ["+ one-cycle", "+ He initialization"]
+    assert set(order[2:]) == {"+ one-cycle", "+ He initialization"}
 
 
 def test_shifts_and_flips_take_no_measurable_time(kept):
@@ -222,3 +245,51 @@ def test_shifts_and_flips_take_no_measurable_time(kept):
     )
     difference, half_width = measurements.difference(with_them, without)
     assert abs(difference) < max(half_width, 0.02 * without.mean())
+
+
+def test_the_text_states_what_the_controls_measured(cells, kept):
+    text = cells["normalized-text"]
+    at_chance = [value < 0.11 for value in kept["plain, rate 0.05"]["validation_accuracy"]]
+    assert sum(at_chance) == 3 and "with 0.05, three of five runs" in text.lower()
+    named = "0.02 gave {}, and 0.1 only {}; with 0.4, all five runs stayed at the chance level"
+    rates = [
+        percent(kept[name]["validation_accuracy"])
+        for name in ("+ He initialization", "He initialization, rate 0.1")
+    ]
+    assert named.format(*rates) in text
+    assert all(kept["He initialization, rate 0.4"]["validation_accuracy"] < 0.11)
+    low = percent(kept["batch normalization, rate 0.02"]["validation_accuracy"])
+    assert f"a rate of 0.02, the network reached {low}" in cells["residual-text"]
+    high = percent(kept["shortcuts, rate 0.8"]["validation_accuracy"])
+    assert f"falls to {high}" in cells["augmentation-text"]
+
+
+def test_the_text_states_what_the_solution_reached(cells, kept):
+    solution, full = kept["solution"], kept["+ shifts and flips"]
+    seconds = solution["seconds"]
+    assert seconds.max() < 0.85 * BUDGET["cpu"]  # with the margin that the text recommends
+    text = cells["test-text"]
+    assert f"took {seconds.min():.0f} to {seconds.max():.0f} seconds" in text
+    validation = solution["validation_accuracy"]
+    flips = solution["validation_accuracy_with_flips"]
+    assert f"was {percent(validation)}, and {percent(flips)} with flips" in text
+    gain = 100 * (validation.mean() - full["validation_accuracy"].mean())
+    assert f"about {gain:.0f} points more than `full`" in text
+    test = solution["test_accuracy"], solution["test_accuracy_with_flips"]
+    stated = "test accuracy of {}, and {} with flips".format(*map(percent, test))
+    assert stated in cells["result-text"]
+
+
+def test_the_solution_is_as_large_as_the_text_says(solved):
+    large, small = (
+        solved["build_layers"](solved[name]).count_params() for name in ("mine", "full")
+    )
+    assert round(large / small) == 8
+    assert solved["mine"]["epochs"] == 3 * solved["full"]["epochs"] == 12
+
+
+def test_the_solution_earns_all_points(cells, kept):
+    assert min(kept["solution"]["validation_accuracy"]) > 0.82
+    assert '"CPU": (0.82, 0.79), "GPU": (0.86, 0.83)' in cells["test_evidence"]
+    for text in ("82% on a CPU, or 86% on a GPU", "79% or 83%"):
+        assert text in cells["evidence-text"]

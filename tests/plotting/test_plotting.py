@@ -59,6 +59,7 @@ def every_figure(images):
     yield plotting.filters(np.repeat(kernel, 3, axis=2))
     yield plotting.feature_maps(kernel[:, :, 0], image=images[0])
     yield plotting.patch_blocks(np.zeros((3, 9, 5, 5, 3)))
+    yield plotting.shifted_window(images[0], (0, 3), 2, title="window")
     yield plotting.heat_maps(np.zeros((3, 8, 8, 3)), np.ones((3, 2, 2)), ["a", "b", "c"])
     yield plotting.class_probabilities(np.full(10, 0.1), DIGITS, image=images[0], true_name=3)
 
@@ -67,6 +68,19 @@ def test_every_figure_is_saved_and_shown_as_a_png(images):
     for figure in every_figure(images):
         assert saved(figure).startswith(b"\x89PNG")
         assert figure._repr_mimebundle_()["image/png"].startswith(b"\x89PNG")
+
+
+def test_the_shifted_window_is_cut_out_of_the_mirrored_image(images):
+    figure = plotting.shifted_window(images[0], (1, 6), 3)
+    padded, window, flipped = (np.asarray(ax.images[0].get_array())[..., 0] for ax in figure.axes)
+    assert np.array_equal(padded, np.pad(images[0], 3, mode="reflect"))
+    assert np.array_equal(window, padded[1:29, 6:34])
+    assert np.array_equal(flipped, window[:, ::-1])
+    assert "corner (1, 6)" in " ".join(texts(figure))
+    original, drawn = figure.axes[0].patches
+    assert original.get_xy() == (2.5, 2.5) and drawn.get_xy() == (5.5, 0.5)
+    with pytest.raises(ValueError, match="from 0 to 6"):
+        plotting.shifted_window(images[0], (1, 7), 3)
 
 
 def test_heat_maps_are_bright_where_the_values_are_large():

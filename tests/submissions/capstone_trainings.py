@@ -71,6 +71,14 @@ def signed(**changes):
     return files | {"mine.json": json.dumps(record).encode()}
 
 
+def with_accuracy(accuracy):
+    """Return a folder in which only the last epoch has another validation accuracy."""
+    accuracy = float(np.float32(accuracy))
+    history = json.loads(honest()["mine.json"])["history"]
+    history["val_accuracy"][-1], history["val_loss"][-1] = accuracy, 1.0
+    return signed(history=history, validation_accuracy=accuracy)
+
+
 def specification():
     """Return the specification of the honest record."""
     return json.loads(honest()["mine.json"])["specification"]
@@ -80,6 +88,7 @@ FOLDERS = {
     "capstone": honest,
     "edited accuracy": lambda: edited(validation_accuracy=0.9370),
     "other weights": lambda: honest() | {"mine.npz": honest((4, 4, 4))["mine.npz"]},
+    "modest": lambda: with_accuracy(0.8012),
     "over the budget": lambda: signed(seconds=3601.5),
     "hidden seconds": lambda: edited(seconds=12.5),
     "smoke": lambda: signed(profile="smoke"),

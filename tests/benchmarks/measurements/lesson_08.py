@@ -1,7 +1,8 @@
-"""The trainings of 08-capstone whose results the course keeps: the ladder of changes.
+"""The trainings of 08-capstone whose results the course keeps.
 
-Each network has one change more than the one before it. They are trained by the notebook's own
-cells, with all images of the cpu profile, and their own seed.
+In the ladder of changes, each network has one change more than the one before it. The controls
+differ from a network of the ladder in the options that are given. All networks are trained by the
+notebook's own cells, with all images of the cpu profile, and their own seed.
 """
 
 import functools
@@ -23,6 +24,21 @@ CHANGES: dict[str, dict[str, Any]] = {
     "+ label smoothing": {"label_smoothing": 0.1},
     "+ shifts and flips": {"max_shift": 2, "flip": True},
     "+ averaging": {"averaging": True},
+}
+# Controls: (the network of the ladder, its other options).
+CONTROLS: dict[str, tuple[str, dict[str, Any]]] = {
+    # Is the rate of the first networks too small?
+    "plain, rate 0.05": ("plain", {"learning_rate": 0.05}),
+    "plain, rate 0.1": ("plain", {"learning_rate": 0.1}),
+    # How much of a gain is due to the rate, which two changes raise?
+    "He initialization, rate 0.1": ("+ He initialization", {"learning_rate": 0.1}),
+    "He initialization, rate 0.4": ("+ He initialization", {"learning_rate": 0.4}),
+    "batch normalization, rate 0.02": ("+ batch normalization", {"learning_rate": 0.02}),
+    "shortcuts, rate 0.8": ("+ shortcuts", {"learning_rate": 0.8}),
+    "one-cycle, peak 0.4": ("+ one-cycle", {"learning_rate": 0.4}),
+    # Do shifts and flips help in longer trainings?
+    "12 epochs without shifts and flips": ("+ label smoothing", {"epochs": 12}),
+    "12 epochs": ("+ shifts and flips", {"epochs": 12}),
 }
 
 
@@ -63,6 +79,12 @@ def rung(seed: int, name: str) -> dict[str, float]:
     return _measure(seed, lambda found: configuration(found, name))
 
 
+def control(seed: int, name: str) -> dict[str, float]:
+    """Train the network of a control; return its accuracies."""
+    rung, options = CONTROLS[name]
+    return _measure(seed, lambda found: configuration(found, rung) | options | {"name": name})
+
+
 def solution(seed: int) -> dict[str, float]:
     """Train the network of the solution, which takes up to ten minutes."""
 
@@ -97,4 +119,6 @@ def _measure(seed: int, choose: Any) -> dict[str, float]:
     return values
 
 
-JOBS = {name: functools.partial(rung, name=name) for name in CHANGES} | {"solution": solution}
+JOBS = {name: functools.partial(rung, name=name) for name in CHANGES}
+JOBS |= {name: functools.partial(control, name=name) for name in CONTROLS}
+JOBS |= {"solution": solution}
