@@ -30,6 +30,7 @@ WORDS = {
     "Relu": "ReLU",  # the operation keras.ops.relu
     "Add": "add",
     "Concatenate": "concatenate",
+    "Normalization": "standardization",
     "Rescaling": "rescaling",
     "RandomFlip": "random flip",
     "RandomTranslation": "random translation",

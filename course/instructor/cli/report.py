@@ -23,7 +23,10 @@ if TYPE_CHECKING:
 )
 @click.pass_obj
 def command(root: Path, gradebook: Path | None) -> int:
-    """Write build/report/index.html from the gradebook and the runs."""
+    """Write a report on the gradebook and the saved runs.
+
+    The page is build/report/index.html.
+    """
     check_course_dir(root)
     from course import tables
     from course.instructor.gradebook import submission_results

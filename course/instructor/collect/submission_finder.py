@@ -264,7 +264,7 @@ class SubmissionFinder:
             together = [each for each in owners if each.file.container == file.container]
             if not (together and file.is_nested):
                 together = nearest_attempts(owners, self._origin(file))
-            self._add_evidence(file, saved.copy, together)
+            self._add_evidence(file, saved.copy, _in_folders_around(file, together))
         else:
             self._skip(file, "neither a notebook nor evidence")
 
@@ -408,3 +408,18 @@ def _is_notebook_as_json(saved: SavedFile) -> bool:
         return False
     content = b"" if originals.is_notebook(name) else saved.file.reader()
     return b'"cells"' in content and b'"nbformat"' in content
+
+
+def _in_folders_around(file: SubmittedFile, attempts: list[Attempt]) -> list[Attempt]:
+    """Return the attempts whose notebook is in the nearest folder around a file; without any, all.
+
+    A student can submit the folders of two assignments, each with its own evidence.
+    """
+    depths = [
+        len(each.file.parts)
+        if file.parts[: len(each.file.parts) - 1] == each.file.parts[:-1]
+        else 0
+        for each in attempts
+    ]
+    nearest = max(depths, default=0)
+    return [each for each, depth in zip(attempts, depths, strict=True) if depth == nearest]

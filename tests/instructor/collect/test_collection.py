@@ -522,8 +522,8 @@ def test_a_repaired_notebook_earns_the_points_of_the_undamaged_one(root, collect
         members[f"untouched/{name}/{path.name}"] = damage(untouched, damaged)[0]
         wanted[name, "solved"] = read_fixtures(name)["solved"]["score"]
         wanted[name, "untouched"] = 0
-        if "evidence" in read_fixtures(name)["solved"]:
-            for file, content in trainings.FOLDERS["honest"]().items():
+        if kind := read_fixtures(name)["solved"].get("evidence"):
+            for file, content in trainings.FOLDERS[kind]().items():
                 members[f"solved/{name}/evidence/{file}"] = content
     done = collect(members)
     assert done.returncode == 0, done.stdout
