@@ -37,6 +37,12 @@ if TYPE_CHECKING:
     is_flag=True,
     help="Replace the bands with bands from these runs, and list those that widen.",
 )
+@click.option(
+    "--update-references",
+    is_flag=True,
+    help="Replace the references of smoke runs with what the notebooks show now, and list what"
+    " changed. Each notebook runs three times.",
+)
 @click.pass_obj
 def command(
     root: Path,
@@ -49,12 +55,14 @@ def command(
     scheduler: str | None,
     share_gpu: int,
     update_bands: bool,
+    update_references: bool,
 ) -> int:
     """Run the solution notebooks and compare their metrics.
 
-    The metrics are compared with the recorded bands and written to the report. NAME is an
-    assignment, such as 02-mnist; without names, all assignments run. The exit code is 1 if a
-    notebook fails or a metric is outside its band.
+    The metrics are compared with the recorded bands and written to the report. What a smoke run
+    with seed 0 shows is also compared with a reference. NAME is an assignment, such as 02-mnist;
+    without names, all assignments run. The exit code is 1 if a notebook fails, a metric is outside
+    its band, or an output differs from the reference.
     """
     check_profile(profile)
     values = parse_parameters(parameters)
@@ -66,6 +74,11 @@ def command(
     if update_bands and seeds < MIN_SEEDS:
         raise CourseError(
             f"bands need at least {MIN_SEEDS} seeds: specify --seeds {MIN_SEEDS} or more."
+        )
+    if update_references and (profile, seed, seeds, values) != ("smoke", 0, 1, {}):
+        raise CourseError(
+            "references are made from smoke runs with seed 0: specify --update-references without"
+            " --profile, --seed, --seeds, and -p."
         )
     selected = assignment_names(root, names)
     if not scheduler:
@@ -85,6 +98,9 @@ def command(
     if update_bands:
         command_line = _command_line(names, profile, seed, seeds, parameters)
         for title, lines in regression.update_bands(command_line):
+            print(title, *lines, sep="\n    ")
+    if update_references:
+        for title, lines in regression.update_references("course run --update-references"):
             print(title, *lines, sep="\n    ")
     page = regression.report()
     run_plan.finish()

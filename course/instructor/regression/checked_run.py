@@ -4,6 +4,7 @@ from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any
 
+from course.instructor.regression import reference_outputs
 from course.instructor.regression.bands import BANDS_PATH, Bands
 from course.instructor.regression.run_digest import current_digest
 from course.instructor.regression.run_records import NotebookRun
@@ -44,10 +45,12 @@ class CheckedRun:
         return f"passed, {inside} inside their bands" if inside else "passed, no bands yet"
 
 
-def check_run(run: NotebookRun, bands: Bands) -> CheckedRun:
-    """Return a run with the verdicts on its metrics."""
+def check_run(run: NotebookRun, bands: Bands, root: Path) -> CheckedRun:
+    """Return a run with the verdicts on its metrics and on what it shows."""
     table = bands.of(run)
     verdicts = [] if run.error else bands.judge(run)
+    if not run.error and reference_outputs.is_compared(run):
+        verdicts += reference_outputs.judge(root, run)
     return CheckedRun(run, verdicts, table.get("measured", {}), table.get("sources", {}))
 
 
@@ -57,4 +60,4 @@ def load_checked_runs(root: Path) -> list[CheckedRun]:
     saved = load_all(Path(root, "build", "runs"))
     runs = [run for run in saved if run.digest == current_digest(root, run)]
     runs.sort(key=lambda run: (run.assignment, run.setting, run.backend, run.seed))
-    return [check_run(run, bands) for run in runs]
+    return [check_run(run, bands, root) for run in runs]

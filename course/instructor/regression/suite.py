@@ -2,18 +2,20 @@
 
 import time
 from collections.abc import Iterator
+from dataclasses import replace
 from itertools import chain, groupby
 from pathlib import Path
 
-from course.instructor.regression import report
+from course.instructor.regression import reference_outputs, report
 from course.instructor.regression.bands import BANDS_PATH, Bands
 from course.instructor.regression.checked_run import CheckedRun, check_run, load_checked_runs
 from course.instructor.regression.junit import write_junit
+from course.instructor.regression.notebook_execution import execute
 from course.instructor.regression.parallel_runs import run_in_parallel, worker_count
 from course.instructor.regression.plan import Plan
 from course.instructor.regression.run_records import NotebookRun
 from course.instructor.regression.seed_variation import variation_lines
-from course.instructor.sandbox.worker_pool import open_executor
+from course.instructor.sandbox.worker_pool import available_cores, open_executor
 
 
 class RegressionSuite:
@@ -43,7 +45,7 @@ class RegressionSuite:
             # The longest runs start first, so that none of them runs alone at the end.
             jobs.sort(key=lambda job: -self.bands.of(job.run).get("measured", {}).get("seconds", 0))
             for run in chain(done, run_in_parallel(jobs, executor, count, is_remote, runs_per_gpu)):
-                self.checked_runs.append(check_run(run, self.bands))
+                self.checked_runs.append(check_run(run, self.bands, self.root))
                 yield self.checked_runs[-1]
         self._seconds = time.perf_counter() - start
         self.checked_runs.sort(key=lambda checked: self.plan.position(checked.run))
@@ -75,8 +77,40 @@ class RegressionSuite:
             changes = self.bands.update(runs, command)
             title = f"{name}  bands measured with {len(runs)} seeds"
             found.append((title, changes or ["nothing has changed"]))
-        self.checked_runs = [check_run(checked.run, self.bands) for checked in self.checked_runs]
+        self._check_again()
         return found
+
+    def update_references(self, command: str) -> list[tuple[str, list[str]]]:
+        """Replace the reference of each notebook that passed; return titles and changes.
+
+        Each notebook runs again, once with one thread and once with all of them, so that what
+        depends on chance or the machine is not part of the reference.
+        """
+        found: list[tuple[str, list[str]]] = []
+        for checked, job in zip(self.checked_runs, self.plan.jobs, strict=True):
+            run = checked.run
+            if run.error:
+                found.append((f"{run.assignment}  reference unchanged: the run failed", []))
+                continue
+            executed = Path(run.notebook).read_text(encoding="utf-8")
+            shown = [reference_outputs.shown_by(run, executed)]
+            for threads in (1, available_cores()):
+                again, text = execute(replace(job, folder="", threads=threads))
+                shown.append(reference_outputs.shown_by(again, text))
+            before = reference_outputs.load(self.root, run)
+            merged = reference_outputs.merge(shown)
+            reference_outputs.save(self.root, run, merged, command)
+            changes = reference_outputs.changed_parts(before, merged)
+            title = f"{run.assignment}  reference made from {len(shown)} runs"
+            found.append((title, changes or ["nothing has changed"]))
+        self._check_again()
+        return found
+
+    def _check_again(self) -> None:
+        """Compare the runs with the bands and references that have just been replaced."""
+        self.checked_runs = [
+            check_run(checked.run, self.bands, self.root) for checked in self.checked_runs
+        ]
 
     def report(self) -> Path:
         """Write the report and return the path of its page."""

@@ -67,7 +67,7 @@ def main(arguments: list[str] | None = None) -> int:
             lines = [
                 f"seed {run.seed}: {problem}"
                 for run in current
-                for problem in check_run(run, bands).problems
+                for problem in check_run(run, bands, ROOT).problems
             ]
             print(f"{name}  {setting}: bands need {MIN_SEEDS} seeds, and there are {len(current)}")
             lines = lines or ["all metrics are inside the present bands"]

@@ -70,7 +70,7 @@ class NotebookPart(Part):
             raise RuntimeError(f"course {' '.join(options)}: {' '.join(output.split())[-600:]}")
         if found.error:
             raise RuntimeError(found.error)
-        problems = check_run(found, Bands(ROOT / BANDS_PATH)).problems
+        problems = check_run(found, Bands(ROOT / BANDS_PATH), ROOT).problems
         found.notebook = ""  # a path on this machine
         return [{"kind": "notebook", "problems": problems} | asdict(found)]
 
