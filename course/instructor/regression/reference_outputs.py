@@ -69,18 +69,7 @@ def judge(root: Path, run: NotebookRun) -> list[Verdict]:
         reason = "there is no reference yet: run course run --update-references"
         return [Verdict("reference", "new", reason=reason)]
     found = shown_by(run, Path(run.notebook).read_text(encoding="utf-8"))
-    reasons = {
-        f"output of {part}": _text_difference(
-            part, reference.texts.get(part, []), found.texts.get(part, [])
-        )
-        for part in dict.fromkeys([*reference.texts, *found.texts])
-    }
-    reasons |= {
-        f"figure of {name}": _figure_difference(
-            name, reference.figures.get(name), found.figures.get(name)
-        )
-        for name in dict.fromkeys([*reference.figures, *found.figures])
-    }
+    reasons = _differences(reference, found)
     agree = Verdict(
         f"{sum(not reason for reason in reasons.values())} outputs and figures", "inside"
     )
@@ -251,19 +240,29 @@ def _figure_difference(name: str, expected: np.ndarray | None, found: np.ndarray
 
 def changed_parts(before: Shown | None, after: Shown) -> list[str]:
     """Return the differences between two references, one line for each part and figure."""
-    if before is None:
-        return ["new"]
-    parts = dict.fromkeys([*before.texts, *after.texts])
-    texts = (
-        _text_difference(each, before.texts.get(each, []), after.texts.get(each, []))
-        for each in parts
+    return (
+        ["new"]
+        if before is None
+        else [each for each in _differences(before, after).values() if each]
     )
-    names = dict.fromkeys([*before.figures, *after.figures])
-    figures = (
-        _figure_difference(each, before.figures.get(each), after.figures.get(each))
-        for each in names
-    )
-    return [reason for reason in (*texts, *figures) if reason]
+
+
+def _differences(expected: Shown, found: Shown) -> dict[str, str]:
+    """Return, for each part and figure, a sentence about the difference, or ""."""
+    parts = dict.fromkeys([*expected.texts, *found.texts])
+    names = dict.fromkeys([*expected.figures, *found.figures])
+    texts = {
+        f"output of {part}": _text_difference(
+            part, expected.texts.get(part, []), found.texts.get(part, [])
+        )
+        for part in parts
+    }
+    return texts | {
+        f"figure of {name}": _figure_difference(
+            name, expected.figures.get(name), found.figures.get(name)
+        )
+        for name in names
+    }
 
 
 def paths(root: Path, run: NotebookRun) -> tuple[Path, Path]:

@@ -81,7 +81,7 @@ class RegressionSuite:
         return found
 
     def update_references(self, command: str) -> list[tuple[str, list[str]]]:
-        """Replace the reference of each notebook that passed; return titles and changes.
+        """Replace the reference of each notebook that runs to its end; return titles and changes.
 
         Each notebook runs again, once with one thread and once with all of them, so that what
         depends on chance or the machine is not part of the reference.

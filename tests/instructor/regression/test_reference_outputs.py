@@ -87,10 +87,8 @@ def test_the_reference_survives_saving_and_the_same_run_passes(tmp_path, run):
         empty=[],
     )
     shown = reference_outputs.shown_by(run, executed)
-    assert (
-        shown.texts["train"] == ["loss 2.4", "accuracy  10%", "Keras ~"]
-        and "empty" not in shown.texts
-    )
+    assert shown.texts["train"] == ["loss 2.4", "accuracy  10%", "Keras ~"]
+    assert "empty" not in shown.texts
     assert shown.texts["recorded metrics"] == ["loss = 2.30159", "parameters = 1199882"]
     assert shown.texts["learning curves"] == ["CNN, loss: 2.5 2.25"]
     assert list(shown.figures) == ["train", "two", "two, figure 2"]
@@ -165,3 +163,9 @@ def test_other_seeds_and_profiles_are_not_compared(run):
             **{"assignment": "x", "profile": "smoke", "backend": "jax", "seed": 0} | changes
         )
         assert not reference_outputs.is_compared(changed)
+
+
+def test_references_are_not_made_from_other_runs(course_command):
+    done = course_command("run", "01-convolution", "--seed", "1", "--update-references")
+    assert done.returncode == 1
+    assert "references are made from smoke runs with seed 0" in done.stderr
