@@ -11,10 +11,13 @@ INSTRUCTOR = ROOT / "course" / "instructor"
 ROWS = [
     {"cli"},
     {"leaderboard"},
-    {"doctor", "evidence_measurement", "export", "feedback", "regression", "similarity"},
+    {
+        *("doctor", "evidence_measurement", "export", "feedback", "regression", "similarity"),
+        "statistics",
+    },
     {"collect"},
     {"grading"},
-    {"gradebook", "release", "student_text"},
+    {"gradebook", "lateness", "release", "student_text"},
     {"analysis", "roster", "sandbox"},
     {
         *("course_dir", "file_lock", "pages", "provided_files", "submission_time"),

@@ -30,12 +30,13 @@ def commands(content):
 
 
 def test_each_kind_of_runner_has_a_workflow():
-    assert [path.name for path in WORKFLOWS] == ["gpu.yml", "tests.yml"]
+    assert [path.name for path in WORKFLOWS] == ["gpu.yml", "lessons.yml", "tests.yml"]
 
 
 @pytest.mark.parametrize("path", WORKFLOWS, ids=lambda path: path.name)
 def test_every_command_of_a_workflow_exists(path):
     targets = set(re.findall(r"^([a-z]+):", (ROOT / "Makefile").read_text(), re.MULTILINE))
+    targets.add(".venv/.instructor")
     called = commands(workflow(path.name))
     assert called
     for words in called:
@@ -46,7 +47,8 @@ def test_every_command_of_a_workflow_exists(path):
         if words[0] == "make":
             assert set(words[1:]) <= targets, words
         elif words[0] in ("course", ".venv/bin/course"):
-            arguments = ["2" if word == "$SEEDS" else word for word in words[1:]]
+            values = {"$SEEDS": "2", "$NAME": "02-mnist"}
+            arguments = [values.get(word, word) for word in words[1:]]
             course.commands[arguments[0]].make_context(arguments[0], arguments[1:])
         elif words[0] == "docker":
             assert (ROOT / words[words.index("--file") + 1]).is_file(), words
@@ -95,7 +97,7 @@ def test_actions_have_a_version_and_jobs_a_time_limit(path):
     content = workflow(path.name)
     for step in steps(content):
         if "uses" in step:
-            assert re.fullmatch(r"actions/[\w-]+@v\d+", step["uses"])
+            assert re.fullmatch(r"actions/[\w/-]+@v\d+", step["uses"])
     assert content["permissions"] == {"contents": "read"}
     for name, job in content["jobs"].items():
         assert job["timeout-minutes"], name

@@ -9,7 +9,7 @@ define the following names:
 check_configuration    raises CourseError for a specification that is not allowed. It makes every
                        other specification allowed; without it, only those in the cells' lists are
 x_test, y_test         images on which the accuracy for the leaderboard is measured
-budget                 seconds of training: a number, or one for each device, such as {"cpu": 600}
+budget                 seconds of training: a number, or one for each device, such as {"cpu": 900}
 """
 
 import ast
@@ -388,7 +388,7 @@ def _execute(cells: list[tuple[str, str]], profile: str) -> dict[str, Any]:
     ):
         raise CourseError(
             f"budget in the source's cells tagged {TAG!r} is {budget!r}: set it to a number of"
-            ' seconds, or to a dict such as {"cpu": 600, "gpu": 60}.'
+            ' seconds, or to a dict such as {"cpu": 900, "gpu": 120}.'
         )
     return names
 

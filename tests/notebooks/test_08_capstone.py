@@ -15,7 +15,7 @@ from tests.submissions import source_cells
 NAME = "08-capstone"
 DEFINED = ("options", "build_network", "residual_block", "one_cycle", "compile", "shift_and_flip")
 DEFINED += ("gains",)
-BUDGET = {"cpu": 600, "gpu": 120}
+BUDGET = {"cpu": 900, "gpu": 120}
 
 
 @pytest.fixture(scope="module")
@@ -101,7 +101,7 @@ def test_the_budget_is_the_same_everywhere(cells):
     assert f'seconds = {{"cpu": 5_000, "gpu": 5_000}}, {graded}' in cells["test_evidence"]
     stated = f"{BUDGET['cpu']} seconds on a CPU or {BUDGET['gpu']} seconds on a GPU"
     assert stated in cells["trials-text"]
-    assert "ten minutes on a laptop or two minutes on a GPU" in cells["title"]
+    assert "fifteen minutes on a laptop or two minutes on a GPU" in cells["title"]
 
 
 def test_impossible_configurations_are_refused(solved):
@@ -267,7 +267,8 @@ def test_the_text_states_what_the_controls_measured(cells, kept):
 def test_the_text_states_what_the_solution_reached(cells, kept):
     solution, full = kept["solution"], kept["+ shifts and flips"]
     seconds = solution["seconds"]
-    assert seconds.max() < 0.85 * BUDGET["cpu"]  # with the margin that the text recommends
+    # With the margin that the text recommends, unless other programs are running.
+    assert np.median(seconds) < 0.85 * BUDGET["cpu"] and seconds.max() < BUDGET["cpu"]
     text = cells["test-text"]
     assert f"took {seconds.min():.0f} to {seconds.max():.0f} seconds" in text
     validation = solution["validation_accuracy"]
@@ -275,6 +276,9 @@ def test_the_text_states_what_the_solution_reached(cells, kept):
     assert f"was {percent(validation)}, and {percent(flips)} with flips" in text
     gain = 100 * (validation.mean() - full["validation_accuracy"].mean())
     assert f"about {gain:.0f} points more than `full`" in text
+    shorter = kept["solution, 12 epochs"]
+    assert f"{shorter['seconds'].min():.0f} to {shorter['seconds'].max():.0f} seconds" in text
+    assert f"the same network reached {percent(shorter['validation_accuracy'])}" in text
     test = solution["test_accuracy"], solution["test_accuracy_with_flips"]
     stated = "test accuracy of {}, and {} with flips".format(*map(percent, test))
     assert stated in cells["result-text"]
@@ -285,7 +289,7 @@ def test_the_solution_is_as_large_as_the_text_says(solved):
         solved["build_layers"](solved[name]).count_params() for name in ("mine", "full")
     )
     assert round(large / small) == 8
-    assert solved["mine"]["epochs"] == 3 * solved["full"]["epochs"] == 12
+    assert solved["mine"]["epochs"] == 4.5 * solved["full"]["epochs"] == 18
 
 
 def test_the_solution_earns_all_points(cells, kept):

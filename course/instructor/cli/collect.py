@@ -44,9 +44,9 @@ def command(
     """Collect submissions from a folder, archive, or notebook.
 
     PATH is a folder, a zip archive, or a notebook. NAME is an assignment that PATH may contain,
-    such as 02-mnist; without names, it may contain any assignment, except that an archive of Canvas
-    or Moodle belongs to the assignment of most students in it. The exit code is 1 if a file is
-    flagged for manual review.
+    such as 02-mnist; without names, it may contain any assignment. If more than half of the
+    students in an archive from Canvas or Moodle submitted the same one, notebooks for the others
+    are flagged for manual review. The exit code is 1 if a file is flagged.
     """
     selected = assignment_names(root, names)
     from course.instructor.collect import collection

@@ -38,8 +38,8 @@ def course(context: click.Context, root: Path) -> None:
     context.obj = root
 
 
-_GRADING = ["release", "publish", "collect", "grade", "evidence", "leaderboard", "similar"]
-_GRADING += ["feedback", "export"]
+_GRADING = ["release", "trial", "publish", "collect", "grade", "confirm", "evidence"]
+_GRADING += ["leaderboard", "similar", "feedback", "statistics", "export"]
 _TESTING = ["run", "figures", "report", "doctor"]
 for _name in _GRADING + _TESTING:
     course.add_command(importlib.import_module(f"course.instructor.cli.{_name}").command)

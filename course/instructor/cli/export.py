@@ -13,7 +13,10 @@ from course.instructor.course_dir import check_course_dir, open_api
 @click.command("export")
 @click.argument("path", type=options.PATH)
 @click.option(
-    "--to", type=click.Choice(["csv", "canvas", "moodle"]), default="csv", help="File format."
+    "--to",
+    type=click.Choice(["csv", "canvas", "moodle", "totals"]),
+    default="csv",
+    help="File format.",
 )
 @options.roster
 @click.option("--student", multiple=True, metavar="STUDENT", help="Only this one; repeatable.")

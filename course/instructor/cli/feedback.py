@@ -13,9 +13,21 @@ from course.instructor.course_dir import assignment_names
 @click.command("feedback")
 @options.names
 @options.student("Write only this student's page.")
+@click.option(
+    "--for",
+    "kind",
+    type=click.Choice(["zip", "moodle"]),
+    help="Also write an archive of the pages: one folder per student, or for Moodle's upload.",
+)
 @options.workers("pages to write")
 @click.pass_obj
-def command(root: Path, names: tuple[str, ...], student: str | None, workers: int | None) -> int:
+def command(
+    root: Path,
+    names: tuple[str, ...],
+    student: str | None,
+    kind: str | None,
+    workers: int | None,
+) -> int:
     """Write feedback pages for graded submissions.
 
     NAME is an assignment, such as 02-mnist; without names, pages are written for all graded
@@ -26,6 +38,7 @@ def command(root: Path, names: tuple[str, ...], student: str | None, workers: in
 
     limited_call.start()
     from course.instructor.feedback import page_writer as feedback_pages
+    from course.instructor.feedback import platform_archive
     from course.instructor.gradebook import submission_results
 
     graded = []
@@ -42,10 +55,29 @@ def command(root: Path, names: tuple[str, ...], student: str | None, workers: in
             f"there are no graded submissions in {root / 'autograded'}: run course grade first."
         )
     has_problems = False
+    written: dict[str, dict[str, Path]] = {}  # pages by assignment and student
     for page in feedback_pages.write_pages(root, graded, workers):
         if page.problem:
             print(f"course: {page.problem}", file=sys.stderr, flush=True)
             has_problems = True
         else:
             print(page.path, flush=True)
+            assert page.path is not None
+            each, name = page.path.parts[-3:-1]
+            written.setdefault(name, {})[each] = page.path
+    for name, pages in written.items() if kind else ():
+        try:
+            path, left_out = platform_archive.write_archive(root, name, pages, str(kind))
+        except CourseError as error:  # the other assignments still get theirs
+            print(f"course: {error}", file=sys.stderr)
+            has_problems = True
+            continue
+        if left_out:
+            print(
+                f"course: {path.name} does not contain the pages of {', '.join(left_out)}: their"
+                " work was not collected from Moodle.",
+                file=sys.stderr,
+            )
+            has_problems = True
+        print(path)
     return 1 if has_problems else 0

@@ -94,7 +94,7 @@ def _parse_budget(text: str) -> tuple[str, float]:
     if device not in DEVICES or not is_budget(seconds):
         raise CourseError(
             f"--budget {text} is not a device with a number of seconds: write it as"
-            " --budget CPU=600 or --budget GPU=60."
+            " --budget CPU=900 or --budget GPU=120."
         )
     return device, seconds
 

@@ -8,11 +8,12 @@ from pathlib import Path
 from typing import TYPE_CHECKING
 
 from nbgrader.plugins import ExportPlugin
-from traitlets import Bool, Unicode
+from traitlets import Bool, Dict, Integer, Unicode
 
 from course import tables
 from course.errors import CourseError
-from course.instructor.export import canvas, moodle
+from course.instructor.course_dir import assignment_names
+from course.instructor.export import canvas, moodle, totals
 from course.instructor.export.export_table import ExportTable
 from course.instructor.gradebook import class_scores
 from course.instructor.gradebook.class_members import first_and_last_name, match_members
@@ -95,9 +96,12 @@ class ScoresExportPlugin(ExportPlugin):
             has_scores = bool(scores.scored_assignments())
             scores = replace(scores, members=[each for each in scores.members if each.row])
             if has_scores and not scores.scored_assignments():
+                step = "add a column student with these ids to it"
+                if _any_pending(scores):
+                    step += ", or, if the roster is right, export the scores so far with --waiting"
                 raise CourseError(
                     f"none of the students with a score is in the roster ({_listed(excluded)} are"
-                    " not): add a column student with these ids to it."
+                    f" not): {step}."
                 )
         if not scores.scored_assignments():
             raise CourseError(
@@ -134,7 +138,33 @@ class MoodleExportPlugin(ScoresExportPlugin):
     build_table = staticmethod(moodle.build_table)
 
 
-PLUGINS = {"csv": ScoresExportPlugin, "canvas": CanvasExportPlugin, "moodle": MoodleExportPlugin}
+class TotalsExportPlugin(ScoresExportPlugin):
+    """An export of one row per student: the percentages of the assignments, and their mean."""
+
+    weights = Dict(help="Weights of assignments, such as {'08-capstone': 2}; others have 1.").tag(
+        config=True
+    )
+    drop_lowest = Integer(0, min=0, help="Number of lowest assignments that do not count.").tag(
+        config=True
+    )
+
+    def build_table(self, scores: ClassScores) -> ExportTable:  # type: ignore[override]
+        """Return the table with these settings."""
+        known = assignment_names(Path(self.parent.coursedir.root)) if self.weights else []
+        return totals.build_table(scores, dict(self.weights), int(self.drop_lowest), known)
+
+
+PLUGINS = {
+    "csv": ScoresExportPlugin,
+    "canvas": CanvasExportPlugin,
+    "moodle": MoodleExportPlugin,
+    "totals": TotalsExportPlugin,
+}
+
+
+def _any_pending(scores: ClassScores) -> bool:
+    """Return whether a member has a submission that is pending manual grading."""
+    return any(each.missing_reason == PENDING for each in scores.scores.values())
 
 
 def _summarize(path: Path, scores: ClassScores, table: ExportTable) -> str:

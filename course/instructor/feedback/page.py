@@ -145,6 +145,7 @@ def render_page(nb: "NotebookNode", details: dict[str, Any]) -> str:
         score=max(0.0, details["score"]),
         points=details["max_score"],
         penalty=details["late_penalty"],
+        late_notice=details.get("late_notice", ""),
         pending_count=sum(each.state == PENDING for each in graded_cells.values()),
         exercises=exercises,
         notes=notes,

@@ -6,11 +6,13 @@ from typing import TYPE_CHECKING
 
 from nbgrader import utils
 from nbgrader.api import Gradebook
-from nbgrader.preprocessors import NbGraderPreprocessor
+from nbgrader.preprocessors import AssignLatePenalties, NbGraderPreprocessor
 from traitlets import Bool
 
 from course.instructor.grading import redaction
 from course.instructor.grading.reference_notebook import tagged_cells, without_mark_schemes
+from course.instructor.lateness import due_dates
+from course.instructor.lateness.late_policy import LatePolicy
 
 if TYPE_CHECKING:
     from nbformat import NotebookNode
@@ -50,6 +52,13 @@ class HideFromStudents(NbGraderPreprocessor):
             ids["pending_manual_grading"] = {
                 each.name for each in submission.grades if each.needs_manual_grade
             }
+            late = AssignLatePenalties(parent=self.parent)
+            late.init_plugin()
+            ids["late_notice"] = ""
+            if isinstance(late.plugin_inst, LatePolicy):
+                ids["late_notice"] = due_dates.late_notice(
+                    gradebook, ids["assignment"], ids["student"], late.plugin_inst
+                )
         return super().preprocess(nb, resources)
 
     def preprocess_cell(

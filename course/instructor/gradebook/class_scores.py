@@ -93,7 +93,7 @@ def read_class_scores(
         roster,
     )
     for assignment in selected:
-        submissions = {each.student_id: each for each in _submissions(gradebook, assignment)}
+        submissions = {each.student_id: each for each in read_submissions(gradebook, assignment)}
         for member in class_scores.members:
             submission = submissions.get(member.student)
             if member.is_contested:
@@ -125,7 +125,7 @@ def _select_members(members: list[Member], students: Sequence[str]) -> list[Memb
     return [each for each in members if {each.student, each.person.student} & set(students)]
 
 
-def _submissions(gradebook: "Gradebook", assignment: "Assignment") -> list[SubmittedAssignment]:
+def read_submissions(gradebook: "Gradebook", assignment: "Assignment") -> list[SubmittedAssignment]:
     """Return an assignment's submissions with all the values needed, using only a few queries.
 
     By default, nbgrader queries each value of each submission separately, which takes three times

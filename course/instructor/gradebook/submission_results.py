@@ -1,6 +1,6 @@
 """Results of graded submissions, as the gradebook stores them."""
 
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from pathlib import Path
 from typing import TYPE_CHECKING
 
@@ -26,6 +26,7 @@ class SubmissionResult:
     seconds: float = 0.0  # duration of the grading
     note: str = "graded"  # or "already graded", or a sentence about a problem
     failed: bool = False  # the submission could not be graded
+    test_seconds: dict[str, float] = field(default_factory=dict)  # of each test, by grade id
 
 
 def read_results(root: Path) -> list[SubmissionResult]:

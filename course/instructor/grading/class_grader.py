@@ -31,6 +31,7 @@ from course.instructor.grading.result_writer import (
     read_timestamp,
     timestamp_problem,
 )
+from course.instructor.lateness.due_dates import update_lateness
 from course.instructor.release.build import ensure_in_gradebook
 from course.instructor.sandbox.cell_error import STOPPED
 from course.instructor.sandbox.cell_execution import printable
@@ -84,6 +85,7 @@ def grade(
     students = list_students(root, "submitted", name, student)
     with Journal(root, name).exclusive():
         ensure_in_gradebook(root, name)
+        update_lateness(open_api(root), root, name)
         yield from AssignmentGrader(Path(root), name, options).grade(students)
 
 
@@ -323,6 +325,7 @@ class AssignmentGrader:
         """Save an outcome and return the result."""
         student = job.student
         result = SubmissionResult(self.name, student, seconds=outcome.seconds, failed=failed)
+        result.test_seconds = outcome.test_seconds
         try:
             self.journal.save_outcome(student, outcome)
             self.writer.save(nb, job, outcome)

@@ -119,7 +119,8 @@ class Outcome:
 
     `digest` is the job's digest. `outputs` maps the index of a cell to the outputs that grading
     adds to it; a test cell's old outputs are replaced. `note` is a sentence about a problem with
-    the whole submission. `seconds` is the wall time, and `cell_seconds` the time in both kernels.
+    the whole submission. `seconds` is the wall time, and `cell_seconds` the time in both kernels;
+    `test_seconds` maps the grade id of a test to the wall time that it took with its hidden lines.
     `is_graded` is false if the submission could not be run and each test failed for that reason.
     """
 
@@ -128,6 +129,7 @@ class Outcome:
     note: str | None = None
     seconds: float = 0.0
     cell_seconds: float = 0.0
+    test_seconds: dict[str, float] = field(default_factory=dict)
     is_graded: bool = True
 
     def to_json(self) -> str:

@@ -84,6 +84,7 @@ def grade_with(forkserver: "Forkserver", job: GradingJob) -> Outcome:
     outcome.note = " ".join(filter(None, notes)) or None
     outcome.seconds = time.perf_counter() - start
     outcome.cell_seconds = sum(each.seconds for each in (run, visible_run) if each)
+    outcome.test_seconds = run.test_seconds
     return outcome
 
 
@@ -121,6 +122,7 @@ class _Run:
         self.grader = GraderKernel(job, forkserver, self.student, deadline)
         self.cell_errors: dict[int, CellError] = {}
         self.results: dict[int, CellResult] = {}
+        self.test_seconds: dict[str, float] = {}  # by grade id
         self.has_run: set[int] = set()  # the positions of student cells
 
     @property
@@ -201,11 +203,12 @@ class _Run:
         """Run a test cell in the grader kernel, and its visible lines for later cells."""
         name = _display_name(self.cells[position])
         visible = redaction.without_hidden_tests(test["source"])
-        result = None
+        result, start = None, time.perf_counter()
         if not self.graded_run:
             result = self.grader.run_test(name, test["source"])
         elif self.graded_run.has_completed(position):
             result = self.grader.run_test(name, visible)
+        self.test_seconds[self.cells[position]["grade_id"] or name] = time.perf_counter() - start
         if result:
             error = result.error and redaction.with_students_class(result.error)
             self.results[position] = replace(result, error=error)

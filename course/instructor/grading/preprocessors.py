@@ -13,7 +13,9 @@ from traitlets import Bool, Float, Integer, List, Unicode
 from course.instructor.grading import notebook_grader
 from course.instructor.grading import submission as submissions
 from course.instructor.grading.job import GradingSettings
+from course.instructor.grading.kept_answers import answer_digests
 from course.instructor.grading.reference_notebook import ReferenceNotebook, read_reference
+from course.instructor.lateness.due_dates import DueDates, set_extension
 from course.instructor.sandbox.limits import Limits
 
 if TYPE_CHECKING:
@@ -81,6 +83,8 @@ class SaveScoresAtomically(SaveAutoGrades):
     The late penalty, a separate step in nbgrader, is saved with the scores.
     """
 
+    due_dates: DueDates | None = None  # with extensions; None leaves those in the gradebook
+
     def preprocess(self, nb: "NotebookNode", resources: dict) -> tuple["NotebookNode", dict]:
         """Save the scores of every cell and the late penalty."""
         with self.transaction(nb, resources):
@@ -88,8 +92,16 @@ class SaveScoresAtomically(SaveAutoGrades):
         return nb, resources
 
     @contextlib.contextmanager
-    def transaction(self, nb: "NotebookNode", resources: dict) -> Iterator[None]:
-        """Write the scores into a transaction, and commit it if the block raises no error."""
+    def transaction(
+        self, nb: "NotebookNode", resources: dict, earlier: dict[str, str] | None = None
+    ) -> Iterator[None]:
+        """Write the scores into a transaction, and commit it if the block raises no error.
+
+        `earlier` contains the digests of the answers that the scores in the gradebook belong to. If
+        such an answer is the same now, it stays graded by hand.
+        """
+        now = answer_digests(nb.cells) if earlier else {}
+        self._unchanged = {name for name in now if earlier and earlier.get(name) == now[name]}
         ids = resources["nbgrader"]
         self.assignment_id, self.student_id = ids["assignment"], ids["student"]
         self.notebook_id = ids["notebook"]
@@ -103,6 +115,17 @@ class SaveScoresAtomically(SaveAutoGrades):
             yield
             session.commit()
 
+    def _add_score(self, cell: "NotebookNode", resources: dict) -> None:
+        """Save the score of a cell; an unchanged answer that was graded by hand stays graded."""
+        name = cell.metadata["nbgrader"]["grade_id"]
+        grade = self.gradebook.find_grade(
+            name, self.notebook_id, self.assignment_id, self.student_id
+        )
+        was_graded = grade.manual_score is not None and not grade.needs_manual_grade
+        super()._add_score(cell, resources)
+        if was_graded and name in self._unchanged:
+            grade.needs_manual_grade = False
+
     def _save_penalty(self) -> None:
         """Compute the late penalty from the new scores, not from the scores read earlier."""
         self.gradebook.db.flush()
@@ -113,6 +136,8 @@ class SaveScoresAtomically(SaveAutoGrades):
         notebook = self.gradebook.find_submission_notebook(
             self.notebook_id, self.assignment_id, self.student_id
         )
+        if self.due_dates:
+            set_extension(submission, self.due_dates)
         notebook.late_submission_penalty = None
         if submission.total_seconds_late > 0:
             penalty = late.plugin_inst.late_submission_penalty(

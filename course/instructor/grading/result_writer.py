@@ -17,7 +17,9 @@ from course.files import replacing_folder, restore_folder
 from course.instructor import submission_time
 from course.instructor.grading import submission
 from course.instructor.grading.job import GradingJob, Outcome
+from course.instructor.grading.kept_answers import KeptAnswers
 from course.instructor.grading.preprocessors import ExecuteIsolated, SaveScoresAtomically
+from course.instructor.lateness.due_dates import course_due_dates
 from course.instructor.sandbox.cell_execution import printable
 
 TIMESTAMP = "timestamp.txt"
@@ -45,6 +47,7 @@ class ResultWriter:
         self.api = api
         self.name = name
         self.stage = self.root / "build" / "grading" / name / "stage"
+        self.due_dates = course_due_dates(api, self.root)
 
     def save(self, nb: NotebookNode, job: GradingJob, outcome: Outcome) -> None:
         """Save the outcome of a job.
@@ -69,11 +72,14 @@ class ResultWriter:
                 converter.start()
             graded_nb = nbformat.read(converted / f"{job.notebook}.ipynb", as_version=4)
             scores = SaveScoresAtomically(parent=self.api)
+            scores.due_dates = self.due_dates
+            kept = KeptAnswers(self.root, self.name, job.student, job.notebook)
             with (
-                scores.transaction(graded_nb, converter.resources),
+                scores.transaction(graded_nb, converter.resources, kept.record()),
                 replacing_folder(self.root / "autograded" / job.student / self.name) as folder,
             ):
                 converted.replace(folder)
+            kept.forget()
         except OSError:
             raise
         except Exception as error:  # nbgrader's steps and a late-penalty plugin can raise anything

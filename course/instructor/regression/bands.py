@@ -3,8 +3,8 @@
 `tests/bands.toml` has one table per assignment and setting, such as `[02-mnist.smoke]`. Each table
 records where and when its bands were measured (`measured`), the values that never change (`exact`),
 and the bands themselves (`bands`). Two entries are written by hand and are not changed by a
-measurement: `claims` (comparisons of metrics that must hold in every run) and `sources` (what the
-source documents say about a metric).
+measurement: `claims` (comparisons of metrics that must hold, because a lesson states them) and
+`sources` (what the source documents say about a metric).
 """
 
 import re
@@ -16,7 +16,7 @@ from typing import Any
 from course.errors import CourseError
 from course.files import write_atomically
 from course.instructor.regression import band_measurement, verdicts
-from course.instructor.regression.claims import parse
+from course.instructor.regression.claims import mean_metrics, parse, seeds_needed
 from course.instructor.regression.run_records import NotebookRun
 from course.instructor.regression.verdicts import Verdict
 
@@ -58,7 +58,7 @@ class Bands:
         """Return the verdicts on a run: one per recorded or missing value, and one per claim."""
         table = self.of(run)
         bands = table.get("exact", {}) | table.get("bands", {})
-        claims = [verdicts.judge_claim(claim, run.metrics) for claim in table.get("claims", [])]
+        claims = self.judge_claims([run])
         run = verdicts.with_time_ratios(run)
         found = []
         for name in dict.fromkeys([*run.metrics, *bands]):
@@ -77,6 +77,25 @@ class Bands:
                 reason = f"the learning curves of {name} contain a value that is not finite"
                 found.append(Verdict(f"curves of {name}", "not finite", reason=reason))
         return found + claims
+
+    def judge_claims(self, runs: list[NotebookRun]) -> list[Verdict]:
+        """Return the verdicts on the claims, for runs that differ only in their seed.
+
+        A claim is judged on the mean of all runs, if there are as many as it needs. In the smoke
+        profile, in which a run with the same seed always has the same result, one run is enough.
+        """
+        table = self.of(runs[0])
+        bands = table.get("exact", {}) | table.get("bands", {})
+        metrics = mean_metrics([run.metrics for run in runs]) if len(runs) > 1 else runs[0].metrics
+        # The deviation of a metric that was recorded later than the bands is unknown.
+        unmeasured = table.get("measured", {}).get("seeds", 1)
+        is_smoke = runs[0].profile == "smoke"
+        return [
+            verdicts.judge_claim(
+                claim, metrics, len(runs), 1 if is_smoke else seeds_needed(claim, bands, unmeasured)
+            )
+            for claim in table.get("claims", [])
+        ]
 
     def update(self, runs: list[NotebookRun], command: str) -> list[str]:
         """Replace a setting's bands with bands from runs of one seed each, and write the file.

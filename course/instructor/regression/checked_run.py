@@ -1,6 +1,7 @@
 """Runs with the verdicts on their metrics, including runs that earlier commands saved."""
 
-from dataclasses import dataclass, field
+from collections import defaultdict
+from dataclasses import dataclass, field, replace
 from pathlib import Path
 from typing import Any
 
@@ -9,7 +10,7 @@ from course.instructor.regression.bands import BANDS_PATH, Bands
 from course.instructor.regression.run_digest import current_digest
 from course.instructor.regression.run_records import NotebookRun
 from course.instructor.regression.run_store import load_all
-from course.instructor.regression.verdicts import Verdict
+from course.instructor.regression.verdicts import CLAIM, Verdict
 
 
 @dataclass(frozen=True)
@@ -54,10 +55,40 @@ def check_run(run: NotebookRun, bands: Bands, root: Path) -> CheckedRun:
     return CheckedRun(run, verdicts, table.get("measured", {}), table.get("sources", {}))
 
 
+def judge_seeds_together(checked_runs: list[CheckedRun], bands: Bands) -> list[CheckedRun]:
+    """Judge the claims of runs that differ only in their seed on the mean of these runs.
+
+    The first run of each group has the verdicts on its claims; the others have none.
+    """
+    groups: dict[tuple[str, str, str], list[NotebookRun]] = defaultdict(list)
+    for each in checked_runs:
+        if not each.run.error:
+            groups[_kind(each.run)].append(each.run)
+    found = []
+    for each in checked_runs:
+        group = groups[_kind(each.run)]
+        if not each.run.error and len(group) > 1:
+            claims = bands.judge_claims(group) if each.run is group[0] else []
+            each = replace(each, verdicts=without_claims(each).verdicts + claims)
+        found.append(each)
+    return found
+
+
+def without_claims(checked: CheckedRun) -> CheckedRun:
+    """Return a run without the verdicts on its claims."""
+    others = [verdict for verdict in checked.verdicts if verdict.about != CLAIM]
+    return replace(checked, verdicts=others)
+
+
+def _kind(run: NotebookRun) -> tuple[str, str, str]:
+    """Return what runs that differ only in their seed have in common."""
+    return run.assignment, run.setting, run.backend
+
+
 def load_checked_runs(root: Path) -> list[CheckedRun]:
     """Return the saved runs that are valid for the current notebooks and code, in course order."""
     bands = Bands(Path(root) / BANDS_PATH)
     saved = load_all(Path(root, "build", "runs"))
     runs = [run for run in saved if run.digest == current_digest(root, run)]
     runs.sort(key=lambda run: (run.assignment, run.setting, run.backend, run.seed))
-    return [check_run(run, bands, root) for run in runs]
+    return judge_seeds_together([check_run(run, bands, root) for run in runs], bands)

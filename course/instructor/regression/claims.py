@@ -1,8 +1,15 @@
-"""Claims: comparisons of metrics that must hold, such as `test_accuracy > linear_accuracy`."""
+"""Claims: comparisons of metrics that must hold, such as `test_accuracy > linear_accuracy`.
+
+A lesson states what its trainings show on average. A single run can contradict a true statement if
+its difference is small compared with the deviation from seed to seed, so a claim is judged on the
+mean of as many seeds as it needs. This number follows from the bands.
+"""
 
 import ast
 import contextlib
+import math
 import operator
+from collections.abc import Iterator
 from typing import Any
 
 from course.errors import CourseError
@@ -17,6 +24,11 @@ COMPARISONS: dict[type, Any] = {
 ARITHMETIC: dict[type, Any] = {ast.Add: operator.add, ast.Sub: operator.sub, ast.Mult: operator.mul}
 
 
+# A claim is judged on so many seeds that the mean margin of a true claim is at least this many
+# standard errors. About one evaluation in a thousand is then a false alarm.
+STANDARD_ERRORS = 3.0
+
+
 def holds(claim: str, metrics: dict[str, Any]) -> bool:
     """Return True if a claim holds for the metrics of a run.
 
@@ -29,6 +41,79 @@ def holds(claim: str, metrics: dict[str, Any]) -> bool:
         COMPARISONS[type(sign)](left, right)
         for left, sign, right in zip(sides, comparison.ops, sides[1:], strict=False)
     )
+
+
+def seeds_needed(claim: str, bands: dict[str, Any], unmeasured: int = 1) -> int:
+    """Return the number of seeds on whose mean a claim has to be judged; at least 1.
+
+    `bands` maps metrics to exact values, or to dicts with the measured "mean" and "std". The margin
+    of a claim is the difference of its sides; the deviations of the metrics count as independent.
+    A claim whose metrics have no bands needs the number `unmeasured`. One whose measured margin is
+    not positive is judged on each run.
+    """
+    # Bands that were not measured have limits instead of a mean.
+    measured = {name: band for name, band in bands.items() if "low" not in _keys(band)}
+    means = {name: band["mean"] if _keys(band) else band for name, band in measured.items()}
+    comparison = parse(claim)
+    sides = [comparison.left, *comparison.comparators]
+    found = [1]
+    try:
+        for sign, left, right in zip(comparison.ops, sides, sides[1:], strict=False):
+
+            def margin(values: dict[str, Any], pair: tuple = (sign, left, right)) -> float:
+                sign, left, right = pair
+                difference = _value(left, values, claim) - _value(right, values, claim)
+                return -difference if isinstance(sign, ast.Lt | ast.LtE) else difference
+
+            size = margin(means)
+            # The change of the margin if one value is a standard deviation larger.
+            changes = [margin(each) - size for each in _one_larger(means, measured)]
+            if size > 0:
+                variance = sum(change**2 for change in changes)
+                found.append(math.ceil(round(variance * (STANDARD_ERRORS / size) ** 2, 6)))
+    except (KeyError, IndexError, TypeError):
+        return unmeasured
+    return max(found)
+
+
+def mean_metrics(runs: list[dict[str, Any]]) -> dict[str, Any]:
+    """Return the mean of each metric over runs that recorded it with the same shape."""
+    found: dict[str, Any] = {}
+    for name, first in runs[0].items():
+        values = [run.get(name) for run in runs]
+        if isinstance(first, list):
+            if all(isinstance(each, list) and len(each) == len(first) for each in values):
+                found[name] = [_mean(column) for column in zip(*values, strict=True)]
+        else:
+            found[name] = _mean(values)
+    return {name: value for name, value in found.items() if value is not None}
+
+
+def _mean(values: Any) -> float | None:
+    """Return the mean of numbers, or None if one of the values is not a number."""
+    values = list(values)
+    if not all(isinstance(each, int | float) for each in values):
+        return None
+    return sum(values) / len(values)
+
+
+def _keys(band: Any) -> set[str]:
+    """Return the keys of a band; an exact value has none."""
+    return set(band) if isinstance(band, dict) else set()
+
+
+def _one_larger(means: dict[str, Any], bands: dict[str, Any]) -> Iterator[dict[str, Any]]:
+    """Yield the means with one value larger by its standard deviation, for each value in turn."""
+    for name, band in bands.items():
+        if not isinstance(band, dict):
+            continue
+        if not isinstance(band["std"], list):
+            yield means | {name: means[name] + band["std"]}
+            continue
+        for index, std in enumerate(band["std"]):
+            values = [*means[name]]
+            values[index] += std
+            yield means | {name: values}
 
 
 def parse(claim: str) -> ast.Compare:

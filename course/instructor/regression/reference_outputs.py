@@ -22,7 +22,7 @@ from PIL import Image, PngImagePlugin
 from course.errors import CourseError
 from course.files import write_atomically
 from course.instructor.regression.run_records import MEMORY, NotebookRun
-from course.instructor.regression.verdicts import Verdict
+from course.instructor.regression.verdicts import REFERENCE, Verdict
 from course.recorded_metrics import MIME_TYPE, RATE, SECONDS, TIME_RATIO
 
 FOLDER = Path("tests", "references")
@@ -67,13 +67,16 @@ def judge(root: Path, run: NotebookRun) -> list[Verdict]:
     reference = load(root, run)
     if reference is None:
         reason = "there is no reference yet: run course run --update-references"
-        return [Verdict("reference", "new", reason=reason)]
+        return [Verdict("reference", "new", reason=reason, about=REFERENCE)]
     found = shown_by(run, Path(run.notebook).read_text(encoding="utf-8"))
     reasons = _differences(reference, found)
-    agree = Verdict(
-        f"{sum(not reason for reason in reasons.values())} outputs and figures", "inside"
-    )
-    different = [Verdict(name, "outside", reason=each) for name, each in reasons.items() if each]
+    equal = sum(not reason for reason in reasons.values())
+    agree = Verdict(f"{equal} outputs and figures", "inside", about=REFERENCE)
+    different = [
+        Verdict(name, "outside", reason=reason, about=REFERENCE)
+        for name, reason in reasons.items()
+        if reason
+    ]
     return [agree, *different]
 
 

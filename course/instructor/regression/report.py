@@ -1,6 +1,7 @@
-"""The report: a self-contained HTML page of runs, bands, learning curves, figures, and scores."""
+"""The report: an HTML page that first shows what failed and what changed, and then all details."""
 
 import json
+import os
 import re
 import statistics
 from collections import defaultdict
@@ -15,9 +16,9 @@ from course.files import write_atomically
 from course.instructor import pages
 from course.instructor.regression import svg_charts
 from course.instructor.regression.checked_run import CheckedRun
-from course.instructor.regression.report_changes import changes_since_last_report
+from course.instructor.regression.report_history import ReportHistory
 from course.instructor.regression.run_records import NotebookRun
-from course.instructor.regression.verdicts import Verdict
+from course.instructor.regression.verdicts import CLAIM, REFERENCE, Verdict
 from course.notebook_headings import section_headings
 from course.recorded_metrics import text
 
@@ -26,25 +27,28 @@ if TYPE_CHECKING:
 
 # The words on the page for the states of exact values and claims, which have no chart.
 STATES = {"inside": "as required"}
+MIN_TREND = 3  # values that a trend consists of at least
 MAX_VALUES = 6  # of a metric, as text; the chart shows all of them
 
 
 def write(folder: Path, scores: "list[SubmissionResult]", checked_runs: list[CheckedRun]) -> Path:
-    """Write index.html into a folder and return its path.
+    """Write index.html and a page per executed notebook into a folder; return the first one's path.
 
-    The figures come from the executed notebooks. The page lists the changes since the previous
-    report, whose state is in `last.json` in the same folder.
+    The page needs no network. `history.json` in the same folder keeps the last states of each run,
+    with which the page compares the current ones.
     """
+    history = ReportHistory(Path(folder, "history.json"))
+    history.add(checked_runs)
+    runs = [_run(folder, each, history) for each in checked_runs]
     page = pages.render(
         "regression.html",
-        id_of=_id,
         made=datetime.now().strftime("%Y-%m-%d %H:%M"),
         scores=scores,
-        checked=checked_runs,
-        failed=sum(each.failed for each in checked_runs),
-        changes=changes_since_last_report(Path(folder, "last.json"), checked_runs),
+        runs=runs,
+        failed=sum(each["checked"].failed for each in runs),
+        versions=_versions(checked_runs),
         sections=[
-            _section(name, setting, list(group))
+            _section(name, setting, list(group), history)
             for (name, setting), group in groupby(
                 checked_runs, key=lambda each: (each.run.assignment, each.run.setting)
             )
@@ -55,26 +59,82 @@ def write(folder: Path, scores: "list[SubmissionResult]", checked_runs: list[Che
     return path
 
 
-def _section(name: str, setting: str, group: list[CheckedRun]) -> dict[str, Any]:
+def _run(folder: Path, checked: CheckedRun, history: ReportHistory) -> dict[str, Any]:
+    """Return what the page's overview shows of a run; write the page of its notebook."""
+    run = checked.run
+    notebook = Path(run.notebook)
+    page = Path(folder, "notebooks", f"{run.assignment}-{run.folder_name}.html")
+    body = _as_html(notebook)
+    if body:
+        name = f"{run.assignment}, {run.setting}, seed {run.seed}, {run.backend}"
+        content = pages.render("executed_notebook.html", name=name, body=Markup(body))
+        write_atomically(page, content)
+    return {
+        "checked": checked,
+        "section": _id(run.assignment, run.setting),
+        "problems": _problems(checked),
+        "comparison": history.compare(checked),
+        "trend": history.passed(run),
+        "page": os.path.relpath(page, folder) if body else "",
+        "notebook": os.path.relpath(notebook, folder) if body else "",
+    }
+
+
+def _problems(checked: CheckedRun) -> list[tuple[str, str]]:
+    """Return (sentence, why it matters) for each reason for which a run fails."""
+    if checked.run.error:
+        return [(checked.run.error, "The solution of this notebook does not run to its end.")]
+    return [
+        (f"{each.reason}.", _meaning(each, checked)) for each in checked.verdicts if each.failed
+    ]
+
+
+def _meaning(verdict: Verdict, checked: CheckedRun) -> str:
+    """Return a sentence that says what a failed verdict means, and what to do."""
+    name = verdict.name.partition("[")[0]
+    source = checked.sources.get(verdict.name) or checked.sources.get(name, "")
+    if verdict.about == CLAIM:
+        return "The lesson teaches this: either its code is wrong, or its text is."
+    if verdict.about == REFERENCE:
+        command = f"course run {checked.run.assignment} --update-references"
+        return f"The same code and seed gave another result before. If you intended this: {command}"
+    if source:
+        return f"The source documents say: {source}."
+    if verdict.low is not None and checked.measured.get("seeds"):
+        seeds, date = checked.measured["seeds"], checked.measured.get("date", "an unknown date")
+        return f"The band was measured with {seeds} seeds on {date}."
+    return ""
+
+
+def _versions(checked_runs: list[CheckedRun]) -> list[str]:
+    """Return the different versions and machines of the runs, one text for each."""
+    found = []
+    for run in (each.run for each in checked_runs):
+        versions = ", ".join(f"{name} {version}" for name, version in run.versions.items())
+        found.append("; ".join(filter(None, [versions, run.machine])))
+    return list(dict.fromkeys(filter(None, found)))
+
+
+def _section(
+    name: str, setting: str, group: list[CheckedRun], history: ReportHistory
+) -> dict[str, Any]:
     """Return the page's section about an assignment's runs with one setting."""
     first = group[0]
-    shown: dict[str, CheckedRun] = {}  # each backend's first failed run, or else its first run
-    for each in sorted(group, key=lambda each: not each.failed):
-        shown.setdefault(each.run.backend, each)
+    shown = next((each for each in group if each.failed), first)
     return {
         "name": name,
         "setting": setting,
         "id": _id(name, setting),
-        "group": group,
+        "failed": sum(each.failed for each in group),
+        "count": len(group),
         "measured": first.measured,
-        "metrics": _metric_rows(group, first.sources),
+        "metrics": _metric_rows(group, first.sources, history),
         "backends": _backend_differences(group),
         "curves": [
             (label, Markup(svg_charts.learning_curve_chart(histories)))
             for label, histories in _histories(group).items()
         ],
-        "figures": figures(next(iter(shown.values())).run.notebook),
-        "notebooks": [(each.run, Markup(_as_html(each.run.notebook))) for each in shown.values()],
+        "figures": figures(shown.run.notebook),
     }
 
 
@@ -83,8 +143,10 @@ def _id(name: str, setting: str) -> str:
     return re.sub(r"[^\w-]+", "-", f"{name}-{setting}")
 
 
-def _metric_rows(group: list[CheckedRun], sources: dict[str, str]) -> list[dict[str, Any]]:
-    """Return one table row per metric: name, states, values, band, chart, and source."""
+def _metric_rows(
+    group: list[CheckedRun], sources: dict[str, str], history: ReportHistory
+) -> list[dict[str, Any]]:
+    """Return a row per metric, claim, and difference from the reference; failed ones come first."""
     by_label: dict[str, list[tuple[Verdict, NotebookRun]]] = defaultdict(list)
     for each in group:
         for verdict in each.verdicts:
@@ -103,10 +165,17 @@ def _metric_rows(group: list[CheckedRun], sources: dict[str, str]) -> list[dict[
                 "value": _values(label, verdicts, runs),
                 "band": f"{banded.low:.4g} to {banded.high:.4g}" if banded else "",
                 "chart": Markup(svg_charts.band_chart(verdicts, runs)) if banded else "",
+                "trend": _trend(label, runs[0], history),
                 "source": sources.get(label) or sources.get(name, ""),
             }
         )
-    return rows
+    return sorted(rows, key=lambda row: not row["failed"])
+
+
+def _trend(label: str, run: NotebookRun, history: ReportHistory) -> Markup | str:
+    """Return a chart of a metric's kept values, if there are enough to see a trend."""
+    values = history.values(run, label)
+    return Markup(svg_charts.trend_chart(values)) if len(values) >= MIN_TREND else ""
 
 
 def _values(label: str, verdicts: list[Verdict], runs: list[NotebookRun]) -> str:
@@ -175,12 +244,11 @@ def _cells(path: Path) -> list[dict[str, Any]]:
         return []
 
 
-def _as_html(notebook_path: str) -> str:
+def _as_html(path: Path) -> str:
     """Return an executed notebook as HTML without scripts."""
     import nbformat
     from nbconvert import HTMLExporter
 
-    path = Path(notebook_path)
     if not _cells(path):
         return ""
     notebook = nbformat.read(path, as_version=4)

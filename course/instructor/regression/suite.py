@@ -8,7 +8,13 @@ from pathlib import Path
 
 from course.instructor.regression import reference_outputs, report
 from course.instructor.regression.bands import BANDS_PATH, Bands
-from course.instructor.regression.checked_run import CheckedRun, check_run, load_checked_runs
+from course.instructor.regression.checked_run import (
+    CheckedRun,
+    check_run,
+    judge_seeds_together,
+    load_checked_runs,
+    without_claims,
+)
 from course.instructor.regression.junit import write_junit
 from course.instructor.regression.notebook_execution import execute
 from course.instructor.regression.parallel_runs import run_in_parallel, worker_count
@@ -45,10 +51,13 @@ class RegressionSuite:
             # The longest runs start first, so that none of them runs alone at the end.
             jobs.sort(key=lambda job: -self.bands.of(job.run).get("measured", {}).get("seconds", 0))
             for run in chain(done, run_in_parallel(jobs, executor, count, is_remote, runs_per_gpu)):
-                self.checked_runs.append(check_run(run, self.bands, self.root))
-                yield self.checked_runs[-1]
+                checked = check_run(run, self.bands, self.root)
+                self.checked_runs.append(checked)
+                # Several seeds are judged together, once all of them have run.
+                yield checked if len(self.plan.seeds) == 1 else without_claims(checked)
         self._seconds = time.perf_counter() - start
         self.checked_runs.sort(key=lambda checked: self.plan.position(checked.run))
+        self.checked_runs = judge_seeds_together(self.checked_runs, self.bands)
 
     def problems(self) -> list[tuple[str, str]]:
         """Return (assignment, sentence) for each failure."""
@@ -108,9 +117,8 @@ class RegressionSuite:
 
     def _check_again(self) -> None:
         """Compare the runs with the bands and references that have just been replaced."""
-        self.checked_runs = [
-            check_run(checked.run, self.bands, self.root) for checked in self.checked_runs
-        ]
+        again = [check_run(checked.run, self.bands, self.root) for checked in self.checked_runs]
+        self.checked_runs = judge_seeds_together(again, self.bands)
 
     def report(self) -> Path:
         """Write the report and return the path of its page."""

@@ -1,14 +1,15 @@
-"""SVG charts for the report: a metric's values with its band, and learning curves."""
+"""SVG charts for the report: a metric's values with its band, its trend, and learning curves."""
 
 from html import escape
 
 from course.instructor.regression.run_records import NotebookRun
 from course.instructor.regression.verdicts import Verdict
 
-# From the palette by Okabe and Ito, whose colors people with color blindness can tell apart.
-COLORS = {"tensorflow": "#0072B2", "jax": "#D55E00", "torch": "#009E73"}
-OTHER_COLOR, BAND_COLOR, OUTSIDE_COLOR = "#444", "#d9e6ef", "#a33b00"
+# The page defines these colors, once for its light and once for its dark theme.
+COLORS = {backend: f"var(--{backend})" for backend in ("tensorflow", "jax", "torch")}
+OTHER_COLOR, BAND_COLOR, OUTSIDE_COLOR = "var(--text)", "var(--band)", "var(--failed)"
 BAND_WIDTH, BAND_HEIGHT = 240, 22
+TREND_WIDTH, TREND_HEIGHT = 80, 22
 CURVE_WIDTH, CURVE_HEIGHT, LEFT_MARGIN, BOTTOM_MARGIN = 260, 150, 36, 18
 
 
@@ -30,14 +31,14 @@ def band_chart(verdicts: list[Verdict], runs: list[NotebookRun]) -> str:
 
     middle = BAND_HEIGHT / 2
     parts = [
-        f'<line x1="0" y1="{middle}" x2="{BAND_WIDTH}" y2="{middle}" stroke="#ccc"/>',
+        f'<line x1="0" y1="{middle}" x2="{BAND_WIDTH}" y2="{middle}" stroke="var(--line)"/>',
         f'<rect x="{x(low):.1f}" y="4" width="{max(1, x(high) - x(low)):.1f}"'
         f' height="{BAND_HEIGHT - 8}" fill="{BAND_COLOR}"/>',
     ]
     mean = next((each.mean for each in verdicts if each.mean is not None), None)
     if mean is not None:
         at = f"{x(mean):.1f}"
-        line = f'<line x1="{at}" y1="4" x2="{at}" y2="{BAND_HEIGHT - 4}" stroke="#888">'
+        line = f'<line x1="{at}" y1="4" x2="{at}" y2="{BAND_HEIGHT - 4}" stroke="var(--quiet)">'
         parts.append(f"{line}<title>mean {mean:.4g}</title></line>")
     for verdict, run in zip(verdicts, runs, strict=True):
         if verdict.value is None:
@@ -83,7 +84,7 @@ def learning_curve_chart(histories: list[tuple[NotebookRun, dict[str, list]]]) -
 
     axis, right, labels = CURVE_HEIGHT - BOTTOM_MARGIN, CURVE_WIDTH - 6, CURVE_HEIGHT - 4
     parts = [
-        f'<path d="M{LEFT_MARGIN},6 V{axis} H{right}" fill="none" stroke="#888"/>',
+        f'<path d="M{LEFT_MARGIN},6 V{axis} H{right}" fill="none" stroke="var(--quiet)"/>',
         f'<text x="{LEFT_MARGIN - 4}" y="14" text-anchor="end">{top:.2g}</text>',
         f'<text x="{LEFT_MARGIN - 4}" y="{axis}" text-anchor="end">{bottom:.2g}</text>',
         f'<text x="{LEFT_MARGIN}" y="{labels}">epoch 1</text>',
@@ -102,6 +103,28 @@ def learning_curve_chart(histories: list[tuple[NotebookRun, dict[str, list]]]) -
             f"{title}</polyline>"
         )
     return _svg(CURVE_WIDTH, CURVE_HEIGHT, parts, f"{quantity} by epoch")
+
+
+def trend_chart(values: list[float]) -> str:
+    """Return a small chart of a metric's last values, oldest first; the last one has a dot."""
+    low, high = min(values), max(values)
+    points = [
+        (
+            4 + (TREND_WIDTH - 8) * number / max(1, len(values) - 1),
+            TREND_HEIGHT / 2
+            if high == low
+            else 4 + (TREND_HEIGHT - 8) * (high - value) / (high - low),
+        )
+        for number, value in enumerate(values)
+    ]
+    line = " ".join(f"{x:.1f},{y:.1f}" for x, y in points)
+    x, y = points[-1]
+    parts = [
+        f'<polyline points="{line}" fill="none" stroke="var(--quiet)" stroke-width="1.5"/>',
+        f'<circle cx="{x:.1f}" cy="{y:.1f}" r="3" fill="var(--text)"/>',
+    ]
+    description = f"the last {len(values)} values, from {low:.4g} to {high:.4g}"
+    return _svg(TREND_WIDTH, TREND_HEIGHT, parts, description)
 
 
 def _svg(width: int, height: int, parts: list[str], description: str) -> str:

@@ -8,10 +8,13 @@ from course.instructor.regression.claims import holds
 from course.instructor.regression.run_records import MEMORY, PEAK_MEMORY, NotebookRun
 from course.recorded_metrics import ACCURACY, RATE, SECONDS, TIME_RATIO, text
 
+# What a verdict is about.
+METRIC, CLAIM, REFERENCE = "metric", "claim", "reference"
+
 
 @dataclass(frozen=True)
 class Verdict:
-    """The result for one value of a metric, or for one claim."""
+    """The result for one value of a metric, for a claim, or for a part of the reference."""
 
     name: str  # of the metric; a list item includes its index, such as "accuracies[2]"
     state: str  # "inside", "outside", "missing", "not finite", "new" (no band), or "not compared"
@@ -20,6 +23,7 @@ class Verdict:
     high: float | None = None
     reason: str = ""  # one sentence, unless the state is "inside"
     mean: float | None = None  # the mean of the runs that measured the band
+    about: str = METRIC
 
     @property
     def failed(self) -> bool:
@@ -76,13 +80,22 @@ def band_limits(band: dict[str, Any], kind: str) -> tuple[list[float], list[floa
     return lows, highs
 
 
-def judge_claim(claim: str, metrics: dict[str, Any]) -> Verdict:
-    """Return the verdict on a claim."""
+def judge_claim(claim: str, metrics: dict[str, Any], seeds: int = 1, needed: int = 1) -> Verdict:
+    """Return the verdict on a claim for the metrics of a run, or for their means over seeds.
+
+    `seeds` is the number of runs that the metrics are a mean of, and `needed` the number that the
+    claim needs; with fewer runs, it is not judged.
+    """
+    if seeds < needed:
+        reason = f"it is judged on the mean of {needed} seeds"
+        return Verdict(claim, "not compared", reason=reason, about=CLAIM)
+    of_seeds = f" on average over {seeds} seeds" if seeds > 1 else ""
     try:
-        true, reason = holds(claim, metrics), f"the claim {claim} does not hold"
+        true, reason = holds(claim, metrics), f"the claim {claim} does not hold{of_seeds}"
     except (KeyError, IndexError, TypeError, ZeroDivisionError) as error:
         true, reason = False, f"the claim {claim} cannot be evaluated ({error!r})"
-    return Verdict(claim, "inside") if true else Verdict(claim, "outside", reason=reason)
+    state, reason = ("inside", "") if true else ("outside", reason)
+    return Verdict(claim, state, reason=reason, about=CLAIM)
 
 
 def with_time_ratios(run: NotebookRun) -> NotebookRun:

@@ -108,7 +108,11 @@ def check_source(path: Path) -> None:
     """Raise CourseError, with one line per problem, if a source notebook cannot be graded."""
     notebook = notebook_lint.read_source(path)
     beside = [each.name for each in sorted(path.parent.iterdir()) if each.is_file()]
-    problems = [*find_problems(notebook), *notebook_lint.find_released_secrets(notebook, beside)]
+    problems = [
+        *find_problems(notebook),
+        *notebook_lint.find_released_secrets(notebook, beside),
+        *notebook_lint.find_wrong_points(notebook),
+    ]
     if problems:
         raise CourseError("\n".join(f"{path}: {problem}" for problem in problems))
 

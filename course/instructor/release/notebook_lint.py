@@ -13,6 +13,9 @@ from course.errors import CourseError
 from course.instructor.analysis.cell_names import parse_cell
 
 TAG = "parameters"
+HEADING = re.compile(r"^#{1,6} .*$", re.MULTILINE)
+POINTS_IN_HEADING = re.compile(r"\((\d+(?:\.\d+)?) points?\b")
+GRADED_IN_TOTAL = re.compile(r"\*\*What is graded:\*\* (\d+(?:\.\d+)?) points?")
 # What students do not get: solutions, hidden tests, and mark schemes.
 SECRET = re.compile(
     r"### BEGIN (SOLUTION|HIDDEN TESTS).*?### END \1|=== BEGIN (MARK SCHEME) ===.*?=== END \2 ===",
@@ -49,6 +52,43 @@ def find_released_secrets(notebook: nbformat.NotebookNode, names: Iterable[str])
                 " beside a notebook are released: attach a picture to its cell, and write data into"
                 " the test."
             )
+
+
+def find_wrong_points(notebook: nbformat.NotebookNode) -> Iterator[str]:
+    """Yield a problem for each number of points in the text that disagrees with the cells.
+
+    These are the points in headings, such as `### Exercise 1: images (2 points)`, which are those
+    of all graded cells up to the next heading, and the total after `**What is graded:**`. A heading
+    that states no points may contain graded cells.
+    """
+    stated: list[tuple[str, float]] = []  # each heading that states points
+    actual: list[float] = []
+    is_open, total, summary = False, 0.0, None
+    for cell in notebook.cells:
+        metadata = cell.metadata.get("nbgrader", {})
+        if cell.cell_type == "markdown" and not metadata.get("solution"):
+            for heading in HEADING.finditer(cell.source):
+                points = POINTS_IN_HEADING.search(heading[0])
+                is_open = points is not None
+                if points:
+                    stated.append((heading[0].lstrip("# "), float(points[1])))
+                    actual.append(0.0)
+            summary = summary or GRADED_IN_TOTAL.search(cell.source)
+        if metadata.get("grade") or metadata.get("task"):
+            total += metadata.get("points", 0)
+            if is_open:
+                actual[-1] += metadata.get("points", 0)
+    for (text, wanted), found in zip(stated, actual, strict=True):
+        if wanted != found:
+            yield (
+                f"the cells under {text!r} have {found:g} points: correct the heading or the"
+                " points of the cells."
+            )
+    if summary and float(summary[1]) != total:
+        yield (
+            f"the text says {summary[0]!r}, but the cells have {total:g} points: correct the text"
+            " or the points of the cells."
+        )
 
 
 def removed_attachments(

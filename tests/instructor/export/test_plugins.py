@@ -619,3 +619,15 @@ def test_submissions_are_exported_to_both_platforms(tmp_path, course_command):
         done = course_command("-C", root, "export", target, "--to", platform)
         assert done.returncode == 0, done.stderr
         assert [row[-1] for row in read(target)[1:]] == scores
+
+
+def test_the_totals_have_one_row_per_student(export):
+    code, rows, _ = export("--to", "totals")
+    assert code == 0
+    header, *others = rows
+    assert header[:4] == ["student_id", "last_name", "first_name", "email"]
+    assert header[4:] == ["01-small", "02-next", "total_percent", "dropped"]
+    by_student = {row[0]: row[4:] for row in others}
+    assert by_student["ada"] == ["100.00", "20.00", "60.00", ""]
+    assert by_student["eve"] == ["0.00", "0.00", "0.00", ""]
+    assert by_student["dora"][2] == "", "a pending score leaves the total empty"

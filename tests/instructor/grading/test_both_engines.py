@@ -151,8 +151,13 @@ def test_both_engines_agree_on_every_kind_of_cell_and_late_penalty(tmp_path):
                 grade.manual_score, grade.needs_manual_grade = points, False
             gradebook.db.commit()
     grade_with_both(ours, stock, "--force")
-    found = scores(ours)
-    assert found == scores(stock)
+    found, expected = scores(ours), scores(stock)
+    # The stock engine asks for all manual scores again; ours only for those that a new text or a
+    # test could change.
+    for student, name in [("ada", "explain"), ("cem", "draw")]:
+        assert (found[student][name][3], expected[student][name][3]) == (False, True)
+        expected[student][name] = (*expected[student][name][:3], False)
+    assert found == expected
     assert found["ada"]["explain"][1] == 3 and found["fay"]["test_whole"][1] == 1
     assert found["cem"][""] == 9.5, (
         "the late penalty takes the points of tests and the manual points"

@@ -96,12 +96,8 @@ def test_a_class_has_the_same_scores_in_sqlite_and_postgresql(
         return scores(root)
 
     in_sqlite = grade_manually_and_regrade()
-    assert in_sqlite["cem"]["explain"] == (
-        None,
-        1.5,
-        2,
-        True,
-    )  # unchanged, but flagged for manual review again
+    # The answer has not changed, so it stays graded.
+    assert in_sqlite["cem"]["explain"] == (None, 1.5, 2, False)
     assert in_sqlite["bob"]["test_1"][0] == 1 and in_sqlite["dan"]["test_1"][0] == 0
     (root / "gradebook.db").unlink()
     shutil.rmtree(root / "autograded")

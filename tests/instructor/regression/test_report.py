@@ -1,5 +1,5 @@
 import base64
-import json
+import re
 from xml.etree import ElementTree
 
 import pytest
@@ -7,8 +7,10 @@ import pytest
 from course.instructor.gradebook.submission_results import SubmissionResult
 from course.instructor.regression import report
 from course.instructor.regression.bands import Bands
+from course.instructor.regression.checked_run import CheckedRun
 from course.instructor.regression.junit import write_junit
-from course.instructor.regression.report_changes import changes_since_last_report
+from course.instructor.regression.report_history import KEPT, ReportHistory
+from course.instructor.regression.verdicts import judge_claim, judge_metric
 from course.recorded_metrics import SECONDS
 from tests.conftest import cell, write_notebook
 from tests.instructor.regression import checked, run_of
@@ -53,15 +55,19 @@ def test_the_report_shows_scores_metrics_bands_and_figures(tmp_path, bands, note
     each = checked(passed, bands, measured=table["measured"], sources=table["sources"])
     grade = SubmissionResult("02-mnist", "<script>ada", 17.0, 20.0, needs_manual_grading=True)
     page = page_of(tmp_path, [grade], [each])
-    assert "All 1 runs passed." in page
+    assert "The run passed." in page and "What failed" not in page
     assert "1,199,882" in page and "a half, says the source" in page
     assert "with 5 seeds on tensorflow" in page
     assert (
         'aria-label="1 values, band' in page and "accuracy by epoch" in page and "the CNN" in page
     )
     assert f"base64,{PNG}" in page and "<figcaption>A figure</figcaption>" in page
-    assert "an output that needs a running notebook" in page
-    assert "<h2 id=" in page.partition("The executed notebook")[2], "Markdown is rendered"
+    (link,) = set(re.findall(r'href="(notebooks/[^"]+)"', page))
+    executed = (tmp_path / "report" / link).read_text()
+    assert "an output that needs a running notebook" in executed and "<script" not in executed
+    assert "<h2 id=" in executed, "Markdown is rendered"
+    (link,) = re.findall(r'href="([^"]+)">.ipynb</a>', page)
+    assert (tmp_path / "report" / link).resolve() == notebook
     assert "pending" in page and ">17<" in page and ">20<" in page
     assert "&lt;script&gt;ada" in page and "<script" not in page, "nothing in it runs"
     own = page.replace("http://www.w3.org", "").replace("http-equiv", "")
@@ -113,34 +119,89 @@ def test_junit_has_one_suite_per_run_and_one_case_per_metric(tmp_path, bands):
     assert dead.find("testcase/failure").get("message") == "cell x failed: ValueError: <so>"
 
 
-def test_the_changes_since_the_last_report_are_listed(tmp_path, bands):
-    path = tmp_path / "last.json"
-    first = [
-        checked(run_of(9, kinds=KINDS, loss=0.51, parameters=1_199_882, old=1, seconds=1.0), bands)
+def at(minute, run):
+    """Return a run that finished at a minute of an hour."""
+    run.finished = f"2026-11-27T12:{minute:02}:00"
+    return run
+
+
+def test_a_run_is_compared_with_the_last_that_passed(tmp_path, bands):
+    history = ReportHistory(tmp_path / "history.json")
+
+    def compared(minute, **metrics):
+        run = at(minute, run_of(9, kinds=KINDS, **metrics))
+        history.add([checked(run, bands)])
+        return history.compare(checked(run, bands))
+
+    first = compared(0, loss=0.51, parameters=1_199_882, old=1, seconds=1.0)
+    assert (first.date, first.changes) == ("", []), "there is nothing to compare with"
+    failed = compared(1, loss=0.9, parameters=1_199_883, new=0.25, seconds=9.0)
+    assert (failed.date, failed.passed) == ("2026-11-27 12:00", True)
+    assert [(each.name, each.before, each.now, each.fails) for each in failed.changes] == [
+        ("loss", "0.51", "0.9", True),
+        ("parameters", "1,199,882", "1,199,883", True),
+        ("old", "1", "–", False),
+        ("new", "–", "0.25", False),
     ]
-    assert changes_since_last_report(path, first) is None
-    assert changes_since_last_report(path, first) is None, "a repeated report is still the first"
-    second = [
-        checked(
-            run_of(9, kinds=KINDS, loss=0.9, parameters=1_199_883, new=0.25, seconds=9.0), bands
-        ),
-        checked(run_of(8, loss=0.5, parameters=1_199_882), bands),
-    ]
-    lines = changes_since_last_report(path, second)
-    start = "01-small, smoke, seed 9, tensorflow: "
-    assert lines[0] == "01-small, smoke, seed 8, tensorflow: was not run before"
-    assert [line.removeprefix(start) for line in lines[1:]] == [
-        "fails now: loss is 0.9, but must be between 0.3709 and 0.6691.",
-        "fails now: parameters is 1,199,883, but must be 1,199,882.",
-        "loss was 0.51, is 0.9",
-        "parameters was 1,199,882, is 1,199,883",
-        "old is no longer recorded",
-        "new = 0.25 is new",
-    ]
-    assert changes_since_last_report(path, second) == lines, "a repeated report is the same"
-    again = changes_since_last_report(path, first)
-    assert start + "passes again" in again
-    assert "01-small, smoke, seed 8, tensorflow: was run before, but not now" in again
+    assert failed.changes[0].size == pytest.approx(0.39 / 0.51)
+    still = compared(2, loss=0.95, parameters=1_199_882)
+    assert still.date == "2026-11-27 12:00", "not with the run that failed"
+    again = compared(3, loss=0.51, parameters=1_199_882, old=1, seconds=5.0)
+    assert again.passes_again and not again.changes
+    run = run_of(9, loss=0.51, parameters=1_199_882)
+    assert history.values(run, "loss") == [0.51, 0.9, 0.95, 0.51]
+    assert [passed for _, passed in history.passed(run)] == [True, False, False, True]
+
+
+def test_without_a_run_that_passed_the_last_one_is_compared(tmp_path, bands):
+    history = ReportHistory(tmp_path / "history.json")
+    for minute, loss in enumerate((0.9, 0.95)):
+        each = checked(at(minute, run_of(9, loss=loss, parameters=1_199_882)), bands)
+        history.add([each])
+    found = history.compare(each)
+    assert (found.date, found.passed) == ("2026-11-27 12:00", False)
+    assert [change.name for change in found.changes] == ["loss"]
+
+
+def test_a_report_of_the_same_runs_adds_nothing_to_the_history(tmp_path, bands):
+    path = tmp_path / "history.json"
+    each = checked(at(0, run_of(9, loss=0.51, parameters=1_199_882)), bands)
+    for _ in range(2):
+        history = ReportHistory(path)
+        history.add([each])
+    assert len(history.passed(each.run)) == 1
+    for minute in range(1, KEPT + 5):
+        history.add([checked(at(minute, run_of(9, loss=0.5, parameters=1_199_882)), bands)])
+    assert len(ReportHistory(path).passed(each.run)) == KEPT, "only the last states are kept"
     path.write_text("{")
-    assert changes_since_last_report(path, first) is None
-    assert json.loads(path.read_text())["before"] is None
+    damaged = ReportHistory(path)
+    damaged.add([each])
+    assert damaged.compare(each).date == ""
+
+
+def test_what_failed_and_what_changed_comes_before_the_details(tmp_path, bands):
+    for minute, loss in enumerate((0.51, 0.52, 0.53)):
+        runs = [checked(at(minute, run_of(8, loss=loss, parameters=1_199_882)), bands)]
+        page = page_of(tmp_path, [], runs)
+    assert "0.53" in page.partition("What changed in runs that passed")[2].partition("All runs")[0]
+    assert "the last 3 values, from 0.51 to 0.53" in page
+    table = bands.of(runs[0].run)
+    options = {"measured": table["measured"], "sources": table["sources"]}
+    claim = CheckedRun(
+        at(4, run_of(8, loss=0.9, parameters=1_199_882)),
+        [
+            judge_claim("loss < 0.5", {"loss": 0.9}),
+            judge_claim("losses[1] < losses[0]", {"losses": [0.9, 0.8]}),
+            *judge_metric("loss", run_of(loss=0.9), 0.5),
+        ],
+        **options,
+    )
+    page = page_of(tmp_path, [], [claim])
+    failed = page.partition("What failed")[2].partition("All runs")[0]
+    assert (
+        "the claim loss &lt; 0.5 does not hold" in failed and "either its code is wrong" in failed
+    )
+    assert "The source documents say: a half, says the source." in failed
+    assert "0.53" in failed and "the last that passed" in failed
+    assert page.index("What failed") < page.index("All runs") < page.index("Details")
+    assert "<details open>" in page

@@ -2,9 +2,11 @@
 
 import json
 
+import nbformat
 import pytest
 
 from course.instructor.cli.main import main
+from course.instructor.release.notebook_lint import find_wrong_points
 from tests.conftest import cell
 
 SOLUTION = cell("code", "### BEGIN SOLUTION Set two to 2.\ntwo = 2\n### END SOLUTION", "two")
@@ -121,3 +123,40 @@ def test_pictures_of_solutions_and_mark_schemes_are_not_released(change_source, 
     source = json.loads((root / "source/01-small/small.ipynb").read_text())["cells"]
     assert list(source[1]["attachments"]) == ["model.png"]
     assert main(["-C", str(root), "release", "--check"]) == 0
+
+
+HEADING = "### Exercise 1: a sum (3 points)"
+
+
+def problems_of_points(*cells):
+    return list(find_wrong_points(nbformat.from_dict({"cells": cells, "metadata": {}})))
+
+
+@pytest.mark.parametrize(
+    ("heading", "points", "problem"),
+    [
+        (HEADING, (1, 2), ""),
+        (HEADING, (1, 1), "under 'Exercise 1: a sum (3 points)' have 2 points"),
+        ("### Exercise 1: a sum", (1, 1), ""),
+        ("### Exercise 1 (1.5 points)", (1, 0.5), ""),
+        ("# Task\n\n**What is graded:** 4 points, 3 of them", (1, 2), "the cells have 3 points"),
+        ("# Task\n\n**What is graded:** 3 points.", (1, 2), ""),
+        (HEADING + "\n\n### Something else", (1, 2), "have 0 points"),
+    ],
+)
+def test_points_in_the_text_that_disagree_with_the_cells_are_refused(heading, points, problem):
+    graded = [
+        cell("code", "assert 1", f"test_{number}", points=each)
+        for number, each in enumerate(points)
+    ]
+    found = problems_of_points(cell("markdown", heading), *graded)
+    assert [problem in each for each in found] == [True] * bool(problem)
+
+
+def test_a_release_with_wrong_points_is_refused(small_course, course_command):
+    test = cell("code", "assert answer", "test_answer", points=2)
+    answer = cell("code", "### BEGIN SOLUTION\nanswer = 1\n### END SOLUTION", "answer")
+    root = small_course(cell("markdown", HEADING), answer, test)
+    done = course_command("-C", root, "release")
+    assert done.returncode == 1
+    assert "the cells under 'Exercise 1: a sum (3 points)' have 2 points" in done.stderr

@@ -1,0 +1,34 @@
+"""`course confirm`: confirming the scores that a person gave before a regrade."""
+
+from pathlib import Path
+
+import click
+
+from course.errors import CourseError
+from course.instructor.cli import options
+from course.instructor.course_dir import assignment_names, open_api
+
+
+@click.command("confirm")
+@options.names
+@options.student("Confirm only this student's scores.")
+@click.pass_obj
+def command(root: Path, names: tuple[str, ...], student: str | None) -> int:
+    """Confirm the manual scores that are pending after a regrade.
+
+    A regrade keeps all manual scores. Those of tests, and of answers whose text has changed, are
+    pending until you confirm them, here or in the formgrader. NAME is an assignment, such as
+    02-mnist; without names, all assignments. Answers without a manual score stay pending.
+    """
+    selected = assignment_names(root, names)
+    from course.instructor.gradebook import manual_scores
+
+    with open_api(root).gradebook as gradebook:
+        known = {each.id for each in gradebook.students}
+        if student is not None and student not in known:
+            raise CourseError(f"{student!r} is not in the gradebook: check the spelling.")
+        for name in selected:
+            count = manual_scores.confirm(gradebook, name, student)
+            waiting = manual_scores.count_without_score(gradebook, name, student)
+            print(f"{name}: {count} confirmed, {waiting} without a manual score stay pending")
+    return 0

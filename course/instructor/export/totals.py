@@ -1,0 +1,80 @@
+"""The table of course totals: one row per student, with the weighted mean of the assignments."""
+
+from collections.abc import Collection, Mapping
+
+from course.errors import CourseError
+from course.instructor.export.export_table import ExportTable
+from course.instructor.gradebook.class_members import Member, first_and_last_name
+from course.instructor.gradebook.class_scores import NOT_SUBMITTED, ClassScores
+from course.instructor.roster.csv_writer import escape_formula, escape_identifier
+
+COLUMNS = ("student_id", "last_name", "first_name", "email")
+TOTAL, DROPPED = "total_percent", "dropped"
+
+
+def build_table(
+    scores: ClassScores, weights: Mapping[str, float], drop_lowest: int, known: Collection[str] = ()
+) -> ExportTable:
+    """Return a table with the percentage of each assignment and the total of each student.
+
+    The total is the mean of the percentages, weighted (1 by default), without the `drop_lowest`
+    lowest ones. Work that was not submitted counts as 0. While a score is pending or missing for
+    another reason, there is no total. `known` contains the assignments of the course, some of which
+    may not be exported. Raises CourseError if a weight is negative or its assignment is unknown, or
+    if no assignment would remain.
+    """
+    names = scores.scored_assignments()
+    for name, weight in weights.items():
+        if name not in scores.assignments and name not in known:
+            raise CourseError(
+                f"{name!r} in c.TotalsExportPlugin.weights is not an assignment: correct the name"
+                " in nbgrader_config.py."
+            )
+        if weight < 0:
+            raise CourseError(
+                f"the weight of {name} in nbgrader_config.py is {weight:g}: use 0 or more."
+            )
+    counted = [name for name in names if weights.get(name, 1.0) > 0]
+    if not counted:
+        raise CourseError("no assignment counts: all have a weight of 0 in nbgrader_config.py.")
+    if drop_lowest >= len(counted):
+        raise CourseError(
+            f"c.TotalsExportPlugin.drop_lowest is {drop_lowest}, but only {len(counted)}"
+            " assignments count: drop fewer."
+        )
+    table = ExportTable(rows=[[*COLUMNS, *names, TOTAL, DROPPED]])
+    table.columns = {name: name for name in names}
+    for member in scores.members:
+        shares = {name: _share(scores, member, name, table) for name in names}
+        dropped: list[str] = []
+        total = ""
+        scored = {name: share for name in counted if (share := shares[name]) is not None}
+        if len(scored) == len(counted):
+            dropped = sorted(scored, key=lambda name: scored[name])[:drop_lowest]
+            kept = [name for name in counted if name not in dropped]
+            weight = sum(weights.get(name, 1.0) for name in kept)
+            points = sum(weights.get(name, 1.0) * scored[name] for name in kept)
+            total = f"{100 * points / weight:.2f}"
+        first, last = first_and_last_name(member.person)
+        table.rows.append(
+            [
+                escape_identifier(member.student),
+                escape_formula(last),
+                escape_formula(first),
+                escape_identifier(member.person.email),
+                *("" if share is None else f"{100 * share:.2f}" for share in shares.values()),
+                total,
+                " ".join(dropped),
+            ]
+        )
+    return table
+
+
+def _share(scores: ClassScores, member: Member, name: str, table: ExportTable) -> float | None:
+    """Return the share of the points that a member has, or None if that is not known yet."""
+    points, _ = scores.assignments[name]
+    each = scores.score_of(member, name)
+    if each.score is not None:
+        return each.score / points if points else 0.0
+    table.record_blank(member, name, each.missing_reason)
+    return 0.0 if each.missing_reason == NOT_SUBMITTED else None

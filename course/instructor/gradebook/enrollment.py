@@ -1,0 +1,56 @@
+"""The names of the roster in the gradebook, and the students who have not submitted."""
+
+from collections.abc import Iterable
+from types import SimpleNamespace
+from typing import TYPE_CHECKING, Any
+
+from course.instructor.gradebook.class_members import first_and_last_name, match_members
+from course.instructor.roster.roster import Roster
+
+if TYPE_CHECKING:
+    from nbgrader.api import Gradebook
+
+MAX_LISTED = 10  # students in a message
+
+
+def enter_names(gradebook: "Gradebook", roster: Roster) -> int:
+    """Enter the names and email addresses of the roster's students; return how many changed.
+
+    The formgrader and nbgrader's exports show them. Students who are not in the gradebook yet are
+    not added, and what the roster leaves empty stays as it is.
+    """
+    known = {each.id: each for each in gradebook.students}
+    changed = 0
+    for member in match_members(known.values(), roster, roster):
+        if member.row is None or member.student not in known:
+            continue
+        first, last = first_and_last_name(member.person)
+        values = {"first_name": first, "last_name": last}
+        values |= {"email": member.person.email, "lms_user_id": member.person.canvas_id}
+        student = known[member.student]
+        new = {
+            name: value
+            for name, value in values.items()
+            if value and value != getattr(student, name)
+        }
+        if new:
+            gradebook.update_or_create_student(member.student, **new)
+            changed += 1
+    return changed
+
+
+def describe_missing(roster: Roster, students: Iterable[str]) -> str:
+    """Return a sentence about the students of a roster who have not submitted, or ""."""
+    empty = dict.fromkeys(("first_name", "last_name", "email", "lms_user_id"))
+    submitted: dict[str, Any] = {each: SimpleNamespace(id=each, **empty) for each in students}
+    members = match_members(submitted.values(), roster, roster)
+    missing = [
+        each.person.student
+        for each in members
+        if each.row is not None and each.student not in submitted
+    ]
+    if not missing:
+        return ""
+    listed = ", ".join(missing[:MAX_LISTED])
+    more = f", and {len(missing) - MAX_LISTED} more" if len(missing) > MAX_LISTED else ""
+    return f"{len(missing)} of {len(roster.people)} in the roster did not submit: {listed}{more}"

@@ -1,0 +1,35 @@
+"""The state of scores that people give: confirmed, or pending after a regrade."""
+
+from typing import TYPE_CHECKING
+
+from nbgrader.api import Assignment, Grade, SubmittedAssignment, SubmittedNotebook
+
+if TYPE_CHECKING:
+    from nbgrader.api import Gradebook
+    from sqlalchemy.orm import Query
+
+
+def confirm(gradebook: "Gradebook", assignment: str, student: str | None = None) -> int:
+    """Confirm the manual scores that are pending in an assignment; return their number."""
+    pending = _pending(gradebook, assignment, student).filter(Grade.manual_score.is_not(None)).all()
+    for grade in pending:
+        grade.needs_manual_grade = False
+    gradebook.db.commit()
+    return len(pending)
+
+
+def count_without_score(gradebook: "Gradebook", assignment: str, student: str | None = None) -> int:
+    """Return the number of pending cells that nobody has given a score."""
+    return _pending(gradebook, assignment, student).filter(Grade.manual_score.is_(None)).count()
+
+
+def _pending(gradebook: "Gradebook", assignment: str, student: str | None) -> "Query[Grade]":
+    """Return a query of an assignment's grades that are pending."""
+    query = (
+        gradebook.db.query(Grade)
+        .join(SubmittedNotebook, Grade.notebook_id == SubmittedNotebook.id)
+        .join(SubmittedAssignment, SubmittedNotebook.assignment_id == SubmittedAssignment.id)
+        .join(Assignment, SubmittedAssignment.assignment_id == Assignment.id)
+        .filter(Assignment.name == assignment, Grade.needs_manual_grade.is_(True))
+    )
+    return query if student is None else query.filter(SubmittedAssignment.student_id == student)

@@ -1,0 +1,77 @@
+"""Answers that were graded by hand and have not changed since: a regrade keeps their state.
+
+The scores that a person gave belong to the text in `autograded/`. A kill while a result is saved
+can leave a newer text there beside the old scores. So before that folder is replaced, a file in
+`build/` records its answers, until the new scores are saved.
+"""
+
+import hashlib
+import json
+from pathlib import Path
+from typing import Any
+
+from course.files import write_atomically
+
+
+class KeptAnswers:
+    """The answers of one student that the scores in the gradebook belong to."""
+
+    def __init__(self, root: Path, assignment: str, student: str, notebook: str) -> None:
+        name = hashlib.sha256(student.encode("utf-8", "surrogatepass")).hexdigest()[:32]
+        self._path = root / "build" / "grading" / assignment / "answers" / f"{name}.json"
+        self._graded = root / "autograded" / student / assignment / f"{notebook}.ipynb"
+
+    def record(self) -> dict[str, str]:
+        """Return a digest of each answer by grade id, after writing them to the file."""
+        try:
+            return dict(json.loads(self._path.read_text(encoding="utf-8")))
+        except (OSError, ValueError, TypeError):
+            pass
+        try:
+            cells = json.loads(self._graded.read_text(encoding="utf-8"))["cells"]
+        except (OSError, ValueError, KeyError):
+            return {}
+        found = answer_digests(cells)
+        write_atomically(self._path, json.dumps(found))
+        return found
+
+    def forget(self) -> None:
+        """Remove the file, once the new scores are saved."""
+        self._path.unlink(missing_ok=True)
+
+
+def answer_digests(cells: list[dict[str, Any]]) -> dict[str, str]:
+    """Return a digest of each answer that is graded by hand: its text, pictures, and points.
+
+    A student's own cells beside an answer belong to it.
+    """
+    found = {}
+    for at, cell in enumerate(cells):
+        metadata = cell["metadata"].get("nbgrader", {})
+        if metadata.get("grade") and metadata.get("solution"):
+            content = [
+                _text_and_pictures(cell),
+                float(metadata.get("points", 0)),
+                _beside(cells[:at][::-1]),
+                _beside(cells[at + 1 :]),
+            ]
+            text = json.dumps(content, sort_keys=True)
+            found[metadata["grade_id"]] = hashlib.sha256(text.encode()).hexdigest()
+    return found
+
+
+def _text_and_pictures(cell: dict[str, Any]) -> list[Any]:
+    """Return the text of a cell and its attachments."""
+    return ["".join(cell["source"]), cell.get("attachments", {})]
+
+
+def _beside(cells: list[dict[str, Any]]) -> list[Any]:
+    """Return the content of a student's own cells up to the next answer or test."""
+    found = []
+    for cell in cells:
+        metadata = cell["metadata"].get("nbgrader", {})
+        if metadata.get("grade") or metadata.get("solution"):
+            break
+        if not metadata.get("grade_id"):
+            found.append(_text_and_pictures(cell))
+    return found

@@ -1,0 +1,1 @@
+"""Due dates, extensions, and the points that late submissions lose."""

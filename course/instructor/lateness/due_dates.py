@@ -1,0 +1,180 @@
+"""The table of due dates, `due_dates.csv`, and its entry in the gradebook.
+
+    assignment,student,due
+    02-mnist,,2026-03-01 18:00
+    02-mnist,ada,2026-03-08 18:00
+
+A row without a student is for the whole class, and one with a student is an extension. Times are in
+the time zone of `c.LatePolicy.time_zone`, unless they name another one. Penalties are computed
+again from the current scores, so that points given by hand count.
+"""
+
+from dataclasses import dataclass, field
+from datetime import UTC, datetime
+from pathlib import Path
+from typing import TYPE_CHECKING
+from zoneinfo import ZoneInfo
+
+from nbgrader.api import MissingEntry
+from nbgrader.preprocessors import AssignLatePenalties
+from sqlalchemy.exc import SQLAlchemyError
+from traitlets import TraitError
+
+from course.errors import CourseError
+from course.instructor import submission_time
+from course.instructor.course_dir import assignment_names
+from course.instructor.lateness.late_policy import LatePolicy, describe_delay
+from course.instructor.roster.csv_reader import read_table
+
+if TYPE_CHECKING:
+    from nbgrader.api import Gradebook, SubmittedAssignment
+    from nbgrader.apps import NbGraderAPI
+
+FILE_NAME = "due_dates.csv"
+COLUMNS = ("assignment", "student", "due")
+
+
+@dataclass
+class DueDates:
+    """Due dates in UTC: of the class by assignment, and of students by (assignment, student)."""
+
+    of_class: dict[str, datetime] = field(default_factory=dict)
+    of_student: dict[tuple[str, str], datetime] = field(default_factory=dict)
+
+
+def read_due_dates(root: Path, time_zone: str) -> DueDates:
+    """Return the due dates in a course directory; without a file, there are none.
+
+    Raises CourseError, which names the line, if the file is not such a table.
+    """
+    path = Path(root, FILE_NAME)
+    found = DueDates()
+    if not path.is_file():
+        return found
+    table = read_table(path)
+    header = [cell.strip().lower() for cell in table[0][1]] if table else []
+    if not {"assignment", "due"} <= set(header) <= set(COLUMNS):
+        raise CourseError(
+            f"{path} has the columns {', '.join(header) or 'of an empty file'}: write"
+            " assignment,student,due in its first line."
+        )
+    for line, row in table[1:]:
+        cells = dict(zip(header, (cell.strip() for cell in row), strict=False))
+        name, student = cells.get("assignment", ""), cells.get("student", "")
+        due = _parse(cells.get("due", ""), time_zone, f"{path}, line {line}")
+        if not name:
+            raise CourseError(f"{path}, line {line} names no assignment: add it.")
+        key, table_of = ((name, student), found.of_student) if student else (name, found.of_class)
+        if key in table_of:
+            raise CourseError(f"{path}, line {line} repeats an earlier row: remove one of them.")
+        table_of[key] = due  # type: ignore[index]
+    for name, student in found.of_student:
+        if name not in found.of_class:
+            raise CourseError(
+                f"{path} has an extension of {name} for {student}, but no due date of {name}: add"
+                " a row without a student."
+            )
+    return found
+
+
+def course_due_dates(api: "NbGraderAPI", root: Path) -> DueDates:
+    """Return the due dates in a course directory; raise CourseError if they are unclear."""
+    # A plugin of another class has no time zone.
+    time_zone = getattr(_late_penalties(api).plugin_inst, "time_zone", "UTC")
+    found = read_due_dates(root, time_zone)
+    if found.of_class:
+        assignment_names(root, list(found.of_class))  # raises CourseError for an unknown one
+    return found
+
+
+def _late_penalties(api: "NbGraderAPI") -> AssignLatePenalties:
+    """Return the step that computes penalties; raise CourseError for a setting that is invalid."""
+    late = AssignLatePenalties(parent=api)
+    try:
+        late.init_plugin()
+    except TraitError as error:
+        raise CourseError(f"nbgrader_config.py has an invalid setting: {error}") from None
+    return late
+
+
+def update_lateness(api: "NbGraderAPI", root: Path, assignment: str) -> int:
+    """Enter an assignment's due dates and compute all penalties; return how many changed.
+
+    Nothing is graded. Without a table, the due dates in the gradebook stay as they are.
+    """
+    late = _late_penalties(api)
+    due_dates = course_due_dates(api, root)
+    changed = 0
+    with api.gradebook as gradebook:
+        try:
+            found = gradebook.find_assignment(assignment)
+        except MissingEntry:
+            return 0
+        if assignment in due_dates.of_class:
+            found.duedate = due_dates.of_class[assignment]
+        for submission in found.submissions:
+            set_extension(submission, due_dates)
+        gradebook.db.flush()
+        gradebook.db.expire_all()
+        for submission in gradebook.find_assignment(assignment).submissions:
+            try:
+                changed += _update_penalties(submission, late)
+            except SQLAlchemyError:
+                raise
+            except Exception as error:  # a plugin can raise anything
+                raise CourseError(
+                    f"the plugin for late penalties failed ({type(error).__name__}: {error}):"
+                    " correct it, or set another one in nbgrader_config.py."
+                ) from None
+        gradebook.db.commit()
+    return changed
+
+
+def late_notice(gradebook: "Gradebook", assignment: str, student: str, policy: LatePolicy) -> str:
+    """Return the sentences about lateness for a student's feedback page, or ""."""
+    submission = gradebook.find_submission(assignment, student)
+    seconds = submission.total_seconds_late
+    if seconds <= 0 or not submission.duedate:
+        return ""
+    zone = ZoneInfo(policy.time_zone)
+    due = submission.duedate.replace(tzinfo=UTC).astimezone(zone)
+    extended = " (with your extension)" if submission.extension else ""
+    return (
+        f"Submitted {describe_delay(seconds)} after the due date{extended},"
+        f" {due:%Y-%m-%d %H:%M} {policy.time_zone}. {policy.rule()}"
+    ).strip()
+
+
+def set_extension(submission: "SubmittedAssignment", due_dates: DueDates) -> None:
+    """Set a student's extension from the table; without a due date in it, it stays as it is."""
+    assignment = submission.assignment
+    if assignment.name in due_dates.of_class:
+        due = due_dates.of_student.get((assignment.name, submission.student_id))
+        submission.extension = due - assignment.duedate if due else None
+
+
+def _update_penalties(submission: "SubmittedAssignment", late: AssignLatePenalties) -> int:
+    """Compute the penalties of a submission's notebooks; return how many changed."""
+    changed = 0
+    seconds = submission.total_seconds_late
+    for notebook in submission.notebooks:
+        penalty = None
+        if seconds > 0:
+            penalty = late.plugin_inst.late_submission_penalty(
+                submission.student_id, notebook.score, seconds
+            )
+        if penalty is not None:
+            penalty = late._check_late_penalty(notebook, penalty)
+        if (penalty or 0) != (notebook.late_submission_penalty or 0):
+            notebook.late_submission_penalty = penalty
+            changed += 1
+    return changed
+
+
+def _parse(text: str, time_zone: str, where: str) -> datetime:
+    """Return a due date in UTC; without a time zone of its own, it is in the course's."""
+    match = submission_time.TIME.fullmatch(text)
+    try:
+        return submission_time.parse(text if not match or match["zone"] else f"{text} {time_zone}")
+    except ValueError as error:
+        raise CourseError(f"{where}: {error}.") from None

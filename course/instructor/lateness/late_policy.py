@@ -1,0 +1,90 @@
+"""The rule for late submissions, which nbgrader_config.py sets."""
+
+import math
+from typing import Any
+from zoneinfo import ZoneInfo
+
+from nbgrader.plugins import LateSubmissionPlugin
+from traitlets import Float, TraitError, Unicode, validate
+
+DAY = 86_400  # seconds
+MINUTE = 60
+
+
+class LatePolicy(LateSubmissionPlugin):
+    """Deducts a share of the score for each day or part of a day after the due date.
+
+    By default, it deducts nothing. nbgrader's own setting, `LateSubmissionPlugin.penalty_method`,
+    still works: with "zero", a late submission has a score of 0.
+    """
+
+    percent_per_day = Float(
+        0.0, min=0, max=100, help="Percent of the score that each day or part of a day costs."
+    ).tag(config=True)
+    max_percent = Float(
+        100.0, min=0, max=100, help="The most that lateness can cost, in percent of the score."
+    ).tag(config=True)
+    grace_minutes = Float(
+        0.0, min=0, help="Minutes after the due date in which a submission is not late."
+    ).tag(config=True)
+    time_zone = Unicode(
+        "UTC", help="The time zone of due_dates.csv and of feedback, such as Europe/Berlin."
+    ).tag(config=True)
+
+    @validate("time_zone")
+    def _check_time_zone(self, proposal: dict[str, Any]) -> str:
+        try:
+            ZoneInfo(proposal["value"])
+        except (OSError, ValueError, KeyError):
+            raise TraitError(
+                f"c.LatePolicy.time_zone is {proposal['value']!r}, which is not a time zone: write"
+                " it like Europe/Berlin."
+            ) from None
+        return proposal["value"]
+
+    def percent(self, total_seconds_late: float) -> float:
+        """Return the percent of the score that a submission loses."""
+        if self.penalty_method == "zero":
+            return 100.0 if total_seconds_late > 0 else 0.0
+        seconds = total_seconds_late - MINUTE * self.grace_minutes
+        days = math.ceil(seconds / DAY) if seconds > 0 else 0
+        return min(self.max_percent, self.percent_per_day * days)
+
+    def late_submission_penalty(
+        self, student_id: str, score: float, total_seconds_late: float
+    ) -> float | None:
+        """Return the points that a submission loses, or None."""
+        percent = self.percent(total_seconds_late)
+        return score * percent / 100 if percent else None
+
+    def rule(self) -> str:
+        """Return the rule as a sentence for students, or "" if lateness costs nothing."""
+        if self.penalty_method == "zero":
+            return "A late submission has a score of 0."
+        if not self.percent_per_day:
+            return ""
+        parts = [f"Each day or part of a day after the due date costs {self.percent_per_day:g}%"]
+        parts.append(" of the score")
+        if self.max_percent < 100:
+            parts.append(f", {self.max_percent:g}% at most")
+        if self.grace_minutes:
+            parts.append(f"; the first {self.grace_minutes:g} minutes cost nothing")
+        return "".join([*parts, "."])
+
+
+def describe_delay(seconds: float) -> str:
+    """Return a delay in words, such as "1 day and 3 hours"; the smaller unit is rounded up."""
+    minutes = math.ceil(seconds / MINUTE)
+    days, minutes = divmod(minutes, DAY // MINUTE)
+    if days:
+        hours = math.ceil(minutes / 60)
+        days, hours = (days + 1, 0) if hours == 24 else (days, hours)
+        found = [_count(days, "day"), _count(hours, "hour")]
+    else:
+        found = [_count(minutes // 60, "hour"), _count(minutes % 60, "minute")]
+    return " and ".join(filter(None, found))
+
+
+def _count(number: int, unit: str) -> str:
+    """Return a number with its unit, or "" for 0."""
+    return f"{number} {unit}{'s' * (number != 1)}" if number else ""
