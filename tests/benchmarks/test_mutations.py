@@ -1,5 +1,6 @@
 """The catalogue of mutations, and its program with one mutation."""
 
+import dataclasses
 import json
 
 import pytest
@@ -37,3 +38,26 @@ def test_a_wrong_number_of_parameters_is_noticed(tmp_path, capsys):
     assert found["smoke"] and found["smoke without references"]
     assert program.main(arguments) == 0  # this time from the file
     assert "noticed:" not in capsys.readouterr().out
+
+
+@pytest.mark.slow
+@pytest.mark.parametrize(
+    ("name", "message", "only_by_reference"),
+    [
+        ("01 average instead of max pooling", "relative_change_after_one_pixel_shift[1]", False),
+        ("02 learning rate × 3", "train_model shows", True),
+        ("02 transposed confusion matrix", "show-confusion shows another figure", True),
+    ],
+)
+def test_a_sample_of_mistakes_is_noticed(name, message, only_by_reference):
+    (mutation,) = (each for each in MUTATIONS if each.name == name)
+    found = program.find_messages(mutation, "smoke")
+    assert found["smoke"].startswith(message)
+    assert (not found["smoke without references"]) == only_by_reference
+
+
+@pytest.mark.slow
+def test_without_a_mistake_nothing_is_noticed():
+    (first, *_) = (each for each in MUTATIONS if each.assignment == "02-mnist")
+    same = dataclasses.replace(first, new=first.old)
+    assert program.find_messages(same, "smoke") == {"smoke": "", "smoke without references": ""}

@@ -41,7 +41,7 @@ if TYPE_CHECKING:
     "--update-references",
     is_flag=True,
     help="Replace the references of smoke runs with what the notebooks show now, and list what"
-    " changed. Each notebook runs three times.",
+    " changed. Each notebook runs four times.",
 )
 @click.pass_obj
 def command(

@@ -62,6 +62,7 @@ def _execute(
     trains_all = not (folder / RESULTS).exists()
     with gpus.reserve_gpu(job.runs_per_gpu) as gpu_variables:
         environment = dict(os.environ) | gpu_variables | _thread_variables(job.threads)
+        environment |= dict(job.variables)
         manager = kernel_manager_class(environment | {"KERAS_BACKEND": run.backend})
         start = time.perf_counter()
         try:

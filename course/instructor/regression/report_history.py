@@ -10,7 +10,7 @@ from typing import Any
 from course.files import write_atomically
 from course.instructor.regression.checked_run import CheckedRun
 from course.instructor.regression.run_records import MEMORY, NotebookRun
-from course.recorded_metrics import RATE, SECONDS, text
+from course.recorded_metrics import RATE, SECONDS, TIME_RATIO, text
 
 KEPT = 20  # states of each run
 METRIC_OR_ITEM = re.compile(r"(\w+)(?:\[(\d+)\])?")
@@ -127,9 +127,10 @@ def _size(name: str, before: dict[str, Any], now: dict[str, Any], run: NotebookR
     if name not in before or name not in now:
         return math.inf
     kind = run.kind_of(name)
-    if kind in (SECONDS, RATE):
+    # These depend on what else the machine does; the bands say what is too much.
+    if kind in (SECONDS, RATE, TIME_RATIO, MEMORY):
         return 0.0
-    return _relative_change(before[name], now[name], 0.05 if kind == MEMORY else 1e-4)
+    return _relative_change(before[name], now[name], 1e-4)
 
 
 def _relative_change(old: Any, new: Any, tolerance: float) -> float:

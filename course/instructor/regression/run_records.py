@@ -63,6 +63,7 @@ class RunJob:
     folder: str  # where the run writes its files; "" means a temporary folder
     threads: int | None = None  # per thread pool; if None, the backend decides
     runs_per_gpu: int = 1
+    variables: tuple[tuple[str, str], ...] = ()  # of the kernel's environment
 
     @property
     def parameters(self) -> dict[str, Any]:

@@ -23,6 +23,9 @@ from course.instructor.regression.run_records import NotebookRun
 from course.instructor.regression.seed_variation import variation_lines
 from course.instructor.sandbox.worker_pool import available_cores, open_executor
 
+# Limits the instructions of oneDNN and XLA to those of processors since about 2013.
+OLDER_PROCESSOR = (("DNNL_MAX_CPU_ISA", "AVX2"), ("XLA_FLAGS", "--xla_cpu_max_isa=AVX2"))
+
 
 class RegressionSuite:
     """The runs of one command and their results."""
@@ -92,8 +95,8 @@ class RegressionSuite:
     def update_references(self, command: str) -> list[tuple[str, list[str]]]:
         """Replace the reference of each notebook that runs to its end; return titles and changes.
 
-        Each notebook runs again, once with one thread and once with all of them, so that what
-        depends on chance or the machine is not part of the reference.
+        Each notebook runs again with all threads, and with one thread and all threads on an older
+        instruction set, so that what depends on chance or the machine is not part of the reference.
         """
         found: list[tuple[str, list[str]]] = []
         for checked, job in zip(self.checked_runs, self.plan.jobs, strict=True):
@@ -103,8 +106,13 @@ class RegressionSuite:
                 continue
             executed = Path(run.notebook).read_text(encoding="utf-8")
             shown = [reference_outputs.shown_by(run, executed)]
-            for threads in (1, available_cores()):
-                again, text = execute(replace(job, folder="", threads=threads))
+            for threads, variables in (
+                (available_cores(), ()),
+                (1, OLDER_PROCESSOR),
+                (available_cores(), OLDER_PROCESSOR),
+            ):
+                varied = replace(job, folder="", threads=threads, variables=variables)
+                again, text = execute(varied)
                 shown.append(reference_outputs.shown_by(again, text))
             before = reference_outputs.load(self.root, run)
             merged = reference_outputs.merge(shown)

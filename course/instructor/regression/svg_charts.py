@@ -8,7 +8,7 @@ from course.instructor.regression.verdicts import Verdict
 # The page defines these colors, once for its light and once for its dark theme.
 COLORS = {backend: f"var(--{backend})" for backend in ("tensorflow", "jax", "torch")}
 OTHER_COLOR, BAND_COLOR, OUTSIDE_COLOR = "var(--text)", "var(--band)", "var(--failed)"
-BAND_WIDTH, BAND_HEIGHT = 240, 22
+BAND_WIDTH, BAND_HEIGHT = 180, 22
 TREND_WIDTH, TREND_HEIGHT = 80, 22
 CURVE_WIDTH, CURVE_HEIGHT, LEFT_MARGIN, BOTTOM_MARGIN = 260, 150, 36, 18
 
