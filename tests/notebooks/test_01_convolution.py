@@ -379,7 +379,7 @@ def test_the_recorded_relative_change_is_that_of_one_digit(shifted):
     assert changes == pytest.approx([0.550828, 0.381715, 0.33836], abs=1e-4)
     averages = [values[1] for _, values in shifted["changes"]["shift to the right"].values()]
     assert averages == pytest.approx([0.550828, 0.367404, 0.227372], abs=1e-4)
-    assert "so they differ from the averages in section 7" in text_of("recap")
+    assert "so the two with pooling differ from the averages in section 7" in text_of("recap")
 
 
 def test_without_pooling_the_relative_change_of_a_digit_without_overlap_is_200_percent(shifted):
