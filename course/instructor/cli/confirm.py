@@ -21,9 +21,11 @@ def command(root: Path, names: tuple[str, ...], student: str | None) -> int:
     02-mnist; without names, all assignments. Answers without a manual score stay pending.
     """
     selected = assignment_names(root, names)
-    from course.instructor.gradebook import manual_scores
+    from course.instructor.gradebook import health, manual_scores
 
-    with open_api(root).gradebook as gradebook:
+    api = open_api(root)
+    health.require_gradebook(root, api.coursedir.db_url)
+    with api.gradebook as gradebook:
         known = {each.id for each in gradebook.students}
         if student is not None and student not in known:
             raise CourseError(f"{student!r} is not in the gradebook: check the spelling.")

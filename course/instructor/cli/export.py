@@ -5,7 +5,6 @@ from typing import Any
 
 import click
 
-from course.errors import CourseError
 from course.instructor.cli import options
 from course.instructor.course_dir import check_course_dir, open_api
 
@@ -16,7 +15,7 @@ from course.instructor.course_dir import check_course_dir, open_api
     "--to",
     type=click.Choice(["csv", "canvas", "moodle", "totals"]),
     default="csv",
-    help="File format.",
+    help="File format; totals has one row per student.",
 )
 @options.roster
 @click.option("--student", multiple=True, metavar="STUDENT", help="Only this one; repeatable.")
@@ -34,10 +33,7 @@ def command(root: Path, path: Path, to: str, roster: Path | None, **settings: An
     from course.instructor.gradebook import health
 
     api = open_api(root)
-    # Opening a missing gradebook would create one.
-    state, message = health.check_gradebook(root, api.coursedir.db_url)
-    if state != health.AVAILABLE:
-        raise CourseError(message)
+    health.require_gradebook(root, api.coursedir.db_url)
     # The other options are settings of the plugin under the same names.
     plugin = plugins.PLUGINS[to](parent=api, to=str(path), roster=str(roster or ""), **settings)
     with api.gradebook as gradebook:

@@ -16,7 +16,9 @@ if TYPE_CHECKING:
 @click.command("try")
 @options.names
 @click.option(
-    "--no-isolation", is_flag=True, help="Run the solution without a sandbox, as you trust it."
+    "--no-isolation",
+    is_flag=True,
+    help="Run the solution without a sandbox and with your permissions.",
 )
 @click.pass_obj
 def command(root: Path, names: tuple[str, ...], no_isolation: bool) -> int:

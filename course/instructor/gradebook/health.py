@@ -7,6 +7,8 @@ import sqlite3
 from pathlib import Path
 from typing import TYPE_CHECKING
 
+from course.errors import CourseError
+
 if TYPE_CHECKING:
     from collections.abc import Sequence
 
@@ -26,6 +28,13 @@ def check_gradebook(root: Path, db_url: str = "") -> tuple[str, str]:
         return _check_server(db_url)
     file_name = re.sub(r"^sqlite[^:]*:///|\?.*$", "", db_url) or "gradebook.db"
     return _check_file(Path(root, file_name))
+
+
+def require_gradebook(root: Path, db_url: str = "") -> None:
+    """Raise CourseError unless a course's gradebook can be used: opening it would create one."""
+    state, message = check_gradebook(root, db_url)
+    if state != AVAILABLE:
+        raise CourseError(message)
 
 
 def _check_file(path: Path) -> tuple[str, str]:

@@ -11,6 +11,7 @@ from typing import TYPE_CHECKING, Any
 
 from course.errors import CourseError
 from course.instructor.course_dir import open_api, source_notebook
+from course.instructor.gradebook import health
 from course.instructor.gradebook.class_scores import read_submissions
 from course.instructor.gradebook.submission_results import final_score, is_graded
 from course.instructor.grading.submission import was_graded
@@ -85,7 +86,9 @@ class ClassStatistics:
 def read_statistics(root: Path, assignment: str) -> ClassStatistics:
     """Return the statistics of an assignment; raise CourseError if nothing is graded."""
     cells = _graded_cells(source_notebook(root, assignment))
-    with open_api(root).gradebook as gradebook:
+    api = open_api(root)
+    health.require_gradebook(root, api.coursedir.db_url)
+    with api.gradebook as gradebook:
         found = [each for each in gradebook.assignments if each.name == assignment]
         submissions = read_submissions(gradebook, found[0]) if found else []
         folder, file_name = Path(root, "autograded"), source_notebook(root, assignment).name

@@ -71,8 +71,17 @@ def test_the_command_prints_a_table_and_writes_a_page(course_with_grades, course
     assert "2026-03-04" in page and "<script" not in page
 
 
+@pytest.mark.parametrize("command", ["statistics", "confirm"])
+def test_a_missing_gradebook_is_not_created(tmp_path, course_command, command):
+    root = create_course(tmp_path / "course", ANSWER, SMALL)
+    done = course_command("-C", root, command)
+    assert done.returncode == 1 and "gradebook.db does not exist yet" in done.stderr
+    assert not list(root.glob("*.db"))
+
+
 def test_without_grades_the_command_says_what_to_do(tmp_path, course_command):
     root = create_course(tmp_path / "course", ANSWER, SMALL)
+    assert course_command("-C", root, "release").returncode == 0
     done = course_command("-C", root, "statistics", NAME)
     assert done.returncode == 1
     assert done.stderr == (
