@@ -6,7 +6,7 @@ from typing import TYPE_CHECKING
 
 from nbgrader import utils
 from nbgrader.api import Gradebook
-from nbgrader.preprocessors import AssignLatePenalties, NbGraderPreprocessor
+from nbgrader.preprocessors import NbGraderPreprocessor
 from traitlets import Bool
 
 from course.instructor.grading import redaction
@@ -52,8 +52,7 @@ class HideFromStudents(NbGraderPreprocessor):
             ids["pending_manual_grading"] = {
                 each.name for each in submission.grades if each.needs_manual_grade
             }
-            late = AssignLatePenalties(parent=self.parent)
-            late.init_plugin()
+            late = due_dates.late_penalties(self.parent)
             ids["late_notice"] = ""
             if isinstance(late.plugin_inst, LatePolicy):
                 ids["late_notice"] = due_dates.late_notice(

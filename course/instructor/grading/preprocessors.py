@@ -7,7 +7,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING
 
 from nbgrader.api import Gradebook
-from nbgrader.preprocessors import AssignLatePenalties, NbGraderPreprocessor, SaveAutoGrades
+from nbgrader.preprocessors import NbGraderPreprocessor, SaveAutoGrades
 from traitlets import Bool, Float, Integer, List, Unicode
 
 from course.instructor.grading import notebook_grader
@@ -15,7 +15,12 @@ from course.instructor.grading import submission as submissions
 from course.instructor.grading.job import GradingSettings
 from course.instructor.grading.kept_answers import answer_digests
 from course.instructor.grading.reference_notebook import ReferenceNotebook, read_reference
-from course.instructor.lateness.due_dates import DueDates, set_extension
+from course.instructor.lateness.due_dates import (
+    DueDates,
+    late_penalties,
+    penalty_of,
+    set_extension,
+)
 from course.instructor.sandbox.limits import Limits
 
 if TYPE_CHECKING:
@@ -130,21 +135,15 @@ class SaveScoresAtomically(SaveAutoGrades):
         """Compute the late penalty from the new scores, not from the scores read earlier."""
         self.gradebook.db.flush()
         self.gradebook.db.expire_all()
-        late = AssignLatePenalties(parent=self.parent)
-        late.init_plugin()
         submission = self.gradebook.find_submission(self.assignment_id, self.student_id)
         notebook = self.gradebook.find_submission_notebook(
             self.notebook_id, self.assignment_id, self.student_id
         )
         if self.due_dates:
             set_extension(submission, self.due_dates)
-        notebook.late_submission_penalty = None
-        if submission.total_seconds_late > 0:
-            penalty = late.plugin_inst.late_submission_penalty(
-                self.student_id, notebook.score, submission.total_seconds_late
-            )
-            if penalty is not None:
-                notebook.late_submission_penalty = late._check_late_penalty(notebook, penalty)
+        notebook.late_submission_penalty = penalty_of(
+            notebook, submission, late_penalties(self.parent)
+        )
 
 
 def _read_reference(resources: dict) -> ReferenceNotebook:

@@ -12,7 +12,7 @@ again from the current scores, so that points given by hand count.
 from dataclasses import dataclass, field
 from datetime import UTC, datetime
 from pathlib import Path
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Any
 from zoneinfo import ZoneInfo
 
 from nbgrader.api import MissingEntry
@@ -27,7 +27,7 @@ from course.instructor.lateness.late_policy import LatePolicy, describe_delay
 from course.instructor.roster.csv_reader import read_table
 
 if TYPE_CHECKING:
-    from nbgrader.api import Gradebook, SubmittedAssignment
+    from nbgrader.api import Gradebook, SubmittedAssignment, SubmittedNotebook
     from nbgrader.apps import NbGraderAPI
 
 FILE_NAME = "due_dates.csv"
@@ -80,15 +80,18 @@ def read_due_dates(root: Path, time_zone: str) -> DueDates:
 def course_due_dates(api: "NbGraderAPI", root: Path) -> DueDates:
     """Return the due dates in a course directory; raise CourseError if they are unclear."""
     # A plugin of another class has no time zone.
-    time_zone = getattr(_late_penalties(api).plugin_inst, "time_zone", "UTC")
+    time_zone = getattr(late_penalties(api).plugin_inst, "time_zone", "UTC")
     found = read_due_dates(root, time_zone)
     if found.of_class:
         assignment_names(root, list(found.of_class))  # raises CourseError for an unknown one
     return found
 
 
-def _late_penalties(api: "NbGraderAPI") -> AssignLatePenalties:
-    """Return the step that computes penalties; raise CourseError for a setting that is invalid."""
+def late_penalties(api: Any) -> AssignLatePenalties:
+    """Return nbgrader's step that computes penalties, configured like `api`.
+
+    Raises CourseError for a setting that is invalid.
+    """
     late = AssignLatePenalties(parent=api)
     try:
         late.init_plugin()
@@ -102,7 +105,7 @@ def update_lateness(api: "NbGraderAPI", root: Path, assignment: str) -> int:
 
     Nothing is graded. Without a table, the due dates in the gradebook stay as they are.
     """
-    late = _late_penalties(api)
+    late = late_penalties(api)
     due_dates = course_due_dates(api, root)
     changed = 0
     with api.gradebook as gradebook:
@@ -153,18 +156,24 @@ def set_extension(submission: "SubmittedAssignment", due_dates: DueDates) -> Non
         submission.extension = due - assignment.duedate if due else None
 
 
+def penalty_of(
+    notebook: "SubmittedNotebook", submission: "SubmittedAssignment", late: AssignLatePenalties
+) -> float | None:
+    """Return the points that a notebook loses for lateness, or None."""
+    seconds = submission.total_seconds_late
+    if seconds <= 0:
+        return None
+    penalty = late.plugin_inst.late_submission_penalty(
+        submission.student_id, notebook.score, seconds
+    )
+    return None if penalty is None else late._check_late_penalty(notebook, penalty)
+
+
 def _update_penalties(submission: "SubmittedAssignment", late: AssignLatePenalties) -> int:
     """Compute the penalties of a submission's notebooks; return how many changed."""
     changed = 0
-    seconds = submission.total_seconds_late
     for notebook in submission.notebooks:
-        penalty = None
-        if seconds > 0:
-            penalty = late.plugin_inst.late_submission_penalty(
-                submission.student_id, notebook.score, seconds
-            )
-        if penalty is not None:
-            penalty = late._check_late_penalty(notebook, penalty)
+        penalty = penalty_of(notebook, submission, late)
         if (penalty or 0) != (notebook.late_submission_penalty or 0):
             notebook.late_submission_penalty = penalty
             changed += 1
