@@ -1,4 +1,4 @@
-"""Three small networks with one fault each, for practicing diagnosis by two checks before training.
+"""Three small networks with one fault each, for practicing how to find faults.
 
 The networks are written in NumPy, so that an experiment takes milliseconds and has the same result
 on every machine: 784 inputs, 32 hidden units with ReLU, and softmax over ten classes.

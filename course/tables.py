@@ -1,4 +1,4 @@
-"""Tables of results, which notebooks show as HTML tables and terminals as text."""
+"""Tables of results: HTML tables in notebooks, and text in terminals."""
 
 import html
 import textwrap

@@ -1,4 +1,4 @@
-"""Checking the options of a specification that somebody else wrote."""
+"""Checking the options of an untrusted specification."""
 
 from course.errors import CourseError
 

@@ -1,4 +1,4 @@
-"""Kept measurements: the results of trainings with several seeds, and intervals for their means.
+"""Saved results of training runs with several seeds, and intervals for their means.
 
 Each file `NN-name.csv` has the columns name, seed, metric, and value. CONTRIBUTING says how they
 are made; notebooks show what a single run cannot.

@@ -1,4 +1,4 @@
-"""Lint rules for a source notebook as a whole: its kernel, its parameters, and its secret files."""
+"""Lint rules for a source notebook as a whole: its kernel, parameters, and secret files."""
 
 import ast
 import difflib

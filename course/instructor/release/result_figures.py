@@ -1,4 +1,4 @@
-"""The figures of finished results: whether they are fresh, and their place in the package."""
+"""The figures of finished results: whether they are up to date, and their place in the package."""
 
 import io
 from collections.abc import Mapping, Set
