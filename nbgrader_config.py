@@ -89,6 +89,10 @@ c.Autograde.autograde_preprocessors = [
 # c.ExecuteIsolated.message_mb = 256  # one message between the two kernels
 c.ExecuteIsolated.devices = []  # with a GPU: ["/dev/nvidia0", "/dev/nvidiactl", "/dev/nvidia-uvm"]
 
+# The process that starts kernels takes seconds to start. It stays ready for the next command, with
+# about 0.5 GB of memory, and ends after this time without work. 0: it ends with the command.
+# c.ExecuteIsolated.warm_minutes = 10
+
 # True: each student's graded quizzes have different values, derived from the student's folder name
 # in submitted/. The student types that name into the parameters cell.
 c.ExecuteIsolated.personalized_quizzes = False

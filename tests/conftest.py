@@ -46,7 +46,7 @@ PROGRAM_FILES = {
     "test_forkserver_client.py", "test_plugins.py", "test_cell_execution.py", "test_publisher.py",
     "test_files.py", "test_isolation.py", "test_signals.py",
     "test_code_analysis.py", "test_limited_call.py", "test_limited_renderer.py",
-    "test_notebook_parser.py", "test_leaderboard.py",
+    "test_notebook_parser.py", "test_leaderboard.py", "test_warm_forkserver.py",
 }  # fmt: skip
 
 
@@ -57,6 +57,8 @@ def pytest_configure(config):
     a test that interrupts a command would wait for ever.
     """
     signal.signal(signal.SIGINT, signal.default_int_handler)
+    # Without such a folder, no forkserver outlives the command of a test.
+    os.environ["XDG_RUNTIME_DIR"] = "/nonexistent"
     # Keras logs with absl, whose handler would keep pytest's capture of stderr. nbgrader's database
     # migration closes all handlers, and with it the capture, if a test uses capsys.
     absl.logging.get_absl_handler().python_handler.stream = sys.__stderr__

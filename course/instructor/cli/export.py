@@ -31,9 +31,11 @@ def command(root: Path, path: Path, to: str, roster: Path | None, **settings: An
     check_course_dir(root)
     from course.instructor.export import plugins
     from course.instructor.gradebook import health
+    from course.instructor.lateness import due_dates
 
     api = open_api(root)
     health.require_gradebook(root, api.coursedir.db_url)
+    due_dates.update_all_lateness(api, root)
     # The other options are settings of the plugin under the same names.
     plugin = plugins.PLUGINS[to](parent=api, to=str(path), roster=str(roster or ""), **settings)
     with api.gradebook as gradebook:

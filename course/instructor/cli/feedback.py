@@ -7,7 +7,7 @@ import click
 
 from course.errors import CourseError
 from course.instructor.cli import options
-from course.instructor.course_dir import assignment_names
+from course.instructor.course_dir import assignment_names, open_api
 
 
 @click.command("feedback")
@@ -39,7 +39,8 @@ def command(
     limited_call.start()
     from course.instructor.feedback import page_writer as feedback_pages
     from course.instructor.feedback import platform_archive
-    from course.instructor.gradebook import submission_results
+    from course.instructor.gradebook import health, submission_results
+    from course.instructor.lateness import due_dates
 
     graded = []
     for name in selected:
@@ -54,6 +55,10 @@ def command(
         raise CourseError(
             f"there are no graded submissions in {root / 'autograded'}: run course grade first."
         )
+    api = open_api(root)
+    health.require_gradebook(root, api.coursedir.db_url)
+    for name in {name for name, _ in graded}:
+        due_dates.update_lateness(api, root, name)
     has_problems = False
     written: dict[str, dict[str, Path]] = {}  # pages by assignment and student
     for page in feedback_pages.write_pages(root, graded, workers):

@@ -6,6 +6,7 @@ from pathlib import Path
 
 from course.errors import CourseError
 from course.instructor.course_dir import load_config, mentions_keras, source_notebook
+from course.instructor.sandbox.limits import WARM_MINUTES
 
 
 def start_for_grading(root: Path, names: Sequence[str], isolated: bool = True) -> None:
@@ -15,11 +16,13 @@ def start_for_grading(root: Path, names: Sequence[str], isolated: bool = True) -
     """
     for name in names:
         if any(Path(root).glob(f"submitted/*/{name}")):
-            from course.instructor.sandbox.forkserver_client import shared_forkserver
+            from course.instructor.sandbox import forkserver_client
             from course.instructor.student_text import limited_call
 
+            devices, warm_minutes = _configured(root)
+            forkserver_client.stay_warm(warm_minutes)
             uses_keras = mentions_keras(source_notebook(root, name))
-            shared_forkserver(isolated, _configured_devices(root), uses_keras=uses_keras)
+            forkserver_client.shared_forkserver(isolated, devices, uses_keras=uses_keras)
             limited_call.start()  # it reads the submissions
             return
 
@@ -33,9 +36,12 @@ def start_for_notebooks() -> None:
         forkserver_client.notebook_forkserver(os.environ | {"KERAS_BACKEND": backend})
 
 
-def _configured_devices(root: Path) -> list[str]:
-    """Return the devices that the configuration permits in the sandbox."""
+def _configured(root: Path) -> tuple[list[str], float]:
+    """Return the configured devices, and the minutes that a forkserver stays warm."""
     try:
-        return [str(path) for path in load_config(root).ExecuteIsolated.get("devices", [])]
+        settings = load_config(root).ExecuteIsolated
     except CourseError:  # nbgrader reports the error in the file
-        return []
+        return [], 0
+    minutes = settings.get("warm_minutes", WARM_MINUTES)
+    is_number = isinstance(minutes, int | float)
+    return [str(path) for path in settings.get("devices", [])], minutes if is_number else 0

@@ -21,7 +21,8 @@ from course.instructor.lateness.due_dates import (
     penalty_of,
     set_extension,
 )
-from course.instructor.sandbox.limits import Limits
+from course.instructor.sandbox import forkserver_client
+from course.instructor.sandbox.limits import WARM_MINUTES, Limits
 
 if TYPE_CHECKING:
     from nbformat import NotebookNode
@@ -59,6 +60,9 @@ class ExecuteIsolated(NbGraderPreprocessor):
         False, help="Give each student's graded quizzes different numbers."
     ).tag(config=True)
     isolation = Bool(True, help="Run the kernels in the sandbox.").tag(config=True)
+    warm_minutes = Float(
+        WARM_MINUTES, min=0, help="How long the process that starts kernels waits for more work."
+    ).tag(config=True)
 
     def settings(self) -> GradingSettings:
         """Return the configured settings of a grading job."""
@@ -77,6 +81,7 @@ class ExecuteIsolated(NbGraderPreprocessor):
         folders = [Path(resources["metadata"]["path"]), Path("source", ids["assignment"])]
         reference = _read_reference(resources)
         job = submissions.make_job(nb, folders, reference, identity, self.settings())
+        forkserver_client.stay_warm(self.warm_minutes)
         submissions.apply_outcome(nb, job, notebook_grader.grade(job))
         return nb, resources
 

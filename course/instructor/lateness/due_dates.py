@@ -133,6 +133,12 @@ def update_lateness(api: "NbGraderAPI", root: Path, assignment: str) -> int:
     return changed
 
 
+def update_all_lateness(api: "NbGraderAPI", root: Path) -> None:
+    """Compute the penalties of all assignments, as after grading by hand or a new due date."""
+    for name in assignment_names(root):
+        update_lateness(api, root, name)
+
+
 def late_notice(gradebook: "Gradebook", assignment: str, student: str, policy: LatePolicy) -> str:
     """Return the sentences about lateness for a student's feedback page, or ""."""
     submission = gradebook.find_submission(assignment, student)

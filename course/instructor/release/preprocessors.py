@@ -9,8 +9,6 @@ from nbformat.v4 import new_output
 from nbgrader.preprocessors import ClearSolutions, NbGraderPreprocessor
 
 from course.instructor.release.public_address import PublicAddress
-from course.instructor.release.result_figures import SHOWS_TAG, cells_with_tag
-from course.plotting import result_figure
 
 # The first line of a cell that students run but need not read. Colab shows it as a title.
 TITLE = "# @title "
@@ -99,6 +97,10 @@ class ShowResultFigure(NbGraderPreprocessor):
 
     def preprocess(self, nb: "NotebookNode", resources: dict) -> tuple["NotebookNode", dict]:
         """Add the output to the cell that has the tag, if there is a figure."""
+        # Matplotlib takes 0.4 s to import, and grading never gets here.
+        from course.instructor.release.result_figures import SHOWS_TAG, cells_with_tag
+        from course.plotting import result_figure
+
         figure = result_figure.result(resources["nbgrader"]["assignment"])
         for cell in cells_with_tag(nb, SHOWS_TAG):
             if figure.image:

@@ -17,15 +17,20 @@ INSTALL_HINT = "install bubblewrap (Debian, Ubuntu: apt-get install bubblewrap)"
 ARCHITECTURES = ("x86_64", "aarch64")  # whose system calls seccomp.py can filter
 
 
-def command(arguments: Sequence[str], devices: Sequence[str] = ()) -> list[str]:
+def command(
+    arguments: Sequence[str], devices: Sequence[str] = (), outlives_caller: bool = False
+) -> list[str]:
     """Return the command that runs Python with these arguments inside the sandbox.
+
+    Unless it `outlives_caller`, the sandbox ends with the thread that started it.
 
     The sandbox contains, read-only, the system's programs and libraries, the interpreter, its
     packages, the package `course`, and empty folders over which a kernel mounts its own. It has no
     network, no processes but its own, and nothing from the course directory. `devices` are the
     paths of devices to expose, such as "/dev/nvidia0".
     """
-    options = ["--die-with-parent", "--new-session", "--unshare-pid", "--unshare-net"]
+    options = [] if outlives_caller else ["--die-with-parent"]
+    options += ["--new-session", "--unshare-pid", "--unshare-net"]
     options += ["--unshare-ipc", "--unshare-uts", "--unshare-cgroup-try", "--hostname", "kernel"]
     if os.geteuid() == 0:
         # Needed to become nobody in the sandbox: the limit on processes does not apply to root.

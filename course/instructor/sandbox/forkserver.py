@@ -6,7 +6,10 @@ The process holds no secrets and executes no TensorFlow operations. It is starte
 without this process: with no sandbox, no limits, and an unpatched Keras. Without "keras", kernels
 import Keras themselves if they need it.
 
-For each kernel, the socket FD receives two or three sockets. The first is the kernel's own: its
+FD is a socket that is connected to the client, with which the process ends, or one that listens:
+then any number of clients connect, and a client's kernels end with its connection.
+
+For each kernel, the client sends two or three sockets. The first is the kernel's own: its
 first message is the request, which names the module whose `serve(socket, limits)` runs in the
 kernel. The second, the control socket, stays in this process: sending a byte on it interrupts the
 kernel, closing it kills the kernel, and the reason why the kernel ended is reported on it. The
@@ -55,7 +58,7 @@ TOO_MUCH_MEMORY = "it used too much memory"
 
 def main(descriptor: int, mode: str, idle_seconds: float, uses_keras: bool) -> None:
     """Import modules, report "ready", and serve until the client ends or is idle too long."""
-    requests = socket.socket(fileno=descriptor)
+    first = socket.socket(fileno=descriptor)
     if mode == "isolated":
         # Do this before the change of user: only root can read /etc, where libseccomp is looked up.
         importlib.import_module("course.instructor.sandbox.seccomp")
@@ -79,25 +82,31 @@ def main(descriptor: int, mode: str, idle_seconds: float, uses_keras: bool) -> N
         cell_execution.create_shell()
     gc.collect()
     gc.freeze()  # imported objects are never collected, so their pages stay shared
-    requests.send(b"ready")
-    KernelSupervisor(requests, mode == "isolated", idle_seconds).serve()
+    KernelSupervisor(first, mode == "isolated", idle_seconds).serve()
 
 
 class KernelSupervisor:
     """The running kernels, each identified by its control socket."""
 
-    def __init__(self, requests: socket.socket, isolated: bool, idle_seconds: float) -> None:
-        self.requests = requests
+    def __init__(self, first: socket.socket, isolated: bool, idle_seconds: float) -> None:
+        """Prepare to serve the client, or the clients, of the process's own socket."""
         self.isolated = isolated
         self.idle_seconds = idle_seconds
         # Maps a control socket to a process id, process descriptor, and limits.
         self.kernels: dict[socket.socket, tuple[int, int, Limits | None]] = {}
+        # Maps it to the client's socket.
+        self.clients: dict[socket.socket, socket.socket] = {}
         self.kill_reasons: dict[socket.socket, str] = {}
         # Maps a control socket to the process that measures the kernel's memory, its descriptor,
         # and the time at which it was started.
         self.measurements: dict[socket.socket, tuple[int, int, float]] = {}
         self.selector = selectors.DefaultSelector()
-        self.selector.register(requests, selectors.EVENT_READ, self._start_kernel)
+        self.listens = bool(first.getsockopt(socket.SOL_SOCKET, socket.SO_ACCEPTCONN))
+        if self.listens:
+            first.setblocking(False)
+            self.selector.register(first, selectors.EVENT_READ, self._accept)
+        else:
+            self._add_client(first)
 
     def serve(self) -> None:
         """Handle requests, control sockets, and ended kernels."""
@@ -112,19 +121,45 @@ class KernelSupervisor:
             elif time.monotonic() - idle_since >= self.idle_seconds:
                 return
 
-    def _start_kernel(self, requests: socket.socket) -> None:
-        message, descriptors, _, _ = socket.recv_fds(requests, 16, 4)
+    def _accept(self, listener: socket.socket) -> None:
+        with contextlib.suppress(OSError):  # the client has ended already
+            client, _ = listener.accept()
+            client.setblocking(True)
+            self._add_client(client)
+
+    def _add_client(self, client: socket.socket) -> None:
+        self.selector.register(client, selectors.EVENT_READ, self._start_kernel)
+        with contextlib.suppress(OSError):  # the client has ended already
+            client.send(b"ready")
+
+    def _remove_client(self, client: socket.socket) -> None:
+        """End a client's kernels, and the process if it has no other client."""
+        if not self.listens:
+            self._kill_kernels(list(self.kernels))
+            sys.exit(0)
+        self._kill_kernels([control for control, of in self.clients.items() if of is client])
+        self.selector.unregister(client)
+        client.close()
+
+    def _start_kernel(self, client: socket.socket) -> None:
+        try:
+            message, descriptors, _, _ = socket.recv_fds(client, 16, 4)
+        except OSError:
+            message, descriptors = b"", []
         if not message:
-            self._kill_all()
-            sys.exit(0)  # the client has ended
+            self._remove_client(client)
+            return
         cgroup = descriptors.pop() if message == b"kernel in cgroup" else None
         try:
-            self._start_kernel_with([socket.socket(fileno=each) for each in descriptors], cgroup)
+            sockets = [socket.socket(fileno=each) for each in descriptors]
+            self._start_kernel_with(client, sockets, cgroup)
         finally:
             if cgroup is not None:
                 os.close(cgroup)
 
-    def _start_kernel_with(self, sockets: list[socket.socket], cgroup: int | None) -> None:
+    def _start_kernel_with(
+        self, client: socket.socket, sockets: list[socket.socket], cgroup: int | None
+    ) -> None:
         data, control, *answers = sockets
         try:
             request, _ = messages.Connection(data, 0).receive(time.monotonic() + REQUEST_SECONDS)
@@ -170,6 +205,7 @@ class KernelSupervisor:
         process = int(report)
         process_descriptor = os.pidfd_open(process)
         self.kernels[control] = process, process_descriptor, limits
+        self.clients[control] = client
         self.selector.register(control, selectors.EVENT_READ, self._on_control)
         self.selector.register(
             process_descriptor, selectors.EVENT_READ, lambda _: self._reap(control)
@@ -231,6 +267,7 @@ class KernelSupervisor:
 
     def _reap(self, control: socket.socket) -> None:
         process, process_descriptor, _ = self.kernels.pop(control)
+        del self.clients[control]
         self._kill_group(process)
         result = os.waitid(os.P_PIDFD, process_descriptor, os.WEXITED)
         if not self.isolated:
@@ -258,12 +295,14 @@ class KernelSupervisor:
                     os.kill(orphan, signal.SIGKILL)
                     os.waitpid(orphan, 0)
 
-    def _kill_all(self) -> None:
-        # With a process namespace, everything in it ends with this process.
-        for control in () if self.isolated else list(self.kernels):
+    def _kill_kernels(self, controls: list[socket.socket]) -> None:
+        for control in controls:
             _, process_descriptor, _ = self.kernels[control]
-            signal.pidfd_send_signal(process_descriptor, signal.SIGKILL)
-            self._reap(control)
+            with contextlib.suppress(ProcessLookupError):
+                signal.pidfd_send_signal(process_descriptor, signal.SIGKILL)
+            # Waiting could take long: the memory of a kernel is given back at up to 1 s per GB.
+            if not self.isolated:
+                self._reap(control)
 
     def _check_usage(self) -> None:
         # The system limits the memory of one process, and counts processes together with threads.

@@ -4,6 +4,7 @@ import atexit
 import contextlib
 import os
 import re
+import select
 import socket
 import subprocess
 import sys
@@ -14,10 +15,10 @@ from collections.abc import Iterable, Mapping, Sequence
 from concurrent.futures import Future
 from dataclasses import asdict
 from pathlib import Path
-from typing import Any, Self
+from typing import IO, Any, Self
 
 from course.errors import CourseError
-from course.instructor.sandbox import bubblewrap, memory_cgroup, messages
+from course.instructor.sandbox import bubblewrap, memory_cgroup, messages, warm_forkserver
 from course.instructor.sandbox.kernel_client import (
     FORKSERVER_ENDED,
     EngineError,
@@ -28,6 +29,7 @@ from course.instructor.sandbox.limits import Limits
 
 START_SECONDS = 180
 REQUEST_SECONDS = 60
+IDLE_SECONDS = 900
 PROJECT_ROOT = Path(__file__).parents[3]
 # Environment variables that determine what is imported for notebooks, and how: each combination of
 # their values has its own forkserver.
@@ -50,40 +52,45 @@ class Forkserver:
     `devices` are the paths of devices to expose, such as "/dev/nvidia0". The process ends after
     `idle_seconds` without a kernel. Without `uses_keras`, it starts in less than a second, and
     kernels that need Keras import it themselves. With an `environment`, its kernels are for the
-    course's own notebooks: no sandbox, no limits, and unpatched Keras. Raises CourseError if
-    kernels cannot be isolated on this machine.
+    course's own notebooks: no sandbox, no limits, and unpatched Keras. If it `stays_warm`, an
+    isolated one outlives this object, and another process with the same code finds it. Raises
+    CourseError if kernels cannot be isolated on this machine.
     """
 
     def __init__(
         self,
         isolated: bool = True,
         devices: Sequence[str] = (),
-        idle_seconds: float = 900,
+        idle_seconds: float = IDLE_SECONDS,
         environment: Mapping[str, str] | None = None,
         uses_keras: bool = True,
+        stays_warm: bool = False,
     ) -> None:
         if not bubblewrap.is_linux():
             raise CourseError(
                 "grading needs Linux: use a virtual machine or a container that runs it."
             )
         isolated = isolated and environment is None
-        if isolated and (problem := bubblewrap.isolation_problem()):
-            raise CourseError(f"{problem}; or grade with --no-isolation, at your own risk.")
         self.isolated = isolated
         self._lock = threading.Lock()
         self._owner = os.getpid()  # processes that it forks can use the forkserver, too
-        self._requests, inside = socket.socketpair(socket.AF_UNIX, socket.SOCK_SEQPACKET)
+        self._ready = False
         mode = "isolated" if isolated else "open" if environment is None else "notebook"
-        arguments = ["-m", "course.instructor.sandbox.forkserver", str(inside.fileno()), mode]
-        arguments += [str(idle_seconds), *(["keras"] if uses_keras else [])]
+        arguments = [mode, str(idle_seconds), *(["keras"] if uses_keras else [])]
+        if stays_warm and isolated and self._connect_to_warm(arguments, devices):
+            return
+        if isolated and (problem := bubblewrap.isolation_problem()):
+            raise CourseError(f"{problem}; or grade with --no-isolation, at your own risk.")
+        self._requests, inside = socket.socketpair(socket.AF_UNIX, socket.SOCK_SEQPACKET)
+        arguments = _arguments(inside, arguments)
         command = [sys.executable, *arguments]
         if isolated:
             command = bubblewrap.command(arguments, devices)
         elif environment is None:
             programs = Path(sys.executable).parent
             environment = bubblewrap.environment(programs, Path.home(), PROJECT_ROOT)
-        self._log = tempfile.TemporaryFile()  # noqa: SIM115 (closed in close)
-        self._process = _start_process(
+        self._log: IO[bytes] = tempfile.TemporaryFile()  # noqa: SIM115 (closed in close)
+        self._process: subprocess.Popen[bytes] | None = _start_process(
             command,
             env=environment,
             pass_fds=[inside.fileno()],
@@ -94,7 +101,31 @@ class Forkserver:
             start_new_session=True,
         )
         inside.close()
-        self._ready = False
+
+    def _connect_to_warm(self, arguments: Sequence[str], devices: Sequence[str]) -> bool:
+        """Connect to a forkserver that stays warm, maybe a new one; return whether that worked."""
+
+        def start(listener: socket.socket, log: Path) -> None:
+            command = bubblewrap.command(_arguments(listener, arguments), devices, True)
+            with log.open("wb") as file:
+                subprocess.Popen(
+                    command,
+                    pass_fds=[listener.fileno()],
+                    stdin=subprocess.DEVNULL,
+                    stdout=subprocess.DEVNULL,
+                    stderr=file,
+                    start_new_session=True,
+                )
+
+        key = bubblewrap.command(arguments, devices, True)
+        connected = warm_forkserver.connect(key)
+        if not connected and not bubblewrap.isolation_problem():
+            connected = warm_forkserver.connect(key, start)
+        if not connected:
+            return False
+        self._requests, log = connected
+        self._log, self._process = log.open("rb"), None
+        return True
 
     def __enter__(self) -> Self:
         return self
@@ -107,7 +138,11 @@ class Forkserver:
         """True while the process can start kernels."""
         if os.getpid() != self._owner:
             return True  # only the parent of both can find out; if not, no kernel starts
-        return self._process.poll() is None
+        if self._process:
+            return self._process.poll() is None
+        poll = select.poll()
+        poll.register(self._requests, 0)
+        return not poll.poll(0)  # the other end is open
 
     def wait_until_ready(self) -> None:
         """Return once the imports are done; raise CourseError if the process ends before that."""
@@ -182,13 +217,19 @@ class Forkserver:
         return kernel
 
     def close(self) -> None:
-        """End the process and every kernel."""
+        """End every kernel and, unless it stays warm, the process."""
         self._requests.close()
-        with contextlib.suppress(subprocess.TimeoutExpired):
-            self._process.wait(2)
-        self._process.kill()
-        self._process.wait()
+        if self._process:
+            with contextlib.suppress(subprocess.TimeoutExpired):
+                self._process.wait(2)
+            self._process.kill()
+            self._process.wait()
         self._log.close()
+
+
+def _arguments(sock: socket.socket, others: Sequence[str]) -> list[str]:
+    """Return the arguments with which Python runs a forkserver with its socket."""
+    return ["-m", "course.instructor.sandbox.forkserver", str(sock.fileno()), *others]
 
 
 def _start_process(command: Sequence[str], **options: Any) -> "subprocess.Popen[bytes]":
@@ -212,6 +253,7 @@ def _start_process(command: Sequence[str], **options: Any) -> "subprocess.Popen[
 
 
 _shared: dict[tuple, Forkserver] = {}
+_warm_minutes = 0.0
 _shared_lock = threading.Lock()
 _stopped = threading.Event()
 
@@ -234,10 +276,22 @@ def shared_forkserver(
         if key not in _shared or not _shared[key].alive:
             if key in _shared:
                 _shared[key].close()
+            seconds = 60 * _warm_minutes
             _shared[key] = Forkserver(
-                isolated, devices, environment=environment, uses_keras=uses_keras
+                isolated,
+                devices,
+                seconds or IDLE_SECONDS,
+                environment,
+                uses_keras,
+                stays_warm=seconds > 0,
             )
         return _shared[key]
+
+
+def stay_warm(minutes: float) -> None:
+    """Have isolated forkservers outlive this process for some minutes of idleness; 0 for none."""
+    global _warm_minutes
+    _warm_minutes = minutes
 
 
 def notebook_forkserver(environment: Mapping[str, str]) -> Forkserver:

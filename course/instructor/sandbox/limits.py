@@ -4,6 +4,7 @@ from dataclasses import dataclass
 
 SCRATCH = "/scratch"  # an empty folder in the sandbox; each kernel mounts its own over it
 PRELOADED_MB = 600  # memory that a forkserver's imports use
+WARM_MINUTES = 10.0  # that an idle forkserver outlives the command that has started it
 STARTED = b"s"  # the first byte that a kernel sends, before its first message
 
 

@@ -1,3 +1,4 @@
+import csv
 import re
 from datetime import datetime
 
@@ -153,8 +154,11 @@ def test_penalties_follow_due_dates_extensions_and_points_given_by_hand(late_cla
             answer = gradebook.find_grade("why", "small", NAME, student)
             answer.manual_score, answer.needs_manual_grade = 4, False
         gradebook.db.commit()
-    grade()
+    scores = root / "scores.csv"
+    assert course_command("-C", root, "export", scores).returncode == 0
     assert penalties(root)["ada"] == pytest.approx(1.0), "without grading anything again"
+    (exported,) = (row for row in csv.DictReader(scores.open()) if row["student_id"] == "ada")
+    assert float(exported["score"]) == 9
     course_command("-C", root, "feedback")
     page = (root / "feedback" / "ada" / NAME / "small.html").read_text()
     assert "1 point was deducted" in page
@@ -166,7 +170,8 @@ def test_penalties_follow_due_dates_extensions_and_points_given_by_hand(late_cla
     assert "after the due date" not in (root / "feedback" / "bob" / NAME / "small.html").read_text()
     # Without the extension, bob is late, too.
     (root / FILE_NAME).write_text(f"assignment,student,due\n{NAME},,2026-03-01 18:00\n")
-    grade()
+    course_command("-C", root, "feedback")
+    assert "after the due date" in (root / "feedback" / "bob" / NAME / "small.html").read_text()
     assert penalties(root)["bob"] == pytest.approx(1.0)
 
 

@@ -234,11 +234,17 @@ def test_a_failing_cell_is_named_and_earlier_metrics_are_saved(small_course, cou
 
 
 def test_a_run_whose_kernel_dies_fails(small_course, course_command):
-    root = small_course(PARAMETERS, cell("code", "import os\nos._exit(3)"))
+    last_words = cell("code", "print(6 * 7)")
+    root = small_course(PARAMETERS, last_words, cell("code", "import os\nos._exit(3)"))
     finished = course_command("-C", root, "run")
     assert finished.returncode == 1
     assert "course: 01-small: the kernel stopped" in finished.stderr
     assert "Traceback" not in finished.stderr
+    folder = root / "build" / "runs" / "01-small" / "smoke-seed0-tensorflow"
+    executed = json.loads((folder / "small.ipynb").read_text())
+    assert [cell["outputs"][0]["text"] for cell in executed["cells"] if cell.get("outputs")] == [
+        ["42\n"]
+    ]
 
 
 def test_parameters_reach_the_notebook(small_course, course_command):
