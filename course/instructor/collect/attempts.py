@@ -1,5 +1,6 @@
 """Students' attempts at an assignment, and the choice of the attempt that counts."""
 
+import os
 import time
 from collections.abc import Sequence
 from dataclasses import dataclass, field
@@ -89,6 +90,18 @@ class Attempt:
         elif self.is_in_moodle_archive:
             attempt = seconds
         return Recency(origin.platform, attempt, min(seconds, time.time()))
+
+    @property
+    def submitter(self) -> str:
+        """Return what identifies the student on the platform, or "" if nothing does with certainty.
+
+        In nbgrader's exchange, everybody can make a folder with any student's name, but only with
+        their own account. In a copy of it, everything belongs to the account that made the copy.
+        """
+        if self.origin.platform != "nbgrader":
+            return self.origin.user_id
+        account = self.file.account
+        return "" if account in (None, os.getuid()) else str(account)
 
     @property
     def is_in_moodle_archive(self) -> bool:

@@ -1,6 +1,5 @@
 """Collecting submissions from an archive or folder into `submitted/STUDENT/ASSIGNMENT/`."""
 
-import os
 import shutil
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass, replace
@@ -194,15 +193,10 @@ class Collection:
         notes = [checksum, *replacement, late, *repairs, *attempt.warnings]
         result.details = "; ".join(filter(None, notes))
         result.status = FileStatus.REPAIRED if repairs else FileStatus.COLLECTED
-        record = Record(
-            attempt.recency, attempt.file.account, attempt.has_answers, attempt.origin.is_late
-        )
-        # Of archives with the same submission, the newest counts, whichever is collected last.
-        if known and not attempt.recency.is_later(known.recency):
-            record = replace(known, is_rejected=False)
         if existing and attempt.recency.compare(existing.recency) <= 0:
             records[replaced] = replace(existing, is_rejected=True)
-        submitted_folder.write_records(self.root, *attempt.key, records | {digest: record})
+        records[digest] = _record_of(attempt, known)
+        submitted_folder.write_records(self.root, *attempt.key, records)
         if is_submitted:
             result.status = FileStatus.ALREADY_COLLECTED
             if attempt.submitted:
@@ -268,6 +262,16 @@ class Collection:
         csv_writer.write_table(self.table, rows, force=True)
 
 
+def _record_of(attempt: Attempt, known: Record | None) -> Record:
+    """Return what is known about an attempt; `known` is from an earlier collection of the same.
+
+    Of several archives with the same submission, the newest counts, whichever is collected last.
+    """
+    if known and not attempt.recency.is_later(known.recency):
+        return replace(known, is_rejected=False)
+    return Record(attempt.recency, attempt.submitter, attempt.has_answers, attempt.origin.is_late)
+
+
 def _is_certainly_better(attempt: Attempt, existing: Record) -> bool:
     """Return True if a platform itself shows that an attempt counts instead of an existing one.
 
@@ -277,11 +281,7 @@ def _is_certainly_better(attempt: Attempt, existing: Record) -> bool:
     recency, other = attempt.recency, existing.recency
     if recency.platform != other.platform or not (recency.is_certain and other.is_certain):
         return False
-    # In nbgrader's exchange, everybody can make a folder with any student's name. In a copy of it,
-    # all files belong to the account that made the copy.
-    account = attempt.file.account
-    is_own = account in (None, os.getuid())
-    if recency.platform == "nbgrader" and (is_own or account != existing.account):
+    if not attempt.submitter or attempt.submitter != existing.submitter:
         return False
     if attempt.has_answers != existing.has_answers:
         return attempt.has_answers

@@ -80,7 +80,7 @@ class Record:
     """What is known about a collected submission, apart from its files."""
 
     recency: Recency
-    account: int | None = None  # the numeric id of the account that owned the file on disk
+    submitter: str = ""  # see `Attempt.submitter`
     has_answers: bool = True
     is_late: bool = False  # Canvas marked it as late
     is_rejected: bool = False  # a person replaced it by one that is not newer

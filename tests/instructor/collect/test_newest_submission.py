@@ -139,6 +139,22 @@ def test_submissions_of_two_platforms_are_not_compared(root, collect_old_and_new
     assert submitted(root)[KEY] == NEW
 
 
+@pytest.mark.parametrize("platform", ["Canvas", "Moodle"])
+def test_another_person_with_the_name_of_a_student_replaces_nothing(root, collect, platform):
+    """Students choose the names that they show; the platform's number is that of a person."""
+    (root / "roster.csv").write_text("student,name\nada,Ada Lovelace\n")
+    own = {"Canvas": canvas(5), "Moodle": moodle()}[platform]
+    foreign = {
+        "Canvas": platform_archives.canvas("Ada Lovelace", 666, 6, FILE),
+        "Moodle": platform_archives.moodle("Ada Lovelace", 666, FILE),
+    }[platform]
+    assert collect({own: OLD}, name="old.zip", times={own: TIME}).returncode == 0
+    done = collect({foreign: NEW}, name="new.zip", times={foreign: TIME + DAY})
+    assert done.returncode == 1
+    assert "an older submission exists: add --force to replace it" in done.stdout
+    assert submitted(root)[KEY] == OLD
+
+
 def test_an_unpacked_archive_of_moodle_needs_force(root, collect_path):
     """A program that unpacks an archive may give every file the time of unpacking."""
     (root / "roster.csv").write_text("student,name\nada,Ada Lovelace\n")
