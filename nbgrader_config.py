@@ -98,12 +98,12 @@ c.ExecuteIsolated.devices = []  # with a GPU: ["/dev/nvidia0", "/dev/nvidiactl",
 c.ExecuteIsolated.personalized_quizzes = False
 
 # What each day or part of a day after the due date costs, in percent of the score. The due dates
-# are in due_dates.csv, or set with nbgrader's own commands.
+# are in due_dates.csv, or set with nbgrader's own commands; submission_times.csv corrects times.
 c.AssignLatePenalties.plugin_class = "course.instructor.lateness.late_policy.LatePolicy"
 # c.LatePolicy.percent_per_day = 10
 # c.LatePolicy.max_percent = 50
 # c.LatePolicy.grace_minutes = 15
-# c.LatePolicy.time_zone = "Europe/Berlin"  # of due_dates.csv and of feedback; the default is UTC
+# c.LatePolicy.time_zone = "Europe/Berlin"  # of both tables and of feedback; the default is UTC
 
 # The formgrader's pages show students' text: it is rendered within limits, and HTML in it is
 # sanitized. The default preprocessors, which include none that a page needs, would read it before.

@@ -3,8 +3,10 @@
 import codecs
 import re
 from datetime import UTC, datetime
+from pathlib import Path
 from zoneinfo import ZoneInfo
 
+TIMESTAMP = "timestamp.txt"  # the file that nbgrader's exchange writes beside a submission
 MAX_BYTES = 200  # of a timestamp.txt; a time has about 30
 TIME = re.compile(
     r"(?P<time>\d{4}-\d\d-\d\d[ T]\d\d:\d\d(?::\d\d(?:\.\d{1,6})?)?)"
@@ -13,6 +15,23 @@ TIME = re.compile(
 UTC_NAMES = {"", "Z", "UTC", "GMT"}
 YEARS = range(1970, 2101)  # programs that read the time fail at the limits of the calendar
 HINT = "write it as 2026-03-01 18:00:00 UTC"
+
+
+def read(folder: Path) -> datetime | None:
+    """Return the time in a submission's `timestamp.txt`, or None if there is no valid one."""
+    try:
+        return _read(folder)
+    except ValueError:
+        return None
+
+
+def problem(folder: Path) -> str:
+    """Return the reason that the time in a submission's `timestamp.txt` is not used, or ""."""
+    try:
+        _read(folder)
+    except ValueError as error:
+        return f"{TIMESTAMP} is ignored, so it counts as on time: {error}"
+    return ""
 
 
 def decode(content: bytes) -> str:
@@ -52,9 +71,30 @@ def parse(text: str) -> datetime:
     return moment
 
 
+def parse_local(text: str, time_zone: str) -> datetime:
+    """Return a time as UTC, like `parse`; without a time zone of its own, it is in `time_zone`."""
+    match = TIME.fullmatch(text)
+    return parse(text if not match or match["zone"] else f"{text} {time_zone}")
+
+
 def format_time(moment: datetime) -> str:
     """Return a time that `parse` returned as nbgrader's exchange writes it."""
     return f"{moment.isoformat(sep=' ', timespec='microseconds')} UTC"
+
+
+def _read(folder: Path) -> datetime | None:
+    """Return a submission's time, or None if there is no file; raise ValueError if it is unclear.
+
+    nbgrader's own parser ignores a time zone that it does not know, and guesses what is missing.
+    """
+    path = folder / TIMESTAMP
+    try:
+        if path.is_symlink() or not path.is_file():
+            return None
+        with path.open("rb") as file:
+            return parse(decode(file.read(MAX_BYTES)))
+    except OSError as error:
+        raise ValueError(f"the file cannot be read ({error.strerror})") from None
 
 
 def _shown(text: str) -> str:

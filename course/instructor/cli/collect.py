@@ -8,10 +8,11 @@ import click
 
 from course.errors import CourseError
 from course.instructor.cli import options
-from course.instructor.course_dir import assignment_names
+from course.instructor.course_dir import assignment_names, open_api
 
 if TYPE_CHECKING:
     from course.instructor.collect.file_result import FileResult
+    from course.instructor.collect.moodle_worksheet import Worksheet
 
 MAX_LINES = 12  # maximum per upload and status; further files are only counted
 
@@ -24,12 +25,18 @@ MAX_LINES = 12  # maximum per upload and status; further files are only counted
 @click.option(
     "--force",
     is_flag=True,
-    help="Replace existing submissions by newer ones; the replaced ones are saved.",
+    help="Replace existing submissions by others that may be older; the replaced ones are saved.",
 )
 @click.option(
     "--force-older",
     is_flag=True,
     help="Replace existing submissions, even by older ones.",
+)
+@click.option(
+    "--times",
+    type=options.PATH,
+    metavar="WORKSHEET",
+    help="Moodle's grading worksheet of the assignment NAME, from which submission times are read.",
 )
 @click.pass_obj
 def command(
@@ -40,6 +47,7 @@ def command(
     student: str | None,
     force: bool,
     force_older: bool,
+    times: Path | None,
 ) -> int:
     """Collect submissions from a folder, archive, or notebook.
 
@@ -47,8 +55,15 @@ def command(
     such as 02-mnist; without names, it may contain any assignment. If more than half of the
     students in an archive from Canvas or Moodle submitted the same one, notebooks for the others
     are flagged for manual review. The exit code is 1 if a file is flagged.
+
+    A newer submission from the same platform replaces an older one.
     """
     selected = assignment_names(root, names)
+    if times and len(names) != 1:
+        raise CourseError(
+            "a grading worksheet belongs to one assignment: name it, such as in course collect"
+            f" {path} {selected[0]} --times {times}."
+        )
     from course.instructor.collect import collection
     from course.instructor.collect.file_result import FileStatus
     from course.instructor.roster import roster as rosters
@@ -56,8 +71,9 @@ def command(
     if student is not None and not rosters.is_valid_student_id(student):
         raise CourseError(f"{student!r} cannot be the name of a folder: choose another name.")
     class_roster = rosters.read_roster(roster) if roster else rosters.read_course_roster(root)
+    worksheet = _read_worksheet(root, times) if times else None
     collect_options = collection.CollectOptions(
-        class_roster, student, force, force_older, bool(names)
+        class_roster, student, force, force_older, bool(names), worksheet
     )
     collected = collection.Collection(root, path, selected, collect_options)
     immediate = (FileStatus.COLLECTED, FileStatus.REPAIRED)
@@ -86,6 +102,14 @@ def command(
     print(f"{counts.total():,} files: {summary}")
     print(f"list of all files: {collected.table}")
     return 1 if counts[FileStatus.MANUAL_REVIEW] else 0
+
+
+def _read_worksheet(root: Path, path: Path) -> "Worksheet":
+    """Return a grading worksheet, whose times are in the time zone of the course."""
+    from course.instructor.collect.moodle_worksheet import read_worksheet
+    from course.instructor.lateness.late_policy import course_time_zone
+
+    return read_worksheet(path, course_time_zone(open_api(root)))
 
 
 def _line(result: "FileResult") -> str:

@@ -49,9 +49,10 @@ def command(
     # The kernels' imports take as long as nbgrader's, so both run at the same time.
     if not scheduler:
         forkserver_start.start_for_grading(root, selected, isolated=not no_isolation)
+    from course.instructor.collect import submitted_folder
     from course.instructor.gradebook import enrollment, submission_results
     from course.instructor.grading import class_grader, progress
-    from course.instructor.lateness import due_dates
+    from course.instructor.lateness import due_dates, late_policy, submission_times
     from course.instructor.release import unreleased_changes
 
     def students_with_submissions(name: str) -> list[str]:
@@ -60,12 +61,18 @@ def command(
     grading_options = class_grader.GradingOptions(
         workers, scheduler, not no_isolation, force, outdated
     )
-    due_dates.course_due_dates(open_api(root), root)
+    api = open_api(root)
+    due_dates.course_due_dates(api, root)
+    times = submission_times.read_submission_times(root, late_policy.course_time_zone(api))
     progress_lines = progress.Progress()
     roster = _read_roster(root)
     for name, students in find_for_each(selected, bool(names), students_with_submissions):
         if roster and not student and (missing := enrollment.describe_missing(roster, students)):
             print(f"{name}: {missing}", flush=True)
+        late = submitted_folder.marked_late(root, students, name)
+        everybody = submission_results.list_students(root, "submitted", name)
+        for notice in times.notices(name, everybody, late):
+            print(f"{name}: {notice}", flush=True)
         if changes := unreleased_changes.describe_changes(root, name):
             print(f"course: {changes}", file=sys.stderr, flush=True)
         progress_lines.expect(len(students))

@@ -81,6 +81,11 @@ class SubmittedFile:
         return len(self.parts) > len(self.outer)
 
     @property
+    def is_archived(self) -> bool:
+        """Return True if the outermost file with this one in it is in an archive, not on disk."""
+        return self.account is None
+
+    @property
     def printable_path(self) -> str:
         """Return the file's path, in printable form and shortened."""
         return shorten("/".join(self.parts))

@@ -1,5 +1,6 @@
 """Students' attempts at an assignment, and the choice of the attempt that counts."""
 
+import os
 import time
 from collections.abc import Sequence
 from dataclasses import dataclass, field
@@ -18,7 +19,11 @@ TIME_RESOLUTION = 2  # seconds; of the times in zip archives
 class Recency:
     """How new an attempt is, by the platform's own number and time; nothing that a student wrote.
 
-    The time is in seconds since 1970. Both are 0 if they are unknown.
+    `attempt` is Canvas's file number, the time that nbgrader wrote, or the time in an archive from
+    Moodle. Canvas and Moodle do not write the time of a submission into an archive, but the time at
+    which they made the archive. Both contain the newest submissions of that time, so that a later
+    archive from Moodle never contains an older submission. `time` is the time of the file. Both are
+    in seconds since 1970, except Canvas's number, and are 0 if they are unknown.
     """
 
     platform: str = ""
@@ -27,11 +32,24 @@ class Recency:
 
     def compare(self, other: "Recency") -> int:
         """Return 1 if this attempt is newer than the other, -1 if it is older, and 0 if unknown."""
-        if self.platform == other.platform and self.attempt and other.attempt:
+        if self.platform != other.platform:
+            return 0  # the time of an archive says nothing about a submission elsewhere
+        if self.is_certain and other.is_certain:
             return (self.attempt > other.attempt) - (self.attempt < other.attempt)
         if self.time and other.time and abs(self.time - other.time) >= TIME_RESOLUTION:
             return 1 if self.time > other.time else -1
         return 0
+
+    def is_later(self, other: "Recency") -> bool:
+        """Return True if the same submission is certainly from a later archive or attempt."""
+        return self.platform == other.platform and (
+            (self.attempt, self.time) > (other.attempt, other.time)
+        )
+
+    @property
+    def is_certain(self) -> bool:
+        """Return True if the platform wrote a number or time; that of a copied file is not one."""
+        return self.attempt > 0
 
 
 @dataclass
@@ -54,7 +72,7 @@ class Attempt:
     has_answers: bool = True  # False if the student wrote nothing into the released notebook
     checksum: str = ""  # the checksum that the packing cell showed to the student, or ""
     warnings: list[str] = field(default_factory=list)  # from the manifest
-    submitted: datetime | None = None  # the submission time, if nbgrader wrote it: in UTC
+    submitted: datetime | None = None  # the submission time, if a platform wrote it: in UTC
     evidence: dict[str, Path] = field(default_factory=dict)  # file name -> saved file
 
     @property
@@ -66,9 +84,29 @@ class Attempt:
     def recency(self) -> Recency:
         """Return how new the attempt is; a time in the future counts as now."""
         origin = self.origin
-        is_time = origin.platform == "nbgrader" and origin.attempt
-        seconds = origin.attempt if is_time else self.file.modified or 0.0
-        return Recency(origin.platform, origin.attempt, min(seconds, time.time()))
+        attempt, seconds = origin.attempt, self.file.modified or 0.0
+        if origin.platform == "nbgrader" and attempt:
+            seconds = attempt
+        elif self.is_in_moodle_archive:
+            attempt = seconds
+        return Recency(origin.platform, attempt, min(seconds, time.time()))
+
+    @property
+    def submitter(self) -> str:
+        """Return what identifies the student on the platform, or "" if nothing does with certainty.
+
+        In nbgrader's exchange, everybody can make a folder with any student's name, but only with
+        their own account. In a copy of it, everything belongs to the account that made the copy.
+        """
+        if self.origin.platform != "nbgrader":
+            return self.origin.user_id
+        account = self.file.account
+        return "" if account in (None, os.getuid()) else str(account)
+
+    @property
+    def is_in_moodle_archive(self) -> bool:
+        """Return True if the file's time is the one at which Moodle wrote its archive."""
+        return self.origin.platform == "Moodle" and self.file.is_archived
 
     @property
     def order_in_upload(self) -> tuple[float, int]:
@@ -141,12 +179,14 @@ def choose_newest(attempts: Sequence[Attempt]) -> tuple[Attempt | None, list[Att
 
 
 def is_newer(attempt: Attempt, other: Attempt) -> bool:
-    """Return True if an attempt of a student is certainly newer than another."""
-    if order := attempt.recency.compare(other.recency):
-        return order > 0
+    """Return True if an attempt of a student is certainly newer than another collected with it."""
     time, copy = attempt.order_in_upload
     other_time, other_copy = other.order_in_upload
     in_one_archive = attempt.file.is_nested and attempt.file.outer == other.file.outer
+    if attempt.is_in_moodle_archive and other.is_in_moodle_archive and not in_one_archive:
+        return copy > other_copy  # the times say in which order Moodle wrote the archive
+    if order := attempt.recency.compare(other.recency):
+        return order > 0
     # Outside of an archive, a fraction of a second may only tell the order of unpacking.
     if abs(time - other_time) >= (0 if in_one_archive else TIME_RESOLUTION) and time != other_time:
         return time > other_time

@@ -2,7 +2,7 @@
 
 import shutil
 from collections.abc import Iterator, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from pathlib import Path
 
 from course.errors import CourseError
@@ -17,15 +17,20 @@ from course.instructor.collect.archive_reader import (
 )
 from course.instructor.collect.attempts import Attempt, choose_newest, is_newer
 from course.instructor.collect.file_result import FileResult, FileStatus
-from course.instructor.collect.platform_file_names import TIMESTAMP, is_renamed
+from course.instructor.collect.moodle_worksheet import Worksheet
+from course.instructor.collect.platform_file_names import is_renamed
 from course.instructor.collect.released_assignment import read_releases
 from course.instructor.collect.submission_finder import SubmissionFinder
+from course.instructor.collect.submitted_folder import Record
 from course.instructor.grading.journal import Journal
+from course.instructor.lateness import submission_times
 from course.instructor.roster import csv_writer
-from course.instructor.roster.roster import Roster
-from course.instructor.submission_time import format_time
+from course.instructor.roster.roster import Person, Roster
+from course.instructor.submission_time import TIMESTAMP
 
 NO_ANSWERS = "the notebook contains no answers"
+# What a submission is that another one replaces, by the order of the two.
+KINDS = {1: "an older submission", 0: "a different submission", -1: "a newer submission"}
 
 
 @dataclass(frozen=True)
@@ -34,9 +39,10 @@ class CollectOptions:
 
     roster: Roster | None = None
     student: str | None = None  # the owner of everything that is collected
-    force: bool = False  # replace existing submissions
+    force: bool = False  # replace existing submissions that may be older
     older: bool = False  # replace them even by older ones
     are_selected: bool = False  # the instructor named the assignments that may be collected
+    worksheet: Worksheet | None = None  # the submission times of the only selected assignment
 
 
 class Collection:
@@ -49,6 +55,8 @@ class Collection:
         self.root, self.path, self.options = root, path, options
         self.releases = read_releases(root, names)
         self.results: list[FileResult] = []
+        # Only the names of the students in the table matter here, not the times.
+        self.times_in_table = submission_times.read_submission_times(root, "UTC").in_table
 
     @property
     def table(self) -> Path:
@@ -104,6 +112,8 @@ class Collection:
         groups: dict[tuple[str, str], list[Attempt]] = {}
         for attempt in found.attempts:
             groups.setdefault(attempt.key, []).append(attempt)
+        if self.options.worksheet:
+            self._add_times(self.options.worksheet, found.attempts)
         for _, group in sorted(groups.items()):
             newest, others, problem = choose_newest(group)
             for attempt in others:
@@ -123,6 +133,30 @@ class Collection:
                     result = self._result(newest, FileStatus.MANUAL_REVIEW, details)
                 yield result
 
+    def _add_times(self, worksheet: Worksheet, attempts: Sequence[Attempt]) -> None:
+        """Add the submission times from Moodle's grading worksheet to what Moodle exported."""
+        known = {person.student: person for person in self.options.roster or ()}
+        people = {}
+        for attempt in attempts:
+            origin, student = attempt.origin, attempt.student
+            if origin.platform == "Moodle":
+                people[student] = Person(student, origin.name, participant_id=origin.user_id)
+            elif not origin.platform:  # such as a repaired copy
+                person = known.get(student) or Person(student)
+                # The number in a roster can be that of another assignment.
+                people.setdefault(student, replace(person, participant_id=""))
+        if attempts and not people:
+            raise CourseError(
+                f"{worksheet.path} is from Moodle, but {self.path} is from another platform: leave"
+                " out --times."
+            )
+        times = worksheet.times_of(people)
+        for attempt in attempts:
+            if attempt.student in people:
+                attempt.submitted = times.get(attempt.student)
+                if not attempt.submitted:
+                    attempt.warnings.append(f"{worksheet.path.name} has no submission time")
+
     def _result(self, attempt: Attempt, status: FileStatus, details: str) -> FileResult:
         """Return the result for an attempt."""
         saved = attempt.original.relative_to(self.root).as_posix()
@@ -138,39 +172,55 @@ class Collection:
         content = {attempt.release.file_name: (attempt.repaired or attempt.original).read_bytes()}
         for name, path in attempt.evidence.items():
             content[f"{FOLDER}/{name}"] = path.read_bytes()
-        if attempt.submitted:
-            content[TIMESTAMP] = f"{format_time(attempt.submitted)}\n".encode()
         folder = submitted_folder.folder_of(self.root, *attempt.key)
         is_submitted = submitted_folder.has_content(folder, content)
-        if folder.exists() and not is_submitted and not self._may_replace(attempt, result):
-            return result
+        records = submitted_folder.read_records(self.root, *attempt.key)
+        digest, replaced = submitted_folder.digest(content), ""
+        known, existing = records.get(digest), None
+        if folder.exists() and not is_submitted:
+            replaced = submitted_folder.digest_of_folder(folder)
+            existing = records.get(replaced)
+            if not self._may_replace(attempt, known, existing, result):
+                return result
         repairs = list(attempt.repairs)
         if is_renamed(attempt.origin.file_name, attempt.release.stem):
             repairs.append(f"renamed from {shorten(attempt.origin.file_name)!r}")
         if attempt.release.requires_evidence and not attempt.evidence:
             repairs.append("evidence missing")
         checksum = f"checksum {attempt.checksum}" if attempt.checksum else ""
-        result.details = "; ".join(filter(None, [checksum, *repairs, *attempt.warnings]))
+        replacement = self._describe_replaced(attempt, existing, folder) if replaced else []
+        late = "marked late by Canvas" if attempt.origin.is_late else ""
+        notes = [checksum, *replacement, late, *repairs, *attempt.warnings]
+        result.details = "; ".join(filter(None, notes))
         result.status = FileStatus.REPAIRED if repairs else FileStatus.COLLECTED
+        if existing and attempt.recency.compare(existing.recency) <= 0:
+            records[replaced] = replace(existing, is_rejected=True)
+        records[digest] = _record_of(attempt, known)
+        submitted_folder.write_records(self.root, *attempt.key, records)
         if is_submitted:
             result.status = FileStatus.ALREADY_COLLECTED
+            if attempt.submitted:
+                submitted_folder.write_time(self.root, *attempt.key, attempt.submitted)
         else:
             # First, because a killed command may not leave the result of the old submission.
             Journal(self.root, attempt.release.name).mark_ungraded(attempt.student)
+            if attempt.submitted:
+                content[TIMESTAMP] = submitted_folder.format_time_file(attempt.submitted)
             submitted_folder.write(self.root, *attempt.key, content)
-        recorded = submitted_folder.read_recency(self.root, *attempt.key)
-        if not recorded or attempt.recency.compare(recorded) > 0:
-            submitted_folder.write_recency(self.root, *attempt.key, content, attempt.recency)
         return result
 
-    def _may_replace(self, attempt: Attempt, result: FileResult) -> bool:
+    def _may_replace(
+        self, attempt: Attempt, known: Record | None, existing: Record | None, result: FileResult
+    ) -> bool:
         """Return True if an attempt may replace a different submission; else, complete its result.
 
         The platforms' times and numbers decide which one is newer, not the order of the commands.
+        `known` is what is known about an earlier collection of this attempt.
         """
-        existing = submitted_folder.read_recency(self.root, *attempt.key)
-        order = attempt.recency.compare(existing) if existing else 0
-        if self.options.older:
+        order = attempt.recency.compare(existing.recency) if existing else 0
+        is_rejected = known is not None and known.is_rejected
+        is_better = existing is not None and _is_certainly_better(attempt, existing)
+        if self.options.older or (is_better and not is_rejected):
             return True
         if order < 0:
             result.status = FileStatus.OLDER_ATTEMPT
@@ -179,11 +229,22 @@ class Collection:
             # It may be the copy of another assignment's upload.
             result.details = f"{NO_ANSWERS}: add --force-older to replace the existing submission"
         elif not self.options.force:
-            kind = "an older" if order > 0 else "a different"
-            result.details = f"{kind} submission exists: add --force to replace it"
+            result.details = f"{KINDS[order]} exists: add --force to replace it"
         else:
             return True
         return False
+
+    def _describe_replaced(
+        self, attempt: Attempt, existing: Record | None, folder: Path
+    ) -> list[str]:
+        """Return what to print about a submission that an attempt replaces."""
+        order = attempt.recency.compare(existing.recency) if existing else 0
+        notes = [f"replaced {KINDS[order]}"]
+        if (attempt.release.name, attempt.student) in self.times_in_table:
+            notes.append(f"check its time in {submission_times.FILE_NAME}")
+        elif (folder / TIMESTAMP).exists() and not attempt.submitted:
+            notes.append("its submission time is unknown")
+        return notes
 
     def _write_table(self) -> None:
         """Write the table, with one row per file."""
@@ -199,3 +260,29 @@ class Collection:
             )
             rows.append([csv_writer.escape_formula(cell) for cell in row])
         csv_writer.write_table(self.table, rows, force=True)
+
+
+def _record_of(attempt: Attempt, known: Record | None) -> Record:
+    """Return what is known about an attempt; `known` is from an earlier collection of the same.
+
+    Of several archives with the same submission, the newest counts, whichever is collected last.
+    """
+    if known and not attempt.recency.is_later(known.recency):
+        return replace(known, is_rejected=False)
+    return Record(attempt.recency, attempt.submitter, attempt.has_answers, attempt.origin.is_late)
+
+
+def _is_certainly_better(attempt: Attempt, existing: Record) -> bool:
+    """Return True if a platform itself shows that an attempt counts instead of an existing one.
+
+    Answers count before newness, as among the attempts in one archive. Anybody can write a name
+    into a shared folder, and a copied file has the time of the copy: a person decides about these.
+    """
+    recency, other = attempt.recency, existing.recency
+    if recency.platform != other.platform or not (recency.is_certain and other.is_certain):
+        return False
+    if not attempt.submitter or attempt.submitter != existing.submitter:
+        return False
+    if attempt.has_answers != existing.has_answers:
+        return attempt.has_answers
+    return recency.compare(other) > 0

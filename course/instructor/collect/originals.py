@@ -19,7 +19,8 @@ from course.instructor.collect.archive_reader import (
     is_archive,
     safe_file_name,
 )
-from course.instructor.collect.platform_file_names import TIMESTAMP, PathParser
+from course.instructor.collect.platform_file_names import PathParser
+from course.instructor.submission_time import TIMESTAMP
 
 FOLDER = "originals"  # in the course directory, outside build/, which `make clean` removes
 OLD_FOLDER = Path("build", "intake")  # used by older versions

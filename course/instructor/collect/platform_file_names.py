@@ -36,7 +36,6 @@ EXCHANGE = re.compile(
 )
 MAX_READINGS = 10  # of one name
 ROSTER_FIELDS = {"Canvas": "canvas_id", "Moodle": "participant_id", "nbgrader": "student"}
-TIMESTAMP = "timestamp.txt"  # the file that nbgrader's exchange writes beside a submission
 COPY_WORDS = ("copy of", "kopie von", "copie de", "copia de", "cópia de", "kopia")
 COPY_PREFIX = re.compile(rf"(?:{'|'.join(COPY_WORDS)})\s+", re.I)
 COPY_SUFFIX = re.compile(r"(?:[ _]-[ _]copy|-copy\d{0,6}|[ _]copy(?: \d{1,6})?)$", re.I)
@@ -53,6 +52,7 @@ class Origin:
     student: str = ""  # the student id, if nbgrader made the path
     attempt: float = 0  # increases with each attempt, or is 0 if the path does not show it
     submitted: datetime | None = None  # the time in nbgrader's path: UTC without a time zone
+    is_late: bool = False  # Canvas marked the submission as late
     file_name: str = ""  # as the student named the file
     position: int = 0  # of the part of the path that the platform generated
     # Why the path does not show who submitted the file, although a part of it looks like a
@@ -232,9 +232,17 @@ def _read_name(part: str) -> Iterator[Origin]:
             yield Origin("Moodle", name, match["number"], file_name=part[match.end() + 1 :])
     for match in CANVAS.finditer(part):
         user = match["user"]
-        name = f"_{part[: match.start()]}".removesuffix("_LATE")[1:]
-        rest = part[match.start("rest") :]
-        yield Origin("Canvas", name or user, user, attempt=int(match["file"]), file_name=rest)
+        marked = f"_{part[: match.start()]}"
+        name = marked.removesuffix("_LATE")[1:]
+        yield Origin(
+            "Canvas",
+            name or user,
+            user,
+            attempt=int(match["file"]),
+            # Canvas writes names in lowercase letters: no student can be called LATE.
+            is_late=marked.endswith("_LATE"),
+            file_name=part[match.start("rest") :],
+        )
 
 
 def strip_copy_marks(file_name: str) -> tuple[str, int]:

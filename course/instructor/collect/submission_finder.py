@@ -24,13 +24,14 @@ from course.instructor.collect.attempts import Attempt, nearest_attempts
 from course.instructor.collect.file_result import FileResult, FileStatus
 from course.instructor.collect.notebook_reader import ReadingBudget, ReadNotebook, RepairError
 from course.instructor.collect.originals import SavedFile
-from course.instructor.collect.platform_file_names import TIMESTAMP, Origin, PathParser
+from course.instructor.collect.platform_file_names import Origin, PathParser
 from course.instructor.collect.released_assignment import ReleasedAssignment
 from course.instructor.collect.submission_owner import OwnerResolver, UnknownOwnerError
 from course.instructor.roster.roster import Roster
 from course.instructor.sandbox import forkserver_client
 from course.instructor.sandbox.kernel_client import EngineError, KernelEnded
 from course.instructor.sandbox.worker_pool import available_cores
+from course.instructor.submission_time import TIMESTAMP
 
 MAX_EVIDENCE_BYTES = 64 * 2**20  # with one notebook; `course.files.files_below` reads no more
 OTHER_ARCHIVES = {".rar", ".7z", ".tar", ".gz", ".tgz", ".xz", ".bz2"}

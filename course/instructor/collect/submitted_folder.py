@@ -3,13 +3,16 @@
 import hashlib
 import json
 import shutil
-from collections.abc import Mapping
-from dataclasses import asdict
+from collections.abc import Iterable, Mapping
+from dataclasses import asdict, dataclass
+from datetime import datetime
 from pathlib import Path
 
 from course.files import replacing_folder, restore_folder, write_atomically
+from course.instructor import submission_time
 from course.instructor.collect import originals
 from course.instructor.collect.attempts import Recency
+from course.instructor.submission_time import TIMESTAMP
 
 
 def folder_of(root: Path, student: str, assignment: str) -> Path:
@@ -21,7 +24,11 @@ def folder_of(root: Path, student: str, assignment: str) -> Path:
 
 
 def has_content(folder: Path, content: Mapping[str, bytes]) -> bool:
-    """Return True if a folder contains exactly the given files (relative path -> content)."""
+    """Return True if a folder contains exactly the given files (relative path -> content).
+
+    The submission time is not compared: the same files can be submitted again, or their time may
+    become known later.
+    """
     if not folder.is_dir():
         return False
     names = {
@@ -29,9 +36,26 @@ def has_content(folder: Path, content: Mapping[str, bytes]) -> bool:
         for path in folder.rglob("*")
         if path.is_file() and ".ipynb_checkpoints" not in path.parts
     }
-    return names == content.keys() and all(
-        (folder / name).read_bytes() == data for name, data in content.items()
+    wanted = content.keys() - {TIMESTAMP}
+    return names - {TIMESTAMP} == wanted and all(
+        (folder / name).read_bytes() == content[name] for name in wanted
     )
+
+
+def digest(content: Mapping[str, bytes]) -> str:
+    """Return a digest of files and their names, without the submission time."""
+    summary = hashlib.sha256()
+    for name, data in sorted(content.items()):
+        if name == TIMESTAMP:
+            continue
+        summary.update(f"{name}\0{len(data)}\0".encode(errors="surrogateescape"))
+        summary.update(data)
+    return summary.hexdigest()
+
+
+def digest_of_folder(folder: Path) -> str:
+    """Return the digest of the submission in a folder."""
+    return digest(_content(folder))
 
 
 def write(root: Path, student: str, assignment: str, content: Mapping[str, bytes]) -> None:
@@ -41,7 +65,7 @@ def write(root: Path, student: str, assignment: str, content: Mapping[str, bytes
     """
     folder = folder_of(root, student, assignment)
     if folder.exists():
-        name = f"{assignment}-{_digest(_content(folder))[:8]}"
+        name = f"{assignment}-{digest_of_folder(folder)[:8]}"
         with replacing_folder(root / originals.FOLDER / "replaced" / student / name) as staging:
             shutil.copytree(folder, staging, dirs_exist_ok=True)
     with replacing_folder(folder) as staging:
@@ -51,28 +75,73 @@ def write(root: Path, student: str, assignment: str, content: Mapping[str, bytes
             path.write_bytes(data)
 
 
-def write_recency(
-    root: Path, student: str, assignment: str, content: Mapping[str, bytes], recency: Recency
-) -> None:
-    """Record how new a submission is that consists of the given files."""
-    record = {"digest": _digest(content), **asdict(recency)}
-    write_atomically(_record(root, student, assignment), json.dumps(record) + "\n")
+@dataclass(frozen=True)
+class Record:
+    """What is known about a collected submission, apart from its files."""
+
+    recency: Recency
+    submitter: str = ""  # see `Attempt.submitter`
+    has_answers: bool = True
+    is_late: bool = False  # Canvas marked it as late
+    is_rejected: bool = False  # a person replaced it by one that is not newer
 
 
-def read_recency(root: Path, student: str, assignment: str) -> Recency | None:
-    """Return how new a submission is, or None if it was not collected or was changed since then."""
+def write_records(root: Path, student: str, assignment: str, records: Mapping[str, Record]) -> None:
+    """Record what is known about all submissions of a student that were ever collected, by digest.
+
+    A submission is recorded before it is written, so that a kill in between loses nothing.
+    """
+    saved = json.dumps({each: asdict(record) for each, record in records.items()})
+    path = _records_path(root, student, assignment)
+    if not path.is_file() or path.read_text("utf-8") != f"{saved}\n":
+        write_atomically(path, f"{saved}\n")
+
+
+def read_records(root: Path, student: str, assignment: str) -> dict[str, Record]:
+    """Return what is known about a student's submissions, by their digests."""
     try:
-        record = json.loads(_record(root, student, assignment).read_text("utf-8"))
-        digest = record.pop("digest")
-        recency = Recency(**record)
+        saved = json.loads(_records_path(root, student, assignment).read_text("utf-8"))
+        return {
+            each: Record(**fields | {"recency": Recency(**fields["recency"])})
+            for each, fields in saved.items()
+        }
     except (OSError, ValueError, TypeError, KeyError, AttributeError):
-        return None
+        return {}
+
+
+def marked_late(root: Path, students: Iterable[str], assignment: str) -> list[str]:
+    """Return the students whose submissions Canvas marked as late."""
+    found = []
+    for student in students:
+        late = {
+            each
+            for each, record in read_records(root, student, assignment).items()
+            if record.is_late
+        }
+        if late and digest_of_folder(Path(root, "submitted", student, assignment)) in late:
+            found.append(student)
+    return found
+
+
+def write_time(root: Path, student: str, assignment: str, moment: datetime) -> None:
+    """Write the time of a submission; of two times for the same files, the later one counts."""
     folder = folder_of(root, student, assignment)
-    return recency if digest == _digest(_content(folder)) else None
+    known = submission_time.read(folder)
+    if known is None or moment > known:
+        # A killed process may not leave an unfinished file in the folder, which would belong to it.
+        with replacing_folder(folder) as staging:
+            shutil.copytree(folder, staging, symlinks=True, dirs_exist_ok=True)
+            (staging / TIMESTAMP).unlink(missing_ok=True)
+            (staging / TIMESTAMP).write_bytes(format_time_file(moment))
 
 
-def _record(root: Path, student: str, assignment: str) -> Path:
-    """Return the path of the record of how new a submission is."""
+def format_time_file(moment: datetime) -> bytes:
+    """Return the content of the file with a submission's time."""
+    return f"{submission_time.format_time(moment)}\n".encode()
+
+
+def _records_path(root: Path, student: str, assignment: str) -> Path:
+    """Return the path of what is known about the submissions of a student."""
     return root / originals.FOLDER / "collected" / assignment / f"{student}.json"
 
 
@@ -83,12 +152,3 @@ def _content(folder: Path) -> dict[str, bytes]:
         for path in sorted(folder.rglob("*"))
         if path.is_file() and not path.is_symlink() and ".ipynb_checkpoints" not in path.parts
     }
-
-
-def _digest(content: Mapping[str, bytes]) -> str:
-    """Return a digest of files and their names."""
-    digest = hashlib.sha256()
-    for name, data in sorted(content.items()):
-        digest.update(f"{name}\0{len(data)}\0".encode(errors="surrogateescape"))
-        digest.update(data)
-    return digest.hexdigest()

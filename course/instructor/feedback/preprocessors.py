@@ -12,7 +12,7 @@ from traitlets import Bool
 from course.instructor.grading import redaction
 from course.instructor.grading.reference_notebook import tagged_cells, without_mark_schemes
 from course.instructor.lateness import due_dates
-from course.instructor.lateness.late_policy import LatePolicy
+from course.instructor.lateness.late_policy import LatePolicy, late_penalties
 
 if TYPE_CHECKING:
     from nbformat import NotebookNode
@@ -52,7 +52,7 @@ class HideFromStudents(NbGraderPreprocessor):
             ids["pending_manual_grading"] = {
                 each.name for each in submission.grades if each.needs_manual_grade
             }
-            late = due_dates.late_penalties(self.parent)
+            late = late_penalties(self.parent)
             ids["late_notice"] = ""
             if isinstance(late.plugin_inst, LatePolicy):
                 ids["late_notice"] = due_dates.late_notice(

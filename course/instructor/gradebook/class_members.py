@@ -2,7 +2,7 @@
 
 import re
 from collections import Counter
-from collections.abc import Iterable
+from collections.abc import Iterable, Mapping
 from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
@@ -38,12 +38,24 @@ def match_members(
     `collection_roster` is the roster with which submissions were collected. If it differs from
     `roster`, which may be a platform's export, it supplies further identifiers.
     """
-    unmatched = {
+    people = {
         each.id: _person_of(each, collection_roster)
         for each in sorted(students, key=lambda each: each.id)
     }
     if roster is None:
-        return [Member(person, student) for student, person in unmatched.items()]
+        return [Member(person, student) for student, person in people.items()]
+    return match_people(people, roster, is_own=roster == collection_roster)
+
+
+def match_people(
+    students: Mapping[str, Person], roster: Roster, is_own: bool = False
+) -> list[Member]:
+    """Return the people in the roster, in its order, then the students who are not in it.
+
+    `students` are people by their student ids. `is_own` is True if they were collected with this
+    roster.
+    """
+    unmatched = dict(students)
     ids = frozenset(unmatched)
     matched: dict[str, str] = {}
     contested: set[str] = set()
@@ -52,7 +64,7 @@ def match_members(
         claims = {
             student: [
                 each
-                for each in find_people(roster, roster == collection_roster, ids, student, person)
+                for each in find_people(roster, is_own, ids, student, person)
                 if each.student not in matched
             ]
             for student, person in unmatched.items()

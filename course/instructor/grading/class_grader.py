@@ -11,6 +11,7 @@ import nbformat
 from nbformat import NotebookNode
 
 from course.errors import CourseError
+from course.instructor import submission_time
 from course.instructor.course_dir import open_api, source_notebook
 from course.instructor.gradebook.submission_results import (
     SubmissionResult,
@@ -25,12 +26,7 @@ from course.instructor.grading.journal import Journal
 from course.instructor.grading.preprocessors import ExecuteIsolated
 from course.instructor.grading.progress import ALREADY_GRADED, GRADED_WITH_OLDER_TESTS
 from course.instructor.grading.reference_notebook import read_reference
-from course.instructor.grading.result_writer import (
-    GradebookError,
-    ResultWriter,
-    read_timestamp,
-    timestamp_problem,
-)
+from course.instructor.grading.result_writer import GradebookError, ResultWriter
 from course.instructor.lateness.due_dates import update_lateness
 from course.instructor.release.build import ensure_in_gradebook
 from course.instructor.sandbox.cell_error import STOPPED
@@ -85,7 +81,6 @@ def grade(
     students = list_students(root, "submitted", name, student)
     with Journal(root, name).exclusive():
         ensure_in_gradebook(root, name)
-        update_lateness(open_api(root), root, name)
         yield from AssignmentGrader(Path(root), name, options).grade(students)
 
 
@@ -115,6 +110,7 @@ class AssignmentGrader:
         """Grade the students' submissions and yield each result once it is saved."""
         self.writer.recover()
         waiting = self._select(students)
+        update_lateness(self.api, self.root, self.name, set(students).difference(waiting))
         for student in students:
             if student not in waiting:
                 note = GRADED_WITH_OLDER_TESTS if student in self.outdated else ALREADY_GRADED
@@ -343,7 +339,7 @@ class AssignmentGrader:
         if failed:
             result.note = printable(outcome.note)
         else:
-            notes = [outcome.note, timestamp_problem(self._submission_folder(student))]
+            notes = [outcome.note, self.writer.times.problem(student, self.name)]
             if job.submission != self._digest(student):
                 notes.append(REPLACED)
             result.note = "; ".join(["graded", *filter(None, notes)])
@@ -373,8 +369,8 @@ class AssignmentGrader:
         if recorded := submissions.read_digest(folder / f"{self.notebook}.ipynb"):
             return recorded != self._digest(student)
         # An earlier version of the course, or nbgrader, graded it: this is nbgrader's rule.
-        submitted = read_timestamp(self._submission_folder(student))
-        graded = read_timestamp(folder)
+        submitted = submission_time.read(self._submission_folder(student))
+        graded = submission_time.read(folder)
         return bool(submitted and graded and submitted > graded)
 
     def _digest(self, student: str) -> str:

@@ -15,12 +15,9 @@ from course.instructor.grading import submission as submissions
 from course.instructor.grading.job import GradingSettings
 from course.instructor.grading.kept_answers import answer_digests
 from course.instructor.grading.reference_notebook import ReferenceNotebook, read_reference
-from course.instructor.lateness.due_dates import (
-    DueDates,
-    late_penalties,
-    penalty_of,
-    set_extension,
-)
+from course.instructor.lateness.due_dates import DueDates, penalty_of, set_extension
+from course.instructor.lateness.late_policy import late_penalties
+from course.instructor.lateness.submission_times import SubmissionTimes
 from course.instructor.sandbox import forkserver_client
 from course.instructor.sandbox.limits import WARM_MINUTES, Limits
 
@@ -94,6 +91,7 @@ class SaveScoresAtomically(SaveAutoGrades):
     """
 
     due_dates: DueDates | None = None  # with extensions; None leaves those in the gradebook
+    times: SubmissionTimes | None = None  # of all submissions; None leaves those in the gradebook
 
     def preprocess(self, nb: "NotebookNode", resources: dict) -> tuple["NotebookNode", dict]:
         """Save the scores of every cell and the late penalty."""
@@ -146,6 +144,8 @@ class SaveScoresAtomically(SaveAutoGrades):
         )
         if self.due_dates:
             set_extension(submission, self.due_dates)
+        if self.times:  # nbgrader keeps the time of an earlier submission if there is none
+            submission.timestamp = self.times.of(self.student_id, self.assignment_id)
         notebook.late_submission_penalty = penalty_of(
             notebook, submission, late_penalties(self.parent)
         )

@@ -1,7 +1,6 @@
 """Saving graded submissions to the gradebook and to autograded/."""
 
 import shutil
-from datetime import datetime
 from pathlib import Path
 from typing import Any
 
@@ -14,15 +13,16 @@ from sqlalchemy.exc import OperationalError
 
 from course.errors import CourseError
 from course.files import replacing_folder, restore_folder
-from course.instructor import submission_time
 from course.instructor.grading import submission
 from course.instructor.grading.job import GradingJob, Outcome
 from course.instructor.grading.kept_answers import KeptAnswers
 from course.instructor.grading.preprocessors import ExecuteIsolated, SaveScoresAtomically
 from course.instructor.lateness.due_dates import course_due_dates
+from course.instructor.lateness.late_policy import course_time_zone
+from course.instructor.lateness.submission_times import read_submission_times
 from course.instructor.sandbox.cell_execution import printable
+from course.instructor.submission_time import TIMESTAMP, format_time
 
-TIMESTAMP = "timestamp.txt"
 # Steps that the writer replaces: the notebook has been executed, and scores are saved last.
 REPLACED_STEPS = {
     f"{step.__module__}.{step.__name__}" for step in (ExecuteIsolated, SaveScoresAtomically)
@@ -48,6 +48,7 @@ class ResultWriter:
         self.name = name
         self.stage = self.root / "build" / "grading" / name / "stage"
         self.due_dates = course_due_dates(api, self.root)
+        self.times = read_submission_times(self.root, course_time_zone(api))
 
     def save(self, nb: NotebookNode, job: GradingJob, outcome: Outcome) -> None:
         """Save the outcome of a job.
@@ -72,7 +73,7 @@ class ResultWriter:
                 converter.start()
             graded_nb = nbformat.read(converted / f"{job.notebook}.ipynb", as_version=4)
             scores = SaveScoresAtomically(parent=self.api)
-            scores.due_dates = self.due_dates
+            scores.due_dates, scores.times = self.due_dates, self.times
             kept = KeptAnswers(self.root, self.name, job.student, job.notebook)
             with (
                 scores.transaction(graded_nb, converter.resources, kept.record()),
@@ -102,9 +103,8 @@ class ResultWriter:
             if Path(path).parts[0] != TIMESTAMP:  # nbgrader fails if it contains more than a time
                 (folder / path).parent.mkdir(parents=True, exist_ok=True)
                 (folder / path).write_bytes(content)
-        if submitted_at := read_timestamp(self.root / "submitted" / job.student / self.name):
-            text = f"{submitted_at.isoformat(sep=' ')} UTC"
-            (folder / TIMESTAMP).write_text(text, encoding="utf-8")
+        if submitted := self.times.of(job.student, self.name):
+            (folder / TIMESTAMP).write_text(format_time(submitted), encoding="utf-8")
 
 
 class _ConvertExecuted(Autograde):
@@ -154,40 +154,6 @@ class _ConvertExecuted(Autograde):
                 self.exporter.register_preprocessor(step)
         output, resources = self.exporter.from_notebook_node(self.nb, self.resources)
         self.write_single_notebook(output, resources)
-
-
-def read_timestamp(folder: Path) -> datetime | None:
-    """Return the time in a submission's `timestamp.txt`, or None if there is no valid one."""
-    try:
-        return _parse_timestamp(folder)
-    except ValueError:
-        return None
-
-
-def timestamp_problem(folder: Path) -> str:
-    """Return the reason that the time in a submission's `timestamp.txt` is not used, or ""."""
-    try:
-        _parse_timestamp(folder)
-    except ValueError as error:
-        return f"{TIMESTAMP} is ignored, so it counts as on time: {error}"
-    return ""
-
-
-def _parse_timestamp(folder: Path) -> datetime | None:
-    """Return a submission's time, or None if there is no file; raise ValueError if it is unclear.
-
-    nbgrader's own parser ignores a time zone that it does not know, and guesses what is missing.
-    """
-    path = folder / TIMESTAMP
-    try:
-        if path.is_symlink() or not path.is_file():
-            return None
-        with path.open("rb") as file:
-            return submission_time.parse(
-                submission_time.decode(file.read(submission_time.MAX_BYTES))
-            )
-    except OSError as error:
-        raise ValueError(f"the file cannot be read ({error.strerror})") from None
 
 
 def _save_error(error: Exception) -> CourseError:

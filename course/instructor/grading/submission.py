@@ -28,6 +28,7 @@ from course.instructor.student_text.budgets import (
     MAX_OUTPUTS,
     MAX_TRACEBACK_LINES,
 )
+from course.instructor.submission_time import TIMESTAMP
 from course.instructor.thread_safe_parsing import parse_literal
 
 KERNELSPEC = {"name": "python3", "display_name": "Python 3", "language": "python"}
@@ -240,7 +241,10 @@ def safe_outputs(outputs: Iterable[dict[str, Any]]) -> list[NotebookNode]:
 
 
 def digest_files(folder: Path, notebook: str) -> str:
-    """Return a digest of a submitted notebook and the files beside it, or "" without a notebook."""
+    """Return a digest of a submitted notebook and the files beside it, or "" without a notebook.
+
+    The submission time is not part of it: it changes the late penalty, but no score.
+    """
     path = folder / notebook
     if path.is_symlink() or not path.is_file():
         return ""
@@ -251,8 +255,9 @@ def digest_files(folder: Path, notebook: str) -> str:
     for name, content in itertools.chain(
         files, files_below(folder, _is_notebook, too_large=too_large)
     ):
-        summary.update(name.encode("utf-8", "surrogatepass") + b"\0")
-        summary.update(hashlib.sha256(content).digest())
+        if name != TIMESTAMP:
+            summary.update(name.encode("utf-8", "surrogatepass") + b"\0")
+            summary.update(hashlib.sha256(content).digest())
     summary.update(repr(too_large).encode("utf-8", "surrogatepass"))
     return summary.hexdigest()
 

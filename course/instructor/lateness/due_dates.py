@@ -9,29 +9,34 @@ the time zone of `c.LatePolicy.time_zone`, unless they name another one. Penalti
 again from the current scores, so that points given by hand count.
 """
 
+from collections.abc import Collection
 from dataclasses import dataclass, field
 from datetime import UTC, datetime
 from pathlib import Path
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING
 from zoneinfo import ZoneInfo
 
 from nbgrader.api import MissingEntry
-from nbgrader.preprocessors import AssignLatePenalties
 from sqlalchemy.exc import SQLAlchemyError
-from traitlets import TraitError
 
 from course.errors import CourseError
-from course.instructor import submission_time
 from course.instructor.course_dir import assignment_names
-from course.instructor.lateness.late_policy import LatePolicy, describe_delay
-from course.instructor.roster.csv_reader import read_table
+from course.instructor.lateness.late_policy import (
+    LatePolicy,
+    course_time_zone,
+    describe_delay,
+    late_penalties,
+)
+from course.instructor.lateness.submission_times import read_submission_times
+from course.instructor.lateness.time_table import read_times
 
 if TYPE_CHECKING:
     from nbgrader.api import Gradebook, SubmittedAssignment, SubmittedNotebook
     from nbgrader.apps import NbGraderAPI
+    from nbgrader.preprocessors import AssignLatePenalties
 
 FILE_NAME = "due_dates.csv"
-COLUMNS = ("assignment", "student", "due")
+COLUMN = "due"
 
 
 @dataclass
@@ -49,25 +54,11 @@ def read_due_dates(root: Path, time_zone: str) -> DueDates:
     """
     path = Path(root, FILE_NAME)
     found = DueDates()
-    if not path.is_file():
-        return found
-    table = read_table(path)
-    header = [cell.strip().lower() for cell in table[0][1]] if table else []
-    if not {"assignment", "due"} <= set(header) <= set(COLUMNS):
-        raise CourseError(
-            f"{path} has the columns {', '.join(header) or 'of an empty file'}: write"
-            " assignment,student,due in its first line."
-        )
-    for line, row in table[1:]:
-        cells = dict(zip(header, (cell.strip() for cell in row), strict=False))
-        name, student = cells.get("assignment", ""), cells.get("student", "")
-        due = _parse(cells.get("due", ""), time_zone, f"{path}, line {line}")
-        if not name:
-            raise CourseError(f"{path}, line {line} names no assignment: add it.")
-        key, table_of = ((name, student), found.of_student) if student else (name, found.of_class)
-        if key in table_of:
-            raise CourseError(f"{path}, line {line} repeats an earlier row: remove one of them.")
-        table_of[key] = due  # type: ignore[index]
+    for row in read_times(path, COLUMN, time_zone, is_for_class=True):
+        if row.student:
+            found.of_student[row.assignment, row.student] = row.moment
+        else:
+            found.of_class[row.assignment] = row.moment
     for name, student in found.of_student:
         if name not in found.of_class:
             raise CourseError(
@@ -79,34 +70,24 @@ def read_due_dates(root: Path, time_zone: str) -> DueDates:
 
 def course_due_dates(api: "NbGraderAPI", root: Path) -> DueDates:
     """Return the due dates in a course directory; raise CourseError if they are unclear."""
-    # A plugin of another class has no time zone.
-    time_zone = getattr(late_penalties(api).plugin_inst, "time_zone", "UTC")
-    found = read_due_dates(root, time_zone)
+    found = read_due_dates(root, course_time_zone(api))
     if found.of_class:
         assignment_names(root, list(found.of_class))  # raises CourseError for an unknown one
     return found
 
 
-def late_penalties(api: Any) -> AssignLatePenalties:
-    """Return nbgrader's step that computes penalties, configured like `api`.
-
-    Raises CourseError for a setting that is invalid.
-    """
-    late = AssignLatePenalties(parent=api)
-    try:
-        late.init_plugin()
-    except TraitError as error:
-        raise CourseError(f"nbgrader_config.py has an invalid setting: {error}") from None
-    return late
-
-
-def update_lateness(api: "NbGraderAPI", root: Path, assignment: str) -> int:
+def update_lateness(
+    api: "NbGraderAPI", root: Path, assignment: str, students: Collection[str] = ()
+) -> int:
     """Enter an assignment's due dates and compute all penalties; return how many changed.
 
-    Nothing is graded. Without a table, the due dates in the gradebook stay as they are.
+    Nothing is graded. Without a table, the due dates in the gradebook stay as they are. The times
+    of the students' submissions are entered, too: their scores must belong to what is in
+    `submitted/`.
     """
     late = late_penalties(api)
     due_dates = course_due_dates(api, root)
+    times = read_submission_times(root, course_time_zone(api))
     changed = 0
     with api.gradebook as gradebook:
         try:
@@ -117,6 +98,8 @@ def update_lateness(api: "NbGraderAPI", root: Path, assignment: str) -> int:
             found.duedate = due_dates.of_class[assignment]
         for submission in found.submissions:
             set_extension(submission, due_dates)
+            if submission.student_id in students:
+                submission.timestamp = times.of(submission.student_id, assignment)
         gradebook.db.flush()
         gradebook.db.expire_all()
         for submission in gradebook.find_assignment(assignment).submissions:
@@ -163,7 +146,7 @@ def set_extension(submission: "SubmittedAssignment", due_dates: DueDates) -> Non
 
 
 def penalty_of(
-    notebook: "SubmittedNotebook", submission: "SubmittedAssignment", late: AssignLatePenalties
+    notebook: "SubmittedNotebook", submission: "SubmittedAssignment", late: "AssignLatePenalties"
 ) -> float | None:
     """Return the points that a notebook loses for lateness, or None."""
     seconds = submission.total_seconds_late
@@ -175,7 +158,7 @@ def penalty_of(
     return None if penalty is None else late._check_late_penalty(notebook, penalty)
 
 
-def _update_penalties(submission: "SubmittedAssignment", late: AssignLatePenalties) -> int:
+def _update_penalties(submission: "SubmittedAssignment", late: "AssignLatePenalties") -> int:
     """Compute the penalties of a submission's notebooks; return how many changed."""
     changed = 0
     for notebook in submission.notebooks:
@@ -184,12 +167,3 @@ def _update_penalties(submission: "SubmittedAssignment", late: AssignLatePenalti
             notebook.late_submission_penalty = penalty
             changed += 1
     return changed
-
-
-def _parse(text: str, time_zone: str, where: str) -> datetime:
-    """Return a due date in UTC; without a time zone of its own, it is in the course's."""
-    match = submission_time.TIME.fullmatch(text)
-    try:
-        return submission_time.parse(text if not match or match["zone"] else f"{text} {time_zone}")
-    except ValueError as error:
-        raise CourseError(f"{where}: {error}.") from None

@@ -1,11 +1,17 @@
 """The rule for late submissions, which nbgrader_config.py sets."""
 
 import math
-from typing import Any
+from typing import TYPE_CHECKING, Any
 from zoneinfo import ZoneInfo
 
 from nbgrader.plugins import LateSubmissionPlugin
+from nbgrader.preprocessors import AssignLatePenalties
 from traitlets import Float, TraitError, Unicode, validate
+
+from course.errors import CourseError
+
+if TYPE_CHECKING:
+    from nbgrader.apps import NbGraderAPI
 
 DAY = 86_400  # seconds
 MINUTE = 60
@@ -28,7 +34,8 @@ class LatePolicy(LateSubmissionPlugin):
         0.0, min=0, help="Minutes after the due date in which a submission is not late."
     ).tag(config=True)
     time_zone = Unicode(
-        "UTC", help="The time zone of due_dates.csv and of feedback, such as Europe/Berlin."
+        "UTC",
+        help="The time zone of the tables of times and of feedback, such as Europe/Berlin.",
     ).tag(config=True)
 
     @validate("time_zone")
@@ -70,6 +77,24 @@ class LatePolicy(LateSubmissionPlugin):
         if self.grace_minutes:
             parts.append(f"; the first {self.grace_minutes:g} minutes cost nothing")
         return "".join([*parts, "."])
+
+
+def late_penalties(api: Any) -> AssignLatePenalties:
+    """Return nbgrader's step that computes penalties, configured like `api`.
+
+    Raises CourseError for a setting that is invalid.
+    """
+    late = AssignLatePenalties(parent=api)
+    try:
+        late.init_plugin()
+    except TraitError as error:
+        raise CourseError(f"nbgrader_config.py has an invalid setting: {error}") from None
+    return late
+
+
+def course_time_zone(api: "NbGraderAPI") -> str:
+    """Return the time zone of a course; a plugin of another class has none."""
+    return getattr(late_penalties(api).plugin_inst, "time_zone", "UTC")
 
 
 def describe_delay(seconds: float) -> str:

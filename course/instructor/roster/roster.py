@@ -119,7 +119,11 @@ def read_course_roster(root: Path) -> Roster | None:
 
 def read_roster(path: Path) -> Roster:
     """Read a roster from a CSV file; raise CourseError if it does not identify its students."""
-    table = read_table(path)
+    return make_roster(path, read_table(path))
+
+
+def make_roster(path: Path, table: list[tuple[int, list[str]]]) -> Roster:
+    """Return the roster in the rows of the file `path`, each with its line number."""
     if not table:
         raise CourseError(f"The roster {path} is empty: write the column names in its first line.")
     header = [cell.strip() for cell in table[0][1]]

@@ -1,0 +1,57 @@
+"""Tables of times in the course directory, such as `due_dates.csv`: one time per row."""
+
+from dataclasses import dataclass
+from datetime import datetime
+from pathlib import Path
+
+from course.errors import CourseError
+from course.instructor import submission_time
+from course.instructor.roster.csv_reader import read_table
+
+
+@dataclass(frozen=True)
+class TimeRow:
+    """A row of a table of times."""
+
+    assignment: str
+    student: str  # empty for the whole class
+    moment: datetime  # in UTC
+
+
+def read_times(
+    path: Path, column: str, time_zone: str, is_for_class: bool = False
+) -> list[TimeRow]:
+    """Return the rows of a table; without a file, there are none.
+
+    `column` is the name of the column with the times, which are in `time_zone` unless they name
+    another one. If `is_for_class` is True, a row without a student is for the whole class. Raises
+    CourseError, which names the line, if the file is not such a table.
+    """
+    if not path.is_file():
+        return []
+    table = read_table(path)
+    header = [cell.strip().lower() for cell in table[0][1]] if table else []
+    columns = ("assignment", "student", column)
+    required = {"assignment", column} if is_for_class else set(columns)
+    if not required <= set(header) <= set(columns):
+        raise CourseError(
+            f"{path} has the columns {', '.join(header) or 'of an empty file'}: write"
+            f" {','.join(columns)} in its first line."
+        )
+    found: dict[tuple[str, str], TimeRow] = {}
+    for line, row in table[1:]:
+        cells = dict(zip(header, (cell.strip() for cell in row), strict=False))
+        where = f"{path}, line {line}"
+        name, student = cells.get("assignment", ""), cells.get("student", "")
+        try:
+            moment = submission_time.parse_local(cells.get(column, ""), time_zone)
+        except ValueError as error:
+            raise CourseError(f"{where}: {error}.") from None
+        if not name:
+            raise CourseError(f"{where} names no assignment: add it.")
+        if not student and not is_for_class:
+            raise CourseError(f"{where} names no student: add the name of the student's folder.")
+        if (name, student) in found:
+            raise CourseError(f"{where} repeats an earlier row: remove one of them.")
+        found[name, student] = TimeRow(name, student, moment)
+    return list(found.values())
