@@ -2,10 +2,12 @@
 
 import pytest
 
+from course.instructor import unfinished_change
 from course.instructor.course_dir import open_api
 from course.instructor.grading.journal import Journal
 from course.instructor.grading.kept_answers import KeptAnswers
 from course.instructor.lateness.due_dates import read_due_dates
+from course.instructor.unfinished_change import UnfinishedChange
 from tests.instructor.students.conftest import FILE, NAME, mentions, rows_of, tree
 
 
@@ -105,3 +107,19 @@ def test_a_change_of_personalized_quizzes_is_announced(root, run):
     done = run(root, "student", "rename", "lovelace7", "king")
     assert "To do: c.ExecuteIsolated.personalized_quizzes is set" in done.stdout
     assert "a regrade would score the answers of king with other values" in done.stdout
+
+
+def test_an_error_of_the_file_system_is_a_sentence_and_the_command_can_be_repeated(root, run):
+    unfinished_change.begin(root, UnfinishedChange("rename", ["lovelace7", "king"]))
+    in_the_way = root / "submitted" / "king" / "file"
+    in_the_way.parent.mkdir()
+    in_the_way.touch()
+    done = run(root, "student", "rename", "lovelace7", "king")
+    assert done.returncode == 1
+    assert done.stderr == (
+        f"course: cannot change {root / 'submitted' / 'lovelace7'} (Directory not empty): fix the"
+        " problem, then run 'course student rename lovelace7 king' again.\n"
+    )
+    in_the_way.unlink()
+    assert run(root, "student", "rename", "lovelace7", "king").returncode == 0
+    assert "king" in rows_of(root)
