@@ -73,7 +73,7 @@ def write_atomically(path: Path, content: bytes | str) -> None:
     """
     data = content.encode() if isinstance(content, str) else content
     path.parent.mkdir(parents=True, exist_ok=True)
-    unfinished = path.with_name(f".{path.name}.part")
+    unfinished = unfinished_copy(path)
     try:
         with unfinished.open("wb") as file:
             file.write(data)
@@ -83,6 +83,11 @@ def write_atomically(path: Path, content: bytes | str) -> None:
     except BaseException:
         unfinished.unlink(missing_ok=True)
         raise
+
+
+def unfinished_copy(path: Path) -> Path:
+    """Return the file that a killed `write_atomically` can leave behind."""
+    return path.with_name(f".{path.name}.part")
 
 
 @contextlib.contextmanager

@@ -7,6 +7,7 @@ import shutil
 import signal
 import subprocess
 import sys
+import uuid
 from functools import lru_cache
 from pathlib import Path
 
@@ -15,6 +16,7 @@ import pytest
 from hypothesis import HealthCheck, settings
 
 from tests.cluster import dask_cluster
+from tests.postgres import find_programs, postgres_server
 from tests.submissions import ROOT, create_fixture_class
 
 # Generated inputs are the same in each run, and starting processes takes as long as it takes.
@@ -139,6 +141,27 @@ def cluster(tmp_path_factory):
     """Return the address of a Dask scheduler with two workers on loopback, and the workers."""
     with dask_cluster(tmp_path_factory.mktemp("cluster")) as found:
         yield found
+
+
+@pytest.fixture(scope="session")
+def server():
+    """Start a PostgreSQL server that listens only on a private socket; return its folder."""
+    folder_of_programs = find_programs()
+    if folder_of_programs is None:
+        pytest.skip("PostgreSQL's initdb is not installed (Debian: apt-get install postgresql)")
+    with postgres_server(folder_of_programs) as folder:
+        yield folder
+
+
+@pytest.fixture
+def gradebook_url(server):
+    """Create a new database and return its URL."""
+    import psycopg
+
+    name = f"course_{uuid.uuid4().hex}"
+    with psycopg.connect(f"host={server} user=teacher dbname=postgres", autocommit=True) as one:
+        one.execute(f"CREATE DATABASE {name}")
+    return f"postgresql+psycopg://teacher@/{name}?host={server}"
 
 
 def cell(kind, source, grade_id=None, points=None, tags=()):

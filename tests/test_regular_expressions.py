@@ -35,6 +35,9 @@ ANY_NAME = "mnist"  # stands for a value within an expression that is known only
 # Expressions in local variables, by the names of these variables.
 VARIABLES = {
     "'|'.join([*map(re.escape, longest_first), '(?s:.)'])": [r"abc|def|(?s:.)"],
+    "expression": [
+        rb"(?<![0-9A-Za-z\x80-\xff])(?:ada-b|(ada lovelace|ada))(?![0-9A-Za-z\x80-\xff])"
+    ],
     "notebook": [ANY_NAME],
     "title_pattern": [r"(.*) \(Real\)", r"(?:Assignment|Quiz): ?(.*) \(Real\)"],
 }

@@ -39,7 +39,7 @@ def course(context: click.Context, root: Path) -> None:
 
 
 _GRADING = ["release", "trial", "publish", "collect", "grade", "confirm", "evidence"]
-_GRADING += ["leaderboard", "similar", "feedback", "statistics", "export"]
+_GRADING += ["leaderboard", "similar", "feedback", "statistics", "export", "student", "gradebook"]
 _TESTING = ["run", "figures", "report", "doctor"]
 for _name in _GRADING + _TESTING:
     course.add_command(importlib.import_module(f"course.instructor.cli.{_name}").command)

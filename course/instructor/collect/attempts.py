@@ -74,6 +74,7 @@ class Attempt:
     warnings: list[str] = field(default_factory=list)  # from the manifest
     submitted: datetime | None = None  # the submission time, if a platform wrote it: in UTC
     evidence: dict[str, Path] = field(default_factory=dict)  # file name -> saved file
+    upload_number: int = 0  # see FileResult
 
     @property
     def key(self) -> tuple[str, str]:

@@ -7,7 +7,7 @@ from pathlib import Path
 
 from course.errors import CourseError
 from course.evidence.format import FOLDER
-from course.instructor import file_lock
+from course.instructor import unfinished_change
 from course.instructor.collect import originals, submitted_folder
 from course.instructor.collect.archive_reader import (
     SubmittedFile,
@@ -61,7 +61,7 @@ class Collection:
     @property
     def table(self) -> Path:
         """Return the path of the table of all files, which exists after `run`."""
-        return self.folder / "table.csv"
+        return self.folder / originals.TABLE
 
     def run(self) -> Iterator[FileResult]:
         """Collect everything and yield the result of each file."""
@@ -69,9 +69,9 @@ class Collection:
             raise CourseError(
                 f"{self.path} contains the course directory: specify what you downloaded."
             )
-        busy = "Another course collect command is running here: wait until it ends, or stop it."
         folder = self.root / originals.FOLDER
-        with file_lock.exclusive_lock(folder, busy):
+        with originals.exclusive(self.root):
+            unfinished_change.require_none(self.root)
             originals.move_old_originals(self.root)
             listed = list_files(self.path)
             self.folder = originals.folder_for(self.path, self.root, listed)
@@ -160,7 +160,9 @@ class Collection:
     def _result(self, attempt: Attempt, status: FileStatus, details: str) -> FileResult:
         """Return the result for an attempt."""
         saved = attempt.original.relative_to(self.root).as_posix()
-        return FileResult(status, attempt.file.printable_path, *attempt.key, details, saved)
+        result = FileResult(status, attempt.file.printable_path, *attempt.key, details, saved)
+        result.upload_number = attempt.upload_number
+        return result
 
     def _submit(self, attempt: Attempt) -> FileResult:
         """Write an attempt to `submitted/`, unless a different submission exists there."""
@@ -248,7 +250,7 @@ class Collection:
 
     def _write_table(self) -> None:
         """Write the table, with one row per file."""
-        rows = [["file", "status", "student", "assignment", "details", "saved as"]]
+        rows = [originals.COLUMNS]
         for result in self.results:
             row = (
                 result.file,
@@ -257,6 +259,7 @@ class Collection:
                 result.assignment,
                 result.details,
                 result.saved_as,
+                str(result.upload_number),
             )
             rows.append([csv_writer.escape_formula(cell) for cell in row])
         csv_writer.write_table(self.table, rows, force=True)

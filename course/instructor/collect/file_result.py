@@ -26,3 +26,4 @@ class FileResult:
     details: str = ""  # what was repaired, or why the file was not collected
     saved_as: str = ""  # the path of its unchanged copy in the course directory
     upload: str = ""  # the printable path of what one person uploaded, if the student is unknown
+    upload_number: int = 0  # the same for all files that one person uploaded

@@ -3,11 +3,13 @@
 import hashlib
 import shutil
 from collections.abc import Iterator, Sequence
+from contextlib import AbstractContextManager
 from dataclasses import dataclass
 from pathlib import Path
 
 from course.evidence import format as evidence
 from course.files import write_atomically
+from course.instructor import file_lock
 from course.instructor.collect.archive_reader import (
     MAX_BYTES,
     MAX_FILES,
@@ -23,9 +25,17 @@ from course.instructor.collect.platform_file_names import PathParser
 from course.instructor.submission_time import TIMESTAMP
 
 FOLDER = "originals"  # in the course directory, outside build/, which `make clean` removes
+TABLE = "table.csv"  # in the folder of a collection, with one row per file
+COLUMNS = ["file", "status", "student", "assignment", "details", "saved as", "upload"]
 OLD_FOLDER = Path("build", "intake")  # used by older versions
 EVIDENCE_SUFFIXES = (".json", ".npz")
 KEPT_SUFFIXES = (".ipynb", *EVIDENCE_SUFFIXES, ".txt", ".py", ".html", ".pdf", ".csv")
+
+
+def exclusive(root: Path) -> AbstractContextManager[None]:
+    """Prevent other collections in the course directory while the block runs."""
+    message = "Another course collect command is running here: wait until it ends, or stop it."
+    return file_lock.exclusive_lock(root / FOLDER, message)
 
 
 def move_old_originals(root: Path) -> None:

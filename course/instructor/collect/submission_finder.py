@@ -66,6 +66,7 @@ class SubmissionFinder:
         # Students who submitted something that is a notebook or may contain one.
         self.students_with_notebook: set[str] = set()
         self._known_owners: dict[tuple[tuple[str, ...], bool], str] = {}
+        self._upload_numbers: dict[tuple[str, ...], int] = {}
         uploads = [
             file.parts
             for file in listed
@@ -76,6 +77,11 @@ class SubmissionFinder:
         common_folder = tops.pop() if len(tops) == 1 and path.is_file() else ""
         self.owners = OwnerResolver(roster, student, self.paths, common_folder, releases)
         saved = list(originals.save(path, listed, folder, self.paths))
+        self._copies = {
+            id(each.file): each.copy.relative_to(folder.parents[1]).as_posix()
+            for each in saved
+            if each.copy
+        }
         self._find_attempts([each for each in saved if self._is_readable(each)])
         self._add_junk([each.file for each in saved if each.file.is_junk])
 
@@ -234,6 +240,7 @@ class SubmissionFinder:
         )
         attempt.has_answers = notebook.has_answers
         attempt.submitted = origin.submitted
+        attempt.upload_number = self._upload_number(file)
         # Everybody can put a manifest into a shared folder; such a manifest belongs to nobody.
         if manifest and attempt.includes(manifest.file, self._origin(manifest.file)):
             attempt.checksum = manifest.content["checksum"]
@@ -334,8 +341,7 @@ class SubmissionFinder:
         else:
             for attempt in owners:
                 attempt.evidence.setdefault(safe_file_name(file.name), copy)
-            owner, path = owners[0].key, file.printable_path
-            self.results.append(FileResult(FileStatus.COLLECTED, path, *owner, "evidence"))
+            self._add_result(FileStatus.COLLECTED, file, "evidence", *owners[0].key)
 
     def _evidence_problem(self, file: SubmittedFile, copy: Path, owners: list[Attempt]) -> str:
         """Return the limit of grading that a file would exceed, or "" if it can be graded."""
@@ -357,17 +363,35 @@ class SubmissionFinder:
 
     def _skip(self, file: SubmittedFile, details: str) -> None:
         """Add the result for a file that needs no attention."""
-        self.results.append(FileResult(FileStatus.SKIPPED, file.printable_path, details=details))
+        self._add_result(FileStatus.SKIPPED, file, details)
 
     def _flag(
         self, file: SubmittedFile, reason: str, student: str = "", assignment: str = ""
     ) -> None:
         """Add the result for a file that needs a manual review."""
-        result = FileResult(
-            FileStatus.MANUAL_REVIEW, file.printable_path, student, assignment, reason
-        )
+        result = self._add_result(FileStatus.MANUAL_REVIEW, file, reason, student, assignment)
         result.upload = shorten("/".join(file.outer[: self.paths.level + 1]))
+
+    def _add_result(
+        self,
+        status: FileStatus,
+        file: SubmittedFile,
+        details: str,
+        student: str = "",
+        assignment: str = "",
+    ) -> FileResult:
+        """Add the result for a file and return it."""
+        result = FileResult(status, file.printable_path, student, assignment, details)
+        result.saved_as = self._copies.get(id(file), "")
+        result.upload_number = self._upload_number(file)
         self.results.append(result)
+        return result
+
+    def _upload_number(self, file: SubmittedFile) -> int:
+        """Return the number of the upload that a file is in: all files of one person, if known."""
+        owner = self._known_owner(file)
+        key = ("student", owner) if owner else self.paths.upload(file.outer)
+        return self._upload_numbers.setdefault(key, len(self._upload_numbers) + 1)
 
 
 @dataclass(frozen=True)

@@ -7,6 +7,7 @@ import signal
 from collections.abc import Iterator, Sequence
 from concurrent.futures import ProcessPoolExecutor, as_completed
 from concurrent.futures.process import BrokenProcessPool
+from contextlib import AbstractContextManager
 from dataclasses import dataclass
 from functools import cache
 from pathlib import Path
@@ -14,6 +15,7 @@ from pathlib import Path
 from nbgrader.converters import GenerateFeedback, NbGraderException
 from nbgrader.utils import capture_log, temp_attrs
 
+from course.instructor import unfinished_change
 from course.instructor.course_dir import first_error, open_api
 from course.instructor.feedback import limited_renderer
 from course.instructor.file_lock import exclusive_lock
@@ -22,6 +24,7 @@ from course.instructor.sandbox.cell_execution import printable
 from course.instructor.sandbox.worker_pool import available_cores
 from course.instructor.student_text import limited_call
 
+FOLDER = Path("build", "feedback")  # in the course directory, for the lock and unfinished pages
 PageId = tuple[str, str]  # assignment, student
 _open_api = cache(open_api)  # once per process
 
@@ -34,6 +37,12 @@ class WrittenPage:
     problem: str | None = None
 
 
+def exclusive(root: Path) -> AbstractContextManager[None]:
+    """Prevent other commands from writing pages for the course while the block runs."""
+    busy = f"another course feedback command is writing pages in {root.resolve()}"
+    return exclusive_lock(root / FOLDER, f"{busy}: wait until it ends.")
+
+
 def write_pages(
     root: Path, requested: Sequence[PageId], workers: int | None = None
 ) -> Iterator[WrittenPage]:
@@ -42,10 +51,9 @@ def write_pages(
     A page is written to a temporary folder and then moved, so that a killed command leaves the old
     page or the new one. Raises CourseError if another process is writing pages for this course.
     """
-    folder, course_dir = root / "build" / "feedback", root.resolve()
-    busy = f"another course feedback command is writing pages in {course_dir}: wait until it ends."
-    with exclusive_lock(folder, busy):
-        staging = folder.resolve() / "stage"
+    with exclusive(root):
+        unfinished_change.require_none(root)
+        staging = Path(root, FOLDER).resolve() / "stage"
         shutil.rmtree(staging, ignore_errors=True)  # a killed command can leave it behind
         try:
             yield from _write_in_parallel(root, staging, requested, workers or available_cores())

@@ -16,7 +16,7 @@ from pathlib import Path
 from course.errors import CourseError
 from course.files import write_atomically
 from course.instructor.collect.file_result import FileStatus
-from course.instructor.collect.originals import FOLDER
+from course.instructor.collect.originals import FOLDER, TABLE
 from course.instructor.collect.platform_file_names import MOODLE
 
 PLAIN, MOODLE_ZIP = "zip", "moodle"
@@ -63,7 +63,7 @@ def _moodle_participants(root: Path, assignment: str) -> dict[str, str]:
     A student for whom they show several numbers is left out: one can be another student's.
     """
     found: dict[str, set[str]] = defaultdict(set)
-    for table in sorted(Path(root, FOLDER).glob("*/table.csv")):
+    for table in sorted(Path(root, FOLDER).glob(f"*/{TABLE}")):
         with table.open(encoding="utf-8", newline="") as file:
             rows = [
                 (row["student"], (row["file"] or "").split("/"))

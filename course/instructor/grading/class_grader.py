@@ -11,7 +11,7 @@ import nbformat
 from nbformat import NotebookNode
 
 from course.errors import CourseError
-from course.instructor import submission_time
+from course.instructor import submission_time, unfinished_change
 from course.instructor.course_dir import open_api, source_notebook
 from course.instructor.gradebook.submission_results import (
     SubmissionResult,
@@ -80,6 +80,7 @@ def grade(
     """
     students = list_students(root, "submitted", name, student)
     with Journal(root, name).exclusive():
+        unfinished_change.require_none(root)
         ensure_in_gradebook(root, name)
         yield from AssignmentGrader(Path(root), name, options).grade(students)
 

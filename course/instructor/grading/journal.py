@@ -10,9 +10,10 @@ import json
 from contextlib import AbstractContextManager
 from pathlib import Path
 
-from course.files import write_atomically
+from course.files import unfinished_copy, write_atomically
 from course.instructor import file_lock
 from course.instructor.grading.job import Outcome
+from course.instructor.grading.kept_answers import answers_file
 
 
 class Journal:
@@ -93,6 +94,40 @@ class Journal:
             write_atomically(self._pending_regrades, json.dumps(content))
         else:
             self._pending_regrades.unlink(missing_ok=True)
+
+    def students(self) -> set[str]:
+        """Return the students about whom something is recorded, except for kept answers."""
+        pending, everybody = self.pending_regrades()
+        return self.students_with_outcome() | self.ungraded() | pending | everybody
+
+    def forget(self, student: str) -> None:
+        """Remove everything that is recorded about a student."""
+        for path in self._files(student):
+            path.unlink(missing_ok=True)
+            unfinished_copy(path).unlink(missing_ok=True)
+        pending, everybody = self.pending_regrades()
+        if student in pending | everybody:
+            self.set_pending_regrades(pending - {student}, everybody - {student})
+
+    def rename(self, old: str, new: str) -> None:
+        """Give a student's new ID to everything that is recorded about the student."""
+        for path, target in zip(self._files(old), self._files(new), strict=True):
+            if path.exists():
+                path.replace(target)
+        pending, everybody = self.pending_regrades()
+        if old in pending | everybody:
+            replaced = [
+                {new if each == old else each for each in group} for group in (pending, everybody)
+            ]
+            self.set_pending_regrades(*replaced)
+
+    def _files(self, student: str) -> list[Path]:
+        """Return the paths of the files that can exist about a student."""
+        return [
+            self._outcomes / f"{student}.json",
+            self._ungraded / student,
+            answers_file(self.folder, student),
+        ]
 
     def _end_regrade(self, student: str) -> None:
         """Record that a forced regrading has nothing left to do for a student."""

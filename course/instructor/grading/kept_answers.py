@@ -17,8 +17,7 @@ class KeptAnswers:
     """The answers of one student that the scores in the gradebook belong to."""
 
     def __init__(self, root: Path, assignment: str, student: str, notebook: str) -> None:
-        name = hashlib.sha256(student.encode("utf-8", "surrogatepass")).hexdigest()[:32]
-        self._path = root / "build" / "grading" / assignment / "answers" / f"{name}.json"
+        self._path = answers_file(root / "build" / "grading" / assignment, student)
         self._graded = root / "autograded" / student / assignment / f"{notebook}.ipynb"
 
     def record(self) -> dict[str, str]:
@@ -38,6 +37,12 @@ class KeptAnswers:
     def forget(self) -> None:
         """Remove the file, once the new scores are saved."""
         self._path.unlink(missing_ok=True)
+
+
+def answers_file(folder: Path, student: str) -> Path:
+    """Return the path of a student's file, below the folder for the grading of an assignment."""
+    name = hashlib.sha256(student.encode("utf-8", "surrogatepass")).hexdigest()[:32]
+    return folder / "answers" / f"{name}.json"
 
 
 def answer_digests(cells: list[dict[str, Any]]) -> dict[str, str]:

@@ -1,5 +1,6 @@
 """Reading the CSV files that learning platforms and spreadsheets write."""
 
+import codecs
 import contextlib
 import csv
 import io
@@ -22,17 +23,24 @@ def read_table(path: Path) -> list[tuple[int, list[str]]]:
     The encoding is UTF-8 with or without a byte-order mark, or UTF-16 with one. The separator is
     a comma, semicolon, or tab, whichever splits the header into the most columns.
     """
+    return read_text_and_table(path)[2]
+
+
+def read_text_and_table(path: Path) -> tuple[str, str, list[tuple[int, list[str]]]]:
+    """Return the text of a CSV file, its encoding, and what `read_table` returns."""
     try:
         content = path.read_bytes()
     except OSError as error:
         raise CourseError(
             f"Cannot read {path} ({error.strerror}): check the path and the file's permissions."
         ) from None
-    encoding = "utf-16" if content[:2] in (b"\xff\xfe", b"\xfe\xff") else "utf-8-sig"
+    encoding = "utf-8-sig" if content.startswith(codecs.BOM_UTF8) else "utf-8"
+    if content.startswith((codecs.BOM_UTF16_LE, codecs.BOM_UTF16_BE)):
+        encoding = "utf-16"
     csv.field_size_limit(MAX_FIELD)
     try:
         text = content.decode(encoding)
-        return _read_rows(text)
+        return text, encoding, _read_rows(text)
     except (UnicodeDecodeError, csv.Error) as error:
         reason = "it is not UTF-8" if isinstance(error, UnicodeDecodeError) else str(error)
         raise CourseError(
@@ -40,9 +48,14 @@ def read_table(path: Path) -> list[tuple[int, list[str]]]:
         ) from None
 
 
+def find_separator(text: str) -> str:
+    """Return the separator that splits the header of a CSV file into the most columns."""
+    return max(SEPARATORS, key=lambda each: _count_columns(text, each))
+
+
 def _read_rows(text: str) -> list[tuple[int, list[str]]]:
     """Return the non-empty rows of a text, each with the number of the line on which it ends."""
-    separator = max(SEPARATORS, key=lambda each: _count_columns(text, each))
+    separator = find_separator(text)
     if '\\"' in text:
         rows = php_csv.read_rows(text, separator)
     else:

@@ -16,7 +16,7 @@ first of these that is present: login, the part of the email address before the 
 
 import re
 import unicodedata
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
 from functools import cached_property
 from pathlib import Path
@@ -192,6 +192,20 @@ def is_valid_student_id(text: str) -> bool:
         and not text.startswith((".", "-"))
         and not set(text) & set('/\\:*?"<>|+[]{}%#')
     )
+
+
+def student_column(header: Sequence[str]) -> int | None:
+    """Return the position of the column with the student ids in a table of the course, or None."""
+    _, fields = _read_header([cell.strip() for cell in header])
+    return next((at for at, field in fields.items() if field == "student"), None)
+
+
+def is_same_id(one: str, other: str) -> bool:
+    """Return True if two ids differ at most in what people and file systems can ignore.
+
+    That is the case of letters, whitespace, and the Unicode form.
+    """
+    return _normalize(one) == _normalize(other)
 
 
 def _read_header(header: list[str]) -> tuple[str, dict[int, str]]:

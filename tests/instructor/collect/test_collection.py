@@ -7,6 +7,7 @@ import os
 import resource
 import shutil
 import unicodedata
+from pathlib import Path
 
 import pytest
 
@@ -328,6 +329,16 @@ def test_evidence_is_collected_with_its_notebook(root, collect):
         assert done.returncode == 0, (kind, done.stdout)
         found = {k: v for k, v in submitted(root).items() if k.startswith("ada/")}
         assert found == wanted, kind
+        # The table says whose each saved file is.
+        (table,) = (root / "originals").glob(f"{kind}-*/table.csv")
+        rows = list(csv.DictReader(table.read_text(encoding="utf-8").splitlines()))
+        own = {row["upload"] for row in rows if row["student"] == "ada"}
+        assert len(own) == 1 and own.isdisjoint(
+            row["upload"] for row in rows if row["student"] == "bob"
+        )
+        copies = [Path(row["saved as"]) for row in rows if row["saved as"]]
+        assert {root / each for each in copies} == set(table.parent.glob("files/*"))
+        assert len(copies) == len(set(copies)) == 3 + (kind == "Canvas")
 
 
 @pytest.mark.parametrize("form", ["NFC", "NFD"])

@@ -1,0 +1,48 @@
+"""Changing and removing rows of a CSV file that a person wrote, without touching other rows."""
+
+import csv
+import io
+import re
+from collections.abc import Callable, Sequence
+from pathlib import Path
+
+from course.files import write_atomically
+from course.instructor.roster.csv_reader import find_separator, read_text_and_table
+
+# What ends a line for Python's csv module.
+_LINE = re.compile(r"[^\r\n]*(?:\r\n|\r|\n|\Z)")
+
+
+def edit_rows(path: Path, edit: Callable[[list[str]], Sequence[str] | None]) -> int:
+    """Replace each row after the header by what `edit` returns, or remove it if that is None.
+
+    Returns the number of rows that changed. The file keeps its encoding and separator, and is
+    written only if a row changes. Raises CourseError if it is not a CSV file.
+    """
+    text, encoding, table = read_text_and_table(path)
+    if len(table) < 2:
+        return 0
+    lines = _LINE.findall(text)
+    separator = find_separator(text)
+    end = table[0][0]
+    kept, changed = lines[:end], 0
+    for line, row in table[1:]:
+        start, end = end, line
+        new = edit(list(row))
+        if new is not None and list(new) == row:
+            kept += lines[start:end]
+            continue
+        changed += 1
+        if new is not None:
+            last = lines[end - 1]
+            kept.append(_format(new, separator) + last[len(last.rstrip("\r\n")) :])
+    if changed:
+        write_atomically(path, "".join(kept + lines[end:]).encode(encoding))
+    return changed
+
+
+def _format(row: Sequence[str], separator: str) -> str:
+    """Return a row as a line of a CSV file, without the end of the line."""
+    text = io.StringIO(newline="")
+    csv.writer(text, delimiter=separator, lineterminator="").writerow(row)
+    return text.getvalue()

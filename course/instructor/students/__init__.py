@@ -1,0 +1,1 @@
+"""Renaming and dropping students, everywhere in a course directory."""

@@ -1,0 +1,258 @@
+"""Renaming and dropping students: the checks, and the steps in an order that survives a kill.
+
+Before the first step, a record of the change is written; the last step removes it. Every step can
+be repeated. If the command is killed, the same command runs all steps again, and until it has, no
+other command collects, grades, or writes feedback. The gradebook comes last, because its names
+identify a student's row in the roster.
+"""
+
+import contextlib
+import shlex
+import shutil
+import unicodedata
+from collections.abc import Iterator, Sequence
+from pathlib import Path
+
+from course.errors import CourseError
+from course.instructor import unfinished_change
+from course.instructor.collect import originals, student_originals
+from course.instructor.course_dir import open_api
+from course.instructor.feedback import page_writer
+from course.instructor.gradebook import student_rows
+from course.instructor.grading.preprocessors import ExecuteIsolated
+from course.instructor.roster.roster import (
+    ROSTER_FILE_NAME,
+    Person,
+    is_same_id,
+    is_valid_student_id,
+    student_column,
+)
+from course.instructor.students import course_tables
+from course.instructor.students.class_data import (
+    FOLDERS,
+    ClassData,
+    describe,
+    has_gradebook,
+    journals,
+    read_class,
+)
+from course.instructor.unfinished_change import DROP, RENAME, UnfinishedChange
+
+# Pages about the whole class; commands write them again.
+PAGES = (
+    "build/feedback/*.zip",
+    "build/leaderboard/*/",
+    "build/report/index.html",
+    "build/similar/*.html",
+    "build/statistics/*/",
+)
+
+
+@contextlib.contextmanager
+def exclusive(root: Path) -> Iterator[None]:
+    """Prevent collecting, grading, and writing feedback while the block runs."""
+    with contextlib.ExitStack() as stack:
+        stack.enter_context(originals.exclusive(root))
+        for journal in journals(root):
+            stack.enter_context(journal.exclusive())
+        stack.enter_context(page_writer.exclusive(root))
+        originals.move_old_originals(root)
+        yield
+
+
+def unfinished(root: Path, action: str, students: Sequence[str]) -> UnfinishedChange | None:
+    """Return the change that a killed command with the same arguments left, or None.
+
+    Raises CourseError if another change is unfinished.
+    """
+    found = unfinished_change.read(root)
+    if found and (found.action, found.students) == (action, list(students)):
+        return found
+    unfinished_change.require_none(root)
+    return None
+
+
+def prepare_drop(root: Path, students: Sequence[str]) -> tuple[UnfinishedChange, list[str]]:
+    """Return what dropping students needs to know, and a line about everything to be deleted.
+
+    Raises CourseError if a student is unknown.
+    """
+    known = read_class(root)
+    roster_ids: dict[str, str] = {}
+    names: list[str] = []
+    by_hand: list[str] = []
+    lines: list[str] = []
+    for student in students:
+        _require_known(known, student)
+        person = course_tables.find_person(root, student, known.enrolled)
+        if person:
+            roster_ids[student] = person.student
+            names.append(person.student)
+        names += _names(known, student, person)
+        by_hand += student_originals.leftovers(root, student)
+        lines.append(f"{student}:")
+        lines += [f"  {line}" for line in describe(root, student, person)]
+    lines += _describe_pages(root)
+    # Each only once, in this order.
+    unique = (list(dict.fromkeys(each)) for each in (names, by_hand))
+    return UnfinishedChange(DROP, list(students), roster_ids, *unique), lines
+
+
+def drop(root: Path, change: UnfinishedChange) -> None:
+    """Delete everything that is stored about students; call `unfinished_change.end` afterward."""
+    with _errors_as_sentences(change):
+        unfinished_change.begin(root, change)
+        _remove_pages(root)
+        for student in change.students:
+            for path in _folders(root, student):
+                _remove(path)
+            for journal in journals(root):
+                journal.forget(student)
+            student_originals.remove(root, student)
+            course_tables.remove(root, student, change.roster_ids.get(student, ""))
+        if has_gradebook(root):
+            with open_api(root).gradebook as gradebook:
+                for student in change.students:
+                    student_rows.remove(gradebook, student)
+                student_rows.erase_deleted_rows(gradebook)
+
+
+def prepare_rename(root: Path, old: str, new: str) -> tuple[UnfinishedChange, list[str]]:
+    """Return what renaming a student needs to know, and a line about everything to be renamed.
+
+    Raises CourseError if the student is unknown, or the new ID is invalid or taken.
+    """
+    if not is_valid_student_id(new) or unicodedata.normalize("NFC", new) != new:
+        raise CourseError(f"{new!r} cannot be the name of a folder: choose another ID.")
+    known = read_class(root)
+    _require_known(known, old)
+    if new == old:
+        raise CourseError(f"{new!r} is the ID that the student has already: choose another ID.")
+    person = course_tables.find_person(root, old, known.enrolled)
+    roster_id = person.student if person else ""
+    for other, places in known.places.items():
+        is_own = other == old or (places == [ROSTER_FILE_NAME] and other == roster_id)
+        if is_same_id(other, new) and not is_own:
+            taken = f"{new!r} is taken" if other == new else f"{new!r} is too similar to {other!r}"
+            raise CourseError(f"{taken}, which is in {places[0]} already: choose another ID.")
+    lines = [f"  {line}" for line in describe(root, old, person)] + _describe_pages(root)
+    change = UnfinishedChange(
+        RENAME, [old, new], {old: roster_id} if person else {}, [], _rename_by_hand(root, old, new)
+    )
+    if person and person.student != new and not _has_ids(root):
+        change.by_hand.append(
+            f"{ROSTER_FILE_NAME} has no column with student IDs: add a column student, with {new}"
+            f" in the row of {person.name or person.student}."
+        )
+    return change, lines
+
+
+def rename(root: Path, change: UnfinishedChange) -> None:
+    """Give a student a new ID everywhere; call `unfinished_change.end` afterward."""
+    old, new = change.students
+    with _errors_as_sentences(change):
+        unfinished_change.begin(root, change)
+        _remove_pages(root)
+        # Pages show the ID.
+        _remove(Path(root, "feedback", old))
+        for path in _folders(root, old):
+            if path.is_dir():
+                path.rename(path.with_name(new))
+        for journal in journals(root):
+            journal.rename(old, new)
+        student_originals.rename(root, old, new)
+        course_tables.rename(root, old, new, change.roster_ids.get(old, ""))
+        if has_gradebook(root):
+            with open_api(root).gradebook as gradebook:
+                student_rows.rename(gradebook, old, new)
+                student_rows.erase_deleted_rows(gradebook)
+
+
+def _require_known(known: ClassData, student: str) -> None:
+    """Raise CourseError if nothing is stored about a student, or the ID is no folder's name."""
+    if student not in known.places or Path(student).name != student:
+        similar = [each for each in known.places if is_same_id(each, student)]
+        remedy = f"did you mean {similar[0]!r}?" if similar else "check the spelling."
+        raise CourseError(f"{student!r} is not a student of this course directory: {remedy}")
+
+
+def _names(known: ClassData, student: str, person: Person | None) -> Iterator[str]:
+    """Yield a student's names and email addresses, as they may occur in a text."""
+    found = known.enrolled.get(student)
+    pairs = [(person.first_name, person.last_name)] if person else []
+    pairs += [(found.first_name or "", found.last_name or "")] if found else []
+    for first, last in pairs:
+        if first and last:
+            yield from (f"{first} {last}", f"{last}, {first}")
+            # Canvas writes names in this way.
+            yield "".join(char for char in f"{last}{first}".casefold() if char.isalnum())
+    others = [person.name, person.email] if person else []
+    others += [found.email] if found else []
+    yield from filter(None, others)
+
+
+def _rename_by_hand(root: Path, old: str, new: str) -> list[str]:
+    """Return sentences about what a person has to do after a student was renamed."""
+    if not any(Path(root, folder, old).is_dir() for folder in ("submitted", "autograded")):
+        return []
+    found = []
+    if Path(root, "feedback", old).is_dir():
+        command = shlex.join(["course", "feedback", "--student", new])
+        found.append(f"the feedback pages were deleted because they show the ID: run {command}.")
+    settings = ExecuteIsolated(parent=open_api(root).coursedir.parent).settings()
+    if settings.personalized_quizzes:
+        found.append(
+            "c.ExecuteIsolated.personalized_quizzes is set, and the values of graded quizzes depend"
+            f" on the ID: a regrade would score the answers of {new} with other values than those"
+            f" that {old} got, so do not regrade them."
+        )
+    return found
+
+
+def _has_ids(root: Path) -> bool:
+    """Return whether the roster has a column with student IDs."""
+    roster = course_tables.read_people(root)
+    return roster is not None and student_column(roster.header) is not None
+
+
+def _folders(root: Path, student: str) -> list[Path]:
+    """Return the folders of a student that can exist."""
+    return [Path(root, folder, student) for folder in FOLDERS]
+
+
+def _pages(root: Path) -> list[Path]:
+    """Return the pages and archives about the class that exist."""
+    return sorted(path for pattern in PAGES for path in root.glob(pattern))
+
+
+def _describe_pages(root: Path) -> list[str]:
+    """Return a line about the pages that are deleted, if there are some."""
+    found = ", ".join(path.relative_to(root).as_posix() for path in _pages(root))
+    return [f"pages about the class, which commands write again: {found}"] if found else []
+
+
+def _remove_pages(root: Path) -> None:
+    """Delete the pages and archives about the class, and what killed commands left."""
+    stages = [journal.folder / "stage" for journal in journals(root)]
+    for path in [*_pages(root), *stages, root / page_writer.FOLDER / "stage"]:
+        _remove(path)
+
+
+def _remove(path: Path) -> None:
+    """Delete a file, a folder, or a link, if it exists."""
+    if path.is_dir() and not path.is_symlink():
+        shutil.rmtree(path)
+    else:
+        path.unlink(missing_ok=True)
+
+
+@contextlib.contextmanager
+def _errors_as_sentences(change: UnfinishedChange) -> Iterator[None]:
+    """Raise CourseError for an error of the file system."""
+    try:
+        yield
+    except OSError as error:
+        raise CourseError(
+            f"cannot change {error.filename} ({error.strerror}): fix the problem, then run"
+            f" {change.command!r} again."
+        ) from None

@@ -1,0 +1,107 @@
+"""The rows about a student in the tables of a course directory: roster, due dates, and others."""
+
+from collections.abc import Mapping
+from pathlib import Path
+from types import SimpleNamespace
+from typing import Any
+
+from course.errors import CourseError
+from course.instructor.gradebook.class_members import match_members
+from course.instructor.roster import table_editor
+from course.instructor.roster.csv_reader import read_table
+from course.instructor.roster.roster import (
+    ROSTER_FILE_NAME,
+    Person,
+    Roster,
+    read_roster,
+    student_column,
+)
+
+
+def read_people(root: Path) -> Roster | None:
+    """Return the roster of the course directory, or None if there is none, or only its header."""
+    path = root / ROSTER_FILE_NAME
+    return read_roster(path) if path.is_file() and len(read_table(path)) > 1 else None
+
+
+def find_person(root: Path, student: str, enrolled: Mapping[str, Any]) -> Person | None:
+    """Return the person in the roster who has a student ID, or None.
+
+    `enrolled` maps IDs to nbgrader's students, whose names and numbers can identify the person.
+    """
+    roster = read_people(root)
+    if roster is None:
+        return None
+    unknown = dict.fromkeys(("first_name", "last_name", "email", "lms_user_id"))
+    students = {student: SimpleNamespace(id=student, **unknown), **enrolled}
+    members = match_members(students.values(), roster, roster)
+    return next((each.person for each in members if each.row and each.student == student), None)
+
+
+def other_tables(root: Path) -> list[tuple[Path, int]]:
+    """Return all other tables of the course directory, with the position of the student IDs.
+
+    Among them are due dates and exported scores. Other files, which cannot be read as a table or
+    have no student IDs, are left out.
+    """
+    found = []
+    for path in sorted(root.glob("*.csv")):
+        try:
+            table = read_table(path) if path.name != ROSTER_FILE_NAME else []
+        except CourseError:
+            continue
+        column = student_column(table[0][1]) if table else None
+        if column is not None:
+            found.append((path, column))
+    return found
+
+
+def students_in(path: Path, column: int) -> list[str]:
+    """Return the student ID in each row of a table that has one."""
+    ids = [row[column].strip() for _, row in read_table(path)[1:] if len(row) > column]
+    return [each for each in ids if each]
+
+
+def remove(root: Path, student: str, roster_id: str) -> None:
+    """Delete the rows about a student; `roster_id` is the ID of the person in the roster, or ""."""
+    _edit_roster(root, roster_id, None)
+    _edit_others(root, student, None)
+
+
+def rename(root: Path, old: str, new: str, roster_id: str) -> None:
+    """Write a student's new ID into all tables, and into the roster if it has student IDs."""
+    _edit_roster(root, roster_id, new)
+    _edit_others(root, old, new)
+
+
+def _edit_roster(root: Path, roster_id: str, new: str | None) -> None:
+    """Remove the row of a person from the roster, or write the new ID into it."""
+    roster = read_people(root) if roster_id else None
+    if roster is None:
+        return
+    pairs = zip(roster, roster.rows, strict=True)
+    rows = [row for person, row in pairs if person.student == roster_id]
+    column, width = student_column(roster.header), len(roster.header)
+
+    def edit(row: list[str]) -> list[str] | None:
+        padded = row + [""] * (width - len(row))
+        if padded not in rows or (new is not None and column is None):
+            return row
+        if new is None or column is None:
+            return None
+        padded[column] = new
+        return padded
+
+    table_editor.edit_rows(root / ROSTER_FILE_NAME, edit)
+
+
+def _edit_others(root: Path, student: str, new: str | None) -> None:
+    """Remove a student from all tables but the roster, or write the new ID into them."""
+    for path, column in other_tables(root):
+
+        def edit(row: list[str], column: int = column) -> list[str] | None:
+            if len(row) <= column or row[column].strip() != student:
+                return row
+            return None if new is None else [*row[:column], new, *row[column + 1 :]]
+
+        table_editor.edit_rows(path, edit)

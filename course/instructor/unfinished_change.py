@@ -1,0 +1,53 @@
+"""The record of a change of students that is not complete: other commands wait until it is."""
+
+import json
+import shlex
+from dataclasses import asdict, dataclass, field
+from pathlib import Path
+
+from course.errors import CourseError
+from course.files import write_atomically
+
+# Not in build/, which a person may delete at any time.
+RECORD = Path("originals", "unfinished-change.json")
+RENAME, DROP = "rename", "drop"
+
+
+@dataclass(frozen=True)
+class UnfinishedChange:
+    """A command that renames or drops students, with what it found out before its first step."""
+
+    action: str  # RENAME or DROP
+    students: list[str]  # whom to drop; or the old and the new ID
+    roster_ids: dict[str, str] = field(default_factory=dict)  # of the students who are in it
+    names: list[str] = field(default_factory=list)  # the students' names and email addresses
+    by_hand: list[str] = field(default_factory=list)  # what a person has to do, as sentences
+
+    @property
+    def command(self) -> str:
+        """Return the command that completes the change."""
+        return shlex.join(["course", "student", self.action, *self.students])
+
+
+def read(root: Path) -> UnfinishedChange | None:
+    """Return the change that a killed command left unfinished, or None."""
+    path = root / RECORD
+    if not path.is_file():
+        return None
+    return UnfinishedChange(**json.loads(path.read_text("utf-8")))
+
+
+def begin(root: Path, change: UnfinishedChange) -> None:
+    """Record a change before its first step."""
+    write_atomically(root / RECORD, json.dumps(asdict(change)))
+
+
+def end(root: Path) -> None:
+    """Remove the record after the last step."""
+    Path(root, RECORD).unlink(missing_ok=True)
+
+
+def require_none(root: Path) -> None:
+    """Raise CourseError if a change is unfinished, because half of the data may be missing."""
+    if change := read(root):
+        raise CourseError(f"{change.command!r} was interrupted: run this command again first.")

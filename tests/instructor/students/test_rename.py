@@ -1,0 +1,125 @@
+"""Renaming students with `course student rename`."""
+
+import pytest
+
+from course.instructor import unfinished_change
+from course.instructor.course_dir import open_api
+from course.instructor.grading.journal import Journal
+from course.instructor.grading.kept_answers import KeptAnswers
+from course.instructor.lateness.due_dates import read_due_dates
+from course.instructor.unfinished_change import UnfinishedChange
+from tests.instructor.students.conftest import FILE, NAME, mentions, rows_of, tree
+
+
+def test_everything_of_a_student_has_the_new_id(root, run):
+    scores = rows_of(root)
+    before = tree(root)
+    done = run(root, "student", "rename", "lovelace7", "king")
+    assert done.returncode == 0, done.stderr
+    assert "renamed: lovelace7 -> king" in done.stdout
+    scores["king"] = scores.pop("lovelace7")
+    assert rows_of(root) == scores
+    after = tree(root)
+    for folder in (f"submitted/{{}}/{NAME}/{FILE}", f"autograded/{{}}/{NAME}/{FILE}"):
+        assert after[folder.format("king")] == before[folder.format("lovelace7")]
+    assert not list(root.glob("feedback/king*")), "a page shows the ID"
+    assert "To do: the feedback pages were deleted" in done.stdout
+    journal = Journal(root, NAME)
+    assert journal.load_outcome("king") and "king" in journal.ungraded()
+    assert journal.pending_regrades() == ({"king", "bross5"}, {"king", "bross5", "curie"})
+    answers = KeptAnswers(root, NAME, "king", "mnist")
+    assert answers.record() and answers._path.is_file()
+    assert [*read_due_dates(root, "UTC").of_student] == [(NAME, "king"), (NAME, "bross5")]
+    assert "king,Ada Lovelace,lovelace7@example.org\n" in (root / "roster.csv").read_text()
+    # The names of an archive, and those that are part of an email address, stay.
+    left = mentions(root, "lovelace7")
+    assert all(path.startswith("originals/lovelace7-") for path in left - {"roster.csv"})
+    # The order of attempts is still known: the older archive replaces nothing.
+    again = run(root, "collect", next(root.glob("originals/submissions-*/submissions.zip")))
+    assert "king  older attempt" in again.stdout or "already collected" in again.stdout
+
+
+def test_a_rename_can_be_undone(root, run):
+    scores, before = rows_of(root), tree(root)
+    assert run(root, "student", "rename", "lovelace7", "king").returncode == 0
+    assert run(root, "student", "rename", "king", "lovelace7").returncode == 0
+    assert rows_of(root) == scores
+    after = tree(root)
+    lost = {path for path in before if before[path] != after.get(path)}
+    assert all(path.startswith(("build/", "feedback/lovelace7/")) for path in lost), lost
+
+
+@pytest.mark.parametrize(
+    ("new", "sentence"),
+    [
+        ("bross5", "'bross5' is taken, which is in submitted/ already: choose another ID."),
+        ("BROSS5", "'BROSS5' is too similar to 'bross5', which is in submitted/ already"),
+        ("noether", "'noether' is taken, which is in roster.csv already"),
+        ("extended", "'extended' is taken, which is in due_dates.csv already"),
+        ("enrolled", "'enrolled' is taken, which is in the gradebook already"),
+        ("lovelace7", "'lovelace7' is the ID that the student has already"),
+        ("a/b", "'a/b' cannot be the name of a folder"),
+        ("..", "'..' cannot be the name of a folder"),
+        ("jose\u0301", "cannot be the name of a folder"),
+    ],
+)
+def test_an_id_that_exists_or_is_invalid_is_refused(root, run, new, sentence):
+    with (root / "roster.csv").open("a") as roster:
+        roster.write("noether,Emmy Noether,\n")
+    with (root / "due_dates.csv").open("a") as due_dates:
+        due_dates.write(f"{NAME},extended,2026-03-09 18:00\n")
+    with open_api(root).gradebook as gradebook:
+        gradebook.add_student("enrolled")
+    before = tree(root)
+    done = run(root, "student", "rename", "lovelace7", new)
+    assert done.returncode == 1
+    assert done.stderr.startswith("course: ") and sentence in done.stderr
+    assert len(done.stderr.splitlines()) == 1
+    assert tree(root) == before
+
+
+def test_only_the_case_of_an_id_can_change(root, run):
+    assert run(root, "student", "rename", "lovelace7", "Lovelace7").returncode == 0
+    assert sorted(rows_of(root)) == ["Lovelace7", "bross5", "curie"]
+
+
+def test_a_student_gets_the_id_of_the_own_row_in_the_roster(root, run):
+    """As after collecting without a roster, in which the gradebook's names identify the row."""
+    roster = root / "roster.csv"
+    roster.write_text("student,name\nal99,Ada Lovelace\nbross5,Bob Ross\n")
+    assert run(root, "student", "rename", "lovelace7", "al99").returncode == 0
+    assert roster.read_text() == "student,name\nal99,Ada Lovelace\nbross5,Bob Ross\n"
+    assert sorted(rows_of(root)) == ["al99", "bross5", "curie"]
+
+
+def test_a_roster_without_ids_is_left_to_a_person(root, run):
+    text = "Student,ID,SIS User ID,SIS Login ID,Section\nAda Lovelace,101,,al99,Mon\n"
+    (root / "roster.csv").write_text(text)
+    done = run(root, "student", "rename", "lovelace7", "king")
+    assert done.returncode == 0, done.stderr
+    assert "To do: roster.csv has no column with student IDs: add a column student" in done.stdout
+    assert (root / "roster.csv").read_text() == text
+
+
+def test_a_change_of_personalized_quizzes_is_announced(root, run):
+    with (root / "nbgrader_config.py").open("a") as config:
+        config.write("\nc.ExecuteIsolated.personalized_quizzes = True\n")
+    done = run(root, "student", "rename", "lovelace7", "king")
+    assert "To do: c.ExecuteIsolated.personalized_quizzes is set" in done.stdout
+    assert "a regrade would score the answers of king with other values" in done.stdout
+
+
+def test_an_error_of_the_file_system_is_a_sentence_and_the_command_can_be_repeated(root, run):
+    unfinished_change.begin(root, UnfinishedChange("rename", ["lovelace7", "king"]))
+    in_the_way = root / "submitted" / "king" / "file"
+    in_the_way.parent.mkdir()
+    in_the_way.touch()
+    done = run(root, "student", "rename", "lovelace7", "king")
+    assert done.returncode == 1
+    assert done.stderr == (
+        f"course: cannot change {root / 'submitted' / 'lovelace7'} (Directory not empty): fix the"
+        " problem, then run 'course student rename lovelace7 king' again.\n"
+    )
+    in_the_way.unlink()
+    assert run(root, "student", "rename", "lovelace7", "king").returncode == 0
+    assert "king" in rows_of(root)
