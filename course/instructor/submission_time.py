@@ -3,8 +3,10 @@
 import codecs
 import re
 from datetime import UTC, datetime
+from pathlib import Path
 from zoneinfo import ZoneInfo
 
+FILE_NAME = "timestamp.txt"
 MAX_BYTES = 200  # of a timestamp.txt; a time has about 30
 TIME = re.compile(
     r"(?P<time>\d{4}-\d\d-\d\d[ T]\d\d:\d\d(?::\d\d(?:\.\d{1,6})?)?)"
@@ -52,9 +54,41 @@ def parse(text: str) -> datetime:
     return moment
 
 
+def read_time(folder: Path) -> datetime | None:
+    """Return the time in a submission's `timestamp.txt`, or None if there is no valid one."""
+    try:
+        return _read(folder)
+    except ValueError:
+        return None
+
+
+def find_problem(folder: Path) -> str:
+    """Return the reason that the time in a submission's `timestamp.txt` is not used, or ""."""
+    try:
+        _read(folder)
+    except ValueError as error:
+        return f"{FILE_NAME} is ignored, so it counts as on time: {error}"
+    return ""
+
+
 def format_time(moment: datetime) -> str:
     """Return a time that `parse` returned as nbgrader's exchange writes it."""
     return f"{moment.isoformat(sep=' ', timespec='microseconds')} UTC"
+
+
+def _read(folder: Path) -> datetime | None:
+    """Return a submission's time, or None if there is no file; raise ValueError if it is unclear.
+
+    nbgrader's own parser ignores a time zone that it does not know, and guesses what is missing.
+    """
+    path = folder / FILE_NAME
+    try:
+        if path.is_symlink() or not path.is_file():
+            return None
+        with path.open("rb") as file:
+            return parse(decode(file.read(MAX_BYTES)))
+    except OSError as error:
+        raise ValueError(f"the file cannot be read ({error.strerror})") from None
 
 
 def _shown(text: str) -> str:

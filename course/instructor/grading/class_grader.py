@@ -11,6 +11,7 @@ import nbformat
 from nbformat import NotebookNode
 
 from course.errors import CourseError
+from course.instructor import submission_time
 from course.instructor.course_dir import open_api, source_notebook
 from course.instructor.gradebook.submission_results import (
     SubmissionResult,
@@ -28,8 +29,6 @@ from course.instructor.grading.reference_notebook import read_reference
 from course.instructor.grading.result_writer import (
     GradebookError,
     ResultWriter,
-    read_timestamp,
-    timestamp_problem,
 )
 from course.instructor.lateness.due_dates import update_lateness
 from course.instructor.release.build import ensure_in_gradebook
@@ -343,7 +342,7 @@ class AssignmentGrader:
         if failed:
             result.note = printable(outcome.note)
         else:
-            notes = [outcome.note, timestamp_problem(self._submission_folder(student))]
+            notes = [outcome.note, submission_time.find_problem(self._submission_folder(student))]
             if job.submission != self._digest(student):
                 notes.append(REPLACED)
             result.note = "; ".join(["graded", *filter(None, notes)])
@@ -373,8 +372,8 @@ class AssignmentGrader:
         if recorded := submissions.read_digest(folder / f"{self.notebook}.ipynb"):
             return recorded != self._digest(student)
         # An earlier version of the course, or nbgrader, graded it: this is nbgrader's rule.
-        submitted = read_timestamp(self._submission_folder(student))
-        graded = read_timestamp(folder)
+        submitted = submission_time.read_time(self._submission_folder(student))
+        graded = submission_time.read_time(folder)
         return bool(submitted and graded and submitted > graded)
 
     def _digest(self, student: str) -> str:

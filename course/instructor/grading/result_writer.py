@@ -1,7 +1,6 @@
 """Saving graded submissions to the gradebook and to autograded/."""
 
 import shutil
-from datetime import datetime
 from pathlib import Path
 from typing import Any
 
@@ -22,7 +21,6 @@ from course.instructor.grading.preprocessors import ExecuteIsolated, SaveScoresA
 from course.instructor.lateness.due_dates import course_due_dates
 from course.instructor.sandbox.cell_execution import printable
 
-TIMESTAMP = "timestamp.txt"
 # Steps that the writer replaces: the notebook has been executed, and scores are saved last.
 REPLACED_STEPS = {
     f"{step.__module__}.{step.__name__}" for step in (ExecuteIsolated, SaveScoresAtomically)
@@ -99,12 +97,14 @@ class ResultWriter:
         folder.mkdir(parents=True)
         nbformat.write(nb, folder / f"{job.notebook}.ipynb")
         for path, content in job.submitted_files():
-            if Path(path).parts[0] != TIMESTAMP:  # nbgrader fails if it contains more than a time
+            # nbgrader fails if this file contains more than a time.
+            if Path(path).parts[0] != submission_time.FILE_NAME:
                 (folder / path).parent.mkdir(parents=True, exist_ok=True)
                 (folder / path).write_bytes(content)
-        if submitted_at := read_timestamp(self.root / "submitted" / job.student / self.name):
+        submitted = self.root / "submitted" / job.student / self.name
+        if submitted_at := submission_time.read_time(submitted):
             text = f"{submitted_at.isoformat(sep=' ')} UTC"
-            (folder / TIMESTAMP).write_text(text, encoding="utf-8")
+            (folder / submission_time.FILE_NAME).write_text(text, encoding="utf-8")
 
 
 class _ConvertExecuted(Autograde):
@@ -154,40 +154,6 @@ class _ConvertExecuted(Autograde):
                 self.exporter.register_preprocessor(step)
         output, resources = self.exporter.from_notebook_node(self.nb, self.resources)
         self.write_single_notebook(output, resources)
-
-
-def read_timestamp(folder: Path) -> datetime | None:
-    """Return the time in a submission's `timestamp.txt`, or None if there is no valid one."""
-    try:
-        return _parse_timestamp(folder)
-    except ValueError:
-        return None
-
-
-def timestamp_problem(folder: Path) -> str:
-    """Return the reason that the time in a submission's `timestamp.txt` is not used, or ""."""
-    try:
-        _parse_timestamp(folder)
-    except ValueError as error:
-        return f"{TIMESTAMP} is ignored, so it counts as on time: {error}"
-    return ""
-
-
-def _parse_timestamp(folder: Path) -> datetime | None:
-    """Return a submission's time, or None if there is no file; raise ValueError if it is unclear.
-
-    nbgrader's own parser ignores a time zone that it does not know, and guesses what is missing.
-    """
-    path = folder / TIMESTAMP
-    try:
-        if path.is_symlink() or not path.is_file():
-            return None
-        with path.open("rb") as file:
-            return submission_time.parse(
-                submission_time.decode(file.read(submission_time.MAX_BYTES))
-            )
-    except OSError as error:
-        raise ValueError(f"the file cannot be read ({error.strerror})") from None
 
 
 def _save_error(error: Exception) -> CourseError:
