@@ -69,9 +69,9 @@ def pseudonyms(
 ) -> dict[str, str]:
     """Map each student ID to a pseudonym that depends only on the ID and the course's secret key.
 
-    That of a group depends on the IDs of its members, whoever of them submitted. Without the key, a
-    pseudonym cannot be traced to an ID, even by someone who knows all IDs. The key is created by
-    the first call; the same pseudonyms appear as long as its file exists.
+    That of a group depends on the IDs of all its members. Without the key, a pseudonym cannot be
+    traced to an ID, even by someone who knows all IDs. The key is created by the first call; the
+    same pseudonyms appear as long as its file exists.
     """
     key = _read_or_create_key(Path(root, KEY_FILE_NAME))
     # No ID contains a null character.
