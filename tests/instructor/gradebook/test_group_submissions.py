@@ -252,6 +252,9 @@ def test_the_same_files_of_several_members_are_one_submission(export, course_dir
 
 def test_the_gradebook_alone_tells_who_submitted(export, course_dir):
     shutil.rmtree(course_dir / "submitted")
+    with open_api(course_dir).gradebook as gradebook:
+        gradebook.find_assignment(SMALL).duedate = None
+        gradebook.update_or_create_submission(SMALL, "ada", timestamp="2026-03-05 00:00:00 UTC")
     rows, out = export("--assignment", SMALL)
     assert "group red: ada and bob submitted different work" in out, "at the same time"
     with open_api(course_dir).gradebook as gradebook:
