@@ -143,7 +143,10 @@ WRONG = {
     "nan": (not_finite, "/kernel, has values that are not finite."),
     "truncated": (truncated, "evidence/two.npz cannot be used (it is damaged)"),
     "pickle": (pickled, "evidence/two.npz cannot be used ("),
-    "huge": (enormous, "evidence/two.npz cannot be used (it has 10,240.0 MB, more than 8.0 MB)"),
+    "huge": (
+        enormous,
+        "evidence/two.npz cannot be used (its size is 10,240.0 MB, more than 8.0 MB)",
+    ),
     "gone": (shutil.rmtree, "evidence cannot be used (it is not beside the notebook)"),
     "unknown": (unknown, "the weights do not belong to any experiment in this assignment."),
 }
