@@ -191,11 +191,11 @@ def test_one_student_can_be_selected(class_of, course_command):
         ),
         (
             source_cells(images="x_val = 1 / 0"),
-            "fails (ZeroDivisionError: division by zero): correct it.",
+            "failed (ZeroDivisionError: division by zero): fix the cell.",
         ),
         (
             source_cells(images=""),
-            "cells tagged 'evidence' do not define x_val: tag the cell that does.",
+            "cells tagged 'evidence' do not define x_val: tag the cell that defines it.",
         ),
     ],
 )
