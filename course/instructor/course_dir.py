@@ -19,11 +19,11 @@ UNUSABLE_CHARACTERS = re.compile(r"[*?\[%\x00-\x1f\x7f]")
 
 
 def check_course_dir(root: Path) -> None:
-    """Raise CourseError if a directory has no nbgrader_config.py, or a path that cannot be used."""
+    """Raise CourseError if a directory has no nbgrader_config.py or a path nbgrader cannot use."""
     if not Path(root, CONFIG_NAME).is_file():
         raise CourseError(
             f"{Path(root).resolve()} is not a course directory (it has no {CONFIG_NAME}): change to"
-            " the course directory or name it with -C."
+            " the course directory or specify it with -C."
         )
     if found := UNUSABLE_CHARACTERS.search(str(Path(root).resolve())):
         raise CourseError(
@@ -72,9 +72,10 @@ def source_notebook(root: Path, name: str) -> Path:
     found = sorted(path for path in Path(root, folder).glob("*.ipynb") if not is_hidden(path))
     if len(found) != 1:
         names = f"{len(found)} notebooks ({', '.join(each.name for each in found)})"
+        step = "move the others to another folder" if found else "add it"
         raise CourseError(
-            f"{folder} has {names if found else 'no notebook'}, but an assignment has exactly one:"
-            " move the others to another folder."
+            f"{folder} has {names if found else 'no notebook'}, but an assignment must have exactly"
+            f" one: {step}."
         )
     return found[0]
 
@@ -112,7 +113,7 @@ def open_api(root: Path) -> "NbGraderAPI":
 
 
 def first_error(log: str | None) -> str:
-    """Return the line of an nbgrader log that states the error."""
+    """Return the line of an nbgrader log that states the first error."""
     lines = [line.strip() for line in (log or "").splitlines() if line.strip()]
     # The last line is "see the above traceback"; the first exception's own line is more specific.
     exceptions = [

@@ -143,7 +143,10 @@ WRONG = {
     "nan": (not_finite, "/kernel, has values that are not finite."),
     "truncated": (truncated, "evidence/two.npz cannot be used (it is damaged)"),
     "pickle": (pickled, "evidence/two.npz cannot be used ("),
-    "huge": (enormous, "evidence/two.npz cannot be used (it has 10,240.0 MB, more than 8.0 MB)"),
+    "huge": (
+        enormous,
+        "evidence/two.npz cannot be used (its size is 10,240.0 MB, more than 8.0 MB)",
+    ),
     "gone": (shutil.rmtree, "evidence cannot be used (it is not beside the notebook)"),
     "unknown": (unknown, "the weights do not belong to any experiment in this assignment."),
 }
@@ -188,11 +191,11 @@ def test_one_student_can_be_selected(class_of, course_command):
         ),
         (
             source_cells(images="x_val = 1 / 0"),
-            "fails (ZeroDivisionError: division by zero): correct it.",
+            "failed (ZeroDivisionError: division by zero): fix the cell.",
         ),
         (
             source_cells(images=""),
-            "cells tagged 'evidence' do not define x_val: tag the cell that does.",
+            "cells tagged 'evidence' do not define x_val: tag the cell that defines it.",
         ),
     ],
 )

@@ -39,9 +39,9 @@ def build(root: Path, name: str) -> list[str]:
 
 @contextlib.contextmanager
 def comparison(root: Path) -> Iterator[Callable[[str], list[str]]]:
-    """Yield a function that returns the stale files of an assignment's release.
+    """Yield a function that returns the files of an assignment's release that are out of date.
 
-    The paths are relative to the course directory, where nothing is changed.
+    The paths are relative to the course directory; nothing in that directory is changed.
     """
     with tempfile.TemporaryDirectory(prefix="release-") as temporary:
         # All assignments share one gradebook, because nbgrader takes seconds to create one.

@@ -207,19 +207,20 @@ def _problems_of_names(
         elif name in state.derived:
             yield (
                 f"{grade_id} uses {name}, which the locked cell {state.derived[name]} computes from"
-                " the student's values, so that a student can choose it: compute it in the test."
+                " the student's values, so that a student can choose its value: compute it in the"
+                " test."
             )
     for name in sorted(names.needed & state.rebound):
         yield (
             f"{grade_id} uses {name}, which a locked cell defines and a student's cell redefines,"
-            " but the tests see the first value: rename the second."
+            " but the tests use the locked cell's value: rename the student's."
         )
     owned_by_student = {name for name, owner in state.owners.items() if owner == STUDENT}
     for name in sorted((names.mentioned & owned_by_student) - names.bound):
         if is_predefined(name):
             yield (
-                f"{grade_id} uses {name}, which a student's cell defines, but the tests see"
-                " Python's own: rename the student's."
+                f"{grade_id} uses {name}, which a student's cell defines, but the tests use"
+                f" Python's own {name}: rename the student's."
             )
 
 

@@ -1,4 +1,4 @@
-"""Running cells in IPython and returning errors and output as plain data."""
+"""Running cells in IPython and returning their errors and output as JSON data."""
 
 import builtins
 import contextlib
@@ -194,12 +194,12 @@ def printable(text: object) -> str:
 
 
 def _shorten(text: object, length: int) -> str:
-    """Return at most `length` printable characters of a text of any length."""
+    """Return at most `length` printable characters of a string of any length."""
     return printable(str(text)[: 4 * length])[:length]
 
 
 def _last_of_each(lines: Iterable[int | None]) -> tuple[int, ...]:
-    """Return the line numbers without repetitions: a deep recursion repeats them many times."""
+    """Return the line numbers without repetitions, which a deep recursion would cause."""
     unique = dict.fromkeys(line for line in reversed(list(lines)) if line is not None)
     return tuple(reversed(unique))
 
