@@ -51,6 +51,7 @@ def command(
     selected = assignment_names(root, names)
     from course.instructor.collect import collection
     from course.instructor.collect.file_result import FileStatus
+    from course.instructor.gradebook.excused import read_excused
     from course.instructor.roster import roster as rosters
 
     if student is not None and not rosters.is_valid_student_id(student):
@@ -59,6 +60,7 @@ def command(
     collect_options = collection.CollectOptions(
         class_roster, student, force, force_older, bool(names)
     )
+    excused = read_excused(root)
     collected = collection.Collection(root, path, selected, collect_options)
     immediate = (FileStatus.COLLECTED, FileStatus.REPAIRED)
     grouped: dict[tuple[str, str, str], list[FileResult]] = {}
@@ -79,8 +81,8 @@ def command(
             more = f"{count:,} more file{'s' * (count > 1)}"
             print(": ".join(filter(None, [status, reason, f"{more}{whose and f' of {whose}'}"])))
     for name, students in collected.missing().items():
-        if students:
-            print(f"missing in {name}: {', '.join(students)}")
+        if missing := [each for each in students if (name, each) not in excused]:
+            print(f"missing in {name}: {', '.join(missing)}")
     counts = Counter(result.status for result in collected.results)
     summary = ", ".join(f"{n:,} {status}" for status, n in counts.items())
     print(f"{counts.total():,} files: {summary}")

@@ -50,6 +50,7 @@ def command(
     if not scheduler:
         forkserver_start.start_for_grading(root, selected, isolated=not no_isolation)
     from course.instructor.gradebook import enrollment, submission_results
+    from course.instructor.gradebook.excused import read_excused
     from course.instructor.grading import class_grader, progress
     from course.instructor.lateness import due_dates
     from course.instructor.release import unreleased_changes
@@ -61,11 +62,14 @@ def command(
         workers, scheduler, not no_isolation, force, outdated
     )
     due_dates.course_due_dates(open_api(root), root)
+    excused = read_excused(root)
     progress_lines = progress.Progress()
     roster = _read_roster(root)
     for name, students in find_for_each(selected, bool(names), students_with_submissions):
-        if roster and not student and (missing := enrollment.describe_missing(roster, students)):
-            print(f"{name}: {missing}", flush=True)
+        if roster and not student:
+            excused_here = {each for assignment, each in excused if assignment == name}
+            if missing := enrollment.describe_missing(roster, students, excused_here):
+                print(f"{name}: {missing}", flush=True)
         if changes := unreleased_changes.describe_changes(root, name):
             print(f"course: {changes}", file=sys.stderr, flush=True)
         progress_lines.expect(len(students))

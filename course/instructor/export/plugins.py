@@ -18,6 +18,7 @@ from course.instructor.export.export_table import ExportTable
 from course.instructor.gradebook import class_scores
 from course.instructor.gradebook.class_members import first_and_last_name, match_members
 from course.instructor.gradebook.class_scores import PENDING, ClassScores, ScoreSelection
+from course.instructor.gradebook.excused import FILE_NAME, read_excused
 from course.instructor.roster import csv_writer
 from course.instructor.roster.roster import ROSTER_FILE_NAME, read_course_roster, read_roster
 
@@ -88,7 +89,7 @@ class ScoresExportPlugin(ExportPlugin):
         path, root = Path(self.to or "grades.csv"), Path(self.parent.coursedir.root)
         if path.resolve() in (Path(self.roster).resolve(), (root / ROSTER_FILE_NAME).resolve()):
             raise CourseError(f"{path} is the roster: name a different file for the scores.")
-        scores = self._read_scores(gradebook, root)
+        scores, unknown = self._read_scores(gradebook, root)
         excluded = []
         if not self.includes_students_not_in_roster and scores.roster:
             excluded = [each.student for each in scores.members if each.row is None]
@@ -111,17 +112,24 @@ class ScoresExportPlugin(ExportPlugin):
         table = self.build_table(scores)
         if excluded:
             table.notes.append(f"skipped, not in the roster: {_listed(excluded)}")
+        if unknown:
+            problem = f"{_listed(unknown)} in {FILE_NAME}: check the spelling"
+            table.notes.append(f"nobody in the class has the ID {problem}")
         csv_writer.write_table(path, table.rows, force=self.force)
         return _summarize(path, scores, table)
 
-    def _read_scores(self, gradebook: "Gradebook", root: Path) -> ClassScores:
-        """Return the class scores that the options select."""
+    def _read_scores(self, gradebook: "Gradebook", root: Path) -> tuple[ClassScores, list[str]]:
+        """Return the scores that the options select, and the excused students who are unknown."""
         collection_roster = read_course_roster(root)
         roster = read_roster(Path(self.roster)) if self.roster else collection_roster
         students, assignments = tuple(map(str, self.student)), tuple(map(str, self.assignment))
         selection = ScoreSelection(students, assignments, self.waiting, self.zero)
         members = match_members(gradebook.students, roster, collection_roster)
-        return class_scores.read_class_scores(gradebook, root, members, roster, selection)
+        scores = class_scores.read_class_scores(gradebook, root, members, roster, selection)
+        excused = read_excused(root)
+        scores.excuse(excused | canvas.find_excused(scores))
+        known = {each for member in members for each in (member.student, member.person.student)}
+        return scores, sorted({student for _, student in excused} - known)
 
 
 class CanvasExportPlugin(ScoresExportPlugin):

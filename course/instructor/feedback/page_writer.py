@@ -116,7 +116,7 @@ def _write_page(root: Path, staging: Path, name: str, student: str) -> WrittenPa
             outcome = capture_log(converter)
         pages = list((staging / student / name).glob("*.html"))
         if not outcome["success"] or not pages:
-            return _failed(name, student, printable(first_error(outcome["log"])))
+            return _failed(name, student, printable(first_error(outcome)))
         folder = root / "feedback" / student / name
         folder.mkdir(parents=True, exist_ok=True)
         for page in pages:

@@ -24,7 +24,7 @@ from course.errors import CourseError
 from course.instructor import submission_time
 from course.instructor.course_dir import assignment_names
 from course.instructor.lateness.late_policy import LatePolicy, describe_delay
-from course.instructor.roster.csv_reader import read_table
+from course.instructor.roster.csv_reader import read_named_columns
 
 if TYPE_CHECKING:
     from nbgrader.api import Gradebook, SubmittedAssignment, SubmittedNotebook
@@ -51,17 +51,9 @@ def read_due_dates(root: Path, time_zone: str) -> DueDates:
     found = DueDates()
     if not path.is_file():
         return found
-    table = read_table(path)
-    header = [cell.strip().lower() for cell in table[0][1]] if table else []
-    if not {"assignment", "due"} <= set(header) <= set(COLUMNS):
-        raise CourseError(
-            f"{path} has the columns {', '.join(header) or 'of an empty file'}: write"
-            " assignment,student,due in its first line."
-        )
-    for line, row in table[1:]:
-        cells = dict(zip(header, (cell.strip() for cell in row), strict=False))
-        name, student = cells.get("assignment", ""), cells.get("student", "")
-        due = _parse(cells.get("due", ""), time_zone, f"{path}, line {line}")
+    for line, cells in read_named_columns(path, COLUMNS, required=("assignment", "due")):
+        name, student = cells["assignment"], cells["student"]
+        due = _parse(cells["due"], time_zone, f"{path}, line {line}")
         if not name:
             raise CourseError(f"{path}, line {line} names no assignment: add it.")
         key, table_of = ((name, student), found.of_student) if student else (name, found.of_class)

@@ -96,7 +96,7 @@ def _compile(root: Path, name: str, directory: Path, database: str | None = None
     result = api.generate_assignment(name, force=True)
     if not result["success"]:
         shutil.rmtree(directory, ignore_errors=True)
-        raise CourseError(_refusal(name, result["log"]))
+        raise CourseError(_refusal(name, first_error(result)))
     compiled = Path(directory, name)
     _remove_what_is_not_provided(compiled, source_notebook(root, name))
     return compiled
@@ -117,9 +117,8 @@ def _check_name(api: NbGraderAPI, source: Path, name: str) -> None:
                 )
 
 
-def _refusal(name: str, log: str) -> str:
-    """Return what nbgrader or one of the preprocessors refuses in an assignment."""
-    reason = first_error(log)
+def _refusal(name: str, reason: str) -> str:
+    """Return the sentence for the reason why nbgrader does not compile an assignment."""
     # A preprocessor of the course raises whole sentences, which name the notebook and the cell.
     _, _, sentence = reason.partition(f"{CourseError.__name__}: ")
     return sentence or f"source/{name} does not compile: {reason}"

@@ -3,6 +3,7 @@
 import contextlib
 import csv
 import io
+from collections.abc import Collection, Sequence
 from pathlib import Path
 from typing import TYPE_CHECKING
 
@@ -38,6 +39,28 @@ def read_table(path: Path) -> list[tuple[int, list[str]]]:
         raise CourseError(
             f"{path} is not a valid CSV file ({reason}): export it again, as CSV in UTF-8."
         ) from None
+
+
+def read_named_columns(
+    path: Path, columns: Sequence[str], required: Collection[str]
+) -> list[tuple[int, dict[str, str]]]:
+    """Return the rows of a table with these columns in any order, each with its line.
+
+    A column that is missing, though not required, has empty cells. Raises CourseError if the header
+    is another one.
+    """
+    table = read_table(path)
+    header = [cell.strip().lower() for cell in table[0][1]] if table else []
+    if not set(required) <= set(header) <= set(columns):
+        raise CourseError(
+            f"{path} has the columns {', '.join(header) or 'of an empty file'}: write"
+            f" {','.join(columns)} in its first line."
+        )
+    empty = dict.fromkeys(columns, "")
+    return [
+        (line, empty | dict(zip(header, (cell.strip() for cell in row), strict=False)))
+        for line, row in table[1:]
+    ]
 
 
 def _read_rows(text: str) -> list[tuple[int, list[str]]]:

@@ -216,6 +216,17 @@ def test_nbgraders_own_command_ends_with_the_sentence(small_course):
     assert f"{NOTEBOOK}: {sentence}" in failed.stderr
 
 
+def test_an_error_of_the_configuration_is_one_sentence(small_course, capsys):
+    root = small_course(SOLUTION, TEST)
+    with (root / "nbgrader_config.py").open("a") as config:
+        config.write('\nc.GenerateAssignment.preprocessors = ["course.nothing.Nope"]\n')
+    assert main(["-C", str(root), "release"]) == 1
+    assert capsys.readouterr().err == (
+        "course: source/01-small does not compile: ModuleNotFoundError: No module named"
+        " 'course.nothing'\n"
+    )
+
+
 AUTOTEST = changed(OTHER, source="# AUTOTEST two")
 TEMPLATES = """
 python3:
