@@ -3,9 +3,9 @@
 import logging
 import re
 import warnings
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from pathlib import Path
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Any
 
 from course.errors import CourseError
 
@@ -112,9 +112,11 @@ def open_api(root: Path) -> "NbGraderAPI":
     return NbGraderAPI(coursedir=app.coursedir, parent=app)
 
 
-def first_error(log: str | None) -> str:
-    """Return the line of an nbgrader log that states the first error."""
-    lines = [line.strip() for line in (log or "").splitlines() if line.strip()]
+def first_error(outcome: Mapping[str, Any]) -> str:
+    """Return the line that states the error in the outcome of a call of nbgrader's API."""
+    # There is no log if the step failed before it began, for example because of its configuration.
+    text = outcome.get("log") or outcome.get("error") or ""
+    lines = [line.strip() for line in text.splitlines() if line.strip()]
     # The last line is "see the above traceback"; the first exception's own line is more specific.
     exceptions = [
         line for line in lines if re.match(r"[\w.]*(Error|Exception|MissingEntry): ", line)

@@ -34,6 +34,7 @@ from course.instructor.analysis.cell_names import find_names, parse_cell
 from course.instructor.course_dir import source_notebook
 from course.instructor.gradebook.group_submissions import WITHOUT_GROUPS, GroupSubmissions
 from course.instructor.gradebook.submission_results import list_students
+from course.instructor.sandbox.start_messages import start_messages_hidden
 from course.instructor.student_text.limited_worker import StudentTextError
 from course.instructor.student_text.time_limit import processor_time_limit
 
@@ -377,7 +378,8 @@ def _used_imports(notebook: nbformat.NotebookNode, cells: list[tuple[str, str]])
 
 def _execute(cells: list[tuple[str, str]], profile: str) -> dict[str, Any]:
     """Execute cells of a source notebook under a profile and return the names they define."""
-    import keras
+    with start_messages_hidden():
+        import keras
 
     names: dict[str, Any] = {"run": course.Run(profile, 0, keras.backend.backend(), "CPU")}
     for cell_id, source in cells:

@@ -13,7 +13,7 @@ from course.errors import CourseError
 from course.instructor.analysis.cell_names import CellNames, find_names, parse_cell
 from course.instructor.analysis.scope_visitor import is_predefined
 from course.instructor.analysis.value_kinds import infer_value_kinds
-from course.instructor.release import notebook_lint, untrusted_values
+from course.instructor.release import cell_rules, notebook_lint, untrusted_values
 
 # Kinds of cells, and owners of names: the grader, the grader until a student's cell mentions the
 # name, and the student.
@@ -107,14 +107,19 @@ def find_problems(notebook: nbformat.NotebookNode) -> list[str]:
 def check_source(path: Path) -> None:
     """Raise CourseError, with one line per problem, if a source notebook cannot be graded."""
     notebook = notebook_lint.read_source(path)
-    beside = [each.name for each in sorted(path.parent.iterdir()) if each.is_file()]
-    problems = [
+    # The other rules rely on valid cells.
+    problems = list(cell_rules.find_problems(notebook)) or [
         *find_problems(notebook),
-        *notebook_lint.find_released_secrets(notebook, beside),
+        *notebook_lint.find_released_secrets(notebook, _files_beside(path)),
         *notebook_lint.find_wrong_points(notebook),
     ]
     if problems:
         raise CourseError("\n".join(f"{path}: {problem}" for problem in problems))
+
+
+def _files_beside(path: Path) -> list[str]:
+    """Return the names of the files in the folder of a notebook."""
+    return [each.name for each in sorted(path.parent.iterdir()) if each.is_file()]
 
 
 def _code_cells(notebook: nbformat.NotebookNode) -> list[_Cell]:

@@ -13,6 +13,7 @@ from nbgrader.preprocessors import SaveCells
 from sqlalchemy.engine import make_url
 from traitlets.utils.importstring import import_item
 
+from course.errors import CourseError
 from course.instructor.course_dir import open_api, source_notebook
 
 MAX_LISTED = 5  # cells in a message
@@ -36,6 +37,8 @@ def describe_changes(root: Path, name: str) -> str | None:
         return None
     try:
         current = _compiled_cells(api, source)
+    except CourseError as error:
+        return f"{error} Grading uses the release."
     except Exception as error:  # nbgrader and its steps raise many types for an invalid source
         changes = f"it does not compile: {type(error).__name__}"
     else:
