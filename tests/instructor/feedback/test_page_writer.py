@@ -297,3 +297,27 @@ def test_a_page_fits_the_width_of_a_phone(graded, pages, scheme):
         assert page.locator(":target").is_visible()
         assert not console_messages
         browser.close()
+
+
+@pytest.mark.browser
+@pytest.mark.skipif(CHROMIUM is None, reason="needs Chromium: apt-get install chromium")
+def test_a_printed_page_is_white_and_complete(graded, pages):
+    from playwright.sync_api import sync_playwright
+
+    with sync_playwright() as playwright:
+        browser = playwright.chromium.launch(
+            executable_path=CHROMIUM, args=["--no-sandbox", "--disable-gpu"]
+        )
+        # The width of A4 without its margins.
+        page = browser.new_page(viewport={"width": 680, "height": 1000}, color_scheme="dark")
+        page.goto(page_of(graded, "wrong").as_uri())
+        folded = page.locator("details pre")
+        assert folded.count() and not folded.first.is_visible()
+        page.emulate_media(media="print")
+        assert all(each.is_visible() for each in folded.all()), "folded sections are printed"
+        background = page.evaluate("getComputedStyle(document.body).backgroundColor")
+        assert background == "rgb(255, 255, 255)"
+        cut_off = "e => e.scrollWidth > e.clientWidth + 1"
+        assert page.evaluate(f"[...document.querySelectorAll('pre')].filter({cut_off}).length") == 0
+        assert page.pdf(format="A4").startswith(b"%PDF")
+        browser.close()
