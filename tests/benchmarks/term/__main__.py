@@ -32,16 +32,14 @@ def main() -> int:
     with tempfile.TemporaryDirectory(prefix="term-") as folder:
         if options.keep:
             options.keep.mkdir()
-        return play(options, (options.keep or Path(folder)).resolve())
+        return play(options, (options.keep or Path(folder)).resolve(), Path(folder))
 
 
-def play(options: argparse.Namespace, folder: Path) -> int:
-    """Play a term in a folder, and print what was found."""
+def play(options: argparse.Namespace, folder: Path, runtime: Path) -> int:
+    """Play a term in a folder, with sockets in another one, and print what was found."""
     start = time.monotonic()
-    term = Term(
-        folder / "course", folder / "downloads", draw_class(options.students, options.seed)
-    )
-    player = Player(term, options.kills, options.seed)
+    term = Term(folder / "course", folder / "downloads", draw_class(options.students, options.seed))
+    player = Player(term, options.kills, options.seed, runtime)
     try:
         played = player.play(list(term.steps(not options.short)))
     except TermError as error:

@@ -18,6 +18,7 @@ ROUNDS = (timedelta(hours=12), timedelta(days=8))  # after the due date: when wo
 GRACE = timedelta(minutes=15)
 DAY = timedelta(days=1)
 EXACT_DELAYS = (GRACE, GRACE + timedelta(minutes=1), GRACE + DAY, GRACE + DAY + timedelta(hours=1))
+PLATFORMS = {"canvas", "moodle", "exchange", "drive"}
 MIN_STUDENTS = 7  # one for each role, and one without
 
 
@@ -144,8 +145,28 @@ def due_time(assignment: Assignment) -> datetime:
 
 
 def draw_class(count: int, seed: int) -> MadeUpClass:
-    """Return a class of a number of students."""
+    """Return a class of a number of students, some of whom use each platform in its first week."""
     rng = random.Random(seed)
+    while True:
+        made_up = _draw(count, rng)
+        in_first_week = {
+            each.platform
+            for assignment in assignments.ALL
+            for each in made_up.uploads_of(assignment, 0)
+            if not each.is_damaged
+        }
+        if in_first_week == PLATFORMS:
+            return made_up
+
+
+def is_enrolled(student: Student, assignment: Assignment) -> bool:
+    """Return whether a student is in the class during an assignment."""
+    has_left = student.is_dropped and assignment is SIZES
+    return not has_left and not (student.joins_late and assignment is COUNTING)
+
+
+def _draw(count: int, rng: random.Random) -> MadeUpClass:
+    """Draw a class."""
     students = [
         Student(f"s{number:03}", name, 2000 + number)
         for number, name in enumerate(people(count), 1)
@@ -172,12 +193,6 @@ def draw_class(count: int, seed: int) -> MadeUpClass:
             key = assignment.name, student, question.test
             made_up.corrected[key] = question.points / 2
     return made_up
-
-
-def is_enrolled(student: Student, assignment: Assignment) -> bool:
-    """Return whether a student is in the class during an assignment."""
-    has_left = student.is_dropped and assignment is SIZES
-    return not has_left and not (student.joins_late and assignment is COUNTING)
 
 
 def _draw_groups(made_up: MadeUpClass, rng: random.Random, students: list[Student]) -> None:
@@ -266,5 +281,3 @@ def _damage(
         upload = _draw_upload(rng, student, assignment, platform, time)
         upload.is_damaged = time is times[0]
         made_up.uploads.append(upload)
-
-

@@ -38,12 +38,12 @@ class Played:
 class Player:
     """Runs the steps of a term in the environment of an instructor."""
 
-    def __init__(self, term: Term, kills: int, seed: int) -> None:
+    def __init__(self, term: Term, kills: int, seed: int, runtime: Path) -> None:
         """Choose the commands that will be killed; some of them several times."""
         self.term, self.random, self.played = term, random.Random(f"kills {seed}"), Played()
         self.planned_kills = kills
         self.usual: dict[str, float] = {}
-        self.runtime = term.root.parent / "run"  # of this term alone: the socket of the forkserver
+        self.runtime = runtime / "run"  # of this term alone: the socket of the forkserver
         self.runtime.mkdir(mode=0o700)
 
     def play(self, steps: list[Step]) -> Played:

@@ -52,7 +52,8 @@ class Term:
         yield Change("set up the course", self._set_up)
         yield Command(("release",))
         if thorough:
-            yield from (Command(("try", each.name)) for each in ALL)
+            # The solution fails the wrong test of the second one, which is published nevertheless.
+            yield from (Command(("try", each.name), code=int(each is LISTS)) for each in ALL)
         yield Change("students fill in their notebooks", self._write_uploads)
         yield from self._first_assignment(thorough)
         yield Change("a student joins", self._enroll)
@@ -100,6 +101,8 @@ class Term:
                 yield Command(("statistics", LISTS.name))
                 yield Command(("similar", LISTS.name))
         yield Change("correct a test", self._correct_test)
+        if thorough:
+            yield Command(("try", LISTS.name))
         yield Command(("release", LISTS.name))
         yield Command(("grade", LISTS.name, "--outdated"))
 
@@ -122,8 +125,9 @@ class Term:
                     platforms.write_drive_folder(self.made_up, SIZES, w, d),
                 ),
             )
-            yield Command(("collect", str(exchange), SIZES.name))
+            # Neither a copy of the exchange nor Google Drive shows for certain what is newer.
             force = ("--force",) if week else ()
+            yield Command(("collect", str(exchange), SIZES.name, *force))
             yield Command(("collect", str(drive), SIZES.name, *force))
             yield Change("enter late times", lambda w=week: self._write_times(SIZES, w))
             yield from self._grading(SIZES, week, thorough)
@@ -132,8 +136,9 @@ class Term:
 
     def _end(self, thorough: bool) -> Iterator[Step]:
         """Yield the end of the term: complaints, an extension, feedback, and the exports."""
-        complaint = self._complaint()
-        yield Command(("grade", COUNTING.name, "--student", complaint, "--force"))
+        if thorough:
+            complaint = self._complaint()
+            yield Command(("grade", COUNTING.name, "--student", complaint, "--force"))
         yield Command(("confirm",))
         yield Change("grant another extension", self._extend)
         # An archive of an earlier week changes nothing, and the roster keeps a dropped student out.
