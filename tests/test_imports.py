@@ -17,7 +17,8 @@ ROWS = [
     },
     {"collect"},
     {"grading"},
-    {"gradebook", "lateness", "release", "student_text"},
+    {"gradebook"},
+    {"lateness", "release", "student_text"},
     {"analysis", "roster", "sandbox"},
     {
         *("course_dir", "file_lock", "pages", "provided_files", "submission_time"),

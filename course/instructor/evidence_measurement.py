@@ -32,6 +32,7 @@ from course.errors import CourseError
 from course.evidence.format import BACKENDS, MAX_WEIGHTS_BYTES, printable_text
 from course.instructor.analysis.cell_names import find_names, parse_cell
 from course.instructor.course_dir import source_notebook
+from course.instructor.gradebook.group_submissions import WITHOUT_GROUPS, GroupSubmissions
 from course.instructor.gradebook.submission_results import list_students
 from course.instructor.student_text.limited_worker import StudentTextError
 from course.instructor.student_text.time_limit import processor_time_limit
@@ -86,6 +87,7 @@ class MeasuredEvidence:
     budget: float | None = None  # seconds, for the device
     is_missing: bool = False  # the student submitted no evidence at all
     weights_fingerprint: str | None = None
+    group: str = ""  # of the student, or empty
     problems: list[str] = field(default_factory=list)
     reasons: list[str] = field(default_factory=list)
 
@@ -112,12 +114,16 @@ def has_leaderboard(root: Path, name: str) -> bool:
 
 
 def measure_evidence(
-    root: Path, name: str, student: str | None = None
+    root: Path,
+    name: str,
+    student: str | None = None,
+    shared: GroupSubmissions = WITHOUT_GROUPS,
 ) -> Iterator[MeasuredEvidence]:
     """Yield the measured evidence of one student, or of each student who submitted an assignment.
 
-    Raises CourseError if the assignment requires no evidence, nobody has submitted it, the real
-    images are not available, or a cell of the source notebook fails.
+    If several members of a group submitted, only the submission that counts is measured. Raises
+    CourseError if the assignment requires no evidence, nobody has submitted it, the real images are
+    not available, or a cell of the source notebook fails.
     """
     notebook = _read_source(root, name)
     cells = _tagged_cells(notebook)
@@ -126,10 +132,14 @@ def measure_evidence(
             f"{name} does not ask for evidence: no cell in its source is tagged {TAG!r}."
         )
     cells = [("imports", _used_imports(notebook, cells)), *cells]
-    students = list_students(root, "submitted", name, student)
+    if student:
+        students = list_students(root, "submitted", name, shared.submitter_for(student))
+    else:
+        students = list(filter(shared.counts, list_students(root, "submitted", name)))
     names_by_profile: dict[str, dict[str, Any]] = {}
     for each in students:
-        result = MeasuredEvidence(each)
+        group = shared.group_of(each)
+        result = MeasuredEvidence(each, group=group.name if group else "")
         try:
             _measure_student(result, Path(root, "submitted", each, name), cells, names_by_profile)
         except CourseError:  # the source or the images: it concerns the whole class
@@ -141,10 +151,16 @@ def measure_evidence(
 
 
 def same_weights(results: list[MeasuredEvidence]) -> list[list[str]]:
-    """Return the groups of students who submitted the same weights."""
-    return evidence.group_by_fingerprint(
+    """Return the sets of students who submitted the same weights and are not one group."""
+    group_of = {each.student: each.group for each in results}
+    found = evidence.group_by_fingerprint(
         {each.student: each.weights_fingerprint for each in results}
     )
+    return [
+        students
+        for students in found
+        if not group_of[students[0]] or len({group_of[each] for each in students}) > 1
+    ]
 
 
 def _measure_student(

@@ -66,11 +66,13 @@ def command(
         )
     from course.instructor.collect import collection
     from course.instructor.collect.file_result import FileStatus
+    from course.instructor.gradebook.group_submissions import read_course_groups
     from course.instructor.roster import roster as rosters
 
     if student is not None and not rosters.is_valid_student_id(student):
         raise CourseError(f"{student!r} cannot be the name of a folder: choose another name.")
     class_roster = rosters.read_roster(roster) if roster else rosters.read_course_roster(root)
+    read_course_groups(root)  # before anything is collected, because the table can be wrong
     worksheet = _read_worksheet(root, times) if times else None
     collect_options = collection.CollectOptions(
         class_roster, student, force, force_older, bool(names), worksheet

@@ -22,15 +22,18 @@ def command(root: Path, names: tuple[str, ...], student: str | None) -> int:
     """
     selected = assignment_names(root, names)
     from course.instructor.gradebook import health, manual_scores
+    from course.instructor.gradebook.group_submissions import read_course_groups
 
     api = open_api(root)
     health.require_gradebook(root, api.coursedir.db_url)
     with api.gradebook as gradebook:
-        known = {each.id for each in gradebook.students}
+        groups = read_course_groups(root, gradebook)
+        known = {each.id for each in gradebook.students}.union(groups.students)
         if student is not None and student not in known:
             raise CourseError(f"{student!r} is not in the gradebook: check the spelling.")
         for name in selected:
-            count = manual_scores.confirm(gradebook, name, student)
-            waiting = manual_scores.count_without_score(gradebook, name, student)
+            owner = student and groups.in_assignment(name).submitter_for(student)
+            count = manual_scores.confirm(gradebook, name, owner)
+            waiting = manual_scores.count_without_score(gradebook, name, owner)
             print(f"{name}: {count} confirmed, {waiting} without a manual score stay pending")
     return 0

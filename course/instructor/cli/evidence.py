@@ -24,13 +24,16 @@ def command(root: Path, names: tuple[str, ...], student: str | None) -> int:
     """
     selected = assignment_names(root, names)
     from course.instructor import evidence_measurement
+    from course.instructor.gradebook.group_submissions import read_course_groups
 
     if not names:
         selected = [name for name in selected if evidence_measurement.requires_evidence(root, name)]
+    groups = read_course_groups(root)
     total, flagged, has_equal_weights = 0, 0, False
     for name in selected:
         submissions = []
-        for each in evidence_measurement.measure_evidence(root, name, student):
+        shared = groups.in_assignment(name)
+        for each in evidence_measurement.measure_evidence(root, name, student, shared):
             print_measured(name, each)
             submissions.append(each)
         for group in evidence_measurement.same_weights(submissions):

@@ -40,36 +40,42 @@ def command(
     from course.instructor.feedback import page_writer as feedback_pages
     from course.instructor.feedback import platform_archive
     from course.instructor.gradebook import health, submission_results
+    from course.instructor.gradebook.group_submissions import read_course_groups
     from course.instructor.lateness import due_dates
 
-    graded = []
+    groups, graded = read_course_groups(root), []
+    has_problems = False
     for name in selected:
+        shared = groups.in_assignment(name)
+        for group in shared.groups:
+            if any(shared.lacks_choice(each) for each in group.members if student in (None, each)):
+                print(f"course: {name}: {group.describe_choice()}", file=sys.stderr, flush=True)
+                has_problems = True
+        owner = student and shared.counted_for(student)
         try:
-            students = submission_results.list_students(root, "autograded", name, student)
+            students = submission_results.list_students(root, "autograded", name, owner)
         except CourseError:
             if names:
                 raise
             continue
-        graded += [(name, each) for each in students]
+        graded += feedback_pages.request_pages(name, students, shared, student)
     if not graded:
         raise CourseError(
             f"there are no graded submissions in {root / 'autograded'}: run course grade first."
         )
     api = open_api(root)
     health.require_gradebook(root, api.coursedir.db_url)
-    for name in {name for name, _ in graded}:
+    for name in {page.assignment for page in graded}:
         due_dates.update_lateness(api, root, name)
-    has_problems = False
     written: dict[str, dict[str, Path]] = {}  # pages by assignment and student
     for page in feedback_pages.write_pages(root, graded, workers):
         if page.problem:
             print(f"course: {page.problem}", file=sys.stderr, flush=True)
             has_problems = True
-        else:
-            print(page.path, flush=True)
-            assert page.path is not None
-            each, name = page.path.parts[-3:-1]
-            written.setdefault(name, {})[each] = page.path
+        for path in page.paths:
+            print(path, flush=True)
+            each, name = path.parts[-3:-1]
+            written.setdefault(name, {})[each] = path
     for name, pages in written.items() if kind else ():
         try:
             path, left_out = platform_archive.write_archive(root, name, pages, str(kind))

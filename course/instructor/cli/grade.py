@@ -12,6 +12,7 @@ from course.instructor.cli.assignment_selection import find_for_each
 from course.instructor.course_dir import assignment_names, open_api
 
 if TYPE_CHECKING:
+    from course.instructor.gradebook.group_submissions import CourseGroups
     from course.instructor.roster.roster import Roster
 
 
@@ -55,8 +56,11 @@ def command(
     from course.instructor.lateness import due_dates, late_policy, submission_times
     from course.instructor.release import unreleased_changes
 
+    def owner_in(name: str) -> str | None:
+        return student and groups.in_assignment(name).submitter_for(student)
+
     def students_with_submissions(name: str) -> list[str]:
-        return submission_results.list_students(root, "submitted", name, student)
+        return submission_results.list_students(root, "submitted", name, owner_in(name))
 
     grading_options = class_grader.GradingOptions(
         workers, scheduler, not no_isolation, force, outdated
@@ -65,10 +69,15 @@ def command(
     due_dates.course_due_dates(api, root)
     times = submission_times.read_submission_times(root, late_policy.course_time_zone(api))
     progress_lines = progress.Progress()
-    roster = _read_roster(root)
+    roster, groups = _read_class(root)
     for name, students in find_for_each(selected, bool(names), students_with_submissions):
-        if roster and not student and (missing := enrollment.describe_missing(roster, students)):
-            print(f"{name}: {missing}", flush=True)
+        if not student:
+            shared = groups.in_assignment(name)
+            submitted = [*students, *shared.members_with_submission]
+            lines = [enrollment.describe_missing(roster, submitted)] if roster else []
+            lines += [group.describe_choice() for group in shared.groups]
+            for line in filter(None, lines):
+                print(f"{name}: {line}", flush=True)
         late = submitted_folder.marked_late(root, students, name)
         everybody = submission_results.list_students(root, "submitted", name)
         for notice in times.notices(name, everybody, late):
@@ -76,7 +85,7 @@ def command(
         if changes := unreleased_changes.describe_changes(root, name):
             print(f"course: {changes}", file=sys.stderr, flush=True)
         progress_lines.expect(len(students))
-        for grade in class_grader.grade(root, name, student, grading_options):
+        for grade in class_grader.grade(root, name, owner_in(name), grading_options):
             print(progress_lines.record(grade), flush=True)
     if roster:
         with open_api(root).gradebook as gradebook:
@@ -85,12 +94,19 @@ def command(
     return 1 if any(grade.failed for grade in progress_lines.results) else 0
 
 
-def _read_roster(root: Path) -> "Roster | None":
-    """Return the roster of the course directory; an unreadable one does not prevent grading."""
+def _read_class(root: Path) -> "tuple[Roster | None, CourseGroups]":
+    """Return the roster of the course directory, and the groups.
+
+    Grading needs neither, so one that cannot be read does not prevent it.
+    """
+    from course.instructor.gradebook.group_submissions import CourseGroups, read_course_groups
+    from course.instructor.lateness.submission_times import SubmissionTimes
     from course.instructor.roster.roster import read_course_roster
 
+    roster, groups = None, CourseGroups(root, SubmissionTimes(root))
     try:
-        return read_course_roster(root)
+        roster = read_course_roster(root)
+        groups = read_course_groups(root)
     except CourseError as error:
         print(f"course: {error}", file=sys.stderr, flush=True)
-        return None
+    return roster, groups

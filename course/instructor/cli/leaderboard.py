@@ -39,6 +39,7 @@ def command(root: Path, names: tuple[str, ...], budgets: tuple[str, ...], pseudo
     seconds = dict(map(_parse_budget, budgets))
     selected = assignment_names(root, names)
     from course.instructor import evidence_measurement
+    from course.instructor.gradebook.group_submissions import read_course_groups
     from course.instructor.gradebook.submission_results import list_students
     from course.instructor.leaderboard import display_names, ranking, writer
 
@@ -52,15 +53,16 @@ def command(root: Path, names: tuple[str, ...], budgets: tuple[str, ...], pseudo
             f" y_test in a cell of the source that is tagged {evidence_measurement.TAG!r}."
         )
     choose_names = display_names.pseudonyms if pseudonyms else display_names.real_names
+    groups = read_course_groups(root)
     is_flagged = False
     for name, students in find_for_each(
         with_leaderboard, bool(names), lambda name: list_students(root, "submitted", name)
     ):
-        shown = choose_names(
-            root, students
-        )  # before the long part, because the roster can be wrong
+        shared = groups.in_assignment(name)
+        # Before the long part, because the roster can be wrong.
+        shown = choose_names(root, filter(shared.counts, students), shared)
         submissions = []
-        for each in evidence_measurement.measure_evidence(root, name):
+        for each in evidence_measurement.measure_evidence(root, name, shared=shared):
             print_measured(name, each)
             submissions.append(each)
         for group in evidence_measurement.same_weights(submissions):

@@ -43,6 +43,12 @@ if TYPE_CHECKING:
     help="Replace the references of smoke runs with what the notebooks show now, and list what"
     " changed. Each notebook runs four times.",
 )
+@click.option(
+    "--accept-differences",
+    is_flag=True,
+    help="Remove from the references what these smoke runs show differently, for example with"
+    " another version of Keras.",
+)
 @click.pass_obj
 def command(
     root: Path,
@@ -56,6 +62,7 @@ def command(
     share_gpu: int,
     update_bands: bool,
     update_references: bool,
+    accept_differences: bool,
 ) -> int:
     """Run the solution notebooks and compare their metrics.
 
@@ -75,10 +82,12 @@ def command(
         raise CourseError(
             f"bands need at least {MIN_SEEDS} seeds: specify --seeds {MIN_SEEDS} or more."
         )
-    if update_references and (profile, seed, seeds, values) != ("smoke", 0, 1, {}):
+    changes_references = update_references or accept_differences
+    if changes_references and (profile, seed, seeds, values) != ("smoke", 0, 1, {}):
+        option = "--update-references" if update_references else "--accept-differences"
         raise CourseError(
-            "references are made from smoke runs with seed 0: specify --update-references without"
-            " --profile, --seed, --seeds, and -p."
+            f"references are made from smoke runs with seed 0: specify {option} without --profile,"
+            " --seed, --seeds, and -p."
         )
     selected = assignment_names(root, names)
     if not scheduler:
@@ -101,6 +110,9 @@ def command(
             print(title, *lines, sep="\n    ")
     if update_references:
         for title, lines in regression.update_references("course run --update-references"):
+            print(title, *lines, sep="\n    ")
+    if accept_differences:
+        for title, lines in regression.accept_differences("course run --accept-differences"):
             print(title, *lines, sep="\n    ")
     page = regression.report()
     run_plan.finish()

@@ -20,10 +20,13 @@ def command(root: Path, names: tuple[str, ...], most: int) -> int:
     are compared. Each assignment also gets a page that shows the similar parts side by side.
     """
     selected = assignment_names(root, names)
+    from course.instructor.gradebook.group_submissions import read_course_groups
     from course.instructor.similarity import report
 
+    groups = read_course_groups(root)
+
     def compare(name: str) -> report.SimilarityReport:
-        return report.find_similar(root, name, most)
+        return report.find_similar(root, name, most, groups.in_assignment(name))
 
     has_problems = False
     for name, found in find_for_each(selected, bool(names), compare):

@@ -22,6 +22,7 @@ from course.instructor.collect.platform_file_names import is_renamed
 from course.instructor.collect.released_assignment import read_releases
 from course.instructor.collect.submission_finder import SubmissionFinder
 from course.instructor.collect.submitted_folder import Record
+from course.instructor.gradebook.group_submissions import read_course_groups
 from course.instructor.grading.journal import Journal
 from course.instructor.lateness import submission_times
 from course.instructor.roster import csv_writer
@@ -87,7 +88,10 @@ class Collection:
             self._write_table()
 
     def missing(self) -> dict[str, list[str]]:
-        """Return the students without a submission, for each assignment that was collected."""
+        """Return the students without a submission, for each assignment that was collected.
+
+        A submission of another member of the group counts too.
+        """
         submitted = self.root / "submitted"
         if self.options.roster:
             students = [person.student for person in self.options.roster]
@@ -95,10 +99,13 @@ class Collection:
             students = sorted(path.name for path in submitted.glob("[!.]*") if path.is_dir())
         done = (FileStatus.COLLECTED, FileStatus.REPAIRED, FileStatus.ALREADY_COLLECTED)
         names = sorted({result.assignment for result in self.results if result.status in done})
-        return {
-            name: [each for each in students if not (submitted / each / name).is_dir()]
-            for name in names
-        }
+        groups = read_course_groups(self.root)
+        found = {}
+        for name in names:
+            grouped = groups.in_assignment(name).members_with_submission
+            alone = [each for each in students if each not in grouped]
+            found[name] = [each for each in alone if not (submitted / each / name).is_dir()]
+        return found
 
     def _collect(self, listed: Sequence[SubmittedFile], staging: Path) -> Iterator[FileResult]:
         """Yield the results for the files, then for each student's attempts."""

@@ -16,8 +16,13 @@ from course.instructor.course_dir import assignment_names
 from course.instructor.export import canvas, moodle, totals
 from course.instructor.export.export_table import ExportTable
 from course.instructor.gradebook import class_scores
-from course.instructor.gradebook.class_members import first_and_last_name, match_members
+from course.instructor.gradebook.class_members import (
+    first_and_last_name,
+    match_members,
+    without_names,
+)
 from course.instructor.gradebook.class_scores import PENDING, ClassScores, ScoreSelection
+from course.instructor.gradebook.group_submissions import read_course_groups
 from course.instructor.roster import csv_writer
 from course.instructor.roster.roster import ROSTER_FILE_NAME, read_course_roster, read_roster
 
@@ -111,6 +116,7 @@ class ScoresExportPlugin(ExportPlugin):
         table = self.build_table(scores)
         if excluded:
             table.notes.append(f"skipped, not in the roster: {_listed(excluded)}")
+        table.notes += scores.notes
         csv_writer.write_table(path, table.rows, force=self.force)
         return _summarize(path, scores, table)
 
@@ -120,8 +126,12 @@ class ScoresExportPlugin(ExportPlugin):
         roster = read_roster(Path(self.roster)) if self.roster else collection_roster
         students, assignments = tuple(map(str, self.student)), tuple(map(str, self.assignment))
         selection = ScoreSelection(students, assignments, self.waiting, self.zero)
-        members = match_members(gradebook.students, roster, collection_roster)
-        return class_scores.read_class_scores(gradebook, root, members, roster, selection)
+        groups = read_course_groups(root, gradebook)
+        known = {each.id: each for each in gradebook.students}
+        # Members of a group who submitted nothing themselves are not in the gradebook.
+        others = [without_names(each) for each in groups.students if each not in known]
+        members = match_members([*known.values(), *others], roster, collection_roster)
+        return class_scores.read_class_scores(gradebook, root, members, roster, selection, groups)
 
 
 class CanvasExportPlugin(ScoresExportPlugin):

@@ -140,7 +140,7 @@ def render_page(nb: "NotebookNode", details: dict[str, Any]) -> str:
         STATE_SYMBOLS=STATE_SYMBOLS,
         code_style_sheet=cell_renderer.code_style_sheet,
         assignment=details["assignment"],
-        student=details["student"],
+        student="your group" if details.get("is_group") else details["student"],
         title=title[1][:MAX_HEADING].strip() if title else details["assignment"],
         score=max(0.0, details["score"]),
         points=details["max_score"],

@@ -4,13 +4,14 @@ import multiprocessing
 import os
 import shutil
 import signal
-from collections.abc import Iterator, Sequence
+from collections.abc import Iterable, Iterator, Sequence
 from concurrent.futures import ProcessPoolExecutor, as_completed
 from concurrent.futures.process import BrokenProcessPool
 from contextlib import AbstractContextManager
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from functools import cache
 from pathlib import Path
+from typing import Any
 
 from nbgrader.converters import GenerateFeedback, NbGraderException
 from nbgrader.utils import capture_log, temp_attrs
@@ -19,21 +20,31 @@ from course.instructor import unfinished_change
 from course.instructor.course_dir import first_error, open_api
 from course.instructor.feedback import limited_renderer
 from course.instructor.file_lock import exclusive_lock
+from course.instructor.gradebook.group_submissions import GroupSubmissions
 from course.instructor.sandbox import hardening
 from course.instructor.sandbox.cell_execution import printable
 from course.instructor.sandbox.worker_pool import available_cores
 from course.instructor.student_text import limited_call
 
 FOLDER = Path("build", "feedback")  # in the course directory, for the lock and unfinished pages
-PageId = tuple[str, str]  # assignment, student
 _open_api = cache(open_api)  # once per process
+
+
+@dataclass(frozen=True)
+class PageRequest:
+    """The page of a graded submission, and the students who get it: several, if it is a group's."""
+
+    assignment: str
+    student: str  # who submitted
+    readers: tuple[str, ...]
+    is_group: bool = False
 
 
 @dataclass
 class WrittenPage:
-    """The path of a student's page, or the problem that prevented it."""
+    """The paths of a page, one for each reader, or the problem that prevented it."""
 
-    path: Path | None = None
+    paths: list[Path] = field(default_factory=list)
     problem: str | None = None
 
 
@@ -43,8 +54,24 @@ def exclusive(root: Path) -> AbstractContextManager[None]:
     return exclusive_lock(root / FOLDER, f"{busy}: wait until it ends.")
 
 
+def request_pages(
+    name: str, students: Iterable[str], shared: GroupSubmissions, reader: str | None = None
+) -> list[PageRequest]:
+    """Return the pages of graded submissions in an assignment, or only those for one reader.
+
+    A submission that does not count, because another member's does, has no page.
+    """
+    requested = []
+    for student in students:
+        everyone = shared.readers_of(student)
+        readers = tuple(each for each in everyone if reader in (None, each))
+        if readers:
+            requested.append(PageRequest(name, student, readers, len(everyone) > 1))
+    return requested
+
+
 def write_pages(
-    root: Path, requested: Sequence[PageId], workers: int | None = None
+    root: Path, requested: Sequence[PageRequest], workers: int | None = None
 ) -> Iterator[WrittenPage]:
     """Write the feedback pages of graded submissions and yield each page when it is finished.
 
@@ -62,35 +89,35 @@ def write_pages(
 
 
 def _write_in_parallel(
-    root: Path, staging: Path, requested: Sequence[PageId], workers: int
+    root: Path, staging: Path, requested: Sequence[PageRequest], workers: int
 ) -> Iterator[WrittenPage]:
     """Yield the pages; pages whose process was killed are written again, one at a time."""
     if min(workers, len(requested)) == 1:
-        for name, student in requested:
-            yield _write_page(root, staging, name, student)
+        for request in requested:
+            yield _write_page(root, staging, request)
         return
     unfinished = []
-    for page_id, page in _write_in_processes(root, staging, requested, workers):
+    for request, page in _write_in_processes(root, staging, requested, workers):
         if page:
             yield page
         else:
-            unfinished.append(page_id)
+            unfinished.append(request)
     # A broken pool also drops the pages that were waiting, so each page gets its own pool.
     killed = "the process was killed: check how much memory is free"
     for each in unfinished:
         for _, page in _write_in_processes(root, staging, [each], 1):
-            yield page or _failed(*each, killed)
+            yield page or _failed(each, killed)
 
 
 def _write_in_processes(
-    root: Path, staging: Path, requested: Sequence[PageId], workers: int
-) -> Iterator[tuple[PageId, WrittenPage | None]]:
+    root: Path, staging: Path, requested: Sequence[PageRequest], workers: int
+) -> Iterator[tuple[PageRequest, WrittenPage | None]]:
     """Yield each page when it is finished, or None if its process was killed."""
     limited_call.preload(limited_renderer.__name__)
     # Threads would share the working directory, which nbgrader changes; forking saves imports.
     context = multiprocessing.get_context("fork")
     with ProcessPoolExecutor(min(workers, len(requested)), context, _initialize_worker) as pool:
-        jobs = {pool.submit(_write_page, root, staging, *each): each for each in requested}
+        jobs = {pool.submit(_write_page, root, staging, each): each for each in requested}
         try:
             for job in as_completed(jobs):
                 is_killed = isinstance(job.exception(), BrokenProcessPool)
@@ -105,8 +132,9 @@ def _initialize_worker() -> None:
     hardening.die_with_parent()
 
 
-def _write_page(root: Path, staging: Path, name: str, student: str) -> WrittenPage:
+def _write_page(root: Path, staging: Path, request: PageRequest) -> WrittenPage:
     """Write one page; this can run in any process."""
+    name, student = request.assignment, request.student
     staging = staging / str(os.getpid())
     graded = root / "autograded" / student / name
     try:
@@ -120,22 +148,23 @@ def _write_page(root: Path, staging: Path, name: str, student: str) -> WrittenPa
             ignore=["*"],
         ):
             converter = _ConvertGraded(coursedir=api.coursedir, parent=api)
-            converter.force = True
+            converter.force, converter.is_group = True, request.is_group
             outcome = capture_log(converter)
         pages = list((staging / student / name).glob("*.html"))
         if not outcome["success"] or not pages:
-            return _failed(name, student, printable(first_error(outcome["log"])))
-        folder = root / "feedback" / student / name
-        folder.mkdir(parents=True, exist_ok=True)
-        for page in pages:
-            page.replace(folder / page.name)
-        return WrittenPage(folder / pages[0].name)
+            return _failed(request, printable(first_error(outcome["log"])))
+        folders = [root / "feedback" / each / name for each in request.readers]
+        for folder in folders:
+            folder.mkdir(parents=True, exist_ok=True)
+            for page in pages:
+                Path(shutil.copy(page, staging)).replace(folder / page.name)
+        return WrittenPage([folder / pages[0].name for folder in folders])
     except OSError as error:
         path = error.filename or graded
-        return _failed(name, student, f"cannot read or write {path} ({error.strerror})")
+        return _failed(request, f"cannot read or write {path} ({error.strerror})")
     except Exception as error:  # a submission can be damaged in any way
         reason = printable(f"{type(error).__name__}: {error}").splitlines()[0]
-        return _failed(name, student, reason[:300])
+        return _failed(request, reason[:300])
     finally:
         shutil.rmtree(staging, ignore_errors=True)
 
@@ -146,6 +175,8 @@ class _ConvertGraded(GenerateFeedback):
     nbgrader itself searches for submissions by patterns.
     """
 
+    is_group = False  # the page is for all members of a group
+
     def init_notebooks(self) -> None:
         """Select the notebooks in the student's folder."""
         folder = Path(self._format_source(self.coursedir.assignment_id, self.coursedir.student_id))
@@ -155,7 +186,14 @@ class _ConvertGraded(GenerateFeedback):
             raise NbGraderException(f"no notebook in {folder}")
         self.assignments = {str(folder): found}
 
+    def init_single_notebook_resources(self, notebook_filename: str) -> dict[str, Any]:
+        """Return what nbgrader's steps need to know about the notebook."""
+        resources = super().init_single_notebook_resources(notebook_filename)
+        resources["nbgrader"]["is_group"] = self.is_group
+        return resources
 
-def _failed(name: str, student: str, reason: str) -> WrittenPage:
+
+def _failed(request: PageRequest, reason: str) -> WrittenPage:
     """Return the outcome for a page that was not written."""
-    return WrittenPage(problem=f"no feedback for {student} in {name}: {reason}")
+    readers = ", ".join(request.readers)
+    return WrittenPage(problem=f"no feedback for {readers} in {request.assignment}: {reason}")

@@ -56,7 +56,11 @@ class HideFromStudents(NbGraderPreprocessor):
             ids["late_notice"] = ""
             if isinstance(late.plugin_inst, LatePolicy):
                 ids["late_notice"] = due_dates.late_notice(
-                    gradebook, ids["assignment"], ids["student"], late.plugin_inst
+                    gradebook,
+                    ids["assignment"],
+                    ids["student"],
+                    late.plugin_inst,
+                    is_group=ids.get("is_group", False),
                 )
         return super().preprocess(nb, resources)
 

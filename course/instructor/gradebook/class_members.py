@@ -4,7 +4,8 @@ import re
 from collections import Counter
 from collections.abc import Iterable, Mapping
 from dataclasses import dataclass
-from typing import TYPE_CHECKING
+from types import SimpleNamespace
+from typing import TYPE_CHECKING, Any
 
 from course.instructor.roster.roster import Person, Roster
 
@@ -87,6 +88,12 @@ def match_people(
             Member(person, f"{student}?" if is_contested else student, row, is_contested)
         )
     return members + [Member(person, student) for student, person in unmatched.items()]
+
+
+def without_names(student: str) -> Any:
+    """Return a student who is not in the gradebook, or has no names there."""
+    empty = dict.fromkeys(("first_name", "last_name", "email", "lms_user_id"))
+    return SimpleNamespace(id=student, **empty)
 
 
 def first_and_last_name(person: Person) -> tuple[str, str]:

@@ -10,7 +10,9 @@ from sqlalchemy.orm import selectinload, undefer
 
 from course.errors import CourseError
 from course.instructor.gradebook.class_members import Member
+from course.instructor.gradebook.group_submissions import CourseGroups
 from course.instructor.gradebook.submission_results import final_score, is_graded
+from course.instructor.lateness.submission_times import SubmissionTimes
 from course.instructor.roster.roster import Roster
 
 if TYPE_CHECKING:
@@ -18,6 +20,7 @@ if TYPE_CHECKING:
 
 NOT_SUBMITTED = "nothing submitted"
 CONTESTED = "several students could be this person: add a column student with their ids"
+UNCLEAR = "unclear which submission of the group counts"
 NOT_GRADED = "not graded yet"
 PENDING = "pending manual grading"
 
@@ -40,12 +43,16 @@ class MemberScore:
 
 @dataclass
 class ClassScores:
-    """The scores of a class; `assignments` maps a name to the points and the due date."""
+    """The scores of a class; `assignments` maps a name to the points and the due date.
+
+    `notes` are sentences about groups for which it is unclear which submission counts.
+    """
 
     members: list[Member]
     assignments: dict[str, tuple[float, str]]
     roster: Roster | None = None
     scores: dict[tuple[str, str], MemberScore] = field(default_factory=dict)
+    notes: list[str] = field(default_factory=list)
 
     def score_of(self, member: Member, assignment: str) -> MemberScore:
         """Return a member's score on an assignment."""
@@ -76,8 +83,13 @@ def read_class_scores(
     members: list[Member],
     roster: Roster | None = None,
     selection: ScoreSelection = ScoreSelection(),
+    groups: CourseGroups | None = None,
 ) -> ClassScores:
-    """Return the selected scores; raise CourseError for an unknown assignment or student."""
+    """Return the selected scores; raise CourseError for an unknown assignment or student.
+
+    A member of a group has the score of the group's submission.
+    """
+    groups = groups or CourseGroups(root, SubmissionTimes(root))
     assignments = sorted(gradebook.assignments, key=lambda each: each.name)
     if not assignments:
         raise CourseError("there is no assignment in the gradebook: run course release first.")
@@ -94,13 +106,23 @@ def read_class_scores(
     )
     for assignment in selected:
         submissions = {each.student_id: each for each in read_submissions(gradebook, assignment)}
+        shared = groups.in_assignment(assignment.name)
+        students = {member.student for member in class_scores.members}
+        class_scores.notes += [
+            f"{assignment.name}: {group.describe_choice()}"
+            for group in shared.groups
+            if group.is_unclear and students.intersection(group.members)
+        ]
         for member in class_scores.members:
-            submission = submissions.get(member.student)
+            student = shared.counted_for(member.student)
+            submission = submissions.get(student)
             if member.is_contested:
                 score = MemberScore(missing_reason=CONTESTED)
+            elif shared.lacks_choice(member.student):
+                score = MemberScore(missing_reason=UNCLEAR)
             elif submission is not None:
                 score = _member_score(submission, selection.include_pending)
-            elif Path(root, "submitted", member.student, assignment.name).is_dir():
+            elif Path(root, "submitted", student, assignment.name).is_dir():
                 score = MemberScore(missing_reason=NOT_GRADED)
             else:
                 score = MemberScore(missing_reason=NOT_SUBMITTED)

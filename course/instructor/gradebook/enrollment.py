@@ -1,10 +1,13 @@
 """The names of the roster in the gradebook, and the students who have not submitted."""
 
 from collections.abc import Iterable
-from types import SimpleNamespace
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING
 
-from course.instructor.gradebook.class_members import first_and_last_name, match_members
+from course.instructor.gradebook.class_members import (
+    first_and_last_name,
+    match_members,
+    without_names,
+)
 from course.instructor.roster.roster import Roster
 
 if TYPE_CHECKING:
@@ -41,8 +44,7 @@ def enter_names(gradebook: "Gradebook", roster: Roster) -> int:
 
 def describe_missing(roster: Roster, students: Iterable[str]) -> str:
     """Return a sentence about the students of a roster who have not submitted, or ""."""
-    empty = dict.fromkeys(("first_name", "last_name", "email", "lms_user_id"))
-    submitted: dict[str, Any] = {each: SimpleNamespace(id=each, **empty) for each in students}
+    submitted = {each: without_names(each) for each in students}
     members = match_members(submitted.values(), roster, roster)
     missing = [
         each.person.student

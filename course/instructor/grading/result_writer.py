@@ -100,7 +100,8 @@ class ResultWriter:
         folder.mkdir(parents=True)
         nbformat.write(nb, folder / f"{job.notebook}.ipynb")
         for path, content in job.submitted_files():
-            if Path(path).parts[0] != TIMESTAMP:  # nbgrader fails if it contains more than a time
+            # nbgrader fails if this file contains more than a time.
+            if Path(path).parts[0] != TIMESTAMP:
                 (folder / path).parent.mkdir(parents=True, exist_ok=True)
                 (folder / path).write_bytes(content)
         if submitted := self.times.of(job.student, self.name):

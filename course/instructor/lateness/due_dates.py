@@ -122,15 +122,22 @@ def update_all_lateness(api: "NbGraderAPI", root: Path) -> None:
         update_lateness(api, root, name)
 
 
-def late_notice(gradebook: "Gradebook", assignment: str, student: str, policy: LatePolicy) -> str:
-    """Return the sentences about lateness for a student's feedback page, or ""."""
+def late_notice(
+    gradebook: "Gradebook",
+    assignment: str,
+    student: str,
+    policy: LatePolicy,
+    is_group: bool = False,
+) -> str:
+    """Return the sentences about lateness for the feedback page of a student or a group, or ""."""
     submission = gradebook.find_submission(assignment, student)
     seconds = submission.total_seconds_late
     if seconds <= 0 or not submission.duedate:
         return ""
     zone = ZoneInfo(policy.time_zone)
     due = submission.duedate.replace(tzinfo=UTC).astimezone(zone)
-    extended = " (with your extension)" if submission.extension else ""
+    whose = "your group's" if is_group else "your"
+    extended = f" (with {whose} extension)" if submission.extension else ""
     return (
         f"Submitted {describe_delay(seconds)} after the due date{extended},"
         f" {due:%Y-%m-%d %H:%M} {policy.time_zone}. {policy.rule()}"

@@ -1,4 +1,7 @@
-"""Names on a leaderboard: those of the roster and the gradebook, or pseudonyms."""
+"""Names on a leaderboard: those of the roster and the gradebook, or pseudonyms.
+
+If a student's submission counts for a group, the name is that of the group.
+"""
 
 import hmac
 import secrets
@@ -10,6 +13,7 @@ from course.errors import CourseError
 from course.files import write_atomically
 from course.instructor.course_dir import open_api
 from course.instructor.gradebook import health
+from course.instructor.gradebook.group_submissions import WITHOUT_GROUPS, GroupSubmissions
 from course.instructor.roster.roster import read_course_roster
 from course.instructor.sandbox.cell_execution import printable
 from course.instructor.student_text.text_layout import limit_layout
@@ -34,31 +38,47 @@ ANIMALS = (
 )  # fmt: skip
 
 
-def real_names(root: Path, students: Iterable[str]) -> dict[str, str]:
+def real_names(
+    root: Path, students: Iterable[str], shared: GroupSubmissions = WITHOUT_GROUPS
+) -> dict[str, str]:
     """Map each student ID to the name in the roster or the gradebook, or else to the ID itself.
 
-    If two students have the same name, it is followed by the ID.
+    If two students have the same name, it is followed by the ID. A group has its own name, followed
+    by those of its members.
     """
+    readers = {student: shared.readers_of(student) for student in students}
     known = _gradebook_names(root)
     known |= {each.student: each.name for each in read_course_roster(root) or () if each.name}
-    names = {student: known.get(student) or student for student in students}
+    everyone = {each for members in readers.values() for each in members}
+    names = {student: known.get(student) or student for student in everyone}
     counts = Counter(names.values())
-    return {
+    shown = {
         student: _displayable(name if counts[name] == 1 else f"{name} ({student})")
         for student, name in names.items()
     }
+    for student, members in readers.items():
+        group = shared.group_of(student)
+        if group and len(members) > 1:
+            listed = ", ".join(shown[each] for each in members)
+            shown[student] = f"{_displayable(group.name)} ({listed})"
+    return {student: shown[student] for student in readers}
 
 
-def pseudonyms(root: Path, students: Iterable[str]) -> dict[str, str]:
+def pseudonyms(
+    root: Path, students: Iterable[str], shared: GroupSubmissions = WITHOUT_GROUPS
+) -> dict[str, str]:
     """Map each student ID to a pseudonym that depends only on the ID and the course's secret key.
 
-    Without the key, a pseudonym cannot be traced to an ID, even by someone who knows all IDs. The
-    key is created by the first call; the same pseudonyms appear as long as its file exists.
+    That of a group depends on the IDs of all its members. Without the key, a pseudonym cannot be
+    traced to an ID, even by someone who knows all IDs. The key is created by the first call; the
+    same pseudonyms appear as long as its file exists.
     """
     key = _read_or_create_key(Path(root, KEY_FILE_NAME))
+    # No ID contains a null character.
+    texts = {student: "\0".join(sorted(shared.readers_of(student))) for student in students}
     digests = {
-        student: int.from_bytes(hmac.digest(key, student.encode(errors="surrogatepass"), "sha256"))
-        for student in students
+        student: int.from_bytes(hmac.digest(key, text.encode(errors="surrogatepass"), "sha256"))
+        for student, text in texts.items()
     }
     short = {student: _pseudonym(digest, 1_000) for student, digest in digests.items()}
     counts = Counter(short.values())

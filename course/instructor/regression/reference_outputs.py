@@ -9,6 +9,7 @@ which matches everything.
 
 import base64
 import io
+import itertools
 import json
 import math
 import re
@@ -328,13 +329,18 @@ def load(root: Path, run: NotebookRun) -> Shown | None:
     return shown
 
 
-def save(root: Path, run: NotebookRun, shown: Shown, command: str) -> None:
-    """Write a reference; its text begins with how it was made."""
+def save(
+    root: Path, run: NotebookRun, shown: Shown, command: str, is_revision: bool = False
+) -> None:
+    """Write a reference; its text begins with how it was made and, if so, how it was revised."""
     versions = ", ".join(f"{name} {version}" for name, version in run.versions.items())
     lines = [
         f"# What {run.assignment} shows in the smoke profile, seed 0 ({versions}).",
         f"# {command}",
     ]
+    if is_revision:
+        before = paths(root, run)[0].read_text(encoding="utf-8").splitlines()
+        lines = [*itertools.takewhile(str.strip, before), f"# {command} ({versions})"]
     for part, content in shown.texts.items():
         lines += ["", f"{part}:", *(f"    {line}" for line in content)]
     text_path, image_path = paths(root, run)

@@ -123,6 +123,29 @@ class RegressionSuite:
         self._check_again()
         return found
 
+    def accept_differences(self, command: str) -> list[tuple[str, list[str]]]:
+        """Remove from the references what these runs show differently; return titles and changes.
+
+        For runs with other versions of the packages, whose numbers are as good.
+        """
+        found: list[tuple[str, list[str]]] = []
+        for run in (checked.run for checked in self.checked_runs):
+            before = reference_outputs.load(self.root, run)
+            if run.error or before is None:
+                reason = "the run failed" if run.error else "there is none"
+                found.append((f"{run.assignment}  reference unchanged: {reason}", []))
+                continue
+            executed = Path(run.notebook).read_text(encoding="utf-8")
+            shown = reference_outputs.shown_by(run, executed)
+            changes = reference_outputs.changed_parts(before, shown)
+            if changes:
+                merged = reference_outputs.merge([before, shown])
+                reference_outputs.save(self.root, run, merged, command, is_revision=True)
+            title = f"{run.assignment}  reference without what differs"
+            found.append((title, changes or ["nothing has changed"]))
+        self._check_again()
+        return found
+
     def _check_again(self) -> None:
         """Compare the runs with the bands and references that have just been replaced."""
         again = [check_run(checked.run, self.bands, self.root) for checked in self.checked_runs]

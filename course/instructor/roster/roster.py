@@ -2,7 +2,7 @@
 
 A roster is a CSV file in the course's own format, or an unchanged export of a platform:
 
-own        student, name, and optionally email, login, canvas, sis, section
+own        student, name, and optionally email, login, canvas, sis, section, group
 Canvas     Student (or LastName, FirstName), ID, SIS User ID, SIS Login ID, Section, assignments
 Moodle     First name, Last name (or Surname), ID number, Email address, Username, grade items
 worksheet  Identifier ("Participant 4711"), Full name, Email address, ... (for one assignment)
@@ -38,7 +38,7 @@ FIELDS = {
     "firstname": "first_name", "lastname": "last_name", "first_name": "first_name",
     "last_name": "last_name", "surname": "last_name", "email": "email", "e-mail": "email",
     "email address": "email", "username": "login", "login": "login", "id number": "sis_id",
-    "sis": "sis_id", "canvas": "canvas_id", "section": "section",
+    "sis": "sis_id", "canvas": "canvas_id", "section": "section", "group": "group",
     "identifier": "participant_id", "moodle": "participant_id",
 }  # fmt: skip
 
@@ -56,6 +56,7 @@ class Person:
     canvas_id: str = ""  # Canvas's own user id, "ID"
     sis_id: str = ""  # Canvas's "SIS User ID", Moodle's "ID number"
     section: str = ""  # in Canvas
+    group: str = ""  # that submits together: see roster/groups.py
     participant_id: str = ""  # in Moodle's grading worksheet; different for each assignment
 
 

@@ -9,13 +9,19 @@ from typing import Any
 from course import evidence
 from course.evidence import format
 from course.experiments.store import fingerprint
+from course.instructor.gradebook.group_submissions import GroupSubmissions
 from course.instructor.similarity.explanation import list_names
 
 REPORTED = ("profile", "seed", "backend", "device")
 
 
-def find_shared_evidence(root: Path, name: str, students: Sequence[str]) -> list[str]:
-    """Return a sentence for each group of students whose evidence is the same."""
+def find_shared_evidence(
+    root: Path, name: str, students: Sequence[str], shared: GroupSubmissions
+) -> list[str]:
+    """Return a sentence for each set of students whose evidence is the same.
+
+    The members of one group in `shared` may have the same evidence.
+    """
     # Fingerprints by experiment and student; the weights themselves take several megabytes each.
     weights: dict[str, dict[str, str]] = defaultdict(dict)
     curves: dict[str, dict[str, str]] = defaultdict(dict)
@@ -37,11 +43,13 @@ def find_shared_evidence(root: Path, name: str, students: Sequence[str]) -> list
         f" ({_explanation(metrics, group, experiment)})"
         for experiment, fingerprints in weights.items()
         for group in evidence.group_by_fingerprint(fingerprints)
+        if not shared.is_one_group(group)
     ]
     experiments_by_group = defaultdict(list)
     for experiment, fingerprints in curves.items():
         for group in evidence.group_by_fingerprint(fingerprints):
-            experiments_by_group[tuple(group)].append(experiment)
+            if not shared.is_one_group(group):
+                experiments_by_group[tuple(group)].append(experiment)
     for shared_by, experiments in experiments_by_group.items():
         names = list_names([format.printable_text(each) for each in experiments])
         sentences.append(

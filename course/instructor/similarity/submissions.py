@@ -17,7 +17,6 @@ from course.instructor.collect.released_assignment import (
     read_releases,
 )
 from course.instructor.course_dir import source_notebook
-from course.instructor.gradebook.submission_results import list_students
 from course.instructor.sandbox import forkserver_client
 from course.instructor.sandbox.kernel_client import EngineError
 from course.instructor.sandbox.worker_pool import available_cores
@@ -70,12 +69,13 @@ class SuppliedText:
     solutions: dict[str, str]
 
 
-def read_submissions(root: Path, name: str) -> tuple[SuppliedText, list[Submission], list[str]]:
+def read_submissions(
+    root: Path, name: str, students: Sequence[str]
+) -> tuple[SuppliedText, list[Submission], list[str]]:
     """Return the supplied text, the submissions with answers, and a problem per unreadable file.
 
-    Raises CourseError if there are no submissions or the assignment has not been released.
+    Raises CourseError if the assignment has not been released.
     """
-    students = list_students(root, "submitted", name)
     (released,) = read_releases(root, [name])
     submissions: list[Submission] = []
     problems: list[str] = []

@@ -76,6 +76,14 @@ def test_an_export_of_each_platform_is_collected(root, collect, platform):
     assert f"missing in {NAME}: bob" in done.stdout
 
 
+def test_a_member_of_a_group_that_submitted_is_not_missing(root, collect):
+    (root / "roster.csv").write_text("student,name\nada,Ada\nbob,Bob\ncy,Cy\ndora,Dora\n")
+    (root / "groups.csv").write_text("group,student\nred,ada\nred,bob\nblue,cy\nblue,dora\n")
+    done = collect({FILE: WHOLE}, "--student", "ada")
+    assert done.returncode == 0, done.stdout + done.stderr
+    assert f"missing in {NAME}: cy, dora\n" in done.stdout
+
+
 @pytest.mark.parametrize(
     ("platform", "student"),
     [

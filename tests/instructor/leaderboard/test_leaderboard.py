@@ -18,6 +18,7 @@ from course import evidence, experiments
 from course.evidence import format as evidence_format
 from course.instructor import evidence_measurement
 from course.instructor.evidence_measurement import MeasuredEvidence
+from course.instructor.gradebook.group_submissions import Group, GroupSubmissions
 from course.instructor.leaderboard import display_names, ranking, writer
 from tests.conftest import cell
 
@@ -338,6 +339,48 @@ def test_pseudonyms_hide_everybody_and_stay_the_same(class_root, finished, cours
     assert "Traceback" not in damaged.stderr
     assert files_of(class_root)[0] == text, "the earlier page is unchanged"
     assert with_names != text
+
+
+@pytest.mark.slow
+def test_a_group_has_one_entry_with_the_names_of_its_members(tmp_path, course_command, trained):
+    from tests.conftest import small_course
+
+    small_course.__wrapped__(tmp_path)(*source_cells())
+    (tmp_path / "roster.csv").write_text("student,name\nada,Ada\nbob,Bob\ncy,Cy\ndan,Dan\n")
+    (tmp_path / "groups.csv").write_text("group,student\n=red,ada\n=red,bob\n=red,cy\n")
+    submit(tmp_path, "ada", trained["narrow"])
+    submit(tmp_path, "bob", trained["deep"])
+    submit(tmp_path, "dan", trained["wide"])
+    for student, day in (("ada", 1), ("bob", 2)):
+        path = tmp_path / "submitted" / student / NAME / "timestamp.txt"
+        path.write_text(f"2026-03-0{day} 12:00:00 UTC")
+    done = course_command("-C", tmp_path, "leaderboard")
+    assert done.returncode == 0, done.stdout + done.stderr
+    assert {row["name"] for row in files_of(tmp_path)[1]} == {"'=red (Ada, Bob, Cy)", "Dan"}
+    assert f"{NAME}: 2 measured, 0 of them flagged" in done.stdout
+
+
+def test_only_the_members_of_one_group_may_share_weights():
+    def same(*groups):
+        return evidence_measurement.same_weights(
+            [
+                MeasuredEvidence(student, weights_fingerprint="f", group=group)
+                for student, group in zip("abc", groups, strict=False)
+            ]
+        )
+
+    assert same("red", "red") == []
+    assert same("", "") == same("red", "blue") == same("red", "") == [["a", "b"]]
+    assert same("red", "red", "") == [["a", "b", "c"]]
+
+
+def test_the_pseudonym_of_a_group_depends_only_on_its_members(tmp_path):
+    def shared(submitter):
+        return GroupSubmissions((Group("red", ("ada", "bob"), (submitter,), submitter),))
+
+    names = display_names.pseudonyms(tmp_path, ["ada"], shared("ada"))
+    assert names["ada"] == display_names.pseudonyms(tmp_path, ["bob"], shared("bob"))["bob"]
+    assert names["ada"] != display_names.pseudonyms(tmp_path, ["ada"])["ada"]
 
 
 # Specifications with which a student could stop the class, where the check finds nothing wrong.

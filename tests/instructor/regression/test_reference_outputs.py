@@ -13,6 +13,7 @@ from course.errors import CourseError
 from course.instructor.regression import reference_outputs
 from course.instructor.regression.reference_outputs import Shown, lines_match
 from course.instructor.regression.run_records import NotebookRun
+from tests.conftest import cell
 
 
 def png(brightness, size=(300, 200), box=None):
@@ -40,6 +41,38 @@ def printed(text):
 def figure(content):
     data = {"image/png": content, "text/plain": "<Figure>"}
     return {"output_type": "display_data", "data": data}
+
+
+PARAMETERS = "profile, seed = 'smoke', 0"
+
+
+@pytest.mark.slow
+def test_differences_of_other_versions_can_be_accepted(small_course, course_command):
+    """The first command makes a reference, and a change of the code stands for other versions."""
+    parameters = cell("code", PARAMETERS) | {"metadata": {"tags": ["parameters"]}}
+
+    def shows(loss, images):
+        source = f"print('loss', {loss}, 'of', {images}, 'images')"
+        return small_course(parameters, cell("code", source) | {"id": "show"})
+
+    root = shows(2.5, 10)
+    reference = root / "tests" / "references" / "01-small.tensorflow.txt"
+    reference.parent.mkdir(parents=True)
+    assert course_command("-C", root, "run", "--update-references").returncode == 0
+    made = reference.read_text().splitlines()
+    shows(2.25, 10)
+    differing = course_command("-C", root, "run")
+    assert differing.returncode == 1 and "but the reference has" in differing.stderr
+    accepted = course_command("-C", root, "run", "--accept-differences")
+    assert accepted.returncode == 0, accepted.stderr
+    assert "01-small  reference without what differs" in accepted.stdout
+    revised = reference.read_text().splitlines()
+    assert revised[:2] == made[:2] and "course run --accept-differences (" in revised[2]
+    assert "loss ~ of 10 images" in reference.read_text()
+    assert course_command("-C", root, "run").returncode == 0
+    # What agreed is still compared.
+    shows(2.25, 11)
+    assert course_command("-C", root, "run").returncode == 1
 
 
 @pytest.fixture

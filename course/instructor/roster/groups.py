@@ -1,0 +1,123 @@
+"""The groups of a class: the table `groups.csv`, or the column `group` of the roster.
+
+    assignment,group,student
+    ,red,ada
+    ,red,bob
+    02-mnist,,bob
+
+A row without an assignment holds for every assignment. A row with an assignment takes precedence
+over it for this student in this assignment; without a group, the student works alone there. If
+there is a table, the column of the roster is not used.
+"""
+
+from dataclasses import dataclass, field
+from pathlib import Path
+
+from course.errors import CourseError
+from course.instructor.course_dir import assignment_names
+from course.instructor.roster.csv_reader import read_table
+from course.instructor.roster.roster import Roster, is_valid_student_id
+
+FILE_NAME = "groups.csv"
+COLUMNS = ("assignment", "group", "student")
+EVERY_ASSIGNMENT = ""
+
+
+@dataclass
+class Groups:
+    """The group of each student by (assignment, student); an empty group means working alone.
+
+    The key (`EVERY_ASSIGNMENT`, student) holds for the assignments without a key of their own.
+    """
+
+    group_of: dict[tuple[str, str], str] = field(default_factory=dict)
+
+    @property
+    def students(self) -> list[str]:
+        """All students for whom there is a row."""
+        return list(dict.fromkeys(student for _, student in self.group_of))
+
+    def members(self, assignment: str) -> dict[str, list[str]]:
+        """Return the students of each group of an assignment; a single student is not a group."""
+        found: dict[str, list[str]] = {}
+        for student in self.students:
+            default = self.group_of.get((EVERY_ASSIGNMENT, student), "")
+            if group := self.group_of.get((assignment, student), default):
+                found.setdefault(group, []).append(student)
+        return {group: students for group, students in found.items() if len(students) > 1}
+
+
+def read_groups(root: Path, roster: Roster | None) -> Groups:
+    """Return the groups in a course directory; without a table or a column, there are none.
+
+    Raises CourseError, which names the line, if the table is not clear.
+    """
+    path = Path(root, FILE_NAME)
+    if path.is_file():
+        return _read_table(path, roster, assignment_names(root))
+    spellings: dict[str, str] = {}
+    return Groups(
+        {
+            (EVERY_ASSIGNMENT, person.student): _spelling(person.group, spellings)
+            for person in roster or ()
+            if person.group
+        }
+    )
+
+
+def _read_table(path: Path, roster: Roster | None, assignments: list[str]) -> Groups:
+    """Return the groups in a table."""
+    table = read_table(path)
+    header = [cell.strip().lower() for cell in table[0][1]] if table else []
+    if not {"group", "student"} <= set(header) <= set(COLUMNS):
+        raise CourseError(
+            f"{path} has the columns {', '.join(header) or 'of an empty file'}: write"
+            " assignment,group,student in its first line."
+        )
+    found = Groups()
+    lines: dict[tuple[str, str], int] = {}
+    spellings: dict[str, str] = {}
+    for line, row in table[1:]:
+        cells = dict(zip(header, (cell.strip() for cell in row), strict=False))
+        name, where = cells.get("assignment", ""), f"{path}, line {line}"
+        if name and name not in assignments:
+            raise CourseError(
+                f"{where} names the assignment {name!r}, which is not in source/: choose from"
+                f" {', '.join(assignments)}."
+            )
+        key = name, _known_student(cells.get("student", ""), roster, where)
+        if key in lines:
+            every = name or "every assignment"
+            raise CourseError(
+                f"{where} has {key[1]} in {every}, as line {lines[key]} has: remove one of the two,"
+                " because a student is in one group."
+            )
+        lines[key] = line
+        found.group_of[key] = _spelling(cells.get("group", ""), spellings)
+    return found
+
+
+def _known_student(student: str, roster: Roster | None, where: str) -> str:
+    """Return a student's id as the roster has it; raise CourseError if there is no such student."""
+    if not student:
+        raise CourseError(f"{where} names no student: add the student's id.")
+    if roster is None:
+        if is_valid_student_id(student):
+            return student
+        raise CourseError(
+            f"{where} names the student {student!r}, which cannot be a student id: write the name"
+            " of the folder in submitted/."
+        )
+    people = roster.find("student", student)
+    if not people:
+        raise CourseError(
+            f"{where} names the student {student!r}, who is not in the roster: correct the id, or"
+            " add the student to the roster."
+        )
+    return people[0].student
+
+
+def _spelling(group: str, spellings: dict[str, str]) -> str:
+    """Return the first spelling of a group's name; case and spaces do not distinguish groups."""
+    name = " ".join(group.split())
+    return spellings.setdefault(name.casefold(), name)
