@@ -1,7 +1,7 @@
-"""A whole term of a made-up class, with commands that are killed: `python -m tests.benchmarks.term`.
+"""A whole term of a made-up class, with commands that are killed.
 
-The command creates a course directory with three small assignments, plays a term, and compares
-every score with one that is computed without the course's own code.
+`python -m tests.benchmarks.term` creates a course directory with three small assignments, plays a
+term, and compares every score with one that is computed without the course's own code.
 
 - `assignments` has the source notebooks, and the points that each possible answer earns.
 - `made_up_class` draws from a seed who the students are and what they submit, and when.

@@ -125,9 +125,10 @@ class MadeUpClass:
         for student in self.students:
             upload = self.counting_upload(student, assignment, collection)
             earlier = collection and self.counting_upload(student, assignment, collection - 1)
-            if upload and upload.text and upload is not earlier:
-                if not (upload.keeps_mark and earlier and earlier.text):
-                    found.append(upload)
+            if not upload or not upload.text or upload is earlier:
+                continue
+            if not (upload.keeps_mark and earlier and earlier.text):
+                found.append(upload)
         return found
 
     def to_correct(self, assignment: Assignment) -> dict[tuple[Student, str], Fraction]:
@@ -175,7 +176,7 @@ def _draw(count: int, rng: random.Random) -> MadeUpClass:
     dropped.is_dropped = joining.joins_late = late.is_always_late = absent.never_submits = True
     renamed.new_id = "renamed"
     made_up = MadeUpClass(students)
-    # _draw_groups(made_up, rng, [absent, renamed, *others])
+    _draw_groups(made_up, rng, [absent, renamed, *others])
     for assignment in assignments.ALL:
         for student in students:
             if is_enrolled(student, assignment) and not student.never_submits:

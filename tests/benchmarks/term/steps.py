@@ -193,6 +193,9 @@ class Term:
             assignment.write_source(self.root)
         self._write_roster([each for each in self.made_up.students if not each.joins_late])
         self._write_due_dates(self._all_extensions()[:-1])
+        groups = [[SIZES.name, name, each.id] for each, name in self.made_up.groups.items()]
+        header = ["assignment", "group", "student"]
+        platforms.write_csv(self.root / "groups.csv", [header, *groups])
 
     def _write_uploads(self) -> None:
         """Write every notebook that a student uploads in the term."""
@@ -236,9 +239,10 @@ class Term:
             for student in self.made_up.students:
                 upload = self.made_up.counting_upload(student, each, known)
                 is_gone = student.is_dropped and assignment is SIZES
-                if upload and upload.platform in ("canvas", "drive") and not is_gone:
-                    if upload.time > due_time(each):
-                        rows.append([each.name, student.id, _local(upload.time)])
+                if not upload or is_gone or upload.platform not in ("canvas", "drive"):
+                    continue
+                if upload.time > due_time(each):
+                    rows.append([each.name, student.id, _local(upload.time)])
         header = ["assignment", "student", "submitted"]
         platforms.write_csv(self.root / "submission_times.csv", [header, *rows])
 
