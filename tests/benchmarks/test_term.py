@@ -12,9 +12,9 @@ from course.instructor.sandbox import bubblewrap
 from tests.benchmarks.term import expected_scores
 from tests.benchmarks.term.assignments import COUNTING, LISTS, SIZES
 from tests.benchmarks.term.comparison import compare
-from tests.benchmarks.term.made_up_class import (
+from tests.benchmarks.term.example_class import (
     MIN_STUDENTS,
-    MadeUpClass,
+    ExampleClass,
     Student,
     Upload,
     draw_class,
@@ -44,11 +44,11 @@ def test_after_a_term_with_killed_commands_every_score_is_right_and_nothing_is_l
     assert int(re.search(r"(\d+) scores compared", summary)[1]) > 100
 
     # The same comparison finds each of these.
-    made_up = draw_class(MIN_STUDENTS, SEED)
-    term = Term(folder / "course", folder / "downloads", made_up)
-    renamed = made_up.role("new_id")
+    example = draw_class(MIN_STUDENTS, SEED)
+    term = Term(folder / "course", folder / "downloads", example)
+    renamed = example.role("new_id")
     renamed.id = renamed.new_id
-    for upload in made_up.uploads:
+    for upload in example.uploads:
         upload.write(term.root)
     before = set(compare(term).problems)
     assert not any(" in 01-counting" in each for each in before)
@@ -87,11 +87,11 @@ def test_the_expected_scores_follow_the_rules():
         upload_of(bob, LISTS, 2 * day, 0, text=""),
         upload_of(bob, SIZES, 2 * day, 2),
     ]
-    made_up = MadeUpClass([ada, bob], uploads)
-    made_up.extensions["03-sizes", bob] = due_time(SIZES) + day
+    example = ExampleClass([ada, bob], uploads)
+    example.extensions["03-sizes", bob] = due_time(SIZES) + day
     found = {
         (student.id, name): (sum(score.cells.values()), score.penalty, score.comment)
-        for (student, name), score in expected_scores.class_scores(made_up).items()
+        for (student, name), score in expected_scores.class_scores(example).items()
     }
     assert found == {
         ("ada", "01-counting"): (6, Fraction("0.6"), "Good."),
@@ -101,6 +101,6 @@ def test_the_expected_scores_follow_the_rules():
         ("bob", "03-sizes"): (9, Fraction("0.9"), ""),
     }
     # 77.1, 57.1, and 0%, of which the last one does not count; 60, 45.7, and 90% with weight 2.
-    totals = expected_scores.totals(made_up)
+    totals = expected_scores.totals(example)
     assert totals[ada] == {100 * (Fraction(54, 70) + Fraction(4, 7)) / 2}
     assert totals[bob] == {100 * (Fraction(42, 70) + 2 * Fraction(9, 10)) / 3}

@@ -8,7 +8,7 @@ from pathlib import Path
 
 from course import tables
 from tests.benchmarks.term.comparison import compare
-from tests.benchmarks.term.made_up_class import MIN_STUDENTS, draw_class
+from tests.benchmarks.term.example_class import MIN_STUDENTS, draw_class
 from tests.benchmarks.term.play import Player, TermError
 from tests.benchmarks.term.steps import Term
 
@@ -65,7 +65,7 @@ def play(options: argparse.Namespace, folder: Path, runtime: Path) -> int:
     if len(found.problems) > MAX_PROBLEMS:
         print(f"{len(found.problems) - MAX_PROBLEMS} more problems", file=sys.stderr)
     print(
-        f"{options.students} students, {len(term.made_up.uploads)} uploads,"
+        f"{options.students} students, {len(term.example.uploads)} uploads,"
         f" {len(played.kills)} kills survived, {found.scores:,} scores compared,"
         f" {found.files:,} files found, {found.pages} feedback pages,"
         f" {len(found.problems)} problems"

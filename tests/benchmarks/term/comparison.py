@@ -12,8 +12,8 @@ from pathlib import Path
 
 from tests.benchmarks.term import expected_scores, platforms
 from tests.benchmarks.term.assignments import ALL, LISTS, Assignment
+from tests.benchmarks.term.example_class import Student, Upload
 from tests.benchmarks.term.expected_scores import ExpectedScore
-from tests.benchmarks.term.made_up_class import Student, Upload
 from tests.benchmarks.term.steps import Term
 
 CELLS = """
@@ -64,8 +64,8 @@ class Comparison:
 def compare(term: Term) -> Comparison:
     """Compare everything at the end of a term."""
     found = Comparison()
-    own = expected_scores.submission_scores(term.made_up)
-    counting = expected_scores.class_scores(term.made_up)
+    own = expected_scores.submission_scores(term.example)
+    counting = expected_scores.class_scores(term.example)
     _compare_gradebook(term, own, found)
     _compare_scores(term, counting, found)
     _compare_canvas(term, counting, found)
@@ -111,7 +111,7 @@ def _compare_scores(
     rows = {
         (row["student_id"], row["assignment"]): row for row in _read(term.downloads / "scores.csv")
     }
-    students = platforms.remaining(term.made_up)
+    students = platforms.remaining(term.example)
     keys = [(each.id, assignment.name) for each in students for assignment in ALL]
     _same_keys("the rows of scores.csv", rows, keys, found)
     for student in students:
@@ -147,7 +147,7 @@ def _compare_moodle(
     """Compare the file for Moodle's gradebook, with the comments."""
     rows = _read(term.downloads / "moodle.csv")
     by_email = {row["Email address"]: row for row in rows}
-    for student in platforms.remaining(term.made_up):
+    for student in platforms.remaining(term.example):
         scores = {each.name: counting.get((student, each.name)) for each in ALL}
         row = by_email.pop(student.email, None)
         found.text(f"moodle.csv has a row for {student.id}", bool(row), any(scores.values()))
@@ -167,7 +167,7 @@ def _compare_worksheet(
 ) -> None:
     """Compare the grading worksheet of the assignment on Moodle."""
     rows = {row["Email address"]: row for row in _read(term.downloads / "worksheet.csv")}
-    for student in platforms.remaining(term.made_up):
+    for student in platforms.remaining(term.example):
         score = counting.get((student, LISTS.name))
         what = f"worksheet.csv, {student.id}"
         _compare_cell(what, rows[student.email]["Grade"], score, "", EXACT, found)
@@ -186,7 +186,7 @@ def _compare_column(
 ) -> None:
     """Compare one column of a file with one row per student."""
     by_number = {row[key]: row for row in rows}
-    students = platforms.remaining(term.made_up)
+    students = platforms.remaining(term.example)
     _same_keys(f"the rows of {file}", by_number, [str(each.number) for each in students], found)
     for student in students:
         if row := by_number.get(str(student.number)):
@@ -198,9 +198,9 @@ def _compare_column(
 def _compare_totals(term: Term, found: Comparison) -> None:
     """Compare the totals of the term."""
     rows = {row["student_id"]: row for row in _read(term.downloads / "totals.csv")}
-    students = platforms.remaining(term.made_up)
+    students = platforms.remaining(term.example)
     _same_keys("the rows of totals.csv", rows, [each.id for each in students], found)
-    possible = expected_scores.totals(term.made_up)
+    possible = expected_scores.totals(term.example)
     for student in students:
         if row := rows.get(student.id):
             shown = float(row["total_percent"] or "nan")
@@ -227,13 +227,13 @@ def _compare_pages(
 
 def _compare_files(term: Term, found: Comparison) -> None:
     """Check that every upload is kept, the right one counts, and nothing is half-written."""
-    made_up, root = term.made_up, term.root
+    example, root = term.example, term.root
     kept = {_digest(path) for path in (root / "originals").rglob("*") if path.is_file()}
     counting = {}
     for assignment in ALL:
         seen: dict[Upload, None] = {}
         for week in (0, 1):
-            seen |= dict.fromkeys(made_up.uploads_of(assignment, week))
+            seen |= dict.fromkeys(example.uploads_of(assignment, week))
         for upload in seen:
             found.files += 1
             digest = hashlib.sha256(upload.content).hexdigest()
@@ -241,8 +241,8 @@ def _compare_files(term: Term, found: Comparison) -> None:
                 found.problems.append(
                     f"an upload of {upload.student.id} in {assignment.name} is lost"
                 )
-        for student in platforms.remaining(made_up):
-            if upload := made_up.counting_upload(student, assignment, 1):
+        for student in platforms.remaining(example):
+            if upload := example.counting_upload(student, assignment, 1):
                 counting[student.id, assignment.name] = upload
     submitted = {
         (path.parts[-3], path.parts[-2]): path for path in root.glob("submitted/*/*/*.ipynb")
@@ -257,7 +257,7 @@ def _compare_files(term: Term, found: Comparison) -> None:
     left = [path for path in (root / "build" / "grading").rglob("*") if path.is_file()]
     names = sorted({path.name for path in left} - {"lock"})
     found.text("the files in build/grading", names, [])
-    for student in made_up.students:
+    for student in example.students:
         if student.is_dropped:
             places = [
                 str(path.relative_to(root))

@@ -9,7 +9,7 @@ from datetime import datetime, timedelta
 from fractions import Fraction
 
 from tests.benchmarks.term.assignments import ALL, SIZES, Assignment
-from tests.benchmarks.term.made_up_class import GRACE, MadeUpClass, Student, Upload, due_time
+from tests.benchmarks.term.example_class import GRACE, ExampleClass, Student, Upload, due_time
 
 PERCENT_PER_DAY, MAX_PERCENT = 10, 40
 WEIGHTS = {SIZES.name: 2}  # the others have 1
@@ -31,25 +31,25 @@ class ExpectedScore:
         return max(Fraction(0), sum(self.cells.values(), Fraction(0)) - self.penalty)
 
 
-def submission_scores(made_up: MadeUpClass) -> dict[tuple[Student, str], ExpectedScore]:
+def submission_scores(example: ExampleClass) -> dict[tuple[Student, str], ExpectedScore]:
     """Return what each student's own submission must get, by student and assignment."""
     found = {}
     for assignment in ALL:
-        for student in made_up.students:
-            upload = made_up.counting_upload(student, assignment, 1)
+        for student in example.students:
+            upload = example.counting_upload(student, assignment, 1)
             if upload and not student.is_dropped:
-                found[student, assignment.name] = _score(made_up, upload)
+                found[student, assignment.name] = _score(example, upload)
     return found
 
 
-def class_scores(made_up: MadeUpClass) -> dict[tuple[Student, str], ExpectedScore]:
+def class_scores(example: ExampleClass) -> dict[tuple[Student, str], ExpectedScore]:
     """Return what counts for each student: in a group, the newest submission of a member."""
-    own = submission_scores(made_up)
+    own = submission_scores(example)
     found = dict(own)
-    for student, group in made_up.groups.items():
+    for student, group in example.groups.items():
         submitted = [
             own[member, SIZES.name]
-            for member, name in made_up.groups.items()
+            for member, name in example.groups.items()
             if name == group and (member, SIZES.name) in own
         ]
         if submitted:
@@ -58,11 +58,11 @@ def class_scores(made_up: MadeUpClass) -> dict[tuple[Student, str], ExpectedScor
     return found
 
 
-def totals(made_up: MadeUpClass) -> dict[Student, set[Fraction]]:
+def totals(example: ExampleClass) -> dict[Student, set[Fraction]]:
     """Return each student's possible totals in percent: several if the lowest ones are equal."""
-    scores = class_scores(made_up)
+    scores = class_scores(example)
     found: dict[Student, set[Fraction]] = {}
-    for student in made_up.students:
+    for student in example.students:
         shares = {
             each.name: scores[student, each.name].final / each.points
             if (student, each.name) in scores
@@ -77,27 +77,27 @@ def totals(made_up: MadeUpClass) -> dict[Student, set[Fraction]]:
     return found
 
 
-def due(made_up: MadeUpClass, student: Student, assignment: Assignment) -> datetime:
+def due(example: ExampleClass, student: Student, assignment: Assignment) -> datetime:
     """Return when a student's work is due."""
-    return made_up.extensions.get((assignment.name, student), due_time(assignment))
+    return example.extensions.get((assignment.name, student), due_time(assignment))
 
 
-def _score(made_up: MadeUpClass, upload: Upload) -> ExpectedScore:
+def _score(example: ExampleClass, upload: Upload) -> ExpectedScore:
     """Return the score of one submission."""
     student, assignment = upload.student, upload.assignment
     found = ExpectedScore(upload)
     for question in assignment.questions:
         found.cells[question.test] = question.choices[upload.answers[question.answer]]
     found.cells[assignment.written] = Fraction(0)
-    for (corrected, test), score in made_up.to_correct(assignment).items():
+    for (corrected, test), score in example.to_correct(assignment).items():
         if corrected is student:
             found.cells[test] = score
     for collection in (0, 1):
-        for marked in made_up.to_mark(assignment, collection):
+        for marked in example.to_mark(assignment, collection):
             if marked.student is student:
                 found.cells[assignment.written] = marked.mark + marked.extra_credit
                 found.comment = marked.comment or found.comment
-    late = upload.time - due(made_up, student, assignment)
+    late = upload.time - due(example, student, assignment)
     days = math.ceil((late - GRACE) / timedelta(days=1)) if late > GRACE else 0
     percent = min(MAX_PERCENT, PERCENT_PER_DAY * days)
     found.penalty = sum(found.cells.values(), Fraction(0)) * percent / 100

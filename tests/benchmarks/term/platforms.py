@@ -10,10 +10,10 @@ from fractions import Fraction
 from pathlib import Path
 
 from tests.benchmarks.term.assignments import ALL, Assignment
-from tests.benchmarks.term.made_up_class import (
+from tests.benchmarks.term.example_class import (
     ROUNDS,
     ZONE,
-    MadeUpClass,
+    ExampleClass,
     Student,
     Upload,
     due_time,
@@ -31,11 +31,11 @@ WORKSHEET_HEADER = [
 
 
 def write_canvas_archive(
-    made_up: MadeUpClass, assignment: Assignment, collection: int, path: Path
+    example: ExampleClass, assignment: Assignment, collection: int, path: Path
 ) -> None:
     """Write what "Download Submissions" gives in a round of collecting."""
     members = {}
-    for upload in made_up.uploads_of(assignment, collection):
+    for upload in example.uploads_of(assignment, collection):
         name = platform_archives.canvas(
             upload.student.name,
             upload.student.number,
@@ -48,25 +48,25 @@ def write_canvas_archive(
 
 
 def write_moodle_archive(
-    made_up: MadeUpClass, assignment: Assignment, collection: int, path: Path
+    example: ExampleClass, assignment: Assignment, collection: int, path: Path
 ) -> None:
     """Write what "Download all submissions" gives in a round of collecting."""
     members = {
         platform_archives.moodle(
             upload.student.name, _participant(upload.student, assignment), assignment.file_name
         ): upload.content
-        for upload in made_up.uploads_of(assignment, collection)
+        for upload in example.uploads_of(assignment, collection)
     }
     path.write_bytes(platform_archives.zipped(members, _now(members, assignment, collection)))
 
 
 def write_worksheet(
-    made_up: MadeUpClass, assignment: Assignment, collection: int, path: Path
+    example: ExampleClass, assignment: Assignment, collection: int, path: Path
 ) -> None:
     """Write Moodle's grading worksheet of an assignment."""
-    times = {each.student: each.time for each in made_up.uploads_of(assignment, collection)}
+    times = {each.student: each.time for each in example.uploads_of(assignment, collection)}
     rows = [WORKSHEET_HEADER]
-    for student in made_up.students:
+    for student in example.students:
         if not is_enrolled(student, assignment):
             continue
         time = times.get(student)
@@ -88,23 +88,23 @@ def write_worksheet(
 
 
 def write_drive_folder(
-    made_up: MadeUpClass, assignment: Assignment, collection: int, path: Path
+    example: ExampleClass, assignment: Assignment, collection: int, path: Path
 ) -> None:
     """Write a folder that students share on Google Drive, as it is downloaded."""
     shutil.rmtree(path, ignore_errors=True)
     path.mkdir()
-    for upload in made_up.uploads_of(assignment, collection):
+    for upload in example.uploads_of(assignment, collection):
         if upload.platform == "drive":
             name = platform_archives.drive(upload.student.name, assignment.file_name, ".")
             _write(path / name, upload)
 
 
 def write_exchange(
-    made_up: MadeUpClass, assignment: Assignment, collection: int, path: Path
+    example: ExampleClass, assignment: Assignment, collection: int, path: Path
 ) -> None:
     """Write the inbound folder of nbgrader's exchange."""
     path.mkdir(exist_ok=True)
-    for upload in made_up.uploads_of(assignment, collection):
+    for upload in example.uploads_of(assignment, collection):
         if upload.platform == "exchange":
             when = upload.time.strftime("%Y-%m-%d %H:%M:%S.%f")
             name = platform_archives.exchange(
@@ -114,12 +114,12 @@ def write_exchange(
             (path / name).with_name("timestamp.txt").write_text(f"{when} UTC\n")
 
 
-def write_canvas_gradebook(made_up: MadeUpClass, path: Path) -> None:
+def write_canvas_gradebook(example: ExampleClass, path: Path) -> None:
     """Write what Canvas's Gradebook > Export gives at the end of the term."""
     titles = [f"{each.name} ({7000 + number})" for number, each in enumerate(ALL)]
     points = [_number(each.points) for each in ALL]
     rows = [[*CANVAS_HEADER, *titles], ["    Points Possible", "", "", "", "", *points]]
-    for student in remaining(made_up):
+    for student in remaining(example):
         *first, last = student.name.split()
         name = f"{last}, {' '.join(first)}"
         number = str(student.number)
@@ -127,18 +127,18 @@ def write_canvas_gradebook(made_up: MadeUpClass, path: Path) -> None:
     write_csv(path, rows)
 
 
-def write_moodle_gradebook(made_up: MadeUpClass, path: Path) -> None:
+def write_moodle_gradebook(example: ExampleClass, path: Path) -> None:
     """Write what Moodle's Grades > Export > Plain text file gives at the end of the term."""
     rows = [[*MOODLE_HEADER, *(f"Assignment: {each.name} (Real)" for each in ALL)]]
-    for student in remaining(made_up):
+    for student in remaining(example):
         *first, last = student.name.split()
         rows.append([" ".join(first), last, f"sis{student.number}", student.email, *["-"] * 3])
     write_csv(path, rows)
 
 
-def remaining(made_up: MadeUpClass) -> list[Student]:
+def remaining(example: ExampleClass) -> list[Student]:
     """Return the students who are in the class at the end of the term."""
-    return [each for each in made_up.students if not each.is_dropped]
+    return [each for each in example.students if not each.is_dropped]
 
 
 def write_csv(path: Path, rows: Sequence[Sequence[str]]) -> None:

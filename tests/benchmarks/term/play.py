@@ -15,9 +15,11 @@ from tests.benchmarks.term.steps import Change, Command, Step, Term
 from tests.conftest import BIN
 from tests.instructor.grading.classes import descendants, kill_all
 
-# Before the first measurement in a term: what a command takes on a quiet machine with two cores.
-USUAL_SECONDS = {"grade": 8.0, "try": 12.0, "release": 5.0}
-OTHER_SECONDS = 4.0
+# Before the first measurement in a term: the seconds that a command takes on a quiet machine with
+# two cores, and those for each student.
+USUAL_SECONDS = {"grade": (5.0, 0.4), "try": (6.0, 0.0), "collect": (2.0, 0.1)}
+USUAL_SECONDS["feedback"] = 3.0, 0.1
+OTHER_SECONDS = 3.0, 0.0
 SETTLING_SECONDS = 15  # in which the processes of a killed command must end
 FORKSERVER = "sandbox.forkserver"  # in the command line of the process that outlives commands
 
@@ -42,7 +44,6 @@ class Player:
         """Choose the commands that will be killed; some of them several times."""
         self.term, self.random, self.played = term, random.Random(f"kills {seed}"), Played()
         self.planned_kills = kills
-        self.usual: dict[str, float] = {}
         self.runtime = runtime / "run"  # of this term alone: the socket of the forkserver
         self.runtime.mkdir(mode=0o700)
 
@@ -69,8 +70,7 @@ class Player:
         """Kill a command at up to so many random moments, then run it; return the kills left."""
         name = command.arguments[0]
         while kills:
-            usual = self.usual.get(name, USUAL_SECONDS.get(name, OTHER_SECONDS))
-            moment = self.random.uniform(0, usual)
+            moment = self.random.uniform(0, self._usual_seconds(name))
             start = time.monotonic()
             process = self._start(command)
             try:
@@ -87,6 +87,13 @@ class Player:
         start = time.monotonic()
         process = self._start(command)
         return self._finish(command, process, process.communicate(timeout=3600), start, kills)
+
+    def _usual_seconds(self, name: str) -> float:
+        """Return the mean duration of a command in this term, or an estimate."""
+        if runs := self.played.runs[name]:
+            return self.played.seconds[name] / runs
+        first, each = USUAL_SECONDS.get(name, OTHER_SECONDS)
+        return first + each * len(self.term.example.students)
 
     def _start(self, command: Command) -> subprocess.Popen:
         """Start a command in a process group of its own."""
@@ -115,11 +122,11 @@ class Player:
     ) -> int:
         """Check and record a command that has ended; return the kills that are left."""
         name = command.arguments[0]
-        self.usual[name] = time.monotonic() - start
-        self.played.seconds[name] += self.usual[name]
+        seconds = time.monotonic() - start
+        self.played.seconds[name] += seconds
         self.played.runs[name] += 1
         shown = f"course {' '.join(_shown(command))}"
-        print(f"{self.usual[name]:6.1f} s  {shown}", flush=True)
+        print(f"{seconds:6.1f} s  {shown}", flush=True)
         if process.returncode != command.code or "Traceback" in output[1]:
             killed = [at for each, at in self.played.kills if f"course {each}" == shown]
             raise TermError(

@@ -7,10 +7,10 @@ from pathlib import Path
 
 from tests.benchmarks.term import assignments, expected_scores, platforms
 from tests.benchmarks.term.assignments import ALL, COUNTING, LISTS, SIZES, Assignment
-from tests.benchmarks.term.made_up_class import (
+from tests.benchmarks.term.example_class import (
     GRACE,
     ZONE,
-    MadeUpClass,
+    ExampleClass,
     Student,
     due_time,
 )
@@ -45,7 +45,7 @@ class Term:
 
     root: Path
     downloads: Path
-    made_up: MadeUpClass
+    example: ExampleClass
 
     def steps(self, thorough: bool = True) -> Iterator[Step]:
         """Yield the steps of the term; without `thorough`, without those that change nothing."""
@@ -69,10 +69,10 @@ class Term:
             yield Change(
                 "download from Canvas",
                 lambda w=week, a=archive: platforms.write_canvas_archive(
-                    self.made_up, COUNTING, w, a
+                    self.example, COUNTING, w, a
                 ),
             )
-            flagged = any(each.is_damaged for each in self.made_up.uploads_of(COUNTING, week))
+            flagged = any(each.is_damaged for each in self.example.uploads_of(COUNTING, week))
             yield Command(("collect", str(archive), COUNTING.name), code=int(flagged))
             yield Change("enter late times", lambda w=week: self._write_times(COUNTING, w))
             yield from self._grading(COUNTING, week, thorough)
@@ -87,11 +87,11 @@ class Term:
             yield Change(
                 "download from Moodle",
                 lambda w=week, a=archive, s=worksheet: (
-                    platforms.write_moodle_archive(self.made_up, LISTS, w, a),
-                    platforms.write_worksheet(self.made_up, LISTS, w, s),
+                    platforms.write_moodle_archive(self.example, LISTS, w, a),
+                    platforms.write_worksheet(self.example, LISTS, w, s),
                 ),
             )
-            flagged = any(each.is_damaged for each in self.made_up.uploads_of(LISTS, week))
+            flagged = any(each.is_damaged for each in self.example.uploads_of(LISTS, week))
             yield Command(
                 ("collect", str(archive), LISTS.name, "--times", str(worksheet)),
                 code=int(flagged),
@@ -108,7 +108,7 @@ class Term:
 
     def _leave(self) -> Iterator[Step]:
         """Yield the steps for the students who leave the class or get another ID."""
-        dropped, renamed = self.made_up.role("is_dropped"), self.made_up.role("new_id")
+        dropped, renamed = self.example.role("is_dropped"), self.example.role("new_id")
         yield Command(("student", "drop", dropped.id, "--yes"))
         yield Command(("student", "rename", renamed.id, renamed.new_id))
         yield Change("use the new ID", lambda: setattr(renamed, "id", renamed.new_id))
@@ -121,8 +121,8 @@ class Term:
             yield Change(
                 "students submit",
                 lambda w=week, d=drive: (
-                    platforms.write_exchange(self.made_up, SIZES, w, exchange),
-                    platforms.write_drive_folder(self.made_up, SIZES, w, d),
+                    platforms.write_exchange(self.example, SIZES, w, exchange),
+                    platforms.write_drive_folder(self.example, SIZES, w, d),
                 ),
             )
             # Neither a copy of the exchange nor Google Drive shows for certain what is newer.
@@ -145,7 +145,7 @@ class Term:
         archive = self.downloads / "canvas-0.zip"
         flagged = any(
             each.is_damaged or each.student.is_dropped
-            for each in self.made_up.uploads_of(COUNTING, 0)
+            for each in self.example.uploads_of(COUNTING, 0)
         )
         yield Command(("collect", str(archive), COUNTING.name), code=int(flagged))
         yield Command(("grade",))
@@ -191,15 +191,15 @@ class Term:
             )
         for assignment in ALL:
             assignment.write_source(self.root)
-        self._write_roster([each for each in self.made_up.students if not each.joins_late])
+        self._write_roster([each for each in self.example.students if not each.joins_late])
         self._write_due_dates(self._all_extensions()[:-1])
-        groups = [[SIZES.name, name, each.id] for each, name in self.made_up.groups.items()]
+        groups = [[SIZES.name, name, each.id] for each, name in self.example.groups.items()]
         header = ["assignment", "group", "student"]
         platforms.write_csv(self.root / "groups.csv", [header, *groups])
 
     def _write_uploads(self) -> None:
         """Write every notebook that a student uploads in the term."""
-        for upload in self.made_up.uploads:
+        for upload in self.example.uploads:
             upload.write(self.root)
 
     def _write_roster(self, students: list[Student]) -> None:
@@ -209,7 +209,7 @@ class Term:
 
     def _enroll(self) -> None:
         """Add the student who joins late to the roster."""
-        row = _roster_row(self.made_up.role("joins_late"))
+        row = _roster_row(self.example.role("joins_late"))
         with (self.root / "roster.csv").open("a", encoding="utf-8") as file:
             file.write(",".join(row) + "\n")
 
@@ -217,7 +217,7 @@ class Term:
         """Return the rows of the extensions."""
         return [
             [name, student.id, _local(time)]
-            for (name, student), time in self.made_up.extensions.items()
+            for (name, student), time in self.example.extensions.items()
             if not student.is_dropped
         ]
 
@@ -236,8 +236,8 @@ class Term:
         rows = []
         for each in ALL[: ALL.index(assignment) + 1]:
             known = week if each is assignment else 1
-            for student in self.made_up.students:
-                upload = self.made_up.counting_upload(student, each, known)
+            for student in self.example.students:
+                upload = self.example.counting_upload(student, each, known)
                 is_gone = student.is_dropped and assignment is SIZES
                 if not upload or is_gone or upload.platform not in ("canvas", "drive"):
                     continue
@@ -252,7 +252,7 @@ class Term:
 
         notebook = Path(assignment.file_name).stem
         with Gradebook(f"sqlite:///{self.root}/gradebook.db") as gradebook:
-            for upload in self.made_up.to_mark(assignment, week):
+            for upload in self.example.to_mark(assignment, week):
                 place = (assignment.written, notebook, assignment.name, upload.student.id)
                 grade = gradebook.find_grade(*place)
                 grade.manual_score = float(upload.mark)
@@ -261,7 +261,7 @@ class Term:
                 if upload.comment:
                     gradebook.find_comment(*place).manual_comment = upload.comment
             for (student, test), score in (
-                self.made_up.to_correct(assignment).items() if not week else ()
+                self.example.to_correct(assignment).items() if not week else ()
             ):
                 grade = gradebook.find_grade(test, notebook, assignment.name, student.id)
                 grade.manual_score, grade.needs_manual_grade = float(score), False
@@ -274,15 +274,15 @@ class Term:
 
     def _complaint(self) -> str:
         """Return the ID of the first student with a submission of the first assignment."""
-        submitted = {each.student for each in self.made_up.uploads if each.assignment is COUNTING}
-        students = platforms.remaining(self.made_up)
+        submitted = {each.student for each in self.example.uploads if each.assignment is COUNTING}
+        students = platforms.remaining(self.example)
         return next(each.new_id or each.id for each in students if each in submitted)
 
     def _download_gradebooks(self) -> None:
         """Write what the platforms export at the end of the term."""
-        platforms.write_canvas_gradebook(self.made_up, self.downloads / "from-canvas.csv")
-        platforms.write_moodle_gradebook(self.made_up, self.downloads / "from-moodle.csv")
-        platforms.write_worksheet(self.made_up, LISTS, 1, self.downloads / "worksheet-end.csv")
+        platforms.write_canvas_gradebook(self.example, self.downloads / "from-canvas.csv")
+        platforms.write_moodle_gradebook(self.example, self.downloads / "from-moodle.csv")
+        platforms.write_worksheet(self.example, LISTS, 1, self.downloads / "worksheet-end.csv")
 
 
 def _roster_row(student: Student) -> list[str]:

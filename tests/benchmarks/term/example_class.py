@@ -1,4 +1,4 @@
-"""A made-up class, drawn from a seed: who the students are, and what they submit, and when."""
+"""A example class, drawn from a seed: who the students are, and what they submit, and when."""
 
 import copy
 import json
@@ -78,7 +78,7 @@ class Upload:
 
 
 @dataclass
-class MadeUpClass:
+class ExampleClass:
     """A class and all that happens in its term."""
 
     students: list[Student]
@@ -145,19 +145,19 @@ def due_time(assignment: Assignment) -> datetime:
     return datetime.fromisoformat(assignment.due).replace(tzinfo=ZONE).astimezone(UTC)
 
 
-def draw_class(count: int, seed: int) -> MadeUpClass:
+def draw_class(count: int, seed: int) -> ExampleClass:
     """Return a class of a number of students, some of whom use each platform in its first week."""
     rng = random.Random(seed)
     while True:
-        made_up = _draw(count, rng)
+        example = _draw(count, rng)
         in_first_week = {
             each.platform
             for assignment in assignments.ALL
-            for each in made_up.uploads_of(assignment, 0)
+            for each in example.uploads_of(assignment, 0)
             if not each.is_damaged
         }
         if in_first_week == PLATFORMS:
-            return made_up
+            return example
 
 
 def is_enrolled(student: Student, assignment: Assignment) -> bool:
@@ -166,7 +166,7 @@ def is_enrolled(student: Student, assignment: Assignment) -> bool:
     return not has_left and not (student.joins_late and assignment is COUNTING)
 
 
-def _draw(count: int, rng: random.Random) -> MadeUpClass:
+def _draw(count: int, rng: random.Random) -> ExampleClass:
     """Draw a class."""
     students = [
         Student(f"s{number:03}", name, 2000 + number)
@@ -175,58 +175,58 @@ def _draw(count: int, rng: random.Random) -> MadeUpClass:
     dropped, renamed, joining, late, damaged, absent, *others = rng.sample(students, count)
     dropped.is_dropped = joining.joins_late = late.is_always_late = absent.never_submits = True
     renamed.new_id = "renamed"
-    made_up = MadeUpClass(students)
-    _draw_groups(made_up, rng, [absent, renamed, *others])
+    example = ExampleClass(students)
+    _draw_groups(example, rng, [absent, renamed, *others])
     for assignment in assignments.ALL:
         for student in students:
             if is_enrolled(student, assignment) and not student.never_submits:
-                _draw_uploads(made_up, rng, student, assignment)
+                _draw_uploads(example, rng, student, assignment)
     # A file that cannot be read, and one that never can.
-    _damage(made_up, rng, damaged, COUNTING, again=True)
+    _damage(example, rng, damaged, COUNTING, again=True)
     if len(others) > 10:
-        _damage(made_up, rng, others[-1], LISTS, again=False)
-    made_up.uploads.sort(key=lambda each: each.time)
-    for number, upload in enumerate(made_up.uploads):
+        _damage(example, rng, others[-1], LISTS, again=False)
+    example.uploads.sort(key=lambda each: each.time)
+    for number, upload in enumerate(example.uploads):
         upload.number = number
     for assignment in assignments.ALL:
         for student in rng.sample(others, max(1, count // 20)):
             question = rng.choice(assignment.questions)
             key = assignment.name, student, question.test
-            made_up.corrected[key] = question.points / 2
-    return made_up
+            example.corrected[key] = question.points / 2
+    return example
 
 
-def _draw_groups(made_up: MadeUpClass, rng: random.Random, students: list[Student]) -> None:
+def _draw_groups(example: ExampleClass, rng: random.Random, students: list[Student]) -> None:
     """Put the first students and some others into groups of two to four."""
     at = 0
     for number in range(max(1, len(students) // 8)):
         size = rng.randint(2, 4)
         for student in students[at : at + size]:
-            made_up.groups[student] = f"group {number}"
+            example.groups[student] = f"group {number}"
         at += size
 
 
 def _draw_uploads(
-    made_up: MadeUpClass, rng: random.Random, student: Student, assignment: Assignment
+    example: ExampleClass, rng: random.Random, student: Student, assignment: Assignment
 ) -> None:
     """Draw the attempts of a student at an assignment."""
     if rng.random() < 0.05 and not student.is_always_late:
         return
-    in_group = assignment is SIZES and student in made_up.groups
-    if in_group and not _submits_for_group(made_up, rng, student):
+    in_group = assignment is SIZES and student in example.groups
+    if in_group and not _submits_for_group(example, rng, student):
         return
     platform = {COUNTING.name: "canvas", LISTS.name: "moodle"}.get(assignment.name, "")
     if not platform:
         platform = "exchange" if in_group or student.number % 2 else "drive"
     if rng.random() < 0.1:
         extension = rng.choice([3, 7])
-        made_up.extensions[assignment.name, student] = due_time(assignment) + extension * DAY
+        example.extensions[assignment.name, student] = due_time(assignment) + extension * DAY
     delay = -timedelta(minutes=rng.randint(1, 3 * 24 * 60))
     if student.is_always_late or rng.random() < 0.25:
         exact = rng.choice(EXACT_DELAYS)
         delay = rng.choice([exact, timedelta(minutes=rng.randint(1, 6 * 24 * 60))])
     first = _draw_upload(rng, student, assignment, platform, due_time(assignment) + delay)
-    made_up.uploads.append(first)
+    example.uploads.append(first)
     if rng.random() < 0.35:
         delay += timedelta(minutes=rng.randint(60, 36 * 60))
         again = _draw_upload(rng, student, assignment, platform, due_time(assignment) + delay)
@@ -234,12 +234,12 @@ def _draw_uploads(
             again.text, again.keeps_mark = first.text, True
         elif first.text and (rng.random() < 0.5 or not again.text):
             again.text, again.keeps_mark = f"{first.text} And more.", True
-        made_up.uploads.append(again)
+        example.uploads.append(again)
 
 
-def _submits_for_group(made_up: MadeUpClass, rng: random.Random, student: Student) -> bool:
+def _submits_for_group(example: ExampleClass, rng: random.Random, student: Student) -> bool:
     """Return whether a student of a group submits: at least one, and rarely a second one."""
-    members = [each for each, name in made_up.groups.items() if name == made_up.groups[student]]
+    members = [each for each, name in example.groups.items() if name == example.groups[student]]
     able = [each for each in members if not each.never_submits]
     return student is able[-1] or rng.random() < 0.3
 
@@ -264,16 +264,16 @@ def _draw_upload(
 
 
 def _damage(
-    made_up: MadeUpClass,
+    example: ExampleClass,
     rng: random.Random,
     student: Student,
     assignment: Assignment,
     again: bool,
 ) -> None:
     """Have a student upload half a file and, perhaps, the whole one in the next week."""
-    made_up.uploads = [
+    example.uploads = [
         each
-        for each in made_up.uploads
+        for each in example.uploads
         if not (each.student is student and each.assignment is assignment)
     ]
     platform = "canvas" if assignment is COUNTING else "moodle"
@@ -281,4 +281,4 @@ def _damage(
     for time in times[: 1 + again]:
         upload = _draw_upload(rng, student, assignment, platform, time)
         upload.is_damaged = time is times[0]
-        made_up.uploads.append(upload)
+        example.uploads.append(upload)
