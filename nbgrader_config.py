@@ -26,18 +26,20 @@ c.CourseDirectory.ignore = [
     "*-submission.zip",  # written by the last cell of a notebook
 ]
 
-# nbgrader's default list with five changes: FillInAddress, a stub with an instruction, the removal
+# nbgrader's default list with these changes: errors that name the cell (CheckCells,
+# InstantiateTestsOfCell, SaveCellsByName), FillInAddress, a stub with an instruction, the removal
 # of the images in solutions and mark schemes, collapsed cells, and the figure at the top.
 c.GenerateAssignment.preprocessors = [
+    "course.instructor.release.preprocessors.CheckCells",
     "course.instructor.release.preprocessors.FillInAddress",
     "nbgrader.preprocessors.IncludeHeaderFooter",
-    "nbgrader.preprocessors.InstantiateTests",
+    "course.instructor.release.preprocessors.InstantiateTestsOfCell",
     "nbgrader.preprocessors.LockCells",
     "course.instructor.release.preprocessors.ClearSolutionsWithInstruction",
     "nbgrader.preprocessors.ClearOutput",
     "nbgrader.preprocessors.CheckCellMetadata",
     "nbgrader.preprocessors.ComputeChecksums",
-    "nbgrader.preprocessors.SaveCells",
+    "course.instructor.release.preprocessors.SaveCellsByName",
     "nbgrader.preprocessors.ClearHiddenTests",
     "nbgrader.preprocessors.ClearMarkScheme",
     "course.instructor.release.preprocessors.RemoveUnusedAttachments",

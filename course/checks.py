@@ -1,7 +1,7 @@
 """Checks whose messages tell a student what was tested, found, and expected, and give a hint.
 
-Every check prints one line if it passes and raises `CheckFailed` if it fails. The test cells of the
-notebooks consist of these checks. No check contains a graded answer.
+Every check except `call` prints one line if it passes, and every check raises `CheckFailed` if it
+fails. The test cells of the notebooks consist of these checks. No check contains a graded answer.
 
 Each check takes a `hint`, which describes the common mistake and is shown if the check fails. All
 except `that` take a `subject`, which names what is tested, such as "parameters of conv_1".
@@ -210,10 +210,10 @@ def close(subject, got, expected, tolerance=1e-6, hint=""):
 
 
 def unchanged(subject, function, *arguments, hint="", **named):
-    """Check that a function leaves its arguments as they are: call it with copies of them.
+    """Check that a function does not change its arguments, by calling it with copies of them.
 
-    In a graded test, this is the only way to find out. During grading, a function gets copies, so
-    that a wrong function cannot become right by overwriting what it is compared with.
+    A graded test has no other way to find this out: during grading, a student's function receives
+    copies, so that a wrong function cannot pass by overwriting the values of the test.
 
     Parameters
     ----------
@@ -232,8 +232,8 @@ def unchanged(subject, function, *arguments, hint="", **named):
 def call(subject, function, *arguments, hint="", **named):
     """Call a function and return its value; a ValueError or an IndexError fails the check.
 
-    NumPy raises them if shapes do not match or an index is too large. The message names the shapes
-    or the index, and the hint gives the probable reason.
+    NumPy raises these errors if shapes do not match or an index is too large. The message names the
+    shapes or the index, and the hint gives the probable reason.
     """
     try:
         return function(*arguments, **named)
@@ -262,15 +262,15 @@ def call_with_copies(function, *arguments, **named):
 
 
 def loss(subject, network, expected, hint="", mistakes=None):
-    """Check that a network is compiled with a loss; its name counts as Keras writes it.
+    """Check that a network is compiled with the expected loss.
 
-    The class or function counts, not the name that a student may have given to the loss.
+    The loss is identified by its class or function, not by a name that a student gave to it.
 
     Parameters
     ----------
     network : keras.Model
     expected : str
-        Such as "categorical_crossentropy".
+        The name of the loss as Keras writes it, such as "categorical_crossentropy".
     mistakes : dict, optional
         As in `equal`.
     """
@@ -283,7 +283,7 @@ def loss(subject, network, expected, hint="", mistakes=None):
 
 
 def loss_value(subject, network, inputs, labels, expected, tolerance=1e-6, hint=""):
-    """Check the value of the loss that a network is compiled with, penalties included.
+    """Check the value of the loss that a network is compiled with, including penalties.
 
     The network's own metrics, which may have any name, are not used.
 
@@ -304,8 +304,8 @@ def loss_value(subject, network, inputs, labels, expected, tolerance=1e-6, hint=
 def measures_accuracy(subject, network, inputs, one_hot=False, hint=""):
     """Check that a network is compiled to measure its accuracy under the name "accuracy".
 
-    The name alone does not count: the metric must be 1 where all labels are those that the network
-    finds the most probable, and 0 where all are those that it finds the second most probable.
+    The name alone is not enough: the metric must be 1 if each label is the network's most probable
+    class, and 0 if each label is its second most probable class.
 
     Parameters
     ----------
@@ -439,7 +439,7 @@ def _to_python_number(value: Any) -> Any:
 
 
 def _copy(value: Any) -> Any:
-    """Return a copy of an array or container, including what it contains; other values as is."""
+    """Return a copy of an array or container and of its contents, or any other value itself."""
     if isinstance(value, np.ndarray):
         return value.copy()
     if type(value) in (list, tuple, set, frozenset):
@@ -450,7 +450,7 @@ def _copy(value: Any) -> Any:
 
 
 def _unchanged(before: Any, after: Any) -> bool:
-    """Return whether a value is as it was: arrays with the same type, shape, and entries."""
+    """Return whether a value is unchanged; arrays must have the same type, shape, and entries."""
     if isinstance(before, np.ndarray):
         same_kind = isinstance(after, np.ndarray) and before.dtype == after.dtype
         # NaN is compared as what it is: a function must not remove it either.

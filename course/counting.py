@@ -160,21 +160,21 @@ def trainable_parameters(network):
 def narrow_convolutions(network, fewest=32, most=256):
     """Return the convolutions that have too few filters for their position in a network.
 
-    The least number of filters doubles with each pooling layer, as in VGG, up to a maximum. 1 × 1
+    The minimum number of filters doubles with each pooling layer, as in VGG, up to `most`. 1 × 1
     convolutions may have fewer filters.
 
     Parameters
     ----------
     network : keras.Model
     fewest : int
-        The least number of filters before the first pooling layer.
+        The minimum number of filters before the first pooling layer.
     most : int
-        The maximum of the least number.
+        The minimum number of filters does not grow beyond this number.
 
     Returns
     -------
     list of str
-        One text for each such convolution, such as "conv1_2: 16 filters instead of at least 32".
+        One line of text per such convolution: "conv1_2: 16 filters instead of at least 32".
     """
     found, rows = [], layer_rows(network)
     for layer, row in zip(network.layers, rows, strict=True):

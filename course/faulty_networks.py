@@ -43,8 +43,8 @@ def train(network, images, labels, repair=None):
     Returns
     -------
     dict
-        "loss", the loss before training and after each of the 100 steps, and "correct", the number
-        of images that the network classifies correctly, likewise.
+        "loss" is the list of the losses before training and after each of the 100 steps. "correct"
+        is the list of the numbers of images that the network classifies correctly at these times.
 
     Raises
     ------
@@ -100,7 +100,7 @@ def _softmax(scores: np.ndarray) -> np.ndarray:
 
 
 def _cross_entropy(scores: np.ndarray, targets: np.ndarray) -> float:
-    """Return the mean cross-entropy of the softmax of the scores; it stays finite."""
+    """Return the mean cross-entropy of the softmax of the scores, computed so that it is finite."""
     largest = scores.max(axis=1, keepdims=True)
     log_sums = largest + np.log(np.exp(scores - largest).sum(axis=1, keepdims=True))
     return float(np.mean(np.sum(targets * (log_sums - scores), axis=1)))

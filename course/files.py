@@ -21,10 +21,10 @@ def files_below(
 ) -> Iterator[tuple[str, bytes]]:
     """Yield the regular files under a folder as (relative path, content).
 
-    Symbolic links are never followed. Files are skipped if `ignore` accepts their names or if they
-    would bring the total size above `max_bytes`; `too_large` receives the paths and sizes of these.
-    It also receives the first file after `MAX_FILES`, where the search ends, and the folders below
-    `MAX_FOLDERS` levels, which are not entered.
+    Symbolic links are never followed. Files whose names `ignore` accepts are skipped. Files that
+    would bring the total size above `max_bytes` are skipped too, and `too_large` receives their
+    paths and sizes. It also receives the first file after `MAX_FILES`, where the search ends, and
+    the folders that are nested more than `MAX_FOLDERS` levels deep, which are not entered.
     """
     taken = 0
     skipped = too_large if too_large is not None else []
@@ -48,8 +48,8 @@ def files_below(
 def _files_and_deep_folders(root: Path) -> "Iterator[os.DirEntry[str]]":
     """Yield the regular files under a folder, and the folders that are nested too deeply.
 
-    Unlike `os.walk` in Python 3.11, the search is not recursive: folders can be nested more deeply
-    than Python's calls.
+    Unlike `os.walk` in Python 3.11, the search is not recursive, because folders can be nested more
+    deeply than Python's recursion limit permits.
     """
     waiting = [(os.fspath(root), 0)]
     while waiting:
@@ -66,7 +66,7 @@ def _files_and_deep_folders(root: Path) -> "Iterator[os.DirEntry[str]]":
 
 
 def write_atomically(path: Path, content: bytes | str) -> None:
-    """Write a file so that a reader, even after a crash, sees all of it or the previous file.
+    """Write a file so that readers, even after a crash, see the whole new file or the previous one.
 
     The folder is created if necessary; text is written as UTF-8. If an OSError is raised, the
     previous file is unchanged.
@@ -122,7 +122,7 @@ def replacing_folder(folder: Path) -> Iterator[Path]:
 
 
 def restore_folder(folder: Path) -> None:
-    """Restore a folder that a killed `replacing_folder` moved; delete it if it was replaced."""
+    """Restore the old folder that a killed `replacing_folder` left, or delete it if replaced."""
     old = _sibling(folder, "old")
     if old.is_dir():
         if folder.exists():

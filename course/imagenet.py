@@ -132,7 +132,7 @@ def load_base(network, side):
 
 
 def _preprocess(module: str, image: np.ndarray) -> np.ndarray:
-    """Return the middle of an image as the network with the given module expects it."""
+    """Return the central square of an image, preprocessed for the network of a Keras module."""
     import keras
 
     height, width = image.shape[:2]

@@ -12,7 +12,7 @@ def section_headings(cells):
     """Return the last heading in or above each cell, without the number signs; "" if there is none.
 
     Cells are dicts in the notebook format; each source is a string or a list of lines. Headings in
-    students' answers and lines in code blocks are ignored, and long headings are cut.
+    students' answers and lines in code blocks are ignored, and long headings are truncated.
     """
     headings, heading = [], ""
     for cell in cells:

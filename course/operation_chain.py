@@ -48,8 +48,8 @@ def operations(network, last=None):
         return layers if last is None else layers[: layers.index(last) + 1]
     if last is None and len(network.outputs) != 1:
         raise CourseError(
-            f"{network.name} has {len(network.outputs)} outputs, but only a network with one output"
-            " is a chain of layers."
+            f"{network.name} has {len(network.outputs)} outputs, but it must be a chain of layers,"
+            " which has one output."
         )
     tensor = network.outputs[0] if last is None else output_in(network, last)
     found: list[Any] = []
@@ -76,21 +76,23 @@ def node_of(tensor: Any) -> Any:
 
 
 def output_in(network: Any, layer: Any) -> Any:
-    """Return the output that a layer, which may belong to several networks, has in this one."""
+    """Return a layer's output in one of the networks to which the layer may belong."""
     tensors = list(network.outputs)
     for tensor in tensors:
         node = node_of(tensor)
         if node.operation is layer:
             return tensor
         tensors += [each for each in node.input_tensors if not any(each is t for t in tensors)]
-    raise CourseError(f"{layer.name} is not a layer of {network.name}.")
+    raise CourseError(
+        f"{layer.name} is not a layer of {network.name}: choose one of network.layers."
+    )
 
 
 def body(network):
     """Return the operations of a network without its activation functions, in order.
 
     An activation function may be an argument of a layer, a layer of its own, or a call such as
-    `keras.activations.relu(x)`; `activations` lists those.
+    `keras.activations.relu(x)`; `activations` lists the functions that `body` omits.
 
     Parameters
     ----------
@@ -112,11 +114,11 @@ def activations(network):
     -------
     list of str
         Names such as "relu", or "linear" if a layer has no activation. An activation can be an
-        argument, a separate layer, or a call; for several, the entry has the form "relu then
-        softmax", and for one before the first of these layers, "relu after tanh". Calculations such
-        as `x / 255` are named too. The functions of a backend, such as `tf.nn.relu`, have the names
-        of Keras's own. A function with settings of its own is named with them, such as "relu with
-        negative_slope=1.0".
+        argument, a separate layer, or a call. Several activations of one layer have the form "relu
+        then softmax", and one before the first of these layers has the form "relu after tanh".
+        Calculations such as `x / 255` are named too. The functions of a backend, such as
+        `tf.nn.relu`, have the names of Keras's own functions. A function with other settings than
+        its default ones is named with these settings, such as "relu with negative_slope=1.0".
     """
     names: list[str] = []
     before: list[str] = []
@@ -157,7 +159,7 @@ def activation_of(operation):
 
 
 def is_activation(operation: Any) -> bool:
-    """Return whether an operation is an activation function alone."""
+    """Return whether an operation applies an activation function and does nothing else."""
     kinds = ACTIVATION_FUNCTIONS if _is_calculation(operation) else ACTIVATION_LAYERS
     return type(operation).__name__ in kinds
 

@@ -57,8 +57,9 @@ def field_of(network, layer):
     Raises
     ------
     CourseError
-        If the layer is not in the network, the path to it has branches that are joined in another
-        way than by addition, or a layer on the path depends on the whole image.
+        If the layer is not in the network, if the path to it has branches that are not added or
+        have different strides, or if a layer on the path is of a type for which this function
+        cannot compute a receptive field, such as `Flatten` or `Dense`.
 
     Notes
     -----
@@ -153,8 +154,8 @@ def _field_of_tensor(network: Any, tensor: Any, last: Any, axis: int) -> tuple[i
     strides = {stride for _, stride, _ in fields}
     if len(fields) > 1 and (type(operation).__name__ != "Add" or len(strides) > 1):
         raise CourseError(
-            f"{network.name} branches at {operation.name}, and only the branches of a sum, with the"
-            " same stride, have a common receptive field."
+            f"{network.name} branches at {operation.name}, but branches have a common receptive"
+            " field only if they are added and have the same stride: choose an earlier layer."
         )
     start = min(each_start for _, _, each_start in fields)
     end = max(each_start + size for size, _, each_start in fields)
@@ -171,8 +172,8 @@ def _enlarge(
         kind = type(layer).__name__
         if kind not in KERNEL_SIZES and kind not in ELEMENTWISE:
             raise CourseError(
-                f"{last.name} is at or after {layer.name} ({kind}), which depends on the whole"
-                " image: choose a layer before it."
+                f"{last.name} is at or after {layer.name} ({kind}), a layer without a known"
+                f" receptive field: choose a layer before {layer.name}."
             )
         if kind in KERNEL_SIZES:
             kernel_size, stride = getattr(layer, KERNEL_SIZES[kind])[axis], layer.strides[axis]

@@ -25,9 +25,9 @@ TIME_RATIO = "time ratio"  # the ratio of two times on one machine; depends litt
 def record(*, accuracies=None, seconds=None, rates=None, time_ratios=None, curves=None, **metrics):
     """Show metrics and save them, each with its kind, in the notebook's output.
 
-    `accuracies`, `seconds`, `rates`, and `time_ratios` map metric names to values; a single value
-    or a list is recorded under the name of the argument. A value is a number or a list of numbers.
-    NumPy and backend scalars become plain numbers; NaN and infinity become None.
+    `accuracies`, `seconds`, `rates`, and `time_ratios` map metric names to values; an argument that
+    is not a dict is recorded under its own name. A value is a number or a list of numbers. NumPy
+    and backend scalars are converted to Python numbers; NaN and infinity become None.
 
     Parameters
     ----------
@@ -49,7 +49,7 @@ def record(*, accuracies=None, seconds=None, rates=None, time_ratios=None, curve
     Raises
     ------
     CourseError
-        If a value is not a number or a list of numbers.
+        If a value is not a number or a list of numbers, or a curve is not a training history.
     """
     from IPython.display import display
 
@@ -83,7 +83,7 @@ def kind_of_value(value: Any) -> str:
 
 
 def _plain_history(name: str, history: Any) -> dict[str, list]:
-    """Return a training history as plain numbers."""
+    """Return a training history with its values converted to Python numbers."""
     is_dict = isinstance(history, dict)
     if not is_dict or not all(isinstance(each, list) for each in history.values()):
         raise CourseError(
@@ -94,7 +94,7 @@ def _plain_history(name: str, history: Any) -> dict[str, list]:
 
 
 def _plain(name: str, value: Any) -> Any:
-    """Convert a value to plain numbers that JSON can represent."""
+    """Convert a number or list of numbers to Python numbers that JSON can represent."""
     if isinstance(value, list | tuple):
         return [_plain(name, item) for item in value]
     if hasattr(value, "__array__") and tuple(getattr(value, "shape", ())) == ():

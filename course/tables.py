@@ -11,7 +11,7 @@ MAX_WIDTH, TEXT_WIDTH, NARROW_TEXT_WIDTH = 100, 44, 28  # in characters: tables,
 
 
 class Table(str):
-    """A table: its text for terminals and pages without HTML, and its HTML for notebooks."""
+    """A table as text, for terminals and pages without HTML, with an HTML form for notebooks."""
 
     html: str
 
@@ -37,7 +37,7 @@ def table(rows):
     Returns
     -------
     Table
-        A string with an HTML form. Numbers are right-aligned, and long texts are wrapped.
+        A string with an HTML form. Numbers are right-aligned, and long strings are wrapped.
 
     Examples
     --------
@@ -75,7 +75,7 @@ def _as_text(names: list[str], is_text: list[bool], values: list[list[str]]) -> 
 
 
 def _as_html(names: list[str], is_text: list[bool], values: list[list[str]]) -> str:
-    """Return a table as HTML, which takes its colors from the page."""
+    """Return a table as HTML; its colors come from the page's style sheet."""
     aligned = [f' style="text-align: {"left" if left else "right"}"' for left in is_text]
 
     def line(tag: str, row: list[str]) -> str:

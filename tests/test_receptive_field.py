@@ -85,13 +85,15 @@ def test_other_branches_have_no_field():
     branch = layers.Conv2D(1, 3, padding="same")(inputs)
     for joined in (layers.Concatenate()([inputs, branch]), layers.Multiply()([inputs, branch])):
         network = keras.Model(inputs, joined)
-        with pytest.raises(CourseError, match=r"branches at .*only the branches of a sum"):
+        with pytest.raises(CourseError, match=r"branches at .*only if they are added"):
             field_of(network, network.layers[-1])
 
 
 def test_a_layer_that_depends_on_the_whole_image_has_no_field():
     network = keras.Sequential([keras.Input((8, 8, 1)), layers.Flatten(), layers.Dense(2)])
-    with pytest.raises(CourseError, match=r"depends on the whole image: choose a layer before it"):
+    with pytest.raises(
+        CourseError, match=r"a layer without a known receptive field: choose a layer"
+    ):
         field_of(network, network.layers[-1])
 
 

@@ -52,7 +52,7 @@ def find_or_download(
         Called with an empty folder; returns the path of the finished file or folder in it. If it
         fails or is interrupted, the data directory stays unchanged; a failure raises CourseError.
     alternative : str
-        What else the user can do if the download fails, as the end of the error message.
+        Another remedy for a failed download, added to the end of the error message.
     """
     directory = data_directory()
     path = directory / name
@@ -77,9 +77,10 @@ def find_or_download(
             if isinstance(error, OSError) and local:
                 raise _cannot_write(name, directory, error) from None
             raise CourseError(
-                f"{name} is not in {directory} and could not be downloaded from {address}: connect"
-                f" to the network and run this again, or copy {name} from another machine into that"
-                f" folder, or set COURSE_DATA_DIR to the folder that contains it{alternative}."
+                f"{name} is not in {directory} and could not be downloaded from {address}: check"
+                f" your internet connection and run this again, copy {name} from another machine"
+                f" into that folder, or set COURSE_DATA_DIR to a folder that contains {name}"
+                f"{alternative}."
             ) from None
         try:
             finished.replace(path)
@@ -126,7 +127,7 @@ def read_arrays(path, image_shape, label_shape=()):
                 got = f"{array.dtype} of shape {array.shape}"
                 raise _damaged(path, f"{name} is {got}, not uint8 of shape {expected}")
         if labels.max() > 9:
-            raise _damaged(path, f"y_{part} has the label {labels.max()}, not only 0 to 9")
+            raise _damaged(path, f"y_{part} has the label {labels.max()}, but the largest is 9")
     return (arrays["x_train"], arrays["y_train"]), (arrays["x_test"], arrays["y_test"])
 
 
@@ -138,7 +139,7 @@ def _damaged(path: Path, reason: str) -> CourseError:
 
 
 def _cannot_write(name: str, directory: Path, error: OSError) -> CourseError:
-    """Return the error for a data directory that is not writable."""
+    """Return the error for a file that cannot be saved in the data directory."""
     return CourseError(
         f"{name} cannot be saved in {directory} ({error.strerror}): set COURSE_DATA_DIR to a folder"
         " that you can write to."

@@ -37,11 +37,11 @@ def check_folder(folder, classes=2):
     """
     folder = Path(folder)
     if not folder.is_dir():
-        raise CourseError(f"{folder} is not a folder: pass one with one subfolder per class.")
+        raise CourseError(f"{folder} is not a folder: pass one that has one subfolder per class.")
     names = sorted(each.name for each in folder.iterdir() if each.is_dir())
     if len(names) != classes:
         found = ", ".join(names) if names else "none"
-        remedy = "move the others away" if len(names) > classes else "add the missing ones"
+        remedy = "move the extra ones away" if len(names) > classes else "add the missing ones"
         raise CourseError(
             f"{folder} must have {classes} subfolders, one per class, but has {len(names)}"
             f" ({found}): {remedy}."
@@ -61,7 +61,9 @@ def check_folder(folder, classes=2):
         cmyk = [path for path, mode in modes.items() if mode == "CMYK"]
         other = [path for path in paths if path not in modes]
         notes += _note(gray, "grayscale", "Keras copies the channel three times")
-        notes += _note(cmyk, "in CMYK, the colors of print", "Keras converts to RGB")
+        notes += _note(
+            cmyk, "in CMYK, the color space of print", "Keras converts the colors to RGB"
+        )
         notes += _note(other, "of a type that Keras does not read", "skipped")
     print(f"{folder.name}: " + ", ".join(f"{count:,} {name}" for name, count in counts.items()))
     for note in notes:
@@ -131,7 +133,7 @@ def _mode(path: Path) -> str:
 
 
 def _reason(error: Exception) -> str:
-    """Return the reason that an image cannot be read."""
+    """Return the reason why an image cannot be read."""
     if type(error).__name__ == "UnidentifiedImageError":
         return "its format is unknown"
     return str(error) or type(error).__name__

@@ -1,7 +1,7 @@
 """The features that a network trained on ImageNet computes from 4,000 small images.
 
-The course contains them, so that a head on them can be trained without a download. CONTRIBUTING
-says how they are made.
+The course contains these features, so that a classifier can be trained on them without a download.
+CONTRIBUTING.md describes how they are computed.
 """
 
 import hashlib
@@ -48,7 +48,7 @@ def load_imagenet_features():
         with Image.open(PATH) as image:
             levels = np.asarray(image)
         if checksum(levels) != SHA256:
-            raise ValueError("it contains other values")
+            raise ValueError("its values were changed")
     except (OSError, SyntaxError, ValueError) as error:
         raise CourseError(
             f"Cannot read {PATH} ({error}): install the course's package again."

@@ -1,4 +1,4 @@
-"""A photo that the course contains, on which kernels are tried: no download is needed."""
+"""A photo that the course contains, so that convolution kernels can be tried without a download."""
 
 from pathlib import Path
 

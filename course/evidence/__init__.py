@@ -1,7 +1,7 @@
-"""Evidence of long training runs: files that a student submits, and checks of their content.
+"""Evidence of long training runs: files that students submit, and checks of the files' content.
 
     evidence.save(run, results, chosen="III")           # in one of a notebook's last cells
-    submitted = evidence.read()                         # in a test cell; reads beside the notebook
+    submitted = evidence.read()            # in a test cell; reads the folder beside the notebook
 
 Grading runs a notebook on synthetic data in seconds, so it cannot repeat an hour of training on a
 GPU. Instead, `save` writes the folder `evidence` beside the notebook. It contains a record,

@@ -80,7 +80,7 @@ def _find_wrong(record: dict, requested: dict, parameters: int) -> list[str]:
     names = ("name", "profile", "backend", "device", "parameters", "epochs")
     shown = {name: printable_text(record[name]) for name in names}
     expectations = {
-        f"the record is of {shown['name']}": record["name"] == requested["name"],
+        f"the record is that of {shown['name']}": record["name"] == requested["name"],
         "its specification is not the one to be trained": record["specification"] == requested,
         f"it was trained in the profile {shown['profile']}, not cpu or gpu": (
             record["profile"] in ("cpu", "gpu")
@@ -88,7 +88,7 @@ def _find_wrong(record: dict, requested: dict, parameters: int) -> list[str]:
         f"no backend is called {shown['backend']}": record["backend"] in BACKENDS,
         f"no device is called {shown['device']}": record["device"] in ("CPU", "GPU"),
         "its seed is not one that setup accepts": 0 <= record["seed"] < 2**32,
-        f"it has {shown['parameters']} parameters, the network {parameters:,}": (
+        f"it has {shown['parameters']} parameters, but the network has {parameters:,}": (
             record["parameters"] == parameters
         ),
         f"it was trained for {shown['epochs']} epochs, not the specified number": (
@@ -103,7 +103,9 @@ def _find_wrong(record: dict, requested: dict, parameters: int) -> list[str]:
         values, maximum, kind = record["history"][curve], 1.0, "from 0 to 1"
         if "accuracy" not in curve:
             maximum, kind = MAX_FLOAT32, "a finite number of at least 0 (did the training diverge?)"
-        expectations[f"its {curve} has {len(values)} epochs"] = len(values) == epochs
+        expectations[f"its {curve} has {len(values)} values, not one per epoch"] = (
+            len(values) == epochs
+        )
         bad = next((n for n, value in enumerate(values, 1) if not _within(value, maximum)), None)
         expectations[f"its {curve} of epoch {bad} is not {kind}"] = bad is None
     return [sentence for sentence, is_met in expectations.items() if not is_met]
@@ -120,7 +122,9 @@ def _find_implausible(record: dict, image_counts: dict[str, int] | None) -> list
     measured = [*itertools.chain(*map(history.get, CURVES)), record["training_accuracy"], final]
     not_float32 = [value for value in measured if float(np.float32(value)) != value]
     if not_float32:
-        sentences.append(f"{not_float32[0]!r} is not a float32 value, as Keras measures them")
+        sentences.append(
+            f"{not_float32[0]!r} is not a float32 value, but all metrics of Keras are float32"
+        )
     count = (image_counts or {}).get(record["profile"])
     # A float32 has a relative error of 6e-8.
     impossible = [
@@ -140,7 +144,7 @@ def _find_implausible(record: dict, image_counts: dict[str, int] | None) -> list
         if len(losses) > 1 and len({*losses}) == 1:
             sentences.append(f"its {prefix}loss never changes")
         elif len(losses) > 3 and np.ptp(np.diff(losses)) < 1e-9:
-            sentences.append(f"its {prefix}loss changes by the same step in every epoch")
+            sentences.append(f"its {prefix}loss changes by the same amount in every epoch")
         if len(accuracies) > 3 and len({*accuracies}) == 1 and accuracies[0] > 0.5:
             sentences.append(f"its {prefix}accuracy never changes")
     return sentences
@@ -184,10 +188,10 @@ def find_weight_problems(network, arrays, record=None):
 
 
 def find_changes(record, arrays):
-    """List one sentence if metrics or weights were changed after `save` had written them.
+    """Return one sentence if the metrics or weights were changed after `save` had written them.
 
-    The key of a record is a fingerprint of the other metrics and of the weights. A key that was
-    computed again for changed values is found only by measuring the accuracy.
+    The key of a record is a fingerprint of its other fields and of the weights. If someone changed
+    the values and computed the key again, only measuring the accuracy reveals the change.
 
     Parameters
     ----------
@@ -197,16 +201,19 @@ def find_changes(record, arrays):
     Returns
     -------
     list of str
+        One sentence, or an empty list.
     """
     metrics = _to_json_dict(record)
     are_arrays = type(arrays) is list and all(type(array) is np.ndarray for array in arrays)
     if are_arrays and metrics.get("key") == record_key(metrics, arrays):
         return []
-    return ["The weights and the metrics are not from one training, or were changed since."]
+    return [
+        "The weights and the metrics are not from one training run, or were changed afterwards."
+    ]
 
 
 def find_entry(submitted, name, check_configuration, image_counts, budget):
-    """Return an experiment whose specification is the student's own, and its problems.
+    """Return the record and weights of an experiment that a student specified, and its problems.
 
     Parameters
     ----------
@@ -219,7 +226,7 @@ def find_entry(submitted, name, check_configuration, image_counts, budget):
     image_counts : dict
         As in `find_metric_problems`.
     budget : dict
-        The most seconds that a training may take on a "CPU" and a "GPU".
+        Maps "CPU" and "GPU" to the maximum training time on that device, in seconds.
 
     Returns
     -------
@@ -269,7 +276,8 @@ def compare_accuracy(network, arrays, images, labels, stated, tolerance=TOLERANC
     stated : float
         A fraction from 0 to 1.
     tolerance : float
-        The largest difference accepted. Rounding to float16 changes the class of a few images.
+        The largest accepted difference, because rounding the weights to float16 changes the
+        predicted classes of a few images.
 
     Returns
     -------
@@ -296,15 +304,14 @@ def measure_accuracy(network, images, labels, flips=False):
     Parameters
     ----------
     network : keras.Model
-        Its last layer has one output per class: probabilities, or scores without a softmax. How it
-        is compiled does not matter.
+        Its last layer has one output per class: probabilities, or scores without a softmax. It need
+        not be compiled.
     images : ndarray, shape (n, height, width, channels)
         Of the type that the network takes, such as uint8 if it rescales them itself.
     labels : ndarray, shape (n,), (n, 1), or (n, num_classes)
         Class indices, or one-hot vectors.
     flips : bool
-        True: the class is that of the mean of the probabilities for an image and for its horizontal
-        mirror image.
+        Whether to average the probabilities for each image and for its horizontal mirror image.
 
     Returns
     -------

@@ -27,7 +27,7 @@ MAX_FLOAT32 = float(np.finfo(np.float32).max)  # Keras measures in float32
 
 
 def record_key(record, halves):
-    """Return the key of a record (a dict whose own "key" is ignored) and its float16 weights."""
+    """Return the key of a record with float16 weights; a "key" in the record itself is ignored."""
     rest = {name: value for name, value in record.items() if name != "key"}
     return fingerprint(json.dumps(rest, sort_keys=True), *halves)
 
@@ -45,7 +45,7 @@ def printable_text(value, longest=60):
 
 
 def format_size(count):
-    """Return a number of bytes as text, rounded up so that a size above a limit looks larger."""
+    """Return a number of bytes as text, rounded up so that no size above a limit looks equal."""
     if count < 2**20:
         return f"{-(-count // 2**10)} KB"
     return f"{-(-10 * count // 2**20) / 10:,.1f} MB"

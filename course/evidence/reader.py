@@ -29,7 +29,7 @@ class _InvalidFile(Exception):
 
 
 def read(folder=FOLDER):
-    """Return submitted evidence as plain data; raise no error, whatever the files contain.
+    """Return submitted evidence; never raise an error, whatever the files contain.
 
     Parameters
     ----------
@@ -42,7 +42,7 @@ def read(folder=FOLDER):
           name is checked; `find_metric_problems` checks the rest.
         - weights: maps the name of the chosen experiment to a list of float16 arrays; empty if the
           arrays cannot be read.
-        - problems: one sentence for each file that is missing or not as `save` writes it.
+        - problems: one sentence for each file that is missing or that `save` cannot have written.
     """
     metrics: dict[str, dict] = {}
     weights: dict[str, list[np.ndarray]] = {}
@@ -60,7 +60,7 @@ def read(folder=FOLDER):
             content = _read_bytes(path, MAX_METRICS_BYTES)
             if len(content) > bytes_left:
                 raise _InvalidFile(
-                    f"all records together have more than {format_size(MAX_METRICS_BYTES)}"
+                    f"all records together are larger than {format_size(MAX_METRICS_BYTES)}"
                 )
             bytes_left -= len(content)
             record = _parse_record(content)
@@ -103,7 +103,9 @@ def _read_bytes(path: Path, limit: int) -> bytes:
     if not stat.S_ISREG(status.st_mode):  # a pipe would block, a link can lead anywhere
         raise _InvalidFile("it is not a regular file")
     if status.st_size > limit:
-        raise _InvalidFile(f"it has {format_size(status.st_size)}, more than {format_size(limit)}")
+        raise _InvalidFile(
+            f"its size is {format_size(status.st_size)}, more than {format_size(limit)}"
+        )
     with path.open("rb") as file:
         return file.read(limit)
 
@@ -144,7 +146,7 @@ def _parse_weights(content: bytes) -> list[np.ndarray]:
         # `save` does not compress. If the members claim more bytes than the file has, they are
         # compressed or overlap.
         if sum(member.file_size for member in members) > len(content):
-            raise _InvalidFile("it would expand to more than its size")
+            raise _InvalidFile("its arrays would be larger than the file")
         if any(member.compress_type != zipfile.ZIP_STORED for member in members):
             raise _InvalidFile("it is compressed")
         if [m.filename for m in members] != [f"weight_{n}.npy" for n in range(len(members))]:

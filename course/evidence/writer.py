@@ -46,7 +46,8 @@ def save(run, results, chosen):
     ------
     CourseError
         If there is no such experiment, two have the same name, the weights are not finite or are
-        too large for float16 or for the file, or the files cannot be written.
+        too large for float16 or for the file, there are too many metrics, a specification is not
+        JSON data, or the files cannot be written.
     """
     check_specifications([result.specification for result in results])
     names = [result.name for result in results]
@@ -69,7 +70,8 @@ def save(run, results, chosen):
     if len(results) > MAX_EXPERIMENTS or metrics_size > MAX_METRICS_BYTES:
         raise CourseError(
             f"{len(results)} experiments with {format_size(metrics_size)} of metrics exceed the"
-            f" limits of {MAX_EXPERIMENTS} and {format_size(MAX_METRICS_BYTES)}: leave some out."
+            f" limits of {MAX_EXPERIMENTS} experiments and {format_size(MAX_METRICS_BYTES)}: leave"
+            " some experiments out."
         )
     if run.profile == "smoke":
         print("The smoke profile saves no evidence: train with the cpu or gpu profile.")
@@ -107,7 +109,7 @@ def _pack_weights(name: str, weights: list[np.ndarray], halves: list[np.ndarray]
     content = pack_weights(halves)
     if len(content) > MAX_WEIGHTS_BYTES:
         raise CourseError(
-            f"the weights of {name!r} have {format_size(len(content))} as float16, more than the"
+            f"the weights of {name!r} take {format_size(len(content))} as float16, more than the"
             f" limit of {format_size(MAX_WEIGHTS_BYTES)}: choose a smaller network."
         )
     return content

@@ -1,4 +1,4 @@
-"""Images in device memory, and the random choices of which images a batch contains."""
+"""Images in device memory, and the random order and augmentation of the images in each batch."""
 
 from collections.abc import Iterator
 from dataclasses import dataclass
@@ -11,12 +11,12 @@ from course.experiments.recipe import Recipe
 
 @dataclass(frozen=True)
 class EpochPlan:
-    """The images of each batch of an epoch, and what is done with them.
+    """The images of each batch of an epoch, and how each image is shifted and flipped.
 
     Attributes
     ----------
     indices : ndarray of int32, shape (steps, batch_size)
-        The images.
+        The index of each image.
     corners : ndarray of int32, shape (steps, batch_size, 2)
         The row and column of the padded image at which the shifted image begins.
     flips : ndarray of bool, shape (steps, batch_size)
@@ -59,10 +59,11 @@ def augment(images: np.ndarray, corners: np.ndarray, flips: np.ndarray, max_shif
     ----------
     images : ndarray, shape (n, height, width, channels)
     corners : ndarray of int, shape (n, 2)
-        From 0 to 2 * max_shift; `max_shift` leaves an image where it is.
+        The row and column of the padded image at which the shifted image begins, from 0 to
+        2 * max_shift; an image whose row and column equal `max_shift` is not shifted.
     flips : ndarray of bool, shape (n,)
     max_shift : int
-        The number of pixels by which the images are padded on each side, as if in a mirror.
+        The number of pixels by which the images are padded on each side, by reflection.
 
     Returns
     -------
@@ -82,7 +83,7 @@ class DeviceSplit:
     Attributes
     ----------
     tensors : (tensor, tensor)
-        Images and labels. If they are augmented, the images have one row per pixel.
+        Images and labels. If the images are augmented, their tensor has one row per pixel.
     """
 
     def __init__(
@@ -103,7 +104,7 @@ class DeviceSplit:
     def select(self, images: Any, labels: Any, indices: Any, corners: Any, flips: Any) -> Any:
         """Return the images and labels of a batch; `images` and `labels` are the split's tensors.
 
-        Compiled functions take the tensors as arguments: they must not contain them as constants.
+        Compiled functions take the tensors as arguments, so that they do not become constants.
         """
         from keras import ops
 
@@ -121,7 +122,7 @@ class DeviceSplit:
 
 
 class TrainingData:
-    """The images and labels of a training, which are copied to the device when it needs them."""
+    """The images and labels of training runs, copied to the device when a run needs them."""
 
     def __init__(self, training: tuple, validation: Any = None) -> None:
         self.training, self.validation = training, validation
@@ -129,7 +130,7 @@ class TrainingData:
         self._augmentation: tuple[int, bool] | None = None
 
     def on_device(self, recipe: Recipe) -> tuple[DeviceSplit, DeviceSplit | None]:
-        """Return both splits, which are copied again only if other images are augmented."""
+        """Return both splits; they are copied again only if the augmentation is different."""
         augmentation = recipe.max_shift, recipe.augments
         if self._splits is None or augmentation != self._augmentation:
             self._splits = None  # frees the memory of the previous copies

@@ -2,7 +2,7 @@
 
 `fit` forms each batch on the CPU, sends it to the device, and returns to Python after each step.
 With a small network on a GPU, this takes longer than the computation. Here, the images stay on the
-device, which also selects, shifts, and flips those of each batch, and one call does many steps.
+device, which also selects, shifts, and flips those of each batch, and one call runs many steps.
 Only public interfaces of Keras are used:
 
 - JAX: `stateless_call` and `stateless_apply` in a loop that is compiled as a whole;
@@ -10,9 +10,9 @@ Only public interfaces of Keras are used:
 - PyTorch: the same steps one by one, on images that are already on the device.
 
 The weights equal those of `fit` with the same batches, except for rounding. The batches differ from
-those of `fit`: their order is another one, and images that do not fill a batch at the end of an
-epoch are left out. (The next epoch has another order, so it leaves out other images.) On PyTorch,
-dropout also draws other random masks.
+those of `fit`: the images are in a different order, and images that do not fill a batch at the end
+of an epoch are left out. (The next epoch has another order, so it leaves out other images.) On
+PyTorch, dropout also draws different random masks.
 """
 
 import time
@@ -42,7 +42,7 @@ def train_on_device(
     """Train a compiled network; return its training history, as `fit` does.
 
     `callback` is a Keras callback. It is called at the beginning and end of each epoch, after each
-    call to the device (`on_train_batch_end`, with the number of the last step), and at the end.
+    call to the device (`on_train_batch_end`, with the index of the last step), and at the end.
     """
     steps = create_steps(run, network, training, validation)
     history: dict[str, list[float]] = {}

@@ -6,7 +6,8 @@ from course.errors import CourseError
 def tabulated_rate(rates):
     """Return a Keras schedule whose learning rate in step i is `rates[i]`.
 
-    A Python function with `if` cannot be part of a compiled step. A list of its values can.
+    A compiled training step cannot call a Python function that contains `if`, but it can look up
+    the values of such a function in a list.
 
     Parameters
     ----------

@@ -7,34 +7,35 @@ MAX_NAME = 60  # characters
 
 
 def check_options(specification, example, limits):
-    """Raise an error unless a specification has the options of an example, with possible values.
+    """Raise CourseError unless a specification has the options of an example, with valid values.
 
     The specification can be any JSON data. A network that is built from a checked specification is
-    as large as the limits allow.
+    at most as large as the limits allow.
 
     Parameters
     ----------
     specification : object
     example : dict
         It contains all options, and a value of the right type for each: True or False, an integer,
-        a float, text, or a list of integers.
+        a float, a string, or a list of integers.
     limits : dict of (number, number)
-        The smallest and the largest value of each option that is a number or a list of numbers.
+        The smallest and the largest value of each option that is a number or a list of integers.
 
     Raises
     ------
     CourseError
-        One sentence that names the option.
+        If an option is unknown, missing, or invalid; the message names it.
     """
     if not isinstance(specification, dict):
-        raise CourseError("a configuration is a dict, such as {**plain, 'name': 'mine'}.")
+        raise CourseError("a configuration must be a dict, such as {**plain, 'name': 'mine'}.")
     unknown = [str(key)[:MAX_NAME] for key in specification if key not in example]
     missing = [key for key in example if key not in specification]
     if unknown:
         raise CourseError(f"there is no option {unknown[0]!r}: choose one of {', '.join(example)}.")
     if missing:
         raise CourseError(
-            f"the option {missing[0]!r} is missing: begin with {{**plain, ...}}, which has all."
+            f"the option {missing[0]!r} is missing: begin with {{**plain, ...}}, which has all"
+            " options."
         )
     for key, model in example.items():
         value = specification[key]
@@ -45,7 +46,7 @@ def check_options(specification, example, limits):
                 raise CourseError(f"{key} must be True or False.")
         elif isinstance(model, str):
             if not isinstance(value, str) or not 0 < len(value.strip()) <= MAX_NAME:
-                raise CourseError(f"{key} must be a text of 1 to {MAX_NAME} characters.")
+                raise CourseError(f"{key} must be a string of 1 to {MAX_NAME} characters.")
         else:
             _check_number(key, value, limits[key], isinstance(model, int))
 

@@ -19,18 +19,20 @@ class Recipe:
     learning_rate : float, optional
         Replaces the learning rate that the network was compiled with.
     warmup_epochs : int
-        The number of epochs over which the learning rate rises from 0 to `learning_rate`.
+        The number of epochs over which the learning rate rises from 0 to `learning_rate`. It has no
+        effect if `learning_rate` is None.
     momentum : float, optional
         Replaces the momentum of the compiled network's optimizer, such as SGD. With a momentum of
-        1 - 1/k, each gradient counts k times. A batch k times as large then needs no larger
-        learning rate, which would be too much for a network without batch normalization.
+        1 - 1/k, each gradient changes the weights by a total of k times the learning rate. A batch
+        k times as large then needs no larger learning rate, which would be too large for a network
+        without batch normalization.
     on_device : bool
         If True, the images are copied to the device's memory once, for all networks, and a call to
-        the device does many steps; see `course.experiments.device_training`. If False, `fit` forms
+        the device runs many steps; see `course.experiments.device_training`. If False, `fit` forms
         each batch on the CPU and sends it to the device.
     max_shift : int
-        If greater than 0, each image is shifted in each epoch, by a random number of up to this
-        many pixels in both directions. Needs on_device=True.
+        If greater than 0, each image is shifted vertically and horizontally in each epoch, each
+        time by a random number of pixels up to this one. Needs on_device=True.
     flip : bool
         If True, each image is flipped horizontally in every second epoch. Needs on_device=True.
     mixed_precision : bool
@@ -67,15 +69,15 @@ class Recipe:
         rate = self.learning_rate
         if rate is not None and not (isinstance(rate, float) and 0 < rate < 100):
             raise CourseError(
-                f"learning_rate of {name!r} must be a positive number with a decimal point, such as"
-                f" 0.01, not {rate!r}."
+                f"learning_rate of {name!r} must be a float greater than 0 and less than 100, such"
+                f" as 0.01, not {rate!r}."
             )
         if self.momentum is not None and not (
             isinstance(self.momentum, float) and 0 <= self.momentum < 1
         ):
             raise CourseError(
-                f"momentum of {name!r} must be a number with a decimal point from 0.0 to less than"
-                f" 1.0, such as 0.9, not {self.momentum!r}."
+                f"momentum of {name!r} must be a float of at least 0.0 and less than 1.0, such as"
+                f" 0.9, not {self.momentum!r}."
             )
 
     @property
@@ -84,7 +86,7 @@ class Recipe:
         return self.max_shift > 0 or self.flip
 
     def steps_per_epoch(self, image_count: int) -> int:
-        """Return the number of batches per epoch; on the device, they are all full."""
+        """Return the number of batches per epoch; `on_device` leaves out an incomplete batch."""
         if self.on_device:
             return max(1, image_count // self.batch_size)
         return -(-image_count // self.batch_size)

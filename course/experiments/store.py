@@ -1,4 +1,4 @@
-"""Training results, saved as plain files under a key that depends on all that determines them."""
+"""Training results, saved under a key that depends on everything that determines the results."""
 
 import hashlib
 import io
@@ -86,7 +86,7 @@ class FileStore:
         self._folder = folder
 
     def load(self, name: str, key: str, shapes: list[tuple]) -> StoredResult | None:
-        """Return the saved (record, weights), or None if no intact result has these shapes."""
+        """Return the saved (record, weights), or None if no intact result has such shapes."""
         path = self._path(name, key)
         try:
             record = json.loads(path.with_suffix(".json").read_text(encoding="utf-8"))

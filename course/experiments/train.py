@@ -9,7 +9,7 @@
     )
     experiments.table(results)
 
-A list of specifications documents what was tried and is easy to compare and change, unlike seven
+A list of specifications documents what was tried. It is easier to compare and change than several
 copies of a cell. If the cell is interrupted, running it again continues with the network whose
 training was interrupted.
 """
@@ -85,7 +85,7 @@ def train_each(
         folder `results` beside the notebook or on a mounted Google Drive; in the smoke profile,
         they stay in memory.
     specifications : list of dict
-        Each has a unique "name" and the values that `build` reads: numbers, text, or lists of
+        Each has a unique "name" and the values that `build` reads: numbers, strings, or lists of
         them. The optional "epochs", "batch_size", "max_shift", and "flip" override the arguments
         for that network.
     build : callable
@@ -221,8 +221,8 @@ def speed(run, specification, build, training_data, **recipe):
     Returns
     -------
     float
-        Images per second in the fastest epoch, because other load only slows epochs down. The
-        first of several epochs, in which the backend compiles, is excluded.
+        Images per second in the fastest epoch, which other processes have slowed down the least.
+        The first of several epochs, in which the backend compiles, is excluded.
     """
     import keras
 
@@ -244,7 +244,9 @@ def _create_recipe(values: dict[str, Any]) -> Recipe:
     known = [each.name for each in fields(Recipe)]
     unknown = [name for name in values if name not in known]
     if unknown:
-        raise CourseError(f"a recipe has no {unknown[0]!r}: choose one of {', '.join(known)}.")
+        raise CourseError(
+            f"a recipe has no attribute {unknown[0]!r}: choose one of {', '.join(known)}."
+        )
     return Recipe(**values)
 
 

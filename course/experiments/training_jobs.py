@@ -22,7 +22,7 @@ OWN_SETTINGS = ("epochs", "batch_size", "max_shift", "flip")
 
 @dataclass(frozen=True)
 class TrainingJob:
-    """A training run to be done."""
+    """A training run that is ready to start."""
 
     specification: dict
     network: Any  # compiled
@@ -32,7 +32,7 @@ class TrainingJob:
 
 
 def check_specifications(specifications: list[dict]) -> None:
-    """Raise CourseError unless all, at least one, are dicts with unique names that can be saved."""
+    """Raise CourseError if the list is empty or one is not a JSON dict with a unique name."""
     names: list[str] = []
     for number, specification in enumerate(specifications, start=1):
         name = specification.get("name") if isinstance(specification, dict) else None
@@ -50,7 +50,7 @@ def check_specifications(specifications: list[dict]) -> None:
             if not _is_json(value):
                 raise CourseError(
                     f"{key!r} of {name!r} is a value of type {type(value).__name__}, which cannot"
-                    " be saved with the results: use numbers, text, or lists of them."
+                    " be saved with the results: use numbers, strings, or lists of them."
                 )
     if not names:
         raise CourseError("the list of specifications is empty: write at least one.")
@@ -75,7 +75,7 @@ def prepare(
 ) -> TrainingJob:
     """Build a specification's network and return its training job; `data` is a fingerprint.
 
-    What the specification says about `OWN_SETTINGS` takes precedence over the recipe.
+    Values that the specification has for `OWN_SETTINGS` override those of the recipe.
     """
     import keras  # takes seconds to import
 
@@ -112,8 +112,9 @@ def _build_network(build: Callable[[dict], Any], specification: dict) -> Any:
     network = build(specification)
     if not isinstance(network, keras.Model):
         raise CourseError(
-            f"the network of {specification['name']!r} is {type(network).__name__}, not a Keras"
-            " model: does the function that builds it end with a return?"
+            f"the network of {specification['name']!r} is a value of type"
+            f" {type(network).__name__}, not a Keras model: return the network at the end of the"
+            " function that builds it."
         )
     config = network.get_compile_config() if network.compiled else None
     if not config or "accuracy" not in (config.get("metrics") or []):

@@ -21,7 +21,7 @@ def create_steps(
 
 
 class Steps:
-    """The steps of one training; a subclass for each backend."""
+    """The steps of one training run; each backend has a subclass."""
 
     def __init__(
         self, run: Run, network: Any, training: DeviceSplit, validation: DeviceSplit | None
@@ -36,7 +36,7 @@ class Steps:
         network.optimizer.build(network.trainable_variables)
 
     def train(self, plan: EpochPlan, start: int, stop: int) -> np.ndarray:
-        """Do the steps from `start` to before `stop`; return the sums of loss and accuracy."""
+        """Run the steps from `start` to `stop` - 1; return the sums of loss and accuracy."""
         raise NotImplementedError
 
     def validate(self) -> np.ndarray:
@@ -44,7 +44,7 @@ class Steps:
         raise NotImplementedError
 
     def finish(self) -> None:
-        """Write the results to the network."""
+        """Write the final weights to the network."""
         # The optimizer can replace the weights by their averages.
         self.network.optimizer.finalize_variable_values(self.network.trainable_variables)
 
@@ -57,7 +57,7 @@ class Steps:
         return self._losses(labels, outputs), ops.cast(is_right, "float32")
 
     def _training_loss(self, labels: Any, outputs: Any, penalties: list) -> tuple[Any, Any]:
-        """Return a batch's mean loss including penalties, and a vector of it and the accuracy."""
+        """Return a batch's mean loss with penalties, and a vector of this loss and the accuracy."""
         from keras import ops
 
         losses, is_right = self._measure(labels, outputs)
@@ -90,7 +90,7 @@ class Steps:
 
 
 class JaxSteps(Steps):
-    """Steps whose state, the values of all variables, is an argument and a result."""
+    """Steps that take the state, the values of all variables, as an argument and return it."""
 
     def __init__(self, *arguments: Any) -> None:
 
@@ -110,7 +110,7 @@ class JaxSteps(Steps):
         return [[variable.value for variable in part] for part in self._variables]
 
     def train(self, plan: EpochPlan, start: int, stop: int) -> np.ndarray:
-        """Do steps of a plan."""
+        """Run some steps of a plan; return the sums of loss and accuracy."""
         arguments = self.training.tensors, plan.arrays
         self._state, sums = self._train(
             start, stop, (self._state, np.zeros(2, "float32")), *arguments
@@ -118,7 +118,7 @@ class JaxSteps(Steps):
         return np.asarray(sums, "float64")
 
     def validate(self) -> np.ndarray:
-        """Measure on the validation images."""
+        """Return the sums of loss and accuracy over the validation images."""
         sums = np.zeros(2, "float32")
         arguments = self._state, self.validation.tensors
         return np.asarray(self._validate(0, self._validation_steps, sums, *arguments), "float64")
@@ -132,14 +132,14 @@ class JaxSteps(Steps):
         self._state = self._read_state()
 
     def _train_step(self, number: Any, carry: Any, tensors: Any, plan: Any) -> Any:
-        """Add a step to the carried state and the sums of loss and accuracy."""
+        """Run a step; return the new state, and the sums of loss and accuracy up to this step."""
         state, sums = carry
         images, labels = self.training.select(*tensors, *(part[number] for part in plan))
         state, measured = self._train_once(state, images, labels)
         return state, sums + measured
 
     def _train_once(self, state: Any, images: Any, labels: Any) -> Any:
-        """Do one step; return the state, and the loss and accuracy."""
+        """Run one step; return the new state, and the loss and accuracy."""
         import jax
         import keras
 
@@ -163,7 +163,7 @@ class JaxSteps(Steps):
         return [trainable, others, optimizer_values], measured
 
     def _validation_step(self, number: Any, sums: Any, state: Any, tensors: Any) -> Any:
-        """Add the sums of a validation step."""
+        """Return the sums of loss and accuracy up to this validation step."""
         images, labels, weights = self._validation_batch(tensors, number)
         outputs, _, penalties = self.network.stateless_call(
             *state[:2], images, training=False, return_losses=True
@@ -212,18 +212,18 @@ class TensorFlowSteps(Steps):
             self._validate = tf.function(self._validate, jit_compile=use_xla)
 
     def train(self, plan: EpochPlan, start: int, stop: int) -> np.ndarray:
-        """Do steps of a plan."""
+        """Run some steps of a plan; return the sums of loss and accuracy."""
         import tensorflow as tf
 
         arrays = map(tf.constant, (*plan.arrays, start, stop))
         return self._train(*arrays).numpy().astype("float64")
 
     def validate(self) -> np.ndarray:
-        """Measure on the validation images."""
+        """Return the sums of loss and accuracy over the validation images."""
         return self._validate().numpy().astype("float64")
 
     def _train_many(self, indices: Any, corners: Any, flips: Any, start: Any, stop: Any) -> Any:
-        """Do many steps in one computation; return the sums."""
+        """Run many steps in one computation; return the sums of loss and accuracy."""
         import tensorflow as tf
 
         def step(number: Any, sums: Any) -> Any:
@@ -234,7 +234,7 @@ class TensorFlowSteps(Steps):
         return tf.while_loop(lambda number, sums: number < stop, step, (start, tf.zeros(2)))[1]
 
     def _train_once(self, images: Any, labels: Any) -> Any:
-        """Do one step; return the loss and accuracy."""
+        """Run one step; return the loss and accuracy."""
         import tensorflow as tf
 
         network, variables = self.network, self.network.trainable_variables
@@ -247,7 +247,7 @@ class TensorFlowSteps(Steps):
         return measured
 
     def _validate_all(self) -> Any:
-        """Return the sums over all validation images."""
+        """Return the sums of loss and accuracy over all validation images."""
         import tensorflow as tf
 
         def step(number: Any, sums: Any) -> Any:
@@ -261,10 +261,10 @@ class TensorFlowSteps(Steps):
 
 
 class TorchSteps(Steps):
-    """Steps that PyTorch does one by one."""
+    """Steps that PyTorch runs one by one."""
 
     def train(self, plan: EpochPlan, start: int, stop: int) -> np.ndarray:
-        """Do steps of a plan."""
+        """Run some steps of a plan; return the sums of loss and accuracy."""
         from keras import ops
 
         arrays = [ops.convert_to_tensor(part[start:stop]) for part in plan.arrays]
@@ -276,7 +276,7 @@ class TorchSteps(Steps):
         return ops.convert_to_numpy(sums).astype("float64")
 
     def _train_once(self, images: Any, labels: Any) -> Any:
-        """Do one step; return the loss and accuracy."""
+        """Run one step; return the loss and accuracy."""
         import torch
 
         network = self.network
@@ -291,7 +291,7 @@ class TorchSteps(Steps):
         return measured.detach()
 
     def validate(self) -> np.ndarray:
-        """Measure on the validation images."""
+        """Return the sums of loss and accuracy over the validation images."""
         import torch
         from keras import ops
 

@@ -1,8 +1,8 @@
 """Values that tests can use during grading, and the reasons why they cannot use others.
 
-Grading runs tests in another process than a student's code and rebuilds each value there by exact
-type. The checks in a notebook and its last cell use this package to say, before the submission,
-what cannot be rebuilt. Grading uses the same rules.
+Grading runs tests in a different process from the student's code and rebuilds each value there by
+exact type. The checks in a notebook and its last cell use this package to report, before the
+submission, which values cannot be rebuilt. Grading uses the same rules.
 """
 
 from course.gradable.reasons import NotGradable, Reason

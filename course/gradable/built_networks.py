@@ -1,7 +1,7 @@
-"""Networks as they were built: what their configuration does not say, and what it says wrongly.
+"""Networks as they were built: properties that their Keras configurations omit or misstate.
 
-A configuration contains what the attributes of layers say now. Keras reads most of them only when
-it builds a layer, so a network that is built again from its configuration can be another network.
+A configuration contains the current attributes of the layers. Keras reads most attributes only when
+it builds a layer, so a network that is rebuilt from its configuration can differ from the original.
 """
 
 import contextlib
@@ -20,7 +20,7 @@ POLICIES = (*FLOATS, "mixed_float16", "mixed_bfloat16")
 
 
 def build(config: Any) -> Any:
-    """Return what Keras builds from a parsed configuration, whose variables have no values yet.
+    """Return the object that Keras builds from a parsed configuration, without values of variables.
 
     Keras can raise any type of exception.
     """
@@ -37,7 +37,7 @@ def build(config: Any) -> Any:
 
 
 def facts(model: Any) -> dict[str, Any]:
-    """Return what a network was built as, as JSON data."""
+    """Return the properties with which a network was built, as JSON data."""
     import keras
 
     parts = list(_parts(model))
@@ -54,9 +54,10 @@ def facts(model: Any) -> dict[str, Any]:
 
 
 def restore(model: Any, built: Any) -> None:
-    """Give a network that was built again what the facts of the original one say.
+    """Set the properties of a rebuilt network to those of the original one.
 
-    Raises NotGradable if it is another network.
+    `built` contains the facts of the original network. Raises NotGradable if the two networks
+    differ in other ways.
     """
     found = facts(model)
     if type(built) is not dict or built.keys() != found.keys() or built["floatx"] not in FLOATS:
@@ -86,7 +87,7 @@ def restore(model: Any, built: Any) -> None:
 
 @contextlib.contextmanager
 def floats(floatx: str) -> Iterator[None]:
-    """Create objects of Keras that compute with a type of numbers, such as "float64"."""
+    """Make a type of numbers, such as "float64", Keras's default in a `with` block."""
     import keras
 
     before = keras.config.floatx()
@@ -98,9 +99,10 @@ def floats(floatx: str) -> Iterator[None]:
 
 
 def check(model: Any, config: str) -> None:
-    """Raise NotGradable if a network that is built from the configuration is another one.
+    """Raise NotGradable if a network that is rebuilt from the configuration differs from the model.
 
-    If Keras works in another way than the version that grading uses, nothing is checked.
+    Nothing is checked if Keras cannot rebuild the network for a reason other than contradictory
+    settings, for example in a version that works differently from the one that grading uses.
     """
     if REBUILT in vars(model):
         return
@@ -123,13 +125,13 @@ def check(model: Any, config: str) -> None:
 
 
 def last_line(error: Exception) -> str:
-    """Return the last line of a Keras error, which comes after the whole configuration."""
+    """Return the last line of a Keras error; the lines before it contain the configuration."""
     lines = str(error).strip().splitlines() or [type(error).__name__]
     return lines[-1].removeprefix("Exception encountered: ")[:200]
 
 
 def _compare_weight(weight: Any, one: list[Any], other: list[Any]) -> None:
-    """Raise NotGradable if the facts about a weight are not the same."""
+    """Raise NotGradable if the facts about a weight differ."""
     if one == other:
         return
     layer, _, name = weight.path.rpartition("/")
@@ -148,10 +150,10 @@ def _parts(model: Any) -> Iterator[Any]:
 
 
 def _outputs(part: Any) -> list[list[Any]]:
-    """Return the names of a network's layers and the shapes of their outputs, without batches.
+    """Return the names of a network's layers and their output shapes, without the batch axis.
 
-    A calculation, such as that of a mask, has the name of its class: Keras numbers its own ones
-    across all networks.
+    A calculation, such as that of a mask, is named after its class, because Keras numbers
+    calculations across all networks.
     """
     functional = getattr(part, "_functional", part) if _is_network(part) else None
     nodes = getattr(functional, "_nodes_by_depth", {}).values()

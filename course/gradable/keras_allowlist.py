@@ -66,7 +66,7 @@ def parse_config(text: Any) -> Any:
 
 
 def _check_object(config: dict[str, Any]) -> dict[str, Any]:
-    """Return a JSON object; raise NotGradable if it names something that is not allowed."""
+    """Return a JSON object; raise NotGradable if its class or function is not allowed."""
     name, module = config.get("class_name"), config.get("module")
     is_plain = config.keys().isdisjoint({"class_name", "registered_name", "module"})
     if is_plain or name in VALUES or (name in ARRAYS and _is_array(config.get("config"))):
@@ -91,7 +91,7 @@ def _check_object(config: dict[str, Any]) -> dict[str, Any]:
 
 
 def _is_array(value: Any) -> bool:
-    """Return whether the configuration of an array has a few values and a type of numbers."""
+    """Return whether the configuration of an array has few entries and an allowed type."""
     is_typed = isinstance(value, dict) and value.get("dtype") in ARRAY_TYPES
     return is_typed and _count(value.get("value")) <= MAX_ARRAY_ENTRIES
 

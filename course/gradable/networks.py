@@ -1,4 +1,4 @@
-"""Networks as plain data: which parts of a Keras model can be passed to tests, and as what."""
+"""Networks as JSON: which parts of a Keras model can be passed to tests, and in which form."""
 
 import contextlib
 import itertools
@@ -39,7 +39,7 @@ BACKENDS = {path.partition(".")[0] for path in BACKEND_MODULES}
 
 @dataclass(frozen=True)
 class NetworkDescription:
-    """A network as JSON text; `reasons` say which of its compile settings are left out."""
+    """A network as JSON text; `reasons` say why some of its compile settings are left out."""
 
     config: str
     compile_config: str | None
@@ -65,8 +65,8 @@ def describe(model: Any) -> NetworkDescription:
     """Return the description of a network, without its weights.
 
     Raises NotGradable if the network has a part that is not one of Keras's own. If only its
-    optimizer or its loss is not, the network is described as if it had not been compiled; metrics
-    that are not are left out.
+    optimizer or its loss is not Keras's own, the network is described as if it had not been
+    compiled. Metrics that are not Keras's own are left out.
     """
     _check_class(type(model))
     layers = list(model._flatten_layers(include_self=False))
@@ -93,16 +93,17 @@ def missing_settings(model: Any) -> Reason | None:
 
 
 def set_missing_settings(model: Any, reason: Reason) -> None:
-    """Record on a network that grading has rebuilt why it is not compiled."""
+    """Record the reason why a network that grading has rebuilt is not compiled."""
     attributes: Any = vars(model)
     attributes[MISSING_SETTINGS] = reason
 
 
 def activation_name(activation: Any, rank: int | None = None) -> str:
-    """Return the name that Keras has for an activation, such as "relu" for `tf.nn.relu`.
+    """Return Keras's name for an activation, such as "relu" for `tf.nn.relu`.
 
     An activation that is not one of Keras's own has the name of its function or class. An object
-    with other settings than the usual ones is named with them, such as "relu with max_value=6.0".
+    with other settings than its default ones is named with these settings, such as "relu with
+    max_value=6.0".
     `rank` is the number of axes of its output, if known.
     """
     activation = _standard_activation(activation)
@@ -126,7 +127,7 @@ def activation_name(activation: Any, rank: int | None = None) -> str:
 
 
 def _check_class(kind: type) -> None:
-    """Raise NotGradable if a model's class changes how a network of Keras works."""
+    """Raise NotGradable if a model's class changes how a Keras network works."""
     import keras
     from keras.src.models.functional import Functional
 
@@ -172,7 +173,7 @@ def _serialize(model: Any) -> dict[str, Any]:
 
 
 def _describe_settings(model: Any) -> tuple[str | None, list[Reason]]:
-    """Return a compiled model's settings as JSON, or None, and the reasons for what is left out."""
+    """Return a compiled model's settings as JSON, or None, and the reasons for any omissions."""
     reasons: list[Reason] = []
     settings = dict(model._compile_config.config)
     settings["loss"] = _map_structure(settings.get("loss"), "losses", "loss", reasons)
@@ -186,9 +187,10 @@ def _describe_settings(model: Any) -> tuple[str | None, list[Reason]]:
 
 
 def _map_structure(value: Any, module: str, key: str, reasons: list[Reason]) -> Any:
-    """Replace functions in lists and dicts by their names, and leave out what is not Keras's own.
+    """Replace functions in lists and dicts by their names; omit objects that are not Keras's own.
 
-    `module` is the module of Keras that has the functions; `key` is that of the reason.
+    `module` is the module of Keras that has the functions. `key` is the key of the reason that is
+    added to `reasons` for each omitted object.
     """
     if isinstance(value, list | tuple):
         mapped = [_map_structure(each, module, key, reasons) for each in value]
@@ -224,9 +226,9 @@ def _to_json(value: Any) -> str:
 
 @contextlib.contextmanager
 def _standard_attributes(layers: list[Any]) -> Iterator[None]:
-    """Give layers Keras's own activations in place of others that compute the same.
+    """In a `with` block, give layers Keras's own activations in place of equivalent ones.
 
-    Meanwhile, networks also claim not to be compiled: their settings are described separately.
+    Networks are also marked as not compiled, because their settings are described separately.
     """
     replaced = []
     for layer in layers:
@@ -244,7 +246,7 @@ def _standard_attributes(layers: list[Any]) -> Iterator[None]:
 
 
 def _standard_activation(value: Any) -> Any:
-    """Return the activation of Keras that computes the same, or the value itself if none does."""
+    """Return the equivalent activation of Keras, or the value itself if there is none."""
     import keras
 
     standard = _activations(frozenset(sys.modules.keys() & BACKENDS)).get(id(value))
@@ -268,7 +270,7 @@ def _is_standard(activation: Any) -> bool:
 
 @lru_cache
 def _activations(imported: frozenset[str]) -> dict[int, Any]:
-    """Return Keras's activations by the identity of each function that computes the same.
+    """Return Keras's activations by the `id` of each function that is equivalent to one of them.
 
     `imported` are the names of the backends that have been imported.
     """
@@ -294,7 +296,7 @@ def _activations(imported: frozenset[str]) -> dict[int, Any]:
 
 @lru_cache
 def _functions_of(module: str) -> dict[int, str]:
-    """Return the names of the functions in a module of Keras by identity."""
+    """Return the names of the functions in a module of Keras by the functions' `id`."""
     import keras
 
     return {

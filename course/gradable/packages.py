@@ -53,8 +53,8 @@ def has_newer_syntax(source):
     Returns
     -------
     bool
-        True for type parameters and type aliases of Python 3.12, and for the quotation marks and
-        backslashes that it allows within f-strings.
+        True for type parameters and type aliases of Python 3.12, and for the quotation marks,
+        backslashes, and comments that it allows within f-strings.
     """
     code = _python_of(source)
     if _parse(code) is None:
@@ -65,7 +65,7 @@ def has_newer_syntax(source):
 
 
 def _has_newer_f_string(code: str) -> bool:
-    """Return True if an f-string contains its own quotation mark, a backslash, or a comment."""
+    """Return True if code in an f-string has its quotation mark, a backslash, or a comment."""
     quotes: list[str] = []  # of the f-strings around a token
     for token in tokenize.generate_tokens(io.StringIO(code).readline):
         name = tokenize.tok_name[token.type]
@@ -93,7 +93,7 @@ def _parse(code: str, version: tuple[int, int] | None = None) -> ast.Module | No
 
 
 def _python_of(source: str) -> str:
-    """Return the Python of a cell, without magics and shell commands."""
+    """Return the Python code of a cell, with magics and shell commands replaced by `pass`."""
     return "" if _OTHER_LANGUAGE.match(source) else _COMMAND.sub(r"\1pass", source)
 
 

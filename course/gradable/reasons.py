@@ -47,7 +47,7 @@ SENTENCES = {
 class Reason:
     """A reason why tests cannot use a value: the key of a sentence, and the names in it.
 
-    Student code chooses the names. They can contain what a hidden test passes to the code.
+    The student's code chooses the names, which can reveal what a hidden test passes to this code.
     """
 
     key: str
@@ -55,7 +55,7 @@ class Reason:
 
     @classmethod
     def of(cls, key: str, *names: object) -> "Reason":
-        """Return the reason with a key; names are shortened."""
+        """Return the reason with a key and shortened names."""
         return cls(key, tuple(_short(name) for name in map(str, names)))
 
     @classmethod
@@ -82,7 +82,7 @@ class Reason:
 
 
 class NotGradable(Exception):
-    """Tests cannot use a value; `reason` says why."""
+    """Raised if tests cannot use a value; `reason` says why."""
 
     def __init__(self, reason: Reason | str) -> None:
         self.reason = reason if isinstance(reason, Reason) else Reason.of("error", reason)
@@ -90,6 +90,6 @@ class NotGradable(Exception):
 
 
 def _short(text: str) -> str:
-    """Return at most `MAX_NAME_LENGTH` printable characters of a text."""
+    """Return at most `MAX_NAME_LENGTH` characters of a string, with unprintable ones as spaces."""
     text = text[: 4 * MAX_NAME_LENGTH]
     return "".join(each if each.isprintable() else " " for each in text)[:MAX_NAME_LENGTH]

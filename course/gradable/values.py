@@ -1,4 +1,4 @@
-"""Plain values and arrays: which can be passed to tests, and as what."""
+"""Values of built-in types and arrays: which can be passed to tests, and in which form."""
 
 import collections
 import sys
@@ -29,10 +29,10 @@ ARRAY_CLASSES = {
 
 
 def plain_value(value: Any) -> Any:
-    """Return the content of an object of a subclass of a plain type, as that type.
+    """Convert an object of a subclass of a built-in type, such as str or dict, to that type.
 
-    Overridden methods are not called: an object that claims to equal everything becomes what it
-    contains. NumPy scalars and all other values are returned unchanged.
+    Overridden methods are not called, so an object that claims to equal everything becomes a value
+    that does not. NumPy scalars and all other values are returned unchanged.
     """
     kind = type(value)
     if kind in PLAIN or (issubclass(kind, np.generic) and not issubclass(kind, str)):
@@ -54,7 +54,7 @@ def plain_value(value: Any) -> Any:
 
 
 def plain_key(key: Any) -> Any:
-    """Return a key of a dict as an equal plain value; raise NotGradable if tests cannot use it."""
+    """Convert a dict's key to a built-in type; raise NotGradable if tests cannot use the key."""
     key = plain_value(key)
     is_number = isinstance(key, np.generic) and key.dtype.kind in NUMERIC_KINDS
     plain = key.item() if is_number else key
@@ -64,7 +64,7 @@ def plain_key(key: Any) -> Any:
 
 
 def as_array(value: Any) -> np.ndarray | None:
-    """Return the values of an array, a tensor, or a table, or None for anything else.
+    """Return the values of an array, a tensor, or a pandas object, or None for anything else.
 
     Raises NotGradable if the values are not numbers or are not known.
     """
@@ -139,7 +139,7 @@ def _is_object_for_tests(value: Any) -> bool:
 
 
 def is_function(value: Any) -> bool:
-    """Return whether tests get a value as a function, which they can call."""
+    """Return whether tests receive a value as a function that they can call."""
     return callable(value) and not isinstance(value, type)
 
 

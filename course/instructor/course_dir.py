@@ -3,9 +3,9 @@
 import logging
 import re
 import warnings
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from pathlib import Path
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Any
 
 from course.errors import CourseError
 
@@ -19,11 +19,11 @@ UNUSABLE_CHARACTERS = re.compile(r"[*?\[%\x00-\x1f\x7f]")
 
 
 def check_course_dir(root: Path) -> None:
-    """Raise CourseError if a directory has no nbgrader_config.py, or a path that cannot be used."""
+    """Raise CourseError if a directory has no nbgrader_config.py or a path nbgrader cannot use."""
     if not Path(root, CONFIG_NAME).is_file():
         raise CourseError(
             f"{Path(root).resolve()} is not a course directory (it has no {CONFIG_NAME}): change to"
-            " the course directory or name it with -C."
+            " the course directory or specify it with -C."
         )
     if found := UNUSABLE_CHARACTERS.search(str(Path(root).resolve())):
         raise CourseError(
@@ -72,9 +72,10 @@ def source_notebook(root: Path, name: str) -> Path:
     found = sorted(path for path in Path(root, folder).glob("*.ipynb") if not is_hidden(path))
     if len(found) != 1:
         names = f"{len(found)} notebooks ({', '.join(each.name for each in found)})"
+        step = "move the others to another folder" if found else "add it"
         raise CourseError(
-            f"{folder} has {names if found else 'no notebook'}, but an assignment has exactly one:"
-            " move the others to another folder."
+            f"{folder} has {names if found else 'no notebook'}, but an assignment must have exactly"
+            f" one: {step}."
         )
     return found[0]
 
@@ -111,9 +112,11 @@ def open_api(root: Path) -> "NbGraderAPI":
     return NbGraderAPI(coursedir=app.coursedir, parent=app)
 
 
-def first_error(log: str | None) -> str:
-    """Return the line of an nbgrader log that states the error."""
-    lines = [line.strip() for line in (log or "").splitlines() if line.strip()]
+def first_error(outcome: Mapping[str, Any]) -> str:
+    """Return the line that states the error in the outcome of a call of nbgrader's API."""
+    # There is no log if the step failed before it began, for example because of its configuration.
+    text = outcome.get("log") or outcome.get("error") or ""
+    lines = [line.strip() for line in text.splitlines() if line.strip()]
     # The last line is "see the above traceback"; the first exception's own line is more specific.
     exceptions = [
         line for line in lines if re.match(r"[\w.]*(Error|Exception|MissingEntry): ", line)

@@ -1,13 +1,13 @@
 """Measuring, on real images, the accuracy of weights that students submit from long training runs.
 
 The network is built by the source notebook's own cells. Nothing in a submission is executed:
-`course.evidence` reads its metrics and weights as plain data.
+`course.evidence` reads its metrics as JSON and its weights as arrays of numbers.
 
 The source's cells tagged `evidence` define `build_network`, `x_val`, and `y_val`. They can also
 define the following names:
 
-check_configuration    raises CourseError for a specification that is not allowed. It makes every
-                       other specification allowed; without it, only those in the cells' lists are
+check_configuration    raises CourseError for a specification that is not allowed; every other
+                       specification is allowed. Without it, only those in the cells' lists are
 x_test, y_test         images on which the accuracy for the leaderboard is measured
 budget                 seconds of training: a number, or one for each device, such as {"cpu": 900}
 """
@@ -34,6 +34,7 @@ from course.instructor.analysis.cell_names import find_names, parse_cell
 from course.instructor.course_dir import source_notebook
 from course.instructor.gradebook.group_submissions import WITHOUT_GROUPS, GroupSubmissions
 from course.instructor.gradebook.submission_results import list_students
+from course.instructor.sandbox.start_messages import start_messages_hidden
 from course.instructor.student_text.limited_worker import StudentTextError
 from course.instructor.student_text.time_limit import processor_time_limit
 
@@ -92,14 +93,14 @@ class MeasuredEvidence:
     reasons: list[str] = field(default_factory=list)
 
     def flag(self, reason: str, *sentences: str) -> None:
-        """Add problems that have one reason."""
+        """Add problems that have the same reason."""
         self.problems += sentences
         if sentences and reason not in self.reasons:
             self.reasons.append(reason)
 
 
 class _RejectedSpecification(Exception):
-    """A specification that is not measured; the arguments are a reason and a problem."""
+    """Raised if a specification is not measured; the arguments are a reason and a problem."""
 
 
 def requires_evidence(root: Path, name: str) -> bool:
@@ -192,7 +193,7 @@ def _measure_student(
 
 
 def _fill_in_reported(result: MeasuredEvidence, metrics: dict[str, Any]) -> None:
-    """Fill in what only the student knows, where it is a possible value."""
+    """Copy the device, backend, and training time that a student reports, if they are possible."""
     device, backend, seconds = (metrics.get(name) for name in ("device", "backend", "seconds"))
     result.device = device if device in DEVICES else ""
     result.backend = backend if backend in BACKENDS else ""
@@ -377,7 +378,8 @@ def _used_imports(notebook: nbformat.NotebookNode, cells: list[tuple[str, str]])
 
 def _execute(cells: list[tuple[str, str]], profile: str) -> dict[str, Any]:
     """Execute cells of a source notebook under a profile and return the names they define."""
-    import keras
+    with start_messages_hidden():
+        import keras
 
     names: dict[str, Any] = {"run": course.Run(profile, 0, keras.backend.backend(), "CPU")}
     for cell_id, source in cells:
@@ -389,13 +391,15 @@ def _execute(cells: list[tuple[str, str]], profile: str) -> dict[str, Any]:
             raise
         except Exception as error:
             raise CourseError(
-                f"cell {cell_id} of the source fails ({type(error).__name__}: {error}): correct it."
+                f"cell {cell_id} of the source notebook failed ({type(error).__name__}: {error}):"
+                " fix the cell."
             ) from None
     required = ["build_network", "x_val", "y_val", *["y_test"] * ("x_test" in names)]
     missing = [name for name in required if name not in names]
     if missing:
         raise CourseError(
-            f"the source's cells tagged {TAG!r} do not define {missing[0]}: tag the cell that does."
+            f"the source's cells tagged {TAG!r} do not define {missing[0]}: tag the cell that"
+            " defines it."
         )
     budget = names.get("budget")
     seconds = list(budget.values()) if isinstance(budget, dict) else [budget] * ("budget" in names)

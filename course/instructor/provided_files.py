@@ -29,7 +29,7 @@ def is_excluded(path: str) -> bool:
 
 
 def find_marker(content: bytes) -> str | None:
-    """Return the first marker of a solution or a hidden test in a file, or None."""
+    """Return the first marker of a solution, hidden test, or mark scheme in a file, or None."""
     found = MARKERS.search(content.replace(b"\0", b"").decode(errors="replace"))
     return found[0] if found else None
 
@@ -53,7 +53,10 @@ def provided_files(
 
 
 def refused_files(folder: Path, notebook: str) -> list[str]:
-    """Return the paths of the other files in an assignment's folder, except hidden ones."""
+    """Return the paths of the files in an assignment's folder that students do not get.
+
+    Hidden files and the notebook itself are left out.
+    """
     provided = provided_files(folder)
     paths = [path.relative_to(folder) for path in sorted(folder.rglob("*")) if not path.is_dir()]
     return [

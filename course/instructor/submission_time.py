@@ -43,11 +43,11 @@ def decode(content: bytes) -> str:
 
 
 def parse(text: str) -> datetime:
-    """Return a time as UTC without a time zone, as nbgrader stores it.
+    """Convert a time to UTC, as a datetime without a time zone, which nbgrader stores.
 
-    Without a time zone, a time is in UTC. Raises ValueError, whose message says what to do, if the
-    text is anything else than a date, a time, and a time zone that Python knows: nbgrader would
-    ignore the zone in "18:30 MEZ" and take "01.03.2026" for January 3.
+    A time without a time zone is in UTC. Raises ValueError, whose message says what to do, if the
+    text is not a date and a time with an optional time zone that Python knows: nbgrader would
+    ignore the zone in "18:30 MEZ" and interpret "01.03.2026" as January 3.
     """
     match = TIME.fullmatch(text.strip())
     if not match:
@@ -98,5 +98,5 @@ def _read(folder: Path) -> datetime | None:
 
 
 def _shown(text: str) -> str:
-    """Return a text as it is quoted in a message."""
+    """Return a string as it is quoted in a message."""
     return repr("".join(char if char.isprintable() else "?" for char in text[:60]))

@@ -1,7 +1,7 @@
 """Saved results of training runs with several seeds, and intervals for their means.
 
-Each file `NN-name.csv` has the columns name, seed, metric, and value. CONTRIBUTING says how they
-are made; notebooks show what a single run cannot.
+Each file `NN-name.csv` has the columns name, seed, metric, and value. CONTRIBUTING.md describes how
+the files are made. Notebooks use them to show effects that a single run cannot show.
 """
 
 import csv
@@ -21,7 +21,7 @@ T_QUANTILES = (
 
 
 def load(assignment):
-    """Return the kept measurements of an assignment.
+    """Return the saved measurements of an assignment.
 
     Parameters
     ----------
@@ -31,8 +31,8 @@ def load(assignment):
     Returns
     -------
     dict
-        Maps the name of each training to a dict that maps each metric to an array with one value
-        per seed, in the order of the seeds.
+        Maps the name of each training run to a dict that maps each metric to an array with one
+        value per seed, in the order of the seeds.
 
     Raises
     ------
@@ -54,7 +54,10 @@ def load(assignment):
 def read_rows(path: Path) -> list[tuple[str, int, str, float]]:
     """Return the rows of a file of measurements."""
     if not path.is_file():
-        raise CourseError(f"There are no measurements for {path.stem!r}: {path} does not exist.")
+        raise CourseError(
+            f"There are no measurements for {path.stem!r}, because {path} does not exist: check the"
+            " name of the assignment."
+        )
     with path.open(encoding="utf-8", newline="") as file:
         return [
             (row["name"], int(row["seed"]), row["metric"], float(row["value"]))
@@ -88,13 +91,13 @@ def interval(values):
 def difference(values, others):
     """Return the difference of two means and the half-width of its 95 % confidence interval.
 
-    If the half-width is smaller than the size of the difference, chance alone is an unlikely
-    explanation.
+    If the half-width is smaller than the absolute difference, the difference is unlikely to be due
+    to chance alone.
 
     Parameters
     ----------
     values, others : array-like of shape (N,) and (M,)
-        One value per seed; at least two in each. The two may scatter differently.
+        One value per seed; at least two in each. The two may have different variances.
 
     Returns
     -------

@@ -22,7 +22,7 @@ MAX_BYTES = {".json": MAX_METRICS_BYTES, ".npz": MAX_WEIGHTS_BYTES}  # of one fi
 
 
 def pack(assignment, notebook, *, evidence=False):
-    """Review the notebook, pack the submission, and print what to upload.
+    """Review the notebook, pack the submission, and print which file to upload.
 
     Parameters
     ----------

@@ -13,7 +13,7 @@ TEXT_FIELDS = ("assignment", "student", "version", "profile", "backend", "device
 
 
 def create_manifest(description: dict[str, Any], files: dict[str, bytes]) -> tuple[bytes, str]:
-    """Return a manifest's content and its short checksum, which people can compare.
+    """Return a manifest's content and a checksum that is short enough for people to compare.
 
     `description` maps `TEXT_FIELDS` to strings and "seed" to an int; `files` contains the packed
     files without the manifest.
@@ -84,7 +84,7 @@ def _printable_field(value: object) -> str:
 
 
 def _shorten(checksums: dict[str, str]) -> str:
-    """Return a short checksum of file names and their checksums."""
+    """Return a short checksum of the names and the digests of files."""
     lines = "".join(f"{name}\0{digest}\n" for name, digest in checksums.items())
     # Names in an archive can contain text that cannot be encoded.
     digits = hashlib.sha256(lines.encode(errors="backslashreplace")).hexdigest()[:8]

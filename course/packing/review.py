@@ -1,6 +1,6 @@
 """Review of a notebook before its submission: unexecuted cells, errors, and empty answers.
 
-It also finds what works in the notebook but not during grading: imports and values.
+It also finds imports, syntax, and values that work in the notebook but not during grading.
 """
 
 import ast
@@ -117,7 +117,7 @@ def _review_answers(cells: list[dict]) -> Finding:
 
 
 def _review_imports(cells: list[dict]) -> Iterator[Finding]:
-    """Warn about each cell that imports what grading does not have."""
+    """Warn about each cell that imports a package that grading does not have."""
     for index, cell in enumerate(cells):
         missing = [] if not _is_code(cell) or _is_locked(cell) else missing_imports(cell["source"])
         if missing:
@@ -127,17 +127,20 @@ def _review_imports(cells: list[dict]) -> Iterator[Finding]:
 
 
 def _review_syntax(cells: list[dict]) -> Iterator[Finding]:
-    """Warn about each cell whose syntax is newer than the Python for which the course is made."""
+    """Warn about each cell whose syntax is too new for the oldest supported Python."""
     version = ".".join(map(str, GRADING_PYTHON))
     for index, cell in enumerate(cells):
         if _is_code(cell) and not _is_locked(cell) and has_newer_syntax(cell["source"]):
             where = _describe_cell(cells, index)
             advice = "Avoid new syntax, such as the same quotation marks inside an f-string."
-            yield False, f"Python {version}, which may grade this, cannot read {where}.\n  {advice}"
+            yield (
+                False,
+                f"Python {version}, which grading may use, cannot read {where}.\n  {advice}",
+            )
 
 
 def _review_values(cells: list[dict], variables: Mapping[str, Any]) -> Iterator[Finding]:
-    """Warn about each value of an answer that a visible test uses, but no test during grading."""
+    """Warn about each value of an answer that a visible test uses but graded tests cannot use."""
     tested = set().union(*(_names(cell) for cell in cells if _is_code(cell) and _is_locked(cell)))
     for index, cell in enumerate(cells):
         if not _is_code(cell) or not is_answer(cell):
@@ -150,7 +153,7 @@ def _review_values(cells: list[dict], variables: Mapping[str, Any]) -> Iterator[
 
 
 def _find_reason(value: Any) -> gradable.Reason | None:
-    """Return the reason why tests cannot use a value, if it can be found out."""
+    """Return the reason why tests cannot use a value, or None if none can be determined."""
     try:
         return gradable.find_reason(value)
     except Exception:  # the methods of a student's class may fail, and must not prevent packing

@@ -30,7 +30,7 @@ class RunningNotebook:
         return any(HIDDEN_TESTS in cell["source"] for cell in self.cells)
 
     def latest_execution(self, executed: list[str]) -> int:
-        """Return the number of the latest execution whose source the file contains, else 0."""
+        """Return the number of the latest execution whose source the file contains, or 0."""
         return max(
             (
                 number
@@ -46,8 +46,9 @@ class RunningNotebook:
 def read(executed: list[str]) -> RunningNotebook | None:
     """Return the running notebook, or None if it cannot be read.
 
-    Colab provides the content. Jupyter and VS Code tell the kernel the file name at startup.
-    Elsewhere, this function looks in this folder for a notebook that contains the executed cells.
+    Colab provides the content. Jupyter and VS Code tell the kernel the file name at startup. This
+    function also looks in the current folder for a notebook that contains more than half of the
+    executed cells, because the file name can be unknown, or outdated after "Save as".
     """
     content = _read_from_colab()
     if content is not None:

@@ -3,13 +3,14 @@
 Each function returns a figure that pyplot does not manage. JupyterLab shows such a figure once, as
 the value of a cell's last line; a figure that pyplot manages would appear twice there. Write
 `plotting.learning_curves(history)` as the last line, or call `display(figure)` anywhere else; in a
-script, call `figure.savefig("curves.png")`. A function that is given an Axes draws in it and
-returns None. Only `sliding_kernel` and `channels_and_filters` return an object of another type:
-images to play, or a strip of them on pages without HTML.
+script, call `figure.savefig("curves.png")`. If `image_grid` is given an Axes, it draws in it and
+returns None. Three functions return objects of other types: `sliding_kernel` and
+`channels_and_filters` return an animation, which pages without HTML show as a strip of images, and
+`result` returns a stored image.
 
 The colors are those of Okabe and Ito (2008), "Color Universal Design", and the color scales are
-viridis, RdBu, and Oranges: color-blind readers can distinguish them. No information is conveyed by
-color alone.
+viridis, inferno, RdBu, Oranges, and Blues: color-blind readers can distinguish them. No information
+is conveyed by color alone.
 
 For speed, many images are tiled into one array and drawn by one call of imshow. The Axes fill the
 figure, and labels extend past it: `Figure.savefig` and JupyterLab crop it to the drawn area.

@@ -40,7 +40,8 @@ def layer_bars(names, kinds, quantities, title="") -> Figure:
     names : sequence of n str
         Names of the layers, from top to bottom.
     kinds : sequence of n str
-        "convolution", "pooling", or "dense", each with its own color; any other type is gray.
+        "convolution", "pooling", "dense", or "flatten", each with its own color; any other type is
+        gray.
     quantities : dict of str to sequence of n numbers
         Nonnegative values by name. The title of each panel gives the total and the percentage of
         each layer type.
@@ -279,7 +280,7 @@ def error_against_cost(
 
 
 def six_convolutions(title="") -> Figure:
-    """Draw the CNN with six convolutions of 04-mlp-vs-cnn, which is the target of an exercise."""
+    """Draw the CNN with six convolutions that students build in an exercise of 04-mlp-vs-cnn."""
     import keras
     from keras import layers
 
@@ -320,7 +321,7 @@ def volumes(shapes, kinds=None, title="") -> Figure:
     _check_lengths(len(shapes), {"kinds": len(kinds)})
     if not shapes or any(len(shape) not in (1, 3) for shape in shapes):
         raise ValueError(
-            "shapes must contain (height, width, channels) or (units,) for each layer."
+            "shapes must contain (height, width, channels) or (values,) for each layer."
         )
     boxes = [shape for shape in shapes if len(shape) == 3] or [(1, 1, 1)]
     tallest, deepest = max(shape[0] for shape in boxes), max(shape[2] for shape in boxes)

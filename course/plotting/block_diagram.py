@@ -78,7 +78,7 @@ def block_diagram(model, title=None) -> Figure:
     Raises
     ------
     ValueError
-        If the input shape of the network is unknown, or `call` of the network is written by hand.
+        If the input shape of the network is unknown, or the network defines its own `call` method.
     """
     blocks = _merged(_blocks(model))
     _place(blocks)
@@ -112,8 +112,8 @@ def block_diagram(model, title=None) -> Figure:
 def plain_and_residual(title="") -> Figure:
     """Draw a plain block beside a residual block: the same layers, without and with a shortcut.
 
-    The lines between the boxes say what is computed: F(x) is what the two convolutions compute,
-    with the ReLU between them.
+    The labels between the boxes show the values that are passed on: F(x) is the output of the two
+    convolutions with the ReLU between them.
     """
     rows = ("input", "3 × 3 convolution", "ReLU", "3 × 3 convolution", "add", "ReLU")
     box, right, step = 2.1, 4.0, ROW + 0.06
@@ -161,8 +161,8 @@ def _blocks(model: Any) -> dict[str, Block]:
     is_sequential = type(model).__name__ == "Sequential"
     if not is_sequential and not hasattr(model, "operations"):
         raise ValueError(
-            "the call method of this network is written by hand, so its layers are not known:"
-            " build it with Sequential or the functional API."
+            "this network defines its own call method, so the connections between its layers are"
+            " unknown: build it with Sequential or the functional API."
         )
     try:
         shape = tuple(model.inputs[0].shape[1:])
@@ -250,7 +250,7 @@ def _join(*parts: str) -> str:
 
 
 def _merged(blocks: dict[str, Block]) -> dict[str, Block]:
-    """Return the blocks with identical ones in sequence merged, and with the children of each."""
+    """Merge identical blocks in sequence, and add the names of its children to each block."""
     merged: dict[str, Block] = {}
     representative: dict[str, str] = {}
     users: dict[str, int] = {}
@@ -305,7 +305,7 @@ def _place(blocks: dict[str, Block]) -> None:
 
 
 def _lanes(blocks: dict[str, Block]) -> dict[tuple[str, str], tuple[int, int]]:
-    """Return the connections that pass other blocks: the column that each passes, and its lane."""
+    """Return the column and lane of each connection that runs past other blocks."""
     lanes: dict[tuple[str, str], tuple[int, int]] = {}
     used: dict[tuple[int, int], list[tuple[int, int]]] = {}  # the rows that each lane connects
     for name, block in blocks.items():

@@ -139,7 +139,7 @@ def accuracy_bars(accuracies, title="", chance=None) -> Figure:
         raise ValueError("accuracies must contain at least one name with its accuracy.")
     for name, value in {"chance": chance or 0, **accuracies}.items():
         if not 0 <= value <= 1:
-            raise ValueError(f"accuracies are fractions between 0 and 1; got {value} for {name}.")
+            raise ValueError(f"accuracies must be fractions from 0 to 1; got {value} for {name}.")
     figure = Figure(figsize=(0.7 * PAGE_INCHES, 0.4 * len(accuracies) + 0.1))
     ax = figure.add_axes((0, 0, 1, 1))
     draw_bars(ax, list(accuracies), list(accuracies.values()), [BLUE] * len(accuracies))

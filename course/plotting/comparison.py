@@ -50,8 +50,8 @@ def compare_networks(rows, title="", chance=None) -> Figure:
     Raises
     ------
     ValueError
-        If there is no row, a quantity of the first row is missing from another row, or a value is
-        negative or not finite.
+        If there is no row, a quantity of the first row is missing from another row, a value is
+        negative or not finite, or an accuracy is greater than 1.
     """
     quantities = _quantities(rows)
     kinds = list(dict.fromkeys(row.get("kind", "") for row in rows))
@@ -328,7 +328,9 @@ def seed_curves(
         for index, (name, (x, values)) in enumerate(lines.items()):
             x, values = np.asarray(x), np.asarray(values, dtype=float)
             if values.ndim != 2 or values.shape[1] != len(x):
-                raise ValueError(f"{name!r} must have one row per seed and {len(x)} columns.")
+                raise ValueError(
+                    f"the values of {name!r} must have one row per seed and {len(x)} columns."
+                )
             color, style = COLORS[index % len(COLORS)], LINES[index % len(LINES)].rstrip("osD^vP")
             ax.fill_between(x, values.min(0), values.max(0), color=color, alpha=0.25, linewidth=0)
             ax.plot(x, values.mean(0), style, color=color, linewidth=2.4, label=name)

@@ -160,8 +160,8 @@ def kernel_responses(image, kernels, title="", image_name="image") -> Figure:
     """Show an image, and for each kernel its weights and its response to the image.
 
     As in convolutional layers, the kernels are not flipped. There is no padding, and the stride is
-    1. Positive weights and responses are red, negative ones are blue, and zero is white; each
-    response has its own scale, whose ends exceed all but 1% of its values.
+    1. Positive weights and responses are red, negative ones are blue, and zero is white. Each
+    response has its own scale, which covers 99% of its values.
 
     Parameters
     ----------
@@ -176,7 +176,7 @@ def kernel_responses(image, kernels, title="", image_name="image") -> Figure:
     ------
     ValueError
         If there is no kernel, a shape is wrong, a kernel is larger than the image, or a weight is
-        infinite or NaN, as after a gradient descent that diverges.
+        infinite or NaN, for example because gradient descent diverged.
     """
     image = np.asarray(image, dtype=float)
     kernels = {name: np.asarray(kernel, dtype=float) for name, kernel in kernels.items()}
@@ -184,7 +184,7 @@ def kernel_responses(image, kernels, title="", image_name="image") -> Figure:
         raise ValueError("there is no kernel: pass at least one, such as {'edges': kernel}.")
     for name, kernel in kernels.items():
         if not np.isfinite(kernel).all():
-            raise ValueError(f"the weights of {name!r} are not finite numbers: {kernel.tolist()}.")
+            raise ValueError(f"the weights of {name!r} must be finite; got {kernel.tolist()}.")
     responses = {name: _responses(image, kernel) for name, kernel in kernels.items()}
     columns = len(kernels) + 1
     gap, top = 0.2, 1.15  # in inches, between the columns and for the kernels
@@ -278,15 +278,15 @@ def stride_and_padding(cases, size=5, kernel_size=3, title="") -> Figure:
     """Show the positions of a kernel for several strides and paddings.
 
     Each panel shows the input, its padding in gray, and a dot at the center of each position. The
-    kernel is outlined at its first and at its last position. Pixels
-    on the right and at the bottom that no position reaches are hatched.
+    kernel is outlined at its first and at its last position. Pixels on the right and at the bottom
+    that no position covers are hatched.
 
     Parameters
     ----------
     cases : sequence of (int, int or "same")
         Stride and padding of each panel. An integer is the number of zeros on each side; "same" is
-        the padding of Keras, which puts one zero more on the right and at the bottom if the number
-        is odd.
+        the padding of Keras, which puts one zero more on the right and at the bottom if the total
+        number is odd.
     size : int
         Height and width of the input.
     kernel_size : int
@@ -412,8 +412,8 @@ def convolution_relu_pooling(image, kernel, pool_size=None, title="") -> Figure:
     """Show an image, its feature map, the feature map after ReLU, and then after max pooling.
 
     As in convolutional layers, the kernel is not flipped. There is no padding. All maps share one
-    color scale, whose ends exceed all but 1% of the responses: positive values are red, negative
-    ones are blue, and zero is white.
+    color scale, which covers 99% of the responses: positive values are red, negative ones are blue,
+    and zero is white.
 
     Parameters
     ----------
@@ -426,7 +426,8 @@ def convolution_relu_pooling(image, kernel, pool_size=None, title="") -> Figure:
     Raises
     ------
     ValueError
-        If a shape is wrong, or the image is smaller than the kernel or a feature map than a window.
+        If a shape is wrong, the image is smaller than the kernel, or the feature map is smaller
+        than a pooling window.
     """
     image = np.asarray(image, dtype=float)
     responses = _responses(image, np.asarray(kernel, dtype=float))
@@ -528,7 +529,10 @@ def receptive_field(layers, title="") -> Figure:
     """
     layers = [tuple(layer) for layer in layers]
     if not layers or any(len(layer) != 2 or min(layer) < 1 for layer in layers):
-        raise ValueError(f"layers must be pairs (kernel size, stride) of at least 1; got {layers}.")
+        raise ValueError(
+            "layers must contain pairs (kernel size, stride), with both numbers at least 1; got"
+            f" {layers}."
+        )
     # The number of values per layer, from the one activation at the top down to the image.
     sizes = [1]
     for kernel_size, stride in reversed(layers):
@@ -652,7 +656,7 @@ def _draw_steps(
 
 
 def _responses(image: np.ndarray, kernel: np.ndarray) -> np.ndarray:
-    """Return the sum of products at each position of a kernel, without padding or flip."""
+    """Return the sum of products at each position of an unflipped kernel, without padding."""
     check_shape("image", image, "(h, w)", image.ndim == 2 and image.size)
     check_shape("kernel", kernel, "(f, g)", kernel.ndim == 2 and kernel.size)
     if np.less(image.shape, kernel.shape).any():

@@ -70,7 +70,9 @@ def class_rows(images, labels, class_names, per_class=10, title="") -> Figure:
     check_shape("labels", labels, f"({len(images)},)", labels.shape == (len(images),))
     if labels.size and not 0 <= labels.min() <= labels.max() < classes:
         given = f"{labels.min()} to {labels.max()}"
-        raise ValueError(f"labels must be between 0 and {classes - 1} to have a name; got {given}.")
+        raise ValueError(
+            f"labels must be from 0 to {classes - 1}, the indices of class_names; got {given}."
+        )
     chosen = [np.flatnonzero(labels == label)[:per_class] for label in range(classes)]
     pixels = as_rgb(images[np.concatenate(chosen)])
     tiles = np.full((classes, per_class, *pixels.shape[1:]), 255, np.uint8)
@@ -244,7 +246,7 @@ def heat_maps(images, maps, captions=None, columns=8, title="") -> Figure:
 
 
 def shifted_window(image, corner, max_shift, title="") -> Figure:
-    """Show how an image is shifted: the padded image with a window, the window, and it flipped.
+    """Show how an image is shifted: the padded image with a window, and this window, also flipped.
 
     Parameters
     ----------
@@ -254,8 +256,8 @@ def shifted_window(image, corner, max_shift, title="") -> Figure:
         The row and the column of the padded image at which the window begins, from 0 to
         2 * max_shift.
     max_shift : int
-        The number of pixels by which the image is padded on each side, as if in a mirror; less
-        than h and w.
+        The number of pixels by which the image is padded on each side, by reflection; less than h
+        and w.
 
     Raises
     ------
@@ -303,7 +305,7 @@ def shifted_window(image, corner, max_shift, title="") -> Figure:
 
 
 def _mirrored(length: int, border: int) -> np.ndarray:
-    """Return the positions of a row of pixels that is continued on both sides as in a mirror."""
+    """Return the indices of the pixels in a row that is padded on both sides by reflection."""
     distance = np.abs(np.arange(-border, length + border))
     return length - 1 - np.abs(length - 1 - distance)
 

@@ -1,4 +1,4 @@
-"""Figures of how networks learn: line charts, early stopping, hidden units, and dropout."""
+"""Figures of how networks learn: lines, early stopping, histograms, grids, and feature maps."""
 
 import numpy as np
 from matplotlib import colormaps
@@ -44,8 +44,12 @@ def line_charts(
     Parameters
     ----------
     panels : dict of dict
-        One panel per title; each contains lines as pairs (x, y) of n numbers by name. A name that
-        is empty does not appear in the legend. A line of one point is drawn as a marker.
+        One panel per title; each contains lines by name, as pairs (x, y) of sequences of equal
+        length. An empty name does not appear in the legend. A line of one point is drawn as a
+        marker.
+    xlabel, ylabel : str or sequence of str
+        One label per panel. A single `xlabel` is that of all panels, and a single `ylabel` is that
+        of the first panel.
     levels : dict of float, optional
         Values to compare with, by name; drawn as dotted lines in every panel.
     log : bool
@@ -63,13 +67,15 @@ def line_charts(
     Raises
     ------
     ValueError
-        If there is no panel, or x and y differ in length.
+        If there is no panel, or x and y are not one-dimensional or differ in length.
     """
     if not panels:
         raise ValueError("panels must contain at least one title with its lines.")
     for name, (x, y) in (item for lines in panels.values() for item in lines.items()):
         if np.shape(x) != np.shape(y) or np.ndim(x) != 1:
-            raise ValueError(f"x and y of {name!r} must have the same length.")
+            raise ValueError(
+                f"x and y of {name!r} must be one-dimensional and have the same length."
+            )
     width = PAGE_INCHES * min(1, 0.4 + 0.3 * len(panels))
     figure = Figure(figsize=(width, 2.5))
     edges = {"left": 0, "right": 1, "bottom": 0, "top": 1, "wspace": 0.12 if share_y else 0.3}
@@ -115,7 +121,7 @@ def line_charts(
 
 
 def early_stopping(panels, title="") -> Figure:
-    """Draw curves, and on each of them where early stopping would have ended training.
+    """Draw curves, and mark on each of them where early stopping would have ended training.
 
     Parameters
     ----------
@@ -138,7 +144,10 @@ def early_stopping(panels, title="") -> Figure:
         ax.plot(range(1, len(curve) + 1), curve, "-", color=GRAY, linewidth=2)
         for index, (name, (best, last)) in enumerate(stops.items()):
             if not 1 <= best <= last <= len(curve):
-                raise ValueError(f"{name!r} must be epochs from 1 to {len(curve)}: {best, last}.")
+                raise ValueError(
+                    f"{name!r} must be a pair (best epoch, last epoch) of epochs from 1 to"
+                    f" {len(curve)}; got {best, last}."
+                )
             color = COLORS[index % len(COLORS)]
             label = f"{name}: ends after epoch {last}, restores epoch {best}"
             line, mark = ("-", "--", ":")[index % 3], "osD"[index % 3]
@@ -169,8 +178,8 @@ def histograms(panels, xlabel="", title="") -> Figure:
     ----------
     panels : dict of dict
         One panel per title; each contains arrays of values by the name of the group, such as the
-        values of each channel. The axes of all panels are the same, and values outside the
-        central 99 percent of a panel do not widen it.
+        values of each channel. All panels have the same x-axis, which covers the central 99% of the
+        values of each group.
 
     Raises
     ------
@@ -316,7 +325,7 @@ def from_image_to_prediction(
     Raises
     ------
     ValueError
-        If there are not sixteen feature maps.
+        If there are not sixteen feature maps, or a shape is wrong.
     """
     image, maps = np.asarray(image), np.asarray(maps)
     check_shape("maps", maps, "(height, width, 16)", maps.ndim == 3 and maps.shape[2] == 16)

@@ -28,7 +28,7 @@ class _WholePercents(MaxNLocator):
 
 
 def show_percentages(axis: Any) -> None:
-    """Label an axis of fractions with whole percentages, which are exactly where the ticks are."""
+    """Label an axis of fractions with ticks at whole percentages."""
     axis.set_major_locator(_WholePercents("auto", steps=[1, 2, 5, 10], integer=True, min_n_ticks=1))
     axis.set_major_formatter(PercentFormatter(1, decimals=0))
 
@@ -83,12 +83,12 @@ def scale_each(tiles: np.ndarray) -> np.ndarray:
 
 
 def longest_line(texts: Any) -> int:
-    """Return the number of characters in the longest line of the texts."""
+    """Return the number of characters in the longest line of several strings."""
     return max((len(line) for text in texts for line in str(text).split("\n")), default=0)
 
 
 def wrap(text: str, width: float) -> str:
-    """Break a text into lines of at most `width` characters; keep its own line breaks."""
+    """Break a string into lines of at most `width` characters; keep its own line breaks."""
     lines = text.split("\n")
     return "\n".join(textwrap.fill(line, int(width), break_long_words=False) for line in lines)
 

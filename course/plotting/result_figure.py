@@ -10,7 +10,7 @@ ALT_TEXTS = FOLDER / "alt_texts.toml"
 
 
 class ResultFigure:
-    """The figure of a finished result: a PNG image with a text for those who cannot see it.
+    """The figure of a finished result: a PNG image with an alternative text.
 
     Attributes
     ----------
@@ -36,7 +36,7 @@ class ResultFigure:
 def result(name):
     """Return the figure of an assignment's finished result, drawn from a complete run.
 
-    The figure is part of the course's package: showing it computes nothing.
+    The figure is part of the course's package, so showing it requires no computation.
 
     Parameters
     ----------

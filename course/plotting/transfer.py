@@ -32,8 +32,11 @@ def frozen_and_trained(stacks, title="") -> Figure:
     states = [state for parts in stacks.values() for _, state in parts]
     unknown = [state for state in states if state not in STATES]
     if not states or unknown:
-        found = f"; got {unknown[0]!r}" if unknown else ", in at least one network"
-        raise ValueError(f"a state must be one of {', '.join(STATES)}{found}.")
+        found = f"; got {unknown[0]!r}" if unknown else ""
+        raise ValueError(
+            "stacks must contain at least one part, and each state must be one of"
+            f" {', '.join(STATES)}{found}."
+        )
     rows = max(map(len, stacks.values()))
     width = (PAGE_INCHES - GAP * (len(stacks) - 1)) / len(stacks)
     height = ROW * (rows - 1) + BOX

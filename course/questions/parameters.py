@@ -56,7 +56,7 @@ register_variant("conv-parameters-512", "conv-parameters", channels=32, filters=
 
 
 def layer_count(count, repeated, hint, mistakes):
-    """Return a question about the number of parameters of a layer that its notebook describes.
+    """Return a question about the number of parameters of a layer that the notebook describes.
 
     Parameters
     ----------
@@ -67,7 +67,8 @@ def layer_count(count, repeated, hint, mistakes):
     hint : str
         What to check if the answer is not a common mistake.
     mistakes : dict of int to str
-        Reasons of other wrong answers than forgotten biases and the count of one filter or unit.
+        Common wrong answers, each mapped to its reason. Forgotten biases and the count of a single
+        filter or unit are added to them.
 
     Returns
     -------

@@ -92,7 +92,7 @@ class Verdict:
         One or more sentences.
     student_reason : str or None
         A version of `reason` without the missing letters and without the answer's own text, if
-        `reason` contains one of them.
+        `reason` can contain either of these.
     """
 
     credit: float
@@ -142,9 +142,9 @@ def is_open(answer):
 
 
 def find_form_error(question, answer):
-    """Return why an answer cannot be compared with the right one, or None if it can.
+    """Return the reason why an answer cannot be compared with the right one, or None if it can.
 
-    It says nothing about whether the answer is right.
+    The reason does not reveal whether the answer is right.
 
     Parameters
     ----------

@@ -88,7 +88,8 @@ class Quiz:
 def report(questions, answers):
     """Print one line per question: whether its answer is right, and why.
 
-    It is for checks of values that students compute themselves; a graded `Quiz` keeps its answers.
+    Use it to check values that students compute themselves. It reveals why an answer is right or
+    wrong, whereas a graded `Quiz` does not.
 
     Parameters
     ----------

@@ -46,7 +46,7 @@ def test_a_wrong_number_of_parameters_is_noticed(tmp_path, capsys):
     [
         ("01 average instead of max pooling", "relative_change_after_one_pixel_shift[1]", False),
         ("02 learning rate × 3", "train_model shows", True),
-        ("02 transposed confusion matrix", "show-confusion shows another figure", True),
+        ("02 transposed confusion matrix", "show-confusion shows a different figure", True),
     ],
 )
 def test_a_sample_of_mistakes_is_noticed(name, message, only_by_reference):

@@ -129,9 +129,10 @@ def test_without_a_network_the_other_source_is_suggested_but_not_used(directory)
         datasets.cats_and_dogs("photos")
     assert str(caught.value) == (
         f"cats_and_dogs_filtered is not in {directory} and could not be downloaded from"
-        f" {CLOSED_PORT}: connect to the network and run this again, or copy cats_and_dogs_filtered"
-        " from another machine into that folder, or set COURSE_DATA_DIR to the folder that"
-        ' contains it, or choose data = "cifar10" at the top of the notebook.'
+        f" {CLOSED_PORT}: check your internet connection and run this again, copy"
+        " cats_and_dogs_filtered from another machine into that folder, or set COURSE_DATA_DIR to a"
+        ' folder that contains cats_and_dogs_filtered, or choose data = "cifar10" at the top of'
+        " the notebook."
     )
 
 

@@ -115,9 +115,9 @@ def test_a_missing_file_without_a_network_is_an_error(directory):
     with pytest.raises(CourseError) as caught:
         datasets.load_cifar10()
     assert str(caught.value) == (
-        f"cifar10.npz is not in {directory} and could not be downloaded from {CLOSED_PORT}: connect"
-        " to the network and run this again, or copy cifar10.npz from another machine into that"
-        " folder, or set COURSE_DATA_DIR to the folder that contains it."
+        f"cifar10.npz is not in {directory} and could not be downloaded from {CLOSED_PORT}: check"
+        " your internet connection and run this again, copy cifar10.npz from another machine into"
+        " that folder, or set COURSE_DATA_DIR to a folder that contains cifar10.npz."
     )
     assert not list(directory.iterdir())
 
@@ -128,7 +128,7 @@ def test_a_missing_file_without_a_network_is_an_error(directory):
         ({"y_test": None}, "an array is missing"),
         ({"y_train": np.array([5, 0], "uint8")}, r"y_train is uint8 of shape \(2,\), not uint8 of"),
         ({"x_test": np.zeros((1, 28, 28), "uint8")}, r"x_test is uint8 of shape \(1, 28, 28\)"),
-        ({"y_test": np.array([[10]], "uint8")}, "y_test has the label 10, not only 0 to 9"),
+        ({"y_test": np.array([[10]], "uint8")}, "y_test has the label 10, but the largest is 9"),
     ],
 )
 def test_a_damaged_file_is_an_error(directory, changes, reason):

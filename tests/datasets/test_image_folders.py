@@ -83,7 +83,7 @@ def test_a_third_class_is_named(folder):
         datasets.check_folder(folder)
     assert str(caught.value) == (
         f"{folder} must have 2 subfolders, one per class, but has 3 (birds, cats, dogs): move"
-        " the others away."
+        " the extra ones away."
     )
 
 
@@ -96,7 +96,9 @@ def test_a_missing_class_is_an_error(folder, remove):
 
 
 def test_a_missing_folder_is_an_error(tmp_path):
-    with pytest.raises(CourseError, match=r"photos is not a folder: pass one with one subfolder"):
+    with pytest.raises(
+        CourseError, match=r"photos is not a folder: pass one that has one subfolder"
+    ):
         datasets.check_folder(tmp_path / "photos")
 
 
@@ -123,7 +125,10 @@ def test_images_in_the_colors_of_print_are_reported_and_converted_to_rgb(folder,
     make_image("CMYK").save(folder / "dogs" / "dog.1.jpg")
     datasets.check_folder(folder)
     output = capsys.readouterr().out
-    assert "dog.1.jpg is in CMYK, the colors of print: Keras converts to RGB.\n" in output
+    assert (
+        "dog.1.jpg is in CMYK, the color space of print: Keras converts the colors to RGB.\n"
+        in output
+    )
     images = read(folder)
     left = images[2:, :, :6].mean(axis=(1, 2))  # away from the edge, where JPEG loses most
     assert np.abs(left[0] - left[1]).max() < 4 and np.abs(left[0] - (220, 60, 60)).max() < 4

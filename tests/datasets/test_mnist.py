@@ -99,9 +99,9 @@ def test_a_missing_file_without_a_network_is_an_error_at_once(directory):
     sentence = message_of()
     assert time.perf_counter() - start < 15
     assert sentence == (
-        f"mnist.npz is not in {directory} and could not be downloaded from {CLOSED_PORT}: connect"
-        " to the network and run this again, or copy mnist.npz from another machine into that"
-        " folder, or set COURSE_DATA_DIR to the folder that contains it."
+        f"mnist.npz is not in {directory} and could not be downloaded from {CLOSED_PORT}: check"
+        " your internet connection and run this again, copy mnist.npz from another machine into"
+        " that folder, or set COURSE_DATA_DIR to a folder that contains mnist.npz."
     )
     assert not list(directory.iterdir())
 
@@ -175,7 +175,10 @@ PICKLED = np.array([{}, None, 3, 4, 5], dtype=object)
         (as_bytes(small_mnist(x_test=np.uint8(3))), "x_test is uint8 of shape"),
         (as_bytes(small_mnist(x_test=np.zeros((2, 28, 28)))), "x_test is float64 of shape"),
         (as_bytes(small_mnist(y_test=np.zeros(3, "uint8"))), "y_test is uint8 of shape"),
-        (as_bytes(small_mnist(y_train=LABEL_TEN)), "y_train has the label 10, not only 0 to 9"),
+        (
+            as_bytes(small_mnist(y_train=LABEL_TEN)),
+            "y_train has the label 10, but the largest is 9",
+        ),
     ],
     ids=[
         *("cut", "overwritten", "empty", "text", "missing", "pickled", "flat", "scalar"),

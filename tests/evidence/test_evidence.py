@@ -153,7 +153,7 @@ def test_the_smoke_profile_checks_everything_and_writes_no_file(folder, run, tra
     with pytest.raises(CourseError, match="no experiment called 'IV'"):
         evidence.save(smoke, trained, "IV")
     too_large = replace(trained[0], network=Large(np.ones(2**23)))
-    with pytest.raises(CourseError, match=r"'III' have 16\.1 MB as float16"):
+    with pytest.raises(CourseError, match=r"'III' take 16\.1 MB as float16"):
         evidence.save(smoke, [too_large], "III")
 
 
@@ -227,9 +227,9 @@ class Large:
         ),
         (
             [np.ones(2**22 + 1, "float32")],
-            "'III' have 8.1 MB as float16, more than the limit of 8.0 MB",
+            "'III' take 8.1 MB as float16, more than the limit of 8.0 MB",
         ),
-        ([np.ones(2**22, "float32"), np.ones(2**23, "float32")], "'III' have 24.1 MB as float16"),
+        ([np.ones(2**22, "float32"), np.ones(2**23, "float32")], "'III' take 24.1 MB as float16"),
     ],
     ids=["overflow", "far overflow", "NaN", "infinity", "too large", "three times too large"],
 )
@@ -269,7 +269,9 @@ def test_an_invalid_list_of_experiments_is_an_error(run, trained):
 
 def test_more_metrics_than_can_be_read_are_not_saved(run, trained):
     many = [renamed(trained[0], f"{number}") for number in range(101)]
-    with pytest.raises(CourseError, match=r"^101 experiments .* exceed the limits of 100 and 1"):
+    with pytest.raises(
+        CourseError, match=r"^101 experiments .* exceed the limits of 100 experiments and 1"
+    ):
         evidence.save(run, many, "0")
     evidence.save(run, many[:100], "0")
     assert len(evidence.read()["metrics"]) == 100 and evidence.read()["problems"] == []
@@ -336,7 +338,7 @@ def replaced_by(make):
 PLAIN = [
     (truncated, "is damaged"),
     (of_text(""), "is damaged"),
-    (sparse, "it has 10,240.0 MB, more than"),
+    (sparse, "its size is 10,240.0 MB, more than"),
     (linked, "is not a regular file"),
     (dangling, "is not a regular file"),
     (replaced_by(Path.mkdir), "is not a regular file"),
@@ -393,10 +395,10 @@ def test_all_metrics_that_are_read_can_be_passed_to_the_grader(folder):
     assert found["problems"] == [] and len(found["metrics"]["ones"]["numbers"]) > 500_000
     (folder / "ones.json").write_text(ones + "   ")
     (sentence,) = evidence.read()["problems"]
-    assert "two-blocks.json cannot be used (all records together have more than 1.0" in sentence
+    assert "two-blocks.json cannot be used (all records together are larger than 1.0" in sentence
     (folder / "ones.json").write_text(ones + " " * 2**20)
     found = evidence.read()
-    assert "ones.json cannot be used (it has 2.0 MB, more than 1.0 MB)" in found["problems"][0]
+    assert "ones.json cannot be used (its size is 2.0 MB, more than 1.0 MB)" in found["problems"][0]
     assert list(found["metrics"]) == ["III", "Two blocks!"]
 
 
@@ -473,9 +475,12 @@ WEIGHTS = [
     (of_arrays(weight_0=HALF, **{"../up": HALF}), "something other than weights"),
     (lambda path: path.write_bytes(with_header("{}")), "is damaged"),
     (of_arrays(np.savez_compressed, weight_0=INCOMPRESSIBLE), "is compressed"),
-    (of_arrays(np.savez_compressed, weight_0=np.zeros(2**25, "<f2")), "would expand to more"),
-    (with_false_size, "would expand to more"),
-    (overlapping, "would expand to more"),
+    (
+        of_arrays(np.savez_compressed, weight_0=np.zeros(2**25, "<f2")),
+        "arrays would be larger than the file",
+    ),
+    (with_false_size, "arrays would be larger than the file"),
+    (overlapping, "arrays would be larger than the file"),
     (encrypted, "is damaged"),
     (of_shape("(2,)"), "not have the size that it claims"),
     (of_shape("(1099511627776,)"), "not have the size that it claims"),
@@ -610,7 +615,7 @@ def with_epoch(curve, value):
 
 
 FORGED = [
-    (with_value("name", "Two blocks!"), "the record is of Two blocks!"),
+    (with_value("name", "Two blocks!"), "the record is that of Two blocks!"),
     (with_value("specification", SPECIFICATIONS[1]), "specification is not the one to be trained"),
     (with_value("specification", SPECIFICATIONS[0] | {"more": 1}), "specification is not the one"),
     (with_value("profile", "smoke"), "in the profile smoke, not cpu or gpu"),
@@ -618,7 +623,7 @@ FORGED = [
     (with_value("device", "TPU"), "no device is called TPU"),
     (with_value("seed", -1), "its seed is not one"),
     (with_value("seed", 2**32), "its seed is not one"),
-    (with_value("parameters", 10**6), "it has 1,000,000 parameters, the network "),
+    (with_value("parameters", 10**6), "it has 1,000,000 parameters, but the network has "),
     (with_value("seconds", 0.0), "its seconds are not a positive"),
     (with_value("seconds", float("nan")), "its seconds are not a positive"),
     (with_value("key", "0" * 15), "its key is not one"),
@@ -635,16 +640,19 @@ FORGED = [
     (with_epoch("loss", 1e300), "its loss of epoch 2 is not a finite number"),
     (with_epoch("loss", 10**1000), "its loss of epoch 2 is not a finite number"),
     (with_epoch("loss", None), "did the training diverge?"),
-    (with_curve("loss", 2, 1.5, 1.25, 1.125), "its loss has 4 epochs"),
-    (lambda record: record["history"]["val_accuracy"].append(0.5), "val_accuracy has 6 epochs"),
+    (with_curve("loss", 2, 1.5, 1.25, 1.125), "its loss has 4 values, not one per epoch"),
+    (lambda record: record["history"]["val_accuracy"].append(0.5), "val_accuracy has 6 values"),
     (with_value("validation_accuracy", 0.0), "in the last epoch, but 0.0000 afterwards"),
-    (with_epoch("accuracy", 0.85), "0.85 is not a float32 value, as Keras"),
-    (with_value("training_accuracy", 0.85), "0.85 is not a float32 value, as Keras"),
+    (with_epoch("accuracy", 0.85), "0.85 is not a float32 value, but all metrics of Keras"),
+    (
+        with_value("training_accuracy", 0.85),
+        "0.85 is not a float32 value, but all metrics of Keras",
+    ),
     (with_epoch("val_accuracy", float(np.float32(0.51))), "is impossible for 60 images"),
     (with_curve("loss", 0, 0, 0, 0, 0.25), "its loss is too small for so many wrong predictions"),
     (with_epoch("val_loss", 0.125), "its val_loss is too small for so many wrong predictions"),
     (with_curve("loss", 2, 2, 2, 2, 2), "its loss never changes"),
-    (with_curve("val_loss", 2, 1.875, 1.75, 1.625, 1.5), "val_loss changes by the same step"),
+    (with_curve("val_loss", 2, 1.875, 1.75, 1.625, 1.5), "val_loss changes by the same amount"),
     (with_curve("accuracy", *[0.75] * 5), "its accuracy never changes"),
 ]
 
@@ -766,7 +774,7 @@ def test_the_key_shows_if_metrics_or_weights_were_changed(arrays, folder):
         (arrays, UnserializableValue("x")),
     ]:
         (sentence,) = evidence.find_weight_problems(network, weights, metrics)
-        assert "are not from one training, or were changed since" in sentence
+        assert "are not from one training run, or were changed afterwards" in sentence
 
 
 def test_the_stated_accuracy_is_compared_with_that_of_the_weights(arrays, data):
@@ -882,8 +890,8 @@ def test_an_experiment_of_the_students_own_has_no_problems(folder, trained):
 @pytest.mark.parametrize(
     ("change", "sentence"),
     [
-        ({"validation_accuracy": 0.9125}, "were changed since"),
-        ({"seconds": 12.5}, "were changed since"),
+        ({"validation_accuracy": 0.9125}, "were changed afterwards"),
+        ({"seconds": 12.5}, "were changed afterwards"),
         ({"seconds": 3601.5}, "its training took 3602 s, more than the budget of 600 s"),
         ({"profile": "smoke"}, "it was trained in the profile smoke"),
         ({"parameters": 7}, "it has 7 parameters"),

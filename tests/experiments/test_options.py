@@ -40,8 +40,8 @@ def test_possible_values_are_accepted(changes):
         ({"rate": float("inf")}, "rate must be a number from 0.0 to 10.0"),
         ({"rate": "0.1"}, "rate must be a number from 0.0 to 10.0"),
         ({"rate": None}, "rate must be a number from 0.0 to 10.0"),
-        ({"name": ""}, "name must be a text of 1 to 60 characters"),
-        ({"name": "x" * 61}, "name must be a text of 1 to 60 characters"),
+        ({"name": ""}, "name must be a string of 1 to 60 characters"),
+        ({"name": "x" * 61}, "name must be a string of 1 to 60 characters"),
         ({"depth": 3}, "there is no option 'depth': choose one of name, widths"),
         ({"y" * 10**6: 3}, "there is no option 'y{60}': choose"),
     ],
@@ -55,7 +55,7 @@ def test_an_impossible_value_is_one_sentence(changes, sentence):
 
 def test_anything_but_a_dict_with_all_options_is_an_error():
     for value in (None, [], "plain", 3, json.loads("[" * 50 + "]" * 50)):
-        with pytest.raises(CourseError, match="a configuration is a dict"):
+        with pytest.raises(CourseError, match="a configuration must be a dict"):
             check(value)
     for key in EXAMPLE:
         with pytest.raises(CourseError, match=f"the option '{key}' is missing"):

@@ -140,7 +140,7 @@ def test_speed_is_in_images_per_second_and_nothing_is_saved(run, data, tmp_path)
 @pytest.mark.parametrize(
     ("recipe", "sentence"),
     [
-        ({"epoch": 3}, "a recipe has no 'epoch': choose one of epochs, batch_size"),
+        ({"epoch": 3}, "a recipe has no attribute 'epoch': choose one of epochs, batch_size"),
         ({"epochs": 0}, "epochs of 'one' must be an integer of 1 or greater, not 0"),
         (
             {"warmup_epochs": -1},
@@ -153,15 +153,18 @@ def test_speed_is_in_images_per_second_and_nothing_is_saved(run, data, tmp_path)
         ({"flip": True}, "max_shift and flip of 'one' need on_device=True"),
         (
             {"learning_rate": "fast"},
-            "learning_rate of 'one' must be a positive number .* not 'fast'",
+            "learning_rate of 'one' must be a float greater than 0 and less than 100, .* 'fast'",
         ),
-        ({"learning_rate": 0.0}, "learning_rate of 'one' must be a positive number .* not 0.0"),
+        (
+            {"learning_rate": 0.0},
+            "learning_rate of 'one' must be a float greater than 0 and less than 100, .* not 0.0",
+        ),
         (
             {"learning_rate": float("nan")},
-            "learning_rate of 'one' must be a positive number .* not nan",
+            "learning_rate of 'one' must be a float greater than 0 and less than 100, .* not nan",
         ),
-        ({"momentum": 1.0}, "momentum of 'one' must be a number .* less than 1.0, .* not 1.0"),
-        ({"momentum": 0}, "momentum of 'one' must be a number with a decimal point .* not 0"),
+        ({"momentum": 1.0}, "momentum of 'one' must be a float .* less than 1.0, .* not 1.0"),
+        ({"momentum": 0}, "momentum of 'one' must be a float of at least 0.0 .* not 0"),
     ],
 )
 def test_an_invalid_recipe_is_an_error(run, data, recipe, sentence):

@@ -219,7 +219,7 @@ def test_a_cell_whose_syntax_is_too_new_for_grading_is_named(run):
     output = run(notebook_of(cell("code", OLD_PYTHON), answer, test))
     warnings = [line for line in output.splitlines() if line.startswith("warning")]
     assert warnings == [
-        "warning: Python 3.9, which may grade this, cannot read the cell `match [1]:`"
+        "warning: Python 3.9, which grading may use, cannot read the cell `match [1]:`"
     ]
 
 

@@ -154,7 +154,7 @@ class Subclassed(keras.Model):
     ("network", "words"),
     [
         (keras.Sequential([layers.Dense(2)]), "input shape of the network is unknown"),
-        (Subclassed(), "written by hand"),
+        (Subclassed(), "defines its own call method"),
     ],
 )
 def test_a_network_without_known_layers_is_rejected_with_a_sentence(network, words):

@@ -136,7 +136,7 @@ def test_weights_that_are_fractions_are_rounded():
         (np.ones((4, 4)), {"large": np.ones((5, 3))}, "does not fit"),
         (np.ones((4, 4, 3)), {"edges": EDGES}, r"image must have the shape \(h, w\)"),
         (np.ones((4, 4)), {"edges": [1, 2]}, r"kernel must have the shape \(f, g\)"),
-        (np.ones((4, 4)), {"300 steps": [[np.inf]]}, "weights of '300 steps' are not finite"),
+        (np.ones((4, 4)), {"300 steps": [[np.inf]]}, "weights of '300 steps' must be finite"),
     ],
 )
 def test_wrong_kernels_are_rejected_with_a_sentence(image, kernels, words):

@@ -170,7 +170,10 @@ def test_from_image_to_prediction_names_only_probabilities_that_matter():
         (lambda: plotting.line_charts({}), "at least one title"),
         (lambda: plotting.line_charts({"a": {"b": (X, X[1:])}}), "x and y of 'b'"),
         (lambda: plotting.early_stopping({}), "at least one title"),
-        (lambda: plotting.early_stopping({"a": ([1], {"b": (1, 2)})}), "'b' must be epochs from 1"),
+        (
+            lambda: plotting.early_stopping({"a": ([1], {"b": (1, 2)})}),
+            "'b' must be a pair .* of epochs from 1",
+        ),
         (lambda: plotting.value_grids({"a": [[1]], "b": [[1, 2]]}), "arrays of one shape"),
         (lambda: plotting.filter_responses(np.ones((3, 3, 2, 1)), np.ones((2, 2, 1))), "kernel"),
         (lambda: plotting.filter_responses(np.ones((3, 3, 1, 1)), np.ones((2, 2, 3))), "maps"),

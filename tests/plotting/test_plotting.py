@@ -329,7 +329,7 @@ WRONG = {
     ),
     "label without a name": (
         lambda: plotting.class_rows(ZEROS((2, 8, 8)), [0, 10], DIGITS),
-        "between 0 and 9 .* got 0 to 10",
+        "from 0 to 9, the indices .* got 0 to 10",
     ),
     "no history": (lambda: plotting.learning_curves({"lr": [1]}), r"val_accuracy.* got \['lr'\]"),
     "matrix that is not square": (

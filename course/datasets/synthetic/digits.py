@@ -1,8 +1,8 @@
 """Synthetic handwritten digits generated from a seed, and a function that draws your own digit.
 
-A digit consists of a few strokes. Each image bends, rotates, shears, stretches, and shifts them,
-and draws them with a random pen width. The position varies by several pixels, so that a CNN
-classifies the digits clearly better than softmax regression does.
+A digit consists of a few strokes. For each image, they are bent, rotated, sheared, stretched, and
+shifted at random and drawn with a random pen width. The position varies by several pixels, so that
+a CNN classifies the digits clearly better than softmax regression does.
 """
 
 from typing import Any

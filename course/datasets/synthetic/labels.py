@@ -19,7 +19,9 @@ def draw_labels(count: int, seed: Any) -> tuple[np.ndarray, np.random.Generator]
         # None raises a TypeError only inside an array; by itself, it means an unpredictable seed.
         random = np.random.default_rng(np.atleast_1d(seed))
     except (TypeError, ValueError):
-        raise CourseError(f"seed must be a nonnegative integer, not {seed!r}.") from None
+        raise CourseError(
+            f"seed must be a nonnegative integer, or a sequence of them, not {seed!r}."
+        ) from None
     # Each block of ten labels contains every class once, so that small subsets are balanced too.
     tens = np.tile(np.arange(10, dtype="uint8"), ((count + 9) // 10, 1))
     return random.permuted(tens, axis=1).ravel()[:count], random

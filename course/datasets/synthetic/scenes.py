@@ -1,8 +1,8 @@
 """Synthetic color images of CIFAR-10's ten classes, generated from a seed.
 
 An image shows a silhouette in front of a background. The colors of the background hint at the
-class; the silhouette determines it, whatever its position, size, and color. So softmax regression
-learns something, a network with a hidden layer learns more, and a CNN learns clearly the most.
+class; the silhouette determines it, whatever its position, size, and color. Softmax regression is
+therefore better than chance, a network with a hidden layer is better, and a CNN is clearly best.
 """
 
 from typing import Any

@@ -66,6 +66,7 @@ def command(
         )
     from course.instructor.collect import collection
     from course.instructor.collect.file_result import FileStatus
+    from course.instructor.gradebook.excused import read_excused
     from course.instructor.gradebook.group_submissions import read_course_groups
     from course.instructor.roster import roster as rosters
 
@@ -77,6 +78,7 @@ def command(
     collect_options = collection.CollectOptions(
         class_roster, student, force, force_older, bool(names), worksheet
     )
+    excused = read_excused(root)
     collected = collection.Collection(root, path, selected, collect_options)
     immediate = (FileStatus.COLLECTED, FileStatus.REPAIRED)
     grouped: dict[tuple[str, str, str], list[FileResult]] = {}
@@ -97,8 +99,8 @@ def command(
             more = f"{count:,} more file{'s' * (count > 1)}"
             print(": ".join(filter(None, [status, reason, f"{more}{whose and f' of {whose}'}"])))
     for name, students in collected.missing().items():
-        if students:
-            print(f"missing in {name}: {', '.join(students)}")
+        if missing := [each for each in students if (name, each) not in excused]:
+            print(f"missing in {name}: {', '.join(missing)}")
     counts = Counter(result.status for result in collected.results)
     summary = ", ".join(f"{n:,} {status}" for status, n in counts.items())
     print(f"{counts.total():,} files: {summary}")

@@ -52,6 +52,7 @@ def command(
         forkserver_start.start_for_grading(root, selected, isolated=not no_isolation)
     from course.instructor.collect import submitted_folder
     from course.instructor.gradebook import enrollment, submission_results
+    from course.instructor.gradebook.excused import read_excused
     from course.instructor.grading import class_grader, progress
     from course.instructor.lateness import due_dates, late_policy, submission_times
     from course.instructor.release import unreleased_changes
@@ -68,13 +69,15 @@ def command(
     api = open_api(root)
     due_dates.course_due_dates(api, root)
     times = submission_times.read_submission_times(root, late_policy.course_time_zone(api))
+    excused = read_excused(root)
     progress_lines = progress.Progress()
     roster, groups = _read_class(root)
     for name, students in find_for_each(selected, bool(names), students_with_submissions):
         if not student:
             shared = groups.in_assignment(name)
             submitted = [*students, *shared.members_with_submission]
-            lines = [enrollment.describe_missing(roster, submitted)] if roster else []
+            excused_here = {each for assignment, each in excused if assignment == name}
+            lines = [enrollment.describe_missing(roster, submitted, excused_here)] if roster else []
             lines += [group.describe_choice() for group in shared.groups]
             for line in filter(None, lines):
                 print(f"{name}: {line}", flush=True)

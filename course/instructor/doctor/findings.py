@@ -7,7 +7,7 @@ OK, NOTE, MISSING = "ok", "note", "missing"
 
 @dataclass(frozen=True)
 class Finding:
-    """A line about a subject: OK, NOTE (grading works without what it names), or MISSING."""
+    """The result of a check: OK, NOTE (grading works nevertheless), or MISSING; with its text."""
 
     state: str
     subject: str

@@ -67,7 +67,7 @@ def check_isolation(settings: Settings) -> Iterator[tuple[str, str]]:
     yield OK, "only listed system calls are allowed"
     folder, reason = memory_cgroup.find_parent()
     if folder:
-        yield OK, f"a memory cgroup limits all memory of each kernel together, in {folder}"
+        yield OK, f"a memory cgroup in {folder} limits the total memory of each kernel"
     else:
         text = (
             "so memory is limited for each process and checked five times per second for a kernel"
@@ -134,7 +134,7 @@ def check_gradebook(settings: Settings) -> Iterator[tuple[str, str]]:
 
 
 def check_address(settings: Settings) -> Iterator[tuple[str, str]]:
-    """Check that the public address is set."""
+    """Check whether the public address is set."""
     if settings.problem:
         yield settings.problem
         return

@@ -7,14 +7,14 @@ own score if the gradebook has none.
 """
 
 from course.instructor.export.export_table import ExportTable, check_points, escape_row, find_column
-from course.instructor.gradebook.class_scores import ClassScores
+from course.instructor.gradebook.class_scores import EXCUSED, ClassScores
 from course.instructor.roster.csv_writer import escape_formula, escape_identifier, format_points
 from course.instructor.roster.roster import Person
 
 COLUMNS = ["Student", "ID", "SIS User ID", "SIS Login ID", "Section"]
 TITLE_WITH_ID = r"(.*) \(\d+\)"  # Canvas identifies an assignment by the number in parentheses
 POINTS_POSSIBLE = "    Points Possible"  # with the leading spaces that Canvas writes
-EXCUSED = "EX"
+EXCUSED_CELL = "EX"
 
 
 def build_table(class_scores: ClassScores) -> ExportTable:
@@ -44,15 +44,28 @@ def build_table(class_scores: ClassScores) -> ExportTable:
         points_row.append(format_points(points))
         table.columns[name] = title
         for member, row in zip(members, rows, strict=True):
-            existing = member.cell(column).strip()
-            if existing.upper() == EXCUSED:
-                table.record_blank(member, name, "excused in Canvas")
-                row.append(existing)
-            else:
-                score = class_scores.score_of(member, name)
-                row.append(table.score_cell(member, name, score, existing))
+            score = class_scores.score_of(member, name)
+            is_excused = score.missing_reason == EXCUSED
+            existing = EXCUSED_CELL if is_excused else member.cell(column).strip()
+            row.append(table.score_cell(member, name, score, existing))
     table.rows = [header, points_row, *rows]
     return table
+
+
+def find_excused(class_scores: ClassScores) -> set[tuple[str, str]]:
+    """Return (assignment, student) for each student whom Canvas's export shows as excused."""
+    roster = class_scores.roster
+    if not roster or roster.kind != "Canvas":
+        return set()
+    columns = {
+        name: find_column(name, roster.header, TITLE_WITH_ID) for name in class_scores.assignments
+    }
+    return {
+        (name, member.student)
+        for name, column in columns.items()
+        for member in class_scores.members
+        if member.cell(column).strip().upper() == EXCUSED_CELL
+    }
 
 
 def _identifying_cells(person: Person) -> list[str]:

@@ -22,6 +22,7 @@ from course.instructor.gradebook.class_members import (
     without_names,
 )
 from course.instructor.gradebook.class_scores import PENDING, ClassScores, ScoreSelection
+from course.instructor.gradebook.excused import FILE_NAME, read_excused
 from course.instructor.gradebook.group_submissions import read_course_groups
 from course.instructor.roster import csv_writer
 from course.instructor.roster.roster import ROSTER_FILE_NAME, read_course_roster, read_roster
@@ -93,7 +94,7 @@ class ScoresExportPlugin(ExportPlugin):
         path, root = Path(self.to or "grades.csv"), Path(self.parent.coursedir.root)
         if path.resolve() in (Path(self.roster).resolve(), (root / ROSTER_FILE_NAME).resolve()):
             raise CourseError(f"{path} is the roster: name a different file for the scores.")
-        scores = self._read_scores(gradebook, root)
+        scores, unknown = self._read_scores(gradebook, root)
         excluded = []
         if not self.includes_students_not_in_roster and scores.roster:
             excluded = [each.student for each in scores.members if each.row is None]
@@ -116,12 +117,15 @@ class ScoresExportPlugin(ExportPlugin):
         table = self.build_table(scores)
         if excluded:
             table.notes.append(f"skipped, not in the roster: {_listed(excluded)}")
+        if unknown:
+            problem = f"{_listed(unknown)} in {FILE_NAME}: check the spelling"
+            table.notes.append(f"nobody in the class has the ID {problem}")
         table.notes += scores.notes
         csv_writer.write_table(path, table.rows, force=self.force)
         return _summarize(path, scores, table)
 
-    def _read_scores(self, gradebook: "Gradebook", root: Path) -> ClassScores:
-        """Return the class scores that the options select."""
+    def _read_scores(self, gradebook: "Gradebook", root: Path) -> tuple[ClassScores, list[str]]:
+        """Return the scores that the options select, and the excused students who are unknown."""
         collection_roster = read_course_roster(root)
         roster = read_roster(Path(self.roster)) if self.roster else collection_roster
         students, assignments = tuple(map(str, self.student)), tuple(map(str, self.assignment))
@@ -131,7 +135,11 @@ class ScoresExportPlugin(ExportPlugin):
         # Members of a group who submitted nothing themselves are not in the gradebook.
         others = [without_names(each) for each in groups.students if each not in known]
         members = match_members([*known.values(), *others], roster, collection_roster)
-        return class_scores.read_class_scores(gradebook, root, members, roster, selection, groups)
+        scores = class_scores.read_class_scores(gradebook, root, members, roster, selection, groups)
+        excused = read_excused(root)
+        scores.excuse(excused | canvas.find_excused(scores))
+        class_ids = {each for member in members for each in (member.student, member.person.student)}
+        return scores, sorted({student for _, student in excused} - class_ids)
 
 
 class CanvasExportPlugin(ScoresExportPlugin):

@@ -5,7 +5,7 @@ from collections.abc import Collection, Mapping
 from course.errors import CourseError
 from course.instructor.export.export_table import ExportTable
 from course.instructor.gradebook.class_members import Member, first_and_last_name
-from course.instructor.gradebook.class_scores import NOT_SUBMITTED, ClassScores
+from course.instructor.gradebook.class_scores import EXCUSED, NOT_SUBMITTED, ClassScores
 from course.instructor.roster.csv_writer import escape_formula, escape_identifier
 
 COLUMNS = ("student_id", "last_name", "first_name", "email")
@@ -18,8 +18,9 @@ def build_table(
     """Return a table with the percentage of each assignment and the total of each student.
 
     The total is the mean of the percentages, weighted (1 by default), without the `drop_lowest`
-    lowest ones. Work that was not submitted counts as 0. While a score is pending or missing for
-    another reason, there is no total. `known` contains the assignments of the course, some of which
+    lowest ones; at least one always counts. Work that was not submitted counts as 0, and work from
+    which a student is excused does not count. While a score is pending or missing for another
+    reason, there is no total. `known` contains the assignments of the course, some of which
     may not be exported. Raises CourseError if a weight is negative or its assignment is unknown, or
     if no assignment would remain.
     """
@@ -46,12 +47,16 @@ def build_table(
     table.columns = {name: name for name in names}
     for member in scores.members:
         shares = {name: _share(scores, member, name, table) for name in names}
+        excused = {
+            name for name in names if scores.score_of(member, name).missing_reason == EXCUSED
+        }
         dropped: list[str] = []
         total = ""
         scored = {name: share for name in counted if (share := shares[name]) is not None}
-        if len(scored) == len(counted):
-            dropped = sorted(scored, key=lambda name: scored[name])[:drop_lowest]
-            kept = [name for name in counted if name not in dropped]
+        if scored and scored.keys() | excused >= set(counted):
+            by_share = sorted(scored, key=lambda name: scored[name])
+            dropped = by_share[: min(drop_lowest, len(scored) - 1)]
+            kept = [name for name in scored if name not in dropped]
             weight = sum(weights.get(name, 1.0) for name in kept)
             points = sum(weights.get(name, 1.0) * scored[name] for name in kept)
             total = f"{100 * points / weight:.2f}"
@@ -62,7 +67,10 @@ def build_table(
                 escape_formula(last),
                 escape_formula(first),
                 escape_identifier(member.person.email),
-                *("" if share is None else f"{100 * share:.2f}" for share in shares.values()),
+                *(
+                    EXCUSED if name in excused else "" if share is None else f"{100 * share:.2f}"
+                    for name, share in shares.items()
+                ),
                 total,
                 " ".join(dropped),
             ]

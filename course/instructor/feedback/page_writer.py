@@ -152,7 +152,7 @@ def _write_page(root: Path, staging: Path, request: PageRequest) -> WrittenPage:
             outcome = capture_log(converter)
         pages = list((staging / student / name).glob("*.html"))
         if not outcome["success"] or not pages:
-            return _failed(request, printable(first_error(outcome["log"])))
+            return _failed(request, printable(first_error(outcome)))
         folders = [root / "feedback" / each / name for each in request.readers]
         for folder in folders:
             folder.mkdir(parents=True, exist_ok=True)

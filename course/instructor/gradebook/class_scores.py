@@ -23,6 +23,7 @@ CONTESTED = "several students could be this person: add a column student with th
 UNCLEAR = "unclear which submission of the group counts"
 NOT_GRADED = "not graded yet"
 PENDING = "pending manual grading"
+EXCUSED = "excused"
 
 
 @dataclass
@@ -57,6 +58,13 @@ class ClassScores:
     def score_of(self, member: Member, assignment: str) -> MemberScore:
         """Return a member's score on an assignment."""
         return self.scores[member.student, assignment]
+
+    def excuse(self, excused: set[tuple[str, str]]) -> None:
+        """Replace the scores of excused students; `excused` has (assignment, student) pairs."""
+        for member in self.members:
+            for name in self.assignments:
+                if {(name, member.student), (name, member.person.student)} & excused:
+                    self.scores[member.student, name] = MemberScore(missing_reason=EXCUSED)
 
     def scored_assignments(self) -> list[str]:
         """Return the names of the assignments in which at least one member has a score."""

@@ -1,6 +1,6 @@
 """The names of the roster in the gradebook, and the students who have not submitted."""
 
-from collections.abc import Iterable
+from collections.abc import Collection, Iterable
 from typing import TYPE_CHECKING
 
 from course.instructor.gradebook.class_members import (
@@ -42,14 +42,19 @@ def enter_names(gradebook: "Gradebook", roster: Roster) -> int:
     return changed
 
 
-def describe_missing(roster: Roster, students: Iterable[str]) -> str:
-    """Return a sentence about the students of a roster who have not submitted, or ""."""
+def describe_missing(roster: Roster, students: Iterable[str], excused: Collection[str] = ()) -> str:
+    """Return a sentence about the students of a roster who have not submitted, or "".
+
+    Those who are excused do not have to submit.
+    """
     submitted = {each: without_names(each) for each in students}
     members = match_members(submitted.values(), roster, roster)
     missing = [
         each.person.student
         for each in members
-        if each.row is not None and each.student not in submitted
+        if each.row is not None
+        and each.student not in submitted
+        and each.person.student not in excused
     ]
     if not missing:
         return ""

@@ -19,11 +19,11 @@ from typing import Any, NoReturn
 import numpy as np
 
 from course import checks, notebook_cells
-from course.instructor.grading import quiz_marks, serialize, unusable_values
+from course.instructor.grading import quiz_marks, redaction, serialize, unusable_values
 from course.instructor.grading.captured_output import CapturedOutput
-from course.instructor.grading.redaction import hidden_lines
+from course.instructor.grading.value_placeholders import shown_as
 from course.instructor.sandbox import cell_execution, messages
-from course.instructor.sandbox.cell_error import CellError
+from course.instructor.sandbox.cell_error import STOPPED, CellError
 from course.instructor.sandbox.limits import Limits
 
 MAX_BATCHES = 1000
@@ -34,6 +34,7 @@ BATCHES_PER_REQUEST = 8
 CONTROL_FLOW = (StopIteration, StopAsyncIteration, GeneratorExit)
 
 
+@shown_as(redaction.STUDENTS_OWN)
 class StudentError(Exception):
     """A stand-in for a student's exception that is not a built-in; the message names its class."""
 
@@ -42,6 +43,7 @@ class StudentError(Exception):
     from_student = True
 
 
+@shown_as(STOPPED)
 class CallStopped(Exception):
     """A request to the student's process was stopped or got no answer; the message says why."""
 
@@ -92,7 +94,7 @@ class GraderWorker:
         result = cell_execution.run_cell(header["source"], header["name"], output)
         if result["error"]:
             error = CellError.from_dict(result["error"])
-            hidden = hidden_lines(header["source"])
+            hidden = redaction.hidden_lines(header["source"])
             is_hidden = not (set(error.lines) or hidden).isdisjoint(hidden)
             error = unusable_values.explain(error, self.unusable_values, is_hidden)
             result["error"] = asdict(error)
@@ -204,6 +206,7 @@ class GraderWorker:
         return value
 
 
+@shown_as("Dataset")
 class _DatasetProxy:
     """Fetches batches of a dataset that stays in the student kernel."""
 

@@ -52,6 +52,8 @@ VISIBLE_CHECK_FAILED = (
 INPUT_WITHHELD = "(message withheld: it may contain the input of a hidden test)"
 EXPECTED_WITHHELD = "(message withheld: it may contain the value that a hidden test expects)"
 NO_MODULE = re.compile(r"No module named '([\w.]+)'")
+# The class of an exception that stands for one of a student's own class, in what messages show.
+STUDENTS_OWN = "Error"
 _OUT_OF_MEMORY = "it used too much memory"
 
 
@@ -237,18 +239,13 @@ def is_stop(error: CellError) -> bool:
 
 
 def with_students_class(error: CellError) -> CellError:
-    """Return an error that the grader worker raised with the class that it stands for.
-
-    That is the student's own class for a StudentError, and STOPPED if a call gave no answer.
-    """
-    kind = error.class_name.rpartition(".")[2]
-    if kind == "CallStopped":
-        return replace(error, class_name=STOPPED)
-    if kind != "StudentError":
+    """Return an error with the student's own class instead of STUDENTS_OWN."""
+    # A student's built-in exception has its own class.
+    if not (error.from_student and error.class_name == STUDENTS_OWN):
         return error
     name, _, message = error.message.partition(": ")
     is_ours = name in (STOPPED, "CheckFailed", "NotGraded")  # which mean something else
-    return replace(error, class_name="Error" if is_ours else name, message=message)
+    return replace(error, class_name=STUDENTS_OWN if is_ours else name, message=message)
 
 
 def without_exit_code(message: str) -> str:

@@ -6,7 +6,7 @@ from pathlib import Path
 
 from course.errors import CourseError
 from course.instructor import submission_time
-from course.instructor.roster.csv_reader import read_table
+from course.instructor.roster.csv_reader import read_named_columns
 
 
 @dataclass(frozen=True)
@@ -29,22 +29,14 @@ def read_times(
     """
     if not path.is_file():
         return []
-    table = read_table(path)
-    header = [cell.strip().lower() for cell in table[0][1]] if table else []
     columns = ("assignment", "student", column)
-    required = {"assignment", column} if is_for_class else set(columns)
-    if not required <= set(header) <= set(columns):
-        raise CourseError(
-            f"{path} has the columns {', '.join(header) or 'of an empty file'}: write"
-            f" {','.join(columns)} in its first line."
-        )
+    required = ("assignment", column) if is_for_class else columns
     found: dict[tuple[str, str], TimeRow] = {}
-    for line, row in table[1:]:
-        cells = dict(zip(header, (cell.strip() for cell in row), strict=False))
+    for line, cells in read_named_columns(path, columns, required):
         where = f"{path}, line {line}"
-        name, student = cells.get("assignment", ""), cells.get("student", "")
+        name, student = cells["assignment"], cells["student"]
         try:
-            moment = submission_time.parse_local(cells.get(column, ""), time_zone)
+            moment = submission_time.parse_local(cells[column], time_zone)
         except ValueError as error:
             raise CourseError(f"{where}: {error}.") from None
         if not name:

@@ -1,1 +1,1 @@
-"""The leaderboard of an assignment: measured test accuracies within a budget of seconds."""
+"""The leaderboard of an assignment: test accuracies measured within a budget of training time."""

@@ -105,7 +105,7 @@ def _read_or_create_key(path: Path) -> bytes:
         key = bytes.fromhex(path.read_text(encoding="ascii"))
     except OSError as error:
         raise CourseError(
-            f"the key of the pseudonyms, {path}, cannot be read and written ({error.strerror}):"
+            f"the key of the pseudonyms, {path}, cannot be read or written ({error.strerror}):"
             " change its permissions, or leave out --pseudonyms."
         ) from None
     except ValueError:
@@ -130,5 +130,5 @@ def _gradebook_names(root: Path) -> dict[str, str]:
 
 
 def _displayable(name: str) -> str:
-    """Return a name of limited length, without what controls a terminal or slows a browser down."""
+    """Return a name of limited length, without characters that affect a terminal or a browser."""
     return limit_layout(printable(name)[:MAX_CHARACTERS])

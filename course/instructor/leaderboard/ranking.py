@@ -80,8 +80,8 @@ def rank(
 ) -> Leaderboard:
     """Return the leaderboard of submissions.
 
-    `names` maps student IDs to the names to show, and `budgets` maps devices to seconds that take
-    precedence over the budget in the source.
+    `names` maps student IDs to the names to show. `budgets` maps devices to budgets in seconds,
+    which take precedence over the budget in the source.
     """
     entries = [
         Entry(

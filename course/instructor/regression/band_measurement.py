@@ -30,8 +30,8 @@ def measure_bands(runs: list[NotebookRun]) -> tuple[dict[str, Any], dict[str, di
     """
     if len(runs) < MIN_SEEDS:
         raise CourseError(
-            f"bands need at least {MIN_SEEDS} seeds, but {runs[0].assignment} has {len(runs)}: give"
-            f" --seeds {MIN_SEEDS} or more."
+            f"bands need at least {MIN_SEEDS} seeds, but {runs[0].assignment} has {len(runs)}:"
+            f" specify --seeds {MIN_SEEDS} or more."
         )
     exact: dict[str, Any] = {}
     bands: dict[str, dict] = {}
@@ -59,8 +59,9 @@ def _band(name: str, values: list[Any], runs: list[NotebookRun]) -> dict[str, An
     rows = [value if is_list else [value] for value in values]
     if len({len(row) for row in rows}) > 1 or any(each is None for row in rows for each in row):
         raise CourseError(
-            f"{name} of {runs[0].assignment} has no band: with some seeds it is not a finite number"
-            " or its length differs. Correct what the notebook records."
+            f"{name} of {runs[0].assignment} has no band, because it is not a finite number with"
+            " every seed, or its length differs between seeds: correct the value that the notebook"
+            " records."
         )
     columns = list(zip(*rows, strict=True))
     means = [statistics.mean(column) for column in columns]

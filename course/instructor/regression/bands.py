@@ -4,7 +4,7 @@
 records where and when its bands were measured (`measured`), the values that never change (`exact`),
 and the bands themselves (`bands`). Two entries are written by hand and are not changed by a
 measurement: `claims` (comparisons of metrics that must hold, because a lesson states them) and
-`sources` (what the source documents say about a metric).
+`sources` (the statements of the course's source documents about a metric).
 """
 
 import re
@@ -55,7 +55,7 @@ class Bands:
         return self._tables.get(run.assignment, {}).get(run.setting, {})
 
     def judge(self, run: NotebookRun) -> list[Verdict]:
-        """Return the verdicts on a run: one per recorded or missing value, and one per claim."""
+        """Return the verdicts on a run's values, device, learning curves, and claims."""
         table = self.of(run)
         bands = table.get("exact", {}) | table.get("bands", {})
         claims = self.judge_claims([run])
@@ -81,7 +81,7 @@ class Bands:
     def judge_claims(self, runs: list[NotebookRun]) -> list[Verdict]:
         """Return the verdicts on the claims, for runs that differ only in their seed.
 
-        A claim is judged on the mean of all runs, if there are as many as it needs. In the smoke
+        A claim is judged on the mean of all runs if there are as many as it needs. In the smoke
         profile, in which a run with the same seed always has the same result, one run is enough.
         """
         table = self.of(runs[0])

@@ -24,14 +24,14 @@ class CheckedRun:
 
     @property
     def problems(self) -> list[str]:
-        """The reasons for which the run fails, one sentence each."""
+        """The reasons why the run fails, one sentence each."""
         if self.run.error:
             return [self.run.error]
         return [f"{each.reason}." for each in self.verdicts if each.failed]
 
     @property
     def failed(self) -> bool:
-        """True if the notebook failed or a metric is outside its band."""
+        """True if the notebook failed, or a metric, claim, or reference check failed."""
         return bool(self.problems)
 
     @property
@@ -47,7 +47,7 @@ class CheckedRun:
 
 
 def check_run(run: NotebookRun, bands: Bands, root: Path) -> CheckedRun:
-    """Return a run with the verdicts on its metrics and on what it shows."""
+    """Return a run with the verdicts on its metrics and on its outputs."""
     table = bands.of(run)
     verdicts = [] if run.error else bands.judge(run)
     if not run.error and reference_outputs.is_compared(run):
@@ -81,7 +81,7 @@ def without_claims(checked: CheckedRun) -> CheckedRun:
 
 
 def _kind(run: NotebookRun) -> tuple[str, str, str]:
-    """Return what runs that differ only in their seed have in common."""
+    """Return a key that is equal for runs that differ only in their seed."""
     return run.assignment, run.setting, run.backend
 
 

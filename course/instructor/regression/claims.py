@@ -1,8 +1,8 @@
 """Claims: comparisons of metrics that must hold, such as `test_accuracy > linear_accuracy`.
 
-A lesson states what its trainings show on average. A single run can contradict a true statement if
-its difference is small compared with the deviation from seed to seed, so a claim is judged on the
-mean of as many seeds as it needs. This number follows from the bands.
+A lesson states the average results of its training runs. A single run can contradict a true claim
+if the difference in the claim is small compared with the deviation between seeds, so a claim is
+judged on the mean of as many seeds as it needs. This number is computed from the bands.
 """
 
 import ast
@@ -44,12 +44,12 @@ def holds(claim: str, metrics: dict[str, Any]) -> bool:
 
 
 def seeds_needed(claim: str, bands: dict[str, Any], unmeasured: int = 1) -> int:
-    """Return the number of seeds on whose mean a claim has to be judged; at least 1.
+    """Return the number of seeds over which a claim has to be averaged; at least 1.
 
     `bands` maps metrics to exact values, or to dicts with the measured "mean" and "std". The margin
-    of a claim is the difference of its sides; the deviations of the metrics count as independent.
-    A claim whose metrics have no bands needs the number `unmeasured`. One whose measured margin is
-    not positive is judged on each run.
+    of a claim is the difference of its sides; the deviations of the metrics are treated as
+    independent. A claim whose metrics have no bands needs `unmeasured` seeds. A claim whose
+    measured margin is not positive is judged on each run.
     """
     # Bands that were not measured have limits instead of a mean.
     measured = {name: band for name, band in bands.items() if "low" not in _keys(band)}

@@ -35,7 +35,7 @@ def draw(root: Path, name: str, parameters: dict[str, Any]) -> bytes:
     job = RunJob(job.run, job.source, nbformat.writes(notebook), folder="")
     run, executed = notebook_execution.execute(job)
     if run.error:
-        raise CourseError(f"source/{name} does not run in the profile {PROFILE}: {run.error}.")
+        raise CourseError(f"source/{name} failed under the {PROFILE} profile: {run.error}.")
     return _drawn_image(nbformat.from_dict(json.loads(executed)))
 
 

@@ -1,6 +1,7 @@
 """Kernel managers for papermill: for forked kernels, or ordinary ones if forking is impossible."""
 
 import contextlib
+import subprocess
 from pathlib import Path
 from typing import Any
 
@@ -33,9 +34,12 @@ def kernel_manager_class(environment: dict[str, str]) -> Any:
             self.transport_encryption = "auto"
 
         def start_kernel(self, **options: Any) -> Any:
+            options |= {"env": dict(environment)}
             if not forked:
                 _ordinary_managers.add(self)
-            return super().start_kernel(**options | {"env": dict(environment)})
+                # TensorFlow logs its start there; errors of cells are in the notebook.
+                options["stderr"] = subprocess.DEVNULL
+            return super().start_kernel(**options)
 
         async def shutdown_kernel(self, *arguments: Any, **options: Any) -> None:
             if forked:

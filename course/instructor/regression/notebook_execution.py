@@ -70,8 +70,8 @@ papermill_engines.register(ENGINE, EngineThatSavesLess)
 def execute(job: RunJob, on_cell: Callable[[], object] | None = None) -> tuple[NotebookRun, str]:
     """Execute a job and return the finished run and the text of the executed notebook.
 
-    The text ends with the failed cell, if any; a failure is not raised but stored as the run's
-    `error`. `on_cell` is called after each executed cell.
+    A failure is not raised but stored as the run's `error`; the cells after a failed one have no
+    outputs. `on_cell` is called after each executed cell.
     """
     if job.folder:
         return _execute(job, Path(job.source), Path(job.folder), on_cell)
@@ -143,7 +143,8 @@ def _thread_variables(count: int | None) -> dict[str, str]:
 def recorded_metrics(notebook: dict[str, Any]) -> tuple[dict[str, dict], dict[str, Any]]:
     """Return the "values", "kinds", and "curves" in an executed notebook, and its session.
 
-    If a name was recorded twice, the later record wins. The session is recorded by `course.setup`.
+    If a name was recorded twice, the later value is returned. The session contains the settings
+    that `course.setup` returned; `course.record` stores them with the metrics.
     """
     recorded: dict[str, dict] = {"values": {}, "kinds": {}, "curves": {}}
     session: dict[str, Any] = {}

@@ -34,7 +34,10 @@ def run_in_parallel(
     waiting = list(jobs)
     parallel = min(workers, len(jobs))
     threads = max(1, available_cores() // parallel) if parallel > 1 and not is_remote else None
-    bar = tqdm(total=sum(job.code_cells for job in jobs), bar_format=BAR_FORMAT, file=sys.stderr)
+    cells = sum(job.code_cells for job in jobs)
+    # In a log, each state of the bar would be text of its own.
+    in_log = not sys.stderr.isatty()
+    bar = tqdm(total=cells, bar_format=BAR_FORMAT, file=sys.stderr, disable=in_log)
     with bar, _killing_kernels_on_error():
         running: dict[Future, RunJob] = {}
         while waiting or running:

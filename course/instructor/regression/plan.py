@@ -71,8 +71,8 @@ class Plan:
         """Prepare the folders; return the runs that are done and the jobs that remain.
 
         If the same command was killed, its successful runs are done, and networks that its other
-        runs have trained are reused, unless the notebook or the code has changed since then, so
-        that they would be trained differently. Any other command starts with empty folders.
+        runs have trained are reused, unless the notebook, the code, or a version has changed since
+        then. Any other command starts with empty folders.
         """
         digests = {job.folder: job.run.digest for job in self.jobs}
         before = self._unfinished_digests()
@@ -112,5 +112,5 @@ class Plan:
         return [job.run.notebook for job in self.jobs].index(run.notebook)
 
     def finish(self) -> None:
-        """Record that everything is done, so that the next such command starts afresh."""
+        """Record that all runs are done, so that the same command starts with empty folders."""
         self._unfinished_path.unlink(missing_ok=True)

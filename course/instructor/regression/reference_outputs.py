@@ -1,9 +1,9 @@
-"""What the solution notebooks show in the smoke profile, compared with a reference.
+"""The outputs of the solution notebooks in the smoke profile, compared with a reference.
 
 A smoke run with seed 0 computes the same numbers each time. `tests/references` contains them, with
 one text file and one image per notebook and backend: the text of each cell's outputs, the recorded
-metrics and learning curves with more digits, and small copies of the figures. Durations, and what
-differs if the same code runs with other threads or another instruction set, are replaced by `~`,
+metrics and learning curves with more digits, and small copies of the figures. Durations, and values
+that depend on the number of threads or on the processor's instruction set, are replaced by `~`,
 which matches everything.
 """
 
@@ -54,7 +54,7 @@ FIGURES_KEY = "figures"  # of the text in the image file: name and height of eac
 
 @dataclass
 class Shown:
-    """What a run showed.
+    """The text and the figures that a run showed.
 
     Attributes
     ----------
@@ -69,12 +69,12 @@ class Shown:
 
 
 def is_compared(run: NotebookRun) -> bool:
-    """Return True if a run is of the kind that references are made of."""
+    """Return True if a run has the settings with which references are made."""
     return run.profile == "smoke" and run.seed == 0 and not run.extra_parameters
 
 
 def judge(root: Path, run: NotebookRun) -> list[Verdict]:
-    """Return a verdict for each difference from the reference, and one for all that agrees."""
+    """Return a verdict for each difference from the reference, and one for all equal parts."""
     reference = load(root, run)
     if reference is None:
         reason = "there is no reference yet: run course run --update-references"
@@ -92,7 +92,7 @@ def judge(root: Path, run: NotebookRun) -> list[Verdict]:
 
 
 def shown_by(run: NotebookRun, executed: str) -> Shown:
-    """Return what an executed notebook shows, and the metrics and learning curves of its run."""
+    """Return the outputs of an executed notebook, and the metrics and curves of its run."""
     notebook = json.loads(executed)
     shown = Shown()
     for cell in notebook["cells"]:
@@ -219,7 +219,10 @@ def _value(number: str) -> float:
 
 
 def merge(runs: list[Shown]) -> Shown:
-    """Return what the first of several runs of the same code showed, with `~` for what differs."""
+    """Merge the outputs of several runs of the same code.
+
+    Text that differs between the runs is replaced by `~`, and a figure that differs is white.
+    """
     first, *others = runs
     texts = {}
     for part, lines in first.texts.items():
@@ -261,15 +264,17 @@ def _figure_difference(name: str, expected: np.ndarray | None, found: np.ndarray
         return ""
     height = min(len(expected), len(found))
     if abs(len(expected) - len(found)) > max(2, 0.05 * height):
-        return f"{name} shows a figure of another shape"
+        return f"{name} shows a figure of a different shape"
     difference = np.abs(expected[:height].astype(float) - found[:height]).mean()
     if difference > MAX_DIFFERENCE:
-        return f"{name} shows another figure: pixels differ by {difference:.1f} of 255 on average"
+        return (
+            f"{name} shows a different figure: pixels differ by {difference:.1f} of 255 on average"
+        )
     return ""
 
 
 def changed_parts(before: Shown | None, after: Shown) -> list[str]:
-    """Return the differences between two references, one line for each part and figure."""
+    """Return one line per part and figure in which two references differ; "new" for a first one."""
     return (
         ["new"]
         if before is None
@@ -332,7 +337,7 @@ def load(root: Path, run: NotebookRun) -> Shown | None:
 def save(
     root: Path, run: NotebookRun, shown: Shown, command: str, is_revision: bool = False
 ) -> None:
-    """Write a reference; its text begins with how it was made and, if so, how it was revised."""
+    """Write a reference; its text begins with the versions and commands that made it."""
     versions = ", ".join(f"{name} {version}" for name, version in run.versions.items())
     lines = [
         f"# What {run.assignment} shows in the smoke profile, seed 0 ({versions}).",

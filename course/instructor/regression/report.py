@@ -60,7 +60,7 @@ def write(folder: Path, scores: "list[SubmissionResult]", checked_runs: list[Che
 
 
 def _run(folder: Path, checked: CheckedRun, history: ReportHistory) -> dict[str, Any]:
-    """Return what the page's overview shows of a run; write the page of its notebook."""
+    """Return the data of a run for the page's overview, and write the page of its notebook."""
     run = checked.run
     notebook = Path(run.notebook)
     page = Path(folder, "notebooks", f"{run.assignment}-{run.folder_name}.html")
@@ -81,7 +81,7 @@ def _run(folder: Path, checked: CheckedRun, history: ReportHistory) -> dict[str,
 
 
 def _problems(checked: CheckedRun) -> list[tuple[str, str]]:
-    """Return (sentence, why it matters) for each reason for which a run fails."""
+    """Return (problem, explanation) for each reason why a run fails."""
     if checked.run.error:
         return [(checked.run.error, "The solution of this notebook does not run to its end.")]
     return [
@@ -90,14 +90,14 @@ def _problems(checked: CheckedRun) -> list[tuple[str, str]]:
 
 
 def _meaning(verdict: Verdict, checked: CheckedRun) -> str:
-    """Return a sentence that says what a failed verdict means, and what to do."""
+    """Return an explanation of a failed verdict, or "" if there is none."""
     name = verdict.name.partition("[")[0]
     source = checked.sources.get(verdict.name) or checked.sources.get(name, "")
     if verdict.about == CLAIM:
-        return "The lesson teaches this: either its code is wrong, or its text is."
+        return "The lesson states this, so either its code or its text is wrong."
     if verdict.about == REFERENCE:
         command = f"course run {checked.run.assignment} --update-references"
-        return f"The same code and seed gave another result before. If you intended this: {command}"
+        return f"The same seed gave a different result before. If that is intended, run {command}."
     if source:
         return f"The source documents say: {source}."
     if verdict.low is not None and checked.measured.get("seeds"):
@@ -107,7 +107,7 @@ def _meaning(verdict: Verdict, checked: CheckedRun) -> str:
 
 
 def _versions(checked_runs: list[CheckedRun]) -> list[str]:
-    """Return the different versions and machines of the runs, one text for each."""
+    """Return the different versions and machines of the runs, one string for each."""
     found = []
     for run in (each.run for each in checked_runs):
         versions = ", ".join(f"{name} {version}" for name, version in run.versions.items())
@@ -173,7 +173,7 @@ def _metric_rows(
 
 
 def _trend(label: str, run: NotebookRun, history: ReportHistory) -> Markup | str:
-    """Return a chart of a metric's kept values, if there are enough to see a trend."""
+    """Return a chart of a metric's kept values, or "" if there are too few for a trend."""
     values = history.values(run, label)
     return Markup(svg_charts.trend_chart(values)) if len(values) >= MIN_TREND else ""
 

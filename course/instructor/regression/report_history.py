@@ -42,7 +42,7 @@ class ReportHistory:
     """The last states of each run: when it finished, its problems, and its metrics."""
 
     def __init__(self, path: Path) -> None:
-        """Read the file of the states; a missing or damaged one has none."""
+        """Read the states from a file; a missing or damaged file contains none."""
         self._path = path
         try:
             self._states: dict[str, list[dict[str, Any]]] = json.loads(
@@ -87,7 +87,7 @@ class ReportHistory:
         return found
 
     def compare(self, checked: CheckedRun) -> Comparison:
-        """Compare a run, whose state has been added, with its last state that passed."""
+        """Compare a run with its last earlier state that passed, or else with its last state."""
         *earlier, now = self._states[title(checked.run)]
         green = [each for each in earlier if not each["problems"]]
         if not earlier:
@@ -105,7 +105,7 @@ class ReportHistory:
 
 
 def title(run: NotebookRun) -> str:
-    """Return the text that identifies a run."""
+    """Return the string that identifies a run."""
     return f"{run.assignment}, {run.setting}, seed {run.seed}, {run.backend}"
 
 
@@ -123,7 +123,7 @@ def _texts(name: str, before: dict[str, Any], now: dict[str, Any]) -> tuple[str,
 
 
 def _size(name: str, before: dict[str, Any], now: dict[str, Any], run: NotebookRun) -> float:
-    """Return the largest relative change of a metric; 0 if it is the same up to rounding."""
+    """Return the largest relative change of a metric; 0 for rounding, durations, and memory."""
     if name not in before or name not in now:
         return math.inf
     kind = run.kind_of(name)

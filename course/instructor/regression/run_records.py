@@ -1,4 +1,4 @@
-"""Plain-data records of a headless run of a solution notebook and of the job that produces it."""
+"""Records of a headless run of a solution notebook and of the job that produces the run."""
 
 import json
 import re
@@ -25,7 +25,7 @@ class NotebookRun:
     metrics: dict[str, Any] = field(default_factory=dict)  # recorded values by name
     kinds: dict[str, str] = field(default_factory=dict)  # the kind of each metric
     curves: dict[str, dict[str, list]] = field(default_factory=dict)  # training histories by name
-    device: str = ""  # "CPU", "GPU", or "" if the notebook failed before `course.setup`
+    device: str = ""  # "CPU", "GPU", or "" if the notebook recorded no metrics
     versions: dict[str, str] = field(default_factory=dict)
     machine: str = ""
     data: str = ""  # the data files that were used

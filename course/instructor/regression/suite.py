@@ -96,7 +96,7 @@ class RegressionSuite:
         """Replace the reference of each notebook that runs to its end; return titles and changes.
 
         Each notebook runs again with all threads, and with one thread and all threads on an older
-        instruction set, so that what depends on chance or the machine is not part of the reference.
+        instruction set, so that the reference omits values that depend on chance or the machine.
         """
         found: list[tuple[str, list[str]]] = []
         for checked, job in zip(self.checked_runs, self.plan.jobs, strict=True):

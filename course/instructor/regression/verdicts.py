@@ -83,8 +83,8 @@ def band_limits(band: dict[str, Any], kind: str) -> tuple[list[float], list[floa
 def judge_claim(claim: str, metrics: dict[str, Any], seeds: int = 1, needed: int = 1) -> Verdict:
     """Return the verdict on a claim for the metrics of a run, or for their means over seeds.
 
-    `seeds` is the number of runs that the metrics are a mean of, and `needed` the number that the
-    claim needs; with fewer runs, it is not judged.
+    `seeds` is the number of runs over which the metrics were averaged. With fewer than `needed`
+    runs, the claim is not judged.
     """
     if seeds < needed:
         reason = f"it is judged on the mean of {needed} seeds"
@@ -110,7 +110,7 @@ def with_time_ratios(run: NotebookRun) -> NotebookRun:
 
 
 def reason_not_compared(name: str, run: NotebookRun, measured: dict[str, Any]) -> str:
-    """Return the reason that a metric of this run is not compared, or "".
+    """Return the reason why a metric of this run is not compared, or "".
 
     `measured` states where the metric's band was measured; it may be empty.
     """

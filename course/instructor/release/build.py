@@ -10,6 +10,7 @@ from pathlib import Path
 import nbformat
 from nbgrader import utils
 from nbgrader.api import Gradebook, MissingEntry
+from nbgrader.apps import NbGraderAPI
 
 from course.errors import CourseError
 from course.files import replacing_folder
@@ -39,9 +40,9 @@ def build(root: Path, name: str) -> list[str]:
 
 @contextlib.contextmanager
 def comparison(root: Path) -> Iterator[Callable[[str], list[str]]]:
-    """Yield a function that returns the stale files of an assignment's release.
+    """Yield a function that returns the files of an assignment's release that are out of date.
 
-    The paths are relative to the course directory, where nothing is changed.
+    The paths are relative to the course directory; nothing in that directory is changed.
     """
     with tempfile.TemporaryDirectory(prefix="release-") as temporary:
         # All assignments share one gradebook, because nbgrader takes seconds to create one.
@@ -78,7 +79,9 @@ def _is_entered(gradebook: Gradebook, source: Path, name: str) -> bool:
     cells = nbformat.read(source, as_version=4).cells
     kinds = utils.is_grade, utils.is_solution, utils.is_locked, utils.is_task
     expected = {
-        cell.metadata.nbgrader.grade_id for cell in cells if any(is_kind(cell) for is_kind in kinds)
+        cell.metadata.nbgrader.get("grade_id")
+        for cell in cells
+        if any(is_kind(cell) for is_kind in kinds)
     }
     return expected <= {cell.name for cell in notebook.source_cells}
 
@@ -89,13 +92,36 @@ def _compile(root: Path, name: str, directory: Path, database: str | None = None
     api.coursedir.release_directory = str(directory)
     if database:
         api.coursedir.db_url = database
+    _check_name(api, source_notebook(root, name), name)
     result = api.generate_assignment(name, force=True)
     if not result["success"]:
         shutil.rmtree(directory, ignore_errors=True)
-        raise CourseError(f"source/{name} does not compile: {first_error(result['log'])}")
+        raise CourseError(_refusal(name, first_error(result)))
     compiled = Path(directory, name)
     _remove_what_is_not_provided(compiled, source_notebook(root, name))
     return compiled
+
+
+def _check_name(api: NbGraderAPI, source: Path, name: str) -> None:
+    """Raise CourseError if a notebook was renamed and there are submissions for the old name."""
+    with api.gradebook as gradebook:
+        try:
+            entered = gradebook.find_assignment(name).notebooks
+        except MissingEntry:
+            return
+        for notebook in entered:
+            if notebook.name != source.stem and notebook.submissions:
+                raise CourseError(
+                    f"there are submissions for source/{name}/{notebook.name}.ipynb, but the source"
+                    f" is now {source.name}: give it its old name."
+                )
+
+
+def _refusal(name: str, reason: str) -> str:
+    """Return the sentence for the reason why nbgrader does not compile an assignment."""
+    # A preprocessor of the course raises whole sentences, which name the notebook and the cell.
+    _, _, sentence = reason.partition(f"{CourseError.__name__}: ")
+    return sentence or f"source/{name} does not compile: {reason}"
 
 
 def _remove_what_is_not_provided(compiled: Path, source: Path) -> None:

@@ -1,4 +1,4 @@
-"""The course's conventions for a source notebook that do not decide whether it can be graded."""
+"""The course's conventions for a source notebook, which do not affect whether it can be graded."""
 
 import ast
 import re
@@ -41,7 +41,7 @@ def find_deviations(notebook: NotebookNode, name: str) -> list[str]:
 
 
 def _untitled_cells(notebook: NotebookNode) -> Iterator[str]:
-    """Yield a sentence for each check or other machinery that the release does not collapse."""
+    """Yield a sentence for each check or auxiliary cell that the release does not collapse."""
     for cell in notebook.cells:
         if cell.cell_type != "code" or cell.source.startswith(TITLE):
             continue
@@ -74,8 +74,8 @@ def _problems_of_figure(notebook: NotebookNode, name: str) -> Iterator[str]:
         f"plotting.result({name!r})",
     ]:
         yield (
-            f'{showing[0].id} has other code than plotting.result("{name}") and its import: remove'
-            " the other code."
+            f'{showing[0].id} contains code besides plotting.result("{name}") and its import:'
+            " remove the other code."
         )
     if not alt_text(name):
         yield (
@@ -84,7 +84,7 @@ def _problems_of_figure(notebook: NotebookNode, name: str) -> Iterator[str]:
         )
     if code_digest(notebook) != stored_digest(name):
         yield (
-            f"the figure of {name} was not drawn by the present code: run course figures {name},"
+            f"the figure of {name} was not drawn by the current code: run course figures {name},"
             f" then course release {name}."
         )
 
@@ -109,7 +109,7 @@ def _missing_hints(notebook: NotebookNode) -> Iterator[str]:
 
 
 def _open_predictions(notebook: NotebookNode) -> Iterator[str]:
-    """Yield a sentence for each prediction without a result, and each result without one."""
+    """Yield a sentence for each prediction without a result, or result without a prediction."""
     before = ("", "")  # the kind of the last paragraph, and the ID of its cell
     for cell in notebook.cells:
         if cell.cell_type == "markdown" and not utils.is_solution(cell):
@@ -129,6 +129,6 @@ def _open_predictions(notebook: NotebookNode) -> Iterator[str]:
 def _open_prediction(cell_id: str) -> str:
     """Return the sentence about a prediction whose result is not stated."""
     return (
-        f"{cell_id} asks for a prediction that stays open: add a paragraph that begins with"
-        " **What happened:** after the result."
+        f"{cell_id} asks for a prediction, but no paragraph says what happened: add one that begins"
+        " with **What happened:** after the result."
     )

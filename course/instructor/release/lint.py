@@ -13,7 +13,7 @@ from course.errors import CourseError
 from course.instructor.analysis.cell_names import CellNames, find_names, parse_cell
 from course.instructor.analysis.scope_visitor import is_predefined
 from course.instructor.analysis.value_kinds import infer_value_kinds
-from course.instructor.release import notebook_lint, untrusted_values
+from course.instructor.release import cell_rules, notebook_lint, untrusted_values
 
 # Kinds of cells, and owners of names: the grader, the grader until a student's cell mentions the
 # name, and the student.
@@ -107,14 +107,19 @@ def find_problems(notebook: nbformat.NotebookNode) -> list[str]:
 def check_source(path: Path) -> None:
     """Raise CourseError, with one line per problem, if a source notebook cannot be graded."""
     notebook = notebook_lint.read_source(path)
-    beside = [each.name for each in sorted(path.parent.iterdir()) if each.is_file()]
-    problems = [
+    # The other rules rely on valid cells.
+    problems = list(cell_rules.find_problems(notebook)) or [
         *find_problems(notebook),
-        *notebook_lint.find_released_secrets(notebook, beside),
+        *notebook_lint.find_released_secrets(notebook, _files_beside(path)),
         *notebook_lint.find_wrong_points(notebook),
     ]
     if problems:
         raise CourseError("\n".join(f"{path}: {problem}" for problem in problems))
+
+
+def _files_beside(path: Path) -> list[str]:
+    """Return the names of the files in the folder of a notebook."""
+    return [each.name for each in sorted(path.parent.iterdir()) if each.is_file()]
 
 
 def _code_cells(notebook: nbformat.NotebookNode) -> list[_Cell]:
@@ -207,19 +212,20 @@ def _problems_of_names(
         elif name in state.derived:
             yield (
                 f"{grade_id} uses {name}, which the locked cell {state.derived[name]} computes from"
-                " the student's values, so that a student can choose it: compute it in the test."
+                " the student's values, so that a student can choose its value: compute it in the"
+                " test."
             )
     for name in sorted(names.needed & state.rebound):
         yield (
             f"{grade_id} uses {name}, which a locked cell defines and a student's cell redefines,"
-            " but the tests see the first value: rename the second."
+            " but the tests use the locked cell's value: rename the student's."
         )
     owned_by_student = {name for name, owner in state.owners.items() if owner == STUDENT}
     for name in sorted((names.mentioned & owned_by_student) - names.bound):
         if is_predefined(name):
             yield (
-                f"{grade_id} uses {name}, which a student's cell defines, but the tests see"
-                " Python's own: rename the student's."
+                f"{grade_id} uses {name}, which a student's cell defines, but the tests use"
+                f" Python's own {name}: rename the student's."
             )
 
 

@@ -26,8 +26,8 @@ SECRET = re.compile(
 def read_source(path: Path) -> nbformat.NotebookNode:
     """Return a source notebook.
 
-    Raises CourseError if the file is not a notebook, or if the notebook's kernel or its parameters
-    are unclear.
+    Raises CourseError if the file is not a notebook, or if the notebook does not clearly define its
+    kernel and its parameters.
     """
     try:
         notebook = nbformat.read(path, as_version=4)
@@ -41,7 +41,7 @@ def read_source(path: Path) -> nbformat.NotebookNode:
 
 
 def find_released_secrets(notebook: nbformat.NotebookNode, names: Iterable[str]) -> Iterator[str]:
-    """Yield a problem for each of these files beside a notebook that only its secret parts use."""
+    """Yield a problem for each of the named files that only secret parts of a notebook use."""
     text = "\n".join(cell.source for cell in notebook.cells)
     shown = SECRET.sub("", text)
     for name in names:

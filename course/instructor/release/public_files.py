@@ -26,7 +26,7 @@ BADGE = re.compile(r"\[!\[.+\]\(.+\)\]\(.+\)")
 
 
 def check_fresh(name: str, stale_files: list[str]) -> None:
-    """Raise CourseError if one of the stale files of a release is published."""
+    """Raise CourseError if a file that would be published is among the outdated files."""
     for path in stale_files:
         if not _is_ignored(path):
             raise CourseError(
@@ -65,7 +65,7 @@ def public_files(root: Path) -> dict[str, bytes]:
         if found := find_marker(content):
             raise CourseError(
                 f"{path} contains {found!r}, which is not for students: remove it from the file"
-                " that this one is made from, and publish again."
+                " from which this one is made, and publish again."
             )
     return dict(sorted(files.items()))
 

@@ -32,8 +32,9 @@ class Changes:
 def check_folder(directory: Path, root: Path) -> None:
     """Raise CourseError if a folder is not suitable for the public tree of a course directory.
 
-    A folder is unsuitable if it is in or around a course directory, if its git history contains the
-    sources, or if its content is neither a publication nor a checkout. It does not need to exist.
+    A folder is unsuitable if it is inside a course directory (except in `build/`), contains one, or
+    is one, if its git history contains the sources, or if its content is neither a publication nor
+    a checkout. It does not need to exist.
     """
     resolved, course = directory.resolve(), root.resolve()
     advice = "choose a new folder or the checkout of the public repository"
@@ -110,7 +111,10 @@ def _manifest(entries: Iterable[tuple[str, str]]) -> bytes:
 
 
 def _read_manifest(directory: Path) -> dict[str, set[str]]:
-    """Return the published paths, each with the digests of its content."""
+    """Return the published paths, each with the digests that its content may have.
+
+    After an interrupted publication, these are the digests of the old and of the new content.
+    """
     file = directory / MANIFEST
     published: dict[str, set[str]] = {}
     for line in file.read_text(encoding="utf-8").splitlines() if file.is_file() else []:
@@ -120,8 +124,8 @@ def _read_manifest(directory: Path) -> dict[str, set[str]]:
         parts = PurePosixPath(path).parts
         if not path or path.startswith("/") or {"..", ".git"} & set(parts):
             raise CourseError(
-                f"{file} is damaged ({line!r} is not an entry): restore it from git, or delete it"
-                " together with the files that are no longer published."
+                f"{file} is damaged ({line!r} is not a valid entry): restore it from git, or delete"
+                " it and any files that should no longer be published."
             )
         published.setdefault(path, set()).add(digest)
     return published

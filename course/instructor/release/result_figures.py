@@ -53,8 +53,8 @@ def required_cells(notebook: NotebookNode) -> list[NotebookNode]:
 def code_digest(notebook: NotebookNode) -> str:
     """Return a digest of the cells on which a source notebook's figure depends.
 
-    Comments do not count. Neither do the course's modules, because nearly each change to them would
-    require a new training run.
+    Comments do not count. Neither do the course's modules; if they did, nearly every change to them
+    would require a new training run.
     """
     return fingerprint(*(_code(cell.source) for cell in required_cells(notebook)))
 
@@ -85,7 +85,8 @@ def store(name: str, png: bytes, digest: str) -> int:
             write_atomically(image_path(name), file.getvalue())
             return file.tell()
     raise CourseError(
-        f"the figure of {name} has {file.tell() // 1024} KB, and {MAX_KILOBYTES} KB are allowed:"
+        f"the figure of {name} has {file.tell() // 1024} KB, but at most {MAX_KILOBYTES} KB are"
+        " allowed:"
         f" make the figure of the cell tagged {DRAWS_TAG} smaller, or show fewer photos in it."
     )
 
@@ -96,7 +97,7 @@ def _is_test(cell: NotebookNode) -> bool:
 
 
 def _code(source: str) -> str:
-    """Return a cell's source without blank lines, lines of comment, and trailing space."""
+    """Return a cell's source without blank lines, comment lines, and trailing whitespace."""
     lines = [line.rstrip() for line in source.splitlines()]
     return "\n".join(line for line in lines if line and not line.lstrip().startswith("#"))
 
@@ -113,7 +114,7 @@ class _Figure:
         return name in self.cells
 
     def is_locked_code(self, name: str | None) -> bool:
-        """Return whether a cell is locked: other cells do not modify what it binds."""
+        """Return whether a cell is locked, so that other cells do not modify its variables."""
         return name in self._locked
 
     def is_unchanged(self, cell: Mapping[str, Any]) -> bool:

@@ -13,6 +13,7 @@ from nbgrader.preprocessors import SaveCells
 from sqlalchemy.engine import make_url
 from traitlets.utils.importstring import import_item
 
+from course.errors import CourseError
 from course.instructor.course_dir import open_api, source_notebook
 
 MAX_LISTED = 5  # cells in a message
@@ -36,6 +37,8 @@ def describe_changes(root: Path, name: str) -> str | None:
         return None
     try:
         current = _compiled_cells(api, source)
+    except CourseError as error:
+        return f"{error} Grading uses the release."
     except Exception as error:  # nbgrader and its steps raise many types for an invalid source
         changes = f"it does not compile: {type(error).__name__}"
     else:
@@ -55,7 +58,7 @@ def describe_changes(root: Path, name: str) -> str | None:
 
 
 def _released_cells(gradebook: Gradebook, source: Path) -> dict[str, tuple[Any, ...]]:
-    """Return what the gradebook contains about each cell, by grade id."""
+    """Return the data that the gradebook contains about each cell, by grade id."""
     notebook = gradebook.find_notebook(source.stem, source.parent.name)
     points = {cell.name: cell.max_score for cell in [*notebook.grade_cells, *notebook.task_cells]}
     solutions = {cell.name for cell in notebook.solution_cells}
@@ -72,7 +75,7 @@ def _released_cells(gradebook: Gradebook, source: Path) -> dict[str, tuple[Any, 
 
 
 def _compiled_cells(api: NbGraderAPI, source: Path) -> dict[str, tuple[Any, ...]]:
-    """Return what a release would enter in the gradebook about each cell, by grade id."""
+    """Return the data that a release would enter in the gradebook for each cell, by grade id."""
     found = {}
     for cell in _compile(api, source).cells:
         kinds = utils.is_grade, utils.is_solution, utils.is_locked, utils.is_task

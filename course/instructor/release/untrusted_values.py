@@ -72,7 +72,8 @@ def _comparisons_that_broadcast(grade_id: str, tree: ast.Module) -> Iterator[str
 def _comparisons_that_nan_passes(grade_id: str, tree: ast.Module) -> Iterator[str]:
     """Yield a problem for each difference that is compared so that NaN does not count as large.
 
-    It may be a claim itself, such as "the weights have moved": then NaN fails.
+    A comparison that is itself the claim of a check, such as "the weights have moved", is no
+    problem, because NaN then fails the check.
     """
     claims = _claims(tree)
     for node in ast.walk(tree):
@@ -121,7 +122,7 @@ def _is_number(node: ast.expr) -> bool:
 
 @dataclass
 class _ReadsAfterCalls:
-    """Follows the statements of a cell to find reads of what a student's function was given."""
+    """Follows a cell's statements to find reads of values passed to a student's function before."""
 
     student_names: set[str]
     found: dict[tuple[str, str], None] = field(default_factory=dict)  # (name, function), in order
@@ -234,19 +235,19 @@ class _ReadsAfterCalls:
                 self._bind_all(target, self._has_plain_elements(values))
 
     def _bind_all(self, target: ast.expr, is_plain: bool) -> None:
-        """Bind every name of a target to a plain value or to another one."""
+        """Bind every name of a target to a value that is immutable (plain) or not."""
         for node in ast.walk(target):
             if isinstance(node, ast.Name) and isinstance(node.ctx, ast.Store):
                 self._bind_name(node.id, is_plain, False)
 
     def _bind_name(self, name: str, is_plain: bool, has_plain_elements: bool) -> None:
-        """Bind a name, which no longer refers to what a function was given."""
+        """Bind a name, which no longer refers to a value that was passed to a function."""
         self.given.pop(name, None)
         (self.plain.add if is_plain else self.plain.discard)(name)
         (self.plain_lists.add if has_plain_elements else self.plain_lists.discard)(name)
 
     def _is_plain(self, node: ast.expr) -> bool:
-        """Return whether a value is a number or text, or a tuple of them: nothing can change it."""
+        """Return whether a value is immutable: a number, a string, or a tuple of them."""
         match node:
             case ast.Constant() | ast.JoinedStr():
                 return True
@@ -263,7 +264,7 @@ class _ReadsAfterCalls:
         return False
 
     def _has_plain_elements(self, node: ast.expr) -> bool:
-        """Return whether all elements of a value are plain."""
+        """Return whether all elements of a value are immutable."""
         match node:
             case ast.List(elts=parts) | ast.Tuple(elts=parts) | ast.Set(elts=parts):
                 return all(map(self._is_plain, parts))

@@ -4,6 +4,7 @@ import codecs
 import contextlib
 import csv
 import io
+from collections.abc import Collection, Sequence
 from pathlib import Path
 from typing import TYPE_CHECKING
 
@@ -51,6 +52,28 @@ def read_text_and_table(path: Path) -> tuple[str, str, list[tuple[int, list[str]
 def find_separator(text: str) -> str:
     """Return the separator that splits the header of a CSV file into the most columns."""
     return max(SEPARATORS, key=lambda each: _count_columns(text, each))
+
+
+def read_named_columns(
+    path: Path, columns: Sequence[str], required: Collection[str]
+) -> list[tuple[int, dict[str, str]]]:
+    """Return the rows of a table with these columns in any order, each with its line.
+
+    A column that is missing, though not required, has empty cells. Raises CourseError if the header
+    is another one.
+    """
+    table = read_table(path)
+    header = [cell.strip().lower() for cell in table[0][1]] if table else []
+    if not set(required) <= set(header) <= set(columns):
+        raise CourseError(
+            f"{path} has the columns {', '.join(header) or 'of an empty file'}: write"
+            f" {','.join(columns)} in its first line."
+        )
+    empty = dict.fromkeys(columns, "")
+    return [
+        (line, empty | dict(zip(header, (cell.strip() for cell in row), strict=False)))
+        for line, row in table[1:]
+    ]
 
 
 def _read_rows(text: str) -> list[tuple[int, list[str]]]:

@@ -15,7 +15,7 @@ from pathlib import Path
 
 from course.errors import CourseError
 from course.instructor.course_dir import assignment_names
-from course.instructor.roster.csv_reader import read_table
+from course.instructor.roster.csv_reader import read_named_columns
 from course.instructor.roster.roster import Roster, is_valid_student_id
 
 FILE_NAME = "groups.csv"
@@ -67,25 +67,17 @@ def read_groups(root: Path, roster: Roster | None) -> Groups:
 
 def _read_table(path: Path, roster: Roster | None, assignments: list[str]) -> Groups:
     """Return the groups in a table."""
-    table = read_table(path)
-    header = [cell.strip().lower() for cell in table[0][1]] if table else []
-    if not {"group", "student"} <= set(header) <= set(COLUMNS):
-        raise CourseError(
-            f"{path} has the columns {', '.join(header) or 'of an empty file'}: write"
-            " assignment,group,student in its first line."
-        )
     found = Groups()
     lines: dict[tuple[str, str], int] = {}
     spellings: dict[str, str] = {}
-    for line, row in table[1:]:
-        cells = dict(zip(header, (cell.strip() for cell in row), strict=False))
-        name, where = cells.get("assignment", ""), f"{path}, line {line}"
+    for line, cells in read_named_columns(path, COLUMNS, required=("group", "student")):
+        name, where = cells["assignment"], f"{path}, line {line}"
         if name and name not in assignments:
             raise CourseError(
                 f"{where} names the assignment {name!r}, which is not in source/: choose from"
                 f" {', '.join(assignments)}."
             )
-        key = name, _known_student(cells.get("student", ""), roster, where)
+        key = name, _known_student(cells["student"], roster, where)
         if key in lines:
             every = name or "every assignment"
             raise CourseError(
@@ -93,7 +85,7 @@ def _read_table(path: Path, roster: Roster | None, assignments: list[str]) -> Gr
                 " because a student is in one group."
             )
         lines[key] = line
-        found.group_of[key] = _spelling(cells.get("group", ""), spellings)
+        found.group_of[key] = _spelling(cells["group"], spellings)
     return found
 
 

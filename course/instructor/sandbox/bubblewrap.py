@@ -74,7 +74,7 @@ def command(
 def environment(
     programs: Path, home: Path | str = "/tmp", package_root: Path | str = PACKAGE_ROOT
 ) -> dict[str, str]:
-    """Return a forkserver's environment, without the caller's, which may contain secrets."""
+    """Return a forkserver's environment, without the caller's variables, which may be secret."""
     return {
         "PATH": f"{programs}:/usr/local/bin:/usr/bin:/bin",
         "PYTHONPATH": str(package_root),
@@ -120,7 +120,7 @@ def isolation_problem() -> str | None:
         if "execvp" in reason or "bind" in reason.lower():
             return (
                 f"the interpreter {sys.executable} cannot be started in isolation ({reason}): make"
-                " it, its packages and their parent folders readable by every user, or create the"
+                " it, its packages, and their parent folders readable by every user, or create the"
                 " virtual environment with another interpreter, such as the system's"
             )
         if "seccomp" in probe.stderr:
@@ -130,7 +130,7 @@ def isolation_problem() -> str | None:
                 " pyseccomp"
             )
         if "mount_setattr: Function not implemented" in reason:
-            return "isolation needs Linux 5.12 or newer"
+            return "isolation needs Linux 5.12 or newer: update this machine's operating system"
         return (
             f"bubblewrap cannot isolate here ({reason}): allow user namespaces (sysctl"
             " user.max_user_namespaces; on Ubuntu 24.04 an AppArmor profile for bwrap; in a"

@@ -1,4 +1,4 @@
-"""The error of a cell, as plain data that can cross between processes."""
+"""The error of a cell, as data that can be sent between processes."""
 
 import re
 from dataclasses import dataclass
@@ -16,7 +16,7 @@ class CellError:
     may have called another; `source_line` is the text of the last line. `in_cell` is true if the
     cell itself raised the error, not something that it called. `parts` are the parts of a failed
     check's message, some of which may be hidden from students. `from_student` marks a message
-    written by student code: the message can contain what a test passed in.
+    written by a student's code: the message can contain values that a test passed to this code.
     """
 
     class_name: str

@@ -1,4 +1,4 @@
-"""Running cells in IPython and returning errors and output as plain data."""
+"""Running cells in IPython and returning their errors and output as JSON data."""
 
 import builtins
 import contextlib
@@ -160,7 +160,8 @@ def describe_error(error: BaseException, cell_name: str) -> CellError:
             parts = {name: _shorten(part, 4000) for name, part in check_parts.items()}
     except Exception:  # the methods of a class defined in the notebook may fail
         message = ""
-    is_known = kind.__module__ in ("builtins", "course.checks")
+    # A student knows the exceptions of the course by their names, not by their modules.
+    is_known = kind.__module__.partition(".")[0] in ("builtins", "course")
     qualified = f"{kind.__module__}.{kind.__name__}".removeprefix("__main__.")
     return CellError(
         class_name=kind.__name__ if is_known else qualified,
@@ -194,12 +195,12 @@ def printable(text: object) -> str:
 
 
 def _shorten(text: object, length: int) -> str:
-    """Return at most `length` printable characters of a text of any length."""
+    """Return at most `length` printable characters of a string of any length."""
     return printable(str(text)[: 4 * length])[:length]
 
 
 def _last_of_each(lines: Iterable[int | None]) -> tuple[int, ...]:
-    """Return the line numbers without repetitions: a deep recursion repeats them many times."""
+    """Return the line numbers without repetitions, which a deep recursion would cause."""
     unique = dict.fromkeys(line for line in reversed(list(lines)) if line is not None)
     return tuple(reversed(unique))
 

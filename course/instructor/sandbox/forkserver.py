@@ -6,8 +6,8 @@ The process holds no secrets and executes no TensorFlow operations. It is starte
 without this process: with no sandbox, no limits, and an unpatched Keras. Without "keras", kernels
 import Keras themselves if they need it.
 
-FD is a socket that is connected to the client, with which the process ends, or one that listens:
-then any number of clients connect, and a client's kernels end with its connection.
+FD is a socket that is connected to the only client, with which the process ends, or a listening
+socket, to which any number of clients connect. A client's kernels end with its connection.
 
 For each kernel, the client sends two or three sockets. The first is the kernel's own: its
 first message is the request, which names the module whose `serve(socket, limits)` runs in the
@@ -18,7 +18,7 @@ the message "kernel in cgroup", the last descriptor permits the kernel to join i
 
 A kernel sends the byte STARTED before `serve` runs, so that time limits begin only then.
 
-One process serves all kernels. Therefore, it does nothing to a kernel's process whose duration that
+One process serves all kernels. Therefore, it performs no operation whose duration a kernel's
 process can influence. Of the files in /proc, it reads only counters: others, such as smaps_rollup
 and maps, wait for a lock that a process can hold by changing its memory mappings again and again.
 """
@@ -323,7 +323,7 @@ class KernelSupervisor:
                 self._measure_memory(control, tree, max_mb)
 
     def _kill(self, control: socket.socket, reason: str) -> None:
-        """Kill a kernel and whatever measures its memory."""
+        """Kill a kernel and the process that measures its memory, if any."""
         self.kill_reasons[control] = reason
         killed = [self.kernels[control][1]]
         if control in self.measurements:
@@ -333,10 +333,11 @@ class KernelSupervisor:
                 signal.pidfd_send_signal(process_descriptor, signal.SIGKILL)
 
     def _measure_memory(self, control: socket.socket, tree: list[int], max_mb: float) -> None:
-        """Kill a kernel whose processes use more memory, not counting shared pages repeatedly.
+        """Kill a kernel whose processes use more than `max_mb`, counting shared pages only once.
 
-        Another process measures it, because the kernel can delay this. A kernel that does so for
-        too long is killed, too. Waiting for a processor does not count.
+        Another process measures the memory, because the kernel can delay the measurement. A kernel
+        that delays it for too long is killed, too; the time spent waiting for a processor does not
+        count.
         """
         try:
             process = os.fork()

@@ -48,12 +48,12 @@ NOTEBOOK_ENVIRONMENT = {
 class Forkserver:
     """A preloaded process that forks kernels; a context manager for use from any thread.
 
-    Without `isolated`, kernels run outside the sandbox, which a person must have asked for.
+    Without `isolated`, kernels run outside the sandbox, which the user must have requested.
     `devices` are the paths of devices to expose, such as "/dev/nvidia0". The process ends after
     `idle_seconds` without a kernel. Without `uses_keras`, it starts in less than a second, and
     kernels that need Keras import it themselves. With an `environment`, its kernels are for the
-    course's own notebooks: no sandbox, no limits, and unpatched Keras. If it `stays_warm`, an
-    isolated one outlives this object, and another process with the same code finds it. Raises
+    course's own notebooks: no sandbox, no limits, and unpatched Keras. With `stays_warm`, an
+    isolated process outlives this object, and later commands with the same code use it. Raises
     CourseError if kernels cannot be isolated on this machine.
     """
 
@@ -103,7 +103,7 @@ class Forkserver:
         inside.close()
 
     def _connect_to_warm(self, arguments: Sequence[str], devices: Sequence[str]) -> bool:
-        """Connect to a forkserver that stays warm, maybe a new one; return whether that worked."""
+        """Connect to a warm forkserver, starting one if necessary; return whether it succeeded."""
 
         def start(listener: socket.socket, log: Path) -> None:
             command = bubblewrap.command(_arguments(listener, arguments), devices, True)
@@ -289,7 +289,10 @@ def shared_forkserver(
 
 
 def stay_warm(minutes: float) -> None:
-    """Have isolated forkservers outlive this process for some minutes of idleness; 0 for none."""
+    """Let isolated forkservers outlive this process until they have been idle for some minutes.
+
+    With 0, they end with this process.
+    """
     global _warm_minutes
     _warm_minutes = minutes
 

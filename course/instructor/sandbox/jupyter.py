@@ -1,7 +1,7 @@
 """Jupyter kernels that a forkserver forks, for the course's own notebooks.
 
 pyproject.toml registers the provisioner as `course-forkserver`. A kernel whose specification names
-it starts in a moment, with Keras imported; papermill and nbclient see an ordinary kernel.
+it starts almost at once, with Keras imported; papermill and nbclient see an ordinary kernel.
 """
 
 import asyncio

@@ -26,9 +26,9 @@ class KernelEnded(Exception):
 
 
 class EngineError(KernelEnded, CourseError):
-    """The cause is this machine or the engine, not the code or the text that a kernel got.
+    """An error caused by this machine or the course's code, not by the code or text of a student.
 
-    It is never evidence against a submission: only a report of a kernel that has started is.
+    It is never evidence against a submission: only a report from a kernel that has started is.
     """
 
     @classmethod

@@ -1,7 +1,7 @@
 """A memory cgroup for each kernel, where the machine permits it (cgroup v2).
 
 It counts all memory of a kernel's processes together, including what the operating system uses for
-them, such as the buffers of pipes and sockets. The other limits hold without it.
+them, such as the buffers of pipes and sockets. The other limits also apply without it.
 """
 
 import atexit
@@ -41,7 +41,7 @@ class MemoryCgroup:
             raise
 
     def remove(self) -> None:
-        """Remove the cgroup, or do so later if its processes have not ended yet."""
+        """Remove the cgroup now, or later if its processes have not ended yet."""
         _remaining.append(self.path)
         remove_remaining()
 

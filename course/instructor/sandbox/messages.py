@@ -10,8 +10,8 @@ for a message. The receiver learns the key from the first message.
 
 The sender applies the rules of the receiver to the encoded message, and refuses it before it sends
 the first byte (`MessageRefused`). After any other failure, the position in the stream is unknown,
-so the connection is never used again (`MessageError`). Only lateness is no failure: a receiver that
-stopped waiting continues at the same byte (`MessageTimeout`).
+so the connection is never used again (`MessageError`). The only exception is a timeout of the
+receiver, which can continue at the same byte (`MessageTimeout`).
 """
 
 import itertools
@@ -131,7 +131,7 @@ class Connection:
             raise
 
     def _fail(self) -> None:
-        """Never use this connection again."""
+        """Mark the connection as unusable."""
         self._failed = True
 
     def _require_intact(self) -> None:
@@ -237,7 +237,7 @@ def parse(
 
 
 def _size_problem(header_bytes: int, blocks: int, block_bytes: int, max_bytes: int) -> str | None:
-    """Return what a message has too much of, or None: the rule of both ends."""
+    """Return the limit that a message exceeds, or None; both ends apply this rule."""
     if header_bytes > MAX_HEADER_BYTES:
         return f"a header of more than {MAX_HEADER_BYTES // 2**20} MB"
     if blocks > MAX_BLOCKS:
@@ -250,7 +250,7 @@ def _size_problem(header_bytes: int, blocks: int, block_bytes: int, max_bytes: i
 def _header_problem(
     encoded: Header, max_bytes: int = MAX_HEADER_BYTES, max_elements: int = MAX_ELEMENTS
 ) -> str | None:
-    """Return what a header has too much of, or None: the rule of both ends."""
+    """Return the limit that a header exceeds, or None; both ends apply this rule."""
     if len(encoded) > max_bytes:
         return f"a header of more than {max_bytes / 2**20:.3g} MB"
     if _count(encoded, b"[{,") <= min(max_elements, MAX_NESTING):

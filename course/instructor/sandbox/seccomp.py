@@ -1,13 +1,13 @@
-"""The seccomp filter of a kernel: an allowlist of the system calls that notebooks need.
+"""The seccomp filter for processes that run cells: an allowlist of the system calls they need.
 
 A call that is not listed fails with ENOSYS, as on a Linux that does not have it, so that libraries
 fall back to an older call. The list was determined by tracing the notebooks of the course, and
 compared with the default profile of Docker (https://github.com/moby/profiles), which allows more.
 
 Not listed are calls by which a process could leave the sandbox, get more than one share of the
-processor (setsid: Linux divides the processor among sessions), observe what others do (inotify,
+processor (setsid: Linux divides the processor among sessions), observe other processes (inotify,
 file leases, mincore), control which files are in the page cache, which all processes share
-(fadvise64, readahead, some advice of madvise), or occupy kernel memory that no limit counts (SysV
+(fadvise64, readahead, some advice of madvise), or occupy Linux memory that no limit counts (SysV
 IPC, POSIX message queues, keys, locks on parts of a file, messages waiting at a Unix socket that
 listens, memory that processes share without a file).
 
@@ -93,7 +93,7 @@ MESSAGE_CALLS = {"sendto": 3, "recvfrom": 3}  # with the positions of their flag
 
 
 def build_filter(machine: str) -> SyscallFilter:
-    """Return the filter for "x86_64" or "aarch64"; a call of another architecture kills."""
+    """Return the filter for "x86_64" or "aarch64"; another architecture's call ends the process."""
     architecture = ARCHITECTURES[machine]
     rules = SyscallFilter(ERRNO(errno.ENOSYS))
     rules.remove_arch(Arch.NATIVE)

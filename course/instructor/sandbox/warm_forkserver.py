@@ -1,4 +1,4 @@
-"""Forkservers that stay warm: they outlive the command that started them, and later ones use them.
+"""Warm forkservers, which outlive the command that started them and are used by later commands.
 
 A command connects to one by a socket in a folder that only its user can enter. Each combination of
 the code, its environment, and the sandbox has a forkserver of its own, so that none is out of date.
@@ -27,7 +27,7 @@ def connect(
     """Return a connection to the warm forkserver for a command, and the path of its log.
 
     If none is running, `start` starts one that listens on a socket. Returns None if there is none,
-    and if this machine has no private folder for it.
+    or if this machine has no private folder for the socket.
     """
     folder = _private_folder()
     if folder is None:
@@ -95,7 +95,7 @@ def _digest(command: Sequence[str]) -> str:
 
 @functools.cache
 def _state_of_code() -> str:
-    """Return the sizes and times of the package's files, and the times of the installed packages'.
+    """Return the sizes and times of the package's files and of the folder of installed packages.
 
     They are read once: a command uses one version of the code.
     """

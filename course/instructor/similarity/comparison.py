@@ -78,7 +78,7 @@ def compare_submissions(supplied: SuppliedText, submissions: list[Submission]) -
 
 
 def join_views(answer: Answer) -> dict[str, Sequences]:
-    """Return the token sequences of all texts of an answer for each view."""
+    """Return the token sequences of all cells of an answer for each view."""
     joined: dict[str, list[list[Token]]] = {}
     for views in answer.views:
         for name, sequences in views.items():

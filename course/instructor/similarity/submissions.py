@@ -41,7 +41,7 @@ class Answer:
 
     @classmethod
     def supplied(cls, is_code: bool, texts: list[str]) -> Self:
-        """Return the course's own texts as an answer."""
+        """Return text from the release or the source as an answer."""
         return cls(is_code, texts, [tokenize_text(text, is_code) for text in texts])
 
 

@@ -13,6 +13,7 @@ from course.errors import CourseError
 from course.instructor.course_dir import open_api, source_notebook
 from course.instructor.gradebook import health
 from course.instructor.gradebook.class_scores import read_submissions
+from course.instructor.gradebook.excused import read_excused
 from course.instructor.gradebook.group_submissions import read_course_groups
 from course.instructor.gradebook.submission_results import final_score, is_graded
 from course.instructor.grading.submission import was_graded
@@ -85,17 +86,21 @@ class ClassStatistics:
 
 
 def read_statistics(root: Path, assignment: str) -> ClassStatistics:
-    """Return the statistics of an assignment; raise CourseError if nothing is graded."""
+    """Return the statistics of an assignment, without students who are excused from it.
+
+    Raises CourseError if nothing is graded.
+    """
     cells = _graded_cells(source_notebook(root, assignment))
     api = open_api(root)
     health.require_gradebook(root, api.coursedir.db_url)
     with api.gradebook as gradebook:
         found = [each for each in gradebook.assignments if each.name == assignment]
         shared = read_course_groups(root, gradebook).in_assignment(assignment)
+        excused = read_excused(root)
         submissions = [
             each
             for each in (read_submissions(gradebook, found[0]) if found else [])
-            if shared.counts(each.student_id)
+            if shared.counts(each.student_id) and (assignment, each.student_id) not in excused
         ]
         folder, file_name = Path(root, "autograded"), source_notebook(root, assignment).name
         # A submission that could not be run has zeros, which say nothing about the tests.

@@ -30,7 +30,7 @@ serve = limited_worker.serve
 def analyzed(sources: Iterable[str]) -> Iterator[None]:
     """Provide the names of students' cells to `find_names_in_submission` in the block.
 
-    Where the analysis takes too long, the names are unknown: such a cell may use every name.
+    If the analysis of a cell takes too long, its names are unknown: it may use any name.
     """
     sources = list(dict.fromkeys(sources))
     with names_found_before(_find_in_limits(sources) if sources else {}):
@@ -54,7 +54,7 @@ def find_in_this_process(content: bytes) -> list[dict[str, Any]]:
 
 
 def _find(source: str, deadline: float) -> CellNames:
-    """Return the names of a source, or what is certain without an analysis."""
+    """Return the names of a source, or only those that are certain without an analysis."""
     try:
         with processor_time_limit(max(0.01, min(CELL_SECONDS, deadline - time.process_time()))):
             return find_names(source)

@@ -50,15 +50,16 @@ def call_limited(
     Returns
     -------
     value
-        The function's result after a round trip through JSON. All text in it can be encoded. The
-        caller must check the types in it if it depends on them: students' text was in that process.
+        The function's result after a round trip through JSON. All strings in it can be encoded as
+        UTF-8. A caller that depends on the types in it must check them, because the process has
+        handled students' text.
 
     Raises
     ------
     StudentTextError
-        If the function raises an error or exceeds a limit; the message is a clause that says so.
+        If the function raises an error or exceeds a limit; the message is a clause that says which.
     EngineError
-        If this machine is too busy to say; this is no evidence against the text.
+        If this machine is too busy to complete the call, which is no evidence against the text.
     KernelEnded
         If the command is being stopped.
     CourseError
@@ -89,7 +90,7 @@ def call_limited(
 
 
 def preload(module: str) -> None:
-    """Have a module imported for later calls; processes that are forked now can make them, too."""
+    """Import a module in the forkserver, before processes are forked that call its functions."""
     forkserver = _forkserver()
     forkserver.wait_until_ready()
     # The forkserver imports the module before it starts the process.
@@ -97,7 +98,7 @@ def preload(module: str) -> None:
 
 
 def start() -> None:
-    """Start the forkserver while this process does something else."""
+    """Start the forkserver without waiting until it is ready."""
     _forkserver()
 
 
@@ -149,7 +150,7 @@ def _count_values(data: bytes) -> int:
 
 
 def _without_texts(data: bytes) -> bytes:
-    """Return JSON with the texts removed, unless there are too many of them."""
+    """Return JSON with the strings removed, unless there are too many of them."""
     plain = data.replace(rb"\\", b"").replace(rb"\"", b"")
     # A comma or bracket precedes each value or pair of a name and a value, with four marks.
     if plain.count(b'"') > 4 * MAX_ELEMENTS:

@@ -45,7 +45,7 @@ def serve(sock: socket.socket, limits: Limits) -> None:
 
 
 def encode(value: Any) -> bytes:
-    """Return a value as JSON that every program can read: half surrogate pairs are replaced."""
+    """Return a value as JSON that every program can read: unpaired surrogates are replaced."""
     return SURROGATE.sub("\ufffd", json.dumps(value, ensure_ascii=False)).encode()
 
 

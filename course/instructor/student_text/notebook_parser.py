@@ -47,7 +47,7 @@ serve = limited_worker.serve
 
 @dataclass
 class SubmittedNotebook:
-    r"""A submitted notebook within all budgets, and how it differs from what JupyterLab saves.
+    r"""A submitted notebook within all budgets, and notes on its differences from JupyterLab files.
 
     `content` is a dict in notebook format 4 (any minor version) with only these keys: `nbformat`,
     `nbformat_minor`, `metadata` (an empty dict), and `cells`. Each cell is a dict with `cell_type`
@@ -71,8 +71,8 @@ def read_notebook(content: bytes) -> SubmittedNotebook:
 
     Raises StudentTextError, whose message is a clause with its own subject, such as "the file is
     empty" or "cell 3 has 304,000 characters, and at most 100,000 are allowed". The result can
-    still be an invalid notebook for nbformat (its ids may be missing or occur twice), but none that
-    is large, deep, or of unknown structure.
+    still be an invalid notebook for nbformat (its ids may be missing or occur twice), but it is
+    never too large, too deeply nested, or of unknown structure.
 
     For example, `nbformat.from_dict(read_notebook(path.read_bytes()).content)`. Check the size of
     a file before you read it: at most `budgets.MAX_NOTEBOOK_BYTES` are accepted.
@@ -252,7 +252,7 @@ def _check_length(source: str, number: int) -> int:
 
 
 class _Budget:
-    """What is left of a notebook's budgets while its cells are read, in characters and numbers."""
+    """The remaining budgets of a notebook while its cells are read, in characters and numbers."""
 
     def __init__(self) -> None:
         self.characters, self.outputs = MAX_ALL_OUTPUT_CHARACTERS, MAX_ALL_OUTPUTS
@@ -286,7 +286,7 @@ class _Budget:
         return images
 
     def limit_embedded(self, match: re.Match[str]) -> str:
-        """Return an embedded image, or another address if it is beyond the budget."""
+        """Return an embedded image, or a placeholder if the image exceeds the budget."""
         if len(match[0]) > self.image_characters:
             self._reasons.append(TOO_LARGE)
             return REMOVED_IMAGE
@@ -325,9 +325,9 @@ class _Budget:
 
 
 def _plain_outputs(outputs: Any) -> list[dict[str, Any]]:
-    """Return the text, images, and errors; printed texts in succession become one output.
+    """Return the text, images, and errors; consecutive printed outputs become one output.
 
-    Jupyter saves a progress bar as thousands of short texts.
+    Jupyter saves a progress bar as thousands of short outputs.
     """
     known = [
         each
@@ -362,7 +362,7 @@ def _plain_output(output: dict[str, Any]) -> dict[str, Any]:
 
 
 def _count(value: Any) -> int | None:
-    """Return a number of executions, or None if it is none."""
+    """Return an execution count, or None if the value is not a valid one."""
     return value if type(value) is int and 0 <= value < 2**31 else None
 
 
@@ -390,14 +390,14 @@ def _first_outputs(
 
 
 def _amount(characters: int) -> str:
-    """Return a number of characters as people read it."""
+    """Return a number of characters as text in KB or MB."""
     if characters >= 2**19:
         return f"{characters / 2**20:,.0f} MB"
     return f"{max(1, characters / 2**10):,.0f} KB"
 
 
 def _size(output: dict[str, Any]) -> int:
-    """Return what an output counts for: its characters and its lines."""
+    """Return the number of characters that an output's characters and lines count as."""
     return _characters(output) + LINE_CHARACTERS * _line_ends(output)
 
 
@@ -426,7 +426,7 @@ def _source(cell: dict[str, Any]) -> str:
 
 
 def _joined(value: Any) -> str:
-    """Return a text that may be stored as a list of lines."""
+    """Return a string that may be stored as a list of lines."""
     lines = value if isinstance(value, list) else [value]
     return "".join(line for line in lines if isinstance(line, str))
 
@@ -438,5 +438,5 @@ def _describe(error: ValueError) -> str:
 
 
 def _shorten(value: object) -> str:
-    """Return a value as a short, printable text."""
+    """Return a value as a short, printable string."""
     return "".join(char for char in str(value)[:200] if char.isprintable())[:40]

@@ -26,7 +26,7 @@ TAG = re.compile(r"<[^<>]*+>")
 
 
 def limit_layout(text: str) -> str:
-    """Return a text without surplus marks, and in one direction if that changes too often."""
+    """Return text without surplus marks, in one direction if the direction changes too often."""
     if text.isascii():
         return text
     text = _without_surplus_marks(text)
@@ -59,7 +59,7 @@ def is_slow(html: str) -> bool:
 
 @lru_cache(maxsize=10_000)
 def _direction(character: str) -> str:
-    """Return "R" or "L" for a character that sets a direction, and a blank for another one."""
+    """Return "R" or "L" for a character that sets a direction, and a space for any other."""
     if DIRECTION_CONTROL.match(character):
         return "R"
     return {"R": "R", "AL": "R", "L": "L"}.get(unicodedata.bidirectional(character), " ")

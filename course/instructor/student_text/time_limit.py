@@ -1,4 +1,4 @@
-"""A limit on the processor time of a part of the work in a limited process."""
+"""A limit on the processor time of a block of code in a process with limits."""
 
 import contextlib
 import signal
@@ -15,7 +15,7 @@ class _TimeIsUp(BaseException):
 
 @contextlib.contextmanager
 def processor_time_limit(seconds: float) -> Iterator[None]:
-    """Raise StudentTextError if the block takes more processor time; only for the main thread."""
+    """Raise StudentTextError if a block in the main thread takes more processor time than this."""
 
     def stop(*_: object) -> None:
         raise _TimeIsUp

@@ -47,7 +47,7 @@ def test_an_invalid_count_is_an_error(count):
 
 @pytest.mark.parametrize("seed", [-1, 1.5, None, "x"])
 def test_an_invalid_seed_is_an_error(seed):
-    with pytest.raises(CourseError, match="seed must be a nonnegative integer, not"):
+    with pytest.raises(CourseError, match="seed must be a nonnegative integer, or a"):
         datasets.synthetic_digits(10, seed)
 
 

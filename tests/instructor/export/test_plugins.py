@@ -12,7 +12,7 @@ from course.errors import CourseError
 from course.instructor.cli import main
 from course.instructor.course_dir import open_api
 from course.instructor.roster import csv_writer
-from tests.conftest import BIN, run_command
+from tests.conftest import BIN, run_command, write_notebook
 from tests.submissions import ROOT
 
 # The headers in the platforms' own source code, each row exactly as it is there.
@@ -74,6 +74,8 @@ def graded(tmp_path_factory):
         add_graded_submission(gradebook, "02-next", "ada", 1, 0)
         gradebook.db.commit()
     (root / "submitted" / "bob" / "02-next").mkdir(parents=True)
+    for name in ("01-small", "02-next", "03-last"):
+        write_notebook(root / "source" / name / "small.ipynb", [])
     return root
 
 
@@ -169,8 +171,59 @@ def test_canvas_gets_back_its_own_columns_and_people(export):
         ["Ross", "Bob", "102", "0072", "bob", "I2", "x.edu", "Mon", "EX"],
         ["Hall", "Dora", "104", "0074", "dora", "I4", "x.edu", "Mon", "4.50"],
     ]
-    assert "no score in 01-small, excused in Canvas: bob" in output
+    assert "no score in 01-small, excused: bob" in output
     assert "skipped, not in the roster: cy" in output
+
+
+@pytest.fixture
+def excused(graded):
+    """Excuse a student with a score, one with nothing, and one whose ID is mistyped."""
+    path = graded / "excused.csv"
+    path.write_text("Assignment;Student\n01-small;cy\n02-next;eve\n02-next;adda\n")
+    yield
+    path.unlink()
+
+
+def test_an_excused_student_has_no_score_in_any_format(export, excused):
+    """Neither a score that exists nor --zero counts."""
+    _, (_, _, *rows), output = export("--to", "canvas", "--zero")
+    assert [(row[3], *row[5:]) for row in rows] == [
+        ("al99", "5", "1"),
+        ("bo99", "0", ""),
+        ("cy99", "EX", "0"),
+        ("do99", "", "0"),
+        ("ev99", "0", "EX"),
+    ]
+    assert "no score in 01-small, excused: cy\n" in output
+    assert "no score in 02-next, excused: eve\n" in output
+    assert "nobody in the class has the ID adda in excused.csv: check the spelling\n" in output
+    _, rows, _ = export("--to", "moodle", to="moodle.csv")
+    assert [row[0] for row in rows] == ["First name", "Ada", "Bob"]
+    _, rows, _ = export(to="all.csv")
+    assert [row[9] for row in rows if row[:4:3] == ["01-small", "cy"]] == [""]
+
+
+def test_what_is_excused_does_not_count_for_the_total(export, excused):
+    _, (head, *rows), _ = export("--to", "totals")
+    assert head[4:] == ["01-small", "02-next", "total_percent", "dropped"]
+    assert {row[0]: row[4:7] for row in rows} == {
+        "ada": ["100.00", "20.00", "60.00"],
+        "bob": ["0.00", "", ""],
+        "cy": ["excused", "0.00", "0.00"],
+        "dora": ["", "0.00", ""],
+        "eve": ["0.00", "excused", "0.00"],
+    }
+
+
+def test_those_who_are_excused_in_canvas_are_excused_in_the_totals(export):
+    roster = as_csv(
+        [*CANVAS, "01-small (4711)", "02-next (4712)"],
+        ["    Points Possible", "", "", "", "", "5", "5"],
+        ["Lovelace, Ada", "101", "", "ada", "", "", "ex"],
+    )
+    _, rows, output = export("--to", "totals", "--student", "ada", roster=roster)
+    assert rows[1][4:6] == ["100.00", "100.00"] and rows[0][4:6] == ["01-small", "total_percent"]
+    assert "skipped, no scores: 02-next, 03-last" in output
 
 
 def canvas_roster(*columns, points="5"):

@@ -61,6 +61,18 @@ def test_weights_and_the_lowest_percentage(scores):
     )
 
 
+def test_an_excused_assignment_is_left_out_of_the_mean(scores):
+    scores.excuse({("03-c", "bob"), ("02-b", "cem")})
+    found = totals(scores, {"01-a": 3})
+    assert found["bob"] == ["50.00", "100.00", "excused", "62.50", ""]
+    assert found["cem"] == ["80.00", "excused", "100.00", "85.00", ""], "pending no longer"
+    found = totals(scores, drop_lowest=2)
+    assert found["ada"][3:] == ["100.00", "02-b 03-c"]
+    assert found["bob"][3:] == ["100.00", "01-a"], "at least one counts"
+    scores.excuse({(name, "ada") for name in POINTS})
+    assert totals(scores)["ada"] == ["excused", "excused", "excused", "", ""]
+
+
 @pytest.mark.parametrize(
     ("weights", "drop_lowest", "problem"),
     [

@@ -20,6 +20,9 @@ def test_those_who_did_not_submit_are_counted_and_the_first_named(roster):
     everyone = [person.student for person in roster]
     assert describe_missing(roster, [*everyone, "guest"]) == ""
     assert describe_missing(roster, everyone[1:]) == "1 of 14 in the roster did not submit: ada"
+    assert describe_missing(roster, everyone[2:], excused={"ada"}) == (
+        "1 of 14 in the roster did not submit: bob"
+    )
     listed = ", ".join(f"s{number:02}" for number in range(10))
     assert describe_missing(roster, ["ada", "bob"]) == (
         f"12 of 14 in the roster did not submit: {listed}, and 2 more"

@@ -4,6 +4,7 @@ import csv
 import re
 import shutil
 import zipfile
+from datetime import datetime
 
 import pytest
 
@@ -50,7 +51,8 @@ def template(tmp_path_factory):
     others did not submit. In 02-next, which has 5 points too, ada has 3 and bob 1.
     """
     root = tmp_path_factory.mktemp("course")
-    shutil.copy(ROOT / "nbgrader_config.py", root)
+    config = (ROOT / "nbgrader_config.py").read_text()
+    (root / "nbgrader_config.py").write_text(f"{config}c.LatePolicy.percent_per_day = 60\n")
     (root / "roster.csv").write_text(ROSTER)
     with open_api(root).gradebook as gradebook:
         for name in (SMALL, NEXT):
@@ -64,6 +66,8 @@ def template(tmp_path_factory):
             gradebook.add_student(student)
         add_graded_submission(gradebook, SMALL, "ada", 3, 1, comment="Good")
         add_graded_submission(gradebook, SMALL, "bob", 3, 2, penalty=3)
+        gradebook.find_assignment(SMALL).duedate = datetime(2026, 3, 4)
+        gradebook.find_submission(SMALL, "bob").timestamp = datetime(2026, 3, 5)
         add_graded_submission(gradebook, SMALL, "eve", 3, 2)
         add_graded_submission(gradebook, SMALL, "fay", 1, 0)
         add_graded_submission(gradebook, NEXT, "ada", 3, 0)
@@ -248,6 +252,9 @@ def test_the_same_files_of_several_members_are_one_submission(export, course_dir
 
 def test_the_gradebook_alone_tells_who_submitted(export, course_dir):
     shutil.rmtree(course_dir / "submitted")
+    with open_api(course_dir).gradebook as gradebook:
+        gradebook.find_assignment(SMALL).duedate = None
+        gradebook.update_or_create_submission(SMALL, "ada", timestamp="2026-03-05 00:00:00 UTC")
     rows, out = export("--assignment", SMALL)
     assert "group red: ada and bob submitted different work" in out, "at the same time"
     with open_api(course_dir).gradebook as gradebook:

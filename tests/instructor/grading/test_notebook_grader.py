@@ -379,7 +379,7 @@ except IndexError:
 try:
     fails("own")
 except Exception as error:
-    assert type(error).__name__ == "StudentError" and "Own" in str(error)
+    assert type(error).__name__ == "Error" and "Own" in str(error)
 """,
     "end of an iteration": """
 for kind in ("map", "async", "close"):

@@ -139,17 +139,16 @@ def test_printed_lines_share_the_limit_of_the_reason():
 
 
 def test_an_error_of_a_students_function_has_the_students_class():
-    def shown(message, kind="StudentError", from_student=True):
-        kind = f"course.instructor.grading.grader_worker.{kind}"
-        found = error(message, kind=kind, from_student=from_student)
-        renamed = redaction.with_students_class(found)
+    def shown(message, kind=grader_worker.StudentError):
+        renamed = redaction.with_students_class(describe_error(kind(message), "test"))
         return renamed.class_name, renamed.message
 
     assert shown("Own: no: 4827") == ("Own", "no: 4827")
     assert shown("Own") == ("Own", "")
     assert shown("Stopped: this call ended the process") == ("Error", "this call ended the process")
     stopped = "this call ended the process: the process exited with code 72"
-    assert shown(stopped, "CallStopped", from_student=False) == (STOPPED, stopped)
+    assert shown(stopped, grader_worker.CallStopped) == (STOPPED, stopped)
+    assert shown("Own: no", RuntimeError) == ("RuntimeError", "Own: no")
 
 
 @pytest.mark.parametrize("kind", [grader_worker.StudentError, ValueError])

@@ -7,6 +7,7 @@ import shutil
 
 import pytest
 
+from tests.instructor.feedback.internal_names import internal_names
 from tests.instructor.grading.secrets import Secrets, text_of
 from tests.instructor.grading.test_class_grader import cell_scores
 from tests.submissions import ROOT, read_fixtures
@@ -79,7 +80,9 @@ def test_a_fixture_earns_exactly_its_points(graded_class_of, assignment, name):
 def test_the_feedback_contains_each_reason_and_no_hidden_test(feedback_of, assignment, name):
     root = feedback_of(assignment)
     (path,) = (root / "feedback" / name / assignment).glob("*.html")
-    page = html.unescape(path.read_text(encoding="utf-8"))
+    written = path.read_text(encoding="utf-8")
+    assert internal_names(written) == set()
+    page = html.unescape(written)
     text = re.sub(r"\s+", " ", re.sub(r"<[^>]*>", "", page))
     for test, reasons in FIXTURES[assignment, name].get("reasons", {}).items():
         for reason in [reasons] if isinstance(reasons, str) else reasons:

@@ -1,13 +1,18 @@
 """Parallel runs on this machine, on GPUs and on a cluster, and runs after a killed command."""
 
+import contextlib
 import json
 import os
 import signal
+import subprocess
+import termios
 
 import pytest
 
+from course.instructor.cli.main import main
+from course.instructor.sandbox import bubblewrap
 from tests.cluster import wait_for
-from tests.conftest import cell
+from tests.conftest import BIN, cell
 from tests.instructor.grading.classes import descendants, wait_until_gone
 from tests.instructor.regression import PARAMETERS, record, start_run
 
@@ -224,6 +229,32 @@ def test_a_mistaken_command_deletes_no_saved_run(small_course, course_command, a
     finished = course_command("-C", root, "run", *arguments)
     assert finished.returncode == 1 and message in finished.stderr.splitlines()[-1]
     assert list((root / "build" / "runs" / "01-small").glob("*/metrics.json"))
+
+
+def test_progress_is_shown_in_a_terminal_and_not_in_a_log(small_course, course_command):
+    root = small_course(PARAMETERS, record("accuracy=0.5"))
+    in_log = course_command("-C", root, "run")
+    assert in_log.stderr == "" and "1 of 1 passed" in in_log.stdout
+    terminal, end = os.openpty()
+    termios.tcsetwinsize(end, (24, 100))
+    command = [BIN / "course", "-C", root, "run"]
+    assert subprocess.run(command, stdout=subprocess.PIPE, stderr=end).returncode == 0
+    os.close(end)
+    shown = b""
+    with contextlib.suppress(OSError):  # at the end
+        while part := os.read(terminal, 4096):
+            shown += part
+    os.close(terminal)
+    assert b"100%" in shown
+
+
+def test_an_ordinary_kernel_does_not_write_to_the_terminal(small_course, monkeypatch, capfd):
+    """It is used where forking is impossible; errors of cells are in the notebook."""
+    monkeypatch.setattr(bubblewrap, "is_linux", lambda: False)
+    root = small_course(PARAMETERS, cell("code", "import os\nos.write(2, b'started')"))
+    assert main(["-C", str(root), "run"]) == 0
+    printed = capfd.readouterr()
+    assert printed.err == "" and "1 of 1 passed" in printed.out
 
 
 def test_an_unknown_parameter_is_refused(small_course, course_command):

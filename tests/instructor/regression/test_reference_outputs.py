@@ -149,7 +149,7 @@ def test_each_difference_is_named(tmp_path, run):
     )
     assert "gone no longer shows 'x' (line 1)" in reasons
     assert "recorded metrics shows 'loss = 2.2'" in " ".join(reasons)
-    assert reasons[-1].startswith("draw shows another figure: pixels differ by ")
+    assert reasons[-1].startswith("draw shows a different figure: pixels differ by ")
 
 
 @pytest.mark.parametrize("brightness", [0, 255])

@@ -93,8 +93,7 @@ def test_a_source_that_does_not_compile_leaves_the_release_unchanged(small_cours
     source.write_text(source.read_text().replace("### END SOLUTION", ""))
     failed = course_command("-C", root, "release")
     assert failed.returncode == 1
-    assert "course: source/01-small does not compile: " in failed.stderr
-    assert "no end solution statement found" in failed.stderr
+    assert f"{source}: cell 1 (one) has BEGIN SOLUTION without END SOLUTION" in failed.stderr
     assert "Traceback" not in failed.stderr
     assert contents(root / "release") == before
 

@@ -43,7 +43,7 @@ def test_a_notebook_that_follows_the_conventions_has_none_but_a_missing_figure()
     assert deviations(*OPENING, *EXERCISE_CELLS, *DRAWING) == [
         "the figure of 01-small has no alternative text: describe it in"
         " course/plotting/result_figures/alt_texts.toml.",
-        "the figure of 01-small was not drawn by the present code: run course figures 01-small,"
+        "the figure of 01-small was not drawn by the current code: run course figures 01-small,"
         " then course release 01-small.",
     ]
 
@@ -76,7 +76,7 @@ def test_the_figure_follows_the_install_cell_and_has_no_other_code():
     other = cell("code", "# @title The finished result\nprint(1)", tags=["result-figure"])
     found = without_figure(cell("markdown", "# One"), other, *EXERCISE_CELLS, *DRAWING)
     assert found[0].startswith(f"{other['id']} does not follow the install cell")
-    assert found[1].startswith(f'{other["id"]} has other code than plotting.result("01-small")')
+    assert found[1].startswith(f'{other["id"]} contains code besides plotting.result("01-small")')
 
 
 @pytest.mark.parametrize("missing", ["result-figure", "draws-result"])
@@ -111,8 +111,8 @@ HAPPENED = cell("markdown", "**What happened:** one.")
     ("cells", "words"),
     [
         ([PREDICT, HAPPENED, PREDICT, HAPPENED], []),
-        ([PREDICT], ["stays open"]),
-        ([PREDICT, PREDICT, HAPPENED], ["stays open"]),
+        ([PREDICT], ["no paragraph says what happened"]),
+        ([PREDICT, PREDICT, HAPPENED], ["no paragraph says what happened"]),
         ([HAPPENED], ["nothing was predicted"]),
         ([PREDICT, HAPPENED, HAPPENED], ["nothing was predicted"]),
     ],

@@ -241,7 +241,7 @@ def test_a_value_derived_from_the_students_is_refused():
     cells += [locked("expected = double(3)", "expectation"), "answer = 6"]
     assert problems_of(*cells, graded_test("checks.equal('it', answer, expected)")) == [
         "test_it uses expected, which the locked cell expectation computes from the student's"
-        " values, so that a student can choose it: compute it in the test."
+        " values, so that a student can choose its value: compute it in the test."
     ]
     assert not problems_of(*cells, "expected = 6", graded_test("print(expected)"))
     assert not problems_of(*cells, graded_test("expected = 6\nprint(answer == expected)"))
@@ -251,7 +251,7 @@ def test_a_locked_name_that_a_student_redefines_is_refused():
     data = locked("images = [1, 2]", "data")
     assert problems_of(data, "images = [3]", graded_test("print(images)")) == [
         "test_it uses images, which a locked cell defines and a student's cell redefines, but the"
-        " tests see the first value: rename the second."
+        " tests use the locked cell's value: rename the student's."
     ]
     assert not problems_of(data, "images = [3]", graded_test("print(3)"))
     assert not problems_of(SETUP, "import numpy as np", graded_test("print(np.pi)"))

@@ -83,7 +83,9 @@ def test_unclear_parameters_are_one_sentence(change_source, capsys, tags, proble
 
 def test_files_that_only_secret_parts_use_are_refused(change_source, capsys):
     shown = cell("markdown", "![](shown.png) and ![](both.png)")
-    secret = cell("markdown", "### BEGIN SOLUTION\n![](secret.png) ![](both.png)\n### END SOLUTION")
+    answer = "### BEGIN SOLUTION\n![](secret.png) ![](both.png)\n### END SOLUTION"
+    secret = cell("markdown", answer, "explain", points=1)
+    secret["metadata"]["nbgrader"] |= {"solution": True, "locked": False}
     scheme = cell("markdown", "=== BEGIN MARK SCHEME ===\n![](scheme.png)\n=== END MARK SCHEME ===")
     test = "assert True\n### BEGIN HIDDEN TESTS\nopen('hidden.csv')\n### END HIDDEN TESTS"
     root = change_source(shown, secret, scheme, cell("code", test, "test_more", points=1))

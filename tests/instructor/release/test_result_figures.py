@@ -87,7 +87,7 @@ def test_a_figure_is_stored_with_its_digest_and_a_palette(tmp_path, monkeypatch)
 def test_a_figure_that_is_too_large_is_refused(tmp_path, monkeypatch):
     monkeypatch.setattr(result_figure, "FOLDER", tmp_path)
     noise = np.random.default_rng(0).integers(0, 256, (600, 900, 3))
-    with pytest.raises(CourseError, match=r"has \d{3} KB, and 80 KB are allowed"):
+    with pytest.raises(CourseError, match=r"has \d{3} KB, but at most 80 KB are allowed"):
         result_figures.store("01-small", png(noise), "abc")
     assert list(tmp_path.iterdir()) == []
 
@@ -113,7 +113,7 @@ def test_the_command_draws_a_figure_that_the_release_shows_before_anything_runs(
     assert "Every figure was drawn" in run_course(root, "figures").stdout
 
     released = run_course(root, "release")
-    assert "was not drawn by the present code" not in released.stdout
+    assert "was not drawn by the current code" not in released.stdout
     path = root / "release" / "01-small" / "small.ipynb"
     cells = nbformat.read(path, as_version=4).cells
     shown = [each for each in cells if each.get("outputs")]
@@ -134,7 +134,7 @@ def test_the_command_draws_a_figure_that_the_release_shows_before_anything_runs(
 
     source = root / "source" / "01-small" / "small.ipynb"
     source.write_text(source.read_text().replace("heights / 2", "heights / 4"))
-    assert "was not drawn by the present code" in run_course(root, "release").stdout
+    assert "was not drawn by the current code" in run_course(root, "release").stdout
 
 
 def test_the_checksum_of_a_cell_does_not_depend_on_its_collapsed_state():

@@ -61,6 +61,16 @@ def test_each_cell_has_its_scores_and_most_frequent_messages(course_with_grades)
 
 
 @pytest.mark.slow
+def test_excused_students_are_left_out(course_with_grades):
+    path = course_with_grades / "excused.csv"
+    path.write_text(f"assignment,student\n{NAME},ada\n{NAME},bob\n")
+    try:
+        assert read_statistics(course_with_grades, NAME).scores == [0, 0, 1, 1]
+    finally:
+        path.unlink()
+
+
+@pytest.mark.slow
 def test_the_command_prints_a_table_and_writes_a_page(course_with_grades, course_command):
     done = course_command("-C", course_with_grades, "statistics", NAME)
     assert done.returncode == 0, done.stderr

@@ -1,0 +1,36 @@
+"""The table of excused students, `excused.csv`: work that they do not have to submit.
+
+    assignment,student
+    02-mnist,ada
+
+An assignment from which a student is excused does not count for the student.
+"""
+
+from pathlib import Path
+
+from course.errors import CourseError
+from course.instructor.course_dir import assignment_names
+from course.instructor.roster.csv_reader import read_named_columns
+
+FILE_NAME = "excused.csv"
+COLUMNS = ("assignment", "student")
+
+
+def read_excused(root: Path) -> set[tuple[str, str]]:
+    """Return (assignment, student) for each excuse in a course directory; without a file, none.
+
+    Raises CourseError, which names the line, if the file is not such a table or if it names an
+    unknown assignment.
+    """
+    path = Path(root, FILE_NAME)
+    if not path.is_file():
+        return set()
+    found = set()
+    for line, cells in read_named_columns(path, COLUMNS, required=COLUMNS):
+        for name in COLUMNS:
+            if not cells[name]:
+                raise CourseError(f"{path}, line {line} names no {name}: add it.")
+        found.add((cells["assignment"], cells["student"]))
+    if found:
+        assignment_names(root, sorted({name for name, _ in found}))  # raises for an unknown one
+    return found
