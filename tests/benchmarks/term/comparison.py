@@ -12,7 +12,7 @@ from pathlib import Path
 
 from tests.benchmarks.term import expected_scores, platforms
 from tests.benchmarks.term.assignments import ALL, LISTS, Assignment
-from tests.benchmarks.term.example_class import Student, Upload
+from tests.benchmarks.term.example_class import Student, Upload, is_excused
 from tests.benchmarks.term.expected_scores import ExpectedScore
 from tests.benchmarks.term.steps import Term
 
@@ -138,7 +138,7 @@ def _compare_canvas(
     for number, assignment in enumerate(ALL):
         title = f"{assignment.name} ({7000 + number})"
         found.number(f"canvas.csv, {title}", points.get(title), assignment.points, EXACT)
-        _compare_column(term, "canvas.csv", rows, "ID", title, assignment, counting, "", found)
+        _compare_column(term, "canvas.csv", rows, "ID", title, assignment, counting, found)
 
 
 def _compare_moodle(
@@ -181,7 +181,6 @@ def _compare_column(
     title: str,
     assignment: Assignment,
     counting: dict[tuple[Student, str], ExpectedScore],
-    empty: str,
     found: Comparison,
 ) -> None:
     """Compare one column of a file with one row per student."""
@@ -192,6 +191,7 @@ def _compare_column(
         if row := by_number.get(str(student.number)):
             what = f"{file}, {student.id} in {assignment.name}"
             score = counting.get((student, assignment.name))
+            empty = "EX" if is_excused(student, assignment) else ""
             _compare_cell(what, row.get(title), score, empty, EXACT, found)
 
 

@@ -163,7 +163,12 @@ def draw_class(count: int, seed: int) -> ExampleClass:
 def is_enrolled(student: Student, assignment: Assignment) -> bool:
     """Return whether a student is in the class during an assignment."""
     has_left = student.is_dropped and assignment is SIZES
-    return not has_left and not (student.joins_late and assignment is COUNTING)
+    return not has_left and not is_excused(student, assignment)
+
+
+def is_excused(student: Student, assignment: Assignment) -> bool:
+    """Return whether an assignment does not count for a student."""
+    return student.joins_late and assignment is COUNTING
 
 
 def _draw(count: int, rng: random.Random) -> ExampleClass:

@@ -9,7 +9,14 @@ from datetime import datetime, timedelta
 from fractions import Fraction
 
 from tests.benchmarks.term.assignments import ALL, SIZES, Assignment
-from tests.benchmarks.term.example_class import GRACE, ExampleClass, Student, Upload, due_time
+from tests.benchmarks.term.example_class import (
+    GRACE,
+    ExampleClass,
+    Student,
+    Upload,
+    due_time,
+    is_excused,
+)
 
 PERCENT_PER_DAY, MAX_PERCENT = 10, 40
 WEIGHTS = {SIZES.name: 2}  # the others have 1
@@ -68,6 +75,7 @@ def totals(example: ExampleClass) -> dict[Student, set[Fraction]]:
             if (student, each.name) in scores
             else Fraction(0)
             for each in ALL
+            if not is_excused(student, each)
         }
         for dropped, share in shares.items():
             if share == min(shares.values()):

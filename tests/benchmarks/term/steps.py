@@ -208,10 +208,12 @@ class Term:
         platforms.write_csv(self.root / "roster.csv", [ROSTER_HEADER, *rows])
 
     def _enroll(self) -> None:
-        """Add the student who joins late to the roster."""
-        row = _roster_row(self.example.role("joins_late"))
+        """Add the student who joins late to the roster, and excuse the missed assignment."""
+        student = self.example.role("joins_late")
         with (self.root / "roster.csv").open("a", encoding="utf-8") as file:
-            file.write(",".join(row) + "\n")
+            file.write(",".join(_roster_row(student)) + "\n")
+        rows = [["assignment", "student"], [COUNTING.name, student.id]]
+        platforms.write_csv(self.root / "excused.csv", rows)
 
     def _all_extensions(self) -> list[list[str]]:
         """Return the rows of the extensions."""
