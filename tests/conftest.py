@@ -35,6 +35,7 @@ LONGEST_FILES = (
     "test_both_engines.py", "test_submissions.py", "test_stopped.py", "test_attacks.py",
     "test_notebook_execution.py", "test_defects.py", "test_scenes.py", "test_collection.py",
     "test_class_grader.py", "test_train.py", "test_scheduler.py", "test_postgres.py",
+    "test_term.py",
 )  # fmt: skip
 # Their tests share the graded example class of an assignment, whose name is in their IDs.
 GRADING_FILES = {"test_both_engines.py", "test_submissions.py"}

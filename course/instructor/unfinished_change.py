@@ -1,7 +1,9 @@
 """The record of a change of students that is not complete: other commands wait until it is."""
 
+import hashlib
 import json
 import shlex
+from collections.abc import Sequence
 from dataclasses import asdict, dataclass, field
 from pathlib import Path
 
@@ -10,6 +12,8 @@ from course.files import write_atomically
 
 # Not in build/, which a person may delete at any time.
 RECORD = Path("originals", "unfinished-change.json")
+# A digest of the last complete change, which does not show whom it was about.
+LAST = Path("originals", "last-change.txt")
 RENAME, DROP = "rename", "drop"
 
 
@@ -42,12 +46,24 @@ def begin(root: Path, change: UnfinishedChange) -> None:
     write_atomically(root / RECORD, json.dumps(asdict(change)))
 
 
-def end(root: Path) -> None:
-    """Remove the record after the last step."""
+def end(root: Path, change: UnfinishedChange) -> None:
+    """Remove the record after the last step; the same command can see that it is complete."""
+    write_atomically(root / LAST, _digest(change.action, change.students))
     Path(root, RECORD).unlink(missing_ok=True)
+
+
+def was_last(root: Path, action: str, students: Sequence[str]) -> bool:
+    """Return whether the last complete change was that of a command with these arguments."""
+    path = root / LAST
+    return path.is_file() and path.read_text("utf-8") == _digest(action, students)
 
 
 def require_none(root: Path) -> None:
     """Raise CourseError if a change is unfinished, because half of the data may be missing."""
     if change := read(root):
         raise CourseError(f"{change.command!r} was interrupted: run this command again first.")
+
+
+def _digest(action: str, students: Sequence[str]) -> str:
+    """Return a digest of a command's arguments."""
+    return hashlib.sha256(json.dumps([action, *students]).encode()).hexdigest() + "\n"

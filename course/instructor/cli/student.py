@@ -37,12 +37,15 @@ def rename(root: Path, old: str, new: str) -> int:
         change = changes.unfinished(root, unfinished_change.RENAME, [old, new])
         if change:
             print(f"continuing the interrupted command: {change.command}")
+        elif changes.is_complete(root, unfinished_change.RENAME, [old, new], [old]):
+            print(f"already renamed: {old} -> {new}")
+            return 0
         else:
             change, lines = changes.prepare_rename(root, old, new)
             print("\n".join([f"{old} -> {new}:", *lines]), flush=True)
         changes.rename(root, change)
         _print_rest(root, [old], change, skip=["submitted", "autograded", "originals"])
-        unfinished_change.end(root)
+        unfinished_change.end(root, change)
     print(f"renamed: {old} -> {new}")
     return 0
 
@@ -65,6 +68,9 @@ def drop(root: Path, students: tuple[str, ...], yes: bool) -> int:
         change = changes.unfinished(root, unfinished_change.DROP, selected)
         if change:
             print(f"continuing the interrupted command: {change.command}")
+        elif changes.is_complete(root, unfinished_change.DROP, selected, selected):
+            print(f"already dropped: {', '.join(selected)}")
+            return 0
         else:
             change, lines = changes.prepare_drop(root, selected)
             print("\n".join(lines), flush=True)
@@ -73,7 +79,7 @@ def drop(root: Path, students: tuple[str, ...], yes: bool) -> int:
                 return 1
         changes.drop(root, change)
         _print_rest(root, [*selected, *change.names], change, skip=[])
-        unfinished_change.end(root)
+        unfinished_change.end(root, change)
     print(f"dropped: {', '.join(selected)}")
     print(
         "Delete these students also from backups, from exported files in other places, and from the"

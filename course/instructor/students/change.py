@@ -72,6 +72,16 @@ def unfinished(root: Path, action: str, students: Sequence[str]) -> UnfinishedCh
     return None
 
 
+def is_complete(root: Path, action: str, students: Sequence[str], gone: Sequence[str]) -> bool:
+    """Return whether a command has made its change, and none of the students it removed is back.
+
+    A command can be killed after its last step and before it could say so.
+    """
+    return unfinished_change.was_last(root, action, students) and not any(
+        each in read_class(root).places for each in gone
+    )
+
+
 def prepare_drop(root: Path, students: Sequence[str]) -> tuple[UnfinishedChange, list[str]]:
     """Return what dropping students needs to know, and a line about everything to be deleted.
 

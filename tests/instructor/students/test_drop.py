@@ -63,6 +63,8 @@ def test_several_students_are_dropped_at_once(root, run):
     assert done.returncode == 0, done.stderr
     assert list(rows_of(root)) == ["curie"]
     assert "dropped: lovelace7, bross5" in done.stdout
+    again = run(root, "student", "drop", "lovelace7", "bross5", "--yes")
+    assert (again.returncode, again.stdout) == (0, "already dropped: lovelace7, bross5\n")
     left = mentions(root, *TRACES, "bross5", "Bob Ross")
     assert {root.joinpath(path).name for path in left} == {"submissions.zip"}
 

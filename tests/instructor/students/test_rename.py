@@ -49,6 +49,20 @@ def test_a_rename_can_be_undone(root, run):
     assert all(path.startswith(("build/", "feedback/lovelace7/")) for path in lost), lost
 
 
+def test_a_rename_that_is_complete_can_be_repeated(root, run):
+    """A kill after the last step can hide that it was the last one."""
+    assert run(root, "student", "rename", "lovelace7", "king").returncode == 0
+    before = tree(root)
+    again = run(root, "student", "rename", "lovelace7", "king")
+    assert (again.returncode, again.stdout) == (0, "already renamed: lovelace7 -> king\n")
+    assert tree(root) == before
+    other = run(root, "student", "rename", "lovelace7", "queen")
+    assert other.returncode == 1 and "'lovelace7' is not a student" in other.stderr
+    # The ID has been given to somebody else.
+    assert run(root, "student", "rename", "bross5", "lovelace7").returncode == 0
+    assert run(root, "student", "rename", "lovelace7", "king").returncode == 1
+
+
 @pytest.mark.parametrize(
     ("new", "sentence"),
     [
