@@ -109,7 +109,7 @@ class Collection:
             for attempt in others:
                 details = problem or f"saved as {attempt.original.relative_to(self.root)}"
                 status = FileStatus.MANUAL_REVIEW if problem else FileStatus.OLDER_ATTEMPT
-                if newest and attempt.digest == newest.digest:
+                if newest and attempt.code_digests == newest.code_digests:
                     status, details = FileStatus.ALREADY_COLLECTED, "same as another attempt"
                 elif newest and not attempt.has_answers and not is_newer(newest, attempt):
                     status = FileStatus.MANUAL_REVIEW
@@ -138,6 +138,8 @@ class Collection:
         content = {attempt.release.file_name: (attempt.repaired or attempt.original).read_bytes()}
         for name, path in attempt.evidence.items():
             content[f"{FOLDER}/{name}"] = path.read_bytes()
+        for name, saved in attempt.helpers.items():
+            content[name] = saved.file.reader()
         if attempt.submitted:
             content[TIMESTAMP] = f"{format_time(attempt.submitted)}\n".encode()
         folder = submitted_folder.folder_of(self.root, *attempt.key)
@@ -150,7 +152,8 @@ class Collection:
         if attempt.release.requires_evidence and not attempt.evidence:
             repairs.append("evidence missing")
         checksum = f"checksum {attempt.checksum}" if attempt.checksum else ""
-        result.details = "; ".join(filter(None, [checksum, *repairs, *attempt.warnings]))
+        helpers = f"with {', '.join(sorted(attempt.helpers))}" if attempt.helpers else ""
+        result.details = "; ".join(filter(None, [checksum, helpers, *repairs, *attempt.warnings]))
         result.status = FileStatus.REPAIRED if repairs else FileStatus.COLLECTED
         if is_submitted:
             result.status = FileStatus.ALREADY_COLLECTED

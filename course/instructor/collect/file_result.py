@@ -15,6 +15,10 @@ class FileStatus(StrEnum):
     MANUAL_REVIEW = "flagged for manual review"
 
 
+# The details of files that are collected with a notebook, which has a line of its own.
+EVIDENCE, HELPER_FILE = "evidence", "helper file"
+
+
 @dataclass
 class FileResult:
     """A row of the table of collected files."""
@@ -26,3 +30,8 @@ class FileResult:
     details: str = ""  # what was repaired, or why the file was not collected
     saved_as: str = ""  # the path of its unchanged copy in the course directory
     upload: str = ""  # the printable path of what one person uploaded, if the student is unknown
+
+    @property
+    def is_accompanying(self) -> bool:
+        """Return True if the file was collected with a notebook."""
+        return self.details in (EVIDENCE, HELPER_FILE)

@@ -21,16 +21,22 @@ from course.instructor.collect.archive_reader import (
     shorten,
 )
 from course.instructor.collect.attempts import Attempt, nearest_attempts
-from course.instructor.collect.file_result import FileResult, FileStatus
+from course.instructor.collect.file_result import EVIDENCE, HELPER_FILE, FileResult, FileStatus
 from course.instructor.collect.notebook_reader import ReadingBudget, ReadNotebook, RepairError
 from course.instructor.collect.originals import SavedFile
-from course.instructor.collect.platform_file_names import TIMESTAMP, Origin, PathParser
+from course.instructor.collect.platform_file_names import (
+    TIMESTAMP,
+    Origin,
+    PathParser,
+    strip_copy_marks,
+)
 from course.instructor.collect.released_assignment import ReleasedAssignment
 from course.instructor.collect.submission_owner import OwnerResolver, UnknownOwnerError
 from course.instructor.roster.roster import Roster
 from course.instructor.sandbox import forkserver_client
 from course.instructor.sandbox.kernel_client import EngineError, KernelEnded
 from course.instructor.sandbox.worker_pool import available_cores
+from course.packing import helper_files
 
 MAX_EVIDENCE_BYTES = 64 * 2**20  # with one notebook; `course.files.files_below` reads no more
 OTHER_ARCHIVES = {".rar", ".7z", ".tar", ".gz", ".tgz", ".xz", ".bz2"}
@@ -265,6 +271,8 @@ class SubmissionFinder:
             if not (together and file.is_nested):
                 together = nearest_attempts(owners, self._origin(file))
             self._add_evidence(file, saved.copy, _in_folders_around(file, together))
+        elif saved.copy and originals.is_helper(file) and not problem:
+            self._add_helper(saved)
         else:
             self._skip(file, "neither a notebook nor evidence")
 
@@ -334,7 +342,37 @@ class SubmissionFinder:
             for attempt in owners:
                 attempt.evidence.setdefault(safe_file_name(file.name), copy)
             owner, path = owners[0].key, file.printable_path
-            self.results.append(FileResult(FileStatus.COLLECTED, path, *owner, "evidence"))
+            self.results.append(FileResult(FileStatus.COLLECTED, path, *owner, EVIDENCE))
+
+    def _add_helper(self, saved: SavedFile) -> None:
+        """Add a helper file to the attempts beside whose notebook it is."""
+        file, origin = saved.file, self._origin(saved.file)
+        included = self._included_in(file)
+        together = [each for each in included if each.file.parts[:-1] == file.parts[:-1]]
+        owners = together or [each for each in included if _is_beside_archive(file, each.file)]
+        name = origin.file_name
+        if origin.platform and not helper_files.is_importable(name):  # Canvas numbers new attempts
+            name = f"{strip_copy_marks(name)[0]}{helper_files.SUFFIX}"
+        if not owners or len({attempt.student for attempt in owners}) > 1:
+            self._skip(file, "neither a notebook nor evidence, and beside no student's notebook")
+        elif not helper_files.is_importable(name):
+            self._skip(file, helper_files.name_problem(name))
+        elif any(name in attempt.release.provided for attempt in owners):
+            self._skip(file, "the assignment's own file is used")
+        elif problem := self._helper_problem(name, saved, owners):
+            self._flag(file, problem, *owners[0].key)
+        else:
+            for attempt in owners:
+                attempt.helpers.setdefault(name, saved)
+            owner, path = owners[0].key, file.printable_path
+            self.results.append(FileResult(FileStatus.COLLECTED, path, *owner, HELPER_FILE))
+
+    def _helper_problem(self, name: str, saved: SavedFile, owners: list[Attempt]) -> str:
+        """Return the reason that a file cannot be a helper file of the attempts, or ""."""
+        if problem := helper_files.name_problem(name):
+            return problem
+        others = max(len(attempt.helpers.keys() - {name}) for attempt in owners)
+        return helper_files.size_problem(saved.file.size, others)
 
     def _evidence_problem(self, file: SubmittedFile, copy: Path, owners: list[Attempt]) -> str:
         """Return the limit of grading that a file would exceed, or "" if it can be graded."""
@@ -423,3 +461,9 @@ def _in_folders_around(file: SubmittedFile, attempts: list[Attempt]) -> list[Att
     ]
     nearest = max(depths, default=0)
     return [each for each, depth in zip(attempts, depths, strict=True) if depth == nearest]
+
+
+def _is_beside_archive(file: SubmittedFile, notebook: SubmittedFile) -> bool:
+    """Return True if a file is at the top of an archive in a notebook's folder."""
+    is_at_top = file.is_nested and file.parts[:-1] == file.container
+    return is_at_top and file.container[:-1] == notebook.parts[:-1]

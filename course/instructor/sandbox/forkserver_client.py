@@ -10,7 +10,7 @@ import sys
 import tempfile
 import threading
 import time
-from collections.abc import Iterable, Mapping, Sequence
+from collections.abc import Collection, Iterable, Mapping, Sequence
 from concurrent.futures import Future
 from dataclasses import asdict
 from pathlib import Path
@@ -135,11 +135,13 @@ class Forkserver:
         folder: str | None = None,
         environment: Mapping[str, str] | None = None,
         with_answers: bool = False,
+        read_only: Collection[str] = (),
     ) -> Kernel:
         """Start a kernel that runs a module's `serve` function; return once it is ready.
 
-        `files`, given as (relative path, content), are written into its scratch folder. One of the
-        course's own notebooks runs without limits, in `folder`, and with this `environment` added.
+        `files`, given as (relative path, content), are written into its scratch folder; those whose
+        paths are in `read_only` cannot be opened for writing there. One of the course's own
+        notebooks runs without limits, in `folder`, and with this `environment` added.
         `with_answers` opens a second channel to the kernel, for `Kernel.answer`. Raises EngineError
         if the kernel does not start: no code of a student has run in it.
         """
@@ -171,7 +173,7 @@ class Forkserver:
             first = messages.Connection(ours)  # the kernel expects messages of its own connection
             first.send(request, deadline=time.monotonic() + REQUEST_SECONDS)
             kernel.wait_until_started()
-            kernel.write_files(files)
+            kernel.write_files(files, read_only)
         except EngineError:
             raise
         except KernelEnded as error:
