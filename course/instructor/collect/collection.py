@@ -39,6 +39,12 @@ class CollectOptions:
     are_selected: bool = False  # the instructor named the assignments that may be collected
 
 
+def check_path(root: Path, path: Path) -> None:
+    """Raise CourseError if a path contains the course directory."""
+    if root.resolve().is_relative_to(path.resolve()):
+        raise CourseError(f"{path} contains the course directory: specify what you downloaded.")
+
+
 class Collection:
     """One run of `course collect` on an archive, a folder, or a notebook."""
 
@@ -55,23 +61,29 @@ class Collection:
         """Return the path of the table of all files, which exists after `run`."""
         return self.folder / "table.csv"
 
-    def run(self) -> Iterator[FileResult]:
-        """Collect everything and yield the result of each file."""
-        if self.root.resolve().is_relative_to(self.path.resolve()):
-            raise CourseError(
-                f"{self.path} contains the course directory: specify what you downloaded."
-            )
+    def run(
+        self,
+        listed: Sequence[SubmittedFile] | None = None,
+        chosen: Sequence[SubmittedFile] | None = None,
+    ) -> Iterator[FileResult]:
+        """Collect everything, or only the `chosen` files of a list, and yield each file's result.
+
+        The owners of the chosen files are the same as if all listed files were collected. What is
+        chosen has to include all files of their owners.
+        """
+        check_path(self.root, self.path)
         busy = "Another course collect command is running here: wait until it ends, or stop it."
         folder = self.root / originals.FOLDER
         with file_lock.exclusive_lock(folder, busy):
             originals.move_old_originals(self.root)
-            listed = list_files(self.path)
-            self.folder = originals.folder_for(self.path, self.root, listed)
+            listed = list_files(self.path) if listed is None else listed
+            chosen = listed if chosen is None else chosen
+            self.folder = originals.folder_for(self.path, self.root, chosen)
             staging = folder / ".repaired"
             shutil.rmtree(staging, ignore_errors=True)  # left by a killed command
             staging.mkdir()
             try:
-                for result in self._collect(listed, staging):
+                for result in self._collect(listed, chosen, staging):
                     self.results.append(result)
                     yield result
             finally:
@@ -92,11 +104,13 @@ class Collection:
             for name in names
         }
 
-    def _collect(self, listed: Sequence[SubmittedFile], staging: Path) -> Iterator[FileResult]:
+    def _collect(
+        self, listed: Sequence[SubmittedFile], chosen: Sequence[SubmittedFile], staging: Path
+    ) -> Iterator[FileResult]:
         """Yield the results for the files, then for each student's attempts."""
         roster, student = self.options.roster, self.options.student
         found = SubmissionFinder(
-            self.path, listed, self.folder, staging, self.releases, roster, student
+            self.path, listed, self.folder, staging, self.releases, roster, student, chosen
         )
         if not self.options.are_selected:
             found.review_other_assignments()

@@ -43,6 +43,25 @@ OTHER_ARCHIVES = {".rar", ".7z", ".tar", ".gz", ".tgz", ".xz", ".bz2"}
 NO_NOTEBOOK = "there is no notebook with it: ask the student for the .ipynb file"
 
 
+def resolver_for(
+    path: Path,
+    listed: Sequence[SubmittedFile],
+    releases: Sequence[ReleasedAssignment],
+    roster: Roster | None,
+    student: str | None,
+) -> OwnerResolver:
+    """Return the resolver that knows whose the listed files of a path are."""
+    uploads = [
+        file.parts
+        for file in listed
+        if not file.is_junk and (originals.is_notebook(file.name) or is_archive(file.name))
+    ]
+    paths = PathParser(uploads, releases, roster)
+    tops = {file.parts[0] if len(file.parts) > 1 else "" for file in listed}
+    common_folder = tops.pop() if len(tops) == 1 and path.is_file() else ""
+    return OwnerResolver(roster, student, paths, common_folder, releases)
+
+
 class SubmissionFinder:
     """The attempts in an archive or folder, and the results for all other files.
 
@@ -60,10 +79,12 @@ class SubmissionFinder:
         releases: Sequence[ReleasedAssignment],
         roster: Roster | None,
         student: str | None,
+        chosen: Sequence[SubmittedFile] | None = None,
     ) -> None:
         """Save the originals of `path` in `folder` and find the attempts in them.
 
-        `listed` are the files that `archive_reader.list_files` returned for `path`.
+        `listed` are the files that `archive_reader.list_files` returned for `path`. `chosen` are
+        those of them that are read, or None for all; the paths of the others still count.
         """
         self.releases, self.staging = releases, staging
         self.results: list[FileResult] = []
@@ -71,16 +92,10 @@ class SubmissionFinder:
         # Students who submitted something that is a notebook or may contain one.
         self.students_with_notebook: set[str] = set()
         self._known_owners: dict[tuple[tuple[str, ...], bool], str] = {}
-        uploads = [
-            file.parts
-            for file in listed
-            if not file.is_junk and (originals.is_notebook(file.name) or is_archive(file.name))
-        ]
-        self.paths = PathParser(uploads, releases, roster)
-        tops = {file.parts[0] if len(file.parts) > 1 else "" for file in listed}
-        common_folder = tops.pop() if len(tops) == 1 and path.is_file() else ""
-        self.owners = OwnerResolver(roster, student, self.paths, common_folder, releases)
-        saved = list(originals.save(path, listed, folder, self.paths))
+        self.owners = resolver_for(path, listed, releases, roster, student)
+        self.paths = self.owners.paths
+        chosen = listed if chosen is None else chosen
+        saved = list(originals.save(path, chosen, folder, self.paths))
         self._find_attempts([each for each in saved if self._is_readable(each)])
         self._add_junk([each.file for each in saved if each.file.is_junk])
 

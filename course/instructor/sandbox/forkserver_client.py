@@ -214,6 +214,7 @@ def _start_process(command: Sequence[str], **options: Any) -> "subprocess.Popen[
 
 
 _shared: dict[tuple, Forkserver] = {}
+_idle_seconds = 900.0
 _shared_lock = threading.Lock()
 _stopped = threading.Event()
 
@@ -237,9 +238,15 @@ def shared_forkserver(
             if key in _shared:
                 _shared[key].close()
             _shared[key] = Forkserver(
-                isolated, devices, environment=environment, uses_keras=uses_keras
+                isolated, devices, _idle_seconds, environment=environment, uses_keras=uses_keras
             )
         return _shared[key]
+
+
+def keep_shared(seconds: float) -> None:
+    """Let the forkservers that are started from now on wait longer for the next kernel."""
+    global _idle_seconds
+    _idle_seconds = seconds
 
 
 def notebook_forkserver(environment: Mapping[str, str]) -> Forkserver:
