@@ -42,6 +42,28 @@ def missing_imports(source):
     return [name for name in packages if name not in known]
 
 
+def imported_modules(source):
+    """Return the top-level names of all modules that code imports.
+
+    Parameters
+    ----------
+    source : str
+        The code of a cell or a file, including magics and shell commands.
+
+    Returns
+    -------
+    list of str
+        Names such as "numpy", without duplicates; also those that a `try` statement imports.
+    """
+    names = []
+    for node in ast.walk(_parse(_python_of(source)) or ast.Module([], [])):
+        if isinstance(node, ast.Import):
+            names += [alias.name for alias in node.names]
+        elif isinstance(node, ast.ImportFrom) and node.level == 0:
+            names.append(node.module or "")
+    return list(dict.fromkeys(name.partition(".")[0] for name in names if name))
+
+
 def has_newer_syntax(source):
     """Return True if the code of a cell is valid here, but not in `GRADING_PYTHON`.
 

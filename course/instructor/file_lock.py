@@ -8,11 +8,15 @@ from pathlib import Path
 from course.errors import CourseError
 
 
+class LockHeldError(CourseError):
+    """Another process holds a lock; the message says which command it is."""
+
+
 @contextlib.contextmanager
 def exclusive_lock(folder: Path, error_message: str) -> Iterator[None]:
     """Hold a folder's lock while the `with` block runs; create the folder if it is missing.
 
-    Raises CourseError with the message if another process holds the lock. The operating system
+    Raises LockHeldError with the message if another process holds the lock. The operating system
     releases the lock of a killed process.
     """
     folder.mkdir(parents=True, exist_ok=True)
@@ -20,5 +24,5 @@ def exclusive_lock(folder: Path, error_message: str) -> Iterator[None]:
         try:
             fcntl.flock(file, fcntl.LOCK_EX | fcntl.LOCK_NB)
         except BlockingIOError:
-            raise CourseError(error_message) from None
+            raise LockHeldError(error_message) from None
         yield

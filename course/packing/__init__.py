@@ -5,8 +5,9 @@
     packing.pack("02-mnist", notebook="mnist.ipynb")
 
 `pack` warns about cells that were not run in order, empty answers, and missing evidence. It writes
-`mnist-submission.zip` beside the notebook, with the notebook under its original name, the folder
-`evidence`, and a manifest with checksums. Warnings never prevent a submission.
+`mnist-submission.zip` beside the notebook, with the notebook under its original name, the Python
+files beside it that it imports, the folder `evidence`, and a manifest with checksums. Warnings
+never prevent a submission.
 """
 
 from course.packing.archive import pack

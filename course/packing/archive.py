@@ -14,7 +14,7 @@ from course import session
 from course.errors import CourseError
 from course.evidence.format import FOLDER, MAX_FILES, MAX_METRICS_BYTES, MAX_WEIGHTS_BYTES
 from course.files import write_atomically
-from course.packing import running_notebook
+from course.packing import helper_files, running_notebook
 from course.packing.manifest import MANIFEST, create_manifest
 from course.packing.review import review_notebook
 
@@ -47,16 +47,20 @@ def pack(assignment, notebook, *, evidence=False):
         print("This notebook contains hidden tests: nothing is packed.")
         return
     variables = shell.user_ns if shell else {}
-    findings = review_notebook(own, executed, variables) if own else []
+    helpers, problems = helper_files.find_helpers(own.code if own else executed, Path())
+    findings = review_notebook(own, executed, variables, helpers) if own else []
+    findings += [(False, problem) for problem in problems]
+    if helpers:
+        findings.insert(0, (True, f"packed with the notebook: {', '.join(sorted(helpers))}"))
     if own and own.name not in ("", notebook):
         findings.insert(0, (True, f"{own.name} is packed as {notebook}"))
     for is_ok, line in findings:
         _print_finding(is_ok, line)
-    files = {notebook: own.content} if own else {}
+    files = ({notebook: own.content} if own else {}) | helpers
     if evidence:
         files |= _read_evidence()
     archive = Path(f"{Path(notebook).stem}-submission.zip")
-    if own or evidence:
+    if own or evidence or findings:
         print()
     if files:
         checksum = _write(archive, files, _describe(assignment, shell))

@@ -7,11 +7,13 @@ import ast
 import itertools
 import json
 from collections.abc import Iterator, Mapping
+from pathlib import Path
 from typing import Any
 
 from course import gradable
 from course.gradable.packages import GRADING_PYTHON, has_newer_syntax, missing_imports
 from course.notebook_headings import is_answer, section_headings
+from course.packing.helper_files import read_source
 from course.packing.running_notebook import RunningNotebook
 
 TEXT_STUB = "*Write your answer here.*"
@@ -27,11 +29,15 @@ SAVE = "Save (Ctrl+S), then run this cell again"
 
 
 def review_notebook(
-    notebook: RunningNotebook, executed: list[str], variables: Mapping[str, Any]
+    notebook: RunningNotebook,
+    executed: list[str],
+    variables: Mapping[str, Any],
+    helpers: Mapping[str, bytes],
 ) -> list[Finding]:
     """Return the findings about a notebook.
 
     `executed` contains the executed sources in order; `variables` are those of the notebook.
+    `helpers` are the helper files that are packed with it.
     """
     cells = notebook.cells
     packing_cells = [
@@ -45,8 +51,8 @@ def review_notebook(
         _review_order(before, executed),
         _review_errors(before),
         _review_answers(cells),
-        *_review_imports(cells),
-        *_review_syntax(cells),
+        *_review_imports(cells, helpers),
+        *_review_syntax(cells, helpers),
         *_review_values(cells, variables),
         _review_size(notebook),
     ]
@@ -116,27 +122,35 @@ def _review_answers(cells: list[dict]) -> Finding:
     return False, "\n  - ".join(["not answered yet:", *headings])
 
 
-def _review_imports(cells: list[dict]) -> Iterator[Finding]:
-    """Warn about each cell that imports a package that grading does not have."""
-    for index, cell in enumerate(cells):
-        missing = [] if not _is_code(cell) or _is_locked(cell) else missing_imports(cell["source"])
+def _review_imports(cells: list[dict], helpers: Mapping[str, bytes]) -> Iterator[Finding]:
+    """Warn about each cell and helper file that imports what grading does not have."""
+    packed = {Path(name).stem for name in helpers}
+    for source, where in _own_code(cells, helpers):
+        missing = [name for name in missing_imports(source) if name not in packed]
         if missing:
-            where = _describe_cell(cells, index)
             consequence = "Answers that need this import lose their points."
             yield False, f"grading does not have {' or '.join(missing)}: {where}.\n  {consequence}"
 
 
-def _review_syntax(cells: list[dict]) -> Iterator[Finding]:
-    """Warn about each cell whose syntax is too new for the oldest supported Python."""
+def _review_syntax(cells: list[dict], helpers: Mapping[str, bytes]) -> Iterator[Finding]:
+    """Warn about code whose syntax is too new for the oldest supported Python."""
     version = ".".join(map(str, GRADING_PYTHON))
-    for index, cell in enumerate(cells):
-        if _is_code(cell) and not _is_locked(cell) and has_newer_syntax(cell["source"]):
-            where = _describe_cell(cells, index)
+    for source, where in _own_code(cells, helpers):
+        if has_newer_syntax(source):
             advice = "Avoid new syntax, such as the same quotation marks inside an f-string."
             yield (
                 False,
                 f"Python {version}, which grading may use, cannot read {where}.\n  {advice}",
             )
+
+
+def _own_code(cells: list[dict], helpers: Mapping[str, bytes]) -> Iterator[tuple[str, str]]:
+    """Yield the code that the student can change, and where it is."""
+    for index, cell in enumerate(cells):
+        if _is_code(cell) and not _is_locked(cell):
+            yield cell["source"], _describe_cell(cells, index)
+    for name, content in helpers.items():
+        yield read_source(content), name
 
 
 def _review_values(cells: list[dict], variables: Mapping[str, Any]) -> Iterator[Finding]:

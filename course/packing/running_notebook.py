@@ -25,6 +25,11 @@ class RunningNotebook:
     seconds_since_save: float | None = None
 
     @property
+    def code(self) -> list[str]:
+        """The sources of the code cells."""
+        return [cell["source"] for cell in self.cells if cell.get("cell_type") == "code"]
+
+    @property
     def has_hidden_tests(self) -> bool:
         """True for an instructor's notebook, which must not be submitted."""
         return any(HIDDEN_TESTS in cell["source"] for cell in self.cells)

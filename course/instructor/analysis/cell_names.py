@@ -51,7 +51,8 @@ class CellNames:
     - `bound` names are those that the cell may bind, including imports and functions' `global`
       names.
     - `mentioned` names are those that are read, bound, or deleted.
-    - `imported` names are bound by import statements, and `classes` by class statements.
+    - `imported` names are bound by imports from Python's or installed modules, not from helper
+      files, and `classes` by class statements.
     - `functions` maps names bound by `def` or `name = lambda` to the globals that they read.
     - `read_by_functions` are all names that functions and methods may read when they are called,
       even if the cell itself binds these names, and builtins.

@@ -6,14 +6,18 @@ import ast
 import builtins
 import dis
 import re
+import sys
 from copy import copy
 from types import CodeType
 from typing import Any
+
+from course.gradable.packages import GRADING_PACKAGES
 
 # Names that are defined in every module and in every notebook.
 _MODULE = {"__builtins__", "__class__", "__doc__", "__loader__", "__name__", "__spec__"}
 _NOTEBOOK = {"In", "Out", "display", "exit", "get_ipython", "quit", "_dh", "_ih", "_oh"}
 _PREDEFINED = {*dir(builtins), *_MODULE, *_NOTEBOOK}
+_KNOWN_MODULES = {*GRADING_PACKAGES, *sys.stdlib_module_names}
 _HISTORY = re.compile(r"_{1,3}|_i{1,3}|_i?\d+")
 
 # The bytecode instructions by which functions access globals. The module symtable cannot replace
@@ -118,7 +122,10 @@ class ScopeVisitor(ast.NodeVisitor):
             name = alias.asname or alias.name.split(".")[0]
             if name != "*":
                 self.bind(name)
-                self.imported |= {name} if self.class_names is None else set()
+                module = (getattr(node, "module", None) or alias.name).partition(".")[0]
+                # A function from a helper file is one of the notebook's own.
+                if self.class_names is None and module in _KNOWN_MODULES:
+                    self.imported.add(name)
 
     visit_ImportFrom = visit_Import
 

@@ -89,7 +89,7 @@ def command(
             whose = result.student or result.upload
             reason = "" if whose else result.details
             grouped.setdefault((result.status, whose, reason), []).append(result)
-        elif result.details != "evidence":
+        elif not result.is_accompanying:
             print(_line(result), flush=True)
     for (status, whose, reason), results in sorted(grouped.items(), key=lambda item: item[0][0]):
         for result in results[:MAX_LINES]:

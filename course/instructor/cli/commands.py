@@ -38,7 +38,7 @@ def course(context: click.Context, root: Path) -> None:
     context.obj = root
 
 
-_GRADING = ["release", "trial", "publish", "collect", "grade", "confirm", "evidence"]
+_GRADING = ["release", "trial", "publish", "collect", "grade", "watch", "confirm", "evidence"]
 _GRADING += ["leaderboard", "similar", "feedback", "statistics", "export", "student", "gradebook"]
 _TESTING = ["run", "figures", "report", "doctor"]
 for _name in _GRADING + _TESTING:

@@ -8,23 +8,40 @@ from course.errors import CourseError
 from course.instructor.course_dir import load_config, mentions_keras, source_notebook
 from course.instructor.sandbox.limits import WARM_MINUTES
 
+WEEK = 7 * 24 * 3600  # seconds
+
 
 def start_for_grading(root: Path, names: Sequence[str], isolated: bool = True) -> None:
     """Start the forkservers for the first of the assignments that has submissions, if any has.
 
     Raises CourseError if kernels cannot be isolated on this machine.
     """
-    for name in names:
-        if any(Path(root).glob(f"submitted/*/{name}")):
-            from course.instructor.sandbox import forkserver_client
-            from course.instructor.student_text import limited_call
+    submitted = [name for name in names if any(Path(root).glob(f"submitted/*/{name}"))]
+    if submitted:
+        _start(root, mentions_keras(source_notebook(root, submitted[0])), isolated)
 
-            devices, warm_minutes = _configured(root)
-            forkserver_client.stay_warm(warm_minutes)
-            uses_keras = mentions_keras(source_notebook(root, name))
-            forkserver_client.shared_forkserver(isolated, devices, uses_keras=uses_keras)
-            limited_call.start()  # it reads the submissions
-            return
+
+def start_for_uploads(root: Path, names: Sequence[str], isolated: bool = True) -> None:
+    """Start the forkservers for submissions that will arrive, and keep them for days.
+
+    Raises CourseError if kernels cannot be isolated on this machine.
+    """
+    from course.instructor.sandbox import forkserver_client
+
+    forkserver_client.keep_shared(WEEK)
+    uses_keras = any(mentions_keras(source_notebook(root, name)) for name in names)
+    _start(root, uses_keras, isolated, stays_warm=False)  # it lasts as long as the command
+
+
+def _start(root: Path, uses_keras: bool, isolated: bool, stays_warm: bool = True) -> None:
+    """Start the forkserver that grades submissions, and the one that reads them."""
+    from course.instructor.sandbox import forkserver_client
+    from course.instructor.student_text import limited_call
+
+    devices, warm_minutes = _configured(root)
+    forkserver_client.stay_warm(warm_minutes if stays_warm else 0)
+    forkserver_client.shared_forkserver(isolated, devices, uses_keras=uses_keras)
+    limited_call.start()
 
 
 def start_for_notebooks() -> None:

@@ -64,6 +64,7 @@ class SubmittedFile:
     size: int = 0  # in bytes, as the directory or archive states it
     packed_size: int = 0  # in bytes, in the outermost archive or on disk
     account: int | None = None  # the numeric id of the account that owns the file on disk
+    location: Path | None = None  # of a file on disk
 
     def __post_init__(self) -> None:
         self.outer = self.outer or self.parts
@@ -289,6 +290,7 @@ def _file_on_disk(path: Path, parts: tuple[str, ...], problem: str = "") -> Subm
         size=size,
         packed_size=size,
         account=status.st_uid,
+        location=path,
     )
 
 

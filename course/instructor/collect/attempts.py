@@ -9,6 +9,7 @@ from functools import cached_property
 from pathlib import Path
 
 from course.instructor.collect.archive_reader import SubmittedFile, shorten
+from course.instructor.collect.originals import SavedFile
 from course.instructor.collect.platform_file_names import Origin, strip_copy_marks
 from course.instructor.collect.released_assignment import ReleasedAssignment
 
@@ -64,7 +65,7 @@ class Attempt:
     claim: tuple[str, ...]
     release: ReleasedAssignment
     original: Path  # the saved file, unchanged
-    digest: str  # the SHA-256 digest of the original
+    digest: str  # the SHA-256 digest of the original notebook
     inner_name: str = ""  # a name below the claim, which may be another student's, or ""
     repaired: Path | None = None  # the repaired notebook, or None if no repair was needed
     repairs: list[str] = field(default_factory=list)
@@ -75,6 +76,13 @@ class Attempt:
     submitted: datetime | None = None  # the submission time, if a platform wrote it: in UTC
     evidence: dict[str, Path] = field(default_factory=dict)  # file name -> saved file
     upload_number: int = 0  # see FileResult
+    helpers: dict[str, SavedFile] = field(default_factory=dict)  # file name -> helper file
+
+    @property
+    def code_digests(self) -> tuple[str, ...]:
+        """Return what two attempts with the same notebook and helper files have in common."""
+        helpers = (f"{name} {saved.digest}" for name, saved in sorted(self.helpers.items()))
+        return self.digest, *helpers
 
     @property
     def key(self) -> tuple[str, str]:
@@ -149,7 +157,7 @@ def choose_newest(attempts: Sequence[Attempt]) -> tuple[Attempt | None, list[Att
         problem = f"two students are called {name!r}: add --roster to distinguish them"
         return None, list(attempts), problem
     claims = list(dict.fromkeys((*each.claim, each.inner_name) for each in attempts))
-    if len(claims) > 1 and len({attempt.digest for attempt in attempts}) > 1:
+    if len(claims) > 1 and len({attempt.code_digests for attempt in attempts}) > 1:
         student = attempts[0].student
         names = " and ".join(repr(shorten("/".join(filter(None, claim)))) for claim in claims[:3])
         problem = (
@@ -160,7 +168,7 @@ def choose_newest(attempts: Sequence[Attempt]) -> tuple[Attempt | None, list[Att
     # In nbgrader's exchange, everybody can make a folder with any student's name.
     exchanged = [attempt for attempt in attempts if attempt.origin.submitted]
     accounts = {attempt.file.account for attempt in exchanged}
-    if len(accounts) > 1 and len({attempt.digest for attempt in exchanged}) > 1:
+    if len(accounts) > 1 and len({attempt.code_digests for attempt in exchanged}) > 1:
         student = attempts[0].student
         problem = (
             f"the folders of {student} belong to {len(accounts)} accounts: collect the right one"
@@ -173,7 +181,7 @@ def choose_newest(attempts: Sequence[Attempt]) -> tuple[Attempt | None, list[Att
         if is_newer(attempt, newest):
             newest = attempt
     others = [attempt for attempt in attempts if attempt is not newest]
-    rivals = (each for each in candidates if each.digest != newest.digest)
+    rivals = (each for each in candidates if each.code_digests != newest.code_digests)
     if not all(is_newer(newest, each) for each in rivals):
         return None, list(attempts), "several attempts differ, and none is clearly the newest"
     return newest, others, ""

@@ -46,6 +46,12 @@ class CollectOptions:
     worksheet: Worksheet | None = None  # the submission times of the only selected assignment
 
 
+def check_path(root: Path, path: Path) -> None:
+    """Raise CourseError if a path contains the course directory."""
+    if root.resolve().is_relative_to(path.resolve()):
+        raise CourseError(f"{path} contains the course directory: specify what you downloaded.")
+
+
 class Collection:
     """One run of `course collect` on an archive, a folder, or a notebook."""
 
@@ -64,23 +70,29 @@ class Collection:
         """Return the path of the table of all files, which exists after `run`."""
         return self.folder / originals.TABLE
 
-    def run(self) -> Iterator[FileResult]:
-        """Collect everything and yield the result of each file."""
-        if self.root.resolve().is_relative_to(self.path.resolve()):
-            raise CourseError(
-                f"{self.path} contains the course directory: specify what you downloaded."
-            )
+    def run(
+        self,
+        listed: Sequence[SubmittedFile] | None = None,
+        chosen: Sequence[SubmittedFile] | None = None,
+    ) -> Iterator[FileResult]:
+        """Collect everything, or only the `chosen` files of a list, and yield each file's result.
+
+        The owners of the chosen files are the same as if all listed files were collected. What is
+        chosen has to include all files of their owners.
+        """
+        check_path(self.root, self.path)
         folder = self.root / originals.FOLDER
         with originals.exclusive(self.root):
             unfinished_change.require_none(self.root)
             originals.move_old_originals(self.root)
-            listed = list_files(self.path)
-            self.folder = originals.folder_for(self.path, self.root, listed)
+            listed = list_files(self.path) if listed is None else listed
+            chosen = listed if chosen is None else chosen
+            self.folder = originals.folder_for(self.path, self.root, chosen)
             staging = folder / ".repaired"
             shutil.rmtree(staging, ignore_errors=True)  # left by a killed command
             staging.mkdir()
             try:
-                for result in self._collect(listed, staging):
+                for result in self._collect(listed, chosen, staging):
                     self.results.append(result)
                     yield result
             finally:
@@ -107,11 +119,13 @@ class Collection:
             found[name] = [each for each in alone if not (submitted / each / name).is_dir()]
         return found
 
-    def _collect(self, listed: Sequence[SubmittedFile], staging: Path) -> Iterator[FileResult]:
+    def _collect(
+        self, listed: Sequence[SubmittedFile], chosen: Sequence[SubmittedFile], staging: Path
+    ) -> Iterator[FileResult]:
         """Yield the results for the files, then for each student's attempts."""
         roster, student = self.options.roster, self.options.student
         found = SubmissionFinder(
-            self.path, listed, self.folder, staging, self.releases, roster, student
+            self.path, listed, self.folder, staging, self.releases, roster, student, chosen
         )
         if not self.options.are_selected:
             found.review_other_assignments()
@@ -126,7 +140,7 @@ class Collection:
             for attempt in others:
                 details = problem or f"saved as {attempt.original.relative_to(self.root)}"
                 status = FileStatus.MANUAL_REVIEW if problem else FileStatus.OLDER_ATTEMPT
-                if newest and attempt.digest == newest.digest:
+                if newest and attempt.code_digests == newest.code_digests:
                     status, details = FileStatus.ALREADY_COLLECTED, "same as another attempt"
                 elif newest and not attempt.has_answers and not is_newer(newest, attempt):
                     status = FileStatus.MANUAL_REVIEW
@@ -181,6 +195,8 @@ class Collection:
         content = {attempt.release.file_name: (attempt.repaired or attempt.original).read_bytes()}
         for name, path in attempt.evidence.items():
             content[f"{FOLDER}/{name}"] = path.read_bytes()
+        for name, saved in attempt.helpers.items():
+            content[name] = saved.file.reader()
         folder = submitted_folder.folder_of(self.root, *attempt.key)
         is_submitted = submitted_folder.has_content(folder, content)
         records = submitted_folder.read_records(self.root, *attempt.key)
@@ -197,9 +213,10 @@ class Collection:
         if attempt.release.requires_evidence and not attempt.evidence:
             repairs.append("evidence missing")
         checksum = f"checksum {attempt.checksum}" if attempt.checksum else ""
+        helpers = f"with {', '.join(sorted(attempt.helpers))}" if attempt.helpers else ""
         replacement = self._describe_replaced(attempt, existing, folder) if replaced else []
         late = "marked late by Canvas" if attempt.origin.is_late else ""
-        notes = [checksum, *replacement, late, *repairs, *attempt.warnings]
+        notes = [checksum, helpers, *replacement, late, *repairs, *attempt.warnings]
         result.details = "; ".join(filter(None, notes))
         result.status = FileStatus.REPAIRED if repairs else FileStatus.COLLECTED
         if existing and attempt.recency.compare(existing.recency) <= 0:

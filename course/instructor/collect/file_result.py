@@ -15,6 +15,10 @@ class FileStatus(StrEnum):
     MANUAL_REVIEW = "flagged for manual review"
 
 
+# The details of files that are collected with a notebook, which has a line of its own.
+EVIDENCE, HELPER_FILE = "evidence", "helper file"
+
+
 @dataclass
 class FileResult:
     """A row of the table of collected files."""
@@ -27,3 +31,8 @@ class FileResult:
     saved_as: str = ""  # the path of its unchanged copy in the course directory
     upload: str = ""  # the printable path of what one person uploaded, if the student is unknown
     upload_number: int = 0  # the same for all files that one person uploaded
+
+    @property
+    def is_accompanying(self) -> bool:
+        """Return True if the file was collected with a notebook."""
+        return self.details in (EVIDENCE, HELPER_FILE)

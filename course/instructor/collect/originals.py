@@ -23,6 +23,7 @@ from course.instructor.collect.archive_reader import (
 )
 from course.instructor.collect.platform_file_names import PathParser
 from course.instructor.submission_time import TIMESTAMP
+from course.packing.helper_files import SUFFIX
 
 FOLDER = "originals"  # in the course directory, outside build/, which `make clean` removes
 TABLE = "table.csv"  # in the folder of a collection, with one row per file
@@ -86,8 +87,9 @@ def save(
     for done, upload in enumerate(by_size):
         budget = total.for_upload(len(by_size) - done)
         before = budget.files, budget.size
-        # What is only kept comes last: a folder of photos does not displace the notebook beside it.
-        for listed in sorted(upload, key=lambda each: not is_used(each)):
+        # What is only kept comes last: a folder of photos does not displace the notebook beside it,
+        # and neither does a folder of Python files.
+        for listed in sorted(upload, key=lambda each: (not is_used(each), not is_helper(each))):
             for file in expand(listed, budget):
                 number += 1
                 copy = folder / "files" / f"{number:05}{_suffix(file.name)}"
@@ -111,6 +113,11 @@ def is_used(file: SubmittedFile) -> bool:
     return is_notebook(name) or is_evidence(name) or is_archive(name) or name == TIMESTAMP
 
 
+def is_helper(file: SubmittedFile) -> bool:
+    """Return True if a file may be a helper file, which a notebook imports."""
+    return file.name.lower().endswith(SUFFIX)
+
+
 def _save(file: SubmittedFile, copy: Path, budget: Budget, from_folder: bool) -> SavedFile:
     """Save a file if it is needed; whatever fails is this file's problem."""
     try:
@@ -131,7 +138,7 @@ def _save(file: SubmittedFile, copy: Path, budget: Budget, from_folder: bool) ->
 
 def _read(file: SubmittedFile, budget: Budget, from_folder: bool) -> bytes | None:
     """Return a file's content, or None if it is not needed, or cannot or may not be read."""
-    if file.is_junk or file.problem or not (is_used(file) or from_folder):
+    if file.is_junk or file.problem or not (is_used(file) or is_helper(file) or from_folder):
         return None
     # What is in an archive has already been subtracted from the budget.
     if not file.is_nested:

@@ -5,7 +5,7 @@ import json
 import re
 from collections import Counter
 from collections.abc import Sequence
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from functools import cached_property
 from pathlib import Path
 from typing import Any
@@ -59,6 +59,7 @@ class ReleasedAssignment:
     metadata: dict[str, Any]  # of its notebook
     cells: list[ReleasedCell]
     content: bytes = field(default=b"", repr=False)  # of its notebook's file
+    provided: frozenset[str] = frozenset()  # the names of the files beside its notebook
 
     @cached_property
     def stem(self) -> str:
@@ -82,7 +83,9 @@ def read_releases(root: Path, names: Sequence[str]) -> list[ReleasedAssignment]:
                 f"{Path(root, 'release', name)} has no notebook, so no submission can be"
                 f" identified as {name}: run course release {name} first."
             )
-        releases.append(parse_release(name, notebooks[0].name, notebooks[0].read_bytes()))
+        release = parse_release(name, notebooks[0].name, notebooks[0].read_bytes())
+        provided = frozenset(path.name for path in notebooks[0].parent.iterdir())
+        releases.append(replace(release, provided=provided))
     return releases
 
 

@@ -21,10 +21,10 @@ from course.instructor.collect.archive_reader import (
     shorten,
 )
 from course.instructor.collect.attempts import Attempt, nearest_attempts
-from course.instructor.collect.file_result import FileResult, FileStatus
+from course.instructor.collect.file_result import EVIDENCE, HELPER_FILE, FileResult, FileStatus
 from course.instructor.collect.notebook_reader import ReadingBudget, ReadNotebook, RepairError
 from course.instructor.collect.originals import SavedFile
-from course.instructor.collect.platform_file_names import Origin, PathParser
+from course.instructor.collect.platform_file_names import Origin, PathParser, strip_copy_marks
 from course.instructor.collect.released_assignment import ReleasedAssignment
 from course.instructor.collect.submission_owner import OwnerResolver, UnknownOwnerError
 from course.instructor.roster.roster import Roster
@@ -32,10 +32,30 @@ from course.instructor.sandbox import forkserver_client
 from course.instructor.sandbox.kernel_client import EngineError, KernelEnded
 from course.instructor.sandbox.worker_pool import available_cores
 from course.instructor.submission_time import TIMESTAMP
+from course.packing import helper_files
 
 MAX_EVIDENCE_BYTES = 64 * 2**20  # with one notebook; `course.files.files_below` reads no more
 OTHER_ARCHIVES = {".rar", ".7z", ".tar", ".gz", ".tgz", ".xz", ".bz2"}
 NO_NOTEBOOK = "there is no notebook with it: ask the student for the .ipynb file"
+
+
+def resolver_for(
+    path: Path,
+    listed: Sequence[SubmittedFile],
+    releases: Sequence[ReleasedAssignment],
+    roster: Roster | None,
+    student: str | None,
+) -> OwnerResolver:
+    """Return the resolver that knows whose the listed files of a path are."""
+    uploads = [
+        file.parts
+        for file in listed
+        if not file.is_junk and (originals.is_notebook(file.name) or is_archive(file.name))
+    ]
+    paths = PathParser(uploads, releases, roster)
+    tops = {file.parts[0] if len(file.parts) > 1 else "" for file in listed}
+    common_folder = tops.pop() if len(tops) == 1 and path.is_file() else ""
+    return OwnerResolver(roster, student, paths, common_folder, releases)
 
 
 class SubmissionFinder:
@@ -55,10 +75,12 @@ class SubmissionFinder:
         releases: Sequence[ReleasedAssignment],
         roster: Roster | None,
         student: str | None,
+        chosen: Sequence[SubmittedFile] | None = None,
     ) -> None:
         """Save the originals of `path` in `folder` and find the attempts in them.
 
-        `listed` are the files that `archive_reader.list_files` returned for `path`.
+        `listed` are the files that `archive_reader.list_files` returned for `path`. `chosen` are
+        those of them that are read, or None for all; the paths of the others still count.
         """
         self.releases, self.staging = releases, staging
         self.results: list[FileResult] = []
@@ -67,16 +89,10 @@ class SubmissionFinder:
         self.students_with_notebook: set[str] = set()
         self._known_owners: dict[tuple[tuple[str, ...], bool], str] = {}
         self._upload_numbers: dict[tuple[str, ...], int] = {}
-        uploads = [
-            file.parts
-            for file in listed
-            if not file.is_junk and (originals.is_notebook(file.name) or is_archive(file.name))
-        ]
-        self.paths = PathParser(uploads, releases, roster)
-        tops = {file.parts[0] if len(file.parts) > 1 else "" for file in listed}
-        common_folder = tops.pop() if len(tops) == 1 and path.is_file() else ""
-        self.owners = OwnerResolver(roster, student, self.paths, common_folder, releases)
-        saved = list(originals.save(path, listed, folder, self.paths))
+        self.owners = resolver_for(path, listed, releases, roster, student)
+        self.paths = self.owners.paths
+        chosen = listed if chosen is None else chosen
+        saved = list(originals.save(path, chosen, folder, self.paths))
         self._copies = {
             id(each.file): each.copy.relative_to(folder.parents[1]).as_posix()
             for each in saved
@@ -273,6 +289,8 @@ class SubmissionFinder:
             if not (together and file.is_nested):
                 together = nearest_attempts(owners, self._origin(file))
             self._add_evidence(file, saved.copy, _in_folders_around(file, together))
+        elif saved.copy and originals.is_helper(file) and not problem:
+            self._add_helper(saved)
         else:
             self._skip(file, "neither a notebook nor evidence")
 
@@ -341,7 +359,36 @@ class SubmissionFinder:
         else:
             for attempt in owners:
                 attempt.evidence.setdefault(safe_file_name(file.name), copy)
-            self._add_result(FileStatus.COLLECTED, file, "evidence", *owners[0].key)
+            self._add_result(FileStatus.COLLECTED, file, EVIDENCE, *owners[0].key)
+
+    def _add_helper(self, saved: SavedFile) -> None:
+        """Add a helper file to the attempts beside whose notebook it is."""
+        file, origin = saved.file, self._origin(saved.file)
+        included = self._included_in(file)
+        together = [each for each in included if each.file.parts[:-1] == file.parts[:-1]]
+        owners = together or [each for each in included if _is_beside_archive(file, each.file)]
+        name = origin.file_name
+        if origin.platform and not helper_files.is_importable(name):  # Canvas numbers new attempts
+            name = f"{strip_copy_marks(name)[0]}{helper_files.SUFFIX}"
+        if not owners or len({attempt.student for attempt in owners}) > 1:
+            self._skip(file, "neither a notebook nor evidence, and beside no student's notebook")
+        elif not helper_files.is_importable(name):
+            self._skip(file, helper_files.name_problem(name))
+        elif any(name in attempt.release.provided for attempt in owners):
+            self._skip(file, "the assignment's own file is used")
+        elif problem := self._helper_problem(name, saved, owners):
+            self._flag(file, problem, *owners[0].key)
+        else:
+            for attempt in owners:
+                attempt.helpers.setdefault(name, saved)
+            self._add_result(FileStatus.COLLECTED, file, HELPER_FILE, *owners[0].key)
+
+    def _helper_problem(self, name: str, saved: SavedFile, owners: list[Attempt]) -> str:
+        """Return the reason that a file cannot be a helper file of the attempts, or ""."""
+        if problem := helper_files.name_problem(name):
+            return problem
+        others = max(len(attempt.helpers.keys() - {name}) for attempt in owners)
+        return helper_files.size_problem(saved.file.size, others)
 
     def _evidence_problem(self, file: SubmittedFile, copy: Path, owners: list[Attempt]) -> str:
         """Return the limit of grading that a file would exceed, or "" if it can be graded."""
@@ -448,3 +495,9 @@ def _in_folders_around(file: SubmittedFile, attempts: list[Attempt]) -> list[Att
     ]
     nearest = max(depths, default=0)
     return [each for each, depth in zip(attempts, depths, strict=True) if depth == nearest]
+
+
+def _is_beside_archive(file: SubmittedFile, notebook: SubmittedFile) -> bool:
+    """Return True if a file is at the top of an archive in a notebook's folder."""
+    is_at_top = file.is_nested and file.parts[:-1] == file.container
+    return is_at_top and file.container[:-1] == notebook.parts[:-1]

@@ -14,7 +14,7 @@ from course.instructor import pages
 from course.instructor.feedback import cell_renderer
 from course.instructor.feedback.limited_renderer import CellText, PageBudget, render_texts
 from course.instructor.grading import redaction
-from course.instructor.grading.submission import grading_note
+from course.instructor.grading.submission import HELPER_FILES, grading_note
 from course.notebook_headings import MAX_HEADING, section_headings
 
 if TYPE_CHECKING:
@@ -146,6 +146,7 @@ def render_page(nb: "NotebookNode", details: dict[str, Any]) -> str:
         points=details["max_score"],
         penalty=details["late_penalty"],
         late_notice=details.get("late_notice", ""),
+        helper_files=nb.metadata.get(HELPER_FILES, []),
         pending_count=sum(each.state == PENDING for each in graded_cells.values()),
         exercises=exercises,
         notes=notes,

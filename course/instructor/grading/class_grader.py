@@ -2,7 +2,7 @@
 
 import errno
 import itertools
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from concurrent.futures import FIRST_COMPLETED, Executor, Future, wait
 from dataclasses import dataclass, replace
 from pathlib import Path
@@ -59,7 +59,8 @@ class GradingOptions:
     `workers` is the number of submissions graded in parallel (None: one per core); `scheduler` is
     the address of a Dask scheduler. `isolated` is False only if a person has turned the sandbox
     off. With `force`, submissions that have already been graded are graded again; with `outdated`,
-    only those that were graded with older tests.
+    only those that were graded with older tests. Once `is_stopping` returns True, no further
+    submission is started, and those that have been started are completed.
     """
 
     workers: int | None = None
@@ -67,6 +68,7 @@ class GradingOptions:
     isolated: bool = True
     force: bool = False
     outdated: bool = False
+    is_stopping: Callable[[], bool] = lambda: False
 
 
 def grade(
@@ -79,6 +81,13 @@ def grade(
     without a submission: the sandbox is not available, or one of the locked cells fails.
     """
     students = list_students(root, "submitted", name, student)
+    yield from grade_students(root, name, students, options)
+
+
+def grade_students(
+    root: Path, name: str, students: list[str], options: GradingOptions
+) -> Iterator[SubmissionResult]:
+    """Grade the submissions of some students, like `grade`."""
     with Journal(root, name).exclusive():
         unfinished_change.require_none(root)
         ensure_in_gradebook(root, name)
@@ -123,6 +132,8 @@ class AssignmentGrader:
         # last, because saving one of them can have been the cause.
         changed = []
         for student in sorted(journaled):
+            if self.options.is_stopping():
+                return
             if result := self._save_journaled(student):
                 yield result
             else:
@@ -222,6 +233,10 @@ class AssignmentGrader:
         running: dict[Future[str], tuple[NotebookNode, GradingJob]] = {}
         in_doubt = checked = False  # the assignment
         while queue or running or (in_doubt and not checked):
+            if self.options.is_stopping():
+                queue.clear()
+                for future in [each for each in running if each.cancel()]:
+                    del running[future]
             if in_doubt and not checked and not running:
                 self._check_assignment(executor)
                 checked = True

@@ -102,7 +102,7 @@ class GraderKernel:
                 self.own_cells.add(name)
         # Write these only now: one of the student's files could make a locked cell fail.
         with contextlib.suppress(KernelEnded):
-            self._kernel.write_files(job.submitted_files())
+            self._kernel.write_files(job.data_files())
 
     def run_test(self, name: str, source: str) -> CellResult:
         """Run a test cell."""

@@ -6,12 +6,15 @@ Both convert to JSON so that they can be sent to another process or machine and 
 import base64
 import hashlib
 import json
+import re
 from dataclasses import asdict, dataclass, field
 from typing import Any, TypedDict
 
 from course.errors import CourseError
 from course.instructor.grading.reference_notebook import ReferenceNotebook
 from course.instructor.sandbox.limits import Limits
+
+WRITTEN_FILE = re.compile(r"\A\s*%%(?:writefile|file)[ \t]+(?:-a[ \t]+)?(\S+)")
 
 
 class LockedCellError(CourseError):
@@ -61,10 +64,11 @@ class GradingJob:
 
     `notebook` is the file name without its extension. `files` are the files beside the notebook, as
     (relative path, content) pairs; those in `provided` belong to the assignment, and the others
-    were submitted. `skipped_files` names the files that were too large, each with its size.
-    `submission` is the digest of the submitted files, which is saved with the result. `typed_name`
-    is the student's name in the notebook, from which the quizzes in it get their values; it is None
-    if the job sets the name.
+    were submitted. `helpers` are the paths of submitted files that the notebook can import: only
+    the student's process gets them. `skipped_files` names the files that were too large, each with
+    its size. `submission` is the digest of the submitted files, which is saved with the result.
+    `typed_name` is the student's name in the notebook, from which the quizzes in it get their
+    values; it is None if the job sets the name.
     """
 
     assignment: str
@@ -75,6 +79,7 @@ class GradingJob:
     reference: ReferenceNotebook
     settings: GradingSettings = field(default_factory=GradingSettings)
     provided: list[str] = field(default_factory=list)
+    helpers: list[str] = field(default_factory=list)
     skipped_files: list[str] = field(default_factory=list)
     submission: str = ""
     typed_name: str | None = None
@@ -86,6 +91,15 @@ class GradingJob:
     def submitted_files(self) -> list[tuple[str, bytes]]:
         """Return the files that the student submitted."""
         return [file for file in self.files if file[0] not in self.provided]
+
+    def read_only_files(self) -> list[str]:
+        """Return the helper files, except those that a cell of the notebook writes itself."""
+        written = {name for cell in self.cells for name in WRITTEN_FILE.findall(cell["source"])}
+        return [name for name in self.helpers if name not in written]
+
+    def data_files(self) -> list[tuple[str, bytes]]:
+        """Return the files that the student submitted, except the helper files."""
+        return [file for file in self.submitted_files() if file[0] not in self.helpers]
 
     def to_json(self) -> str:
         """Return the job as JSON text."""

@@ -40,7 +40,7 @@ class Progress:
         count = f"{len(self.results)}/{self._expected}"
         return (
             f"{count:>7}{self._time_left():>14}  {result.assignment}  {points}"
-            f"  {result.seconds:5.1f} s  {_one_line(result.student)}: {_one_line(result.note)}"
+            f"  {result.seconds:5.1f} s  {one_line(result.student)}: {one_line(result.note)}"
             f"{pending}"
         )
 
@@ -66,7 +66,7 @@ class Progress:
                     "highest": f"{max(points):g}" if points else "-",
                 }
             )
-            if names := [_one_line(each.student) for each in results if each.failed]:
+            if names := [one_line(each.student) for each in results if each.failed]:
                 lines.append(f"failed in {name}: {_listed(names)}")
             if older := sum(each.note == GRADED_WITH_OLDER_TESTS for each in results):
                 lines.append(
@@ -88,7 +88,7 @@ class Progress:
         return f"{seconds:.0f} s left" if seconds < 100 else f"{seconds / 60:.0f} min left"
 
 
-def _one_line(text: str) -> str:
+def one_line(text: str) -> str:
     """Return a text in printable form on one line; names of files can contain line breaks."""
     return " ".join(printable(text).splitlines())
 

@@ -126,7 +126,9 @@ class StudentKernel:
             if len(self._started) > MAX_RESTARTS or time.monotonic() > self.deadline:
                 self.problem = self.problem or "its process ended too often, or its time was up"
                 return False
-            self._kernel = self.forkserver.start_kernel(WORKER, self.limits, self.job.files)
+            self._kernel = self.forkserver.start_kernel(
+                WORKER, self.limits, self.job.files, read_only=self.job.read_only_files()
+            )
             self._kernel.waits_for_end = True
             self._started.append(self._kernel)
             for cell in list(self._completed):

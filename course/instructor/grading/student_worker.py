@@ -26,8 +26,9 @@ Blocks = list[Any]
 
 def serve(sock: socket.socket, limits: Limits) -> None:
     """Answer requests until the other side closes the socket."""
-    # As in a notebook's kernel, imports look in the working folder first.
-    sys.path.insert(0, "")
+    # Unlike in a notebook's kernel, imports look in the working folder last: a file there replaces
+    # no module of Python, of a package, or of the course.
+    sys.path.append("")
     connection = messages.WorkerConnection(sock, max_sent=limits.message_mb * 2**20)
     worker = StudentWorker(limits)
     cell_execution.discard_output()
@@ -73,7 +74,7 @@ class StudentWorker:
         return handle
 
     def _write_files(self, header: Header, blocks: Blocks) -> tuple[Header, Blocks]:
-        cell_execution.write_files(header["paths"], blocks)
+        cell_execution.write_files(header["paths"], blocks, header["read_only"])
         return {}, []
 
     def _run(self, header: Header, blocks: Blocks) -> tuple[Header, Blocks]:

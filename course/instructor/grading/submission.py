@@ -30,6 +30,7 @@ from course.instructor.student_text.budgets import (
 )
 from course.instructor.submission_time import TIMESTAMP
 from course.instructor.thread_safe_parsing import parse_literal
+from course.packing import helper_files
 
 KERNELSPEC = {"name": "python3", "display_name": "Python 3", "language": "python"}
 CELL_ID = re.compile(r"[a-zA-Z0-9_-]{1,64}")
@@ -66,6 +67,8 @@ TESTS_FINGERPRINT = "tests_fingerprint"
 SUBMISSION_DIGEST = "submission_digest"
 # The key there, with the value true, of a submission that got zeros because it could not be run.
 NOT_GRADED_KEY = "not_graded"
+# The key there for the names of the helper files that the notebook could import.
+HELPER_FILES = "helper_files"
 MAX_TYPED_NAMES = 20  # that are read, the last first
 METADATA_BYTES = 4096  # at most, in a graded notebook
 _FINGERPRINT = re.compile(rb'"%s": "(\w+)"' % TESTS_FINGERPRINT.encode())
@@ -137,7 +140,8 @@ def make_job(
     """Return the grading job for a sanitized notebook.
 
     A file in a later folder replaces the file with the same path in an earlier folder; the last
-    folder belongs to the assignment. `identity` is (assignment, student, notebook).
+    folder belongs to the assignment. A submitted Python file with the name of an installed module
+    is left out. `identity` is (assignment, student, notebook).
     """
     typed_name = None
     if _STUDENT_PARAMETER.search(reference.parameters):
@@ -154,7 +158,8 @@ def make_job(
             found = provided_files(folder, too_large)
             provided = list(found)
         else:
-            found = dict(files_below(folder, _is_notebook, too_large=too_large))
+            below = files_below(folder, _is_notebook, too_large=too_large)
+            found = {path: content for path, content in below if not _shadows_module(path)}
         files |= found
     skipped = _describe_skipped([each for each in too_large if each[0] not in files])
     cells = [
@@ -169,6 +174,7 @@ def make_job(
         reference,
         settings,
         provided,
+        [path for path in sorted(files) if _is_python(path) and path not in provided],
         skipped,
         typed_name=typed_name,
     )
@@ -195,6 +201,18 @@ def _name_in(literal: str) -> str | None:
 
 def _is_notebook(name: str) -> bool:
     return name.endswith(".ipynb")
+
+
+def _is_python(path: str) -> bool:
+    return path.lower().endswith(helper_files.SUFFIX)
+
+
+def _shadows_module(path: str) -> bool:
+    """Return whether a submitted Python file would be imported by an installed module's name."""
+    if not _is_python(path):
+        return False
+    name = f"{Path(Path(path).parts[0]).stem}{helper_files.SUFFIX}"
+    return helper_files.is_importable(name) and bool(helper_files.name_problem(name))
 
 
 def _describe_skipped(skipped: Sequence[tuple[str, int]]) -> list[str]:
@@ -265,6 +283,8 @@ def digest_files(folder: Path, notebook: str) -> str:
 def apply_outcome(nb: NotebookNode, job: GradingJob, outcome: Outcome) -> None:
     """Add a job's outcome, and what it was graded with, to the job's notebook in place."""
     nb.metadata[TESTS_FINGERPRINT] = job.reference.fingerprint
+    if helpers := [name for name in job.helpers if helper_files.is_importable(name)]:
+        nb.metadata[HELPER_FILES] = helpers[: helper_files.MAX_FILES]
     if job.submission:
         nb.metadata[SUBMISSION_DIGEST] = job.submission
     if not outcome.is_graded:

@@ -8,7 +8,7 @@ import re
 import signal
 import sys
 import traceback
-from collections.abc import Iterable, Iterator
+from collections.abc import Collection, Iterable, Iterator
 from dataclasses import asdict
 from pathlib import Path
 from types import FrameType
@@ -174,13 +174,17 @@ def describe_error(error: BaseException, cell_name: str) -> CellError:
     )
 
 
-def write_files(paths: Iterable[str], contents: Iterable[bytes | bytearray]) -> None:
+def write_files(
+    paths: Iterable[str], contents: Iterable[bytes | bytearray], read_only: Collection[str] = ()
+) -> None:
     """Write files into the kernel's working folder, except those that do not fit on its disk."""
     for path, content in zip(paths, contents, strict=True):
         with contextlib.suppress(OSError):
             target = Path(path)
             target.parent.mkdir(parents=True, exist_ok=True)
             target.write_bytes(content)
+            if path in read_only:
+                target.chmod(0o444)
 
 
 def is_builtin_exception(name: str) -> bool:

@@ -11,7 +11,7 @@ import sys
 import tempfile
 import threading
 import time
-from collections.abc import Iterable, Mapping, Sequence
+from collections.abc import Collection, Iterable, Mapping, Sequence
 from concurrent.futures import Future
 from dataclasses import asdict
 from pathlib import Path
@@ -170,11 +170,13 @@ class Forkserver:
         folder: str | None = None,
         environment: Mapping[str, str] | None = None,
         with_answers: bool = False,
+        read_only: Collection[str] = (),
     ) -> Kernel:
         """Start a kernel that runs a module's `serve` function; return once it is ready.
 
-        `files`, given as (relative path, content), are written into its scratch folder. One of the
-        course's own notebooks runs without limits, in `folder`, and with this `environment` added.
+        `files`, given as (relative path, content), are written into its scratch folder; those whose
+        paths are in `read_only` cannot be opened for writing there. One of the course's own
+        notebooks runs without limits, in `folder`, and with this `environment` added.
         `with_answers` opens a second channel to the kernel, for `Kernel.answer`. Raises EngineError
         if the kernel does not start: no code of a student has run in it.
         """
@@ -206,7 +208,7 @@ class Forkserver:
             first = messages.Connection(ours)  # the kernel expects messages of its own connection
             first.send(request, deadline=time.monotonic() + REQUEST_SECONDS)
             kernel.wait_until_started()
-            kernel.write_files(files)
+            kernel.write_files(files, read_only)
         except EngineError:
             raise
         except KernelEnded as error:
@@ -254,6 +256,7 @@ def _start_process(command: Sequence[str], **options: Any) -> "subprocess.Popen[
 
 _shared: dict[tuple, Forkserver] = {}
 _warm_minutes = 0.0
+_idle_seconds = float(IDLE_SECONDS)
 _shared_lock = threading.Lock()
 _stopped = threading.Event()
 
@@ -280,7 +283,7 @@ def shared_forkserver(
             _shared[key] = Forkserver(
                 isolated,
                 devices,
-                seconds or IDLE_SECONDS,
+                seconds or _idle_seconds,
                 environment,
                 uses_keras,
                 stays_warm=seconds > 0,
@@ -295,6 +298,12 @@ def stay_warm(minutes: float) -> None:
     """
     global _warm_minutes
     _warm_minutes = minutes
+
+
+def keep_shared(seconds: float) -> None:
+    """Let the forkservers that are started from now on wait longer for the next kernel."""
+    global _idle_seconds
+    _idle_seconds = seconds
 
 
 def notebook_forkserver(environment: Mapping[str, str]) -> Forkserver:

@@ -5,7 +5,7 @@ import select
 import shutil
 import socket
 import time
-from collections.abc import Iterable, Iterator, Sequence
+from collections.abc import Collection, Iterable, Iterator, Sequence
 from dataclasses import dataclass
 from typing import Any
 
@@ -94,10 +94,14 @@ class Kernel:
             reason = late if first is None else self._exit_reason() or "it ended"
             raise self._end(EngineError.not_started(reason))
 
-    def write_files(self, files: Iterable[tuple[str, bytes]]) -> None:
+    def write_files(
+        self, files: Iterable[tuple[str, bytes]], read_only: Collection[str] = ()
+    ) -> None:
         """Write files, given as (relative path, content), into the kernel's scratch folder."""
         for contents in _batches(dict(files)):
-            header = {"op": "write_files", "paths": list(contents)}
+            paths = list(contents)
+            protected = [path for path in paths if path in read_only]
+            header = {"op": "write_files", "paths": paths, "read_only": protected}
             self.request(header, list(contents.values()), seconds=30)
 
     def send(self, header: Any, blocks: Sequence[Any] = (), seconds: float = 60) -> None:

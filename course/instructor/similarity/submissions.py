@@ -1,4 +1,4 @@
-"""Answers and added cells of an assignment's submissions, read as text without executing them."""
+"""Answers, added cells, and helper files of an assignment's submissions, read as text only."""
 
 import hashlib
 import json
@@ -24,6 +24,7 @@ from course.instructor.similarity.tokenization import Views, tokenize_in_limits,
 from course.instructor.student_text.budgets import MAX_NOTEBOOK_BYTES
 from course.instructor.student_text.limited_worker import StudentTextError
 from course.instructor.student_text.notebook_parser import read_notebook
+from course.packing import helper_files
 
 # Characters of a submission that are compared, first those of its answers. All answers of an
 # assignment have a few thousand.
@@ -33,10 +34,13 @@ ADDED_CELLS = {"code": "added code", "markdown": "added text"}
 
 @dataclass
 class Answer:
-    """The code or text of an answer, or of all the cells of one type that a student added."""
+    """The code or text of an answer, or of all the cells of one type that a student added.
+
+    The added code includes the helper files.
+    """
 
     is_code: bool
-    texts: list[str] = field(default_factory=list)  # one per cell
+    texts: list[str] = field(default_factory=list)  # one per cell or file
     views: list[Views] = field(default_factory=list)  # the tokens of each text
 
     @classmethod
@@ -125,9 +129,26 @@ def _read_submission(student: str, path: Path, released: ReleasedAssignment) -> 
         hashlib.sha256(each).hexdigest() for each in (content, texts.encode())
     )
     answers = _answers(cells, released)
+    if helpers := _helper_texts(path.parent, released):
+        answers.setdefault(ADDED_CELLS["code"], Answer(is_code=True)).texts += helpers
     problems = _tokenize(answers)
     reasons = [f"{path} is compared only in part: {problem}." for problem in problems]
     return Submission(student, answers, file_digest, cells_digest, reasons)
+
+
+def _helper_texts(folder: Path, released: ReleasedAssignment) -> list[str]:
+    """Return the text of the helper files beside a submitted notebook."""
+    paths = [
+        path
+        for path in sorted(folder.glob(f"*{helper_files.SUFFIX}"))
+        if helper_files.is_importable(path.name) and path.name not in released.provided
+    ]
+    return [
+        helper_files.read_source(path.read_bytes())
+        for path in paths[: helper_files.MAX_FILES]
+        if stat.S_ISREG((status := path.lstat()).st_mode)
+        and status.st_size <= helper_files.MAX_BYTES
+    ]
 
 
 def _tokenize(answers: dict[str, Answer]) -> list[str]:

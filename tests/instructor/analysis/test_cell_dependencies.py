@@ -54,6 +54,14 @@ def test_a_cell_that_may_modify_a_needed_object_is_required(changes):
     assert skipped_cells("factor = 2\ndouble = lambda x: x * factor", "answer = 2", changes) == []
 
 
+def test_a_function_from_a_helper_file_may_modify_what_it_gets():
+    double = "double = lambda x: x"
+    imports = "from helpers import change"
+    assert skipped_cells(double, imports, "answer = [2]", "change(answer)") == []
+    library = "from random import shuffle as change"
+    assert skipped_cells(double, library, "answer = [2]", "change(answer)") == ["change(answer)"]
+
+
 @pytest.mark.parametrize(
     "reading",
     ["print(answer)", "shown = [answer]", "len(answer)", "other = 3\nother.append(answer)"],

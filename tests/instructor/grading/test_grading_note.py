@@ -23,7 +23,7 @@ NAMES = {
 @pytest.mark.parametrize("name", NAMES.values(), ids=NAMES)
 def test_names_in_the_note_are_not_markdown(name):
     nb = new_notebook()
-    job = SimpleNamespace(reference=SimpleNamespace(fingerprint="a"), submission="")
+    job = SimpleNamespace(reference=SimpleNamespace(fingerprint="a"), submission="", helpers=[])
     apply_outcome(nb, job, SimpleNamespace(is_graded=False, outputs={}, note=f"(found: {name})"))
     html = render_markdown(nb.cells[0].source)
     text = f"(found: {name})".replace("&", "&amp;").replace("<", "&lt;").replace(">", "&gt;")
@@ -39,7 +39,7 @@ def test_an_error_in_a_code_answer_that_a_person_grades_removes_no_output(is_tes
     reference = SimpleNamespace(fingerprint="a", is_test=lambda name: is_test and name == "plot")
     failed = new_output("error", ename="ModuleNotFoundError", evalue="", traceback=[])
     outcome = SimpleNamespace(is_graded=True, outputs={"0": [failed]}, note=None)
-    apply_outcome(nb, SimpleNamespace(reference=reference, submission=""), outcome)
+    apply_outcome(nb, SimpleNamespace(reference=reference, submission="", helpers=[]), outcome)
     assert nb.cells[0].outputs == ([failed] if is_test else [submitted, failed])
 
 

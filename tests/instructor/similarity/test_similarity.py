@@ -224,6 +224,18 @@ def test_same_files_unchanged_releases_and_added_cells(small_class, course_comma
     assert not re.search(r"\bs[67]\b", finished.stdout)
 
 
+def test_helper_files_are_compared_as_added_code(small_class, course_command):
+    root, _, _ = small_class
+    for student in ("s0", "s1"):
+        folder = root / "submitted" / student / NAME
+        (folder / "helpers.py").write_text(f"# {TEXT}\nfactor = 0.73125\n")
+        (folder / "not a module.py").write_text("aardvark = 0.81375\n")
+    finished = course_command("-C", root, "similar", NAME)
+    (first, *_) = rows_of(finished)
+    assert first[1] == {"s0", "s1"} and "in added code" in first[2]
+    assert "0.81375" not in finished.stdout
+
+
 def test_invalid_code_is_compared_too(small_class, course_command):
     root, submit, _ = small_class
     broken = f'for hen in yard(:  # \\d\n    hens = """ # {TEXT}\n    return 13_131 //'

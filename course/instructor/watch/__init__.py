@@ -1,0 +1,1 @@
+"""Watching a folder of uploads: collecting, grading, and returning feedback as they arrive."""
