@@ -5,6 +5,7 @@ import io
 import re
 import resource
 import shutil
+from datetime import datetime
 
 import pytest
 
@@ -57,7 +58,8 @@ def graded(tmp_path_factory):
     nobody.
     """
     root = tmp_path_factory.mktemp("graded")
-    shutil.copy(ROOT / "nbgrader_config.py", root)
+    config = (ROOT / "nbgrader_config.py").read_text()
+    (root / "nbgrader_config.py").write_text(f"{config}c.LatePolicy.percent_per_day = 100\n")
     with open_api(root).gradebook as gradebook:
         for name in ("01-small", "02-next", "03-last"):
             gradebook.add_assignment(name)
@@ -68,7 +70,9 @@ def graded(tmp_path_factory):
         for student in ("ada", "bob", "cy", "dora"):
             gradebook.add_student(student)
         add_graded_submission(gradebook, "01-small", "ada", 3, 2, comment="=Good, <b>\nbut: x < y")
-        add_graded_submission(gradebook, "01-small", "bob", 3, 1, penalty=9)
+        add_graded_submission(gradebook, "01-small", "bob", 3, 1)
+        gradebook.find_assignment("01-small").duedate = datetime(2026, 3, 3)
+        gradebook.find_submission("01-small", "bob").timestamp = datetime(2026, 3, 4)
         add_graded_submission(gradebook, "01-small", "cy", 2.25, 1.25)
         add_graded_submission(gradebook, "01-small", "dora", 3, None)
         add_graded_submission(gradebook, "02-next", "ada", 1, 0)
