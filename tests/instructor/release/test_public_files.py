@@ -23,7 +23,7 @@ SECRETS = secrets(ROOT)
 MODULES = instructor_modules(ROOT)
 ADDRESS = PublicAddress.of_course(ROOT)
 # Single-line formulas that the practice questions and figures need and that the assignments ask for
-# as well. They are not secret; see "Questions and quizzes" in docs/instructors.md.
+# as well. They are not secret; see "Questions and quizzes" in docs/instructors/write.md.
 FORMULAS = {
     ("course/questions/bank.py", "return (size - kernel_size + 2 * padding) // stride + 1"),
     ("course/questions/parameters.py", "inputs = side * side * channels"),
