@@ -340,7 +340,9 @@ def test_an_error_in_the_last_network_shows_before_the_first_is_trained(run, bui
         network = build(specification)
         return network if specification["name"] == "narrow" else None
 
-    with pytest.raises(CourseError, match="'Two layers!' is NoneType, not a Keras model: does"):
+    with pytest.raises(
+        CourseError, match="'Two layers!' is a value of type NoneType, not a Keras model: return"
+    ):
         train(run, forgetful, data)
     assert not Path("results").exists()
 

@@ -180,11 +180,11 @@ def test_every_band_that_widens_is_reported(bands, path):
         ),
         (
             [run_of(seed, loss=None if seed else 1.0) for seed in range(5)],
-            "is not a finite number or its length differs",
+            "is not a finite number with every seed, or its length differs",
         ),
         (
             [run_of(seed, losses=[1.0] * (seed + 1)) for seed in range(5)],
-            "is not a finite number or its length differs",
+            "is not a finite number with every seed, or its length differs",
         ),
     ],
 )
