@@ -22,11 +22,7 @@ MAX_LINES = 12  # maximum per upload and status; further files are only counted
 @options.names
 @options.roster
 @options.student("Student who submitted everything in PATH.")
-@click.option(
-    "--force",
-    is_flag=True,
-    help="Replace existing submissions by others that may be older; the replaced ones are saved.",
-)
+@options.replace_submissions
 @click.option(
     "--force-older",
     is_flag=True,

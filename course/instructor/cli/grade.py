@@ -25,11 +25,7 @@ if TYPE_CHECKING:
 )
 @options.workers("submissions to grade")
 @options.scheduler("Grade")
-@click.option(
-    "--no-isolation",
-    is_flag=True,
-    help="Run submissions without a sandbox and with your permissions; only for trusted work.",
-)
+@options.no_isolation
 @click.pass_obj
 def command(
     root: Path,

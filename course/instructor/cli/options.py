@@ -25,6 +25,16 @@ parameters = click.option(
     metavar="NAME=VALUE",
     help="Set another parameter of the notebooks; repeatable.",
 )
+replace_submissions = click.option(
+    "--force",
+    is_flag=True,
+    help="Replace existing submissions by others that may be older; the replaced ones are saved.",
+)
+no_isolation = click.option(
+    "--no-isolation",
+    is_flag=True,
+    help="Run submissions without a sandbox and with your permissions; only for trusted work.",
+)
 
 
 def student(help_text: str) -> Callable[[Function], Function]:

@@ -19,11 +19,7 @@ STEP_SECONDS = 0.2  # after which a signal is noticed
 @click.argument("folder", type=options.PATH, metavar="DIR")
 @options.names
 @options.roster
-@click.option(
-    "--force",
-    is_flag=True,
-    help="Replace existing submissions by newer ones; the replaced ones are saved.",
-)
+@options.replace_submissions
 @click.option("--once", is_flag=True, help="Handle what is in the folder, and end.")
 @click.option(
     "--interval",
@@ -33,11 +29,7 @@ STEP_SECONDS = 0.2  # after which a signal is noticed
     help="Time between two looks at the folder.",
 )
 @options.workers("submissions to grade")
-@click.option(
-    "--no-isolation",
-    is_flag=True,
-    help="Run submissions without a sandbox and with your permissions; only for trusted work.",
-)
+@options.no_isolation
 @click.pass_obj
 def command(
     root: Path,
