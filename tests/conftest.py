@@ -61,7 +61,7 @@ def pytest_configure(config):
     """
     signal.signal(signal.SIGINT, signal.default_int_handler)
     # Without such a folder, no forkserver outlives the command of a test.
-    os.environ["XDG_RUNTIME_DIR"] = "/nonexistent"
+    os.environ["XDG_RUNTIME_DIR"] = os.devnull
     # Keras logs with absl, whose handler would keep pytest's capture of stderr. nbgrader's database
     # migration closes all handlers, and with it the capture, if a test uses capsys.
     absl.logging.get_absl_handler().python_handler.stream = sys.__stderr__

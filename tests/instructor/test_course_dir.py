@@ -2,6 +2,7 @@
 
 import shutil
 
+import click
 import pytest
 
 from course.instructor.cli.commands import course
@@ -9,7 +10,15 @@ from course.instructor.cli.main import main
 from tests.conftest import cell, write_notebook
 from tests.submissions import ROOT
 
-ARGUMENTS = {"publish": ["tree"], "collect": ["mnist.ipynb"], "export": ["scores.csv"]}
+ARGUMENTS = {
+    "publish": ["tree"],
+    "collect": ["mnist.ipynb"],
+    "export": ["scores.csv"],
+    "gradebook copy": ["sqlite:///copy.db"],
+    "student drop": ["ada"],
+    "student rename": ["ada", "eve"],
+    "watch": ["."],
+}
 
 
 def create_course(root):
@@ -23,12 +32,22 @@ def create_course(root):
     write_notebook(root / "submitted/ada/01-small/small.ipynb", submitted)
 
 
+def command_names(group):
+    """Yield the names of the commands of a group and of its groups, such as "student drop"."""
+    for name, command in group.commands.items():
+        if isinstance(command, click.Group):
+            yield from (f"{name} {each}" for each in command_names(command))
+        else:
+            yield name
+
+
 @pytest.mark.parametrize("character", ["[1]", "*", "?", "%20", "\n"])
 def test_every_command_refuses_a_path_that_nbgrader_cannot_use(tmp_path, capsys, character):
     root = tmp_path / f"course {character}"
     create_course(root)
-    for command in sorted(course.commands.keys() - {"doctor"}):
-        assert main(["-C", str(root), command, *ARGUMENTS.get(command, [])]) == 1
+    for command in sorted(set(command_names(course)) - {"doctor"}):
+        arguments = [*command.split(), *ARGUMENTS.get(command, [])]
+        assert main(["-C", str(root), *arguments]) == 1, command
         (line,) = capsys.readouterr().err.splitlines()
         assert line.startswith(f"course: the path of the course directory, {str(root)!r}, contains")
         assert line.endswith(f"{character[0]!r}, which nbgrader cannot use: rename the folder.")

@@ -47,10 +47,10 @@ class CheckedRun:
 
 
 def check_run(run: NotebookRun, bands: Bands, root: Path) -> CheckedRun:
-    """Return a run with the verdicts on its metrics and on its outputs."""
+    """Return a run with the verdicts on its metrics and on the outputs of its executed notebook."""
     table = bands.of(run)
     verdicts = [] if run.error else bands.judge(run)
-    if not run.error and reference_outputs.is_compared(run):
+    if not run.error and run.notebook and reference_outputs.is_compared(run):
         verdicts += reference_outputs.judge(root, run)
     return CheckedRun(run, verdicts, table.get("measured", {}), table.get("sources", {}))
 

@@ -6,7 +6,7 @@ from tests.instructor.grading.classes import NAME, create_course
 pytestmark = pytest.mark.slow
 
 ANSWER = cell("code", "### BEGIN SOLUTION Set answer.\nanswer = 3\n### END SOLUTION", "answer")
-GOOD = cell("code", "assert answer >= 1", "test_good", points=2)
+GOOD = cell("code", "import time; time.sleep(0.1); assert answer >= 1", "test_good", points=2)
 WRITTEN = cell("markdown", "*Write your answer here.*", "why", points=4)
 WRITTEN["metadata"]["nbgrader"] |= {"solution": True, "locked": False}
 
@@ -25,7 +25,7 @@ def test_a_correct_assignment_passes(tmp_path, course_command):
     assert f"{NAME}: 2 automatic and 4 manual points" in done.stdout
     (row,) = [line.split() for line in done.stdout.splitlines() if line.startswith("test_good")]
     assert row[1:4] == ["2", "2", "0"]
-    assert 0 < float(row[4]) < 60
+    assert 0.1 <= float(row[4]) < 60
 
 
 def test_a_test_that_rejects_the_solution_or_rewards_nothing_is_named(tmp_path, course_command):

@@ -190,7 +190,7 @@ def test_the_regression_passes_on_jax(tmp_path, course_command):
     ("data", "sentence"),
     [
         ("photos", 'or choose data = "cifar10" at the top of the notebook.'),
-        ("cifar10", "or set COURSE_DATA_DIR to the folder that contains it."),
+        ("cifar10", "or set COURSE_DATA_DIR to a folder that contains cifar10.npz."),
         ("kittens", "data='kittens' is not a source of cats and dogs: choose one of photos"),
     ],
 )

@@ -199,7 +199,8 @@ def test_what_failed_and_what_changed_comes_before_the_details(tmp_path, bands):
     page = page_of(tmp_path, [], [claim])
     failed = page.partition("What failed")[2].partition("All runs")[0]
     assert (
-        "the claim loss &lt; 0.5 does not hold" in failed and "either its code is wrong" in failed
+        "the claim loss &lt; 0.5 does not hold" in failed
+        and "either its code or its text is wrong" in failed
     )
     assert "The source documents say: a half, says the source." in failed
     assert "0.53" in failed and "the last that passed" in failed

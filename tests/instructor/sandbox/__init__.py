@@ -54,13 +54,24 @@ def descendants(process):
     return set(found[1:])
 
 
+def state_of(process):
+    """Return the state of a process and the id of its parent; raise OSError if it has ended."""
+    # Other tests' processes are read, too, and a name may have bytes of any encoding.
+    state, parent = Path(f"/proc/{process}/stat").read_bytes().rpartition(b")")[2].split()[:2]
+    return state.decode(), int(parent)
+
+
+def name_of(process):
+    """Return the name of a process; raise OSError if it has ended."""
+    return Path(f"/proc/{process}/comm").read_text(errors="replace").strip()
+
+
 def running(processes):
     """Return the processes that have not ended."""
     found = set()
     for each in processes:
         with contextlib.suppress(OSError):
-            state = Path(f"/proc/{each}/stat").read_text().rpartition(")")[2].split()[0]
-            found |= {each} if state not in "ZX" else set()
+            found |= {each} if state_of(each)[0] not in "ZX" else set()
     return found
 
 

@@ -1,5 +1,6 @@
 """Forkservers that outlive a command, and commands that use one which another has started."""
 
+import contextlib
 import os
 import signal
 import subprocess
@@ -15,10 +16,12 @@ from course.instructor.sandbox.kernel_client import KernelEnded
 from course.instructor.sandbox.limits import Limits
 from tests.instructor.sandbox import (
     descendants,
+    name_of,
     open_kernel,
     result_of,
     run,
     running,
+    state_of,
     wait_until,
 )
 from tests.submissions import ROOT
@@ -58,13 +61,10 @@ def processes(runtime):
     """Return the sandboxes whose log is in the folder."""
     found = []
     for path in Path("/proc").glob("[0-9]*/fd/2"):
-        try:
-            is_own = path.readlink().is_relative_to(runtime)
-            name = (path.parents[1] / "comm").read_text().strip()
-        except OSError:
-            continue
-        if is_own and name == "bwrap":
-            found.append(int(path.parts[2]))
+        process = int(path.parts[2])
+        with contextlib.suppress(OSError):
+            if path.readlink().is_relative_to(runtime) and name_of(process) == "bwrap":
+                found.append(process)
     return found
 
 
@@ -77,16 +77,14 @@ def busy(runtime):
 def parent_name(process):
     """Return the name of the program that a process's parent runs, or "" if it has ended."""
     try:
-        parent = Path(f"/proc/{process}/stat").read_text().rpartition(")")[2].split()[1]
-        return Path(f"/proc/{parent}/comm").read_text().strip()
+        return name_of(state_of(process)[1])
     except OSError:
         return ""
 
 
 def is_forkserver(process):
     """Return whether a process is the program that bubblewrap runs."""
-    name = Path(f"/proc/{process}/comm").read_text().strip()
-    return name.startswith("python") and parent_name(process) == "bwrap"
+    return name_of(process).startswith("python") and parent_name(process) == "bwrap"
 
 
 def memory_of(process):
@@ -175,9 +173,12 @@ def test_what_an_ended_one_left_is_removed(runtime, monkeypatch):
     with open_warm() as forkserver:
         forkserver.wait_until_ready()
     (left,) = runtime.glob("*.socket")
-    for process in processes(runtime):
+    sandboxes = processes(runtime)
+    ending = {each for sandbox in sandboxes for each in [sandbox, *descendants(sandbox)]}
+    for process in sandboxes:
         os.kill(process, signal.SIGKILL)
-    assert wait_until(lambda: not processes(runtime))
+    # The forkserver inside ends a moment after its sandbox.
+    assert wait_until(lambda: not running(ending))
     monkeypatch.setattr(warm_forkserver, "_state_of_code", lambda: "another version")
     with open_warm() as forkserver:
         forkserver.wait_until_ready()
