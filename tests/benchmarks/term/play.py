@@ -158,7 +158,7 @@ def _running_processes() -> list[str]:
     for process in descendants(os.getpid()):
         with contextlib.suppress(OSError):
             line = _command_line(process)
-            parent = Path(f"/proc/{process}/stat").read_text().rpartition(")")[2].split()[1]
+            parent = int(Path(f"/proc/{process}/stat").read_bytes().rpartition(b")")[2].split()[1])
             is_idle = FORKSERVER in line and "bwrap" in (line + _command_line(parent))
             if line and not is_idle:
                 found.append(line)

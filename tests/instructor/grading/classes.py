@@ -88,7 +88,9 @@ def command_lines(processes):
     lines = []
     for each in processes:
         with contextlib.suppress(OSError):
-            lines.append(Path(f"/proc/{each}/cmdline").read_text().replace("\0", " "))
+            lines.append(
+                Path(f"/proc/{each}/cmdline").read_text(errors="replace").replace("\0", " ")
+            )
     return lines
 
 
@@ -113,7 +115,7 @@ def kill_all(processes):
 def _started(process):
     """Return the start time of a process, or None if it has ended or is a zombie."""
     try:
-        fields = Path(f"/proc/{process}/stat").read_text().rpartition(")")[2].split()
+        fields = Path(f"/proc/{process}/stat").read_bytes().rpartition(b")")[2].split()
     except OSError:
         return None
-    return None if fields[0] in "ZX" else fields[19]
+    return None if fields[0] in (b"Z", b"X") else fields[19]

@@ -842,7 +842,7 @@ def keep(x):
     def execute_and_count(run):
         for process in descendants(run.student.forkserver._process.pid):
             with contextlib.suppress(OSError):
-                names.append(Path(f"/proc/{process}/comm").read_text().strip())
+                names.append(Path(f"/proc/{process}/comm").read_text(errors="replace").strip())
         execute(run)
         runs.append(run)
 
