@@ -1,4 +1,4 @@
-"""Writing files and replacing folders so that readers never see incomplete content."""
+"""Writing files and replacing folders atomically: readers never see incomplete content."""
 
 import contextlib
 import ctypes

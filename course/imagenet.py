@@ -9,7 +9,7 @@ from typing import Any, NamedTuple
 
 import numpy as np
 
-from course.datasets.download import fetch, find_or_download
+from course.datasets.data_files import fetch, find_or_download
 from course.errors import CourseError
 from course.transfer import INSTEAD, vgg16_weights
 

@@ -3,7 +3,7 @@
 import hashlib
 from pathlib import Path
 
-from course.datasets.download import fetch, find_or_download
+from course.datasets.data_files import fetch, find_or_download
 from course.errors import CourseError
 
 # The weights that keras.applications.VGG16 loads, without the three dense layers; 59 MB.

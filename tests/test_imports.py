@@ -21,7 +21,7 @@ ROWS = [
     {"lateness", "release", "student_text"},
     {"analysis", "roster", "sandbox"},
     {
-        *("course_dir", "file_lock", "pages", "provided_files", "submission_time"),
+        *("course_dir", "csv_files", "file_lock", "pages", "provided_files", "submission_time"),
         *("thread_safe_parsing", "unfinished_change"),
     },
 ]

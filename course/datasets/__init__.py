@@ -6,7 +6,7 @@ never replace real ones silently. Keras is imported only for a download.
 
 from course.datasets.cats_dogs import cats_and_dogs
 from course.datasets.cifar10 import CIFAR10_NAMES, load_cifar10
-from course.datasets.download import data_directory
+from course.datasets.data_files import data_directory
 from course.datasets.image_folders import check_folder, read_images
 from course.datasets.imagenet_features import load_imagenet_features
 from course.datasets.mnist import load_mnist

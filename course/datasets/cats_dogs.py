@@ -14,7 +14,7 @@ from pathlib import Path
 import numpy as np
 
 from course.datasets.cifar10 import CIFAR10_NAMES, load_cifar10
-from course.datasets.download import fetch, find_or_download
+from course.datasets.data_files import fetch, find_or_download
 from course.datasets.synthetic.scenes import synthetic_scenes
 from course.errors import CourseError
 

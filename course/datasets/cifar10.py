@@ -9,7 +9,7 @@ from pathlib import Path
 
 import numpy as np
 
-from course.datasets.download import fetch, find_or_download, read_arrays
+from course.datasets.data_files import fetch, find_or_download, read_arrays
 from course.datasets.synthetic.scenes import synthetic_scenes
 from course.profiles import check_profile
 

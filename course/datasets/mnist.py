@@ -6,7 +6,7 @@ Recognition", Proceedings of the IEEE 86 (1998); the file is the one that Keras 
 
 from pathlib import Path
 
-from course.datasets.download import fetch, find_or_download, read_arrays
+from course.datasets.data_files import fetch, find_or_download, read_arrays
 from course.datasets.synthetic.digits import synthetic_digits
 from course.profiles import check_profile
 

@@ -21,7 +21,7 @@ from course.evidence.format import (
 )
 from course.experiments.store import pack_weights, plain_name
 from course.experiments.train import Result
-from course.experiments.training_jobs import check_specifications
+from course.experiments.training_preparation import check_specifications
 from course.files import write_atomically
 from course.session import Run
 

@@ -25,7 +25,7 @@ from course.experiments.device_training import train_on_device
 from course.experiments.progress_bar import ProgressBar
 from course.experiments.recipe import Recipe
 from course.experiments.store import fingerprint, open_store
-from course.experiments.training_jobs import TrainingJob, check_specifications, prepare
+from course.experiments.training_preparation import TrainingJob, check_specifications, prepare
 from course.session import Run
 from course.tables import table as format_table
 

@@ -5,7 +5,7 @@ exact type. The checks in a notebook and its last cell use this package to repor
 submission, which values cannot be rebuilt. Grading uses the same rules.
 """
 
-from course.gradable.reasons import NotGradable, Reason
+from course.gradable.rejection_reasons import NotGradable, Reason
 from course.gradable.values import find_reason, plain_value
 
 __all__ = ["NotGradable", "Reason", "find_reason", "plain_value"]

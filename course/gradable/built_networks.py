@@ -12,7 +12,7 @@ from collections.abc import Iterator
 from typing import Any
 
 from course.gradable import keras_allowlist
-from course.gradable.reasons import NotGradable, Reason
+from course.gradable.rejection_reasons import NotGradable, Reason
 
 REBUILT = "_course_rebuilt"
 FLOATS = ("float16", "float32", "float64", "bfloat16")

@@ -5,7 +5,7 @@ from functools import lru_cache
 from operator import attrgetter
 from typing import Any
 
-from course.gradable.reasons import NotGradable, Reason
+from course.gradable.rejection_reasons import NotGradable, Reason
 
 MAX_CONFIG_LENGTH = 4 * 2**20
 # Public classes that run code from the configuration, read files, or are only base classes.

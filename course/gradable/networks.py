@@ -10,7 +10,7 @@ from functools import lru_cache
 from typing import Any
 
 from course.gradable import keras_allowlist
-from course.gradable.reasons import NotGradable, Reason
+from course.gradable.rejection_reasons import NotGradable, Reason
 
 # Attributes of a layer that hold functions or objects with a fixed set of choices.
 ACTIVATIONS = ("activation", "recurrent_activation")

@@ -8,7 +8,7 @@ from typing import Any
 import numpy as np
 
 from course.gradable import built_networks, networks
-from course.gradable.reasons import NotGradable, Reason
+from course.gradable.rejection_reasons import NotGradable, Reason
 
 NUMERIC_KINDS = "biufc"
 MAX_ITEM_SIZE = 16  # bytes of one entry of an array

@@ -12,7 +12,7 @@ same types of questions with its own values; only grading says which answers are
 # These modules fill the bank.
 from course.questions import convolution_1d, networks, parameters, sizes  # noqa: F401
 from course.questions.bank import BANK, draw
-from course.questions.jupyter_quiz import ask, check
+from course.questions.practice import ask, check
 from course.questions.question import (
     NUMBER,
     SEVERAL,

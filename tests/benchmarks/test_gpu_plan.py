@@ -250,7 +250,7 @@ def test_five_runs_of_a_notebook_become_its_gpu_bands(tmp_path, capsys):
     content = HEAD | {"commands": ["measure"], "measurements": [], "runs": runs}
     for run, parsed in zip(runs, bands.read_runs(content), strict=True):
         source = bands.source_notebook(ROOT, parsed.assignment).read_text(encoding="utf-8")
-        run["digest"] = bands.run_digest(parsed, source)
+        run["digest"] = bands.input_digest(parsed, source)
     path, file = tmp_path / "results.json", tmp_path / "bands.toml"
     path.write_text(json.dumps(content))
     file.write_text('[01-convolution.gpu]\nclaims = ["final_loss < 1"]\n')

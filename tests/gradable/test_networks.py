@@ -12,7 +12,7 @@ from keras import layers
 
 from course import counting
 from course.gradable import find_reason, keras_allowlist, networks
-from course.gradable.reasons import NotGradable
+from course.gradable.rejection_reasons import NotGradable
 from course.instructor.grading.serialize import Deserializer, Serializer
 from course.instructor.grading.value_placeholders import UnserializableValue
 from tests.gradable.changed_networks import ADAPTED, CHANGED, FROZEN

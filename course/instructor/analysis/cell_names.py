@@ -12,7 +12,7 @@ from contextvars import ContextVar
 from dataclasses import dataclass, field
 from functools import lru_cache
 
-from course.instructor.analysis.scope_visitor import ScopeVisitor, is_predefined
+from course.instructor.analysis.definite_assignment import ScopeVisitor, is_predefined
 from course.instructor.thread_safe_parsing import parse_python
 
 # Calls that can read or bind names that are not in the source, or only in a text.

@@ -21,7 +21,7 @@ def command(root: Path, names: tuple[str, ...], student: str | None) -> int:
     02-mnist; without names, all assignments. Answers without a manual score stay pending.
     """
     selected = assignment_names(root, names)
-    from course.instructor.gradebook import health, manual_scores
+    from course.instructor.gradebook import health, pending_scores
     from course.instructor.gradebook.group_submissions import read_course_groups
 
     api = open_api(root)
@@ -33,7 +33,7 @@ def command(root: Path, names: tuple[str, ...], student: str | None) -> int:
             raise CourseError(f"{student!r} is not in the gradebook: check the spelling.")
         for name in selected:
             owner = student and groups.in_assignment(name).submitter_for(student)
-            count = manual_scores.confirm(gradebook, name, owner)
-            waiting = manual_scores.count_without_score(gradebook, name, owner)
+            count = pending_scores.confirm(gradebook, name, owner)
+            waiting = pending_scores.count_without_score(gradebook, name, owner)
             print(f"{name}: {count} confirmed, {waiting} without a manual score stay pending")
     return 0

@@ -22,10 +22,10 @@ from course.instructor.collect.platform_file_names import is_renamed
 from course.instructor.collect.released_assignment import read_releases
 from course.instructor.collect.submission_finder import SubmissionFinder
 from course.instructor.collect.submitted_folder import Record
+from course.instructor.csv_files import csv_writer
 from course.instructor.gradebook.group_submissions import read_course_groups
 from course.instructor.grading.journal import Journal
 from course.instructor.lateness import submission_times
-from course.instructor.roster import csv_writer
 from course.instructor.roster.roster import Person, Roster
 from course.instructor.submission_time import TIMESTAMP
 

@@ -15,8 +15,8 @@ from pathlib import Path
 from course.errors import CourseError
 from course.instructor import submission_time
 from course.instructor.collect.archive_reader import shorten
-from course.instructor.gradebook.class_members import match_people
-from course.instructor.roster.csv_reader import read_table
+from course.instructor.csv_files.csv_reader import read_table
+from course.instructor.gradebook.roster_matching import match_people
 from course.instructor.roster.roster import Person, Roster, make_roster
 
 

@@ -12,7 +12,7 @@ from pathlib import Path
 from course.files import unfinished_copy
 from course.instructor.collect.archive_reader import is_archive
 from course.instructor.collect.originals import COLUMNS, FOLDER, TABLE
-from course.instructor.roster.csv_writer import escape_formula, write_table
+from course.instructor.csv_files.csv_writer import escape_formula, write_table
 
 _REMOVED = ".removed"  # a folder that is being deleted
 _STUDENT, _SAVED_AS, _UPLOAD = map(COLUMNS.index, ("student", "saved as", "upload"))

@@ -151,7 +151,7 @@ def check_address(settings: Settings) -> Iterator[tuple[str, str]]:
 
 def check_data(_: object) -> Iterator[tuple[str, str]]:
     """Check the datasets; only students and `course run` need them."""
-    from course.datasets import data_directory, download
+    from course.datasets import data_directory, data_files
 
     # Each file, with the function that downloads it and the shapes of one image and one label.
     data_sets: dict[str, tuple[str, tuple[int, ...], tuple[int, ...]]] = {
@@ -167,7 +167,7 @@ def check_data(_: object) -> Iterator[tuple[str, str]]:
             yield NOTE, f"{text} {load}"
             continue
         try:
-            download.read_arrays(path, image_shape, label_shape)
+            data_files.read_arrays(path, image_shape, label_shape)
             yield OK, f"{path}, {path.stat().st_size / 1e6:.0f} MB"
         except CourseError as error:
             yield NOTE, str(error)

@@ -6,9 +6,9 @@ students and assignments. Canvas deletes a score if its cell is empty, so the ce
 own score if the gradebook has none.
 """
 
+from course.instructor.csv_files.csv_writer import escape_formula, escape_identifier, format_points
 from course.instructor.export.export_table import ExportTable, check_points, escape_row, find_column
 from course.instructor.gradebook.class_scores import EXCUSED, ClassScores
-from course.instructor.roster.csv_writer import escape_formula, escape_identifier, format_points
 from course.instructor.roster.roster import Person
 
 COLUMNS = ["Student", "ID", "SIS User ID", "SIS Login ID", "Section"]

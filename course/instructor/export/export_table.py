@@ -5,9 +5,9 @@ from collections.abc import Sequence
 from dataclasses import dataclass, field
 
 from course.errors import CourseError
-from course.instructor.gradebook.class_members import Member
+from course.instructor.csv_files.csv_writer import escape_formula, escape_identifier, format_points
 from course.instructor.gradebook.class_scores import MemberScore
-from course.instructor.roster.csv_writer import escape_formula, escape_identifier, format_points
+from course.instructor.gradebook.roster_matching import Member
 
 # The lowercase headers of the columns that identify a person.
 _IDENTIFIER_HEADERS = {"id", "sis user id", "sis login id", "integration id", "identifier"}

@@ -11,10 +11,10 @@ import html
 from collections.abc import Sequence
 
 from course.errors import CourseError
+from course.instructor.csv_files.csv_writer import escape_comment, escape_formula, escape_identifier
 from course.instructor.export.export_table import ExportTable, check_points, escape_row, find_column
-from course.instructor.gradebook.class_members import Member, first_and_last_name
 from course.instructor.gradebook.class_scores import ClassScores, MemberScore
-from course.instructor.roster.csv_writer import escape_comment, escape_formula, escape_identifier
+from course.instructor.gradebook.roster_matching import Member, first_and_last_name
 from course.instructor.roster.roster import Roster
 
 # Maps each header by which Moodle identifies people to a field of `Person`.

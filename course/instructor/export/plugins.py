@@ -13,18 +13,18 @@ from traitlets import Bool, Dict, Integer, Unicode
 from course import tables
 from course.errors import CourseError
 from course.instructor.course_dir import assignment_names
+from course.instructor.csv_files import csv_writer
 from course.instructor.export import canvas, moodle, totals
 from course.instructor.export.export_table import ExportTable
 from course.instructor.gradebook import class_scores
-from course.instructor.gradebook.class_members import (
+from course.instructor.gradebook.class_scores import PENDING, ClassScores, ScoreSelection
+from course.instructor.gradebook.excused import FILE_NAME, read_excused
+from course.instructor.gradebook.group_submissions import read_course_groups
+from course.instructor.gradebook.roster_matching import (
     first_and_last_name,
     match_members,
     without_names,
 )
-from course.instructor.gradebook.class_scores import PENDING, ClassScores, ScoreSelection
-from course.instructor.gradebook.excused import FILE_NAME, read_excused
-from course.instructor.gradebook.group_submissions import read_course_groups
-from course.instructor.roster import csv_writer
 from course.instructor.roster.roster import ROSTER_FILE_NAME, read_course_roster, read_roster
 
 if TYPE_CHECKING:

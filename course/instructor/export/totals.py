@@ -3,10 +3,10 @@
 from collections.abc import Collection, Mapping
 
 from course.errors import CourseError
+from course.instructor.csv_files.csv_writer import escape_formula, escape_identifier
 from course.instructor.export.export_table import ExportTable
-from course.instructor.gradebook.class_members import Member, first_and_last_name
 from course.instructor.gradebook.class_scores import EXCUSED, NOT_SUBMITTED, ClassScores
-from course.instructor.roster.csv_writer import escape_formula, escape_identifier
+from course.instructor.gradebook.roster_matching import Member, first_and_last_name
 
 COLUMNS = ("student_id", "last_name", "first_name", "email")
 TOTAL, DROPPED = "total_percent", "dropped"

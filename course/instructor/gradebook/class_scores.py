@@ -9,8 +9,8 @@ from nbgrader.api import Grade, SubmittedAssignment, SubmittedNotebook
 from sqlalchemy.orm import selectinload, undefer
 
 from course.errors import CourseError
-from course.instructor.gradebook.class_members import Member
 from course.instructor.gradebook.group_submissions import CourseGroups
+from course.instructor.gradebook.roster_matching import Member
 from course.instructor.gradebook.submission_results import final_score, is_graded
 from course.instructor.lateness.submission_times import SubmissionTimes
 from course.instructor.roster.roster import Roster

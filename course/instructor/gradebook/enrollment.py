@@ -3,7 +3,7 @@
 from collections.abc import Collection, Iterable
 from typing import TYPE_CHECKING
 
-from course.instructor.gradebook.class_members import (
+from course.instructor.gradebook.roster_matching import (
     first_and_last_name,
     match_members,
     without_names,

@@ -16,7 +16,7 @@ from course.files import files_below
 from course.instructor import submission_time
 from course.instructor.course_dir import open_api
 from course.instructor.gradebook import health
-from course.instructor.gradebook.class_members import match_members, without_names
+from course.instructor.gradebook.roster_matching import match_members, without_names
 from course.instructor.lateness.late_policy import course_time_zone
 from course.instructor.lateness.submission_times import SubmissionTimes, read_submission_times
 from course.instructor.roster.groups import Groups, read_groups

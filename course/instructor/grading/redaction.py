@@ -21,7 +21,7 @@ from typing import TYPE_CHECKING, Any
 
 from course import checks
 from course.checks import CheckFailed
-from course.gradable.reasons import SENTENCES
+from course.gradable.rejection_reasons import SENTENCES
 from course.instructor.analysis.cell_names import find_names_in_submission, parse_cell
 from course.instructor.grading import unusable_values
 from course.instructor.sandbox.cell_error import STOPPED, UNDEFINED, CellError

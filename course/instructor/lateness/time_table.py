@@ -6,7 +6,7 @@ from pathlib import Path
 
 from course.errors import CourseError
 from course.instructor import submission_time
-from course.instructor.roster.csv_reader import read_named_columns
+from course.instructor.csv_files.csv_reader import read_named_columns
 
 
 @dataclass(frozen=True)

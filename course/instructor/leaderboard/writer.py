@@ -5,8 +5,8 @@ from pathlib import Path
 from course.errors import CourseError
 from course.files import write_atomically
 from course.instructor import pages
+from course.instructor.csv_files.csv_writer import escape_formula, format_table
 from course.instructor.leaderboard.ranking import Entry, Leaderboard
-from course.instructor.roster.csv_writer import escape_formula, format_table
 
 COLUMNS = (
     "device", "rank", "name", "status", "test_accuracy_with_flips", "test_accuracy",

@@ -7,7 +7,7 @@ from typing import Any
 
 from course.instructor.regression import reference_outputs
 from course.instructor.regression.bands import BANDS_PATH, Bands
-from course.instructor.regression.run_digest import current_digest
+from course.instructor.regression.input_digest import current_digest
 from course.instructor.regression.run_records import NotebookRun
 from course.instructor.regression.run_store import load_all
 from course.instructor.regression.verdicts import CLAIM, Verdict

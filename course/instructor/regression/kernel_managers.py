@@ -7,8 +7,8 @@ from typing import Any
 
 from jupyter_client.manager import AsyncKernelManager
 
+from course.instructor.regression.kernel_provisioner import ForkserverKernelManager
 from course.instructor.sandbox import bubblewrap
-from course.instructor.sandbox.jupyter import ForkserverKernelManager
 
 _ordinary_managers: set[Any] = set()  # those with a running kernel
 

@@ -13,8 +13,8 @@ from course.errors import CourseError
 from course.experiments.store import fingerprint
 from course.files import write_atomically
 from course.instructor import file_lock
+from course.instructor.regression.input_digest import input_digest
 from course.instructor.regression.provenance import package_versions
-from course.instructor.regression.run_digest import run_digest
 from course.instructor.regression.run_records import NotebookRun, RunJob
 from course.instructor.regression.run_store import load
 from course.instructor.release import notebook_lint
@@ -62,7 +62,7 @@ class Plan:
                 folder = self.runs_folder / name / run.folder_name
                 run.notebook = str(folder / source.name)
                 run.versions = package_versions(backend)
-                run.digest = run_digest(run, text)
+                run.digest = input_digest(run, text)
                 self.jobs.append(RunJob(run, str(source.resolve()), text, str(folder)))
         command_id = fingerprint(sorted(job.folder for job in self.jobs))
         self._unfinished_path = self.runs_folder / "unfinished" / f"{command_id}.json"

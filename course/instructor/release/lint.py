@@ -11,7 +11,7 @@ from nbgrader import utils
 
 from course.errors import CourseError
 from course.instructor.analysis.cell_names import CellNames, find_names, parse_cell
-from course.instructor.analysis.scope_visitor import is_predefined
+from course.instructor.analysis.definite_assignment import is_predefined
 from course.instructor.analysis.value_kinds import infer_value_kinds
 from course.instructor.release import cell_rules, notebook_lint, untrusted_values
 

@@ -14,7 +14,7 @@ from course.instructor.course_dir import assignment_names
 from course.instructor.provided_files import RUN_OUTPUTS, find_marker, is_excluded
 from course.instructor.release import student_package
 from course.instructor.release.public_address import PublicAddress
-from course.instructor.release.student_environment import Requirements
+from course.instructor.release.install_files import Requirements
 from course.instructor.thread_safe_parsing import parse_python
 
 GITIGNORE = ["# Files that running the notebooks creates in this folder.", ".venv/"]

@@ -1,1 +1,1 @@
-"""The class roster, and the reading and writing of CSV files."""
+"""The class roster and the groups of a class."""

@@ -15,7 +15,7 @@ from pathlib import Path
 
 from course.errors import CourseError
 from course.instructor.course_dir import assignment_names
-from course.instructor.roster.csv_reader import read_named_columns
+from course.instructor.csv_files.csv_reader import read_named_columns
 from course.instructor.roster.roster import Roster, is_valid_student_id
 
 FILE_NAME = "groups.csv"

@@ -22,7 +22,7 @@ from functools import cached_property
 from pathlib import Path
 
 from course.errors import CourseError
-from course.instructor.roster.csv_reader import read_table
+from course.instructor.csv_files.csv_reader import read_table
 
 ROSTER_FILE_NAME = "roster.csv"  # the default, in the course directory
 MAX_STUDENT_ID = 60  # characters

@@ -6,9 +6,9 @@ from types import SimpleNamespace
 from typing import Any
 
 from course.errors import CourseError
-from course.instructor.gradebook.class_members import match_members
-from course.instructor.roster import table_editor
-from course.instructor.roster.csv_reader import read_table
+from course.instructor.csv_files import row_editor
+from course.instructor.csv_files.csv_reader import read_table
+from course.instructor.gradebook.roster_matching import match_members
 from course.instructor.roster.roster import (
     ROSTER_FILE_NAME,
     Person,
@@ -92,7 +92,7 @@ def _edit_roster(root: Path, roster_id: str, new: str | None) -> None:
         padded[column] = new
         return padded
 
-    table_editor.edit_rows(root / ROSTER_FILE_NAME, edit)
+    row_editor.edit_rows(root / ROSTER_FILE_NAME, edit)
 
 
 def _edit_others(root: Path, student: str, new: str | None) -> None:
@@ -104,4 +104,4 @@ def _edit_others(root: Path, student: str, new: str | None) -> None:
                 return row
             return None if new is None else [*row[:column], new, *row[column + 1 :]]
 
-        table_editor.edit_rows(path, edit)
+        row_editor.edit_rows(path, edit)

@@ -19,7 +19,7 @@ from course.instructor.course_dir import source_notebook
 from course.instructor.regression.band_measurement import MIN_SEEDS
 from course.instructor.regression.bands import BANDS_PATH, Bands
 from course.instructor.regression.checked_run import check_run
-from course.instructor.regression.run_digest import run_digest
+from course.instructor.regression.input_digest import input_digest
 from course.instructor.regression.run_records import NotebookRun
 from tests.submissions import ROOT
 
@@ -35,7 +35,7 @@ def read_runs(content: dict[str, Any]) -> list[NotebookRun]:
 def is_current(run: NotebookRun) -> bool:
     """Return whether the notebook and the modules that it imports are those that were run."""
     text = source_notebook(ROOT, run.assignment).read_text(encoding="utf-8")
-    return run_digest(run, text) == run.digest
+    return input_digest(run, text) == run.digest
 
 
 def main(arguments: list[str] | None = None) -> int:

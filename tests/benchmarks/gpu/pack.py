@@ -23,7 +23,7 @@ from pathlib import Path
 from packaging.requirements import Requirement
 from packaging.utils import canonicalize_name, parse_wheel_filename
 
-from course.datasets.download import data_directory
+from course.datasets.data_files import data_directory
 from tests.submissions import ROOT
 
 # Each machine with JAX has these.

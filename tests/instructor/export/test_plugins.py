@@ -12,7 +12,7 @@ import pytest
 from course.errors import CourseError
 from course.instructor.cli import main
 from course.instructor.course_dir import open_api
-from course.instructor.roster import csv_writer
+from course.instructor.csv_files import csv_writer
 from tests.conftest import BIN, run_command, write_notebook
 from tests.submissions import ROOT
 

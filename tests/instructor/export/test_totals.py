@@ -4,13 +4,13 @@ import pytest
 
 from course.errors import CourseError
 from course.instructor.export.totals import build_table
-from course.instructor.gradebook.class_members import Member
 from course.instructor.gradebook.class_scores import (
     NOT_SUBMITTED,
     PENDING,
     ClassScores,
     MemberScore,
 )
+from course.instructor.gradebook.roster_matching import Member
 from course.instructor.roster.roster import Person
 
 POINTS = {"01-a": 10.0, "02-b": 20.0, "03-c": 4.0}

@@ -15,7 +15,8 @@ ASSIGNMENTS = sorted(path.parent.name for path in (ROOT / "source").glob("*/*.ip
 STOCK = "\ndel c['Autograde']\nc.Execute.timeout = 120\n"
 # Its kernels are forked with Keras imported, because that takes longer than most submissions.
 FORKED = (
-    "c.Execute.kernel_manager_class = 'course.instructor.sandbox.jupyter.ForkserverKernelManager'\n"
+    "from course.instructor.regression.kernel_provisioner import ForkserverKernelManager\n"
+    "c.Execute.kernel_manager_class = ForkserverKernelManager\n"
 )
 # The stock engine grades submissions that earn all, none and some of the points; of 03-vgg16, which
 # trains nothing, all fixtures. With training, it takes up to half a minute for each.

@@ -9,7 +9,7 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from course.errors import CourseError
-from course.instructor.roster.php_csv import read_rows
+from course.instructor.csv_files.php_csv import read_rows
 from course.instructor.roster.roster import make_student_id, read_roster
 
 # The column names come from the platforms' sources: lib/gradebook_exporter.rb of Canvas; the tests

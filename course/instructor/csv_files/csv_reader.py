@@ -9,7 +9,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING
 
 from course.errors import CourseError
-from course.instructor.roster import php_csv
+from course.instructor.csv_files import php_csv
 
 if TYPE_CHECKING:
     import _csv

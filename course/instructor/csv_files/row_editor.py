@@ -7,7 +7,7 @@ from collections.abc import Callable, Sequence
 from pathlib import Path
 
 from course.files import write_atomically
-from course.instructor.roster.csv_reader import find_separator, read_text_and_table
+from course.instructor.csv_files.csv_reader import find_separator, read_text_and_table
 
 # What ends a line for Python's csv module.
 _LINE = re.compile(r"[^\r\n]*(?:\r\n|\r|\n|\Z)")

@@ -25,10 +25,10 @@ def current_digest(root: Path, run: NotebookRun) -> str | None:
     except CourseError:
         return None
     now = replace(run, versions=package_versions(run.backend))
-    return run_digest(now, source.read_text(encoding="utf-8"))
+    return input_digest(now, source.read_text(encoding="utf-8"))
 
 
-def run_digest(run: NotebookRun, notebook: str) -> str:
+def input_digest(run: NotebookRun, notebook: str) -> str:
     """Return the digest of a run; `notebook` is the text of its notebook."""
     parameters = run.profile, run.seed, sorted(run.extra_parameters.items())
     versions = sorted(run.versions.items())

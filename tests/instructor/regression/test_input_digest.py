@@ -3,7 +3,7 @@ import shutil
 
 import pytest
 
-from course.instructor.regression import run_digest
+from course.instructor.regression import input_digest
 from course.instructor.regression.checked_run import load_checked_runs
 from course.instructor.regression.plan import Plan
 from course.instructor.regression.run_store import save
@@ -23,20 +23,20 @@ def package(tmp_path, monkeypatch):
     """Return a copy of the package, which the digests of the test are about."""
     folder = tmp_path / "copy" / "course"
     shutil.copytree(ROOT / "course", folder, ignore=shutil.ignore_patterns("__pycache__"))
-    monkeypatch.setattr(run_digest, "PACKAGE", folder)
-    run_digest._code_digest.cache_clear()
+    monkeypatch.setattr(input_digest, "PACKAGE", folder)
+    input_digest._code_digest.cache_clear()
     yield folder
-    run_digest._code_digest.cache_clear()
+    input_digest._code_digest.cache_clear()
 
 
 def edit(path):
     """Change the docstring of a module."""
     path.write_text(path.read_text(encoding="utf-8").replace('"""', '"""Edited. ', 1), "utf-8")
-    run_digest._code_digest.cache_clear()
+    input_digest._code_digest.cache_clear()
 
 
 def names(package, *cells):
-    return {str(path.relative_to(package)) for path in run_digest.imported_files(cells)}
+    return {str(path.relative_to(package)) for path in input_digest.imported_files(cells)}
 
 
 def test_imports_are_followed_through_modules_and_functions(package):

@@ -9,8 +9,8 @@ import pytest
 from nbclient import NotebookClient
 from nbclient.exceptions import CellExecutionError, CellTimeoutError, DeadKernelError
 
+from course.instructor.regression.kernel_provisioner import ForkserverKernelManager
 from course.instructor.sandbox.forkserver_client import notebook_forkserver
-from course.instructor.sandbox.jupyter import ForkserverKernelManager
 from tests.instructor.sandbox import running, wait_until
 
 pytestmark = pytest.mark.slow

@@ -9,7 +9,7 @@ from IPython.core.interactiveshell import InteractiveShell
 from IPython.utils.capture import capture_output
 
 from course.questions import BANK, ask, check, draw
-from course.questions.jupyter_quiz import jupyterquiz_question
+from course.questions.practice import jupyterquiz_question
 
 CHROMIUM = shutil.which("chromium") or shutil.which("chromium-browser")
 KINDS = {"number": "numeric", "shape": "multiple_choice", "single": "multiple_choice",

@@ -1,0 +1,1 @@
+"""Reading, writing, and changing CSV files of learning platforms and spreadsheets."""
