@@ -14,7 +14,7 @@ with its own media type, the student view, holds what a feedback page shows inst
 import ast
 import inspect
 import re
-from collections.abc import Iterable, Mapping
+from collections.abc import Iterable, Iterator, Mapping
 from dataclasses import replace
 from functools import lru_cache
 from typing import TYPE_CHECKING, Any
@@ -171,17 +171,17 @@ class _Budget:
     """
 
     def __init__(self, source: str) -> None:
-        self._symbols = _symbols(source)
-        self._visible_symbols = _symbols(without_hidden_tests(source))
+        self._source = source
         self._left = MAX_CHOSEN
 
     def limit_reason(self, reason: dict[str, str]) -> dict[str, str]:
         """Return a reason whose parts are cut where the budget ends."""
         # The expected value is the instructor's; pages show it only if the settings say so.
-        symbols = {"got": self._visible_symbols, "subject": self._symbols, "hint": self._symbols}
+        visible = without_hidden_tests(self._source)
+        sources = {"got": visible, "subject": self._source, "hint": self._source}
         limited = {
-            name: self._cut(reason[name], known)
-            for name, known in symbols.items()
+            name: self._cut(reason[name], source)
+            for name, source in sources.items()
             if reason.get(name)
         }
         return reason | limited
@@ -200,25 +200,39 @@ class _Budget:
     def _cost(self, line: str) -> int:
         """Return the number of symbols in a line, or a larger number than is left."""
         count = 1  # the end of the line
-        for _ in self._symbols.finditer(line):
+        for _ in _symbol_starts(line, self._source):
             count += 1
             if count > self._left:
                 break
         return count
 
-    def _cut(self, text: str, symbols: re.Pattern[str]) -> str:
-        for symbol in symbols.finditer(text):
+    def _cut(self, text: str, source: str) -> str:
+        for start in _symbol_starts(text, source):
             if self._left == 0:
-                return text[: symbol.start()] + "..."
+                return text[:start] + "..."
             self._left -= 1
         return text
 
 
-def _symbols(source: str) -> re.Pattern[str]:
-    """Return an expression for a text of a test cell's code or of the checks, or a character."""
-    texts = {*_constants(source), *_constants_of_checks()}
+def _symbol_starts(text: str, source: str) -> Iterator[int]:
+    """Yield where each symbol of a text starts.
+
+    A symbol is the longest text there of a test cell's code or of the checks, or a character.
+    """
+    # Compiling takes a hundredth of a second: the expression for the checks is compiled only once.
+    expressions = [_expression(_constants(source)), _expression(_constants_of_checks())]
+    start = 0
+    while start < len(text):
+        yield start
+        found = [expression.match(text, start) for expression in expressions]
+        start = max([start + 1, *(each.end() for each in found if each)])
+
+
+@lru_cache(maxsize=256)
+def _expression(texts: frozenset[str]) -> re.Pattern[str]:
+    """Return an expression for the longest of some texts; without texts, it matches nothing."""
     longest_first = sorted(filter(None, texts), key=len, reverse=True)
-    return re.compile("|".join([*map(re.escape, longest_first), "(?s:.)"]))
+    return re.compile("|".join(map(re.escape, longest_first)) or r"(?!)")
 
 
 def cell_view(error: CellError | None, visible: CellError | None) -> dict[str, str] | None:
