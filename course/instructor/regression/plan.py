@@ -45,6 +45,7 @@ class Plan:
         self.runs_folder = Path(runs_folder).resolve()
         self.seeds = seeds
         self.jobs: list[RunJob] = []
+        self.earlier_seconds: dict[str, float] = {}  # of the run that was saved in a job's folder
         requested = sorted(extra_parameters)
         known = {name: list(papermill.inspect_notebook(source)) for name, source in sources.items()}
         for parameter in requested:
@@ -77,6 +78,9 @@ class Plan:
         digests = {job.folder: job.run.digest for job in self.jobs}
         before = self._unfinished_digests()
         for job in self.jobs:
+            earlier = load(job.folder)
+            if earlier and not earlier.error:
+                self.earlier_seconds[job.folder] = earlier.seconds
             if before.get(job.folder) != digests[job.folder]:
                 shutil.rmtree(job.folder, ignore_errors=True)
             Path(job.folder).mkdir(parents=True, exist_ok=True)

@@ -19,7 +19,7 @@ from course.instructor.regression.junit import write_junit
 from course.instructor.regression.notebook_execution import execute
 from course.instructor.regression.parallel_runs import run_in_parallel, worker_count
 from course.instructor.regression.plan import Plan
-from course.instructor.regression.run_records import NotebookRun
+from course.instructor.regression.run_records import NotebookRun, RunJob
 from course.instructor.regression.seed_variation import variation_lines
 from course.instructor.sandbox.worker_pool import available_cores, open_executor
 
@@ -52,7 +52,7 @@ class RegressionSuite:
         with self.plan.lock(), open_executor(workers, scheduler) as (executor, count):
             done, jobs = self.plan.prepare()
             # The longest runs start first, so that none of them runs alone at the end.
-            jobs.sort(key=lambda job: -self.bands.of(job.run).get("measured", {}).get("seconds", 0))
+            jobs.sort(key=self._expected_seconds, reverse=True)
             for run in chain(done, run_in_parallel(jobs, executor, count, is_remote, runs_per_gpu)):
                 checked = check_run(run, self.bands, self.root)
                 self.checked_runs.append(checked)
@@ -61,6 +61,11 @@ class RegressionSuite:
         self._seconds = time.perf_counter() - start
         self.checked_runs.sort(key=lambda checked: self.plan.position(checked.run))
         self.checked_runs = judge_seeds_together(self.checked_runs, self.bands)
+
+    def _expected_seconds(self, job: RunJob) -> float:
+        """Return the seconds of the job's earlier run or, without one, of those for its bands."""
+        measured = self.bands.of(job.run).get("measured", {}).get("seconds", 0.0)
+        return self.plan.earlier_seconds.get(job.folder, measured)
 
     def problems(self) -> list[tuple[str, str]]:
         """Return (assignment, sentence) for each failure."""

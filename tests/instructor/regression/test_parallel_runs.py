@@ -66,6 +66,18 @@ def overlap(one, other):
     return one["start"] < other["end"] and other["start"] < one["end"]
 
 
+def test_the_run_that_took_longest_before_starts_first(diary, course_command):
+    root, arguments, _, entries = diary
+    command = ["-C", root, "run", "--seeds", "3", "--workers", "1", *arguments]
+    assert course_command(*command).returncode == 0
+    for path in root.glob("build/runs/01-small/*/metrics.json"):
+        run = json.loads(path.read_text())
+        path.write_text(json.dumps(run | {"seconds": (5, 1, 9)[run["seed"]]}))
+    assert course_command(*command).returncode == 0
+    starts = {entries()[f"{seed}-1"]["start"]: seed for seed in range(3)}
+    assert [starts[start] for start in sorted(starts)] == [2, 0, 1]
+
+
 def test_runs_are_executed_in_parallel_in_forked_kernels(diary, course_command):
     root, arguments, _, entries = diary
     options = ["--seeds", "4", "--workers", "2", "-p", "pause=1.0"]
