@@ -33,7 +33,7 @@ BIN = Path(sys.executable).parent
 # By seconds in one process, longest first; those that are not listed take less than a minute.
 LONGEST_FILES = (
     "test_both_engines.py", "test_submissions.py", "test_stopped.py", "test_attacks.py",
-    "test_notebook_execution.py", "test_defects.py", "test_scenes.py", "test_collection.py",
+    "test_notebook_execution.py", "test_defects.py", "test_cifar10_scenes.py", "test_collection.py",
     "test_class_grader.py", "test_train.py", "test_scheduler.py", "test_postgres.py",
     "test_term.py",
 )  # fmt: skip

@@ -11,8 +11,8 @@ from course.datasets.image_folders import check_folder, read_images
 from course.datasets.imagenet_features import load_imagenet_features
 from course.datasets.mnist import load_mnist
 from course.datasets.photo import load_photo
+from course.datasets.synthetic.cifar10_scenes import synthetic_scenes
 from course.datasets.synthetic.digits import draw_digit, synthetic_digits
-from course.datasets.synthetic.scenes import synthetic_scenes
 
 __all__ = [
     "CIFAR10_NAMES",

@@ -15,7 +15,7 @@ import numpy as np
 
 from course.datasets.cifar10 import CIFAR10_NAMES, load_cifar10
 from course.datasets.data_files import fetch, find_or_download
-from course.datasets.synthetic.scenes import synthetic_scenes
+from course.datasets.synthetic.cifar10_scenes import synthetic_scenes
 from course.errors import CourseError
 
 SOURCES = ("photos", "cifar10", "synthetic")

@@ -10,7 +10,7 @@ from pathlib import Path
 import numpy as np
 
 from course.datasets.data_files import fetch, find_or_download, read_arrays
-from course.datasets.synthetic.scenes import synthetic_scenes
+from course.datasets.synthetic.cifar10_scenes import synthetic_scenes
 from course.profiles import check_profile
 
 CIFAR10_NAMES = (

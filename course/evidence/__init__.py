@@ -14,7 +14,8 @@ The files that `read` finds are untrusted, so `read` never raises an error. Like
 describes problems in sentences for a person; nothing in this package adds or subtracts points.
 """
 
-from course.evidence.checks import (
+from course.evidence.reader import read
+from course.evidence.submission_checks import (
     compare_accuracy,
     find_changes,
     find_entry,
@@ -24,7 +25,6 @@ from course.evidence.checks import (
     measure_accuracy,
     weights_fingerprint,
 )
-from course.evidence.reader import read
 from course.evidence.writer import save
 
 __all__ = [

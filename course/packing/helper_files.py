@@ -7,7 +7,7 @@ from collections.abc import Iterable, Iterator
 from importlib.machinery import PathFinder
 from pathlib import Path
 
-from course.gradable.packages import GRADING_PACKAGES, imported_modules
+from course.gradable.importable_packages import GRADING_PACKAGES, imported_modules
 
 SUFFIX = ".py"
 MAX_FILES = 10  # with one notebook

@@ -11,7 +11,7 @@ from pathlib import Path
 from typing import Any
 
 from course import gradable
-from course.gradable.packages import GRADING_PYTHON, has_newer_syntax, missing_imports
+from course.gradable.importable_packages import GRADING_PYTHON, has_newer_syntax, missing_imports
 from course.notebook_headings import is_answer, section_headings
 from course.packing.helper_files import read_source
 from course.packing.running_notebook import RunningNotebook

@@ -207,9 +207,9 @@ def test_what_works_here_but_not_in_grading_is_named(run):
 
 
 OLD_PYTHON = """
-from course.gradable import packages
+from course.gradable import importable_packages
 from course.packing import review
-packages.GRADING_PYTHON = review.GRADING_PYTHON = 3, 9
+importable_packages.GRADING_PYTHON = review.GRADING_PYTHON = 3, 9
 """
 
 

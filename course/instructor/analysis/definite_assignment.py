@@ -11,7 +11,7 @@ from copy import copy
 from types import CodeType
 from typing import Any
 
-from course.gradable.packages import GRADING_PACKAGES
+from course.gradable.importable_packages import GRADING_PACKAGES
 
 # Names that are defined in every module and in every notebook.
 _MODULE = {"__builtins__", "__class__", "__doc__", "__loader__", "__name__", "__spec__"}

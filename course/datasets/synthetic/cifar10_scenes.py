@@ -15,7 +15,7 @@ from course.datasets.synthetic.polygons import BODY, DARK, GRID, LIGHT, SECOND, 
 
 IMAGE_SIZE = 32  # pixels, as in CIFAR-10
 # How much the images vary: bounds of uniform distributions.
-# Measured with 800 training and 1,000 test images: see tests/datasets/synthetic/test_scenes.py.
+# Measured with 800 training and 1,000 test images: see test_cifar10_scenes.py.
 SIZE = (19.0, 26.0)  # side of the square that a silhouette fills, in pixels
 SHIFT = 4.0  # pixels from the center
 ROTATION = 0.15  # radians

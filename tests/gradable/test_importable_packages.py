@@ -14,7 +14,7 @@ import pytest
 from packaging.requirements import Requirement
 from packaging.utils import canonicalize_name
 
-from course.gradable.packages import GRADING_PACKAGES, has_newer_syntax, missing_imports
+from course.gradable.importable_packages import GRADING_PACKAGES, has_newer_syntax, missing_imports
 from tests.submissions import ROOT
 
 GUIDE = (ROOT / "docs" / "students.md").read_text(encoding="utf-8")
@@ -97,7 +97,7 @@ KNOWN = [
 # Without the package, whose dependencies another Python may not have.
 JUDGE = """
 import json, runpy, sys
-judge = runpy.run_path("course/gradable/packages.py")["has_newer_syntax"]
+judge = runpy.run_path("course/gradable/importable_packages.py")["has_newer_syntax"]
 print(json.dumps([[judge(each) for each in group] for group in json.load(sys.stdin)]))
 """
 
