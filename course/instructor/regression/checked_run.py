@@ -36,14 +36,14 @@ class CheckedRun:
 
     @property
     def summary(self) -> str:
-        """A summary of the result in a few words."""
+        """A summary of the comparisons with bands, references, and claims, in a few words."""
         if self.run.error:
             return "failed"
         inside = sum(each.state == "inside" for each in self.verdicts)
         outside = sum(each.failed for each in self.verdicts)
         if outside:
-            return f"failed: {outside} of {inside + outside} outside their bands"
-        return f"passed, {inside} inside their bands" if inside else "passed, no bands yet"
+            return f"failed: {outside} of {inside + outside} comparisons"
+        return f"passed {inside} comparisons" if inside else "passed, nothing to compare with yet"
 
 
 def check_run(run: NotebookRun, bands: Bands, root: Path) -> CheckedRun:
