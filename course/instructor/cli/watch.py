@@ -26,7 +26,7 @@ STEP_SECONDS = 0.2  # after which a signal is noticed
     type=click.FloatRange(0.1, 3600),
     default=5,
     metavar="SECONDS",
-    help="Time between two looks at the folder.",
+    help="Time between two scans of the folder.",
 )
 @options.workers("submissions to grade")
 @options.no_isolation
@@ -46,7 +46,7 @@ def command(
 
     DIR is a folder of uploads, such as a shared drive. NAME is an assignment that may be uploaded,
     such as 02-mnist; without names, it may be any assignment. A file is collected once its size and
-    its time are the same in two looks. Ctrl-C ends the command after the current submission. The
+    its time are the same in two scans. Ctrl-C ends the command after the current submission. The
     exit code is 1 if --once flags a file or cannot handle everything.
     """
     selected = assignment_names(root, names)
