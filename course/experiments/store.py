@@ -3,7 +3,6 @@
 import hashlib
 import io
 import json
-import os
 import re
 import zipfile
 from pathlib import Path
@@ -11,6 +10,7 @@ from typing import Any
 
 import numpy as np
 
+from course import platforms
 from course.errors import CourseError
 from course.files import write_atomically
 from course.session import Run
@@ -55,7 +55,7 @@ def plain_name(name: str, default: str) -> str:
 
 def folder() -> Path:
     """Return the folder `results`, beside the notebook or, on Colab, in a mounted Google Drive."""
-    on_drive = "COLAB_RELEASE_TAG" in os.environ and DRIVE.is_dir()
+    on_drive = platforms.on_colab() and DRIVE.is_dir()
     return DRIVE / "cnn-course" / FOLDER if on_drive else Path(FOLDER)
 
 

@@ -10,7 +10,7 @@ from pathlib import Path
 from typing import Any
 
 from course import evidence as evidence_files
-from course import session
+from course import platforms, session
 from course.errors import CourseError
 from course.evidence.format import FOLDER, MAX_FILES, MAX_METRICS_BYTES, MAX_WEIGHTS_BYTES
 from course.files import write_atomically
@@ -142,6 +142,9 @@ def _write(archive: Path, files: dict[str, bytes], description: dict[str, Any]) 
 
 def _offer_download(archive: Path) -> None:
     """Start a download in the browser on platforms that support it."""
+    if platforms.on_kaggle():
+        print("Find the file in the output section, on the right.")
+        return
     try:
         from google.colab import files
     except ImportError:

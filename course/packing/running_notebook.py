@@ -9,6 +9,8 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
+from course import platforms
+
 COLAB_TIMEOUT = 60  # seconds; transferring a large notebook takes a while
 SAVING_TIMEOUT = 5  # seconds; longer than saving takes
 # In two parts, because no published file may contain the complete marker.
@@ -85,6 +87,8 @@ def _wait_until_saved(paths: list[Path]) -> None:
 
 def _read_from_colab() -> bytes | None:
     """Return the notebook's content on Colab, else None."""
+    if platforms.on_kaggle():
+        return None  # it has Colab's packages, which would wait for an answer of Colab's page
     try:
         from google.colab import _message
     except ImportError:

@@ -372,7 +372,9 @@ def test_arrays_that_differ_in_anything_have_different_fingerprints():
     assert store.fingerprint("a", "b") != store.fingerprint("ab")
 
 
-@pytest.mark.parametrize(("colab", "mounted"), [(True, True), (True, False), (False, True)])
+@pytest.mark.parametrize(
+    ("colab", "mounted"), [(True, True), (True, False), (False, True), ("kaggle", True)]
+)
 def test_on_colab_results_are_saved_on_drive_if_it_is_mounted(
     run, build, data, tmp_path, monkeypatch, colab, mounted
 ):
@@ -381,10 +383,14 @@ def test_on_colab_results_are_saved_on_drive_if_it_is_mounted(
         drive.mkdir(parents=True)
     monkeypatch.setattr(store, "DRIVE", drive)
     monkeypatch.delenv("COLAB_RELEASE_TAG", raising=False)
+    if colab == "kaggle":
+        monkeypatch.setenv("KAGGLE_KERNEL_RUN_TYPE", "Batch")
     if colab:
         monkeypatch.setenv("COLAB_RELEASE_TAG", "release-colab-20260101")
     first = measured(train(run, build, data))
-    expected = drive / "cnn-course" / "results" if colab and mounted else tmp_path / "results"
+    expected = (
+        drive / "cnn-course" / "results" if colab is True and mounted else tmp_path / "results"
+    )
     assert len(list(expected.glob("*.json"))) == len(list(expected.glob("*.npz"))) == 2
     assert store.folder().resolve() == expected
     # The next session has another working directory and the same Drive.
@@ -392,7 +398,7 @@ def test_on_colab_results_are_saved_on_drive_if_it_is_mounted(
     elsewhere.mkdir()
     monkeypatch.chdir(elsewhere)
     assert measured(train(run, build, data)) == first
-    assert (elsewhere / "results").exists() is not (colab and mounted)
+    assert (elsewhere / "results").exists() is not (colab is True and mounted)
 
 
 def test_a_saved_result_has_the_name_that_the_network_has_now(run, build, data):

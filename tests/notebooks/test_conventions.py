@@ -114,6 +114,9 @@ def test_it_opens_with_badges_install_result_parameters_and_setup(path):
     assert title.cell_type == "markdown"
     assert re.findall(r"\]\(({{\w+}})\)", title.source) == ["{{COLAB}}", "{{PAPERSPACE}}"]
     assert "{{INSTALL}}" in install.source
+    assert install.source == read(notebooks("source")[0]).cells[1].source, (
+        "all notebooks have the same"
+    )
     assert nbgrader_metadata(install, "locked")
     assert result.metadata.tags == [SHOWS_TAG]
     assert parameters.metadata.tags == ["parameters"]

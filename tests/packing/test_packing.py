@@ -308,6 +308,19 @@ def test_if_colab_does_not_respond_the_student_downloads_the_notebook(run):
     assert "cannot read the notebook. Save it, download it" in run(cells, file=[], announced="")
 
 
+def test_kaggle_has_colabs_packages_but_its_page_is_never_asked(run, tmp_path):
+    kaggle = "import os\nos.environ['KAGGLE_KERNEL_RUN_TYPE'] = 'Interactive'"
+    cells = [cell("code", COLAB, "colab"), cell("code", kaggle, "kaggle"), *notebook_of(ANSWER)]
+    page = {"cells": cells, "metadata": {}, "nbformat": 4, "nbformat_minor": 0}
+    (tmp_path / "page.txt").write_text(json.dumps(page))
+    output = run(cells, file=[], announced="")
+    assert "cannot read the notebook. Save it, download it" in output
+    # A notebook that is a file there, as when Kaggle runs a saved version, is packed.
+    output = run(cells, announced="")
+    assert "downloading" not in output and "Find the file in the output section" in output
+    assert packed(tmp_path).keys() == {"small.ipynb", "submission.json"}
+
+
 def test_an_archive_that_cannot_be_written_is_an_error_and_leaves_nothing(run, tmp_path):
     (tmp_path / "small-submission.zip").mkdir()
     assert "CourseError: " in (output := run(notebook_of(ANSWER)))
