@@ -141,7 +141,7 @@ class SaveScoresAtomically(SaveAutoGrades):
             session.commit()
 
     def _add_score(self, cell: "NotebookNode", resources: dict) -> None:
-        """Save the score of a cell; an unchanged answer that was graded by hand stays marked."""
+        """Save a cell's score; leave an unchanged answer that was graded by hand marked as such."""
         name = cell.metadata["nbgrader"]["grade_id"]
         grade = self.gradebook.find_grade(
             name, self.notebook_id, self.assignment_id, self.student_id

@@ -23,7 +23,7 @@ from course.instructor.lateness.submission_times import read_submission_times
 from course.instructor.sandbox.cell_execution import printable
 from course.instructor.submission_time import TIMESTAMP, format_time
 
-# Steps that the writer skips: the notebook has been executed, and it saves the scores last.
+# Steps that are skipped: the notebook has already been executed, and scores are saved last.
 REPLACED_STEPS = {
     f"{step.__module__}.{step.__name__}" for step in (ExecuteIsolated, SaveScoresAtomically)
 }

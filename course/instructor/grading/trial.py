@@ -53,8 +53,7 @@ class Trial:
 def try_assignment(root: Path, name: str, isolated: bool = True) -> Trial:
     """Compile an assignment in a temporary course directory, and grade two submissions there.
 
-    Raises CourseError if the source cannot be compiled, or if submissions cannot be
-    graded on this machine.
+    Raises CourseError if the source cannot be compiled, or if this machine cannot grade.
     """
     with tempfile.TemporaryDirectory(prefix="trial-") as folder:
         copy = Path(folder)
