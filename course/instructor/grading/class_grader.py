@@ -1,4 +1,4 @@
-"""Parallel grading of a class's submissions: each result is saved at once; grading can resume."""
+"""Parallel grading of a class's submissions; it saves each result immediately and can resume."""
 
 import errno
 import itertools
@@ -39,7 +39,7 @@ from course.instructor.student_text.notebook_parser import read_notebook
 
 MAX_LISTED = 5  # file names in a message
 # The errno values that the names of a submission's files can cause. The machine causes all others,
-# for example by a full disk: they are no evidence against a submission, so they cost no points.
+# for example by a full disk: they are not evidence against a submission, so they cost no points.
 ERRORS_OF_NAMES = {
     errno.EEXIST,
     errno.EILSEQ,
@@ -78,8 +78,8 @@ def grade(
 
     The results of submissions that are already graded come first. Raises CourseError if there is no
     submission, the assignment is already being graded, a change of students is unfinished, or the
-    gradebook cannot be written; and if grading fails whatever the submission, because the sandbox
-    is not available or one of the locked cells fails.
+    gradebook cannot be written; and if grading fails regardless of the submissions, because the
+    sandbox is not available or one of the locked cells fails.
     """
     students = list_students(root, "submitted", name, student)
     yield from grade_students(root, name, students, options)
@@ -150,7 +150,8 @@ class AssignmentGrader:
         """
         folder = self._submission_folder(student)
         try:
-            # Before reading: if files change now, the next `course grade` grades the new ones.
+            # Compute this before reading: if the files change meanwhile, the next `course grade`
+            # grades the new ones.
             digest = self._digest(student)
             nb = _read_notebook(folder / f"{self.notebook}.ipynb")
             if not submissions.has_known_cell(nb, self.reference):
@@ -240,7 +241,7 @@ class AssignmentGrader:
         """
         queue = students[::-1]
         running: dict[Future[str], tuple[NotebookNode, GradingJob]] = {}
-        in_doubt = checked = False  # about the assignment
+        in_doubt = checked = False  # whether the assignment is in doubt, and has been checked
         while queue or running or (in_doubt and not checked):
             if self.options.is_stopping():
                 queue.clear()

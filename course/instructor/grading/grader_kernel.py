@@ -123,9 +123,10 @@ class GraderKernel:
             raise  # not the submission's fault
         except KernelEnded as end:
             self._kernel = None
-            message = f"the grader's process ended, perhaps because of a value in this test: {end}"
+            cause = "perhaps because of a value that this test received"
+            message = f"the grader's process ended, {cause}: {end}"
             result = CellResult(CellError.stopped(message))
-        except LockedCellError as error:  # they ran before: now, the notebook's time is up
+        except LockedCellError as error:  # it ran before, so now the notebook's time is up
             self.close()
             self._kernel = None
             message = f"the grader's process cannot be started again: {error.reason}"

@@ -29,7 +29,7 @@ class LockedCellError(CourseError):
         self.stopped = stopped
 
     def __str__(self) -> str:
-        """Return the message for the case that the cell fails even without a submission."""
+        """Return the message for a cell that fails even without a submission."""
         return (
             f"the locked cell {self.name} of {self.assignment} fails during grading"
             f" ({self.reason}): fix it in source/ and run course release."

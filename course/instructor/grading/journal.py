@@ -76,14 +76,14 @@ class Journal:
         (self._ungraded / student).touch()
 
     def ungraded(self) -> set[str]:
-        """Return the students whose submissions `course collect` replaced, or could not be graded.
+        """Return the students whose submissions were replaced by a collection or cannot be graded.
 
         A submission that was replaced in another way is recognized by its digest.
         """
         return {path.name for path in self._ungraded.glob("*")}
 
     def pending_regrades(self) -> tuple[set[str], set[str]]:
-        """Return the students whom a forced regrading still has to grade, and all in it."""
+        """Return the students whom a forced regrading must still grade, and all it includes."""
         try:
             content = json.loads(self._pending_regrades.read_text("utf-8"))
             if isinstance(content, list):  # written by an earlier version
@@ -93,7 +93,7 @@ class Journal:
             return set(), set()
 
     def set_pending_regrades(self, pending: set[str], everybody: set[str]) -> None:
-        """Record the students whom a forced regrading still has to grade, and all in it."""
+        """Record the students whom a forced regrading must still grade, and all it includes."""
         if pending:
             content = {"pending": sorted(pending), "all": sorted(everybody)}
             write_atomically(self._pending_regrades, json.dumps(content))

@@ -1,6 +1,6 @@
 """Grading of one submission in two kernels: the student's cells in one, the tests in the other.
 
-The student's process can influence the tests only by the values in its answers.
+The student's process can influence the tests only through the values in its answers.
 """
 
 import contextlib
@@ -298,7 +298,7 @@ def _display_name(cell: CodeCell) -> str:
 
 
 def _partial_credit(result: CellResult, test: dict[str, Any]) -> float | None:
-    """Return the points that the value of a test's last line awards, or None without such a value.
+    """Return the points that the value of a test's last line awards; None without partial credit.
 
     They are rounded to hundredths, because further digits could contain a hidden input.
     """

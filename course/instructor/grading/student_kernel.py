@@ -174,7 +174,7 @@ class StudentKernel:
 
 
 def _phrase(name: str) -> str:
-    """Return the phrase for a cell in a sentence."""
+    """Return a cell's name as part of a sentence, such as "cell 3" or "the cell setup"."""
     return name if name.startswith("cell ") else f"the cell {name}"
 
 

@@ -442,7 +442,7 @@ def _insert_missing(nb: NotebookNode, name: str, reference: ReferenceNotebook) -
 
 
 def _claimed_id(cell: NotebookNode) -> str | None:
-    """Return the grade id in a cell's metadata, or None if there is none or it is no string."""
+    """Return the grade id in a cell's metadata, or None if it is missing or not a string."""
     claimed = cell.metadata.get("nbgrader")
     name = claimed.get("grade_id") if isinstance(claimed, dict) else None
     return name if isinstance(name, str) else None

@@ -13,7 +13,7 @@ from course.instructor.grading import class_grader
 from course.instructor.release import build, lint
 
 SOLUTION, EMPTY = "solution", "empty"  # the two students
-# A test whose code contains this reads evidence, which a trial cannot provide: training takes long.
+# A test whose code contains this reads evidence. A trial has none: training would take too long.
 NEEDS_EVIDENCE = "evidence."
 # What a trial adds to the configuration. The answers of a solution fit no personalized quiz.
 CONFIG = """

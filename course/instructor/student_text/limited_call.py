@@ -20,7 +20,7 @@ CPU_SECONDS = 20
 MEMORY_MB = 2048
 # Wall-clock time per second of processor time. A process that takes longer waits for this machine.
 PATIENCE = 4
-# Parts of errors that are no evidence against the text: a process was late, or had no report.
+# Parts of errors that are not evidence against the text: the process was late or left no report.
 NO_REPORT = ("ran for more than", "did not answer in time", "SIGINT", "it ended")
 
 
