@@ -14,7 +14,7 @@ if TYPE_CHECKING:
     from traitlets.config import Config
 
 CONFIG_NAME = "nbgrader_config.py"
-# nbgrader uses the path as a file name pattern, and SQLAlchemy and Alembic as part of an address.
+# nbgrader uses the path as a file name pattern, and SQLAlchemy and Alembic use it in a URL.
 UNUSABLE_CHARACTERS = re.compile(r"[*?\[%\x00-\x1f\x7f]")
 
 
@@ -49,7 +49,7 @@ def load_config(root: Path) -> "Config":
 
 
 def assignment_names(root: Path, requested: Sequence[str] = ()) -> list[str]:
-    """Return the names of the requested assignments, or of all in `source/`, in course order.
+    """Return the names of the requested assignments, or of all in `source/`, in alphabetical order.
 
     Raises CourseError if a name is unknown or `root` is not a course directory.
     """
@@ -113,8 +113,8 @@ def open_api(root: Path) -> "NbGraderAPI":
 
 
 def first_error(outcome: Mapping[str, Any]) -> str:
-    """Return the line that states the error in the outcome of a call of nbgrader's API."""
-    # There is no log if the step failed before it began, for example because of its configuration.
+    """Return the line that states the error in the result of a call to nbgrader's API."""
+    # There is no log if the call failed before it began, for example because of its configuration.
     text = outcome.get("log") or outcome.get("error") or ""
     lines = [line.strip() for line in text.splitlines() if line.strip()]
     # The last line is "see the above traceback"; the first exception's own line is more specific.

@@ -7,7 +7,8 @@ The source's cells tagged `evidence` define `build_network`, `x_val`, and `y_val
 define the following names:
 
 check_configuration    raises CourseError for a specification that is not allowed; every other
-                       specification is allowed. Without it, only those in the cells' lists are
+                       specification is allowed. Without this function, only the specifications
+                       in the cells' lists are allowed
 x_test, y_test         images on which the accuracy for the leaderboard is measured
 budget                 seconds of training: a number, or one for each device, such as {"cpu": 900}
 """
@@ -49,7 +50,7 @@ MAX_BUILD_SECONDS = 60  # of processor time; a network with 200 layers takes 2
 MAX_PARAMETERS = MAX_WEIGHTS_BYTES // 2  # all that a file of float16 values can contain
 MAX_COSTS = {"macs": 10**10, "activations": 10**8}
 # Chance alone exceeds five standard errors once in three million networks. Both sets come from the
-# same ten classes, and test images are rarely easier, so a larger lead has another cause.
+# same ten classes, and test images are rarely easier, so a larger difference has another cause.
 STANDARD_ERRORS = 5
 
 # Reasons for the leaderboard, which students may see: they contain no text of a submission.
@@ -59,7 +60,7 @@ SMOKE_PROFILE = "It was not trained on real images."
 UNKNOWN_EXPERIMENT = "It does not belong to any experiment in this assignment."
 NOT_ALLOWED = "Its configuration is not allowed."
 WRONG_METRICS = "Its metrics are impossible, or belong to another training run."
-WRONG_WEIGHTS = "Its weights do not fit the network of its configuration."
+WRONG_WEIGHTS = "Its weights do not fit the network that its configuration describes."
 WRONG_KEY = "Its weights and its metrics are not from one training run, or were changed afterward."
 
 
@@ -100,7 +101,7 @@ class MeasuredEvidence:
 
 
 class _RejectedSpecification(Exception):
-    """Raised if a specification is not measured; the arguments are a reason and a problem."""
+    """Raised if a specification is not allowed; the arguments are a reason and a problem."""
 
 
 def requires_evidence(root: Path, name: str) -> bool:
@@ -143,7 +144,7 @@ def measure_evidence(
         result = MeasuredEvidence(each, group=group.name if group else "")
         try:
             _measure_student(result, Path(root, "submitted", each, name), cells, names_by_profile)
-        except CourseError:  # the source or the images: it concerns the whole class
+        except CourseError:  # caused by the source or the images, so it concerns the whole class
             raise
         except Exception as error:
             reason = printable_text(f"{type(error).__name__}: {error}", 200)
@@ -152,7 +153,7 @@ def measure_evidence(
 
 
 def same_weights(results: list[MeasuredEvidence]) -> list[list[str]]:
-    """Return the sets of students who submitted the same weights and are not one group."""
+    """Return lists of the students who submitted the same weights and are not all in one group."""
     group_of = {each.student: each.group for each in results}
     found = evidence.group_by_fingerprint(
         {each.student: each.weights_fingerprint for each in results}
@@ -252,7 +253,7 @@ def _measure_test_accuracy(
     test = result.test_accuracy = evidence.measure_accuracy(network, images, labels)
     result.test_accuracy_with_flips = evidence.measure_accuracy(network, images, labels, flips=True)
     validation = result.measured_accuracy or 0.0
-    # The standard error of the difference, if both sets are samples of the same images.
+    # The standard error of the difference, if both sets are samples of the same distribution.
     pooled = (test * len(images) + validation * validation_images) / (
         len(images) + validation_images
     )
@@ -300,7 +301,7 @@ def _build(
 def _check_configuration(specification: Any, name: str, names: dict[str, Any]) -> None:
     """Raise CourseError if a student's own configuration is not allowed."""
     if type(specification) is not dict or specification.get("name") != name:
-        raise CourseError("it is not a dict with the name of the experiment")
+        raise CourseError('it is not a dict whose "name" is that of the experiment')
     if len(json.dumps(specification)) > MAX_CONFIGURATION_CHARACTERS:
         raise CourseError(f"it has more than {MAX_CONFIGURATION_CHARACTERS:,} characters")
     names["check_configuration"](_copy(specification))
@@ -344,7 +345,7 @@ def _copy(specification: dict[str, Any]) -> dict[str, Any]:
 
 
 def _budget(names: dict[str, Any], device: str) -> float | None:
-    """Return the seconds that training may take on a device, or None without a limit."""
+    """Return the seconds that training may take on a device, or None if there is no limit."""
     budget = names.get("budget")
     return budget.get(device.lower()) if isinstance(budget, dict) else budget
 
@@ -364,7 +365,7 @@ def _tagged_cells(notebook: nbformat.NotebookNode) -> list[tuple[str, str]]:
 
 
 def _used_imports(notebook: nbformat.NotebookNode, cells: list[tuple[str, str]]) -> str:
-    """Return the notebook's import statements whose names occur in the cells."""
+    """Return the notebook's import statements that bind a name mentioned in the cells."""
     trees = [parse_cell(cell.source) for cell in notebook.cells if cell.cell_type == "code"]
     used = set().union(*(find_names(source).mentioned for _, source in cells))
     return "\n".join(

@@ -9,7 +9,7 @@ from course.errors import CourseError
 
 
 class LockHeldError(CourseError):
-    """Another process holds a lock; the message says which command it is."""
+    """Another process holds a lock; the message says what that process is doing."""
 
 
 @contextlib.contextmanager

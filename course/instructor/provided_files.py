@@ -6,8 +6,8 @@ from pathlib import Path
 
 from course.files import files_below
 
-# Files that a notebook creates in its folder when it runs. If a solution is run in `source/`, they
-# are created there, and nbgrader copies them into the release.
+# Files that a notebook creates in its folder when it is run. If it is run in `source/`, they are
+# created there, and nbgrader copies them into the release.
 RUN_OUTPUTS = ("evidence", "results", "*.h5", "*.keras", "*.npz", "*.zip")
 # Hidden files, caches, and the backups of editors and merge tools.
 EDITOR_FILES = (
@@ -19,7 +19,7 @@ MARKERS = re.compile(r"(BEGIN|END) (SOLUTION|HIDDEN TESTS|MARK SCHEME)")
 
 
 def is_excluded(path: str) -> bool:
-    """Return whether a file is not for students, by its path in the assignment's folder."""
+    """Return whether the path of a file in an assignment's folder excludes it from the release."""
     parts = Path(path).parts
     patterns = RUN_OUTPUTS + EDITOR_FILES
     is_second_notebook = len(parts) > 1 and path.endswith(".ipynb")
@@ -55,7 +55,7 @@ def provided_files(
 def refused_files(folder: Path, notebook: str) -> list[str]:
     """Return the paths of the files in an assignment's folder that students do not get.
 
-    Hidden files and the notebook itself are left out.
+    Hidden files, `__pycache__` folders, and the notebook itself are not listed.
     """
     provided = provided_files(folder)
     paths = [path.relative_to(folder) for path in sorted(folder.rglob("*")) if not path.is_dir()]

@@ -13,7 +13,7 @@ TIME = re.compile(
     r" ?(?P<zone>Z|[+-]\d\d:?\d\d|[A-Za-z][A-Za-z0-9_+/-]{1,39})?"
 )
 UTC_NAMES = {"", "Z", "UTC", "GMT"}
-YEARS = range(1970, 2101)  # programs that read the time fail at the limits of the calendar
+YEARS = range(1970, 2101)  # programs that read the time fail for the first and last years
 HINT = "write it as 2026-03-01 18:00:00 UTC"
 
 
@@ -26,11 +26,11 @@ def read(folder: Path) -> datetime | None:
 
 
 def problem(folder: Path) -> str:
-    """Return the reason that the time in a submission's `timestamp.txt` is not used, or ""."""
+    """Return why the time in a submission's `timestamp.txt` is ignored, or "" if it is not."""
     try:
         _read(folder)
     except ValueError as error:
-        return f"{TIMESTAMP} is ignored, so it counts as on time: {error}"
+        return f"{TIMESTAMP} is ignored, so the submission counts as on time: {error}"
     return ""
 
 
@@ -43,7 +43,7 @@ def decode(content: bytes) -> str:
 
 
 def parse(text: str) -> datetime:
-    """Convert a time to UTC, as a datetime without a time zone, which nbgrader stores.
+    """Return a time as nbgrader stores it: in UTC, as a datetime without a time zone.
 
     A time without a time zone is in UTC. Raises ValueError, whose message says what to do, if the
     text is not a date and a time with an optional time zone that Python knows: nbgrader would
@@ -83,9 +83,9 @@ def format_time(moment: datetime) -> str:
 
 
 def _read(folder: Path) -> datetime | None:
-    """Return a submission's time, or None if there is no file; raise ValueError if it is unclear.
+    """Return a submission's time, or None if there is no file; raise ValueError if it is invalid.
 
-    nbgrader's own parser ignores a time zone that it does not know, and guesses what is missing.
+    nbgrader's own parser ignores an unknown time zone, and guesses the missing parts of a time.
     """
     path = folder / TIMESTAMP
     try:
@@ -98,5 +98,5 @@ def _read(folder: Path) -> datetime | None:
 
 
 def _shown(text: str) -> str:
-    """Return a string as it is quoted in a message."""
+    """Return the first 60 characters of a string, quoted for a message."""
     return repr("".join(char if char.isprintable() else "?" for char in text[:60]))

@@ -1,4 +1,4 @@
-"""Parsing of Python code by several threads of one process."""
+"""Parsing of Python code that is safe in several threads of one process."""
 
 import ast
 import threading

@@ -1,4 +1,4 @@
-"""The record of a change of students that is not complete: other commands wait until it is."""
+"""The record of an unfinished change of students, during which other commands refuse to run."""
 
 import hashlib
 import json
@@ -10,20 +10,20 @@ from pathlib import Path
 from course.errors import CourseError
 from course.files import write_atomically
 
-# Not in build/, which a person may delete at any time.
+# Not in build/, which anyone may delete at any time.
 RECORD = Path("originals", "unfinished-change.json")
-# A digest of the last complete change, which does not show whom it was about.
+# A digest of the last complete change; it does not show which students were changed.
 LAST = Path("originals", "last-change.txt")
 RENAME, DROP = "rename", "drop"
 
 
 @dataclass(frozen=True)
 class UnfinishedChange:
-    """A command that renames or drops students, with what it found out before its first step."""
+    """A command that renames or drops students, with what it determined before its first step."""
 
     action: str  # RENAME or DROP
-    students: list[str]  # whom to drop; or the old and the new ID
-    roster_ids: dict[str, str] = field(default_factory=dict)  # of the students who are in it
+    students: list[str]  # the IDs to drop, or the old and the new ID
+    roster_ids: dict[str, str] = field(default_factory=dict)  # of the students in the roster
     names: list[str] = field(default_factory=list)  # the students' names and email addresses
     by_hand: list[str] = field(default_factory=list)  # what a person has to do, as sentences
 
@@ -47,21 +47,21 @@ def begin(root: Path, change: UnfinishedChange) -> None:
 
 
 def end(root: Path, change: UnfinishedChange) -> None:
-    """Remove the record after the last step; the same command can see that it is complete."""
+    """Remove the record after the last step; save the digest that `was_last` compares."""
     write_atomically(root / LAST, _digest(change.action, change.students))
     Path(root, RECORD).unlink(missing_ok=True)
 
 
 def was_last(root: Path, action: str, students: Sequence[str]) -> bool:
-    """Return whether the last complete change was that of a command with these arguments."""
+    """Return whether a command with these arguments made the last complete change."""
     path = root / LAST
     return path.is_file() and path.read_text("utf-8") == _digest(action, students)
 
 
 def require_none(root: Path) -> None:
-    """Raise CourseError if a change is unfinished, because half of the data may be missing."""
+    """Raise CourseError if a change is unfinished, because the data may be inconsistent."""
     if change := read(root):
-        raise CourseError(f"{change.command!r} was interrupted: run this command again first.")
+        raise CourseError(f"{change.command!r} was interrupted: run that command again first.")
 
 
 def _digest(action: str, students: Sequence[str]) -> str:

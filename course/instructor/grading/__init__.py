@@ -1,1 +1,1 @@
-"""Grading of submissions in isolated kernels; nbgrader saves the results."""
+"""Grading of submissions in isolated kernels, and saving of the results with nbgrader's steps."""

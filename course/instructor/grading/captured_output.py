@@ -1,6 +1,6 @@
-"""Captured output of a test cell, and the part of it that the student may see.
+"""Captured output of a cell in the grader kernel, and the part that the student may see.
 
-This module runs in the grader kernel, where the stack shows which line of the test is running.
+In that kernel, the call stack shows which line of a test cell is running.
 """
 
 import sys
@@ -16,11 +16,11 @@ QUIZ_MODULE = "course.instructor.grading.quiz_marks"
 
 
 class CapturedOutput(cell_execution.OutputBuffer):
-    """The complete output of a test cell.
+    """The complete output of a cell, up to `limit` characters.
 
     `visible_output` contains what visible lines print, and `hidden_output` what checks on hidden
-    lines show. `visible_items` and `hidden_items` contain the texts that the checks show;
-    `quiz_items` are those among them that `quiz_marks` has composed.
+    lines show. `visible_items` and `hidden_items` contain the texts that checks on such lines show,
+    at most MAX_ITEMS each; `quiz_items` contains the texts in both that `quiz_marks` composed.
     """
 
     def __init__(self, name: str, source: str, limit: int) -> None:
@@ -53,7 +53,7 @@ class CapturedOutput(cell_execution.OutputBuffer):
             self.quiz_items.append(item)
 
     def as_dict(self) -> dict[str, Any]:
-        """Return the texts as plain data."""
+        """Return the captured output and messages as a dict of strings and lists."""
         return {
             "printed": self.text(),
             "visible_printed": self.visible_output.text(),
@@ -64,7 +64,7 @@ class CapturedOutput(cell_execution.OutputBuffer):
         }
 
     def _runs_hidden_line(self) -> bool:
-        """Return whether the stack has a hidden line, or no line of a test with hidden lines."""
+        """Return whether a hidden line runs; if no line of the test is on the stack, assume so."""
         if not self._hidden_lines:
             return False
         stack = traceback.walk_stack(sys._getframe())
@@ -73,5 +73,5 @@ class CapturedOutput(cell_execution.OutputBuffer):
 
 
 def _stack() -> list[FrameType]:
-    """Return the frames of the running code."""
+    """Return the frames on the call stack, the innermost first."""
     return [frame for frame, _ in traceback.walk_stack(sys._getframe())]

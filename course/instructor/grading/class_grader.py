@@ -1,4 +1,4 @@
-"""Parallel grading of a class, which saves each result immediately and can be resumed."""
+"""Parallel grading of a class's submissions; it saves each result immediately and can resume."""
 
 import errno
 import itertools
@@ -37,9 +37,9 @@ from course.instructor.student_text.budgets import MAX_NOTEBOOK_BYTES
 from course.instructor.student_text.limited_worker import StudentTextError
 from course.instructor.student_text.notebook_parser import read_notebook
 
-MAX_LISTED = 5  # names of files in a message
-# Errors that the names of a submission's files can cause. All others are the machine's, such as a
-# full disk: they say nothing about a submission, so they cost no points.
+MAX_LISTED = 5  # file names in a message
+# The errno values that the names of a submission's files can cause. The machine causes all others,
+# for example by a full disk: they are not evidence against a submission, so they cost no points.
 ERRORS_OF_NAMES = {
     errno.EEXIST,
     errno.EILSEQ,
@@ -49,7 +49,7 @@ ERRORS_OF_NAMES = {
     errno.ENAMETOOLONG,
     errno.ENOTDIR,
 }
-REPLACED = "the submission was replaced meanwhile: run the command again to grade the new one"
+REPLACED = "the submission was replaced during grading: run the command again to grade the new one"
 
 
 @dataclass(frozen=True)
@@ -57,10 +57,10 @@ class GradingOptions:
     """Options for grading.
 
     `workers` is the number of submissions graded in parallel (None: one per core); `scheduler` is
-    the address of a Dask scheduler. `isolated` is False only if a person has turned the sandbox
-    off. With `force`, submissions that have already been graded are graded again; with `outdated`,
-    only those that were graded with older tests. Once `is_stopping` returns True, no further
-    submission is started, and those that have been started are completed.
+    the address of a Dask scheduler (None: grade on this machine). `isolated` is False only if the
+    user has turned the sandbox off. With `force`, submissions that have already been graded are
+    graded again; with `outdated`, only those that were graded with older tests. Once `is_stopping`
+    returns True, no further submission is started, and those that are being graded are completed.
     """
 
     workers: int | None = None
@@ -77,8 +77,9 @@ def grade(
     """Grade an assignment's submissions, or one student's, and yield each result once it is saved.
 
     The results of submissions that are already graded come first. Raises CourseError if there is no
-    submission to grade, if the gradebook cannot be written, or if nothing can be graded here even
-    without a submission: the sandbox is not available, or one of the locked cells fails.
+    submission, the assignment is already being graded, a change of students is unfinished, or the
+    gradebook cannot be written; and if grading fails regardless of the submissions, because the
+    sandbox is not available or one of the locked cells fails.
     """
     students = list_students(root, "submitted", name, student)
     yield from grade_students(root, name, students, options)
@@ -87,7 +88,7 @@ def grade(
 def grade_students(
     root: Path, name: str, students: list[str], options: GradingOptions
 ) -> Iterator[SubmissionResult]:
-    """Grade the submissions of some students, like `grade`."""
+    """Grade the submissions of the given students; yield results and raise errors like `grade`."""
     with Journal(root, name).exclusive():
         unfinished_change.require_none(root)
         ensure_in_gradebook(root, name)
@@ -112,7 +113,7 @@ class AssignmentGrader:
         self.settings = replace(settings, isolated=settings.isolated and options.isolated)
         with self.api.gradebook as gradebook:
             self.reference = read_reference(gradebook, source)
-        self._assignment_works = False  # known after an error
+        self._assignment_works = False  # True once the locked cells have run without a submission
         self.graded: set[str] = set()  # students with a complete result
         self.outdated: set[str] = set()  # those of them whose result comes from older tests
 
@@ -128,8 +129,8 @@ class AssignmentGrader:
         journaled = self.journal.students_with_outcome().intersection(waiting)
         if others := [each for each in waiting if each not in journaled]:
             yield from self._grade_in_parallel(others)
-        # These were graded but not saved when the command was killed: only save them. They come
-        # last, because saving one of them can have been the cause.
+        # These were graded but not saved when the command was killed, so they are only saved now.
+        # They come last, because saving one of them may be what killed the command.
         changed = []
         for student in sorted(journaled):
             if self.options.is_stopping():
@@ -142,17 +143,22 @@ class AssignmentGrader:
             yield from self._grade_in_parallel(changed)
 
     def prepare(self, student: str) -> tuple[NotebookNode, GradingJob]:
-        """Read and sanitize a submission, or raise UnreadableSubmission.
+        """Read and sanitize a submission; return its notebook and its grading job.
 
-        Raises CourseError, KernelEnded, or OSError if the submission is not the cause.
+        Raises UnreadableSubmission if the submission cannot be graded, and CourseError,
+        KernelEnded, or OSError if this fails for a reason other than the submission.
         """
         folder = self._submission_folder(student)
         try:
-            # First: if the files change while they are read, the next run grades the new ones.
+            # Compute this before reading: if the files change meanwhile, the next `course grade`
+            # grades the new ones.
             digest = self._digest(student)
             nb = _read_notebook(folder / f"{self.notebook}.ipynb")
             if not submissions.has_known_cell(nb, self.reference):
-                raise StudentTextError("no cell has its metadata: repair it with course collect")
+                raise StudentTextError(
+                    "no cell has the metadata of this assignment: repair the notebook with course"
+                    " collect"
+                )
             job = self._job(nb, student, [folder, self.root / "source" / self.name])
             return nb, replace(job, submission=digest)
         except (KernelEnded, CourseError):
@@ -179,9 +185,9 @@ class AssignmentGrader:
         pending, everybody = self.journal.pending_regrades()
         regrades = pending & chosen
         if self.options.force:
-            # A regrading that was stopped continues only if it was to regrade all of these.
+            # A stopped regrading continues only if it includes all chosen students with results.
             is_part = chosen & self.graded <= everybody
-            # What it has finished is graded, unless the tests have changed since.
+            # What it has finished is not graded again, unless the tests have changed since.
             continues = bool(regrades) and is_part
             regrades = (regrades | self.outdated) & chosen if continues else chosen
             for student in regrades - pending:
@@ -197,7 +203,7 @@ class AssignmentGrader:
         return [each for each in students if each in unfinished or self._needs_grading(each)]
 
     def _save_journaled(self, student: str) -> SubmissionResult | None:
-        """Save the outcome that a killed run left, unless the submission has since changed."""
+        """Save the outcome that a killed command left; return None if it is not of this job."""
         outcome = self.journal.load_outcome(student)
         if outcome is None:
             return None
@@ -210,9 +216,9 @@ class AssignmentGrader:
     def _grade_in_parallel(self, students: list[str]) -> Iterator[SubmissionResult]:
         """Grade submissions in parallel and yield each result once it is saved.
 
-        If grading itself fails, another submission may be the cause: then a submission is graded
-        again after the others, alone. Only what happens alone is evidence against a submission or
-        against the assignment.
+        If grading a submission fails, another submission may be the cause. Therefore, it is graded
+        again, alone, after the others. Only a failure while nothing else is being graded is
+        evidence against a submission or against the assignment.
         """
         options = self.options
         failed_once: list[str] = []
@@ -228,10 +234,14 @@ class AssignmentGrader:
         at_once: int,
         failed_once: list[str] | None = None,
     ) -> Iterator[SubmissionResult]:
-        """Grade submissions and yield each result; append those to try again to `failed_once`."""
+        """Grade submissions, up to `at_once` at the same time, and yield each result.
+
+        Students whose submissions are to be graded again are appended to `failed_once`. If it is
+        None, a failure is final.
+        """
         queue = students[::-1]
         running: dict[Future[str], tuple[NotebookNode, GradingJob]] = {}
-        in_doubt = checked = False  # the assignment
+        in_doubt = checked = False  # whether the assignment is in doubt, and has been checked
         while queue or running or (in_doubt and not checked):
             if self.options.is_stopping():
                 queue.clear()
@@ -266,31 +276,32 @@ class AssignmentGrader:
                     raise failure
                 elif failed_once is not None:
                     is_engine = isinstance(failure, EngineError)
-                    # If the assignment is broken, this ends the command before the whole class has
-                    # failed: the submissions that are being graded are the last before the check.
+                    # If the assignment is broken, the check ends the command before the whole class
+                    # has failed: it follows the submissions that are being graded now.
                     in_doubt |= isinstance(failure, CourseError) and not is_engine
                     failed_once.append(job.student)
                 elif isinstance(failure, OSError | KernelEnded) or _ran_out_of_time(failure):
-                    # The locked cells ran before the student's.
+                    # A locked cell that was stopped ran before any of the student's cells.
                     yield self._not_graded(job.student, failure)
                 elif isinstance(failure, CourseError):
                     self._check_assignment(executor)
                     if isinstance(failure, LockedCellError):
                         yield self._record_problem(job.student, self._cause(failure, job))
-                    else:  # the process that starts kernels cannot be started again
+                    else:  # the process that starts kernels could not be started
                         yield self._not_graded(job.student, failure)
                 else:
                     yield self._record_problem(job.student, self._cause(failure, job))
 
     def _not_graded(self, student: str, error: Exception) -> SubmissionResult:
-        """Return a result without a score, because the submission may not be the cause."""
+        """Return a result without a score: the submission may not be the cause of the error."""
         note = f"was not graded ({_reason(error).rstrip('.')}): run the command again."
         return SubmissionResult(self.name, student, note=note, failed=True)
 
     def _check_assignment(self, executor: Executor) -> None:
         """Raise CourseError if the locked cells fail even without a submission.
 
-        Call this only when nothing else is being graded. A cell that is stopped proves nothing.
+        Call this only when nothing else is being graded. A cell that runs out of time, and an error
+        of the machine, prove nothing.
         """
         if self._assignment_works:
             return
@@ -304,10 +315,11 @@ class AssignmentGrader:
                 raise
 
     def _cause(self, error: Exception, job: GradingJob) -> str:
-        """Return the sentence about a submission whose grading failed, although others' did not."""
+        """Return the sentence about a submission that fails although the assignment works."""
         reason = _reason(error)
         if isinstance(error, LockedCellError):
-            reason = f"the locked cell {error.name} fails only with it: {_first_line(error.reason)}"
+            cause = _first_line(error.reason)
+            reason = f"the locked cell {error.name} fails only with this submission: {cause}"
         return self._cannot_grade(job.student, reason)
 
     def _cannot_grade(self, student: str, reason: str) -> str:
@@ -316,7 +328,7 @@ class AssignmentGrader:
         return f"{path} cannot be graded, because {reason.rstrip('.')}."
 
     def _with_score(self, result: SubmissionResult) -> SubmissionResult:
-        """Fill in a result's score from the gradebook."""
+        """Fill in a result's score from the gradebook, and return the result."""
         with self.api.gradebook as gradebook:
             fill_in_score(gradebook, result)
         return result
@@ -334,7 +346,7 @@ class AssignmentGrader:
     def _save(
         self, nb: NotebookNode, job: GradingJob, outcome: Outcome, failed: bool = False
     ) -> SubmissionResult:
-        """Save an outcome and return the result."""
+        """Save an outcome and return the result; raise GradebookError if nothing can be saved."""
         student = job.student
         result = SubmissionResult(self.name, student, seconds=outcome.seconds, failed=failed)
         result.test_seconds = outcome.test_seconds
@@ -343,7 +355,7 @@ class AssignmentGrader:
             self.writer.save(nb, job, outcome)
         except GradebookError:
             raise  # the outcome stays in the journal
-        except Exception as error:  # a submission can have a name or a text that cannot be saved
+        except Exception as error:  # a submission can contain a name or text that cannot be saved
             if _is_of_machine(error):  # the outcome stays in the journal
                 return self._not_graded(student, error)
             self.journal.fail(student)
@@ -371,20 +383,20 @@ class AssignmentGrader:
                 student = submission.student.id
                 result = self._result_folder(student) / f"{self.notebook}.ipynb"
                 if not result.is_file() or not is_graded(submission):
-                    continue  # a kill or a lost file left it incomplete; nbgrader's score is then 0
+                    continue  # incomplete after a kill or a lost file; nbgrader's score is then 0
                 if submissions.was_graded(result):
                     self.graded.add(student)
                     if submissions.read_fingerprint(result) != self.reference.fingerprint:
                         self.outdated.add(student)
 
     def _needs_grading(self, student: str) -> bool:
-        """Return whether a student has no result yet, or only one for another submission."""
+        """Return whether a student has no result yet, or only that of another submission."""
         if student not in self.graded:
             return True
         folder = self._result_folder(student)
         if recorded := submissions.read_digest(folder / f"{self.notebook}.ipynb"):
             return recorded != self._digest(student)
-        # An earlier version of the course, or nbgrader, graded it: this is nbgrader's rule.
+        # An earlier version of the course, or nbgrader itself, saved no digest: use its rule.
         submitted = submission_time.read(self._submission_folder(student))
         graded = submission_time.read(folder)
         return bool(submitted and graded and submitted > graded)
@@ -408,12 +420,12 @@ class AssignmentGrader:
 def _read_notebook(path: Path) -> NotebookNode:
     """Return a submitted notebook, or raise StudentTextError, whose message is a clause."""
     if path.is_symlink() or path.parent.is_symlink() or path.parent.parent.is_symlink():
-        raise StudentTextError("it is a link to another file: ask for the notebook itself")
+        raise StudentTextError("it is a symbolic link: ask the student for the notebook itself")
     if not path.is_file():
         notebooks = itertools.islice(path.parent.glob("*.ipynb"), MAX_LISTED)
         found = ", ".join(sorted(each.name for each in notebooks)) or "no notebook"
         raise StudentTextError(
-            f"it is missing (found: {found}): rename the submitted notebook to {path.name}, or use"
+            f"it is missing (found: {found}): rename the submitted notebook to {path.name}, or run"
             " course collect"
         )
     with path.open("rb") as file:
@@ -421,11 +433,11 @@ def _read_notebook(path: Path) -> NotebookNode:
     try:
         return nbformat.from_dict(read_notebook(content).content)
     except StudentTextError as problem:
-        raise StudentTextError(f"{problem}: ask for a new submission") from None
+        raise StudentTextError(f"{problem}: ask the student for a new submission") from None
 
 
 def _is_of_machine(error: Exception) -> bool:
-    """Return whether an error is one of the machine, such as a full disk."""
+    """Return whether the machine caused an error, for example by a full disk."""
     return isinstance(error, OSError) and error.errno not in ERRORS_OF_NAMES
 
 
@@ -435,7 +447,7 @@ def _ran_out_of_time(error: BaseException) -> bool:
 
 
 def _reason(error: BaseException) -> str:
-    """Return the kind of an error and the first line of its message."""
+    """Return the first line of an error's message, after its class if that adds information."""
     if isinstance(error, LockedCellError) and error.stopped:
         reason = _first_line(error.reason).removeprefix(f"{STOPPED}: ")
         return f"the locked cell {error.name} was stopped: {reason}"
@@ -446,5 +458,5 @@ def _reason(error: BaseException) -> str:
 
 
 def _first_line(text: object) -> str:
-    """Return the first line of a text, printable and not too long."""
+    """Return the printable characters of a text's first line, 300 at most."""
     return printable(text).partition("\n")[0].strip()[:300]

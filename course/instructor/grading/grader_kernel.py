@@ -1,4 +1,4 @@
-"""Client for the grader kernel."""
+"""Client for the grader kernel, which runs the locked cells and the tests."""
 
 import contextlib
 import time
@@ -29,8 +29,8 @@ WORKER = "course.instructor.grading.grader_worker"
 class CellResult:
     """The result of a cell that the grader kernel ran.
 
-    `value` is the value of the cell's last line as text. The other fields are as in
-    `CapturedOutput.as_dict`.
+    `value` is the value of the cell's last line as the text of a number, or None. The other fields
+    are as in `CapturedOutput.as_dict`.
     """
 
     error: CellError | None = None
@@ -69,7 +69,7 @@ class GraderKernel:
         self.own_cells: set[str] = set()
         self._kernel: Kernel | None = None
         self._locked_names: set[str] = set()  # modules, helpers, and data: always the grader's
-        # Names that tests defined; the grader's until a student's cell mentions the name.
+        # Names that tests defined; each is the grader's until a student's cell mentions it.
         self._test_names: set[str] = set()
         self._lost_names: set[str] = set()  # names defined by tests in a process that has ended
         self._names_to_forget: set[str] = set()
@@ -77,7 +77,7 @@ class GraderKernel:
     def start(self) -> None:
         """Start the kernel and run the locked cells that do not use the student's names.
 
-        Raises LockedCellError if one of them fails.
+        Raises LockedCellError if one of them fails, and KernelEnded if the kernel ends.
         """
         job, reference = self.job, self.job.reference
         self._kernel = self.forkserver.start_kernel(
@@ -105,7 +105,7 @@ class GraderKernel:
             self._kernel.write_files(job.data_files())
 
     def run_test(self, name: str, source: str) -> CellResult:
-        """Run a test cell."""
+        """Run a test cell and return its result; raise EngineError for an error of the machine."""
         if time.monotonic() > self.deadline:
             limit = self.limits.notebook_seconds
             message = f"the notebook ran for more than {limit:g} s before this test"
@@ -123,14 +123,15 @@ class GraderKernel:
             raise  # not the submission's fault
         except KernelEnded as end:
             self._kernel = None
-            message = f"a value that this test received ended the grader's process: {end}"
+            cause = "perhaps because of a value that this test received"
+            message = f"the grader's process ended, {cause}: {end}"
             result = CellResult(CellError.stopped(message))
-        except LockedCellError as error:  # after the first start: the submission's time is up
+        except LockedCellError as error:  # it ran before, so now the notebook's time is up
             self.close()
             self._kernel = None
             message = f"the grader's process cannot be started again: {error.reason}"
             result = CellResult(CellError.stopped(message))
-        # Do this even if the process has ended: a student's process may have ended it in order to
+        # Do this even if the process has ended: the student's process may have ended it in order to
         # provide its own values under these names.
         self._test_names |= used.bound - self._locked_names
         if self._kernel is None:
@@ -138,7 +139,7 @@ class GraderKernel:
         return self._explain_missing_names(result)
 
     def release_names(self, names: Set[str]) -> None:
-        """Give names that tests defined back to the student, one of whose cells mentions them."""
+        """Let the student kernel provide names that tests defined and a student's cell mentions."""
         released = self._test_names & names
         self._test_names -= released
         self._names_to_forget |= released
@@ -149,7 +150,7 @@ class GraderKernel:
             self._kernel.close()
 
     def _run(self, name: str, source: str, blocks: Sequence[Any] = (), **fields: Any) -> CellResult:
-        """Run a cell, forwarding its requests to the student kernel."""
+        """Run a cell, forward its requests to the student kernel, and return its result."""
         assert self._kernel is not None
         end = min(time.monotonic() + self.limits.cell_seconds, self.deadline + GRACE_SECONDS)
         start, student_before = time.perf_counter(), self.student.seconds
@@ -170,7 +171,7 @@ class GraderKernel:
             self.seconds += time.perf_counter() - start - (self.student.seconds - student_before)
 
     def _interrupt(self, kernel: Kernel) -> CellResult:
-        """Stop a test that takes too long and return its result."""
+        """Stop a cell that takes too long and return its result."""
         kernel.interrupt()
         message: dict[str, Any] = {}
         with contextlib.suppress(MessageTimeout):
@@ -191,14 +192,14 @@ class GraderKernel:
     def _explain_missing_names(self, result: CellResult) -> CellResult:
         """Explain in a NameError why the cell or test that should define the name did not do so.
 
-        Only Python's own message is explained: that of a student's error can quote any names.
+        Only Python's own message is extended: a student's code can put any name into a message.
         """
         error = result.error
         missing = error and error.class_name == "NameError" and UNDEFINED.fullmatch(error.message)
         if not error or not missing:
             return result
         if failure := self.student.failures.get(missing[1]):
-            explanation = f" (the cell {failure})"
+            explanation = f" ({failure})"
         elif missing[1] in self._lost_names:
             explanation = " (the process of the test that defined it has ended)"
         else:

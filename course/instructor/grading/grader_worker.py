@@ -1,8 +1,8 @@
 """Worker in the grader kernel: runs the assignment's locked cells and the test cells.
 
 The student's variables arrive as plain data. Functions and datasets stay in the student kernel:
-their proxies here send requests while a test runs. The answers, which a student's process wrote,
-arrive on a socket of their own, and what arrives there is never executed as a command.
+their proxies here send requests while a test runs. The answers, which the student's process wrote,
+arrive on a socket of their own; nothing that arrives there is interpreted as a command.
 """
 
 import builtins
@@ -29,17 +29,17 @@ from course.instructor.sandbox.limits import Limits
 MAX_BATCHES = 1000
 BATCHES_PER_REQUEST = 8
 
-
-# Python itself controls loops with these: `map` and `zip` would end without an error.
+# Python ends loops with these: if a student's function raised one, `map` and `zip` would end early
+# without an error.
 CONTROL_FLOW = (StopIteration, StopAsyncIteration, GeneratorExit)
 
 
 @shown_as(redaction.STUDENTS_OWN)
 class StudentError(Exception):
-    """A stand-in for a student's exception that is not a built-in; the message names its class."""
+    """Replaces a student's exception that is not a built-in; the message begins with its class."""
 
-    # For describe_error. In the class, because libraries copy errors without their attributes:
-    # Keras raises `type(error)(message)`.
+    # Read by describe_error. A class attribute, because libraries copy errors without the
+    # attributes of the instance: Keras raises `type(error)(message)`.
     from_student = True
 
 
@@ -49,7 +49,7 @@ class CallStopped(Exception):
 
 
 def serve(sock: socket.socket, limits: Limits, answers: socket.socket | None = None) -> NoReturn:
-    """Handle messages until the other side closes the socket."""
+    """Handle messages; the process exits when the other side closes the socket."""
     commands = messages.WorkerConnection(sock, max_sent=limits.message_mb * 2**20)
     worker = GraderWorker(commands, messages.WorkerConnection(answers) if answers else None, limits)
     cell_execution.discard_output()
@@ -68,7 +68,7 @@ class GraderWorker:
         self.limits = limits
         self.namespace = cell_execution.initialize_kernel()
         self.cell_output: CapturedOutput | None = None
-        self.unusable_values: list[unusable_values.UnusableValue] = []  # of the running test
+        self.unusable_values: list[unusable_values.UnusableValue] = []  # that this cell received
 
     def handle(self, header: dict[str, Any], blocks: list[Any]) -> None:
         """Write files or run a cell, and send the result."""
@@ -104,7 +104,10 @@ class GraderWorker:
     def request(
         self, header: dict[str, Any], blocks: Sequence[Any] = ()
     ) -> tuple[dict[str, Any], list[bytearray]]:
-        """Send a request to the student kernel and return the answer and its blocks."""
+        """Send a request to the student kernel and return the answer and its blocks.
+
+        Raises CallStopped if there is no usable answer, and TypeError if the request is too large.
+        """
         assert self.answers is not None
         try:
             request = [messages.encode(header), *blocks]
@@ -132,8 +135,8 @@ class GraderWorker:
         def changing_arguments(*arguments: Any, **named: Any) -> Any:
             return self._call(handle, name, arguments, named, apply_changes=True)
 
-        # For checks.call_with_copies. Otherwise, a function that overwrites its arguments could
-        # change the values from which the test computes what it expects.
+        # For checks.call_with_copies. Other calls leave the arguments unchanged: a function that
+        # overwrites them could change the values from which the test computes what it expects.
         vars(student_function)["changing_arguments"] = changing_arguments
         student_function.__name__ = student_function.__qualname__ = name
         if signature is not None:
@@ -161,7 +164,7 @@ class GraderWorker:
         named: dict[str, Any],
         apply_changes: bool,
     ) -> Any:
-        """Call a student's function and return its value.
+        """Call a student's function and return the value that it returns.
 
         Its changes to arrays and containers are applied to the arguments only if `apply_changes`.
         """
@@ -193,7 +196,7 @@ class GraderWorker:
     def _deserialize(
         self, deserializer: serialize.Deserializer, node: Any, name: str, is_returned: bool
     ) -> Any:
-        """Return the value of a variable or call, and record what tests cannot use of it."""
+        """Return the value of a variable or call, and record which parts of it tests cannot use."""
         known = len(deserializer.reasons)
         description = f"the value that {name} returns" if is_returned else name
         value = deserializer.deserialize_or_describe(node, description)
@@ -208,7 +211,7 @@ class GraderWorker:
 
 @shown_as("Dataset")
 class _DatasetProxy:
-    """Fetches batches of a dataset that stays in the student kernel."""
+    """Fetches batches of a dataset that stays in the student kernel, MAX_BATCHES at most."""
 
     def __init__(self, worker: GraderWorker, handle: int, length: Any) -> None:
         self._worker, self._handle = worker, handle
@@ -236,20 +239,24 @@ class _DatasetProxy:
 
 
 def _parse_answer(blocks: Sequence[Any]) -> tuple[dict[str, Any], list[Any]]:
-    """Return the header and blocks of an answer of a student's process; the header may be empty."""
+    """Return the header of a student process's answer, {} if it is not an object, and its blocks.
+
+    Raises CallStopped if the header is malformed.
+    """
     try:
         answer = messages.parse(blocks[0])
     except messages.MessageError as error:
-        raise CallStopped(f"the student's process did not answer properly: {error}") from None
+        raise CallStopped(f"the student's process sent an invalid answer: {error}") from None
     return (answer if isinstance(answer, dict) else {}), list(blocks[1:])
 
 
 def _requested_values(
     names: Sequence[str], blocks: Sequence[Any]
 ) -> tuple[dict[str, Any], list[Any]]:
-    """Return the nodes of requested names in an answer, which may contain anything, and blocks.
+    """Return the nodes of the requested names in a student process's answer, and its blocks.
 
-    Other names are ignored: the student's process might send a function called abs.
+    Both are empty if the answer is malformed. Other names are ignored: the student's process might
+    send a function called abs.
     """
     if not names or not blocks:
         return {}, []
@@ -293,7 +300,10 @@ def _apply_change(argument: Any, changed: Any) -> Any:
 
 
 def _list_in(answer: dict[str, Any], key: str) -> list[Any]:
-    """Return a list from an answer, or an empty list if the student's process sent none."""
+    """Return a list from an answer, or an empty list if the student's process sent none.
+
+    Raises the student's exception if the answer contains one, unless the list is "changed".
+    """
     if "raised" in answer and key != "changed":
         raise _rebuild_exception(*_pair(answer["raised"]))
     value = answer.get(key)
@@ -306,9 +316,9 @@ def _pair(value: Any) -> list[Any]:
 
 
 def _rebuild_exception(kind: Any, message: Any) -> Exception:
-    """Rebuild a student's exception if it is a built-in; otherwise, return a StudentError.
+    """Return a student's exception: an equal built-in exception if possible, or a StudentError.
 
-    An exception by which Python controls loops becomes a RuntimeError, as in a generator (PEP 479).
+    An exception with which Python ends loops becomes a RuntimeError, as in a generator (PEP 479).
     """
     error: Exception = StudentError("an unreadable exception")
     if type(kind) is str and type(message) is str:
@@ -325,7 +335,7 @@ def _rebuild_exception(kind: Any, message: Any) -> Exception:
 
 
 def _rebuild_signature(parameters: Any) -> inspect.Signature:
-    """Rebuild a signature from [name, kind, has_default] lists; return an empty one on error."""
+    """Return the signature from [name, kind, has_default] lists; return an empty one on error."""
     kinds = list(inspect._ParameterKind)
     empty = inspect.Parameter.empty
     try:

@@ -18,9 +18,9 @@ WRITTEN_FILE = re.compile(r"\A\s*%%(?:writefile|file)[ \t]+(?:-a[ \t]+)?(\S+)")
 
 
 class LockedCellError(CourseError):
-    """One of the assignment's locked cells fails; `reason` is the error.
+    """Raised if one of the assignment's locked cells fails; `reason` is the cell's error.
 
-    `stopped` means that its time was up, for which a busy machine can be the cause.
+    `stopped` is true if the cell ran out of time, which a busy machine can cause.
     """
 
     def __init__(self, name: str, assignment: str, reason: str, stopped: bool = False) -> None:
@@ -29,15 +29,18 @@ class LockedCellError(CourseError):
         self.stopped = stopped
 
     def __str__(self) -> str:
-        """Return the sentence for an error that occurs without any submission."""
+        """Return the message for a cell that fails even without a submission."""
         return (
-            f"the locked cell {self.name} of {self.assignment} fails in grading ({self.reason}):"
-            " fix it in source/ and run course release."
+            f"the locked cell {self.name} of {self.assignment} fails during grading"
+            f" ({self.reason}): fix it in source/ and run course release."
         )
 
 
 class CodeCell(TypedDict):
-    """A code cell of a sanitized submission; `index` is its position in the notebook."""
+    """A code cell of a sanitized submission.
+
+    `index` is its position in the notebook, or None for the parameters that grading inserts.
+    """
 
     index: int | None
     grade_id: str | None
@@ -46,10 +49,10 @@ class CodeCell(TypedDict):
 
 @dataclass(frozen=True)
 class GradingSettings:
-    """The configured part of a job.
+    """The settings of a grading job that come from the configuration.
 
     `devices` are the paths of devices to expose in the sandbox. With `personalized_quizzes`, the
-    notebook's parameter `student`, if it has one, is set to the submitting student.
+    notebook's parameter `student`, if it has one, is set to the student's ID.
     """
 
     limits: Limits = field(default_factory=Limits)
@@ -60,15 +63,15 @@ class GradingSettings:
 
 @dataclass(frozen=True)
 class GradingJob:
-    """A sanitized submission with everything that grading it needs.
+    """A sanitized submission and everything that is needed to grade it.
 
     `notebook` is the file name without its extension. `files` are the files beside the notebook, as
     (relative path, content) pairs; those in `provided` belong to the assignment, and the others
-    were submitted. `helpers` are the paths of submitted files that the notebook can import: only
-    the student's process gets them. `skipped_files` names the files that were too large, each with
-    its size. `submission` is the digest of the submitted files, which is saved with the result.
-    `typed_name` is the student's name in the notebook, from which the quizzes in it get their
-    values; it is None if the job sets the name.
+    were submitted. `helpers` are the paths of the submitted Python files, which only the student's
+    process gets. `skipped_files` describes the files that are too large, too many, or nested too
+    deeply to be read. `submission` is the digest of the submitted files, which is saved with the
+    result. `typed_name` is the name that the student typed into the notebook, which determines the
+    values in its quizzes; it is None if there is no such name, or if the job sets the name.
     """
 
     assignment: str
@@ -93,7 +96,7 @@ class GradingJob:
         return [file for file in self.files if file[0] not in self.provided]
 
     def read_only_files(self) -> list[str]:
-        """Return the helper files, except those that a cell of the notebook writes itself."""
+        """Return the paths of the helper files, except those that a cell of the notebook writes."""
         written = {name for cell in self.cells for name in WRITTEN_FILE.findall(cell["source"])}
         return [name for name in self.helpers if name not in written]
 
@@ -118,7 +121,7 @@ class GradingJob:
         return cls(**content)
 
     def digest(self) -> str:
-        """Return a hash of the job's cells, files, and reference notebook."""
+        """Return a hash of the job's cells, files, skipped files, and reference notebook."""
         parts = [self.cells, asdict(self.reference), self.skipped_files]
         summary = hashlib.sha256(json.dumps(parts, sort_keys=True).encode())
         for path, content in sorted(self.files):
@@ -131,10 +134,11 @@ class GradingJob:
 class Outcome:
     """The result of a job.
 
-    `digest` is the job's digest. `outputs` maps the index of a cell to the outputs that grading
-    adds to it; a test cell's old outputs are replaced. `note` is a sentence about a problem with
-    the whole submission. `seconds` is the wall time, and `cell_seconds` the time in both kernels;
-    `test_seconds` maps the grade id of a test to the wall time that it took with its hidden lines.
+    `digest` is the job's digest. `outputs` maps the index of a cell, as text, to the outputs that
+    grading adds to it; a test cell's old outputs are replaced. `note` describes problems with the
+    whole submission, or is None. `seconds` is the wall time, and `cell_seconds` the part of it
+    during which code ran in the kernels; `test_seconds` maps the grade id of a test to the wall
+    time that it took with its hidden lines.
     `is_graded` is false if the submission could not be run and each test failed for that reason.
     """
 

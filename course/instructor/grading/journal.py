@@ -1,8 +1,8 @@
 """The journal from which a killed grading run resumes.
 
 An outcome is written here before anything is saved to the gradebook or to autograded/, and removed
-once everything is saved. The journal also records which students a forced regrading still has to
-grade, and whose submissions are not graded although there is an earlier result.
+once everything is saved. The journal also records which students' submissions a forced regrading
+still has to grade, and which submissions are ungraded even if there is an earlier result.
 """
 
 import contextlib
@@ -23,13 +23,18 @@ class Journal:
         self.name = name
         self.folder = Path(root, "build", "grading", name)
         self._outcomes = self.folder / "outcomes"
-        # Outside build/: a person who deletes that folder still gets the new submissions graded.
+        # Outside build/: the new submissions are graded even if somebody deletes that folder.
         self._ungraded = Path(root, "originals", "resubmitted", name)
         self._pending_regrades = self.folder / "pending-regrades.json"
 
     def exclusive(self) -> AbstractContextManager[None]:
-        """Prevent other gradings of the assignment while the block runs."""
-        message = f"{self.name} is already being graded here: wait until that ends, or stop it."
+        """Prevent other processes from grading the assignment while the block runs.
+
+        Raises LockHeldError if another process is grading it.
+        """
+        message = (
+            f"{self.name} is already being graded here: wait until that command ends, or stop it."
+        )
         return file_lock.exclusive_lock(self.folder, message)
 
     def save_outcome(self, student: str, outcome: Outcome) -> None:
@@ -37,14 +42,14 @@ class Journal:
         write_atomically(self._outcomes / f"{student}.json", outcome.to_json())
 
     def load_outcome(self, student: str) -> Outcome | None:
-        """Return the outcome that a killed grading left for a student, or None."""
+        """Return the outcome that a killed grading run left for a student, or None."""
         try:
             return Outcome.from_json((self._outcomes / f"{student}.json").read_text("utf-8"))
         except (OSError, ValueError, TypeError):
             return None
 
     def students_with_outcome(self) -> set[str]:
-        """Return the students for whom a killed grading left an outcome."""
+        """Return the students for whom a killed grading run left an outcome."""
         return {path.stem for path in self._outcomes.glob("*.json")}
 
     def discard_outcome(self, student: str) -> None:
@@ -52,43 +57,43 @@ class Journal:
         (self._outcomes / f"{student}.json").unlink(missing_ok=True)
 
     def complete(self, student: str) -> None:
-        """Record that a student's outcome is saved everywhere."""
-        # Discard the outcome last: after a kill, the next run saves it again without regrading.
+        """Record that a student's result is saved in the gradebook and in autograded/."""
+        # Discard the outcome last: after a kill, the next grading run saves it without regrading.
         (self._ungraded / student).unlink(missing_ok=True)
         self._end_regrade(student)
         self.discard_outcome(student)
 
     def fail(self, student: str) -> None:
-        """Record that a student's submission cannot be graded: every later run tries again."""
-        # The disk can be full, and the name of a folder too long for that of a file.
+        """Record that a student's submission could not be graded: every later run tries again."""
+        # The disk can be full, and the student's ID with ".json" can be too long for a file name.
         for record in (self.mark_ungraded, self._end_regrade, self.discard_outcome):
             with contextlib.suppress(OSError):
                 record(student)
 
     def mark_ungraded(self, student: str) -> None:
-        """Record that a student's submission is not graded, whatever earlier result there is."""
+        """Record that a student's submission is ungraded, even if there is an earlier result."""
         self._ungraded.mkdir(parents=True, exist_ok=True)
         (self._ungraded / student).touch()
 
     def ungraded(self) -> set[str]:
-        """Return the students whose submissions are not graded: they were replaced, or it failed.
+        """Return the students whose submissions were replaced by a collection or cannot be graded.
 
         A submission that was replaced in another way is recognized by its digest.
         """
         return {path.name for path in self._ungraded.glob("*")}
 
     def pending_regrades(self) -> tuple[set[str], set[str]]:
-        """Return whom a forced regrading still has to grade, and all whom it was to grade."""
+        """Return the students whom a forced regrading must still grade, and all it includes."""
         try:
             content = json.loads(self._pending_regrades.read_text("utf-8"))
-            if isinstance(content, list):  # of an earlier version
+            if isinstance(content, list):  # written by an earlier version
                 return set(content), set()
             return set(content["pending"]), set(content["all"])
         except (OSError, ValueError, TypeError, KeyError):
             return set(), set()
 
     def set_pending_regrades(self, pending: set[str], everybody: set[str]) -> None:
-        """Record whom a forced regrading still has to grade, and all whom it is to grade."""
+        """Record the students whom a forced regrading must still grade, and all it includes."""
         if pending:
             content = {"pending": sorted(pending), "all": sorted(everybody)}
             write_atomically(self._pending_regrades, json.dumps(content))
@@ -96,7 +101,7 @@ class Journal:
             self._pending_regrades.unlink(missing_ok=True)
 
     def students(self) -> set[str]:
-        """Return the students about whom something is recorded, except for kept answers."""
+        """Return the students about whom the journal records anything but kept answers."""
         pending, everybody = self.pending_regrades()
         return self.students_with_outcome() | self.ungraded() | pending | everybody
 
@@ -110,7 +115,7 @@ class Journal:
             self.set_pending_regrades(pending - {student}, everybody - {student})
 
     def rename(self, old: str, new: str) -> None:
-        """Give a student's new ID to everything that is recorded about the student."""
+        """Move everything that is recorded about a student to the student's new ID."""
         for path, target in zip(self._files(old), self._files(new), strict=True):
             if path.exists():
                 path.replace(target)
@@ -122,7 +127,7 @@ class Journal:
             self.set_pending_regrades(*replaced)
 
     def _files(self, student: str) -> list[Path]:
-        """Return the paths of the files that can exist about a student."""
+        """Return the paths of the files that may exist for a student."""
         return [
             self._outcomes / f"{student}.json",
             self._ungraded / student,
@@ -130,7 +135,7 @@ class Journal:
         ]
 
     def _end_regrade(self, student: str) -> None:
-        """Record that a forced regrading has nothing left to do for a student."""
+        """Record that a forced regrading no longer has to grade a student's submission."""
         pending, everybody = self.pending_regrades()
         if student in pending:
             self.set_pending_regrades(pending - {student}, everybody)

@@ -1,8 +1,8 @@
-"""Answers that were graded by hand and have not changed since: a regrade keeps their state.
+"""Answers that were graded by hand: a regrade leaves those that have not changed marked as graded.
 
-The scores that a person gave belong to the text in `autograded/`. A kill while a result is saved
-can leave a newer text there beside the old scores. So before that folder is replaced, a file in
-`build/` records its answers, until the new scores are saved.
+The scores that a person gave belong to the answers in `autograded/`. A kill while a result is saved
+can leave newer answers there, with the old scores in the gradebook. Therefore, a file in `build/`
+records digests of the old answers before that folder is replaced, until the new scores are saved.
 """
 
 import hashlib
@@ -14,14 +14,18 @@ from course.files import write_atomically
 
 
 class KeptAnswers:
-    """The answers of one student that the scores in the gradebook belong to."""
+    """The answers of one student to which the scores in the gradebook belong."""
 
     def __init__(self, root: Path, assignment: str, student: str, notebook: str) -> None:
         self._path = answers_file(root / "build" / "grading" / assignment, student)
         self._graded = root / "autograded" / student / assignment / f"{notebook}.ipynb"
 
     def record(self) -> dict[str, str]:
-        """Return a digest of each answer by grade id, after writing them to the file."""
+        """Return the digest of each answer, by grade id, from the file.
+
+        If there is no file, write the digests of the answers in `autograded/` to it. If there are
+        no such answers either, return an empty dict.
+        """
         try:
             return dict(json.loads(self._path.read_text(encoding="utf-8")))
         except (OSError, ValueError, TypeError):
@@ -35,20 +39,20 @@ class KeptAnswers:
         return found
 
     def forget(self) -> None:
-        """Remove the file, once the new scores are saved."""
+        """Remove the file; call this once the new scores are saved."""
         self._path.unlink(missing_ok=True)
 
 
 def answers_file(folder: Path, student: str) -> Path:
-    """Return the path of a student's file, below the folder for the grading of an assignment."""
+    """Return the path of a student's file in an assignment's folder for grading."""
     name = hashlib.sha256(student.encode("utf-8", "surrogatepass")).hexdigest()[:32]
     return folder / "answers" / f"{name}.json"
 
 
 def answer_digests(cells: list[dict[str, Any]]) -> dict[str, str]:
-    """Return a digest of each answer that is graded by hand: its text, pictures, and points.
+    """Return a digest of each answer that is graded by hand: its text, images, and points.
 
-    A student's own cells beside an answer belong to it.
+    Cells that a student added next to an answer are part of the answer.
     """
     found = {}
     for at, cell in enumerate(cells):
@@ -71,7 +75,7 @@ def _text_and_pictures(cell: dict[str, Any]) -> list[Any]:
 
 
 def _beside(cells: list[dict[str, Any]]) -> list[Any]:
-    """Return the content of a student's own cells up to the next answer or test."""
+    """Return the content of the cells that a student added before the next answer or test."""
     found = []
     for cell in cells:
         metadata = cell["metadata"].get("nbgrader", {})

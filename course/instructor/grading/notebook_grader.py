@@ -1,6 +1,6 @@
 """Grading of one submission in two kernels: the student's cells in one, the tests in the other.
 
-The student's process can choose only the values in its answers.
+The student's process can influence the tests only through the values in its answers.
 """
 
 import contextlib
@@ -32,12 +32,12 @@ NOT_GRADED = "NotGraded"  # the error name in every test cell of a submission th
 
 
 def grade_json(text: str) -> str:
-    """Grade a job and return its outcome, both as JSON text, for any executor."""
+    """Grade a job and return its outcome, both as JSON text, which any executor can send."""
     return grade(GradingJob.from_json(text)).to_json()
 
 
 def grade(job: GradingJob) -> Outcome:
-    """Grade a job with this process's forkserver; retry once if the forkserver ends meanwhile."""
+    """Grade a job with this process's forkserver; retry once if the forkserver has ended."""
     forkserver = _forkserver(job)
     try:
         return grade_with(forkserver, job)
@@ -57,9 +57,10 @@ def _forkserver(job: GradingJob) -> "Forkserver":
 def grade_with(forkserver: "Forkserver", job: GradingJob) -> Outcome:
     """Run a submission's cells up to the last test and return the outcome.
 
-    If points are lost, the cells and the visible lines of the tests are run again without the
-    hidden tests, to learn what the student may see; this run changes no points. Raises
-    LockedCellError if one of the assignment's locked cells fails; the submission may be the cause.
+    If there are hidden tests and points are lost, the cells and the visible lines of the tests are
+    run again without the hidden tests, to find out what the student may see; this second run does
+    not change the points. Raises LockedCellError if one of the assignment's locked cells fails; the
+    submission may be the cause. Raises KernelEnded if a kernel cannot be started.
     """
     start = time.perf_counter()
     with code_analysis.analyzed(_students_sources(job)):
@@ -69,10 +70,10 @@ def grade_with(forkserver: "Forkserver", job: GradingJob) -> Outcome:
         run.execute()
         visible_run = None
         has_time = time.monotonic() < deadline
-        # A process that received a hidden input could tell it to those of the other run.
+        # A process that received a hidden input could pass it on to a process of the second run.
         if run.has_hidden_tests and run.loses_points and has_time and run.student.is_gone:
             visible_run = _Run(job, forkserver, deadline, graded_run=run)
-            # Without this run, the page shows less; the points are known.
+            # If this run fails, the feedback page shows less; the points are known.
             with contextlib.suppress(LockedCellError, KernelEnded):
                 visible_run.execute()
         outcome = Outcome(job.digest(), _outputs(run, visible_run))
@@ -89,7 +90,7 @@ def grade_with(forkserver: "Forkserver", job: GradingJob) -> Outcome:
 
 
 def _students_sources(job: GradingJob) -> list[str]:
-    """Return the sources of the cells that are not the assignment's own."""
+    """Return the sources of the code cells that are not unchanged cells of the assignment."""
     own = {record["source"] for record in job.reference.cells.values()}
     return [
         cell["source"]
@@ -101,10 +102,10 @@ def _students_sources(job: GradingJob) -> list[str]:
 class _Run:
     """One run of a submission: its cells in a student kernel, its tests in a grader kernel.
 
-    With `graded_run`, a run with hidden tests, it is a run of the visible lines alone, which runs
-    the cells and tests that `graded_run` ran without stopping them. No hidden input is passed to
-    it; some bits can still reach it through what both runs share, such as the clock.
-    `cell_errors` and `results` contain what the cells raised and the results of the tests, by
+    If `graded_run`, the run with the hidden tests, is given, this run executes only the visible
+    lines of tests, and only the cells and tests that `graded_run` completed. No hidden input is
+    passed to it; some bits can still reach it through what both runs share, such as the clock.
+    `cell_errors` and `results` contain the errors of the cells and the results of the tests, by
     position in `cells`.
     """
 
@@ -123,7 +124,7 @@ class _Run:
         self.cell_errors: dict[int, CellError] = {}
         self.results: dict[int, CellResult] = {}
         self.test_seconds: dict[str, float] = {}  # by grade id
-        self.has_run: set[int] = set()  # the positions of student cells
+        self.has_run: set[int] = set()  # positions of the student cells that were run
 
     @property
     def seconds(self) -> float:
@@ -169,9 +170,9 @@ class _Run:
             self.grader.close()
 
     def _reference(self) -> ReferenceNotebook:
-        """Return the reference notebook with the lines of the tests that this run runs.
+        """Return the reference notebook with only the lines of tests that this run executes.
 
-        Which cells are run would otherwise show which names the hidden lines read.
+        Otherwise, the choice of cells to run would show which names the hidden lines read.
         """
         reference = self.job.reference
         if not self.graded_run:
@@ -200,7 +201,11 @@ class _Run:
             self.grader.release_names(find_names_in_submission(cell["source"]).mentioned)
 
     def _run_test(self, position: int, test: dict[str, Any]) -> None:
-        """Run a test cell in the grader kernel, and its visible lines for later cells."""
+        """Run a test in the grader kernel.
+
+        If later cells need names that its visible lines define, run those lines in the student
+        kernel, too.
+        """
         name = _display_name(self.cells[position])
         visible = redaction.without_hidden_tests(test["source"])
         result, start = None, time.perf_counter()
@@ -212,7 +217,6 @@ class _Run:
         if result:
             error = result.error and redaction.with_students_class(result.error)
             self.results[position] = replace(result, error=error)
-        # A later cell may use what the visible part of a test defines.
         later = self.cells[position + 1 :]
         if any_cell_needs(find_names(visible).bound, later, self.job.reference):
             self.student.run_cell(name, visible)
@@ -221,13 +225,13 @@ class _Run:
 def _outputs(run: _Run, visible_run: _Run | None) -> dict[str, list[dict[str, Any]]]:
     """Return the outputs of cells and tests by index in the notebook, within budgets of text.
 
-    What pages show has its own budget: it must not depend on the run with hidden tests.
+    What pages show has a separate budget, because it must not depend on the run with hidden tests.
     """
     outputs = {}
     complete, shown = TextBudget(), TextBudget()
     redactor = redaction.Redactor(run.job)
     has_hidden_tests = run.has_hidden_tests
-    # A stop in this run, which has only the time that is left, is no reason for the points.
+    # A stop in the second run, which has only the remaining time, does not explain lost points.
     visible_errors = {
         position: error
         for position, error in (visible_run.cell_errors if visible_run else {}).items()
@@ -239,7 +243,7 @@ def _outputs(run: _Run, visible_run: _Run | None) -> dict[str, list[dict[str, An
         if not (result.error and redaction.is_stop(result.error))
     }
     failures = visible_run.student.failures if visible_run else {}
-    # The tests come first: errors of other cells leave them their text.
+    # The tests come first, so that errors of other cells cannot use up their budget.
     for position in sorted(range(len(run.cells)), key=lambda each: each not in run.results):
         cell = run.cells[position]
         if cell["index"] is None:
@@ -277,7 +281,8 @@ def not_graded(job: GradingJob, reason: str) -> Outcome:
 def _relevant_cells(job: GradingJob) -> list[CodeCell]:
     """Return the cells up to the last test, because later ones cannot change a score.
 
-    The reference's parameters are inserted before the setup cell: a student may have changed them.
+    The reference's parameters are inserted before the setup cell, or first if there is none,
+    because a student may have changed the parameters in the notebook.
     """
     ends = [end for end, cell in enumerate(job.cells, 1) if job.reference.is_test(cell["grade_id"])]
     cells = job.cells[: max(ends, default=0)]
@@ -293,9 +298,9 @@ def _display_name(cell: CodeCell) -> str:
 
 
 def _partial_credit(result: CellResult, test: dict[str, Any]) -> float | None:
-    """Return the points that the value of a test's last line awards, or None for all points.
+    """Return the points that the value of a test's last line awards; None without partial credit.
 
-    They are rounded to hundredths: all the digits of a score could contain a hidden input.
+    They are rounded to hundredths, because further digits could contain a hidden input.
     """
     if result.value is None or not test.get("partial"):
         return None

@@ -41,24 +41,41 @@ class RestoreCells(NbGraderPreprocessor):
 class ExecuteIsolated(NbGraderPreprocessor):
     """Runs a submission and its tests in two isolated kernels, in place of nbgrader's Execute.
 
-    `course grade` runs many submissions in parallel first, and skips this step when it saves them.
+    `course grade` first runs many submissions in parallel, and then saves them without this step.
     """
 
-    cell_seconds = Float(Limits.cell_seconds, help="Wall time of one cell.").tag(config=True)
-    call_seconds = Float(Limits.call_seconds, help="Wall time of a test's call.").tag(config=True)
-    notebook_seconds = Float(Limits.notebook_seconds, help="Total wall time.").tag(config=True)
-    memory_mb = Integer(Limits.memory_mb, help="Memory, excluding imports.").tag(config=True)
-    processes = Integer(Limits.processes, help="Processes and threads.").tag(config=True)
-    disk_mb = Integer(Limits.disk_mb, help="Files in the scratch directory.").tag(config=True)
-    output_kb = Integer(Limits.output_kb, help="Text that one cell may print.").tag(config=True)
-    message_mb = Integer(Limits.message_mb, help="One message between kernels.").tag(config=True)
+    cell_seconds = Float(Limits.cell_seconds, help="Wall time of one cell, in seconds.").tag(
+        config=True
+    )
+    call_seconds = Float(
+        Limits.call_seconds,
+        help="Wall time of one call of a student's function by a test, in seconds.",
+    ).tag(config=True)
+    notebook_seconds = Float(
+        Limits.notebook_seconds, help="Wall time of the whole notebook, in seconds."
+    ).tag(config=True)
+    memory_mb = Integer(
+        Limits.memory_mb, help="Memory of a kernel, excluding what the imports use, in MB."
+    ).tag(config=True)
+    processes = Integer(Limits.processes, help="Number of processes and threads of a kernel.").tag(
+        config=True
+    )
+    disk_mb = Integer(
+        Limits.disk_mb, help="Size of each of the scratch folder, /tmp, and /dev/shm, in MB."
+    ).tag(config=True)
+    output_kb = Integer(Limits.output_kb, help="Text that one cell may print, in KB.").tag(
+        config=True
+    )
+    message_mb = Integer(Limits.message_mb, help="Size of one message between kernels, in MB.").tag(
+        config=True
+    )
     devices = List(Unicode(), help="Devices to expose, such as /dev/nvidia0.").tag(config=True)
     personalized_quizzes = Bool(
         False, help="Give each student's graded quizzes different numbers."
     ).tag(config=True)
     isolation = Bool(True, help="Run the kernels in the sandbox.").tag(config=True)
     warm_minutes = Float(
-        WARM_MINUTES, min=0, help="How long the process that starts kernels waits for more work."
+        WARM_MINUTES, min=0, help="Minutes that the process that starts kernels waits for work."
     ).tag(config=True)
 
     def settings(self) -> GradingSettings:
@@ -105,8 +122,8 @@ class SaveScoresAtomically(SaveAutoGrades):
     ) -> Iterator[None]:
         """Write the scores into a transaction, and commit it if the block raises no error.
 
-        `earlier` contains the digests of the answers that the scores in the gradebook belong to. If
-        such an answer is the same now, it stays graded by hand.
+        `earlier` contains the digests of the answers to which the scores in the gradebook belong.
+        An answer that has not changed stays marked as graded by hand.
         """
         now = answer_digests(nb.cells) if earlier else {}
         self._unchanged = {name for name in now if earlier and earlier.get(name) == now[name]}
@@ -124,7 +141,7 @@ class SaveScoresAtomically(SaveAutoGrades):
             session.commit()
 
     def _add_score(self, cell: "NotebookNode", resources: dict) -> None:
-        """Save the score of a cell; an unchanged answer that was graded by hand stays graded."""
+        """Save a cell's score; leave an unchanged answer that was graded by hand marked as such."""
         name = cell.metadata["nbgrader"]["grade_id"]
         grade = self.gradebook.find_grade(
             name, self.notebook_id, self.assignment_id, self.student_id
@@ -135,7 +152,7 @@ class SaveScoresAtomically(SaveAutoGrades):
             grade.needs_manual_grade = False
 
     def _save_penalty(self) -> None:
-        """Compute the late penalty from the new scores, not from the scores read earlier."""
+        """Save the late penalty, computed from the new scores, not from the scores read earlier."""
         self.gradebook.db.flush()
         self.gradebook.db.expire_all()
         submission = self.gradebook.find_submission(self.assignment_id, self.student_id)
@@ -144,7 +161,7 @@ class SaveScoresAtomically(SaveAutoGrades):
         )
         if self.due_dates:
             set_extension(submission, self.due_dates)
-        if self.times:  # nbgrader keeps the time of an earlier submission if there is none
+        if self.times:  # if the new submission has no time, nbgrader keeps the earlier one
             submission.timestamp = self.times.of(self.student_id, self.assignment_id)
         notebook.late_submission_penalty = penalty_of(
             notebook, submission, late_penalties(self.parent)

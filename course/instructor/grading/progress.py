@@ -47,8 +47,8 @@ class Progress:
     def summary(self) -> str:
         """Return a table with one row per assignment, followed by the duration.
 
-        The students whose submissions failed are listed below the table, and so is what to do about
-        results of older tests.
+        Below the table are the students whose submissions failed, and the command that grades again
+        what was graded with older tests.
         """
         rows, lines = [], []
         for name in dict.fromkeys(result.assignment for result in self.results):
@@ -75,7 +75,7 @@ class Progress:
                 )
         seconds = self._clock() - self._start
         rate = f", {60 * self._graded / seconds:.0f} per minute" if self._graded > 1 else ""
-        lines.append(f"{self._graded} graded now in {seconds:.1f} s{rate}")
+        lines.append(f"{self._graded} graded in {seconds:.1f} s{rate}")
         return "\n".join([tables.table(rows), *lines])
 
     def _time_left(self) -> str:

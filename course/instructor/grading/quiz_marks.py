@@ -1,4 +1,4 @@
-"""Marking of a graded quiz: each question is scored, with the reason for each lost point."""
+"""Marking of a graded quiz: a score for each question, with the reason for lost points."""
 
 from typing import Any
 
@@ -6,23 +6,24 @@ from course import checks
 from course.questions import Quiz, judge
 from course.questions.question import Question, Verdict, is_open
 
-# The name from which quizzes in the student's notebook have their values, if grading sets none.
+# The name that the student typed, which determines the values in the notebook's quizzes. None if
+# there is none, or if grading sets the name.
 typed_name: str | None = None
 WITHOUT_NAME = (
-    "This is right for a quiz without a student name. Type your name into the parameters cell and"
-    " answer the questions that appear then."
+    "This answer is right for the quiz without a student name. Type your name into the parameters"
+    " cell, and answer the questions that appear then."
 )
 
 
 def mark(quiz: Any, answers: Any, points: float) -> float:
     """Print one line per question and return the points for the answers, rounded to two decimals.
 
-    A test cell ends with this value for its partial credit; all questions count equally. Instead of
-    a quiz, a dict of questions by key can be given. Raises CheckFailed if `answers` is not a dict
-    that maps keys such as "q1" to answers.
+    A test cell ends with this call, whose value is its partial credit. All questions count equally.
+    Instead of a quiz, a dict of questions by key can be given. Raises CheckFailed if `answers` is
+    not a dict that maps keys such as "q1" to answers.
 
-    A student who typed a name into the notebook got questions with other values there. If grading
-    sets no name, either quiz counts, as a whole: the one with more right answers.
+    A student who typed a name into the notebook saw questions with other values there. If grading
+    sets no name, the answers are marked for both quizzes, and the higher total counts.
     """
     asked, student = (quiz, None) if isinstance(quiz, dict) else (quiz.questions, quiz.student)
     if not isinstance(answers, dict):
@@ -43,7 +44,7 @@ def mark(quiz: Any, answers: Any, points: float) -> float:
         result = {0.0: "not right", 1.0: "right"}.get(verdict.credit, "partly right")
         if is_open(answer):
             result = "open"
-        # The reason for a right answer contains the expected one: only the instructor sees it.
+        # The reason for a right answer contains the expected answer: only the instructor sees it.
         for_student = f"{key}: {result}." if verdict.credit == 1 else f"{key}: {result}. {hint}"
         checks.show(f"{key}: {result}. {reason}", for_student)
     total = round(points * _credit(verdicts) / len(asked), 2)
@@ -57,5 +58,5 @@ def _judge_all(asked: dict[str, Question], answers: dict[Any, Any]) -> dict[str,
 
 
 def _credit(verdicts: dict[str, Verdict]) -> float:
-    """Return the credit of all answers together."""
+    """Return the sum of the credits, each from 0 to 1."""
     return sum(verdict.credit for verdict in verdicts.values())

@@ -4,8 +4,8 @@ A student's function receives the inputs of hidden tests. From then on, everythi
 its process can contain an input: values, printed text, error messages, names of layers, exit codes.
 A submission that loses points is therefore run again without the hidden tests, in new processes,
 and everything that a page shows about its cells and about the visible lines of tests comes from
-this run. The run with the hidden tests contributes only its points and, for each test, what the
-hidden lines show, of which the student's code can choose at most MAX_CHOSEN characters.
+this second run. The run with the hidden tests contributes only its points and, for each test, what
+its hidden lines show, of which the student's code can choose at most MAX_CHOSEN characters.
 
 The graded notebook keeps the complete outcome of a test, for the formgrader. An additional output
 with its own media type, the student view, holds what a feedback page shows instead.
@@ -37,7 +37,7 @@ if TYPE_CHECKING:
 HIDDEN_TESTS_MARKER = re.compile(
     r"^[ \t]*+### (BEGIN) HIDDEN TESTS|### END HIDDEN TESTS[^\n]*+\n?", re.M
 )
-# Saved in graded notebooks: different names would hide the outcomes of earlier gradings.
+# Saved in graded notebooks: other names would hide the outcomes of earlier grading.
 STUDENT_VIEW = "application/vnd.cnn-course.told+json"
 GRADING_ERROR = "application/vnd.cnn-course.while-graded+json"
 # Characters on a page, per test, that can come from a process that knows a hidden input. A text of
@@ -45,14 +45,14 @@ GRADING_ERROR = "application/vnd.cnn-course.while-graded+json"
 MAX_CHOSEN = 80
 HIDDEN_CHECK_FAILED = "A hidden check failed."
 VISIBLE_CHECK_FAILED = (
-    "A visible check failed when this was graded, but not when the cells were run again without the"
-    " hidden tests. Run the cell in your notebook several times: its result may depend on chance or"
-    " on earlier calls of your functions."
+    "A visible check failed during grading, but not when the cells were run again without the"
+    " hidden tests. Run this test in your notebook several times: its result may depend on chance"
+    " or on earlier calls of your functions."
 )
 INPUT_WITHHELD = "(message withheld: it may contain the input of a hidden test)"
 EXPECTED_WITHHELD = "(message withheld: it may contain the value that a hidden test expects)"
 NO_MODULE = re.compile(r"No module named '([\w.]+)'")
-# The class of an exception that stands for one of a student's own class, in what messages show.
+# The class name that messages show for an exception whose class the student defined.
 STUDENTS_OWN = "Error"
 _OUT_OF_MEMORY = "it used too much memory"
 
@@ -78,7 +78,7 @@ def without_hidden_tests(source: str) -> str:
 def _hidden_regions(source: str) -> list[tuple[int, int]]:
     """Return the start and the end of each hidden region.
 
-    A single expression for a whole region would be slow for text with many markers.
+    A single regular expression for a whole region would be slow for text with many markers.
     """
     regions, start = [], None
     for marker in HIDDEN_TESTS_MARKER.finditer(source):
@@ -148,7 +148,7 @@ class Redactor:
         missing = UNDEFINED.match(error.message)
         if error.class_name == "NameError" and missing:
             failure = failures.get(missing[1])
-            explanation = f" (the cell {failure})" if failure else ""
+            explanation = f" ({failure})" if failure else ""
             return {"subject": f"NameError: {missing[0]}{explanation}"}
         return _reason(error, is_hidden=True)
 
@@ -166,8 +166,9 @@ class Redactor:
 class _Budget:
     """Limits the text of a test's view that a student's process can choose.
 
-    In a value found, which a student's process chooses as a whole, a text of the hidden lines costs
-    as much as any other: the place where the value is cut would tell which guesses are right.
+    A student's process chooses the whole value that a check got. In this value, a text of the
+    hidden lines costs as much as any other text; otherwise, the position where the value is cut
+    would reveal which guesses are right.
     """
 
     def __init__(self, source: str) -> None:
@@ -176,7 +177,7 @@ class _Budget:
 
     def limit_reason(self, reason: dict[str, str]) -> dict[str, str]:
         """Return a reason whose parts are cut where the budget ends."""
-        # The expected value is the instructor's; pages show it only if the settings say so.
+        # The instructor chose the expected value; pages show it only if the settings say so.
         visible = without_hidden_tests(self._source)
         sources = {"got": visible, "subject": self._source, "hint": self._source}
         limited = {
@@ -187,7 +188,7 @@ class _Budget:
         return reason | limited
 
     def limit(self, printed: str, quiz_items: Iterable[str]) -> str:
-        """Return the lines of a printed text before the line with which the budget ends."""
+        """Return the lines of a printed text before the first line that exceeds the budget."""
         kept, trusted = [], set(quiz_items)
         for line in printed.splitlines():
             cost = 1 if line in trusted else self._cost(line)
@@ -198,7 +199,7 @@ class _Budget:
         return "".join(f"{line}\n" for line in kept)
 
     def _cost(self, line: str) -> int:
-        """Return the number of symbols in a line, or a larger number than is left."""
+        """Return the number of symbols in a line, or any number that exceeds the budget left."""
         count = 1  # the end of the line
         for _ in _symbol_starts(line, self._source):
             count += 1
@@ -215,22 +216,23 @@ class _Budget:
 
 
 def _symbol_starts(text: str, source: str) -> Iterator[int]:
-    """Yield where each symbol of a text starts.
+    """Yield the position at which each symbol of a text starts.
 
-    A symbol is the longest text there of a test cell's code or of the checks, or a character.
+    A symbol is the longest text of the test cell's source or of the checks that occurs there or,
+    if none does, a character.
     """
-    # Compiling takes a hundredth of a second: the expression for the checks is compiled only once.
-    expressions = [_expression(_constants(source)), _expression(_constants_of_checks())]
+    # Compiling takes a hundredth of a second: the pattern for the checks is compiled only once.
+    patterns = [_pattern(_constants(source)), _pattern(_constants_of_checks())]
     start = 0
     while start < len(text):
         yield start
-        found = [expression.match(text, start) for expression in expressions]
+        found = [pattern.match(text, start) for pattern in patterns]
         start = max([start + 1, *(each.end() for each in found if each)])
 
 
 @lru_cache(maxsize=256)
-def _expression(texts: frozenset[str]) -> re.Pattern[str]:
-    """Return an expression for the longest of some texts; without texts, it matches nothing."""
+def _pattern(texts: frozenset[str]) -> re.Pattern[str]:
+    """Return a pattern for the longest of some texts; without texts, it matches nothing."""
     longest_first = sorted(filter(None, texts), key=len, reverse=True)
     return re.compile("|".join(map(re.escape, longest_first)) or r"(?!)")
 
@@ -254,18 +256,18 @@ def is_stop(error: CellError) -> bool:
 
 def with_students_class(error: CellError) -> CellError:
     """Return an error with the student's own class instead of STUDENTS_OWN."""
-    # A student's built-in exception has its own class.
+    # A built-in exception that the student's code raised keeps its class.
     if not (error.from_student and error.class_name == STUDENTS_OWN):
         return error
     name, _, message = error.message.partition(": ")
-    is_ours = name in (STOPPED, "CheckFailed", "NotGraded")  # which mean something else
+    is_ours = name in (STOPPED, "CheckFailed", "NotGraded")  # these have a special meaning here
     return replace(error, class_name=STUDENTS_OWN if is_ours else name, message=message)
 
 
 def without_exit_code(message: str) -> str:
     """Return the message about a stop without what the process can choose, such as its exit code.
 
-    An honest student can do nothing with an exit code, but a process could count with it.
+    An exit code does not help an honest student, but a process could use it to encode an input.
     """
     what, colon, why = message.partition(": ")
     if not colon or "process" not in what:
@@ -275,7 +277,7 @@ def without_exit_code(message: str) -> str:
 
 @lru_cache(maxsize=256)
 def _constants(source: str) -> frozenset[str]:
-    """Return the texts in a test cell's code, including the fixed parts of f-strings."""
+    """Return the string constants in a test cell's code, including fixed parts of f-strings."""
     nodes = ast.walk(parse_cell(source) or ast.Pass())
     return frozenset(node.value for node in nodes
                      if isinstance(node, ast.Constant) and isinstance(node.value, str))  # fmt: skip
@@ -392,15 +394,15 @@ def _reveals_nothing(error: CellError) -> bool:
     """Return whether a hidden test's error cannot contain what the test expects."""
     return bool(
         error.parts
-        or error.from_student  # `Redactor` withholds its message
+        or error.from_student  # `Redactor` limits its message
         or error.class_name == "NameError"
-        # The instructor wrote the message of an assert; a library's message contains values.
+        # The instructor wrote the message of an assert; a library's message can contain values.
         or (error.class_name == "AssertionError" and error.in_cell)
     )
 
 
 def _reason(error: CellError, is_hidden: bool = False) -> dict[str, str]:
-    """Return the parts of the reason for a failure, all of which may be shown."""
+    """Return the parts of the reason for a failure, including the value that a check expects."""
     if error.parts:
         return dict(error.parts)
     if is_stop(error):

@@ -53,12 +53,12 @@ class ReferenceNotebook:
         return bool(cell and cell["locked"] and not cell["grade"] and cell["cell_type"] == "code")
 
     def is_unchanged(self, cell: Mapping[str, Any]) -> bool:
-        """Return whether a cell is one that students get and that has no grade id."""
+        """Return whether a cell has no grade id and the same code as such a cell of the source."""
         return cell["grade_id"] is None and hash_of_code(cell["source"]) in self.ungraded
 
 
 def hash_of_code(source: str) -> str:
-    """Return a hash of a cell's code, without the white space around it."""
+    """Return a hash of a cell's code, ignoring whitespace at its beginning and end."""
     return hashlib.sha256(source.strip().encode("utf-8", "replace")).hexdigest()[:16]
 
 
@@ -77,8 +77,9 @@ def without_mark_schemes(source: str) -> str:
 def read_reference(gradebook: "Gradebook", source: Path) -> ReferenceNotebook:
     """Return the reference notebook for a notebook in `source/`.
 
-    The cells, including hidden tests, come from the gradebook, where building the assignment put
-    them. The source notebook provides their order, the parameters, and the partial-credit tags.
+    The cells, including hidden tests, come from the gradebook, in which compiling the assignment
+    saved them. The source notebook provides their order, the parameters, and the tags for partial
+    credit.
     """
     record = gradebook.find_notebook(source.stem, source.parent.name)
     points = {cell.name: cell.max_score for cell in record.grade_cells}
@@ -125,7 +126,7 @@ def _fingerprint(reference: ReferenceNotebook, folder: Path) -> str:
         if not (reference.is_test(name) or reference.is_locked_code(name)):
             del cell["source"]
         if not cell["solution"]:
-            del cell["checksum"]  # of a written answer, it identifies one that was not changed
+            del cell["checksum"]  # that of an answer shows whether the answer was changed
         parts.append([name, cell])
     for path, content in sorted(provided_files(folder).items()):
         parts.append([path, hashlib.sha256(content).hexdigest()])

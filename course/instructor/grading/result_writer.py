@@ -23,7 +23,7 @@ from course.instructor.lateness.submission_times import read_submission_times
 from course.instructor.sandbox.cell_execution import printable
 from course.instructor.submission_time import TIMESTAMP, format_time
 
-# Steps that the writer replaces: the notebook has been executed, and scores are saved last.
+# Steps that are skipped: the notebook has already been executed, and scores are saved last.
 REPLACED_STEPS = {
     f"{step.__module__}.{step.__name__}" for step in (ExecuteIsolated, SaveScoresAtomically)
 }
@@ -34,12 +34,12 @@ class GradebookError(CourseError):
 
 
 class ResultWriter:
-    """Saves outcomes with nbgrader's own steps; only one writer runs per course directory.
+    """Saves outcomes with nbgrader's own steps; only one writer at a time may run per assignment.
 
     nbgrader works in a staging folder. Then the scores are written in a transaction, the result
-    folder is replaced, and the transaction is committed: an error in between changes neither. A
-    kill in between leaves the new folder with the old scores; the outcome is then still in the
-    journal, and the next run saves it again.
+    folder is replaced, and the transaction is committed. An error before the replacement changes
+    neither. A kill after it, or a commit that fails, leaves the new folder with the old scores; the
+    outcome is then still in the journal, and the next grading run saves it again.
     """
 
     def __init__(self, root: Path, api: NbGraderAPI, name: str) -> None:
@@ -54,7 +54,7 @@ class ResultWriter:
         """Save the outcome of a job.
 
         Raises CourseError or OSError if the outcome cannot be saved, and GradebookError if no
-        submission can be saved now. The earlier result then stays unchanged.
+        submission can be saved now. The earlier scores then stay unchanged.
         """
         self._stage_submission(nb, job)
         submission.apply_outcome(nb, job, outcome)
@@ -111,8 +111,9 @@ class ResultWriter:
 class _ConvertExecuted(Autograde):
     """nbgrader's autograde converter for a notebook that is already sanitized and executed.
 
-    nbgrader searches for submissions by patterns, logs errors, and goes on. This converter knows
-    which submission it converts, whatever characters its name contains, and raises the errors.
+    nbgrader finds submissions by file name patterns, and logs errors without raising them. This
+    converter gets the path of its only submission, which may contain any characters, and raises
+    errors.
     """
 
     def __init__(self, nb: NotebookNode, name: str, **options: Any) -> None:
@@ -136,7 +137,7 @@ class _ConvertExecuted(Autograde):
         self.run_post_convert_hook()
 
     def init_single_notebook_resources(self, notebook_filename: str) -> dict[str, Any]:
-        """Return what nbgrader's steps need to know about the notebook."""
+        """Return the information about the notebook that nbgrader's steps need."""
         name = Path(notebook_filename).stem
         ids = {
             "assignment": self.coursedir.assignment_id,
@@ -147,7 +148,7 @@ class _ConvertExecuted(Autograde):
         return {"unique_key": name, "output_files_dir": f"{name}_files", "nbgrader": ids}
 
     def convert_single_notebook(self, notebook_filename: str) -> None:
-        """Apply the configured steps, except those that the writer replaces."""
+        """Apply the configured steps, except REPLACED_STEPS."""
         self.resources = self.init_single_notebook_resources(notebook_filename)
         self.exporter._preprocessors = []
         for step in self.autograde_preprocessors:
@@ -164,6 +165,6 @@ def _save_error(error: Exception) -> CourseError:
     if isinstance(error, OperationalError):
         return GradebookError(
             f"the gradebook cannot be written ({reason}): check that its disk or server is"
-            " available and that no other program holds it, then run the same command to resume."
+            " available and no other program has locked it, then run the same command to resume."
         )
-    return CourseError(f"nbgrader cannot save it ({reason})")
+    return CourseError(f"nbgrader failed ({reason})")

@@ -48,7 +48,7 @@ CONTAINERS: dict[str, Callable[..., Any]] = {
 }
 TOO_LARGE = Reason("too-large")
 MALFORMED = "it is malformed"
-# NumPy's own parser of type names understands a small language.
+# Only these names are accepted: NumPy's own parser of type names accepts far more.
 DTYPES = {
     dtype.name: dtype
     for dtype in map(np.dtype, np.typecodes["All"])
@@ -137,7 +137,7 @@ class Serializer:
             return unserializable_node(value, error.reason)
 
     def _object(self, value: Any, depth: int) -> list[Any]:
-        """Return the node of an object that is not a container; raise if it cannot have one."""
+        """Return the node of an object that is not a container, or raise SerializationError."""
         array = values.as_array(value)
         if array is not None:
             return self._array(array, "scalar" if isinstance(value, np.generic) else "array")
@@ -191,8 +191,8 @@ class Deserializer:
 
     `proxies` gives access to functions, datasets, and weights in the student kernel; without it,
     nodes that need it are rejected. `arguments` are the objects to which "argument" nodes refer.
-    With `plain_numbers`, scalars and arrays without dimensions become Python's numbers: their
-    sender chose their width, in which a difference could overflow or be rounded to zero.
+    With `plain_numbers`, scalars and arrays without dimensions become Python numbers: the sender
+    chose their type, in which a difference could overflow or be rounded to zero.
     """
 
     def __init__(
@@ -207,7 +207,7 @@ class Deserializer:
         self.proxies = proxies
         self.arguments = arguments
         self.plain_numbers = plain_numbers
-        # What tests cannot use, in the order in which it was deserialized.
+        # Why tests cannot use some of the values, in the order of deserialization.
         self.reasons: list[Reason] = []
         self._node_count = 0
 
@@ -282,7 +282,7 @@ class Deserializer:
         raise SerializationError(Reason("other"))
 
     def _add_reasons(self, *reasons: Reason) -> None:
-        """Record reasons; a test's message needs only one of them."""
+        """Record reasons, MAX_REASONS at most; a test's message needs only one of them."""
         self.reasons += reasons[: MAX_REASONS - len(self.reasons)]
 
     def _key(self, node: Any, depth: int) -> Any:
@@ -299,7 +299,7 @@ class Deserializer:
         index = _require_count(block)
         # Each block belongs to one array: many arrays from one block would fill the memory.
         data, self.blocks[index] = self.blocks[index], None
-        # Check this before computing the product, which takes forever for many large integers.
+        # Check this before computing the product, which takes very long for many large integers.
         is_plausible = len(shape) <= MAX_DIMENSIONS and all(size < 2**63 for size in shape)
         if not is_plausible or math.prod(shape) * dtype.itemsize != len(data):
             raise SerializationError("the size of an array does not match its shape")

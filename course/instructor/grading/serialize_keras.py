@@ -1,9 +1,9 @@
 """Serialization of Keras models, tensors, and datasets between the two kernels.
 
 A model is sent as the configurations of its built-in layers, optimizer, loss, and metrics, with
-what it was built as, to which the model that is built again is compared, and with a handle by which
-its weights are fetched on first use, so counting the parameters of a network transfers no weights.
-Keras is imported only if a value is a Keras object.
+the properties with which it was built, to which those of the rebuilt model are compared, and with a
+handle. The first use of a weight fetches all weights by this handle, so counting the parameters of
+a network transfers no weights. Keras is imported only if a value is a Keras object.
 """
 
 from collections.abc import Callable
@@ -20,7 +20,7 @@ MAX_REASONS = 5  # of one model
 
 
 def kind_of(value: Any) -> Literal["dataset", "history", "model"] | None:
-    """Return the kind of a Keras or TensorFlow object."""
+    """Return the kind of a Keras or TensorFlow object, or None for any other value."""
     if networks.is_network(value):
         return "model"
     if networks.is_training_object(value):
@@ -51,7 +51,7 @@ def serialize_model(
 
 
 def arrays_of(model: Any) -> list[np.ndarray]:
-    """Return a model's weights as arrays of types that NumPy has, which bfloat16 is not."""
+    """Return a model's weights as NumPy arrays; bfloat16, which NumPy lacks, becomes float32."""
     arrays = [np.asarray(weight) for weight in model.weights]
     return [each.astype("float32") if each.dtype.name == "bfloat16" else each for each in arrays]
 
@@ -134,7 +134,7 @@ def _is_normalization(layer: Any) -> bool:
 
 
 def _finalize(model: Any) -> None:
-    """Compute what layers derive from their weights, as Keras does when it loads a network."""
+    """Compute what Normalization layers derive from their weights, as Keras does after loading."""
     import tensorflow
 
     with tensorflow.init_scope():
@@ -143,7 +143,10 @@ def _finalize(model: Any) -> None:
 
 
 def compile_model(model: Any, config: Any) -> None:
-    """Compile a model with a JSON configuration, without creating the optimizer's variables yet."""
+    """Compile a model with a JSON configuration, without creating the optimizer's variables yet.
+
+    Raises SerializationError if Keras cannot compile it.
+    """
     import keras
 
     parsed = parse_config(config)

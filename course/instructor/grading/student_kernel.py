@@ -26,8 +26,8 @@ Message = tuple[dict[str, Any], Sequence[bytes | bytearray]]  # a header and its
 class StudentKernel:
     """Runs a student's cells and answers the grader's requests.
 
-    A cell that ends its process, or that can be stopped only by ending it, affects no other cell: a
-    new process runs the others again, at most MAX_RESTARTS times. `deadline` is when the notebook's
+    If a cell ends its process, or can be stopped only by ending it, a new process runs the other
+    cells again; this happens at most MAX_RESTARTS times. `deadline` is when the notebook's
     time runs out, in `time.monotonic` seconds. `problem` is a sentence about a problem with the
     whole submission, or None. `seconds` is how long the student's code has run. `failures` maps a
     name to the failure of the cell that should define it.
@@ -63,14 +63,14 @@ class StudentKernel:
             if not error or error.class_name != STOPPED:
                 self._completed.append((name, source))
         if error:
-            # One text for all names: a cell can bind very many.
-            failure = f"{name} ended with {error.class_name}: {error.message}"
+            # All names share one string, because a cell can bind very many names.
+            failure = f"{_phrase(name)} ended with {error.class_name}: {error.message}"
             self.failures |= dict.fromkeys(find_names_in_submission(source).bound, failure)
         return error
 
     def skip_cell(self, name: str, source: str) -> None:
-        """Record that a cell is not run, in case that one of its names is missing later."""
-        reason = f"{name} was not run, because no test seemed to depend on it"
+        """Record that a cell is not run, in case one of its names is missing later."""
+        reason = f"{_phrase(name)} was not run, because no test seemed to depend on it"
         self.failures |= dict.fromkeys(find_names_in_submission(source).bound, reason)
 
     def fetch(self, names: Collection[str]) -> Message:
@@ -101,7 +101,7 @@ class StudentKernel:
             self._kernel = None
             return {"no_answer": f"this call ended the process: {end}"}, []
         if len(answer.blocks) >= MAX_BLOCKS:  # no room for the header
-            return {"no_answer": "its result has too many parts"}, []
+            return {"no_answer": "the result of this call has too many parts"}, []
         header = {}
         if answer.late and seconds < self.limits.call_seconds:
             # Without the number, which the student's code can choose.
@@ -124,7 +124,9 @@ class StudentKernel:
         """Start a kernel and rerun completed cells if none is running; return False on failure."""
         while self._kernel is None:
             if len(self._started) > MAX_RESTARTS or time.monotonic() > self.deadline:
-                self.problem = self.problem or "its process ended too often, or its time was up"
+                self.problem = self.problem or (
+                    "the notebook's process ended too often, or the notebook's time was up"
+                )
                 return False
             self._kernel = self.forkserver.start_kernel(
                 WORKER, self.limits, self.job.files, read_only=self.job.read_only_files()
@@ -143,7 +145,7 @@ class StudentKernel:
         return True
 
     def _run(self, name: str, source: str) -> CellError | None:
-        """Run a cell in the current kernel and return its error before redaction."""
+        """Run a cell in the current kernel and return its error before redaction, or None."""
         seconds = min(self.limits.cell_seconds, self.deadline - time.monotonic())
         if seconds <= 0:
             limit = self.limits.notebook_seconds
@@ -171,8 +173,13 @@ class StudentKernel:
             self.seconds += time.perf_counter() - start
 
 
+def _phrase(name: str) -> str:
+    """Return a cell's name as part of a sentence, such as "cell 3" or "the cell setup"."""
+    return name if name.startswith("cell ") else f"the cell {name}"
+
+
 def _untrusted_error(fields: object, source: str) -> CellError:
-    """Return the error described by a student's process, which can send anything."""
+    """Return the error that a student's process, which can send anything, describes."""
     fields = fields if isinstance(fields, dict) else {}
     reported, lines = fields.get("lines"), source.splitlines()
     line = reported[-1] if isinstance(reported, list) and reported else None

@@ -18,7 +18,7 @@ from course.instructor.sandbox import cell_execution, messages
 from course.instructor.sandbox.limits import Limits
 
 MAX_HANDLES = 100_000
-HANDLE_BITS = 63  # random, so that a handle does not tell how often the cells have been run
+HANDLE_BITS = 63  # random, so that a handle does not show how often the cells have been run
 
 Header = dict[str, Any]
 Blocks = list[Any]
@@ -26,8 +26,8 @@ Blocks = list[Any]
 
 def serve(sock: socket.socket, limits: Limits) -> None:
     """Answer requests until the other side closes the socket."""
-    # Unlike in a notebook's kernel, imports look in the working folder last: a file there replaces
-    # no module of Python, of a package, or of the course.
+    # Unlike in a Jupyter kernel, the working folder is the last in which imports look: a file there
+    # replaces no module of Python, of a package, or of the course.
     sys.path.append("")
     connection = messages.WorkerConnection(sock, max_sent=limits.message_mb * 2**20)
     worker = StudentWorker(limits)
@@ -55,7 +55,7 @@ class StudentWorker:
         self.iterators: dict[int, tuple[Iterator[Any], int]] = {}
 
     def answer(self, header: Header, blocks: Blocks) -> tuple[Header, Blocks]:
-        """Return the answer to a request and its blocks."""
+        """Return the header and the blocks of the answer to a request."""
         return getattr(self, f"_{header['op']}")(header, blocks)
 
     def refused(self, header: Header) -> Header:
@@ -68,7 +68,7 @@ class StudentWorker:
         """Store a function, dataset, or model, and return its handle."""
         if len(self.objects) >= MAX_HANDLES:
             raise serialize.SerializationError("there are too many functions, datasets, and models")
-        # Nor does a handle from an earlier process of this submission refer to an object here.
+        # Random, so that a handle from an earlier process of this submission has no object here.
         handle = secrets.randbits(HANDLE_BITS)
         self.objects[handle] = value
         return handle
@@ -87,7 +87,7 @@ class StudentWorker:
         return cell_execution.run_cell(header["source"], header["name"], output), []
 
     def _fetch(self, header: Header, blocks: Blocks) -> tuple[Header, Blocks]:
-        """Return the requested variables."""
+        """Return the values of the requested names that are defined."""
         serializer = serialize.Serializer(self.register)
         values = {}
         for name in header["names"]:
@@ -116,7 +116,7 @@ class StudentWorker:
                 with cell_execution.interruptible():
                     value = function(*positional, **named)
                     changed = _changed(arguments, before)
-                    # The grader's objects stay as they were: an argument that has changed is sent
+                    # The grader's own objects do not change: an argument that has changed is sent
                     # by value if the function returns it.
                     unchanged = [
                         None if index in changed else argument
@@ -165,7 +165,11 @@ def _iterate(dataset: Any) -> Iterator[Any]:
 
 
 def _describe_exception(error: BaseException) -> list[str]:
-    """Return the class name and the message of an exception."""
+    """Return the name and the message of an exception.
+
+    The name is that of its class or, if this is a subclass of a built-in class other than
+    Exception, of that built-in class.
+    """
     try:
         message = str(error)
     except Exception:  # the methods of a student's class may fail
@@ -185,7 +189,7 @@ def _changed(arguments: Sequence[Any], before: Sequence[Any]) -> list[int]:
 
 
 def _snapshot(value: Any) -> Any:
-    """Return all that can be sent of an argument, which a function may change."""
+    """Return everything in an argument that can be sent, to detect whether a call changes it."""
     serializer = serialize.Serializer()
     try:
         node = serializer.serialize(value)

@@ -69,8 +69,8 @@ SUBMISSION_DIGEST = "submission_digest"
 NOT_GRADED_KEY = "not_graded"
 # The key there for the names of the helper files that the notebook could import.
 HELPER_FILES = "helper_files"
-MAX_TYPED_NAMES = 20  # that are read, the last first
-METADATA_BYTES = 4096  # at most, in a graded notebook
+MAX_TYPED_NAMES = 20  # that are read, beginning with the last
+METADATA_BYTES = 4096  # the maximum in a graded notebook
 _FINGERPRINT = re.compile(rb'"%s": "(\w+)"' % TESTS_FINGERPRINT.encode())
 _DIGEST = re.compile(rb'"%s": "(\w+)"' % SUBMISSION_DIGEST.encode())
 _NOT_GRADED = re.compile(rb'"%s": true' % NOT_GRADED_KEY.encode())
@@ -86,8 +86,8 @@ def sanitize(nb: NotebookNode, reference: ReferenceNotebook) -> None:
     Cells are identified only by their grade ids; if several cells have the same id, the last one
     counts. An identified cell gets its type, its permissions, and, if it is locked, its text from
     the gradebook; what a student typed into a locked text is moved to a cell below it. Missing
-    cells are inserted. Only text, errors, and images remain of the outputs;
-    other metadata, unknown fields, and invalid cell ids are dropped.
+    cells are inserted. The outputs of tests are removed; other outputs keep only text, errors, and
+    images. Other metadata and unknown fields are dropped, and invalid cell ids are replaced.
     """
     nb.metadata = nbformat.from_dict(
         {"kernelspec": KERNELSPEC, "language_info": {"name": "python"}}
@@ -181,14 +181,14 @@ def make_job(
 
 
 def _typed_name(nb: NotebookNode) -> str | None:
-    """Return the name that a student typed into the parameters cell, or None."""
+    """Return the name last assigned to `student` in a code cell without a grade id, or None."""
     own = [cell for cell in nb.cells if cell.cell_type == "code" and not _claimed_id(cell)]
     lines = [match[1] for cell in own for match in _TYPED_NAME.finditer(cell.source)]
     return next(filter(None, map(_name_in, reversed(lines[-MAX_TYPED_NAMES:]))), None)
 
 
 def _name_in(literal: str) -> str | None:
-    """Return a name or number as the notebook shows it, or None for anything else."""
+    """Return the text of a literal name or number, as the quizzes show it, or None."""
     try:
         with warnings.catch_warnings():
             warnings.simplefilter("ignore")  # such as for "\d"
@@ -208,7 +208,7 @@ def _is_python(path: str) -> bool:
 
 
 def _shadows_module(path: str) -> bool:
-    """Return whether a submitted Python file would be imported by an installed module's name."""
+    """Return whether a submitted Python file can be imported, but not as a helper file."""
     if not _is_python(path):
         return False
     name = f"{Path(Path(path).parts[0]).stem}{helper_files.SUFFIX}"
@@ -251,7 +251,7 @@ def safe_outputs(outputs: Iterable[dict[str, Any]]) -> list[NotebookNode]:
         size += len(str(safe))
         # One more than a submission may have, for the note that replaces the others.
         if size > MAX_OUTPUT_BYTES or len(result) > MAX_OUTPUTS:
-            note = "(the remaining output was too large to save)\n"
+            note = "(the remaining outputs were too large or too many to save)\n"
             result.append({"output_type": "stream", "name": "stdout", "text": note})
             break
         result.append(safe)
@@ -291,7 +291,7 @@ def apply_outcome(nb: NotebookNode, job: GradingJob, outcome: Outcome) -> None:
         nb.metadata[NOT_GRADED_KEY] = True
     for index, outputs in outcome.outputs.items():
         cell = nb.cells[int(index)]
-        # Those of a code answer that a person grades stay.
+        # The outputs of a code answer that is graded by hand are kept.
         if job.reference.is_test(cell.metadata.get("nbgrader", {}).get("grade_id")):
             cell.outputs = []
         cell.outputs += [nbformat.from_dict(output) for output in outputs]
@@ -301,7 +301,7 @@ def apply_outcome(nb: NotebookNode, job: GradingJob, outcome: Outcome) -> None:
 
 
 def grading_note(cell: NotebookNode) -> str:
-    """Return the text of the cell that reports a problem, without Markdown, or ""."""
+    """Return the note about a problem in a cell, without Markdown, or "" for any other cell."""
     if cell.metadata.get(GRADING_NOTE_KEY) is not True:
         return ""
     note = re.sub(r"\\(.)", r"\1", cell.source.removeprefix(GRADING_NOTE))
@@ -329,10 +329,10 @@ def was_graded(graded: Path) -> bool:
 
 
 def _read_end(graded: Path) -> bytes:
-    """Return the end of a graded notebook, which contains its metadata, or nothing.
+    """Return the end of a graded notebook, which contains its metadata, or b"" on an error.
 
-    nbformat writes the notebook's metadata after its cells, in which every quotation mark is
-    preceded by a backslash; therefore, a student's text cannot look like metadata.
+    nbformat writes the notebook's metadata after its cells. In JSON, a backslash precedes every
+    quotation mark of a text; therefore, a student's text cannot look like metadata.
     """
     try:
         with graded.open("rb") as file:
@@ -365,7 +365,7 @@ def _leave_to_a_person(nb: NotebookNode, reference: ReferenceNotebook) -> None:
 
 
 def _is_own(cell: NotebookNode, reference: ReferenceNotebook) -> bool:
-    """Return whether a cell without a grade id has text or pictures that students did not get."""
+    """Return whether a cell without a grade id has text or images that students did not get."""
     if cell.get("attachments"):
         return True
     if not cell.source.strip() or hash_of_code(cell.source) in reference.ungraded:
@@ -379,8 +379,8 @@ def _is_own(cell: NotebookNode, reference: ReferenceNotebook) -> bool:
 def _has_prose(source: str) -> bool:
     """Return whether a code cell contains a sentence, or nothing but text.
 
-    It finds this without parsing, in a time that is proportional to the length of the cell. A long
-    cell, such as one with an embedded image, is not searched: a person looks at it.
+    The cell is not parsed, so this takes time proportional to its length. The result is True for a
+    long cell, such as one with an embedded image, which is not searched.
     """
     if len(source) > MAX_SEARCHED:
         return True
@@ -396,7 +396,7 @@ def _has_prose(source: str) -> bool:
 
 
 def _is_sentence(text: str) -> bool:
-    """Return whether a string or a comment has more than a few words."""
+    """Return whether a string or a comment has as many words, or letters, as a sentence."""
     letters = sum(letter.isalpha() and not letter.isascii() for letter in text)
     return letters >= MIN_LETTERS or len(WORD.findall(text)) >= MIN_WORDS
 
@@ -432,7 +432,7 @@ def _metadata(name: str, record: dict[str, Any]) -> NotebookNode:
 
 
 def _insert_missing(nb: NotebookNode, name: str, reference: ReferenceNotebook) -> None:
-    """Insert a missing cell after the last existing cell that precedes it in the source."""
+    """Insert a missing cell after the last cell that precedes it in the source, or first."""
     record = reference.cells[name]
     make = new_code_cell if record["cell_type"] == "code" else new_markdown_cell
     cell = make(record["source"], metadata={"nbgrader": _metadata(name, record)})
@@ -442,7 +442,7 @@ def _insert_missing(nb: NotebookNode, name: str, reference: ReferenceNotebook) -
 
 
 def _claimed_id(cell: NotebookNode) -> str | None:
-    """Return the grade id in a cell's metadata if it is a string."""
+    """Return the grade id in a cell's metadata, or None if it is missing or not a string."""
     claimed = cell.metadata.get("nbgrader")
     name = claimed.get("grade_id") if isinstance(claimed, dict) else None
     return name if isinstance(name, str) else None

@@ -1,16 +1,16 @@
-"""How much text grading may add to a graded notebook, whatever a submission makes it report."""
+"""How much text grading may add to a notebook, no matter what a submission makes it report."""
 
 from typing import Any
 
 from course.instructor.student_text.budgets import LINE_CHARACTERS
 
-MAX_BYTES = 2 * 2**20  # in UTF-8; the outcome of an honest submission has at most some 100 KB
-SHORT_CHARACTERS = 200  # names of errors and points are always kept
+MAX_BYTES = 2 * 2**20  # in UTF-8; the outcome of an honest submission has at most about 100 KB
+SHORT_CHARACTERS = 200  # shorter texts, such as names of errors and points, are always kept
 LEFT_OUT = f"(text left out: grading produced more than {MAX_BYTES // 2**20} MB of text)"
 
 
 class TextBudget:
-    """What is left of the text of one outcome while outputs are added to it."""
+    """The remaining budget of one outcome, from which the text of each output is subtracted."""
 
     def __init__(self) -> None:
         self._left = MAX_BYTES
@@ -18,7 +18,7 @@ class TextBudget:
     def limit(self, value: Any) -> Any:
         """Return JSON data in which a sentence replaces each text that exceeds the budget.
 
-        Each line counts for LINE_CHARACTERS more than it has, as in a submission.
+        Each line counts as LINE_CHARACTERS more bytes than it has, as in a submission.
         """
         if isinstance(value, dict):
             return {key: self.limit(each) for key, each in value.items()}

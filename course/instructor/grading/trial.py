@@ -13,7 +13,7 @@ from course.instructor.grading import class_grader
 from course.instructor.release import build, lint
 
 SOLUTION, EMPTY = "solution", "empty"  # the two students
-# A test that reads this folder gets none: training takes longer than a trial may take.
+# A test whose code contains this reads evidence. A trial has none: training would take too long.
 NEEDS_EVIDENCE = "evidence."
 # What a trial adds to the configuration. The answers of a solution fit no personalized quiz.
 CONFIG = """
@@ -24,7 +24,7 @@ c.ExecuteIsolated.personalized_quizzes = False
 
 @dataclass
 class TriedTest:
-    """What a test cell gave the solution and the empty release."""
+    """The scores that a test cell gave to the solution and to the empty release."""
 
     name: str  # the grade id
     points: float
@@ -36,7 +36,7 @@ class TriedTest:
 
 @dataclass
 class Trial:
-    """The results of a trial; `problems` has one sentence for each reason not to publish."""
+    """The results of a trial; `problems` contains one sentence per reason not to publish."""
 
     assignment: str
     tests: list[TriedTest] = field(default_factory=list)
@@ -53,7 +53,7 @@ class Trial:
 def try_assignment(root: Path, name: str, isolated: bool = True) -> Trial:
     """Compile an assignment in a temporary course directory, and grade two submissions there.
 
-    Raises CourseError if the source cannot be compiled, or if nothing can be graded here.
+    Raises CourseError if the source cannot be compiled, or if this machine cannot grade.
     """
     with tempfile.TemporaryDirectory(prefix="trial-") as folder:
         copy = Path(folder)
@@ -138,7 +138,7 @@ def _read_scores(root: Path, trial: Trial, source: Path, seconds: dict[str, floa
 
 
 def _problems(trial: Trial) -> Iterator[str]:
-    """Yield a sentence for each test that gives the two submissions the wrong score."""
+    """Yield a sentence for each wrong score that a test gives to one of the two submissions."""
     for test in trial.tests:
         if test.solution < test.points and not test.needs_evidence:
             yield (

@@ -35,8 +35,8 @@ def explain(error: CellError, values: list[UnusableValue], is_hidden: bool) -> C
 
     The message of a check about a placeholder would be false: "Did you return it?" does not help a
     student who has returned a network with a layer of their own. If the failing line `is_hidden`,
-    a student's function has received a hidden input: names, which it can choose, are then left out
-    of the parts of the message, but not of the message for instructors.
+    a student's function has received a hidden input: names, which the function can choose, are then
+    left out of the parts, which students see, but not of the message, which instructors see.
     """
     if not values or error.from_student or error.class_name in (STOPPED, "NameError"):
         return error
@@ -49,7 +49,7 @@ def explain(error: CellError, values: list[UnusableValue], is_hidden: bool) -> C
 
 
 def _parts(error: CellError, value: UnusableValue) -> dict[str, str] | None:
-    """Return the parts of the message of a failed test, or None if nothing is to be added."""
+    """Return the parts of the message of a failed test, or None to leave it unchanged."""
     clause, hint = value.reason.sentence(), f"{value.reason.capitalized()}."
     if value.is_placeholder and error.parts:
         found = f"tests cannot use {value.description}"

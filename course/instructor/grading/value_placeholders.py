@@ -5,16 +5,16 @@ from typing import Any, TypeVar
 
 from course.gradable import NotGradable
 
-# A value cannot be serialized or deserialized.
+# Raised if a value cannot be serialized or deserialized.
 SerializationError = NotGradable
 Class = TypeVar("Class", bound=type)
 
 
 def shown_as(name: str) -> Callable[[Class], Class]:
-    """Return a decorator that sets the name by which Python's messages call a class.
+    """Return a decorator that sets the name of a class that Python's messages show.
 
-    A student reads them on a feedback page, where the names and modules of this package mean
-    nothing.
+    Students read these messages on feedback pages, where the names and modules of this package
+    mean nothing.
     """
 
     def rename(kind: Class) -> Class:

@@ -37,7 +37,7 @@ def command(
         options += ["--cap-add", "CAP_SETUID", "--cap-add", "CAP_SETGID"]
     # TensorFlow needs a writable /tmp; binds below it must come later.
     options += ["--perms", "1777", "--tmpfs", "/tmp", "--proc", "/proc", "--dev", "/dev"]
-    # It can be read as /dev/zero is, but not mapped as shared memory that no limit counts.
+    # /dev/full reads like /dev/zero, but cannot be mapped as shared memory, which no limit counts.
     options += ["--dev-bind", "/dev/full", "/dev/zero"]
     options += ["--dir", SCRATCH, "--ro-bind", "/usr", "/usr"]
     for name in ("bin", "lib", "lib32", "lib64", "sbin"):

@@ -47,7 +47,7 @@ def create_shell() -> None:
     _shell.displayhook = _shell.display_trap.hook = _StoreResult(shell=_shell)
     _shell.system = _shell.system_raw  # system_piped needs a terminal
     _shell.enable_gui = lambda gui=None: None  # called by %matplotlib inline
-    # The tee stores everything that is printed, without a limit.
+    # IPython's own tee would store everything that is printed, without a limit.
     _shell._tee = lambda channel: contextlib.nullcontext()
 
 

@@ -51,7 +51,7 @@ PRELOADED_FOR_NOTEBOOKS = ["ipykernel.kernelapp", "ipykernel.ipkernel"]
 PRELOADED_FOR_NOTEBOOKS += ["course.experiments", "course.transfer"]
 CHECK_SECONDS = 0.2
 REQUEST_SECONDS = 10  # for a request that follows its sockets at once
-BLOCKED_SECONDS = 3  # how long a kernel may keep the process waiting that measures its memory
+BLOCKED_SECONDS = 3  # how long a kernel may block the process that measures its memory
 ATTEMPTS_TO_READ = 20  # the memory of a process whose threads are ending
 TOO_MUCH_MEMORY = "it used too much memory"
 
@@ -94,7 +94,7 @@ class KernelSupervisor:
         self.idle_seconds = idle_seconds
         # Maps a control socket to a process id, process descriptor, and limits.
         self.kernels: dict[socket.socket, tuple[int, int, Limits | None]] = {}
-        # Maps it to the client's socket.
+        # Maps a control socket to the client's socket.
         self.clients: dict[socket.socket, socket.socket] = {}
         self.kill_reasons: dict[socket.socket, str] = {}
         # Maps a control socket to the process that measures the kernel's memory, its descriptor,
@@ -184,7 +184,7 @@ class KernelSupervisor:
             try:
                 os.close(reader)
                 if cgroup is not None:
-                    # The other limits hold without it.
+                    # The other limits apply even if this fails.
                     with contextlib.suppress(OSError):
                         os.write(cgroup, b"0")
                 self._become_kernel([data, *answers], request, limits, writer)
@@ -432,7 +432,7 @@ def _sum_mb(process: int, name: str, fields: tuple[bytes, ...]) -> float:
 def _lines(path: str, fields: tuple[bytes, ...]) -> list[bytes]:
     """Return the lines of a file that begin with one of the fields; none if it cannot be read.
 
-    A process chooses the bytes of its name, except that Linux escapes a line feed.
+    The file contains the process's name, which can have any bytes; Linux escapes only line feeds.
     """
     try:
         return [line for line in Path(path).read_bytes().split(b"\n") if line.startswith(fields)]

@@ -137,7 +137,7 @@ class Forkserver:
     def alive(self) -> bool:
         """True while the process can start kernels."""
         if os.getpid() != self._owner:
-            return True  # only the parent of both can find out; if not, no kernel starts
+            return True  # only the owner can find out; if it has ended, no kernel starts
         if self._process:
             return self._process.poll() is None
         poll = select.poll()
@@ -235,7 +235,7 @@ def _arguments(sock: socket.socket, others: Sequence[str]) -> list[str]:
 
 
 def _start_process(command: Sequence[str], **options: Any) -> "subprocess.Popen[bytes]":
-    """Start a process from its own thread, which lives as long as the process.
+    """Start a process from a new thread, which lives as long as the process.
 
     --die-with-parent kills the process when the thread that started it ends.
     """
@@ -292,7 +292,7 @@ def shared_forkserver(
 
 
 def stay_warm(minutes: float) -> None:
-    """Let isolated forkservers outlive this process until they have been idle for some minutes.
+    """Let isolated forkservers outlive this process until they are idle for this many minutes.
 
     With 0, they end with this process.
     """
@@ -301,7 +301,7 @@ def stay_warm(minutes: float) -> None:
 
 
 def keep_shared(seconds: float) -> None:
-    """Let the forkservers that are started from now on wait longer for the next kernel."""
+    """Set how long forkservers that are started from now on wait for the next kernel."""
     global _idle_seconds
     _idle_seconds = seconds
 

@@ -21,7 +21,7 @@ _NEWUSER, _NEWPID, _NEWNET = 0x10000000, 0x20000000, 0x40000000
 _MS_RDONLY, _MS_NOSUID, _MS_NODEV, _MS_REMOUNT, _MS_REC, _MS_PRIVATE = 1, 2, 4, 32, 16384, 1 << 18
 _PR_SET_PDEATHSIG, _PR_SET_DUMPABLE, _PR_CAPBSET_DROP, _PR_SET_NO_NEW_PRIVS = 1, 4, 24, 38
 _PR_SET_CHILD_SUBREAPER = 36
-_MOUNT_SETATTR, _AT_RECURSIVE, _MOUNT_ATTR_RDONLY = 442, 0x8000, 1  # the call's number everywhere
+_MOUNT_SETATTR, _AT_RECURSIVE, _MOUNT_ATTR_RDONLY = 442, 0x8000, 1  # on all architectures
 NOBODY = 65534
 
 
@@ -56,7 +56,7 @@ def enter_namespaces() -> None:
 
 
 def mount_private_filesystems(limits: Limits) -> None:
-    """Mount a private scratch folder, /tmp, /dev/shm, /dev/pts, and /proc; enter the first.
+    """Mount a private scratch folder, /tmp, /dev/shm, /dev/pts, and /proc; change to the first.
 
     Everything else becomes read-only: what a kernel could change there would outlive it.
     """

@@ -78,7 +78,7 @@ class Kernel:
         # then says whether they have.
         self.waits_for_end = False
         self.is_gone = False
-        self._end_error: KernelEnded | None = None  # the same
+        self._end_error: KernelEnded | None = None  # the error with that reason
 
     def wait_until_started(self) -> None:
         """Return once the kernel is ready for requests; raise EngineError if it does not start."""

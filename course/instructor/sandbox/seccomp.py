@@ -58,13 +58,13 @@ ALLOWED = (
     # Signals.
     *("rt_sigaction", "rt_sigprocmask", "rt_sigreturn", "rt_sigpending", "rt_sigsuspend"),
     *("rt_sigtimedwait", "sigaltstack", "kill", "tkill", "tgkill", "pause", "restart_syscall"),
-    # Clocks, and the timers of which a process has one each.
+    # Clocks, and the kinds of timers of which a process has only one each.
     *("gettimeofday", "time", "clock_gettime", "clock_getres", "nanosleep", "clock_nanosleep"),
     *("alarm", "getitimer", "setitimer"),
     # Pipes and waiting for descriptors. RLIMIT_NOFILE limits how many there are.
     *("pipe", "pipe2", "eventfd", "eventfd2", "poll", "ppoll", "select", "pselect6"),
     *("epoll_create", "epoll_create1", "epoll_ctl", "epoll_wait", "epoll_pwait", "epoll_pwait2"),
-    # The kernel's own socket, and pairs of sockets, of which each holds at most 200 KB.
+    # The kernel's own socket, and pairs of sockets, each of which holds at most 200 KB.
     *("getsockname", "getpeername", "getsockopt", "shutdown"),
     # The machine.
     *("uname", "sysinfo", "getrandom"),
@@ -82,7 +82,7 @@ MADVISE_ADVICE = (0, 4, 8, 10, 11, 14, 15, 16, 17, 18, 19, 102, 103)
 ALLOWED_VALUES = {"fcntl": (1, FCNTL_COMMANDS), "prctl": (0, PRCTL_OPTIONS)}
 ALLOWED_VALUES |= {"socketpair": (0, (AF_UNIX,)), "madvise": (2, MADVISE_ADVICE)}
 # Shared memory that belongs to no file stays allocated after a process has discarded its pages, so
-# that no limit counts it. /dev/shm, of which the size is limited, is what libraries use.
+# that no limit counts it. Libraries use /dev/shm instead, whose size is limited.
 MAP_PRIVATE = 2
 MAP_TYPE = 0xF
 MAP_ANONYMOUS = 0x20

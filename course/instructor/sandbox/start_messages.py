@@ -16,7 +16,7 @@ START_MESSAGE = re.compile(
 
 @contextlib.contextmanager
 def start_messages_hidden() -> Iterator[None]:
-    """Hide the start messages that a block writes to stderr; everything else follows after it."""
+    """Hide the start messages that a block writes to stderr; write all other lines at its end."""
     sys.stderr.flush()
     with tempfile.TemporaryFile("w+", encoding="utf-8", errors="replace") as log:
         original = os.dup(STDERR)

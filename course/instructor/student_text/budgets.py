@@ -8,12 +8,12 @@ MAX_CELL_CHARACTERS = 100_000
 MAX_SOURCE_CHARACTERS = 1_000_000  # in all cells together
 # In all code cells, with embedded images. They are sent to a kernel, in a message of 64 MB at most.
 MAX_CODE_CHARACTERS = 32 * 2**20
-# Every budget of characters has one of a number too: a tiny output takes as long as a larger one.
+# For each budget of characters, there is one of a count: tiny outputs take as long as large ones.
 MAX_OUTPUT_CHARACTERS = 4 * 2**20  # of one cell
 MAX_OUTPUTS = 500  # of one cell; consecutive printed text counts as one output
 MAX_ALL_OUTPUT_CHARACTERS = 64 * 2**20  # of all cells together
 MAX_ALL_OUTPUTS = 2_000  # of all cells together; the course's notebooks have at most 100
-# That each line of an output counts for, besides its own: notebook files store lines separately.
+# Added for each line of an output, besides its own: notebook files store lines separately.
 LINE_CHARACTERS = 100
 MAX_TRACEBACK_LINES = 100  # of one error
 MAX_ATTACHMENTS = 50  # of one cell

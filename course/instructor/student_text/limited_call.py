@@ -20,7 +20,7 @@ CPU_SECONDS = 20
 MEMORY_MB = 2048
 # Wall-clock time per second of processor time. A process that takes longer waits for this machine.
 PATIENCE = 4
-# The ends of a process that are no report on it: it was late, or the report is missing.
+# Parts of errors that are not evidence against the text: the process was late or left no report.
 NO_REPORT = ("ran for more than", "did not answer in time", "SIGINT", "it ended")
 
 
@@ -152,7 +152,8 @@ def _count_values(data: bytes) -> int:
 def _without_texts(data: bytes) -> bytes:
     """Return JSON with the strings removed, unless there are too many of them."""
     plain = data.replace(rb"\\", b"").replace(rb"\"", b"")
-    # A comma or bracket precedes each value or pair of a name and a value, with four marks.
+    # A comma or bracket precedes each value, or each pair of a name and a value, which has at most
+    # four quotation marks.
     if plain.count(b'"') > 4 * MAX_ELEMENTS:
         return data
     # Without escaped characters, every second part between quotation marks is outside of texts.

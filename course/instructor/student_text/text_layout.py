@@ -15,7 +15,7 @@ MAX_DIRECTION_CHANGES = 1_000  # in one text
 LAID_OUT_AS_MARKS = "\u0e33\u0eb3"
 DIRECTION_CONTROLS = "\u061c\u200e\u200f\u202a-\u202e\u2066-\u2069"
 DIRECTION_CONTROL = re.compile(f"[{DIRECTION_CONTROLS}]")
-# They end what LEFT_TO_RIGHT begins.
+# Characters that end the effect of LEFT_TO_RIGHT.
 PARAGRAPH_END = re.compile("[\r\x1c-\x1e\x85\u2029]")
 # In a copy with R for what is written from right to left, and L for what is not.
 DIRECTION_CHANGE = re.compile("R[^RL]{0,50}+L")

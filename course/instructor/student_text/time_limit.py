@@ -1,4 +1,4 @@
-"""A limit on the processor time of a block of code in a process with limits."""
+"""A limit on the processor time of a block of code in the main thread of a process."""
 
 import contextlib
 import signal

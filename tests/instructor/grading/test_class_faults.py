@@ -82,7 +82,7 @@ def test_a_locked_cell_that_fails_with_one_submission_is_the_fault_of_that_submi
     assert results["bob"].failed
     assert results["bob"].note == (
         "submitted/bob/01-small/small.ipynb cannot be graded, because the locked cell setup fails"
-        " only with it: ValueError: no data."
+        " only with this submission: ValueError: no data."
     )
     assert order.count("") == 1
     again, _ = grade({})
@@ -90,7 +90,7 @@ def test_a_locked_cell_that_fails_with_one_submission_is_the_fault_of_that_submi
 
 
 def test_a_locked_cell_that_fails_without_a_submission_stops_the_class(grade):
-    with pytest.raises(CourseError, match="the locked cell setup of 01-small fails in grading"):
+    with pytest.raises(CourseError, match="the locked cell setup of 01-small fails during grading"):
         grade({student: [broken()] for student in [*ANSWERS, ""]})
 
 

@@ -665,7 +665,7 @@ def test_a_students_own_error_cannot_quote_the_errors_of_many_cells(grade):
         check("assert n7 == 4", "other"),
     )
     assert graded.error("test") == f"NameError: {quoted}"
-    assert "'n7' is not defined (the cell cell 1 ended with ValueError: \U0001f600" in (
+    assert "'n7' is not defined (cell 1 ended with ValueError: \U0001f600" in (
         graded.error("other")
     )
     assert len(graded.outcome.to_json()) < 2**20
@@ -685,7 +685,7 @@ def test_all_errors_of_a_notebook_together_have_a_budget(grade, monkeypatch):
     left_out = [text_budget.LEFT_OUT in each["text/plain"] for each in outputs]
     assert left_out == sorted(left_out) and 3 < left_out.count(False) < 10
     assert outputs[-1][GRADING_ERROR] == {"ename": "ValueError", "evalue": text_budget.LEFT_OUT}
-    assert "'a0_0' is not defined (the cell cell 1 ended with" in graded.error("test")
+    assert "'a0_0' is not defined (cell 1 ended with" in graded.error("test")
     assert len(graded.outcome.to_json()) < 6 * 200_000
     assert peak < 100 * 2**20
 
@@ -863,7 +863,7 @@ def test_a_run_for_the_page_that_runs_out_of_time_gives_no_reason(grade):
 
 
 def test_a_failing_locked_cell_stops_the_grading_with_its_name(grade):
-    with pytest.raises(CourseError, match="the locked cell helper of 01-small fails in grading"):
+    with pytest.raises(CourseError, match="locked cell helper of 01-small fails during grading"):
         grade(locked("1 / 0", "helper"), answer("x = 1"), check("x"))
 
 

@@ -82,7 +82,7 @@ def test_the_summary_counts_each_assignment():
         "1 of 4 submissions for 02-mnist were graded with older tests: to grade them again, run"
         " course grade 02-mnist --outdated."
     )
-    assert total == "4 graded now in 30.0 s, 8 per minute"
+    assert total == "4 graded in 30.0 s, 8 per minute"
 
 
 def test_a_long_list_of_failed_submissions_is_cut():

@@ -74,7 +74,7 @@ def test_a_missing_name_is_explained_by_what_happened_without_the_hidden_tests()
     message = "name 'x' is not defined (the cell f ended with ValueError: 4827)"
     missing = CellResult(error(message, kind="NameError", from_student=False))
     assert subject(missing) == "NameError: name 'x' is not defined"
-    failures = {"x": "f ended with ValueError: 1"}
+    failures = {"x": "the cell f ended with ValueError: 1"}
     explained = "NameError: name 'x' is not defined (the cell f ended with ValueError: 1)"
     assert subject(missing, failures=failures) == explained
 

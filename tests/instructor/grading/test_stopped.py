@@ -224,8 +224,8 @@ def test_an_unreadable_submission_never_replaces_an_earlier_result(root, course_
     assert forced.returncode == 1
     line = line_of("ada", forced.stdout)
     assert "cannot be graded, because the file is not a complete notebook" in line
-    assert line.endswith("ask for a new submission; the earlier result is unchanged.")
-    assert line_of("zoe", forced.stdout).endswith("ask for a new submission.")
+    assert line.endswith("ask the student for a new submission; the earlier result is unchanged.")
+    assert line_of("zoe", forced.stdout).endswith("ask the student for a new submission.")
     assert points(root) == before | {"zoe": (0, 0)}
     assert executions(root)["ada"] == old["ada"] and executions(root)["bob"] != old["bob"]
 
@@ -252,7 +252,7 @@ def test_a_submission_that_is_replaced_while_it_is_graded_is_graded_by_the_next_
     time.sleep(4)  # the command has read the submission, or reads the new one
     submit_answers(root, {"ada": 3}, seconds=0)
     output, _ = grading.communicate(timeout=60)
-    replaced = "graded; the submission was replaced meanwhile: run the command again"
+    replaced = "graded; the submission was replaced during grading: run the command again"
     if points(root)["ada"] == POINTS[0]:
         assert line_of("ada", output).startswith(replaced)
     again = course_command("-C", root, "grade")
@@ -343,7 +343,7 @@ def test_a_step_that_fails_after_the_scores_rolls_them_back(root, course_command
     refused = course_command(*arguments, PYTHONPATH=str(tmp_path))
     assert refused.returncode == 1
     note = line_of("ada", refused.stdout)
-    assert "nbgrader cannot save it (ValueError: no lateness here" in note
+    assert "nbgrader failed (ValueError: no lateness here" in note
     assert note.endswith("; the earlier result is unchanged.")
     assert points(root) == before
     assert executions(root) == old
@@ -472,7 +472,7 @@ def test_an_assignment_is_graded_by_one_command_at_a_time(root, course_command):
     second = course_command("-C", root, "grade")
     assert second.returncode == 1
     assert second.stderr == (
-        "course: 01-small is already being graded here: wait until that ends, or stop it.\n"
+        "course: 01-small is already being graded here: wait until that command ends, or stop it.\n"
     )
     first.kill()
     first.communicate()

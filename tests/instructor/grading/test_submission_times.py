@@ -36,7 +36,7 @@ def test_a_time_is_read_exactly_or_the_line_says_that_it_is_ignored(small_course
     for student, (_, late) in TIMES.items():
         (line,) = (line for line in done.stdout.splitlines() if f"  {student}: graded" in line)
         if late is None:
-            assert "timestamp.txt is ignored, so it counts as on time" in line
+            assert "timestamp.txt is ignored, so the submission counts as on time" in line
             assert "write it as 2026-03-01 18:00:00 UTC" in line
             assert saved[student] is None
         else:

@@ -423,7 +423,7 @@ def test_a_hostile_specification_costs_only_its_own_rank(small_course, course_co
     assert statuses.pop("zoe") == "ranked"
     assert set(statuses.values()) == {"needs review"}
     assert len(statuses) == len(specifications)
-    assert "it is not a dict with the name of the experiment" in ended.stdout
+    assert 'it is not a dict whose "name" is that of the experiment' in ended.stdout
     assert "its network has more than 4,194,304 parameters" in ended.stdout
     assert all(len(line) < 500 for line in ended.stdout.splitlines())
 

@@ -147,7 +147,7 @@ def test_it_never_runs_beside_collecting_or_grading(root, run, lock):
 
 def test_other_commands_wait_until_an_interrupted_change_is_completed(root, run):
     unfinished_change.begin(root, UnfinishedChange("rename", ["bross5", "bob"]))
-    sentence = "course: 'course student rename bross5 bob' was interrupted: run this command again"
+    sentence = "course: 'course student rename bross5 bob' was interrupted: run that command again"
     for arguments in (
         ["collect", root.parent / "nothing"],
         ["grade", NAME],
