@@ -253,7 +253,7 @@ def test_an_assignment_missing_from_canvas_is_reported(export):
         ),
         (
             canvas_roster("01-small (1)", "01 small (2)"),
-            "01-small matches '01-small (1)' and '01 small (2)' in the roster",
+            "01-small matches the columns '01-small (1)' and '01 small (2)' in the roster",
         ),
     ],
 )
@@ -309,7 +309,7 @@ def test_moodle_must_identify_everyone(export):
     roster = "student,name,email\nada,Ada,ada@example.org\nbob,Bob,\n"
     code, _, output = export("--to", "moodle", roster=roster)
     assert code == 1
-    assert "(for example, not for bob): pass a roster with a column email" in output
+    assert "(for example, not for bob): use a roster with a column named email" in output
 
 
 def worksheet(maximum="5,00"):
