@@ -600,7 +600,10 @@ def test_a_failed_write_leaves_only_the_old_file(tmp_path):
 def test_a_missing_gradebook_is_not_created(tmp_path, capsys):
     shutil.copy(ROOT / "nbgrader_config.py", tmp_path)
     assert main.main(["-C", str(tmp_path), "export", str(tmp_path / "scores.csv")]) == 1
-    assert "gradebook.db does not exist yet: course release creates it." in capsys.readouterr().err
+    assert (
+        "gradebook.db does not exist yet: run course release to create it."
+        in capsys.readouterr().err
+    )
     assert [path.name for path in tmp_path.iterdir()] == ["nbgrader_config.py"]
 
 
