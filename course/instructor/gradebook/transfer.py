@@ -147,8 +147,8 @@ def _compare(old: "Connection", new: "Connection", counts: dict[str, int]) -> No
         number = new.scalar(sqlalchemy.select(sqlalchemy.func.count()).select_from(table))
         if number != counts[table.name]:
             raise CourseError(
-                f"the table {table.name} has {counts[table.name]} rows, but {number} in the copy, so"
-                " the copy was discarded: run the command again."
+                f"the table {table.name} has {counts[table.name]} rows, but {number} in the copy,"
+                " so the copy was discarded: run the command again."
             )
     copied = _scores(new)
     for key, values in _scores(old).items():
