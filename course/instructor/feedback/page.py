@@ -71,7 +71,7 @@ class Note:
 class GradedCell:
     """A cell with points; `reasons` contains the parts of each failed check's message."""
 
-    name: str  # the grade id without the prefix test_
+    name: str  # the grade ID without the prefix test_
     anchor: str  # of the cell in the notebook below
     score: float
     points: float
