@@ -2,8 +2,8 @@
 
 In canvas-lms, lib/gradebook_importer.rb reads these columns, and lib/gradebook_exporter.rb writes
 them. If the roster is a Canvas export, its columns are copied, so that Canvas recognizes the
-students and assignments. Canvas deletes a score if its cell is empty, so the cell repeats Canvas's
-own score if the gradebook has none.
+students and assignments. Canvas deletes a score if its cell is empty. Therefore, if nbgrader's
+gradebook has no score, the cell repeats the one in the Canvas export.
 """
 
 from course.instructor.csv_files.csv_writer import escape_formula, escape_identifier, format_points
@@ -18,7 +18,10 @@ EXCUSED_CELL = "EX"
 
 
 def build_table(class_scores: ClassScores) -> ExportTable:
-    """Return the scores of a class in Canvas's column layout."""
+    """Return the scores of a class in Canvas's column layout.
+
+    Raises CourseError if the points of an assignment differ in Canvas or several columns match it.
+    """
     roster = class_scores.roster
     known_header, points_possible = [], []
     if roster and roster.kind == "Canvas":
@@ -53,7 +56,10 @@ def build_table(class_scores: ClassScores) -> ExportTable:
 
 
 def find_excused(class_scores: ClassScores) -> set[tuple[str, str]]:
-    """Return (assignment, student) for each student whom Canvas's export shows as excused."""
+    """Return (assignment, student) for each student whom Canvas's export shows as excused.
+
+    The result is empty if the roster is not a Canvas export.
+    """
     roster = class_scores.roster
     if not roster or roster.kind != "Canvas":
         return set()
@@ -70,7 +76,7 @@ def find_excused(class_scores: ClassScores) -> set[tuple[str, str]]:
 
 def _identifying_cells(person: Person) -> list[str]:
     """Return a student's cells for the columns in COLUMNS."""
-    # Without another identifier, the student id may be a login; if it is not, Canvas asks.
+    # Without another identifier, the student ID may be a login; if not, Canvas asks who it is.
     has_identifier = person.name or person.canvas_id or person.sis_id or person.login
     login = person.login if has_identifier else person.student
     identifiers = [escape_identifier(each) for each in (person.canvas_id, person.sis_id, login)]

@@ -1,4 +1,4 @@
-"""The table of an export, and the search for a learning platform's own columns in a roster."""
+"""The table to export, and the search for an assignment's column in a platform's own export."""
 
 import re
 from collections.abc import Sequence
@@ -18,8 +18,8 @@ _IDENTIFIER_HEADERS |= {"id number", "email address", "username"}
 class ExportTable:
     """The rows to write, header first, and the information to report about them.
 
-    `columns` maps an assignment to the header of its score column; `blanks` maps an assignment and
-    a reason to the students for whom no score is exported.
+    `columns` maps an assignment to the header of its score column. `blanks` maps (assignment,
+    reason) to the students for whom no score is exported.
     """
 
     rows: list[list[str]] = field(default_factory=list)
@@ -30,19 +30,19 @@ class ExportTable:
     def score_cell(
         self, member: Member, assignment: str, score: MemberScore, existing: str = ""
     ) -> str:
-        """Return a score as text; if there is none, record this and return `existing`."""
+        """Return a score as text; if there is none, record the reason and return `existing`."""
         if score.score is None:
             self.record_blank(member, assignment, score.missing_reason)
             return escape_formula(existing)
         return format_points(score.score)
 
     def record_blank(self, member: Member, assignment: str, reason: str) -> None:
-        """Record that no score is exported for a student."""
+        """Record why no score is exported for a student."""
         self.blanks.setdefault((assignment, reason), []).append(member.student)
 
 
 def escape_row(header: Sequence[str], row: Sequence[str]) -> list[str]:
-    """Return the cells of a platform's row, with formulas escaped."""
+    """Return the cells of a row from a platform's export, with formulas escaped."""
     return [
         escape_identifier(cell) if name.lower() in _IDENTIFIER_HEADERS else escape_formula(cell)
         for name, cell in zip(header, row, strict=False)
@@ -66,16 +66,16 @@ def find_column(assignment: str, header: Sequence[str], title_pattern: str) -> i
     if len(found) > 1:
         cells = " and ".join(repr(header[index]) for index in found)
         raise CourseError(
-            f"{assignment} matches {cells} in the roster: delete the wrong column in a copy of"
-            " the file."
+            f"{assignment} matches the columns {cells} in the roster: copy the file, delete the"
+            " wrong columns from the copy, and use the copy as the roster."
         )
     return found[0] if found else None
 
 
 def check_points(assignment: str, points: float, platform_points: str, platform: str) -> None:
-    """Raise CourseError if the platform gives an assignment a different number of points.
+    """Raise CourseError if the platform has a different number of points for an assignment.
 
-    Any text that is not a number is accepted, and so is 0.
+    `platform_points` is the text of a cell; 0 and any text that is not a number are accepted.
     """
     try:
         value = float(platform_points.replace(",", "."))
@@ -84,7 +84,7 @@ def check_points(assignment: str, points: float, platform_points: str, platform:
     if value and abs(value - points) > 0.005:
         raise CourseError(
             f"{assignment} has {format_points(points)} points here and {format_points(value)} in"
-            f" {platform}: set {format_points(points)} there, and export the roster again."
+            f" {platform}: set {format_points(points)} there, then export the roster from there."
         )
 
 

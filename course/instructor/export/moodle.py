@@ -1,10 +1,11 @@
-"""Score tables for import into Moodle's gradebook or into a single assignment.
+"""Score tables for import into Moodle's gradebook or into a single Moodle assignment.
 
-The gradebook imports its own export ("Grade import" in Moodle's documentation;
+Moodle's gradebook imports its own export ("Grade import" in Moodle's documentation;
 grade/import/csv/classes/load_data.php, grade/export/txt/grade_export_txt.php). An assignment
 imports its grading worksheet (mod/assign/gradingtable.php writes it,
 mod/assign/feedback/offline/importgradeslib.php reads it). Moodle's gradebook deletes a grade if its
-cell is empty, so the cell repeats Moodle's own grade if our gradebook has none.
+cell is empty. Therefore, if nbgrader's gradebook has no score, the cell repeats the grade in the
+Moodle export.
 """
 
 import html
@@ -25,7 +26,10 @@ GRADE_ITEM = r"(?:[^:]+: )?(.*?)(?: \(Real\)|(?<!\)))"  # not a percentage, lett
 
 
 def build_table(class_scores: ClassScores) -> ExportTable:
-    """Return the scores in the column layout of Moodle's gradebook or of a grading worksheet."""
+    """Return the scores in the column layout of Moodle's gradebook or of a grading worksheet.
+
+    Raises CourseError if Moodle could not identify the students or the roster does not fit.
+    """
     roster = class_scores.roster
     if roster and roster.kind == "worksheet":
         return _fill_in_worksheet(class_scores, roster)
@@ -34,7 +38,7 @@ def build_table(class_scores: ClassScores) -> ExportTable:
     members = []
     for member in class_scores.members:
         scores = {name: class_scores.score_of(member, name) for name in names}
-        # A row without any score would only delete Moodle's grades.
+        # A row without any score could only delete Moodle's grades.
         if any(each.score is not None for each in scores.values()):
             members.append(member)
         else:
@@ -71,9 +75,9 @@ def _identifying_columns(members: Sequence[Member]) -> tuple[list[str], list[lis
     if not complete:
         example = next(each.student for each in members if not each.person.email)
         raise CourseError(
-            "Moodle identifies people by email address, ID number, or login, and none of these is"
-            f" known for everyone (for example, not for {example}): pass a roster with a column"
-            " email."
+            "Moodle identifies people by email address, ID number, or username, and none of these"
+            f" is known for everyone (for example, not for {example}): use a roster with a column"
+            " named email."
         )
     rows = []
     for member in members:
@@ -98,7 +102,7 @@ def _fill_in_worksheet(class_scores: ClassScores, roster: Roster) -> ExportTable
     if not {"grade", "last modified (grade)"} <= columns.keys():
         raise CourseError(
             "the roster is not a complete grading worksheet, because Moodle requires the columns"
-            " Identifier, Grade, and Last modified (grade): download it from the assignment again."
+            " Identifier, Grade, and Last modified (grade): download the worksheet again."
         )
     grade, comments = columns["grade"], columns.get("feedback comments")
     table.rows.append(roster.header)
@@ -108,7 +112,7 @@ def _fill_in_worksheet(class_scores: ClassScores, roster: Roster) -> ExportTable
         score = class_scores.score_of(member, name)
         check_points(name, points, member.cell(columns.get("maximum grade")), "Moodle")
         if score.score is not None and score.score > points:
-            # Moodle skips such a score without a message.
+            # Moodle ignores such a score without a message.
             score = MemberScore(missing_reason="more than Moodle's maximum")
         row[grade] = table.score_cell(member, name, score, row[grade])
         if comments is not None and score.comment:

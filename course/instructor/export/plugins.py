@@ -35,7 +35,7 @@ COLUMNS = (
     "assignment", "duedate", "timestamp", "student_id", "last_name", "first_name", "email",
     "raw_score", "late_submission_penalty", "score", "max_score",
 )  # fmt: skip
-MAX_LISTED = 12  # students per line; the others are only counted
+MAX_LISTED = 12  # students named in a line of the summary; the others are only counted
 
 
 def build_nbgrader_table(scores: ClassScores) -> ExportTable:
@@ -64,14 +64,14 @@ def build_nbgrader_table(scores: ClassScores) -> ExportTable:
 
 
 class ScoresExportPlugin(ExportPlugin):
-    """An export of one row per student and assignment, in the columns of nbgrader's own export."""
+    """An export with one row per student and assignment, and the columns of nbgrader's export."""
 
     includes_students_not_in_roster = True
     build_table: Callable[[ClassScores], ExportTable] = staticmethod(build_nbgrader_table)
 
-    roster = Unicode("", help="Roster as CSV; by default, roster.csv in the course directory.").tag(
-        config=True
-    )
+    roster = Unicode(
+        "", help="Roster as a CSV file; by default, roster.csv in the course directory."
+    ).tag(config=True)
     force = Bool(False, help="Replace an existing file.").tag(config=True)
     waiting = Bool(False, help="Include scores that are partly pending manual grading.").tag(
         config=True
@@ -86,11 +86,11 @@ class ScoresExportPlugin(ExportPlugin):
             sys.exit(f"{type(self).__name__}: {self._with_nbgrader_options(str(error))}")
 
     def _with_nbgrader_options(self, text: str) -> str:
-        """Return a text with the options of `course export` replaced with nbgrader's options."""
+        """Return a message in which --force and --waiting are replaced by nbgrader's options."""
         return re.sub(r"--(force|waiting)\b", rf"--{type(self).__name__}.\1=True", text)
 
     def write(self, gradebook: "Gradebook") -> str:
-        """Write the file and return a summary of it."""
+        """Write the file and return a summary; raise CourseError if nothing can be exported."""
         path, root = Path(self.to or "grades.csv"), Path(self.parent.coursedir.root)
         if path.resolve() in (Path(self.roster).resolve(), (root / ROSTER_FILE_NAME).resolve()):
             raise CourseError(f"{path} is the roster: name a different file for the scores.")
@@ -102,9 +102,9 @@ class ScoresExportPlugin(ExportPlugin):
             has_scores = bool(scores.scored_assignments())
             scores = replace(scores, members=[each for each in scores.members if each.row])
             if has_scores and not scores.scored_assignments():
-                step = "add a column student with these ids to it"
+                step = "add a column student_id with these IDs to it"
                 if _any_pending(scores):
-                    step += ", or, if the roster is right, export the scores so far with --waiting"
+                    step += ", or, if it is correct, export the scores so far with --waiting"
                 raise CourseError(
                     f"none of the students with a score is in the roster ({_listed(excluded)} are"
                     f" not): {step}."
@@ -118,14 +118,15 @@ class ScoresExportPlugin(ExportPlugin):
         if excluded:
             table.notes.append(f"skipped, not in the roster: {_listed(excluded)}")
         if unknown:
-            problem = f"{_listed(unknown)} in {FILE_NAME}: check the spelling"
-            table.notes.append(f"nobody in the class has the ID {problem}")
+            ids = f"ID{'s' * (len(unknown) != 1)} {_listed(unknown)}"
+            problem = f"{ids} in {FILE_NAME}: check the spelling"
+            table.notes.append(f"nobody in the class has the {problem}")
         table.notes += scores.notes
         csv_writer.write_table(path, table.rows, force=self.force)
         return _summarize(path, scores, table)
 
     def _read_scores(self, gradebook: "Gradebook", root: Path) -> tuple[ClassScores, list[str]]:
-        """Return the scores that the options select, and the excused students who are unknown."""
+        """Return the selected scores, and the IDs of excused students who are not in the class."""
         collection_roster = read_course_roster(root)
         roster = read_roster(Path(self.roster)) if self.roster else collection_roster
         students, assignments = tuple(map(str, self.student)), tuple(map(str, self.assignment))
@@ -143,31 +144,31 @@ class ScoresExportPlugin(ExportPlugin):
 
 
 class CanvasExportPlugin(ScoresExportPlugin):
-    """An export to the CSV file that Canvas's Gradebook imports."""
+    """An export as a CSV file that Canvas's Gradebook can import."""
 
     includes_students_not_in_roster = False
     build_table = staticmethod(canvas.build_table)
 
 
 class MoodleExportPlugin(ScoresExportPlugin):
-    """An export to the CSV file that Moodle's gradebook imports, or to a grading worksheet."""
+    """An export as a CSV file for Moodle's gradebook, or as an assignment's grading worksheet."""
 
     includes_students_not_in_roster = False
     build_table = staticmethod(moodle.build_table)
 
 
 class TotalsExportPlugin(ScoresExportPlugin):
-    """An export of one row per student: the percentages of the assignments, and their mean."""
+    """An export with one row per student: the percentage of each assignment, and the total."""
 
-    weights = Dict(help="Weights of assignments, such as {'08-capstone': 2}; others have 1.").tag(
-        config=True
-    )
-    drop_lowest = Integer(0, min=0, help="Number of lowest assignments that do not count.").tag(
+    weights = Dict(
+        help="Weights of assignments, such as {'08-capstone': 2}; the default weight is 1."
+    ).tag(config=True)
+    drop_lowest = Integer(0, min=0, help="Number of lowest percentages that do not count.").tag(
         config=True
     )
 
     def build_table(self, scores: ClassScores) -> ExportTable:  # type: ignore[override]
-        """Return the table with these settings."""
+        """Return the table of totals with the weights and the number of dropped assignments."""
         known = assignment_names(Path(self.parent.coursedir.root)) if self.weights else []
         return totals.build_table(scores, dict(self.weights), int(self.drop_lowest), known)
 
@@ -181,12 +182,12 @@ PLUGINS = {
 
 
 def _any_pending(scores: ClassScores) -> bool:
-    """Return whether a member has a submission that is pending manual grading."""
+    """Return whether a member has no score because it is pending manual grading."""
     return any(each.missing_reason == PENDING for each in scores.scores.values())
 
 
 def _summarize(path: Path, scores: ClassScores, table: ExportTable) -> str:
-    """Return the number of scores per assignment, and the students without a score by reason."""
+    """Return text with the number of scores per assignment, and the students without a score."""
     lines = []
     blank_counts = dict.fromkeys(table.columns, 0)
     for (name, reason), students in table.blanks.items():
@@ -211,6 +212,6 @@ def _summarize(path: Path, scores: ClassScores, table: ExportTable) -> str:
 
 
 def _listed(students: Sequence[str]) -> str:
-    """Return the first students and the number of the others as text."""
+    """Return the first MAX_LISTED students, and the number of the others, as text."""
     more = f" and {len(students) - MAX_LISTED} more" if len(students) > MAX_LISTED else ""
     return ", ".join(students[:MAX_LISTED]) + more

@@ -17,12 +17,13 @@ def build_table(
 ) -> ExportTable:
     """Return a table with the percentage of each assignment and the total of each student.
 
-    The total is the mean of the percentages, weighted (1 by default), without the `drop_lowest`
-    lowest ones; at least one always counts. Work that was not submitted counts as 0, and work from
-    which a student is excused does not count. While a score is pending or missing for another
-    reason, there is no total. `known` contains the assignments of the course, some of which
-    may not be exported. Raises CourseError if a weight is negative or its assignment is unknown, or
-    if no assignment would remain.
+    The total is the weighted mean of the percentages (the default weight is 1) without the
+    `drop_lowest` lowest ones; at least one always counts. Work that was not submitted counts as 0,
+    and work from which a student is excused does not count. The total is empty while a score is
+    pending or missing for another reason, or if a student is excused from everything that counts.
+    `known` contains the assignments of the course, some of which may not be exported. Raises
+    CourseError if a weight is negative or its assignment is unknown, or if no assignment would
+    remain.
     """
     names = scores.scored_assignments()
     for name, weight in weights.items():
@@ -37,11 +38,14 @@ def build_table(
             )
     counted = [name for name in names if weights.get(name, 1.0) > 0]
     if not counted:
-        raise CourseError("no assignment counts: all have a weight of 0 in nbgrader_config.py.")
+        raise CourseError(
+            "no assignment counts, because all have a weight of 0 in nbgrader_config.py: give one a"
+            " positive weight."
+        )
     if drop_lowest >= len(counted):
         raise CourseError(
-            f"c.TotalsExportPlugin.drop_lowest is {drop_lowest}, but only {len(counted)}"
-            " assignments count: drop fewer."
+            f"c.TotalsExportPlugin.drop_lowest is {drop_lowest}, but the number of assignments that"
+            f" count is {len(counted)}: set a lower number in nbgrader_config.py."
         )
     table = ExportTable(rows=[[*COLUMNS, *names, TOTAL, DROPPED]])
     table.columns = {name: name for name in names}
@@ -79,7 +83,10 @@ def build_table(
 
 
 def _share(scores: ClassScores, member: Member, name: str, table: ExportTable) -> float | None:
-    """Return the share of the points that a member has, or None if that is not known yet."""
+    """Return the fraction of the points that a member has, or None if it is unknown or excused.
+
+    A missing score is recorded in the table; it is 0.0 if nothing was submitted.
+    """
     points, _ = scores.assignments[name]
     each = scores.score_of(member, name)
     if each.score is not None:

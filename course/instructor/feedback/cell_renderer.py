@@ -22,7 +22,7 @@ HEADING_OFFSET = 2  # the page's own headings rank above the notebook's
 IMAGE_TYPES = ("image/png", "image/jpeg")
 NARROW_COLUMNS = 36  # the number of code characters that fit in a line on a phone
 ANSI_ESCAPE = re.compile(r"\x1b\[[0-9;]*+m")
-# Stand for what the sanitizer would remove, or takes long to read, and are replaced at the end.
+# Placeholders for content that the sanitizer would remove or would take long to read.
 FRAGMENT = re.compile("\ue000(\\d{1,6})\ue001")
 IMAGE_SOURCE = re.compile(r'src="data:image/([a-z]{1,9});base64,(\d{1,6})"')
 NOT_BASE64 = re.compile(r"[^A-Za-z0-9+/=]")
@@ -45,9 +45,10 @@ def render_markdown(source: str, attachments: Attachments | None = None) -> Mark
 
 
 def extract_images(source: str, attachments: Attachments) -> tuple[str, dict[str, str], list[str]]:
-    """Replace images by short addresses, so that only text has to be parsed.
+    """Replace images with short addresses, so that only text has to be parsed.
 
-    Returns the text, the addresses of the attachments by name, and the images in Base64.
+    Returns the text, the addresses of the attachments by name, and the images in Base64. An
+    address contains the position of its image in the list.
     """
     images: list[str] = []
 
@@ -66,7 +67,7 @@ def extract_images(source: str, attachments: Attachments) -> tuple[str, dict[str
 
 
 def render_extracted(source: str, addresses: Mapping[str, str]) -> str:
-    """Return Markdown from `extract_images` as HTML."""
+    """Return the Markdown that `extract_images` returned as HTML without active content."""
     renderer = _Renderer(addresses)
     source = source.replace("\ue000", "").replace("\ue001", "")
     html = html_sanitizer.sanitize_markdown(source, renderer)
@@ -77,8 +78,8 @@ def render_extracted(source: str, addresses: Mapping[str, str]) -> str:
 def insert_images(html: str, images: Sequence[str], max_characters: int | None = None) -> Markup:
     """Return HTML with the images from `extract_images` in place of their short addresses.
 
-    Raises StudentTextError if the images have more characters in all, because a text can show one
-    image many times.
+    Raises StudentTextError if the images have more than `max_characters` in total: a text can show
+    one image many times. By default, there is no limit.
     """
     total = 0
 
@@ -101,7 +102,7 @@ def render_code(source: str) -> Markup:
 
 
 def render_text(text: str, label: str = "Output") -> Markup:
-    """Return printed text as HTML; the result is empty for empty text."""
+    """Return text as HTML without formatting; the result is empty for empty text."""
     text = ANSI_ESCAPE.sub("", text).rstrip()
     if len(text) > MAX_TEXT_CHARACTERS:
         omitted = f"\n... ({len(text) - MAX_TEXT_CHARACTERS:,} more characters)"
@@ -129,7 +130,7 @@ def render_output(output: Mapping[str, Any]) -> Markup:
 
 
 def code_style_sheet(color_scheme: str) -> Markup:
-    """Return the style sheet of highlighted code for the color scheme "light" or "dark"."""
+    """Return the style sheet for highlighted code in the color scheme "light" or "dark"."""
     formatter: HtmlFormatter = HtmlFormatter(style=CODE_STYLES[color_scheme])
     return Markup(formatter.get_style_defs(".highlight"))
 
@@ -155,15 +156,15 @@ class _Renderer(IPythonRenderer):
         return f"<h{level}>{text}</h{level}>\n"
 
     def link(self, text: str, url: str, title: str | None = None) -> str:
-        """Return a link's text, followed by its address; nothing on a page leads elsewhere."""
+        """Return a link's text, followed by its address: the page has no links to other pages."""
         address = escape(url[:MAX_ADDRESS])
         is_shown = SHOWN_ADDRESS.match(url) and address != text
         return f"{text} ({address})" if is_shown else text
 
     def image(self, text: str, url: str, title: str | None = None) -> str:
-        """Return an image, or its alternative text if the image is not embedded.
+        """Return an image, or its alternative text if the image cannot be shown.
 
-        If the image was part of the notebook and cannot be shown, the text says so.
+        If the image was part of the notebook, a note is added to the text.
         """
         own = url.startswith((ATTACHMENT, "data:", REMOVED_IMAGE))
         if url.startswith(ATTACHMENT):
@@ -189,7 +190,7 @@ class _Renderer(IPythonRenderer):
         return self.block_math(f"\\begin{{{name}}}{body}\\end{{{name}}}")
 
     def take_fragment(self, match: re.Match[str]) -> str:
-        """Return the HTML that a placeholder stands for; a second placeholder for it is empty."""
+        """Return the HTML that a placeholder stands for, or "" if it was returned before."""
         index = int(match[1])
         if index >= len(self._fragments):
             return ""
@@ -197,20 +198,20 @@ class _Renderer(IPythonRenderer):
         return html
 
     def _add_formula(self, body: str, is_block: bool = False) -> str:
-        """Add a formula and return its placeholder."""
+        """Convert a formula to HTML, save it, and return its placeholder."""
         self._formula_count += 1
         too_many = self._formula_count > MAX_FORMULAS
         convert = mathml.as_code if too_many else mathml.to_mathml
         return self._add_fragment(convert(body, is_block))
 
     def _add_fragment(self, html: str) -> str:
-        """Add HTML and return its placeholder."""
+        """Save HTML and return its placeholder."""
         self._fragments.append(html)
         return f"\ue000{len(self._fragments) - 1}\ue001"
 
 
 def _language(info: str | None) -> str | None:
-    """Return the language of a block of code if its name is a plain word; others are not shown."""
+    """Return a code block's language, or None if it is not a short alphanumeric name or mermaid."""
     words = (info or "").split(maxsplit=1)
     is_plain = bool(words) and len(words[0]) < 30 and words[0].isalnum()
     return words[0] if is_plain and not words[0].startswith("mermaid") else None

@@ -1,4 +1,4 @@
-"""Rendering students' text on the formgrader's pages; nbgrader_config.py refers to this module.
+"""Safe rendering of students' text on the formgrader's pages; nbgrader_config.py uses this module.
 
 nbgrader's page template converts text cells and code with filters and, unlike nbconvert's own
 templates, does not sanitize the result: a script in a written answer would run in a grader's
@@ -24,8 +24,8 @@ from course.instructor.student_text.text_layout import limit_layout
 if TYPE_CHECKING:
     from nbformat import NotebookNode
 
-# The formgrader's own pages contain inline scripts and styles. Everything else that they need is
-# on the same server; students' images are embedded.
+# The formgrader's own pages contain inline scripts and styles. They load everything else from the
+# same server; students' images are embedded.
 CONTENT_SECURITY_POLICY = "; ".join(
     [
         "default-src 'none'",
@@ -50,17 +50,17 @@ FOLDERS_OF_STUDENTS = {"submitted", "autograded", "feedback", "originals"}
 
 
 class RenderCells(Preprocessor):
-    """Renders every cell of a graded notebook within limits, and reduces its outputs to text."""
+    """Renders every cell of a graded notebook within limits; reduces outputs to text and images."""
 
     def preprocess(self, nb: "NotebookNode", resources: dict) -> tuple["NotebookNode", dict]:
-        """Add the rendered HTML to each cell."""
+        """Add the rendered HTML to each cell; remove outputs that would make the page too large."""
         texts = [
             CellText(cell.cell_type, cell.source, cell.get("attachments", {})) for cell in nb.cells
         ]
         budget = PageBudget()
         for cell, html in zip(nb.cells, render_texts(texts, budget), strict=True):
-            # Nothing in a student's text can cover the scores and buttons beside it, or look like a
-            # text of the course, such as a mark scheme.
+            # Nothing in a student's text can cover the scores and buttons beside it, or look like
+            # text from the course, such as a mark scheme.
             frame = COURSE_TEXT if _is_of_course(cell) else STUDENT_TEXT
             cell["rendered"] = frame.format(html)
             if cell.cell_type == "raw":
@@ -73,21 +73,24 @@ class RenderCells(Preprocessor):
 
 @pass_context
 def rendered_source(context: Context, source: str, metadata: Any = None) -> Markup:
-    """Return the HTML of the cell that the template shows; a filter for text cells and for code."""
+    """Return the rendered HTML of the template's current cell, or the escaped source.
+
+    The template uses this filter for text cells and for code.
+    """
     cell = context.get("cell", {})
     return cell["rendered"] if "rendered" in cell else Markup.escape(source)
 
 
 def unchanged(html: Markup) -> Markup:
-    """Return HTML unchanged, in place of a filter that searches HTML for Markdown."""
+    """Return HTML unchanged; this replaces a filter that would search the HTML for Markdown."""
     return html
 
 
 def secure_pages() -> None:
-    """Send a Content-Security-Policy with each of the formgrader's pages, and refuse some requests.
+    """Send a Content-Security-Policy with each formgrader page, and refuse unsafe requests.
 
-    Only the formgrader's process may call this, because it imports the formgrader. nbgrader has no
-    setting for it, and a setting of Jupyter's server would apply to JupyterLab as well.
+    Call this only in the formgrader's process, because it imports the formgrader. nbgrader has no
+    setting for the policy, and a setting of the Jupyter server would apply to JupyterLab as well.
     """
     from nbgrader.server_extensions.formgrader.base import BaseHandler
     from tornado.web import HTTPError
@@ -110,32 +113,32 @@ def secure_pages() -> None:
 
 
 def refusal(path: str, course_path: str, site: str) -> str:
-    """Return the reason to refuse a request, or "".
+    """Return the reason to refuse a request, or "" to accept it.
 
-    nbgrader's templates write a part of the address into a script, and `?path=` makes nbgrader load
+    nbgrader's templates write part of the address into a script, and `?path=` makes nbgrader load
     the configuration in any folder, even one that a student submitted.
     """
     if course_path and site == "cross-site":
-        return "A page of another server opens a course here: open it from JupyterLab."
+        return "A page on a different site tried to open this course: open it from JupyterLab."
     if any(char in '"<>\\' or not char.isprintable() for char in path):
-        return "The address contains a character that no name in a course has."
+        return "The address contains a character that is not allowed in the names of a course."
     if not FOLDERS_OF_STUDENTS.isdisjoint(Path(course_path).parts):
-        return "This folder contains what students submitted: open a course directory."
+        return "This folder contains students' submissions: open a course directory."
     return ""
 
 
 def _is_of_course(cell: "NotebookNode") -> bool:
-    """Return whether grading has restored a text cell from the assignment."""
+    """Return whether a cell is a locked text cell, which grading restores from the assignment."""
     settings = cell.metadata.get("nbgrader", {})
     return cell.cell_type == "markdown" and bool(settings.get("locked"))
 
 
 def _with_escaped_texts(resources: dict) -> dict:
-    """Return the resources of a page with HTML in their texts escaped; the template does not.
+    """Return a page's resources with all strings escaped, because the template does not do so.
 
     Among them are students' names, which students choose on Canvas and Moodle.
     """
-    escaped = copy.copy(resources)  # nbconvert's has a default value
+    escaped = copy.copy(resources)  # keeps the default value of nbconvert's defaultdict
     for key, value in resources.items():
         if isinstance(value, str):
             escaped[key] = Markup.escape(value)
@@ -158,7 +161,7 @@ def _plain_output(output: "NotebookNode") -> "NotebookNode":
 
 
 def _shortened(text: str) -> str:
-    """Return the beginning of a text, without escape sequences, as browsers can show it."""
+    """Return the beginning of a text, without color codes, in a form that browsers can show."""
     omitted = len(text) - MAX_TEXT_CHARACTERS
     note = f"\n... ({omitted:,} more characters)" if omitted > 0 else ""
     return limit_layout(ANSI_ESCAPE.sub("", text[:MAX_TEXT_CHARACTERS]) + note)

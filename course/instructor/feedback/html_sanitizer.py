@@ -1,9 +1,9 @@
 """Markdown as safe HTML, for the formgrader and for feedback pages.
 
-Markdown can contain HTML. What remains of it has no scripts, and no class, style, or id: with
-these, a student's text could have the look of a page's own button, or cover the whole page.
-Nothing in it leads elsewhere: a link, such as one to the reader's own Jupyter server, would open
-with the rights of the person who clicks on it. Images are embedded.
+Markdown can contain HTML. The sanitized HTML has no scripts, and no class, style, or id: with
+these, a student's text could look like one of the page's own buttons, or cover the whole page.
+It has no links either: a link, such as one to the reader's own Jupyter server, would open with the
+rights of the person who clicks it. Images are embedded.
 """
 
 import re

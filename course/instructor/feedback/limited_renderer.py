@@ -22,8 +22,8 @@ from course.instructor.student_text.limited_call import call_limited
 from course.instructor.student_text.limited_worker import StudentTextError
 from course.instructor.student_text.time_limit import processor_time_limit
 
-CPU_SECONDS = MAX_PAGE_SECONDS + 10  # a cell can exceed its share in a call of a C function
-CACHE_SIZE = 1_000  # most texts are the same on every page of a class
+CPU_SECONDS = MAX_PAGE_SECONDS + 10  # a call of a C function can exceed the cell's time limit
+CACHE_SIZE = 1_000  # texts; most are the same on every page of a class
 
 serve = limited_worker.serve
 _cache: dict[str, str] = {}  # rendered HTML by key
@@ -42,7 +42,7 @@ def render_texts(texts: Sequence[CellText], budget: "PageBudget") -> list[Markup
     """Return the texts as HTML, in the same order, and subtract them from a page's budget.
 
     A text that takes too long, or would make the page too large, is shown as it was written, with
-    the reason. Everything that is the same in many notebooks is rendered only once per command.
+    the reason. Rendered texts are cached, because many are the same in every notebook.
     """
     prepared = [_prepare(text) for text in texts]
     known = {key: _cache[key] for key, _ in prepared if key in _cache}
@@ -59,20 +59,23 @@ def render_texts(texts: Sequence[CellText], budget: "PageBudget") -> list[Markup
 
 
 def render_in_this_process(content: bytes) -> list[dict[str, str]]:
-    """Return, for each prepared text, a dict with its "html" or the "problem" with it."""
+    """Return, for each prepared text, a dict with its "html" or the "problem" with it.
+
+    `content` is a JSON list of the keys that `_prepare` returns.
+    """
     deadline = time.process_time() + MAX_PAGE_SECONDS
     return [_render(key, deadline) for key in json.loads(content)]
 
 
 class PageBudget:
-    """What is left of a page's size while cells and outputs are added to it."""
+    """The number of characters that can still be added to a page."""
 
     def __init__(self) -> None:
         self.left = MAX_PAGE_CHARACTERS
         self.html_left = MAX_PAGE_HTML_CHARACTERS
 
     def spend(self, characters: int) -> bool:
-        """Subtract a cell or an output with so many characters; return False if too few are left.
+        """Subtract the size of a cell or an output; return False if it does not fit in the budget.
 
         The HTML that the page adds around it counts too.
         """
@@ -82,7 +85,7 @@ class PageBudget:
         return True
 
     def complete(self, text: CellText, result: Mapping[str, str], images: Sequence[str]) -> Markup:
-        """Return a rendered text with its images, or the text as it was written."""
+        """Subtract a text from the budget; return its HTML, or its source if there is a problem."""
         problem = result.get("problem")
         if problem is None and len(result["html"]) > self.html_left:
             problem = "the page would be too large"
@@ -101,7 +104,7 @@ class PageBudget:
 
 
 def _prepare(text: CellText) -> tuple[str, list[str]]:
-    """Return a text as a key, without its images, and the images."""
+    """Return a text without its images as a JSON key, and the images in Base64."""
     if text.kind != "markdown":
         return json.dumps([text.kind, text.source, {}]), []
     source, addresses, images = cell_renderer.extract_images(text.source, text.attachments)
@@ -109,7 +112,7 @@ def _prepare(text: CellText) -> tuple[str, list[str]]:
 
 
 def _render_missing(keys: Sequence[str]) -> dict[str, dict[str, str]]:
-    """Return the result for each key, from a process with limits."""
+    """Return the "html" or "problem" for each key, from a process with limits."""
     if not keys:
         return {}
     try:
@@ -123,14 +126,14 @@ def _render_missing(keys: Sequence[str]) -> dict[str, dict[str, str]]:
 
 
 def _checked(result: object) -> dict[str, str]:
-    """Return a result of the process with limits if it has the expected type."""
+    """Return a result of the process with limits; raise TypeError if it has an unexpected form."""
     if isinstance(result, dict) and len(result) == 1 and {*result} <= {"html", "problem"}:
         return {name: str(text) for name, text in result.items()}
     raise TypeError("an unexpected result")
 
 
 def _render(key: str, deadline: float) -> dict[str, str]:
-    """Return a prepared text as HTML, or the problem with it."""
+    """Return a dict with a prepared text's "html" or "problem"; `deadline` is in processor time."""
     kind, source, addresses = json.loads(key)
     seconds = min(MAX_CELL_SECONDS, deadline - time.process_time())
     if seconds <= 0:
@@ -157,8 +160,8 @@ def _render(key: str, deadline: float) -> dict[str, str]:
 
 
 def _as_written(source: str, problem: str, room: int) -> Markup:
-    """Return a text that cannot be rendered as it was written, with the reason."""
+    """Return the unformatted source of a text that cannot be rendered, preceded by the reason."""
     shown = cell_renderer.EMBEDDED_IMAGE.sub("(image)", source)
-    shown = shown[: max(0, room - 1_000) // 6]  # an escaped character takes up to 6
+    shown = shown[: max(0, room - 1_000) // 6]  # an escaped character takes up to 6 characters
     reason = f"This text is shown as it was written, because {problem}."
     return Markup(f"<p><em>{escape(reason)}</em></p>") + cell_renderer.render_text(shown, "Text")

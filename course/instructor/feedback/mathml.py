@@ -27,12 +27,16 @@ EM_PER_UNIT = {
     "cm": 2.4, "in": 6,
 }  # fmt: skip
 MAX_EM = 20  # of a length
-# Of all shifts in a formula together: what is moved up, down, or back can cover other text.
+# Of all shifts in a formula together: parts that are moved up, down, or back can cover other text.
 MAX_SHIFT_EM = 3
 
 
 def to_mathml(tex: str, is_block: bool = False) -> str:
-    """Return a LaTeX formula as MathML, or as code if it is too long or cannot be converted."""
+    """Return a LaTeX formula as MathML, or as code.
+
+    It is returned as code if it defines macros, is too long or too complex, cannot be converted, or
+    could cover other text.
+    """
     try:
         if len(tex) > MAX_LENGTH or DEFINITION.search(tex):
             raise ValueError("not converted")
@@ -58,12 +62,12 @@ def to_mathml(tex: str, is_block: bool = False) -> str:
 
 
 def as_code(tex: str, is_block: bool = False) -> str:
-    """Return a formula that is not converted, as code; `is_block` has no effect."""
+    """Return a formula as code; `is_block`, a parameter like that of `to_mathml`, has no effect."""
     return f"<code>{escape(' '.join(tex.split()))}</code>"
 
 
 def _is_layout(name: str, value: str) -> bool:
-    """Return whether an attribute only lays out a formula, with lengths within bounds."""
+    """Return whether an attribute only affects the layout, and its lengths are within bounds."""
     if name in WORD_ATTRIBUTES:
         return bool(WORDS.fullmatch(value))
     lengths = [_in_em(each) for each in value.split()] if name in LENGTH_ATTRIBUTES else [None]

@@ -33,12 +33,12 @@ STATE_LABELS = {
     INCORRECT: "not yet",
     PENDING: "pending manual grading",
 }
-# The version is part of the reason for these errors: students may use a newer one.
+# The Python version can be the cause of these errors, because students may use a newer one.
 PYTHON = f"Python {sys.version_info.major}.{sys.version_info.minor}"
 DEPENDS_ON_PYTHON = ("SyntaxError", "ImportError", "AttributeError")
 MAX_NOTES = 20  # on cells that failed during grading
-REASON_OMITTED = "The page would be too large for the other reasons."
-OUTPUT_OMITTED = Markup("<p><em>The page would be too large for this output.</em></p>")
+REASON_OMITTED = "Other reasons omitted: the page would be too large."
+OUTPUT_OMITTED = Markup("<p><em>Output omitted: the page would be too large.</em></p>")
 STATE_SYMBOLS = {CORRECT: "✓", PARTIAL: "◐", INCORRECT: "✗", PENDING: "…"}
 
 
@@ -54,7 +54,7 @@ class FeedbackExporter(Exporter):
     def from_notebook_node(  # type: ignore[override]  # like HTMLExporter, it returns text
         self, nb: "NotebookNode", resources: dict[str, Any] | None = None, **more: Any
     ) -> tuple[str, dict[str, Any]]:
-        """Return the page and the resources."""
+        """Return a notebook's page as HTML, and nbconvert's resources."""
         nb, resources = super().from_notebook_node(nb, resources, **more)
         return render_page(nb, resources["nbgrader"]), resources
 
@@ -71,7 +71,7 @@ class Note:
 class GradedCell:
     """A cell with points; `reasons` contains the parts of each failed check's message."""
 
-    name: str  # the grade id without the prefix test_
+    name: str  # the grade ID without the prefix test_
     anchor: str  # of the cell in the notebook below
     score: float
     points: float
@@ -100,7 +100,7 @@ class Exercise:
 
     @property
     def state(self) -> str:
-        """The state of the exercise as a whole."""
+        """The state of its graded cells; if they differ, pending or partial."""
         states = {each.state for each in self.graded_cells}
         if len(states) == 1:
             return states.pop()
@@ -108,7 +108,7 @@ class Exercise:
 
 
 def render_page(nb: "NotebookNode", details: dict[str, Any]) -> str:
-    """Return the page of a notebook that `HideFromStudents` has redacted.
+    """Return the HTML page of a notebook that `HideFromStudents` has redacted.
 
     `details` contains nbgrader's values (assignment, student, score, max_score, and late_penalty)
     and the values that `HideFromStudents` adds.
@@ -155,7 +155,7 @@ def render_page(nb: "NotebookNode", details: dict[str, Any]) -> str:
 
 
 def _without_points(heading: str) -> str:
-    """Return a heading without the points in parentheses at its end."""
+    """Return a heading without a final parenthesis that contains its points."""
     before, parenthesis, inside = heading.rpartition("(")
     is_at_end = parenthesis and inside.endswith(")") and ")" not in inside[:-1]
     return before.rstrip() if is_at_end and POINTS.search(inside) else heading
@@ -167,7 +167,7 @@ def _exercises(
     details: Mapping[str, Any],
     budget: PageBudget,
 ) -> list[Exercise]:
-    """Return the exercises; graded cells under one heading belong together."""
+    """Return the exercises; consecutive graded cells under one heading form an exercise."""
     exercises: list[Exercise] = []
     for index, (cell, title) in enumerate(zip(cells, titles, strict=True)):
         if not (utils.is_grade(cell) or utils.is_task(cell)):
@@ -182,7 +182,7 @@ def _exercises(
         name = metadata.grade_id.removeprefix("test_")
         graded_cell = GradedCell(name, f"cell-{index}", score, points, state)
         graded_cell.comment = cell_renderer.render_markdown(metadata.get("comment") or "")
-        # A person gives reasons in a comment; those of a test would be reasons for other points.
+        # A grader explains a score in a comment; the reasons of a test explain a different score.
         by_hand = metadata.grade_id in details["graded_by_hand"]
         if state in (PARTIAL, INCORRECT) and not by_hand:
             graded_cell.reasons = _within_budget(_reasons(cell), budget)
@@ -191,14 +191,14 @@ def _exercises(
 
 
 def _reasons(cell: "NotebookNode") -> list[dict[str, str]]:
-    """Return the reasons that a cell lost points."""
+    """Return the reasons why a graded cell lost points; empty if a comment or note gives them."""
     if cell.cell_type != "code" or utils.is_solution(cell):
         if cell.metadata.nbgrader.get("comment"):
             return []
         return [{"subject": "There is no answer that can be graded."}]
     student_view = redaction.student_view(cell.outputs)
     if student_view.get("reason"):
-        # A note says once that the submission was not graded.
+        # A note above the exercises already says that the submission was not graded.
         is_in_note = any(each.get("ename") == "NotGraded" for each in cell.outputs)
         return [] if is_in_note else [student_view["reason"]]
     items = [item for item in student_view.get("items", []) if not NOTHING_LOST.match(item)]
@@ -209,7 +209,7 @@ def _reasons(cell: "NotebookNode") -> list[dict[str, str]]:
 
 
 def _within_budget(reasons: list[dict[str, str]], budget: PageBudget) -> list[dict[str, str]]:
-    """Return the reasons, with a sentence in place of those that would make the page too large."""
+    """Return the reasons; a sentence replaces those that would make the page too large."""
     for index, reason in enumerate(reasons):
         if not budget.spend(sum(len(escape(part)) for part in reason.values())):
             return [*reasons[:index], {"subject": REASON_OMITTED}]
@@ -222,7 +222,12 @@ def _assign_notes(
     grading_errors: Iterable[tuple[int, dict[str, str]]],
     budget: PageBudget,
 ) -> list[Note]:
-    """Add notes on grading errors to the exercises that they may explain; return the others."""
+    """Add notes on grading errors to the exercises whose lost points they may explain.
+
+    Returns the notes on errors that are outside all exercises, and a note with the number of
+    omitted ones. There is no note if a test's reason already contains the error, or if nothing was
+    lost.
+    """
     unassigned: list[Note] = []
     count = left_out = 0
     lost = [each for each in exercises if each.state in (PARTIAL, INCORRECT)]
@@ -234,7 +239,7 @@ def _assign_notes(
     ]
     for index, error in grading_errors:
         text = f"{error['ename']}: {error['evalue']}"
-        version = f" ({PYTHON} graded it)" if error["ename"] in DEPENDS_ON_PYTHON else ""
+        version = f" (graded with {PYTHON})" if error["ename"] in DEPENDS_ON_PYTHON else ""
         note = Note(f"During grading, this cell failed: {text}{version}", f"cell-{index}")
         if any(text in reason for reason in reasons):
             continue  # the message of a test already shows the error
@@ -260,7 +265,7 @@ def _cell_values(
     graded_cells: dict[str, GradedCell],
     budget: PageBudget,
 ) -> dict[str, Any]:
-    """Return the template's values for a cell, whose source is given as HTML."""
+    """Return the template's values for a cell; `source` is the cell's source as HTML."""
     graded_cell = graded_cells.get(anchor)
     values = {"anchor": anchor, "graded": graded_cell, "kind": cell.cell_type, "outputs": []}
     values |= {"source": source, "is_answer": utils.is_solution(cell)}

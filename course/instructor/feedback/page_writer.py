@@ -32,7 +32,7 @@ _open_api = cache(open_api)  # once per process
 
 @dataclass(frozen=True)
 class PageRequest:
-    """The page of a graded submission, and the students who get it: several, if it is a group's."""
+    """A page to write for a graded submission, and the students who get it, such as a group."""
 
     assignment: str
     student: str  # who submitted
@@ -42,24 +42,27 @@ class PageRequest:
 
 @dataclass
 class WrittenPage:
-    """The paths of a page, one for each reader, or the problem that prevented it."""
+    """The paths of a written page, one for each reader, or the problem that prevented it."""
 
     paths: list[Path] = field(default_factory=list)
     problem: str | None = None
 
 
 def exclusive(root: Path) -> AbstractContextManager[None]:
-    """Prevent other commands from writing pages for the course while the block runs."""
-    busy = f"another course feedback command is writing pages in {root.resolve()}"
+    """Prevent other commands from writing pages for the course while the `with` block runs.
+
+    Raises LockHeldError if another command is writing pages or changing students.
+    """
+    busy = f"another command is writing feedback pages or changing students in {root.resolve()}"
     return exclusive_lock(root / FOLDER, f"{busy}: wait until it ends.")
 
 
 def request_pages(
     name: str, students: Iterable[str], shared: GroupSubmissions, reader: str | None = None
 ) -> list[PageRequest]:
-    """Return the pages of graded submissions in an assignment, or only those for one reader.
+    """Return requests for the pages of an assignment's submissions, or only those for one reader.
 
-    A submission that does not count, because another member's does, has no page.
+    There is no page for a submission that does not count because another group member's does.
     """
     requested = []
     for student in students:
@@ -76,7 +79,8 @@ def write_pages(
     """Write the feedback pages of graded submissions and yield each page when it is finished.
 
     A page is written to a temporary folder and then moved, so that a killed command leaves the old
-    page or the new one. Raises CourseError if another process is writing pages for this course.
+    page or the new one. Raises CourseError if another process is writing pages for this course, or
+    if a change of students was interrupted.
     """
     with exclusive(root):
         unfinished_change.require_none(root)
@@ -91,7 +95,7 @@ def write_pages(
 def _write_in_parallel(
     root: Path, staging: Path, requested: Sequence[PageRequest], workers: int
 ) -> Iterator[WrittenPage]:
-    """Yield the pages; pages whose process was killed are written again, one at a time."""
+    """Write and yield the pages; if a process was killed, write its pages again, one at a time."""
     if min(workers, len(requested)) == 1:
         for request in requested:
             yield _write_page(root, staging, request)
@@ -102,7 +106,7 @@ def _write_in_parallel(
             yield page
         else:
             unfinished.append(request)
-    # A broken pool also drops the pages that were waiting, so each page gets its own pool.
+    # A broken pool also loses the pages that were waiting, so each page now gets its own pool.
     killed = "the process was killed: check how much memory is free"
     for each in unfinished:
         for _, page in _write_in_processes(root, staging, [each], 1):
@@ -112,7 +116,7 @@ def _write_in_parallel(
 def _write_in_processes(
     root: Path, staging: Path, requested: Sequence[PageRequest], workers: int
 ) -> Iterator[tuple[PageRequest, WrittenPage | None]]:
-    """Yield each page when it is finished, or None if its process was killed."""
+    """Yield each request with its page when it is finished, or with None if its process died."""
     limited_call.preload(limited_renderer.__name__)
     # Threads would share the working directory, which nbgrader changes; forking saves imports.
     context = multiprocessing.get_context("fork")
@@ -127,13 +131,13 @@ def _write_in_processes(
 
 
 def _initialize_worker() -> None:
-    """Ignore Ctrl-C, because the command lets running pages finish, and end with the command."""
+    """Ignore Ctrl-C, so that pages in progress are finished, and exit if the command ends."""
     signal.signal(signal.SIGINT, signal.SIG_IGN)
     hardening.die_with_parent()
 
 
 def _write_page(root: Path, staging: Path, request: PageRequest) -> WrittenPage:
-    """Write one page; this can run in any process."""
+    """Write one page, and copy it to the folder of each reader; this can run in any process."""
     name, student = request.assignment, request.student
     staging = staging / str(os.getpid())
     graded = root / "autograded" / student / name
@@ -170,15 +174,15 @@ def _write_page(root: Path, staging: Path, request: PageRequest) -> WrittenPage:
 
 
 class _ConvertGraded(GenerateFeedback):
-    """nbgrader's converter for one graded submission, whatever characters its name contains.
+    """nbgrader's converter for one graded submission, whatever characters its path contains.
 
-    nbgrader itself searches for submissions by patterns.
+    nbgrader itself uses names as glob patterns, in which some characters have a special meaning.
     """
 
     is_group = False  # the page is for all members of a group
 
     def init_notebooks(self) -> None:
-        """Select the notebooks in the student's folder."""
+        """Select the notebooks in the student's folder; raise NbGraderException if it has none."""
         folder = Path(self._format_source(self.coursedir.assignment_id, self.coursedir.student_id))
         found = [str(path) for path in folder.glob("*.ipynb")]
         if not found:
@@ -187,7 +191,7 @@ class _ConvertGraded(GenerateFeedback):
         self.assignments = {str(folder): found}
 
     def init_single_notebook_resources(self, notebook_filename: str) -> dict[str, Any]:
-        """Return what nbgrader's steps need to know about the notebook."""
+        """Return what nbgrader's preprocessors need to know about the notebook."""
         resources = super().init_single_notebook_resources(notebook_filename)
         resources["nbgrader"]["is_group"] = self.is_group
         return resources

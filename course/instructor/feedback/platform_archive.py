@@ -1,9 +1,9 @@
 """Archives of feedback pages, in the formats that instructors upload or send.
 
-Moodle's "Upload multiple feedback files in a zip" finds the student by the number in a file's name,
+Moodle's "Upload multiple feedback files in a zip" finds a student by the number in the file name,
 as in `Ada Lovelace_4711_assignfeedback_file_mnist.html`; the source is Moodle's file
-mod/assign/feedback/file/importziplib.php. A student has another number in each assignment. It is
-in the names of the files that were downloaded from Moodle, which `course collect` records.
+mod/assign/feedback/file/importziplib.php. A student has a different number in each assignment. It
+occurs in the names of the files that were downloaded from Moodle, which `course collect` records.
 """
 
 import csv
@@ -19,20 +19,20 @@ from course.instructor.collect.file_result import FileStatus
 from course.instructor.collect.originals import FOLDER, TABLE
 from course.instructor.collect.platform_file_names import MOODLE
 
-PLAIN, MOODLE_ZIP = "zip", "moodle"
+PLAIN, MOODLE_ZIP = "zip", "moodle"  # kinds of archives
 # Files whose owner is certain.
 COLLECTED = {FileStatus.COLLECTED, FileStatus.REPAIRED, FileStatus.ALREADY_COLLECTED}
-# Pages do not change unless their content does, and neither should the archive.
+# A fixed date, so that the archive changes only if a page does.
 DATE = (1980, 1, 1, 0, 0, 0)
 
 
 def write_archive(
     root: Path, assignment: str, pages: dict[str, Path], kind: str
 ) -> tuple[Path, list[str]]:
-    """Write an archive of feedback pages, which `pages` maps from students.
+    """Write an archive of the feedback pages; `pages` maps students to the paths of their pages.
 
-    Returns its path and the students who are left out, because the platform's number is unknown.
-    Raises CourseError if no page would be in it.
+    Returns the path of the archive, and the students who are left out because Moodle's number is
+    unknown or ambiguous. Raises CourseError if the archive would be empty.
     """
     participants = _moodle_participants(root, assignment) if kind == MOODLE_ZIP else {}
     buffer, left_out = io.BytesIO(), []
@@ -49,8 +49,8 @@ def write_archive(
         is_empty = not archive.namelist()
     if is_empty:
         raise CourseError(
-            f"Moodle's numbers of the students are unknown for {assignment}: collect the archive"
-            " that you downloaded from Moodle with course collect first."
+            f"Moodle's participant numbers are unknown for {assignment}: download the"
+            " submissions from Moodle, then run course collect with the downloaded archive."
         )
     path = Path(root, "build", "feedback", f"{assignment}-{kind}.zip")
     write_atomically(path, buffer.getvalue())
@@ -60,7 +60,7 @@ def write_archive(
 def _moodle_participants(root: Path, assignment: str) -> dict[str, str]:
     """Return "Full name_number" by student, from all collections of an assignment.
 
-    A student for whom they show several numbers is left out: one can be another student's.
+    A student with several numbers is left out, because one can be another student's.
     """
     found: dict[str, set[str]] = defaultdict(set)
     for table in sorted(Path(root, FOLDER).glob(f"*/{TABLE}")):
@@ -82,10 +82,10 @@ def _moodle_participants(root: Path, assignment: str) -> dict[str, str]:
 
 
 def _participants_in(rows: list[tuple[str, list[str]]]) -> Iterator[tuple[str, str]]:
-    """Yield (student, "Full name_number") for the students and path parts of a collection.
+    """Yield (student, "Full name_number"); `rows` are the students and path parts of a collection.
 
-    Students choose the names of folders in their own archives. So the number counts only where it
-    is in most paths of the collection: that part is Moodle's.
+    Students choose the names of folders in their own archives. Therefore, a number counts only in
+    the path part in which most files of the collection have one: Moodle wrote this part.
     """
     positions = Counter(
         next((index for index, part in enumerate(parts) if MOODLE.search(part)), None)

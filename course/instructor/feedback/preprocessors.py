@@ -36,7 +36,7 @@ class HideFromStudents(NbGraderPreprocessor):
     ).tag(config=True)
 
     def preprocess(self, nb: "NotebookNode", resources: dict) -> tuple["NotebookNode", dict]:
-        """Redact the cells, and record which cells need manual grading."""
+        """Redact the cells; record manual scores, pending cells, and the notice about lateness."""
         ids = resources["nbgrader"]
         source = Path("source", ids["assignment"], f"{ids['notebook']}.ipynb")
         source_nb = json.loads(source.read_text(encoding="utf-8"))
@@ -67,7 +67,7 @@ class HideFromStudents(NbGraderPreprocessor):
     def preprocess_cell(
         self, cell: "NotebookNode", resources: dict, cell_index: int
     ) -> tuple["NotebookNode", dict]:
-        """Remove hidden tests and mark schemes, and the outputs that the student must not see."""
+        """Remove hidden tests and mark schemes, and outputs that the student must not see."""
         has_hidden_tests = False
         if utils.is_locked(cell) or utils.is_grade(cell):
             visible = redaction.without_hidden_tests(cell.source)

@@ -19,7 +19,7 @@ if TYPE_CHECKING:
     from nbgrader.api import Assignment, Gradebook
 
 NOT_SUBMITTED = "nothing submitted"
-CONTESTED = "several students could be this person: add a column student with their ids"
+CONTESTED = "several students could be this person: add a column student_id to the roster"
 UNCLEAR = "unclear which submission of the group counts"
 NOT_GRADED = "not graded yet"
 PENDING = "pending manual grading"
@@ -30,8 +30,8 @@ EXCUSED = "excused"
 class MemberScore:
     """A member's score on an assignment, after the late penalty.
 
-    `score` is None if there is no score to export. `comment` contains the graders' comments, one
-    line per cell, each beginning with the cell's name.
+    `score` is None if there is no score to export; `missing_reason` then says why. `comment`
+    contains the graders' comments, one line per cell, each beginning with the cell's name.
     """
 
     score: float | None = None
@@ -44,9 +44,11 @@ class MemberScore:
 
 @dataclass
 class ClassScores:
-    """The scores of a class; `assignments` maps a name to the points and the due date.
+    """The scores of a class.
 
-    `notes` are sentences about groups for which it is unclear which submission counts.
+    `assignments` maps a name to the points and the due date, which is "" if there is none. `scores`
+    maps (student, assignment) to a score. `notes` contains sentences about groups for which it is
+    unclear which submission counts.
     """
 
     members: list[Member]
@@ -60,7 +62,7 @@ class ClassScores:
         return self.scores[member.student, assignment]
 
     def excuse(self, excused: set[tuple[str, str]]) -> None:
-        """Replace the scores of excused students; `excused` has (assignment, student) pairs."""
+        """Remove the scores of excused students; `excused` contains (assignment, student) pairs."""
         for member in self.members:
             for name in self.assignments:
                 if {(name, member.student), (name, member.person.student)} & excused:
@@ -82,7 +84,7 @@ class ScoreSelection:
     students: tuple[str, ...] = ()
     assignments: tuple[str, ...] = ()
     include_pending: bool = False  # use the score so far if part of it is pending manual grading
-    zero_if_missing: bool = False  # only in assignments in which at least one member has a score
+    zero_if_missing: bool = False  # 0 without a submission, if any member has a score
 
 
 def read_class_scores(
@@ -93,9 +95,10 @@ def read_class_scores(
     selection: ScoreSelection = ScoreSelection(),
     groups: CourseGroups | None = None,
 ) -> ClassScores:
-    """Return the selected scores; raise CourseError for an unknown assignment or student.
+    """Return the selected scores; a member of a group has the score of the group's submission.
 
-    A member of a group has the score of the group's submission.
+    Raises CourseError if a selected assignment or student is unknown, or if the gradebook has no
+    assignments.
     """
     groups = groups or CourseGroups(root, SubmissionTimes(root))
     assignments = sorted(gradebook.assignments, key=lambda each: each.name)
@@ -144,7 +147,7 @@ def read_class_scores(
 
 
 def _select_members(members: list[Member], students: Sequence[str]) -> list[Member]:
-    """Return the members with these ids in the gradebook or the roster; without ids, all."""
+    """Return the members with these IDs in the gradebook or roster; without IDs, all members."""
     if not students:
         return members
     for student in students:
@@ -156,7 +159,7 @@ def _select_members(members: list[Member], students: Sequence[str]) -> list[Memb
 
 
 def read_submissions(gradebook: "Gradebook", assignment: "Assignment") -> list[SubmittedAssignment]:
-    """Return an assignment's submissions with all the values needed, using only a few queries.
+    """Return an assignment's submissions with all values that scores need, in a few queries.
 
     By default, nbgrader queries each value of each submission separately, which takes three times
     as long for a class of 200.
@@ -176,7 +179,7 @@ def read_submissions(gradebook: "Gradebook", assignment: "Assignment") -> list[S
 
 
 def _member_score(submission: SubmittedAssignment, include_pending: bool) -> MemberScore:
-    """Return the score of a submission."""
+    """Return the score of a submission, or the reason why there is none to export."""
     if not is_graded(submission):
         return MemberScore(missing_reason=NOT_GRADED)
     if submission.needs_manual_grade and not include_pending:

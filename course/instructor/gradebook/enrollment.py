@@ -1,4 +1,4 @@
-"""The names of the roster in the gradebook, and the students who have not submitted."""
+"""Entering the roster's names in the gradebook, and listing students who have not submitted."""
 
 from collections.abc import Collection, Iterable
 from typing import TYPE_CHECKING
@@ -17,10 +17,11 @@ MAX_LISTED = 10  # students in a message
 
 
 def enter_names(gradebook: "Gradebook", roster: Roster) -> int:
-    """Enter the names and email addresses of the roster's students; return how many changed.
+    """Enter names, email addresses, and Canvas IDs from the roster; return the number of changes.
 
-    The formgrader and nbgrader's exports show them. Students who are not in the gradebook yet are
-    not added, and what the roster leaves empty stays as it is.
+    The formgrader and nbgrader's exports show them. The number is that of the students whose data
+    changed. Students who are not in the gradebook yet are not added, and values that are empty in
+    the roster are not changed.
     """
     known = {each.id: each for each in gradebook.students}
     changed = 0
@@ -45,7 +46,7 @@ def enter_names(gradebook: "Gradebook", roster: Roster) -> int:
 def describe_missing(roster: Roster, students: Iterable[str], excused: Collection[str] = ()) -> str:
     """Return a sentence about the students of a roster who have not submitted, or "".
 
-    Those who are excused do not have to submit.
+    `excused` contains the IDs of students who do not have to submit.
     """
     submitted = {each: without_names(each) for each in students}
     members = match_members(submitted.values(), roster, roster)

@@ -3,7 +3,7 @@
     assignment,student
     02-mnist,ada
 
-An assignment from which a student is excused does not count for the student.
+An assignment does not count for a student who is excused from it.
 """
 
 from pathlib import Path
@@ -17,10 +17,9 @@ COLUMNS = ("assignment", "student")
 
 
 def read_excused(root: Path) -> set[tuple[str, str]]:
-    """Return (assignment, student) for each excuse in a course directory; without a file, none.
+    """Return (assignment, student) for each row of the table; the set is empty without a file.
 
-    Raises CourseError, which names the line, if the file is not such a table or if it names an
-    unknown assignment.
+    Raises CourseError if the file is not such a table or if it names an unknown assignment.
     """
     path = Path(root, FILE_NAME)
     if not path.is_file():
@@ -32,5 +31,5 @@ def read_excused(root: Path) -> set[tuple[str, str]]:
                 raise CourseError(f"{path}, line {line} names no {name}: add it.")
         found.add((cells["assignment"], cells["student"]))
     if found:
-        assignment_names(root, sorted({name for name, _ in found}))  # raises for an unknown one
+        assignment_names(root, sorted({name for name, _ in found}))  # raises if one is unknown
     return found

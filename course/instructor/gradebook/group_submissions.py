@@ -1,7 +1,7 @@
-"""Whose submission counts for each student, if groups submit together.
+"""Determining whose submission counts for each student if groups submit together.
 
-The gradebook has a submission only under the student who submitted it. All commands that go from
-students to submissions ask this module, so that the same submission counts everywhere.
+The gradebook has a submission only under the student who submitted it. All commands that look up a
+student's submission use this module, so that the same submission counts everywhere.
 """
 
 import contextlib
@@ -28,10 +28,10 @@ if TYPE_CHECKING:
 
 @dataclass(frozen=True)
 class Group:
-    """A group in one assignment, with the members who submitted themselves.
+    """A group in one assignment, with the members who submitted something themselves.
 
     `counted` is the member whose submission counts for all. It is None if nobody submitted, or if
-    it is unclear which one of several submissions counts: then each member's own counts.
+    it is unclear which of several submissions counts; in this case, each submitter's own counts.
     """
 
     name: str
@@ -41,7 +41,7 @@ class Group:
 
     @property
     def is_unclear(self) -> bool:
-        """Whether several members submitted, and none of the submissions counts for all."""
+        """True if several members submitted, but it is unclear which submission counts for all."""
         return bool(self.submitters) and self.counted is None
 
     def describe_choice(self) -> str:
@@ -50,7 +50,7 @@ class Group:
             return ""
         if self.is_unclear:
             others = set(self.members) - set(self.submitters)
-            rest = f", and no score for {_listed(sorted(others))}" if others else ""
+            rest = f", and there is no score for {_listed(sorted(others))}" if others else ""
             return (
                 f"group {self.name}: {_listed(self.submitters)} submitted different work, and it is"
                 f" unclear which is the newest, so each keeps their own{rest}: delete all but one"
@@ -65,7 +65,7 @@ class Group:
 
 @dataclass(frozen=True)
 class GroupSubmissions:
-    """The groups of one assignment; a student without a group works alone."""
+    """The groups in one assignment; a student without a group works alone."""
 
     groups: tuple[Group, ...] = ()
 
@@ -79,21 +79,21 @@ class GroupSubmissions:
         return self._by_member.get(student)
 
     def counted_for(self, student: str) -> str:
-        """Return the student whose submission counts for a student: maybe the student's own."""
+        """Return the student whose submission counts for a student, who may be the same."""
         group = self.group_of(student)
         return group.counted if group and group.counted else student
 
     def counts(self, student: str) -> bool:
-        """Return whether a student's own submission counts, and not another member's."""
+        """Return whether a student's own submission counts, rather than that of another member."""
         return self.counted_for(student) == student
 
     def submitter_for(self, student: str) -> str:
-        """Return the student's own id if there is an own submission; else, whose counts."""
+        """Return a student who submitted; for others, the member whose submission counts."""
         group = self.group_of(student)
         return student if group and student in group.submitters else self.counted_for(student)
 
     def readers_of(self, student: str) -> tuple[str, ...]:
-        """Return the students for whom a student's submission counts."""
+        """Return the students for whom a student's submission counts: none if another one does."""
         group = self.group_of(student)
         if group is None or group.counted is None:
             return (student,)
@@ -122,9 +122,9 @@ WITHOUT_GROUPS = GroupSubmissions()
 class CourseGroups:
     """The groups of a course.
 
-    `ids` maps the student ids of the roster to those in submitted/ and the gradebook; a student who
-    cannot be identified is left out. `recorded` contains the submission times in the gradebook by
-    (assignment, student).
+    `ids` maps the student IDs in the table of groups to those in submitted/ and the gradebook; a
+    student who cannot be identified is left out. `recorded` maps (assignment, student) to the
+    submission time in the gradebook, or to None if the time is unknown.
     """
 
     root: Path
@@ -135,11 +135,11 @@ class CourseGroups:
 
     @property
     def students(self) -> list[str]:
-        """The students for whom there is a row, including those who submitted nothing."""
+        """The students who have a group, or work alone, according to the table or the roster."""
         return [self.ids[each] for each in self.groups.students if each in self.ids]
 
     def in_assignment(self, name: str) -> GroupSubmissions:
-        """Return the groups of an assignment, and whose submission counts in each."""
+        """Return the groups in an assignment, and whose submission counts in each."""
         found = []
         for group, students in self.groups.members(name).items():
             members = tuple(self.ids[each] for each in students if each in self.ids)
@@ -149,8 +149,8 @@ class CourseGroups:
     def _choose(self, name: str, members: Iterable[str]) -> tuple[tuple[str, ...], str | None]:
         """Return the members who submitted, and whose submission counts for all, if that is clear.
 
-        Only what is in submitted/ counts, so that deleting a submission there takes effect. The
-        gradebook decides if it is all that there is.
+        Only submissions in submitted/ count, so that deleting one there takes effect. The gradebook
+        is used only if no member has a submission in submitted/.
         """
         folders = {each: Path(self.root, "submitted", each, name) for each in members}
         folders = {each: folder for each, folder in folders.items() if folder.is_dir()}
@@ -169,8 +169,9 @@ class CourseGroups:
 def read_course_groups(root: Path, gradebook: "Gradebook | None" = None) -> CourseGroups:
     """Return the groups in a course directory.
 
-    `gradebook` is the open gradebook; by default, that of the course, if there is one. Raises
-    CourseError if the table or the roster is not clear.
+    `gradebook` is an open gradebook; by default, the function opens that of the course, if it
+    exists. Raises CourseError if the table of groups, the roster, or the table of submission times
+    is invalid.
     """
     roster = read_course_roster(root)
     groups = read_groups(root, roster)
@@ -189,7 +190,7 @@ def read_course_groups(root: Path, gradebook: "Gradebook | None" = None) -> Cour
 
 @contextlib.contextmanager
 def _open(root: Path, gradebook: "Gradebook | None") -> "Iterator[Gradebook | None]":
-    """Yield an open gradebook, or None if the course has none that can be read."""
+    """Yield `gradebook`, or else the course's gradebook, or None if that cannot be read."""
     if gradebook is not None:
         yield gradebook
         return
@@ -203,7 +204,7 @@ def _open(root: Path, gradebook: "Gradebook | None") -> "Iterator[Gradebook | No
 
 
 def _recorded_times(gradebook: "Gradebook") -> dict[tuple[str, str], datetime | None]:
-    """Return the submission times in the gradebook by (assignment, student)."""
+    """Return the submission times in the gradebook, in UTC, by (assignment, student)."""
     from nbgrader.api import Assignment, SubmittedAssignment
 
     rows = gradebook.db.query(
@@ -213,7 +214,7 @@ def _recorded_times(gradebook: "Gradebook") -> dict[tuple[str, str], datetime | 
 
 
 def _ids(groups: Groups, students: Mapping[str, Any], roster: Roster | None) -> dict[str, str]:
-    """Return the id in submitted/ and the gradebook of each student in a group."""
+    """Return a dict from student IDs in the roster to those in submitted/ and the gradebook."""
     if roster is None:
         return {each: each for each in groups.students}
     members = match_members(students.values(), roster, roster)
@@ -225,7 +226,10 @@ def _ids(groups: Groups, students: Mapping[str, Any], roster: Roster | None) -> 
 
 
 def _are_same(folders: Iterable[Path]) -> bool:
-    """Return whether submissions have the same files, apart from the time."""
+    """Return whether submissions have the same files, apart from timestamp.txt.
+
+    Files that are too large to compare count as different.
+    """
     contents = []
     for folder in folders:
         skipped: list[tuple[str, int]] = []
@@ -237,6 +241,6 @@ def _are_same(folders: Iterable[Path]) -> bool:
 
 
 def _listed(students: Iterable[str]) -> str:
-    """Return student ids as text."""
+    """Return student IDs as text, such as "ada, bob and cy"."""
     *others, last = students
     return f"{', '.join(others)} and {last}" if others else last

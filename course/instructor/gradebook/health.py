@@ -20,7 +20,7 @@ _COUNTS = "select (select count(*) from assignment), (select count(*) from stude
 
 
 def check_gradebook(root: Path, db_url: str = "") -> tuple[str, str]:
-    """Return AVAILABLE, MISSING, BUSY, or UNUSABLE, and a message about a course's gradebook.
+    """Return a gradebook's state (AVAILABLE, MISSING, BUSY, or UNUSABLE), and a message about it.
 
     `db_url` is the value of `c.CourseDirectory.db_url`; an empty value means nbgrader's default.
     """
@@ -31,18 +31,21 @@ def check_gradebook(root: Path, db_url: str = "") -> tuple[str, str]:
 
 
 def require_gradebook(root: Path, db_url: str = "") -> None:
-    """Raise CourseError unless a course's gradebook can be used: opening it would create one."""
+    """Raise CourseError unless a course's gradebook can be used.
+
+    Call this before opening the gradebook, because opening a missing one would create it.
+    """
     state, message = check_gradebook(root, db_url)
     if state != AVAILABLE:
         raise CourseError(message)
 
 
 def _check_file(path: Path) -> tuple[str, str]:
-    """Return the state of an SQLite gradebook."""
+    """Return the state of an SQLite gradebook, and a message."""
     if not path.is_file():
-        return MISSING, f"{path} does not exist yet: course release creates it."
+        return MISSING, f"{path} does not exist yet: run course release to create it."
     if not os.access(path, os.R_OK | os.W_OK):
-        return UNUSABLE, f"{path} cannot be read and written: change its permissions."
+        return UNUSABLE, f"{path} is not both readable and writable: change its permissions."
     try:
         # Not read-only, because the first connection rolls back any transaction that was cut off.
         uri = f"{path.resolve().as_uri()}?mode=rw"
@@ -61,7 +64,7 @@ def _check_file(path: Path) -> tuple[str, str]:
 
 
 def _check_server(db_url: str) -> tuple[str, str]:
-    """Return the state of a gradebook on a database server."""
+    """Return the state of a gradebook on a database server, and a message."""
     try:
         import sqlalchemy
 
@@ -71,7 +74,7 @@ def _check_server(db_url: str) -> tuple[str, str]:
         options = {"connect_timeout": SERVER_TIMEOUT_SECONDS} if is_postgresql else {}
         with sqlalchemy.create_engine(url, connect_args=options).connect() as connection:
             if not sqlalchemy.inspect(connection).has_table("assignment"):
-                return MISSING, f"{_without_password(url)} is empty: course release fills it."
+                return MISSING, f"{_without_password(url)} is empty: run course release to fill it."
             counts = connection.execute(sqlalchemy.text(_COUNTS)).fetchone()
     except ModuleNotFoundError as error:
         return UNUSABLE, (

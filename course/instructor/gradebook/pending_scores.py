@@ -1,4 +1,4 @@
-"""The state of scores that people give: confirmed, or pending after a regrade."""
+"""Manual scores: confirming those that are pending after a regrade, and counting missing ones."""
 
 from typing import TYPE_CHECKING
 
@@ -10,7 +10,7 @@ if TYPE_CHECKING:
 
 
 def confirm(gradebook: "Gradebook", assignment: str, student: str | None = None) -> int:
-    """Confirm the manual scores that are pending in an assignment; return their number."""
+    """Confirm the pending manual scores of an assignment or one student; return their number."""
     pending = _pending(gradebook, assignment, student).filter(Grade.manual_score.is_not(None)).all()
     for grade in pending:
         grade.needs_manual_grade = False
@@ -19,12 +19,12 @@ def confirm(gradebook: "Gradebook", assignment: str, student: str | None = None)
 
 
 def count_without_score(gradebook: "Gradebook", assignment: str, student: str | None = None) -> int:
-    """Return the number of pending cells that nobody has given a score."""
+    """Return the number of pending cells to which no grader has given a score."""
     return _pending(gradebook, assignment, student).filter(Grade.manual_score.is_(None)).count()
 
 
 def _pending(gradebook: "Gradebook", assignment: str, student: str | None) -> "Query[Grade]":
-    """Return a query of an assignment's grades that are pending."""
+    """Return a query for the grades of an assignment that are pending manual grading."""
     query = (
         gradebook.db.query(Grade)
         .join(SubmittedNotebook, Grade.notebook_id == SubmittedNotebook.id)

@@ -12,7 +12,7 @@ from course.instructor.roster.roster import Person, Roster
 if TYPE_CHECKING:
     from nbgrader.api import Student
 
-IDENTIFIERS = ("canvas_id", "sis_id", "login", "email")  # that a learning platform gives
+IDENTIFIERS = ("canvas_id", "sis_id", "login", "email")  # assigned by a learning platform
 
 
 @dataclass(frozen=True)
@@ -20,9 +20,9 @@ class Member:
     """A person enrolled in the class."""
 
     person: Person
-    student: str  # the id in the gradebook
-    row: list[str] | None = None  # in the roster; None if only the gradebook contains the student
-    is_contested: bool = False  # several students could be this person, so none is
+    student: str  # the ID in the gradebook
+    row: list[str] | None = None  # in the roster; None if the roster does not contain the student
+    is_contested: bool = False  # several students could be this person, so none was matched
 
     def cell(self, column: int | None) -> str:
         """Return a cell of the row in the roster, or "" if there is no such column."""
@@ -34,10 +34,11 @@ def match_members(
     roster: Roster | None = None,
     collection_roster: Roster | None = None,
 ) -> list[Member]:
-    """Return the people in the roster, in its order, then those who are only in the gradebook.
+    """Return the people in the roster, in its order, then the `students` who are not in it.
 
-    `collection_roster` is the roster with which submissions were collected. If it differs from
-    `roster`, which may be a platform's export, it supplies further identifiers.
+    Without a roster, the students are the members. `collection_roster` is the roster with which
+    submissions were collected. If it differs from `roster`, which may be a platform's export, it
+    supplies further identifiers.
     """
     people = {
         each.id: _person_of(each, collection_roster)
@@ -53,14 +54,14 @@ def match_people(
 ) -> list[Member]:
     """Return the people in the roster, in its order, then the students who are not in it.
 
-    `students` are people by their student ids. `is_own` is True if they were collected with this
-    roster.
+    `students` maps student IDs to people. `is_own` is True if their submissions were collected with
+    this roster.
     """
     unmatched = dict(students)
     ids = frozenset(unmatched)
     matched: dict[str, str] = {}
     contested: set[str] = set()
-    # First what the instructor wrote, then ids, which can be display names that students chose.
+    # First data that the instructor wrote, then IDs, which can be names that students chose.
     for find_people in (_find_by_data, _find_by_id):
         claims = {
             student: [
@@ -83,7 +84,7 @@ def match_people(
         is_contested = person.student not in matched and (
             person.student in contested or student in {*matched.values(), *unmatched}
         )
-        # A question mark is in no student's id: another student's scores are not found.
+        # No student ID contains a question mark, so no other student's scores are found.
         members.append(
             Member(person, f"{student}?" if is_contested else student, row, is_contested)
         )
@@ -91,13 +92,13 @@ def match_people(
 
 
 def without_names(student: str) -> Any:
-    """Return a student who is not in the gradebook, or has no names there."""
+    """Return an object like nbgrader's Student that has an ID, but no names or email address."""
     empty = dict.fromkeys(("first_name", "last_name", "email", "lms_user_id"))
     return SimpleNamespace(id=student, **empty)
 
 
 def first_and_last_name(person: Person) -> tuple[str, str]:
-    """Return a person's first and last name; a full name is split before its last word."""
+    """Return a person's first and last names; a full name is split before its last word."""
     if person.first_name or person.last_name or not person.name:
         return person.first_name, person.last_name
     first, _, last = person.name.rpartition(" ")
@@ -123,10 +124,10 @@ def _person_of(student: "Student", collection_roster: Roster | None) -> Person:
 def _find_by_data(
     roster: Roster, is_own: bool, ids: frozenset[str], student: str, person: Person
 ) -> list[Person]:
-    """Return the only person with an identifier or name that the instructor wrote, or [].
+    """Return the only person with one of the student's identifiers or the name, as a list, or [].
 
-    Students choose the names in a platform's file, so no name decides against an identifier, which
-    may be one of the gradebook's `ids`. `is_own` is True if the instructor wrote the roster.
+    Students choose the names in a platform's export, so a name never overrides an identifier, which
+    may be one of the gradebook's `ids`. `is_own` is as in `match_people`.
     """
     fields = ["student"] if is_own else []
     found = [roster.find(field, getattr(person, field)) for field in [*fields, *IDENTIFIERS]]
@@ -143,20 +144,20 @@ def _find_by_data(
 def _find_by_id(
     roster: Roster, is_own: bool, ids: frozenset[str], student: str, person: Person
 ) -> list[Person]:
-    """Return everybody who could have a student id: as an identifier, or made from the name."""
+    """Return the people who could have a student ID: as an identifier, or derived from a name."""
     fields = ("student", "login", "email", "sis_id", "canvas_id")
     people = [each for field in fields for each in roster.find(field, student)]
     people += roster.find_by_name(student)
-    # A submission collected from Canvas without a roster has an id such as lovelaceada-4711.
+    # A submission collected from Canvas without a roster has an ID such as lovelaceada-4711.
     name, _, number = student.rpartition("-")
     if re.fullmatch(r"\d+", number):
         named = roster.find_by_name(name)
         people += [each for each in roster.find("canvas_id", number) if each in named]
-    # An id may be only a part of an email address, or made from a name.
+    # An ID may be derived from a name or an email address, so a different identifier excludes it.
     return [each for each in dict.fromkeys(people) if not _has_other_identifier(each, person)]
 
 
 def _has_other_identifier(one: Person, other: Person) -> bool:
-    """Return True if both have an identifier of the same kind, and the two differ."""
+    """Return True if two people have different identifiers of the same kind."""
     pairs = [(getattr(one, field), getattr(other, field)) for field in IDENTIFIERS]
     return any(a and b and a.casefold() != b.casefold() for a, b in pairs)

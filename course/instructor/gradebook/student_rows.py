@@ -1,4 +1,4 @@
-"""All that the gradebook stores about one student: counting, renaming, and deleting it."""
+"""The gradebook's rows about one student: counting, renaming, and deleting them."""
 
 from typing import TYPE_CHECKING
 
@@ -9,12 +9,12 @@ if TYPE_CHECKING:
     from nbgrader.api import Gradebook
     from sqlalchemy import Select
 
-# All tables with rows about students, those first that refer to the following ones.
+# All tables with rows about students; each refers only to tables that follow it.
 MODELS = (Grade, Comment, SubmittedNotebook, SubmittedAssignment, Student)
 
 
 def count(gradebook: "Gradebook", student: str) -> dict[str, int]:
-    """Return the numbers of a student's submissions, scores, and comments."""
+    """Return the numbers of a student's submissions, scores, and comments, by singular noun."""
     notebooks = _notebooks(student)
     queries = {
         "submission": select(func.count(SubmittedAssignment.id)).where(
@@ -33,9 +33,9 @@ def count(gradebook: "Gradebook", student: str) -> dict[str, int]:
 
 
 def rename(gradebook: "Gradebook", old: str, new: str) -> None:
-    """Give a student a new ID, in one transaction; do nothing if that was done before.
+    """Give a student a new ID, in one transaction; do nothing if the old ID does not exist.
 
-    The ID is a key that submissions refer to, so the row of the student is copied first.
+    The ID is a key that submissions refer to, so the student's row is copied first.
     """
     db, table = gradebook.db, Student.__table__
     _overwrite_what_is_deleted(gradebook)
@@ -50,7 +50,7 @@ def rename(gradebook: "Gradebook", old: str, new: str) -> None:
 
 
 def remove(gradebook: "Gradebook", student: str) -> None:
-    """Delete a student and all scores and comments in one transaction."""
+    """Delete a student and all of the student's submissions, scores, and comments at once."""
     _overwrite_what_is_deleted(gradebook)
     notebooks = _notebooks(student)
     conditions = {
@@ -67,7 +67,7 @@ def remove(gradebook: "Gradebook", student: str) -> None:
 
 
 def erase_deleted_rows(gradebook: "Gradebook") -> None:
-    """Write the gradebook's tables again, because a database keeps deleted rows in unused space."""
+    """Rewrite the gradebook's tables, because deleted rows remain in a database's unused space."""
     gradebook.db.remove()
     with gradebook.engine.connect() as connection:
         connection = connection.execution_options(isolation_level="AUTOCOMMIT")
@@ -81,18 +81,18 @@ def erase_deleted_rows(gradebook: "Gradebook") -> None:
 
 
 def _overwrite_what_is_deleted(gradebook: "Gradebook") -> None:
-    """Let SQLite overwrite deleted rows with zeros."""
+    """Make SQLite overwrite deleted rows with zeros; do nothing for other databases."""
     if gradebook.engine.dialect.name == "sqlite":
         gradebook.db.connection().exec_driver_sql("PRAGMA secure_delete = ON")
 
 
 def _submissions(student: str) -> "Select":
-    """Return a query of the keys of a student's submissions."""
+    """Return a query for the keys of a student's submissions."""
     return select(SubmittedAssignment.id).where(SubmittedAssignment.student_id == student)
 
 
 def _notebooks(student: str) -> "Select":
-    """Return a query of the keys of a student's submitted notebooks."""
+    """Return a query for the keys of a student's submitted notebooks."""
     return select(SubmittedNotebook.id).where(
         SubmittedNotebook.assignment_id.in_(_submissions(student))
     )

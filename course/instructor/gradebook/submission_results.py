@@ -23,14 +23,14 @@ class SubmissionResult:
     score: float | None = None
     max_score: float | None = None
     needs_manual_grading: bool = False
-    seconds: float = 0.0  # duration of the grading
+    seconds: float = 0.0  # how long grading took
     note: str = "graded"  # or "already graded", or a sentence about a problem
     failed: bool = False  # the submission could not be graded
-    test_seconds: dict[str, float] = field(default_factory=dict)  # of each test, by grade id
+    test_seconds: dict[str, float] = field(default_factory=dict)  # of each test, by grade ID
 
 
 def read_results(root: Path) -> list[SubmissionResult]:
-    """Return every result in the gradebook, sorted by assignment and student."""
+    """Return every result in the gradebook, sorted by assignment and student; [] without one."""
     api = open_api(root)
     database = make_url(api.coursedir.db_url)
     # Opening a missing gradebook would create one.
@@ -50,9 +50,9 @@ def read_results(root: Path) -> list[SubmissionResult]:
 def list_students(
     root: Path, folder: str, assignment: str, student: str | None = None
 ) -> list[str]:
-    """Return the students who have an assignment in `submitted/` or `autograded/`.
+    """Return the students who have an assignment in `folder`: "submitted" or "autograded".
 
-    Raises CourseError if there are none or the requested student is not among them.
+    Raises CourseError if there are none, or if the requested student is not one of them.
     """
     paths = [path for path in Path(root, folder).glob(f"*/{assignment}") if path.is_dir()]
     students = sorted(path.parent.name for path in paths if student in (None, path.parent.name))
@@ -78,12 +78,12 @@ def is_graded(submission: "SubmittedAssignment") -> bool:
 
 
 def final_score(submission: "SubmittedAssignment") -> float:
-    """Return the score after the late penalty, but at least 0, as in nbgrader's own exports."""
+    """Return the score minus the late penalty, but at least 0, as in nbgrader's own exports."""
     return max(0.0, submission.score - (submission.late_submission_penalty or 0))
 
 
 def fill_in_score(gradebook: "Gradebook", result: SubmissionResult) -> None:
-    """Fill in a result's score, if the gradebook contains the submission."""
+    """Fill in a result's scores and grading state, if the gradebook contains the submission."""
     try:
         submission = gradebook.find_submission(result.assignment, result.student)
     except MissingEntry:

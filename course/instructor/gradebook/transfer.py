@@ -1,4 +1,4 @@
-"""Copying a gradebook to another database: all tables, and the version of their structure."""
+"""Copying a gradebook to another database: all tables, and the version of their schema."""
 
 import contextlib
 import math
@@ -18,7 +18,7 @@ from course.files import unfinished_copy
 if TYPE_CHECKING:
     from sqlalchemy.engine import URL, Connection
 
-VERSION_TABLE = "alembic_version"  # of the tables' structure; not among nbgrader's models
+VERSION_TABLE = "alembic_version"  # of the schema; not one of nbgrader's models
 SUPPORTED = ("postgresql", "sqlite")
 _ROWS_AT_ONCE = 1_000
 # All reads see the same state, even while somebody grades.
@@ -26,12 +26,15 @@ _BEGIN = {"sqlite": "BEGIN", "postgresql": "BEGIN ISOLATION LEVEL REPEATABLE REA
 
 
 def parse_target(text: str) -> "URL":
-    """Return the address of a database; that of a file gets an absolute path."""
+    """Return the URL of a database; the path of a file becomes absolute.
+
+    Raises CourseError if the text is not the URL of a supported database.
+    """
     try:
         url = make_url(text)
     except ArgumentError:
         raise CourseError(
-            f"{text!r} is not the address of a database: write it as"
+            f"{text!r} is not the URL of a database: write it as"
             " postgresql+psycopg://USER@HOST/DATABASE or sqlite:////PATH/gradebook.db."
         ) from None
     if url.get_backend_name() not in SUPPORTED:
@@ -40,7 +43,7 @@ def parse_target(text: str) -> "URL":
         )
     if url.get_backend_name() == "sqlite":
         if url.database in (None, "", ":memory:"):
-            raise CourseError(f"{text!r} names no file: write sqlite:////PATH/gradebook.db.")
+            raise CourseError(f"{text!r} does not name a file: write sqlite:////PATH/gradebook.db.")
         url = url.set(database=str(Path(str(url.database)).resolve()))
     return url
 
@@ -55,7 +58,7 @@ def copy_gradebook(source: str, target: "URL") -> dict[str, int]:
         try:
             with engine.begin() as new:
                 if sqlalchemy.inspect(new).get_table_names():
-                    raise CourseError(f"{_shown(target)} is not empty: name an empty database.")
+                    raise CourseError(f"{_shown(target)} is not empty: specify an empty database.")
                 counts = _copy_tables(old, new)
                 _compare(old, new, counts)
         except SQLAlchemyError as error:
@@ -68,7 +71,7 @@ def copy_gradebook(source: str, target: "URL") -> dict[str, int]:
 
 @contextlib.contextmanager
 def _snapshot(source: str) -> "Iterator[Connection]":
-    """Yield a connection that sees one state of the original, and never changes it."""
+    """Yield a connection that sees one state of the original and never changes it."""
     engine = sqlalchemy.create_engine(source)
     try:
         with engine.connect().execution_options(isolation_level="AUTOCOMMIT") as connection:
@@ -81,17 +84,18 @@ def _snapshot(source: str) -> "Iterator[Connection]":
 
 @contextlib.contextmanager
 def _target_engine(target: "URL") -> Iterator[sqlalchemy.Engine]:
-    """Yield an engine for the target; a file is written under another name first.
+    """Yield an engine for the target; a file is written under a temporary name first.
 
-    PostgreSQL creates tables within a transaction. Python's driver for SQLite does not.
+    PostgreSQL creates tables within a transaction, but Python's driver for SQLite does not. Raises
+    CourseError if the file exists or its folder does not.
     """
     path = Path(str(target.database)) if target.get_backend_name() == "sqlite" else None
     unfinished = unfinished_copy(path) if path else None
     if path and unfinished:
         if path.exists():
-            raise CourseError(f"{path} already exists: name a file that does not exist.")
+            raise CourseError(f"{path} already exists: specify a file that does not exist.")
         if not path.parent.is_dir():
-            raise CourseError(f"{path.parent} does not exist: name a file in another folder.")
+            raise CourseError(f"{path.parent} does not exist: specify an existing folder.")
         unfinished.unlink(missing_ok=True)
     engine = sqlalchemy.create_engine(
         target.set(database=str(unfinished)) if unfinished else target
@@ -108,7 +112,7 @@ def _target_engine(target: "URL") -> Iterator[sqlalchemy.Engine]:
 
 
 def _copy_tables(old: "Connection", new: "Connection") -> dict[str, int]:
-    """Create all tables and copy their rows; return their numbers."""
+    """Create all tables and copy their rows; return the number of rows in each table."""
     versions = old.execute(sqlalchemy.select(_version_table())).all()
     columns = sqlalchemy.inspect(old)
     for table in Base.metadata.sorted_tables:
@@ -132,19 +136,19 @@ def _copy_tables(old: "Connection", new: "Connection") -> dict[str, int]:
 
 
 def _version_table() -> sqlalchemy.Table:
-    """Return the table with the version of the structure, as nbgrader creates it."""
+    """Return the table with the version of the schema, as nbgrader creates it."""
     column = sqlalchemy.Column("version_num", sqlalchemy.String(32), nullable=False)
     return sqlalchemy.Table(VERSION_TABLE, sqlalchemy.MetaData(), column)
 
 
 def _compare(old: "Connection", new: "Connection", counts: dict[str, int]) -> None:
-    """Raise CourseError if the copy has other rows or other scores than the original."""
+    """Raise CourseError if the copy has different numbers of rows or different scores."""
     for table in Base.metadata.sorted_tables:
         number = new.scalar(sqlalchemy.select(sqlalchemy.func.count()).select_from(table))
         if number != counts[table.name]:
             raise CourseError(
-                f"{number} of {counts[table.name]} rows arrived in the table {table.name}, so the"
-                " copy was discarded: run the command again."
+                f"the table {table.name} has {counts[table.name]} rows, but {number} in the copy,"
+                " so the copy was discarded: run the command again."
             )
     copied = _scores(new)
     for key, values in _scores(old).items():
@@ -156,7 +160,7 @@ def _compare(old: "Connection", new: "Connection", counts: dict[str, int]) -> No
 
 
 def _scores(connection: "Connection") -> dict[tuple[str, str], list[Any]]:
-    """Return what nbgrader computes for each submission, by assignment and student."""
+    """Return the scores, time, and extension of each submission by (assignment, student)."""
     columns = ("score", "max_score", "late_submission_penalty", "needs_manual_grade")
     with Session(connection) as session:
         query = session.query(SubmittedAssignment, Assignment.name, Student.id)
@@ -184,11 +188,11 @@ def _are_equal(values: list[Any], others: list[Any] | None) -> bool:
 
 
 def _shown(url: "URL") -> str:
-    """Return an address as text, with its password hidden."""
+    """Return a database URL as text, with its password hidden."""
     return url.render_as_string(hide_password=True)
 
 
 def _reason(error: SQLAlchemyError) -> str:
-    """Return the first line of what the database says."""
+    """Return the first line of the database's error message."""
     text = str(getattr(error, "orig", None) or error).strip()
     return (text.splitlines() or [type(error).__name__])[0][:200]

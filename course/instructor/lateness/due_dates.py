@@ -1,12 +1,12 @@
-"""The table of due dates, `due_dates.csv`, and its entry in the gradebook.
+"""The table of due dates, `due_dates.csv`, and entering its dates in the gradebook.
 
     assignment,student,due
     02-mnist,,2026-03-01 18:00
     02-mnist,ada,2026-03-08 18:00
 
 A row without a student is for the whole class, and one with a student is an extension. Times are in
-the time zone of `c.LatePolicy.time_zone`, unless they name another one. Penalties are computed
-again from the current scores, so that points given by hand count.
+the time zone of `c.LatePolicy.time_zone`, unless they specify a different one. Penalties are
+recomputed from the current scores, so that they include manual scores.
 """
 
 from collections.abc import Collection
@@ -50,7 +50,8 @@ class DueDates:
 def read_due_dates(root: Path, time_zone: str) -> DueDates:
     """Return the due dates in a course directory; without a file, there are none.
 
-    Raises CourseError, which names the line, if the file is not such a table.
+    Raises CourseError if the file is not such a table, or if an assignment has an extension but no
+    due date.
     """
     path = Path(root, FILE_NAME)
     found = DueDates()
@@ -62,28 +63,29 @@ def read_due_dates(root: Path, time_zone: str) -> DueDates:
     for name, student in found.of_student:
         if name not in found.of_class:
             raise CourseError(
-                f"{path} has an extension of {name} for {student}, but no due date of {name}: add"
-                " a row without a student."
+                f"{path} has an extension for {student} in {name}, but no due date for {name}: add"
+                " a row for this assignment without a student."
             )
     return found
 
 
 def course_due_dates(api: "NbGraderAPI", root: Path) -> DueDates:
-    """Return the due dates in a course directory; raise CourseError if they are unclear."""
+    """Return the due dates of a course; raise CourseError for an invalid row or assignment."""
     found = read_due_dates(root, course_time_zone(api))
     if found.of_class:
-        assignment_names(root, list(found.of_class))  # raises CourseError for an unknown one
+        assignment_names(root, list(found.of_class))  # raises CourseError if one is unknown
     return found
 
 
 def update_lateness(
     api: "NbGraderAPI", root: Path, assignment: str, students: Collection[str] = ()
 ) -> int:
-    """Enter an assignment's due dates and compute all penalties; return how many changed.
+    """Enter an assignment's due dates and recompute all penalties; return how many changed.
 
-    Nothing is graded. Without a table, the due dates in the gradebook stay as they are. The times
-    of the students' submissions are entered, too: their scores must belong to what is in
-    `submitted/`.
+    Nothing is graded. Without a due date in the table, those in the gradebook are not changed.
+    `students` are those whose submission times are entered, too; their scores must be those of the
+    submissions that are now in `submitted/`. Returns 0 if the gradebook does not contain the
+    assignment. Raises CourseError if the plugin for late penalties fails.
     """
     late = late_penalties(api)
     due_dates = course_due_dates(api, root)
@@ -110,14 +112,14 @@ def update_lateness(
             except Exception as error:  # a plugin can raise anything
                 raise CourseError(
                     f"the plugin for late penalties failed ({type(error).__name__}: {error}):"
-                    " correct it, or set another one in nbgrader_config.py."
+                    " correct it, or set a different one in nbgrader_config.py."
                 ) from None
         gradebook.db.commit()
     return changed
 
 
 def update_all_lateness(api: "NbGraderAPI", root: Path) -> None:
-    """Compute the penalties of all assignments, as after grading by hand or a new due date."""
+    """Recompute the penalties of all assignments, in case manual scores or due dates changed."""
     for name in assignment_names(root):
         update_lateness(api, root, name)
 
@@ -129,7 +131,7 @@ def late_notice(
     policy: LatePolicy,
     is_group: bool = False,
 ) -> str:
-    """Return the sentences about lateness for the feedback page of a student or a group, or ""."""
+    """Return the sentences about lateness for a feedback page, or "" if the work was on time."""
     submission = gradebook.find_submission(assignment, student)
     seconds = submission.total_seconds_late
     if seconds <= 0 or not submission.duedate:
@@ -145,7 +147,10 @@ def late_notice(
 
 
 def set_extension(submission: "SubmittedAssignment", due_dates: DueDates) -> None:
-    """Set a student's extension from the table; without a due date in it, it stays as it is."""
+    """Set a submission's extension from the table.
+
+    The extension is not changed if the table has no due date for the assignment.
+    """
     assignment = submission.assignment
     if assignment.name in due_dates.of_class:
         due = due_dates.of_student.get((assignment.name, submission.student_id))
@@ -155,7 +160,7 @@ def set_extension(submission: "SubmittedAssignment", due_dates: DueDates) -> Non
 def penalty_of(
     notebook: "SubmittedNotebook", submission: "SubmittedAssignment", late: "AssignLatePenalties"
 ) -> float | None:
-    """Return the points that a notebook loses for lateness, or None."""
+    """Return the points that a notebook loses for lateness, or None if it loses none."""
     seconds = submission.total_seconds_late
     if seconds <= 0:
         return None
@@ -166,7 +171,7 @@ def penalty_of(
 
 
 def _update_penalties(submission: "SubmittedAssignment", late: "AssignLatePenalties") -> int:
-    """Compute the penalties of a submission's notebooks; return how many changed."""
+    """Recompute the penalties of a submission's notebooks; return how many changed."""
     changed = 0
     for notebook in submission.notebooks:
         penalty = penalty_of(notebook, submission, late)

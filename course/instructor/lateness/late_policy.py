@@ -1,4 +1,4 @@
-"""The rule for late submissions, which nbgrader_config.py sets."""
+"""The policy for late submissions, which nbgrader_config.py configures."""
 
 import math
 from typing import TYPE_CHECKING, Any
@@ -18,24 +18,25 @@ MINUTE = 60
 
 
 class LatePolicy(LateSubmissionPlugin):
-    """Deducts a share of the score for each day or part of a day after the due date.
+    """Deducts a percentage of the score for each day or part of a day after the due date.
 
     By default, it deducts nothing. nbgrader's own setting, `LateSubmissionPlugin.penalty_method`,
-    still works: with "zero", a late submission has a score of 0.
+    still works: with "zero", a late submission has a score of 0, without a grace period.
     """
 
     percent_per_day = Float(
-        0.0, min=0, max=100, help="Percent of the score that each day or part of a day costs."
+        0.0, min=0, max=100, help="Percentage of the score that each day or part of a day costs."
     ).tag(config=True)
     max_percent = Float(
-        100.0, min=0, max=100, help="The most that lateness can cost, in percent of the score."
+        100.0, min=0, max=100, help="The largest percentage of the score that lateness can cost."
     ).tag(config=True)
     grace_minutes = Float(
-        0.0, min=0, help="Minutes after the due date in which a submission is not late."
+        0.0, min=0, help="Minutes after the due date during which a submission loses no points."
     ).tag(config=True)
     time_zone = Unicode(
         "UTC",
-        help="The time zone of the tables of times and of feedback, such as Europe/Berlin.",
+        help="The time zone of due_dates.csv, submission_times.csv, and feedback pages, such as"
+        " Europe/Berlin.",
     ).tag(config=True)
 
     @validate("time_zone")
@@ -44,13 +45,13 @@ class LatePolicy(LateSubmissionPlugin):
             ZoneInfo(proposal["value"])
         except (OSError, ValueError, KeyError):
             raise TraitError(
-                f"c.LatePolicy.time_zone is {proposal['value']!r}, which is not a time zone: write"
-                " it like Europe/Berlin."
+                f"c.LatePolicy.time_zone is {proposal['value']!r}, which is not a time zone: use a"
+                " name such as Europe/Berlin."
             ) from None
         return proposal["value"]
 
     def percent(self, total_seconds_late: float) -> float:
-        """Return the percent of the score that a submission loses."""
+        """Return the percentage of the score that a submission loses, from 0 to 100."""
         if self.penalty_method == "zero":
             return 100.0 if total_seconds_late > 0 else 0.0
         seconds = total_seconds_late - MINUTE * self.grace_minutes
@@ -60,12 +61,12 @@ class LatePolicy(LateSubmissionPlugin):
     def late_submission_penalty(
         self, student_id: str, score: float, total_seconds_late: float
     ) -> float | None:
-        """Return the points that a submission loses, or None."""
+        """Return the points that a submission loses, or None if it loses none."""
         percent = self.percent(total_seconds_late)
         return score * percent / 100 if percent else None
 
     def rule(self) -> str:
-        """Return the rule as a sentence for students, or "" if lateness costs nothing."""
+        """Return the policy as a sentence for students, or "" if lateness costs nothing."""
         if self.penalty_method == "zero":
             return "A late submission has a score of 0."
         if not self.percent_per_day:
@@ -80,9 +81,9 @@ class LatePolicy(LateSubmissionPlugin):
 
 
 def late_penalties(api: Any) -> AssignLatePenalties:
-    """Return nbgrader's step that computes penalties, configured like `api`.
+    """Return nbgrader's preprocessor that computes late penalties, configured like `api`.
 
-    Raises CourseError for a setting that is invalid.
+    Raises CourseError if a setting is invalid.
     """
     late = AssignLatePenalties(parent=api)
     try:
@@ -93,12 +94,12 @@ def late_penalties(api: Any) -> AssignLatePenalties:
 
 
 def course_time_zone(api: "NbGraderAPI") -> str:
-    """Return the time zone of a course; a plugin of another class has none."""
+    """Return the time zone of a course: "UTC" if its late policy is of a class without one."""
     return getattr(late_penalties(api).plugin_inst, "time_zone", "UTC")
 
 
 def describe_delay(seconds: float) -> str:
-    """Return a delay in words, such as "1 day and 3 hours"; the smaller unit is rounded up."""
+    """Return a delay in words, such as "1 day and 3 hours", rounded up to hours or minutes."""
     minutes = math.ceil(seconds / MINUTE)
     days, minutes = divmod(minutes, DAY // MINUTE)
     if days:

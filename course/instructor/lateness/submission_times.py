@@ -1,11 +1,11 @@
-"""The times of submissions: in the table `submission_times.csv`, or in a file beside the notebook.
+"""Submission times, from the table `submission_times.csv` or a `timestamp.txt` in a submission.
 
     assignment,student,submitted
     02-mnist,ada,2026-03-01 18:30
 
-The table is for times that no platform wrote, and for corrections: its times count before those in
-`timestamp.txt`. They are in the time zone of `c.LatePolicy.time_zone`, unless they name another
-one.
+The table is for times that no platform recorded, and for corrections: its times take precedence
+over those in `timestamp.txt`. They are in the time zone of `c.LatePolicy.time_zone`, unless they
+specify a different one.
 """
 
 from collections.abc import Collection, Iterable
@@ -24,7 +24,7 @@ MAX_LISTED = 20  # students in a message
 
 @dataclass
 class SubmissionTimes:
-    """The submission times of a course, in UTC; those in the table by (assignment, student)."""
+    """The submission times of a course, in UTC; `in_table` has (assignment, student) as keys."""
 
     root: Path
     in_table: dict[tuple[str, str], datetime] = field(default_factory=dict)
@@ -35,7 +35,7 @@ class SubmissionTimes:
         return known or submission_time.read(self._folder(student, assignment))
 
     def problem(self, student: str, assignment: str) -> str:
-        """Return the reason that the time beside a submission is not used, or ""."""
+        """Return the reason why the `timestamp.txt` of a submission is invalid, or ""."""
         if (assignment, student) in self.in_table:
             return ""
         return submission_time.problem(self._folder(student, assignment))
@@ -43,25 +43,25 @@ class SubmissionTimes:
     def notices(
         self, assignment: str, students: Collection[str], marked_late: Iterable[str]
     ) -> list[str]:
-        """Return sentences about what a person should add to the table, or correct in it.
+        """Return sentences about what a person should add to the table or correct in it.
 
-        `students` are those with a submission, and `marked_late` those whose submission the
+        `students` are the students with a submission; `marked_late` are those whose submission the
         platform marked as late.
         """
         sentences = []
         if unknown := [each for each in marked_late if not self.of(each, assignment)]:
             count = len(unknown)
             what = "1 submission is" if count == 1 else f"{count} submissions are"
+            effect = "has no time, so it counts" if count == 1 else "have no time, so they count"
             sentences.append(
-                f"{what} marked late by Canvas, but without a time, so"
-                f" {'it counts' if count == 1 else 'they count'} as on time ({_listed(unknown)}):"
+                f"{what} marked late by Canvas, but {effect} as on time ({_listed(unknown)}):"
                 f" add the time to {FILE_NAME}"
             )
         rows = (student for name, student in self.in_table if name == assignment)
         if missing := [each for each in rows if each not in students]:
             sentences.append(
-                f"{FILE_NAME} has a time for {_listed(missing)}, but there is no such folder in"
-                " submitted/: correct the name"
+                f"{FILE_NAME} has a time for {_listed(missing)}, but submitted/ does not contain"
+                " this submission: correct the name"
             )
         return sentences
 
@@ -70,15 +70,15 @@ class SubmissionTimes:
 
 
 def read_submission_times(root: Path, time_zone: str) -> SubmissionTimes:
-    """Return the submission times of a course directory; raise CourseError if they are unclear."""
+    """Return the submission times of a course; raise CourseError if the table is invalid."""
     rows = read_times(Path(root, FILE_NAME), COLUMN, time_zone)
     if names := {row.assignment for row in rows}:
-        assignment_names(root, sorted(names))  # raises CourseError for an unknown one
+        assignment_names(root, sorted(names))  # raises CourseError if one is unknown
     return SubmissionTimes(root, {(row.assignment, row.student): row.moment for row in rows})
 
 
 def _listed(students: Collection[str]) -> str:
-    """Return the names of students, of which a message lists only the first."""
+    """Return the first MAX_LISTED students, and the number of the others, as text."""
     listed = ", ".join(list(students)[:MAX_LISTED])
     more = len(students) - MAX_LISTED
     return f"{listed}, and {more} more" if more > 0 else listed

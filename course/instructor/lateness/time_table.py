@@ -11,7 +11,7 @@ from course.instructor.csv_files.csv_reader import read_named_columns
 
 @dataclass(frozen=True)
 class TimeRow:
-    """A row of a table of times."""
+    """One row of a table of times."""
 
     assignment: str
     student: str  # empty for the whole class
@@ -23,9 +23,9 @@ def read_times(
 ) -> list[TimeRow]:
     """Return the rows of a table; without a file, there are none.
 
-    `column` is the name of the column with the times, which are in `time_zone` unless they name
-    another one. If `is_for_class` is True, a row without a student is for the whole class. Raises
-    CourseError, which names the line, if the file is not such a table.
+    `column` is the name of the column with the times, which are in `time_zone` unless they specify
+    a different one. If `is_for_class` is True, a row without a student is for the whole class.
+    Raises CourseError if the file is not such a table; an error in a row names the line.
     """
     if not path.is_file():
         return []
@@ -44,6 +44,9 @@ def read_times(
         if not student and not is_for_class:
             raise CourseError(f"{where} names no student: add the name of the student's folder.")
         if (name, student) in found:
-            raise CourseError(f"{where} repeats an earlier row: remove one of them.")
+            raise CourseError(
+                f"{where} repeats the assignment and student of an earlier row: remove one of the"
+                " two rows."
+            )
         found[name, student] = TimeRow(name, student, moment)
     return list(found.values())

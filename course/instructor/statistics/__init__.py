@@ -1,1 +1,1 @@
-"""What a class did in an assignment: its scores, and the tests that it failed."""
+"""Statistics of an assignment: the scores of a class, and the tests that it failed."""

@@ -1,4 +1,4 @@
-"""The scores of a class in one assignment, and why it lost points in each graded cell."""
+"""The scores of a class in one assignment, and the reasons for lost points in each cell."""
 
 import json
 import re
@@ -25,7 +25,7 @@ if TYPE_CHECKING:
     from nbgrader.api import SubmittedAssignment
 
 BINS = 10  # of the score distribution
-MAX_MESSAGES = 3  # of each cell
+MAX_MESSAGES = 3  # shown for each cell
 MAX_MESSAGE = 200  # characters
 # A test is suspicious if nearly everyone fails it, or if strong students fail it more often.
 SUSPICIOUS_SHARE, MIN_SUBMISSIONS = 0.8, 5
@@ -37,14 +37,14 @@ _NUMBER = re.compile(r"[-−+]?\d[\d,.]*(?:e[-+]?\d+)?")
 class CellStatistics:
     """The results of the class in one graded cell."""
 
-    name: str  # the grade id
+    name: str  # the grade ID
     exercise: str  # the heading above the cell
     points: float
     is_manual: bool
-    scores: list[float] = field(default_factory=list)  # without those that are pending
-    pending: int = 0
+    scores: list[float] = field(default_factory=list)  # without pending ones
+    pending: int = 0  # submissions in which this cell is pending manual grading
     messages: list[tuple[str, int]] = field(default_factory=list)  # (first line, submissions)
-    suspicion: str = ""  # one sentence, if the test may be wrong
+    suspicion: str = ""  # why the test may be wrong, in one sentence
 
     @property
     def lost(self) -> int:
@@ -53,30 +53,30 @@ class CellStatistics:
 
     @property
     def share_lost(self) -> float:
-        """The share of the submissions with a score that lost points in this cell."""
+        """The fraction of the submissions with a score that lost points here; 0.0 without any."""
         return self.lost / len(self.scores) if self.scores else 0.0
 
     @property
     def mean(self) -> float:
-        """The mean score."""
+        """The mean score, or 0.0 if there are no scores."""
         return statistics.fmean(self.scores) if self.scores else 0.0
 
 
 @dataclass
 class ClassStatistics:
-    """The results of the class in one assignment; `scores` are those after late penalties."""
+    """The results of the class in one assignment; scores are final, after late penalties."""
 
     assignment: str
     max_score: float
     scores: list[float]
-    pending: int  # submissions with answers that wait for manual grading
-    not_graded: int
-    days: list[tuple[str, list[float]]]  # the scores of the submissions of each day, in order
+    pending: int  # graded submissions in which a cell is pending manual grading
+    not_graded: int  # submissions that were not graded, or could not be run
+    days: list[tuple[str, list[float]]]  # the scores by the day of submission, in UTC
     cells: list[CellStatistics]
 
     @property
     def distribution(self) -> list[tuple[str, int]]:
-        """The number of submissions in each tenth of the points, from the highest."""
+        """The number of submissions by percentage of the points, from 90–100% down."""
         counts = Counter(
             min(BINS - 1, int(BINS * score / self.max_score)) if self.max_score else 0
             for score in self.scores
@@ -88,7 +88,7 @@ class ClassStatistics:
 def read_statistics(root: Path, assignment: str) -> ClassStatistics:
     """Return the statistics of an assignment, without students who are excused from it.
 
-    Raises CourseError if nothing is graded.
+    Raises CourseError if the gradebook cannot be used or no submission is graded.
     """
     cells = _graded_cells(source_notebook(root, assignment))
     api = open_api(root)
@@ -103,7 +103,7 @@ def read_statistics(root: Path, assignment: str) -> ClassStatistics:
             if shared.counts(each.student_id) and (assignment, each.student_id) not in excused
         ]
         folder, file_name = Path(root, "autograded"), source_notebook(root, assignment).name
-        # A submission that could not be run has zeros, which say nothing about the tests.
+        # A submission that could not be run has only zeros, which say nothing about the tests.
         graded = [
             each
             for each in submissions
@@ -138,7 +138,7 @@ def read_statistics(root: Path, assignment: str) -> ClassStatistics:
 
 
 def _graded_cells(source: Path) -> dict[str, CellStatistics]:
-    """Return the cells with points of a source notebook, in order, by grade id."""
+    """Return a source notebook's graded cells that have points, in order, by grade ID."""
     cells = json.loads(source.read_text(encoding="utf-8"))["cells"]
     found = {}
     for cell, heading in zip(cells, section_headings(cells), strict=True):
@@ -155,7 +155,7 @@ def _add_grades(
     cells: dict[str, CellStatistics],
     by_cell: dict[str, dict[str, float]],
 ) -> None:
-    """Add a submission's scores to those of each cell."""
+    """Add a submission's scores to `by_cell`, and count its pending ones in `cells`."""
     for notebook in submission.notebooks:
         for grade in notebook.grades:
             if grade.name not in cells:
@@ -167,7 +167,7 @@ def _add_grades(
 
 
 def _messages(root: Path, student: str, assignment: str) -> Iterator[tuple[str, str]]:
-    """Yield (grade id, first line) for each error in the cells of a graded submission."""
+    """Yield (grade ID, first line of the first error) for each failed cell of a submission."""
     for path in sorted(Path(root, "autograded", student, assignment).glob("*.ipynb")):
         try:
             cells = json.loads(path.read_text(encoding="utf-8"))["cells"]
@@ -182,7 +182,7 @@ def _messages(root: Path, student: str, assignment: str) -> Iterator[tuple[str, 
 
 
 def _first_line(output: dict[str, Any]) -> str:
-    """Return the first line of an error, shortened and safe to print."""
+    """Return the first line of an error's message, shortened and safe to print."""
     text = output.get("evalue") or output.get("ename") or "no message"
     if output.get("ename") not in ("CheckFailed", "NotGraded") and output.get("evalue"):
         text = f"{output['ename']}: {text}"
@@ -200,12 +200,12 @@ def _most_frequent(messages: "Counter[str]") -> list[tuple[str, int]]:
 
 
 def _suspicion(cell: CellStatistics, scores: dict[str, float], totals: dict[str, float]) -> str:
-    """Return why a test may be wrong, or ""."""
+    """Return a sentence that says why a test may be wrong, or ""."""
     if cell.is_manual or len(scores) < MIN_SUBMISSIONS:
         return ""
     if cell.share_lost >= SUSPICIOUS_SHARE:
         return "Nearly everyone loses points here: check the test and the wording of the exercise."
-    # Strong students are those who have more of the other points.
+    # Strong students are those with the most points in the other cells.
     others = sorted(scores, key=lambda student: totals[student] - scores[student])
     third = len(others) // 3
     if third < MIN_STRONG:
@@ -223,7 +223,7 @@ def _suspicion(cell: CellStatistics, scores: dict[str, float], totals: dict[str,
 
 
 def _days(submissions: list["SubmittedAssignment"]) -> list[tuple[str, list[float]]]:
-    """Return the scores by the day on which the work was submitted, if that is known."""
+    """Return (day, scores) for the submissions whose time is known, in order; days are UTC."""
     found: dict[str, list[float]] = {}
     for submission in submissions:
         if submission.timestamp:

@@ -9,7 +9,7 @@ from course.instructor.statistics.class_statistics import ClassStatistics
 
 
 def write(root: Path, found: ClassStatistics) -> Path:
-    """Write the page and return its path."""
+    """Write the page to `build/statistics/` and return its path."""
     path = Path(root, "build", "statistics", found.assignment, "index.html")
     page = pages.render("statistics.html", found=found, median=statistics.median)
     write_atomically(path, page)

@@ -1,1 +1,1 @@
-"""Renaming and dropping students, everywhere in a course directory."""
+"""Renaming and dropping students everywhere in a course directory."""

@@ -1,8 +1,8 @@
-"""Renaming and dropping students: the checks, and the steps in an order that survives a kill.
+"""Renaming and dropping students: the checks, and the steps, which can resume after a kill.
 
 Before the first step, a record of the change is written; the last step removes it. Every step can
-be repeated. If the command is killed, the same command runs all steps again, and until it has, no
-other command collects, grades, or writes feedback. The gradebook comes last, because its names
+be repeated. If the command is killed, running it again repeats all steps; until then, no other
+command collects, grades, or writes feedback. The gradebook is changed last, because its names
 identify a student's row in the roster.
 """
 
@@ -38,7 +38,7 @@ from course.instructor.students.class_data import (
 )
 from course.instructor.unfinished_change import DROP, RENAME, UnfinishedChange
 
-# Pages about the whole class; commands write them again.
+# Pages and archives about the whole class, which commands can write again.
 PAGES = (
     "build/feedback/*.zip",
     "build/leaderboard/*/",
@@ -50,7 +50,10 @@ PAGES = (
 
 @contextlib.contextmanager
 def exclusive(root: Path) -> Iterator[None]:
-    """Prevent collecting, grading, and writing feedback while the block runs."""
+    """Prevent collecting, grading, and writing feedback while the `with` block runs.
+
+    Raises LockHeldError if another command is doing one of these.
+    """
     with contextlib.ExitStack() as stack:
         stack.enter_context(originals.exclusive(root))
         for journal in journals(root):
@@ -61,9 +64,9 @@ def exclusive(root: Path) -> Iterator[None]:
 
 
 def unfinished(root: Path, action: str, students: Sequence[str]) -> UnfinishedChange | None:
-    """Return the change that a killed command with the same arguments left, or None.
+    """Return the unfinished change that a killed command with these arguments left, or None.
 
-    Raises CourseError if another change is unfinished.
+    Raises CourseError if a different change is unfinished.
     """
     found = unfinished_change.read(root)
     if found and (found.action, found.students) == (action, list(students)):
@@ -73,9 +76,9 @@ def unfinished(root: Path, action: str, students: Sequence[str]) -> UnfinishedCh
 
 
 def is_complete(root: Path, action: str, students: Sequence[str], gone: Sequence[str]) -> bool:
-    """Return whether a command has made its change, and none of the students it removed is back.
+    """Return whether the last change had these arguments, and no student in `gone` exists again.
 
-    A command can be killed after its last step and before it could say so.
+    A command can be killed after its last step but before it reports success.
     """
     return unfinished_change.was_last(root, action, students) and not any(
         each in read_class(root).places for each in gone
@@ -83,7 +86,7 @@ def is_complete(root: Path, action: str, students: Sequence[str], gone: Sequence
 
 
 def prepare_drop(root: Path, students: Sequence[str]) -> tuple[UnfinishedChange, list[str]]:
-    """Return what dropping students needs to know, and a line about everything to be deleted.
+    """Return the change that drops students, and lines that describe what will be deleted.
 
     Raises CourseError if a student is unknown.
     """
@@ -103,13 +106,13 @@ def prepare_drop(root: Path, students: Sequence[str]) -> tuple[UnfinishedChange,
         lines.append(f"{student}:")
         lines += [f"  {line}" for line in describe(root, student, person)]
     lines += _describe_pages(root)
-    # Each only once, in this order.
+    # Remove duplicates, but keep the order.
     unique = (list(dict.fromkeys(each)) for each in (names, by_hand))
     return UnfinishedChange(DROP, list(students), roster_ids, *unique), lines
 
 
 def drop(root: Path, change: UnfinishedChange) -> None:
-    """Delete everything that is stored about students; call `unfinished_change.end` afterward."""
+    """Delete what is stored about students; call `unfinished_change.end` afterward."""
     with _errors_as_sentences(change):
         unfinished_change.begin(root, change)
         _remove_pages(root)
@@ -128,42 +131,45 @@ def drop(root: Path, change: UnfinishedChange) -> None:
 
 
 def prepare_rename(root: Path, old: str, new: str) -> tuple[UnfinishedChange, list[str]]:
-    """Return what renaming a student needs to know, and a line about everything to be renamed.
+    """Return the change that renames a student, and lines that describe what will be changed.
 
-    Raises CourseError if the student is unknown, or the new ID is invalid or taken.
+    Raises CourseError if the student is unknown, or if the new ID is invalid or already in use.
     """
     if not is_valid_student_id(new) or unicodedata.normalize("NFC", new) != new:
-        raise CourseError(f"{new!r} cannot be the name of a folder: choose another ID.")
+        raise CourseError(f"{new!r} cannot be the name of a folder: choose a different ID.")
     known = read_class(root)
     _require_known(known, old)
     if new == old:
-        raise CourseError(f"{new!r} is the ID that the student has already: choose another ID.")
+        raise CourseError(f"{new!r} is already the ID of this student: choose a different ID.")
     person = course_tables.find_person(root, old, known.enrolled)
     roster_id = person.student if person else ""
     for other, places in known.places.items():
         is_own = other == old or (places == [ROSTER_FILE_NAME] and other == roster_id)
         if is_same_id(other, new) and not is_own:
-            taken = f"{new!r} is taken" if other == new else f"{new!r} is too similar to {other!r}"
-            raise CourseError(f"{taken}, which is in {places[0]} already: choose another ID.")
+            similar = "" if other == new else f" too similar to {other!r}, which is"
+            raise CourseError(f"{new!r} is{similar} already in {places[0]}: choose a different ID.")
     lines = [f"  {line}" for line in describe(root, old, person)] + _describe_pages(root)
     change = UnfinishedChange(
         RENAME, [old, new], {old: roster_id} if person else {}, [], _rename_by_hand(root, old, new)
     )
     if person and person.student != new and not _has_ids(root):
         change.by_hand.append(
-            f"{ROSTER_FILE_NAME} has no column with student IDs: add a column student, with {new}"
-            f" in the row of {person.name or person.student}."
+            f"{ROSTER_FILE_NAME} has no column with student IDs: add a column student_id, with"
+            f" {new} in the row of {person.name or person.student}."
         )
     return change, lines
 
 
 def rename(root: Path, change: UnfinishedChange) -> None:
-    """Give a student a new ID everywhere; call `unfinished_change.end` afterward."""
+    """Give a student a new ID everywhere, and delete pages that show the old one.
+
+    Call `unfinished_change.end` afterward.
+    """
     old, new = change.students
     with _errors_as_sentences(change):
         unfinished_change.begin(root, change)
         _remove_pages(root)
-        # Pages show the ID.
+        # Feedback pages show the old ID.
         _remove(Path(root, "feedback", old))
         for path in _folders(root, old):
             if path.is_dir():
@@ -179,7 +185,7 @@ def rename(root: Path, change: UnfinishedChange) -> None:
 
 
 def _require_known(known: ClassData, student: str) -> None:
-    """Raise CourseError if nothing is stored about a student, or the ID is no folder's name."""
+    """Raise CourseError if nothing is stored about a student or the ID cannot be a folder name."""
     if student not in known.places or Path(student).name != student:
         similar = [each for each in known.places if is_same_id(each, student)]
         remedy = f"did you mean {similar[0]!r}?" if similar else "check the spelling."
@@ -187,7 +193,7 @@ def _require_known(known: ClassData, student: str) -> None:
 
 
 def _names(known: ClassData, student: str, person: Person | None) -> Iterator[str]:
-    """Yield a student's names and email addresses, as they may occur in a text."""
+    """Yield a student's names and email addresses in the forms in which files may contain them."""
     found = known.enrolled.get(student)
     pairs = [(person.first_name, person.last_name)] if person else []
     pairs += [(found.first_name or "", found.last_name or "")] if found else []
@@ -202,7 +208,7 @@ def _names(known: ClassData, student: str, person: Person | None) -> Iterator[st
 
 
 def _rename_by_hand(root: Path, old: str, new: str) -> list[str]:
-    """Return sentences about what a person has to do after a student was renamed."""
+    """Return sentences about what the instructor has to do after a student is renamed."""
     if not any(Path(root, folder, old).is_dir() for folder in ("submitted", "autograded")):
         return []
     found = []
@@ -213,36 +219,36 @@ def _rename_by_hand(root: Path, old: str, new: str) -> list[str]:
     if settings.personalized_quizzes:
         found.append(
             "c.ExecuteIsolated.personalized_quizzes is set, and the values of graded quizzes depend"
-            f" on the ID: a regrade would score the answers of {new} with other values than those"
-            f" that {old} got, so do not regrade them."
+            f" on the ID: a regrade would compare the answers of {new} with values that differ from"
+            f" those that {old} got, so do not regrade them."
         )
     return found
 
 
 def _has_ids(root: Path) -> bool:
-    """Return whether the roster has a column with student IDs."""
+    """Return whether there is a roster that has a column with student IDs."""
     roster = course_tables.read_people(root)
     return roster is not None and student_column(roster.header) is not None
 
 
 def _folders(root: Path, student: str) -> list[Path]:
-    """Return the folders of a student that can exist."""
+    """Return the paths of a student's folders, which may not exist."""
     return [Path(root, folder, student) for folder in FOLDERS]
 
 
 def _pages(root: Path) -> list[Path]:
-    """Return the pages and archives about the class that exist."""
+    """Return the existing pages and archives about the class."""
     return sorted(path for pattern in PAGES for path in root.glob(pattern))
 
 
 def _describe_pages(root: Path) -> list[str]:
-    """Return a line about the pages that are deleted, if there are some."""
+    """Return a list with a line about the pages that will be deleted; empty if there are none."""
     found = ", ".join(path.relative_to(root).as_posix() for path in _pages(root))
-    return [f"pages about the class, which commands write again: {found}"] if found else []
+    return [f"pages about the class, which you can write again: {found}"] if found else []
 
 
 def _remove_pages(root: Path) -> None:
-    """Delete the pages and archives about the class, and what killed commands left."""
+    """Delete the pages and archives about the class, and temporary files of killed commands."""
     stages = [journal.folder / "stage" for journal in journals(root)]
     for path in [*_pages(root), *stages, root / page_writer.FOLDER / "stage"]:
         _remove(path)
@@ -258,7 +264,7 @@ def _remove(path: Path) -> None:
 
 @contextlib.contextmanager
 def _errors_as_sentences(change: UnfinishedChange) -> Iterator[None]:
-    """Raise CourseError for an error of the file system."""
+    """Raise CourseError instead of OSError; the message says which command to run again."""
     try:
         yield
     except OSError as error:

@@ -1,4 +1,4 @@
-"""The students of a course directory, and what it stores about each of them."""
+"""The students of a course directory, and the data that it stores about each of them."""
 
 from collections.abc import Iterable, Iterator
 from dataclasses import dataclass
@@ -20,14 +20,14 @@ STUDENT_FIELDS = ("id", "first_name", "last_name", "email", "lms_user_id")  # in
 
 @dataclass
 class ClassData:
-    """The IDs of all students, each with the places where it is, and the gradebook's rows."""
+    """All students: `places` maps an ID to the places that contain it, as they are printed."""
 
     places: dict[str, list[str]]
     enrolled: dict[str, Any]  # nbgrader's students by ID
 
 
 def read_class(root: Path) -> ClassData:
-    """Return whom a course directory knows."""
+    """Return all students who occur in a course directory, with the places that contain them."""
     found = ClassData({}, {})
 
     def add(students: Iterable[str], place: str) -> None:
@@ -68,9 +68,9 @@ def journals(root: Path) -> list[Journal]:
 
 
 def describe(root: Path, student: str, person: Person | None) -> Iterator[str]:
-    """Yield a line about each place where something is stored about a student.
+    """Yield a line about each place in which data about a student is stored.
 
-    `person` is the student in the roster.
+    `person` is the student in the roster, or None.
     """
     for folder in FOLDERS:
         path = Path(root, folder, student)
@@ -95,5 +95,5 @@ def describe(root: Path, student: str, person: Person | None) -> Iterator[str]:
 
 
 def _number(count: int, what: str) -> str:
-    """Return a number with its noun."""
+    """Return a number with its noun, such as "2 rows"."""
     return f"{count} {what}{'s' * (count != 1)}"

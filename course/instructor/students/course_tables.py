@@ -19,7 +19,7 @@ from course.instructor.roster.roster import (
 
 
 def read_people(root: Path) -> Roster | None:
-    """Return the roster of the course directory, or None if there is none, or only its header."""
+    """Return the course's roster, or None if the file is missing or has at most a header."""
     path = root / ROSTER_FILE_NAME
     return read_roster(path) if path.is_file() and len(read_table(path)) > 1 else None
 
@@ -27,7 +27,8 @@ def read_people(root: Path) -> Roster | None:
 def find_person(root: Path, student: str, enrolled: Mapping[str, Any]) -> Person | None:
     """Return the person in the roster who has a student ID, or None.
 
-    `enrolled` maps IDs to nbgrader's students, whose names and numbers can identify the person.
+    `enrolled` maps IDs to nbgrader's students, whose names, email addresses, and Canvas IDs can
+    identify the person.
     """
     roster = read_people(root)
     if roster is None:
@@ -39,10 +40,10 @@ def find_person(root: Path, student: str, enrolled: Mapping[str, Any]) -> Person
 
 
 def other_tables(root: Path) -> list[tuple[Path, int]]:
-    """Return all other tables of the course directory, with the position of the student IDs.
+    """Return the course's other tables, each with the index of the column with student IDs.
 
-    Among them are due dates and exported scores. Other files, which cannot be read as a table or
-    have no student IDs, are left out.
+    Among them are due dates and exported scores. CSV files that cannot be read as a table or have
+    no such column are left out.
     """
     found = []
     for path in sorted(root.glob("*.csv")):
@@ -57,13 +58,13 @@ def other_tables(root: Path) -> list[tuple[Path, int]]:
 
 
 def students_in(path: Path, column: int) -> list[str]:
-    """Return the student ID in each row of a table that has one."""
+    """Return the student IDs in a table; rows without an ID are left out."""
     ids = [row[column].strip() for _, row in read_table(path)[1:] if len(row) > column]
     return [each for each in ids if each]
 
 
 def remove(root: Path, student: str, roster_id: str) -> None:
-    """Delete the rows about a student; `roster_id` is the ID of the person in the roster, or ""."""
+    """Delete the rows about a student; `roster_id` is the student's ID in the roster, or ""."""
     _edit_roster(root, roster_id, None)
     _edit_others(root, student, None)
 
@@ -75,7 +76,7 @@ def rename(root: Path, old: str, new: str, roster_id: str) -> None:
 
 
 def _edit_roster(root: Path, roster_id: str, new: str | None) -> None:
-    """Remove the row of a person from the roster, or write the new ID into it."""
+    """Write the new ID into a person's row in the roster; if `new` is None, remove the row."""
     roster = read_people(root) if roster_id else None
     if roster is None:
         return
@@ -96,7 +97,7 @@ def _edit_roster(root: Path, roster_id: str, new: str | None) -> None:
 
 
 def _edit_others(root: Path, student: str, new: str | None) -> None:
-    """Remove a student from all tables but the roster, or write the new ID into them."""
+    """Write the new ID into all other tables; if `new` is None, remove the student's rows."""
     for path, column in other_tables(root):
 
         def edit(row: list[str], column: int = column) -> list[str] | None:

@@ -11,19 +11,20 @@ from pathlib import Path
 
 from course.instructor.collect.archive_reader import is_archive
 
-# Parts of the course itself and of its tools, which contain no student's data.
+# Parts of the course and its tools that contain no data of students.
 SKIPPED = {
     *("source", "release", "course", "tests", "docs", "docker", ".git", ".github", ".ci"),
     *("build/runs", "build/report/notebooks"),
 }
-SKIPPED_SUFFIXES = {".npz", ".png", ".pyc"}  # arrays and compressed data
+SKIPPED_SUFFIXES = {".npz", ".png", ".pyc"}  # arrays, images, and bytecode: no readable text
 
 
 def find(root: Path, texts: Sequence[str], others: Iterable[str], skip: Iterable[str]) -> list[str]:
-    """Return the paths of the files whose name or content contains one of the texts as a word.
+    """Return the paths of the files whose path or content contains one of the texts as a word.
 
-    A text does not count where it is only a part of one of `others`, such as another student's ID.
-    `skip` names further folders and files that are not searched.
+    The paths are relative to `root`. A text does not count where it is only part of one of
+    `others`, such as another student's ID. `skip` contains further folders and files to skip. A
+    file that cannot be read is included.
     """
     pattern = _pattern(texts, others)
     found = []
@@ -35,7 +36,7 @@ def find(root: Path, texts: Sequence[str], others: Iterable[str], skip: Iterable
 
 
 def _pattern(texts: Sequence[str], others: Iterable[str]) -> re.Pattern[bytes]:
-    """Return a pattern whose group 1 matches the texts in all ways in which files write them."""
+    """Return a pattern whose group 1 matches the texts in every form that files may contain."""
     longer = {other for other in others for text in texts if text in other and other not in texts}
     by_length = sorted({form for text in longer for form in _forms(text)}, key=len, reverse=True)
     own = sorted({form for text in texts for form in _forms(text)}, key=len, reverse=True)
@@ -46,7 +47,7 @@ def _pattern(texts: Sequence[str], others: Iterable[str]) -> re.Pattern[bytes]:
 
 
 def _forms(text: str) -> Iterator[bytes]:
-    """Yield the bytes with which a text can be written: both Unicode forms, and JSON's escapes."""
+    """Yield the encodings of a text: composed and decomposed, each as UTF-8 and as JSON escapes."""
     for form in ("NFC", "NFD"):
         normalized = unicodedata.normalize(form, text)
         yield normalized.encode("utf-8", "surrogateescape")
@@ -54,7 +55,7 @@ def _forms(text: str) -> Iterator[bytes]:
 
 
 def _files(root: Path, skipped: set[str]) -> Iterator[Path]:
-    """Yield the regular files below a folder, except for those in skipped folders."""
+    """Yield the regular files below a folder, except for skipped ones and virtual environments."""
     for folder, folders, names in os.walk(root):
         here = Path(folder).relative_to(root)
         folders[:] = sorted(
@@ -70,7 +71,10 @@ def _files(root: Path, skipped: set[str]) -> Iterator[Path]:
 
 
 def _file_contains(path: Path, pattern: re.Pattern[bytes]) -> bool:
-    """Return whether the content of a file matches; of an archive, only the names of its files."""
+    """Return whether a file's content, or the name of a file in an archive, contains a text.
+
+    The result is also True if the file cannot be read.
+    """
     try:
         if is_archive(path.name):
             with zipfile.ZipFile(path) as archive:
@@ -80,9 +84,9 @@ def _file_contains(path: Path, pattern: re.Pattern[bytes]) -> bool:
         with path.open("rb") as file, mmap.mmap(file.fileno(), 0, access=mmap.ACCESS_READ) as data:
             return _contains(data, pattern)
     except (OSError, ValueError, zipfile.BadZipFile, NotImplementedError):
-        return True  # a person has to look into it
+        return True  # a person has to check it
 
 
 def _contains(data: "bytes | mmap.mmap", pattern: re.Pattern[bytes]) -> bool:
-    """Return whether one of the texts itself occurs, and not only as a part of another."""
+    """Return whether one of the texts occurs other than as part of a longer ID or name."""
     return any(match[1] for match in pattern.finditer(data))

@@ -1,4 +1,4 @@
-"""The record of a watched folder: what has been handled, and what is left to do after a kill."""
+"""The record of a watched folder: the files already handled, and the work left after a kill."""
 
 import hashlib
 import json
@@ -15,22 +15,23 @@ from course.instructor.collect.archive_reader import safe_file_name
 
 @dataclass
 class Record:
-    """What a watch remembers; paths are relative to the watched folder.
+    """The data that a watch saves; paths are relative to the watched folder.
 
-    `handled` maps a file to the size, the time, and the problem with which it was collected.
-    `incomplete` maps a file that is not complete to the same and the time when it was found so.
-    `reported` maps a file to the reasons for a manual review that have been printed. `pending` are
-    the submissions that still have to be graded or to get their pages.
+    `handled` maps a file to its state when it was collected: size, modification time, and problem.
+    `incomplete` maps a damaged file, which may be incomplete, to its state and the time when it was
+    first found in this state. `reported` maps a file to the results already printed for it: reasons
+    for manual review, and the status of an older attempt. `pending` contains the submissions that
+    still have to be graded or need a feedback page.
     """
 
     handled: dict[str, list[Any]] = field(default_factory=dict)
     incomplete: dict[str, list[Any]] = field(default_factory=dict)
     reported: dict[str, list[str]] = field(default_factory=dict)
-    pending: list[list[str]] = field(default_factory=list)  # assignment, student
+    pending: list[list[str]] = field(default_factory=list)  # [assignment, student]
 
 
 class RecordFile:
-    """The file of a record, in `originals/`: without it, a watch would start from the beginning."""
+    """The file with the record of a folder, in `originals/` so that deleting `build/` keeps it."""
 
     def __init__(self, root: Path, watched: Path) -> None:
         path = str(watched.resolve())
@@ -41,10 +42,10 @@ class RecordFile:
             / f"{safe_file_name(watched.name)}-{digest[:8]}"
         )
         self._path = self.folder / "record.json"
-        self._message = f"another course watch command watches {watched}: stop it first."
+        self._message = f"another course watch command is watching {watched}: stop it first."
 
     def exclusive(self) -> AbstractContextManager[None]:
-        """Prevent other watches of the folder while the block runs."""
+        """Prevent other watches of the folder while the `with` block runs; raises LockHeldError."""
         return file_lock.exclusive_lock(self.folder, self._message)
 
     def read(self) -> Record:

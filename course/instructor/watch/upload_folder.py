@@ -1,7 +1,7 @@
-"""Looks at a folder of uploads: which files are new, and which of these are complete.
+"""Polling a folder of uploads: determining which files are new, and which of these are complete.
 
-A look reads the names, sizes, and times of the files, and the ends of new ones only. It polls,
-because shared drives do not report changes.
+A look reads the names, sizes, and times of the files, but only the ends of new ones. The folder is
+polled because shared drives do not report changes.
 """
 
 import time
@@ -15,29 +15,29 @@ from course.instructor.collect import originals
 from course.instructor.collect.archive_reader import SubmittedFile, is_archive, list_files
 from course.instructor.watch.record import Record
 
-PATIENCE_SECONDS = 300  # for a damaged file, which may be one that somebody is still writing
-TAIL_BYTES = 4096
-PADDING = b" \t\r\n\0"
+PATIENCE_SECONDS = 300  # how long to wait for a damaged file, which may still be being written
+TAIL_BYTES = 4096  # that are read to check the end of a notebook
+PADDING = b" \t\r\n\0"  # may follow the end of a notebook
 
 
 @dataclass
 class Look:
-    """The files of a folder at one time, by path, and those of them that may be collected."""
+    """The files of a folder at one time, by path, and the sets of new ones."""
 
     files: dict[str, SubmittedFile]
-    states: dict[str, list[Any]]
-    new: set[str]  # not handled yet, or changed since
-    settled: set[str]  # those of them that are complete
-    damaged: set[str]  # those of them that may become complete within minutes
+    states: dict[str, list[Any]]  # size, modification time, and problem of each file
+    new: set[str]  # not handled yet, or changed since they were
+    settled: set[str]  # new files that are ready to be collected
+    damaged: set[str]  # new files that may become complete within PATIENCE_SECONDS
 
     @property
     def listed(self) -> Sequence[SubmittedFile]:
-        """Return the files in the order in which they were listed."""
+        """The files in the order in which they were listed."""
         return list(self.files.values())
 
 
 class UploadFolder:
-    """A folder of uploads, and what the previous look found there."""
+    """A folder of uploads, and the states of its files at the previous look."""
 
     def __init__(self, path: Path, clock: Callable[[], float] = time.time) -> None:
         self.path = path
@@ -45,17 +45,17 @@ class UploadFolder:
         self._previous: dict[str, list[Any]] = {}
 
     def look(self, record: Record) -> Look:
-        """Look at the folder, and note in the record which files are incomplete.
+        """Look at the folder, and update the record's incomplete files.
 
-        A file is complete if its size and time are those of the previous look. A damaged archive
-        or notebook must stay the same for PATIENCE_SECONDS, too. Raises CourseError if the folder
-        does not exist or has too many files.
+        A file is ready to be collected if its size and time are those of the previous look. A
+        damaged archive or notebook must also have stayed the same for PATIENCE_SECONDS. Raises
+        CourseError if the folder does not exist or has too many files.
         """
         files = {"/".join(file.parts): file for file in list_files(self.path)}
         states = {path: [file.size, file.modified, file.problem] for path, file in files.items()}
         new = {path for path, state in states.items() if record.handled.get(path) != state}
         settled = {path for path in new if self._previous.get(path) == states[path]}
-        # After a restart, the first look settles nothing.
+        # At the first look after a restart, no file is settled, but its entry is kept.
         incomplete = {
             path: entry
             for path, entry in record.incomplete.items()
@@ -74,7 +74,7 @@ class UploadFolder:
 
 
 def is_damaged(file: SubmittedFile) -> bool:
-    """Return True if an archive or notebook on disk does not have the end of a complete one."""
+    """Return True if the end of an archive or notebook is missing, or it cannot be read."""
     if file.problem or file.is_junk or file.location is None:
         return False
     try:

@@ -1,4 +1,4 @@
-"""One round after another: collect what has arrived, grade it, and write the feedback pages."""
+"""Watching in rounds: each collects new uploads, grades them, and writes the feedback pages."""
 
 import time
 from collections import Counter
@@ -26,14 +26,15 @@ from course.instructor.watch.record import RecordFile
 from course.instructor.watch.upload_folder import Look, UploadFolder
 
 RETRY_SECONDS = 60  # after an error
-MAX_ATTEMPTS = 3  # at a submission that this machine could not grade
+MAX_ATTEMPTS = 3  # at grading a submission that this machine could not grade
+# The submission is in submitted/.
 IN_PLACE = (FileStatus.COLLECTED, FileStatus.REPAIRED, FileStatus.ALREADY_COLLECTED)
 FAILED = "failed"  # the kind of an event that is an error
 
 
 @dataclass(frozen=True)
 class Event:
-    """One line of output."""
+    """An event, which is printed as one line."""
 
     kind: str  # such as "collected"
     text: str
@@ -46,7 +47,7 @@ class Event:
 
 @dataclass(frozen=True)
 class WatchOptions:
-    """Options of `course watch`; the roster is read again for each collection."""
+    """Options of `course watch`; the roster is read again for each step that needs it."""
 
     read_roster: Callable[[], Roster | None]
     force: bool
@@ -64,20 +65,20 @@ class Watcher:
         self.folder = UploadFolder(folder)
         self.file = RecordFile(root, folder)
         self.record = self.file.read()
-        self.is_waiting = True  # for files that are being written
+        self.is_waiting = True  # for files that may be incomplete, or are not collected yet
         self._attempts: Counter[tuple[str, str]] = Counter()
-        self._last_errors: dict[str, str] = {}  # by the step in which they occurred
-        self._retry_at: dict[str, float] = {}  # the same
+        self._last_errors: dict[str, str] = {}  # by step
+        self._retry_at: dict[str, float] = {}  # time.monotonic() of the next attempt, by step
 
     @property
     def has_work(self) -> bool:
-        """Return True if something is left that the next round can do."""
+        """True if work is left for the next round, and no step is waiting to be retried."""
         return not self._retry_at and (self.is_waiting or bool(self.record.pending))
 
     def round(self) -> Iterator[Event]:
-        """Look at the folder once, and yield an event for everything that is done.
+        """Look at the folder once, do the work, and yield an event for each result.
 
-        An error is an event, too: the next rounds try again, and do not repeat the event.
+        An error is an event, too. Later rounds try again, and yield only a different error.
         """
         yield from self._attempt("collect", self._collect)
         for name in self.names:
@@ -85,7 +86,7 @@ class Watcher:
                 yield from self._attempt(f"grade {name}", partial(self._grade, name))
 
     def _attempt(self, step: str, act: Callable[[], Iterator[Event]]) -> Iterator[Event]:
-        """Yield the events of a step, and its error as an event unless it is the previous one."""
+        """Yield the events of a step; yield its error, too, unless it repeats the previous one."""
         if time.monotonic() < self._retry_at.get(step, 0.0):
             return
         self._retry_at.pop(step, None)
@@ -96,7 +97,7 @@ class Watcher:
             error = str(held)
             if error != self._last_errors.get(step):
                 yield Event("waiting", error)
-        except Exception as problem:  # whatever happens in one round, the watch goes on
+        except Exception as problem:  # no error in one round ends the watch
             kind = "" if str(problem) else type(problem).__name__
             error = one_line(f"{kind}{problem}")
             self._retry_at[step] = time.monotonic() + RETRY_SECONDS
@@ -105,7 +106,7 @@ class Watcher:
         self._last_errors[step] = error
 
     def _collect(self) -> Iterator[Event]:
-        """Collect the files of those owners who have something new, all of it complete."""
+        """Collect the files of each owner whose new files are all ready; yield the events."""
         before = dict(self.record.incomplete)
         look = self.folder.look(self.record)
         self.is_waiting = bool(look.new - look.settled - look.damaged)
@@ -117,7 +118,7 @@ class Watcher:
         chosen = self._choose(look, roster)
         if not chosen:
             return
-        self.is_waiting = True  # until they are collected: another command may hold the lock
+        self.is_waiting = True  # until the files are collected: another command may hold the lock
         options = CollectOptions(
             roster, force=self.options.force, are_selected=self.options.are_selected
         )
@@ -138,9 +139,10 @@ class Watcher:
         self.is_waiting = bool(look.new - look.settled - look.damaged)
 
     def _choose(self, look: Look, roster: Roster | None) -> list[SubmittedFile]:
-        """Return the files to collect: all files of each owner whose new files are complete.
+        """Return the files to collect: all files of each owner whose new files are all ready.
 
-        Two uploads that could be from one student are thus always compared.
+        Therefore, two uploads that could be from one student are always compared. An export is
+        collected only as a whole, unless the instructor named the assignments.
         """
         releases = read_releases(self.root, self.names)
         owners = resolver_for(self.folder.path, look.listed, releases, roster, None)
@@ -156,7 +158,7 @@ class Watcher:
                 key = ("upload", *owners.paths.upload(file.parts))
             groups.setdefault(key, set()).add(path)
         if is_export and not self.options.are_selected:
-            # Which assignment an export belongs to shows only in all of it.
+            # Only a whole export shows to which assignment it belongs.
             groups = {("export",): set(look.files)}
         ready = [
             paths
@@ -167,19 +169,19 @@ class Watcher:
         return [file for path, file in look.files.items() if path in chosen]
 
     def _forget_reports(self, uploads: set[str]) -> None:
-        """Forget what was printed about uploads that have changed."""
+        """Remove the printed results of uploads that have changed from the record."""
         for file in list(self.record.reported):
             if any(file == upload or file.startswith(f"{upload}/") for upload in uploads):
                 del self.record.reported[file]
 
     def _report(self, result: FileResult) -> Event | None:
-        """Return the event for a file's result, or None if it needs no line or had it before."""
+        """Return the event for a file's result, or None if it needs none or already had it."""
         owner = "  ".join(filter(None, [result.assignment, result.student]))
         details = f": {result.details}" if result.details else ""
         file = f"  ({result.file})" if owner else ""
         event = Event(result.status, f"{owner or result.file}{details}{file}")
         if result.status in (FileStatus.MANUAL_REVIEW, FileStatus.OLDER_ATTEMPT):
-            # The details of an older attempt name a new copy each time.
+            # The details of an older attempt contain the name of a new copy each time.
             is_review = result.status == FileStatus.MANUAL_REVIEW
             reason = result.details if is_review else str(result.status)
             known = self.record.reported.setdefault(result.file, [])
@@ -191,12 +193,12 @@ class Watcher:
         return event if is_written and not result.is_accompanying else None
 
     def _grade(self, name: str) -> Iterator[Event]:
-        """Grade an assignment's pending submissions, and write the page of each one."""
+        """Grade an assignment's pending submissions and write their pages; then enter names."""
         if self.options.grading.is_stopping():
             return
         students = sorted(student for each, student in self.record.pending if each == name)
         for student in list(students):
-            if not (self.root / "submitted" / student / name).is_dir():  # somebody removed it
+            if not (self.root / "submitted" / student / name).is_dir():  # it was deleted
                 students.remove(student)
                 self.record.pending.remove([name, student])
         for result in class_grader.grade_students(self.root, name, students, self.options.grading):
@@ -206,7 +208,10 @@ class Watcher:
                 enrollment.enter_names(gradebook, roster)
 
     def _complete(self, result: SubmissionResult) -> Iterator[Event]:
-        """Yield the events for a graded submission, and record that nothing is left to do."""
+        """Yield the events for a graded submission, and remove it from the pending ones.
+
+        A submission that could not be graded stays pending until MAX_ATTEMPTS.
+        """
         name, student = result.assignment, result.student
         if result.note not in (ALREADY_GRADED, GRADED_WITH_OLDER_TESTS):
             yield _graded(result)
@@ -226,7 +231,7 @@ class Watcher:
         self.file.write(self.record)
 
     def _needs_page(self, name: str, student: str) -> bool:
-        """Return True if a student has no feedback page, or one that is older than the result."""
+        """Return True if a student's feedback page is missing or older than the graded notebook."""
         graded = list((self.root / "autograded" / student / name).glob("*.ipynb"))
         pages = list((self.root / "feedback" / student / name).glob("*.html"))
         newest = max((path.stat().st_mtime for path in graded), default=0.0)

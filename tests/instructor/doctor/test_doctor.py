@@ -243,7 +243,7 @@ def test_a_gradebook_that_does_not_exist_yet_is_a_note_and_is_not_created(findin
     (tmp_path / "nbgrader_config.py").write_text(CONFIG)
     code, [(state, _, text)] = findings(tmp_path, "gradebook")
     assert (code, state) == (0, "note")
-    assert "course release creates it" in text
+    assert "run course release to create it" in text
     assert not (tmp_path / "gradebook.db").exists()
 
 

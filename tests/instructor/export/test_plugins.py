@@ -253,7 +253,7 @@ def test_an_assignment_missing_from_canvas_is_reported(export):
         ),
         (
             canvas_roster("01-small (1)", "01 small (2)"),
-            "01-small matches '01-small (1)' and '01 small (2)' in the roster",
+            "01-small matches the columns '01-small (1)' and '01 small (2)' in the roster",
         ),
     ],
 )
@@ -309,7 +309,7 @@ def test_moodle_must_identify_everyone(export):
     roster = "student,name,email\nada,Ada,ada@example.org\nbob,Bob,\n"
     code, _, output = export("--to", "moodle", roster=roster)
     assert code == 1
-    assert "(for example, not for bob): pass a roster with a column email" in output
+    assert "(for example, not for bob): use a roster with a column named email" in output
 
 
 def worksheet(maximum="5,00"):
@@ -600,7 +600,10 @@ def test_a_failed_write_leaves_only_the_old_file(tmp_path):
 def test_a_missing_gradebook_is_not_created(tmp_path, capsys):
     shutil.copy(ROOT / "nbgrader_config.py", tmp_path)
     assert main.main(["-C", str(tmp_path), "export", str(tmp_path / "scores.csv")]) == 1
-    assert "gradebook.db does not exist yet: course release creates it." in capsys.readouterr().err
+    assert (
+        "gradebook.db does not exist yet: run course release to create it."
+        in capsys.readouterr().err
+    )
     assert [path.name for path in tmp_path.iterdir()] == ["nbgrader_config.py"]
 
 

@@ -78,8 +78,8 @@ def test_an_excused_assignment_is_left_out_of_the_mean(scores):
     [
         ({"99-x": 2}, 0, "'99-x' in c.TotalsExportPlugin.weights is not an assignment"),
         ({"01-a": -1}, 0, "the weight of 01-a in nbgrader_config.py is -1"),
-        ({}, 3, "drop_lowest is 3, but only 3 assignments count"),
-        ({"01-a": 0}, 2, "drop_lowest is 2, but only 2 assignments count"),
+        ({}, 3, "drop_lowest is 3, but the number of assignments that count is 3"),
+        ({"01-a": 0}, 2, "drop_lowest is 2, but the number of assignments that count is 2"),
         (dict.fromkeys(POINTS, 0), 0, "no assignment counts"),
     ],
 )

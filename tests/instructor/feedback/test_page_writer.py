@@ -264,7 +264,7 @@ def test_only_one_command_at_a_time_writes_pages(graded, course_command):
     with exclusive_lock(graded / "build" / "feedback", "busy"):
         second = course_command("-C", graded, "feedback", NAME)
     assert second.returncode == 1 and not second.stdout
-    message = r"course: another course feedback command is writing pages in .*\n"
+    message = r"course: another command is writing feedback pages or changing students in .*\n"
     assert re.fullmatch(message, second.stderr)
 
 

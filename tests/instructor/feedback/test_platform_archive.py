@@ -76,7 +76,7 @@ def test_moodle_finds_each_student_by_the_number_of_the_assignment(tmp_path, pag
 )
 def test_a_name_that_shows_two_numbers_is_not_used(tmp_path, pages, file):
     record(tmp_path, [(file, "ada")])
-    with pytest.raises(CourseError, match="collect the archive that you downloaded from Moodle"):
+    with pytest.raises(CourseError, match="run course collect with the downloaded archive"):
         write_archive(tmp_path, NAME, {"ada": pages["ada"]}, "moodle")
 
 

@@ -232,8 +232,8 @@ def test_unclear_submissions_count_only_for_those_who_submitted(export, course_d
     assert "no score in 01-small, unclear which submission of the group counts: cy\n" in out
     assert (
         "01-small: group red: ada and bob submitted different work, and it is unclear which is the"
-        " newest, so each keeps their own, and no score for cy: delete all but one from submitted/,"
-        " or add the time of each to submission_times.csv.\n"
+        " newest, so each keeps their own, and there is no score for cy: delete all but one from"
+        " submitted/, or add the time of each to submission_times.csv.\n"
     ) in out
     rows, out = export("--assignment", SMALL, "--zero")
     assert column(rows, "student_id", "score")["cy"] == "", "the group has submitted"

@@ -111,7 +111,7 @@ def test_a_gradebook_moves_to_postgresql_and_back(root, copy, tmp_path, gradeboo
     assert main.main(["-C", str(root), "report"]) == 0
     changed = content(gradebook_url)
     code, output = copy(gradebook_url)
-    assert code == 1 and "is not empty: name an empty database." in output
+    assert code == 1 and "is not empty: specify an empty database." in output
     code, output = copy(sqlite_url(root / "gradebook.db"))
     assert code == 0, output
     assert content(sqlite_url(root / "gradebook.db")) == changed != original
@@ -149,11 +149,14 @@ def test_a_failure_leaves_the_target_empty(root, copy, gradebook_url, tmp_path):
 @pytest.mark.parametrize(
     ("url", "sentence"),
     [
-        ("gradebook", "'gradebook' is not the address of a database: write it as"),
+        ("gradebook", "'gradebook' is not the URL of a database: write it as"),
         ("mysql://me:secret@host/course", "mysql://me:***@host/course is neither a PostgreSQL nor"),
-        ("sqlite://", "'sqlite://' names no file"),
-        ("sqlite:///{root}/gradebook.db", "gradebook.db already exists: name a file that does not"),
-        ("sqlite:///{root}/new/copy.db", "new does not exist: name a file in another folder."),
+        ("sqlite://", "'sqlite://' does not name a file"),
+        (
+            "sqlite:///{root}/gradebook.db",
+            "gradebook.db already exists: specify a file that does",
+        ),
+        ("sqlite:///{root}/new/copy.db", "new does not exist: specify an existing folder."),
         (
             "postgresql+psycopg://me:secret@/course?host={root}",
             "the gradebook cannot be copied to postgresql+psycopg://me:***@/course",

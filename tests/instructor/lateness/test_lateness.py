@@ -103,7 +103,7 @@ def test_due_dates_are_in_the_time_zone_of_the_course(tmp_path):
         ("assignment,due\n02-mnist,tomorrow\n", "line 2: 'tomorrow.*' is not a time"),
         ("assignment,due\n,2026-03-01 18:00\n", "line 2 names no assignment"),
         ("assignment,due\na,2026-03-01 18:00\na,2026-03-01 18:00\n", "line 3 repeats"),
-        ("assignment,student,due\na,ada,2026-03-01 18:00\n", "no due date of a"),
+        ("assignment,student,due\na,ada,2026-03-01 18:00\n", "no due date for a"),
     ],
 )
 def test_a_table_that_is_unclear_is_one_sentence(tmp_path, text, problem):

@@ -90,7 +90,7 @@ def test_late_marks_are_shown_until_the_table_has_a_time_and_nothing_is_regraded
 
     printed, penalties = grade()
     notice = (
-        f"{NAME}: 1 submission is marked late by Canvas, but without a time, so it counts as on"
+        f"{NAME}: 1 submission is marked late by Canvas, but has no time, so it counts as on"
         " time (ada-1): add the time to submission_times.csv"
     )
     assert notice in printed
@@ -103,8 +103,8 @@ def test_late_marks_are_shown_until_the_table_has_a_time_and_nothing_is_regraded
     printed, penalties = grade()
     assert "marked late" not in printed
     assert (
-        f"{NAME}: submission_times.csv has a time for zoe, but there is no such folder in"
-        " submitted/: correct the name" in printed
+        f"{NAME}: submission_times.csv has a time for zoe, but submitted/ does not contain"
+        " this submission: correct the name" in printed
     )
     assert printed.count("already graded") == 2
     assert penalties == {"ada-1": pytest.approx(1), "bob-2": pytest.approx(2)}

@@ -66,12 +66,12 @@ def test_a_rename_that_is_complete_can_be_repeated(root, run):
 @pytest.mark.parametrize(
     ("new", "sentence"),
     [
-        ("bross5", "'bross5' is taken, which is in submitted/ already: choose another ID."),
-        ("BROSS5", "'BROSS5' is too similar to 'bross5', which is in submitted/ already"),
-        ("noether", "'noether' is taken, which is in roster.csv already"),
-        ("extended", "'extended' is taken, which is in due_dates.csv already"),
-        ("enrolled", "'enrolled' is taken, which is in the gradebook already"),
-        ("lovelace7", "'lovelace7' is the ID that the student has already"),
+        ("bross5", "'bross5' is already in submitted/: choose a different ID."),
+        ("BROSS5", "'BROSS5' is too similar to 'bross5', which is already in submitted/"),
+        ("noether", "'noether' is already in roster.csv"),
+        ("extended", "'extended' is already in due_dates.csv"),
+        ("enrolled", "'enrolled' is already in the gradebook"),
+        ("lovelace7", "'lovelace7' is already the ID of this student"),
         ("a/b", "'a/b' cannot be the name of a folder"),
         ("..", "'..' cannot be the name of a folder"),
         ("jose\u0301", "cannot be the name of a folder"),
@@ -111,7 +111,9 @@ def test_a_roster_without_ids_is_left_to_a_person(root, run):
     (root / "roster.csv").write_text(text)
     done = run(root, "student", "rename", "lovelace7", "king")
     assert done.returncode == 0, done.stderr
-    assert "To do: roster.csv has no column with student IDs: add a column student" in done.stdout
+    assert (
+        "To do: roster.csv has no column with student IDs: add a column student_id" in done.stdout
+    )
     assert (root / "roster.csv").read_text() == text
 
 
@@ -120,7 +122,7 @@ def test_a_change_of_personalized_quizzes_is_announced(root, run):
         config.write("\nc.ExecuteIsolated.personalized_quizzes = True\n")
     done = run(root, "student", "rename", "lovelace7", "king")
     assert "To do: c.ExecuteIsolated.personalized_quizzes is set" in done.stdout
-    assert "a regrade would score the answers of king with other values" in done.stdout
+    assert "a regrade would compare the answers of king with values that differ" in done.stdout
 
 
 def test_an_error_of_the_file_system_is_a_sentence_and_the_command_can_be_repeated(root, run):

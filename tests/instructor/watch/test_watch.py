@@ -155,7 +155,7 @@ def test_a_second_watch_of_the_folder_is_refused(course, watch):
     watch().wait_for("watching")
     second = course.once()
     assert second.returncode == 1
-    assert "another course watch command watches" in second.stderr
+    assert "another course watch command is watching" in second.stderr
 
 
 def test_a_damaged_archive_is_collected_when_it_has_not_changed_for_minutes(tmp_path):
