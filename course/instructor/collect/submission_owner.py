@@ -89,7 +89,7 @@ class OwnerResolver:
         return next(named, min(level, len(outer)) - 1)
 
     def _inner_name(self, inner: tuple[str, ...]) -> str:
-        """Return the first name in a path below the claim, or "" if none is there or with a roster."""
+        """Return the first name in a path below the claim, or "" if none or with a roster."""
         if self.roster:
             return ""  # a name that the roster contains is compared in any position
         hints = (self._hints_at(inner, position) for position in range(len(inner)))
