@@ -1,12 +1,12 @@
 """The cells on which a test can depend, found without running them.
 
 Grading skips the other cells, most of which explore, plot, or tabulate data. The analysis of the
-source cannot be exact: it misses, for example, that a cell changes a list by another name. Only
-cells of the assignment that the student has not changed are therefore skipped, since their effects
-are known from grading the solved notebook.
+source cannot be exact: for example, it misses changes to a list through an alias. Grading therefore
+skips only cells of the assignment that the student has not changed, because their effects are known
+from grading the solution notebook.
 
-What runs is decided before anything runs, and never again: a cell of a student could raise an error
-in order to have a test repeated.
+Which cells run is decided once, before any cell runs: otherwise, a student's cell could raise an
+error in order to have a test repeated.
 """
 
 from collections.abc import Iterable, Mapping, Sequence, Set
@@ -15,16 +15,17 @@ from typing import Any, Protocol
 from course.instructor.analysis.cell_names import CellNames, find_names, find_names_in_submission
 
 CodeCell = Mapping[str, Any]  # as in a grading job
-# Names that the search may visit, in about half a second. The course's notebooks need thousands.
+# Names that the search may visit, which takes about half a second. The course's notebooks need
+# thousands.
 MAX_VISITS = 1_000_000
 
 
 class Reference(Protocol):
-    """The part of the reference notebook that says what its cells are for."""
+    """The properties of a reference notebook that this analysis needs."""
 
     @property
     def cells(self) -> Mapping[str, Mapping[str, Any]]:
-        """The records of the cells by grade id."""
+        """The records of the cells, by grade id."""
 
     def is_test(self, name: str | None) -> bool:
         """Return whether a grade id belongs to a test."""
@@ -33,13 +34,15 @@ class Reference(Protocol):
         """Return whether a grade id belongs to a locked code cell that is not a test."""
 
     def is_unchanged(self, cell: CodeCell) -> bool:
-        """Return whether a cell is one that students get and that has no grade id."""
+        """Return whether a cell is a released cell without a grade id, with its code unchanged."""
 
 
 def find_required_cells(cells: Sequence[CodeCell], reference: Reference) -> set[int]:
-    """Return the positions of the cells that have to run: on which a later test can depend.
+    """Return the positions of the cells that have to run before the tests.
 
-    These are all cells if the search would take long, because they use very many names.
+    These are the cells on which a later test can depend, and those that cannot be skipped, such as
+    cells that students may have changed. If the cells use so many names that the search would take
+    too long, these are all cells that are not tests.
     """
     try:
         return _find_required_cells(cells, reference)
@@ -59,7 +62,8 @@ def _find_required_cells(cells: Sequence[CodeCell], reference: Reference) -> set
     functions = _Functions(
         {name: each.functions[name] for each in names for name in each.functions}
     )
-    # A cell that modifies an object from a locked cell would break the notebook itself.
+    # Objects from locked cells count as unmodified: a released cell that modified one would break
+    # the notebook itself.
     provided = frozenset().union(
         *(
             each.bound
@@ -67,8 +71,8 @@ def _find_required_cells(cells: Sequence[CodeCell], reference: Reference) -> set
             if reference.is_locked_code(cell["grade_id"])
         )
     )
-    # A test may call a function of any cell that has run, by another name or as a method. The
-    # function then reads what cells below its own have bound.
+    # A test may call a function from any cell that has run, under another name or as a method. The
+    # function may then read names that later cells have bound.
     read_by_functions: set[str] = set()
     while True:
         required = _walk(cells, reference, names, functions, imported, provided, read_by_functions)
@@ -92,18 +96,18 @@ def _walk(
     provided: Set[str],
     read_by_functions: Set[str],
 ) -> set[int]:
-    """Return the required cells if tests may also need the names that functions read.
+    """Return the positions of the required cells if tests also need `read_by_functions`.
 
-    This is live variable analysis: walk backwards and track the names that a later test may need.
-    No cell ends the search for a name: it may raise an error before it binds the name again.
+    This is live variable analysis: walk backward and track the names that a later test may need. A
+    cell that binds a name does not end the search for it, because an error may precede the binding.
     """
     live = set(read_by_functions)
-    needs_all = False  # whether a required cell below may read any name
+    needs_all = False  # whether a later required cell may read any name
     required = set()
     for position in reversed(range(len(cells))):
         grade_id = cells[position]["grade_id"]
         if reference.is_test(grade_id):
-            # Use the test's source in the reference: the student may have changed the test.
+            # Use the test's source from the reference: the student may have changed the test.
             needed = find_names(reference.cells[grade_id]["source"]).needed
             live |= functions.with_names_read(needed)
             continue
@@ -135,14 +139,14 @@ class _TooManyVisitsError(Exception):
 
 
 class _Functions:
-    """The notebook's functions, with the names that each reads, and a limit on visits to names."""
+    """The names that each function of the notebook reads, and the number of names visited."""
 
     def __init__(self, names_read: Mapping[str, Set[str]]) -> None:
         self.names_read = names_read
         self.visits = 0
 
     def with_names_read(self, names: Iterable[str]) -> set[str]:
-        """Return the names, and those that functions among them read directly or indirectly."""
+        """Return the names and all names that functions among them read, directly or indirectly."""
         found: set[str] = set()
         pending = set(names)
         while pending:
@@ -160,6 +164,6 @@ def _modified_objects(cell: CellNames, imported: Set[str]) -> Set[str]:
 
     These include the objects that it passes to one of the notebook's own functions.
     """
-    # The difference of dictionary keys and a set takes the time of the set.
+    # `cell.passed.keys() - imported` would take time proportional to the size of `imported`.
     own_functions = [name for name in cell.passed if name not in imported]
     return cell.modified.union(*(cell.passed[name] for name in own_functions)) - imported

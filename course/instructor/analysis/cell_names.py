@@ -15,13 +15,14 @@ from functools import lru_cache
 from course.instructor.analysis.definite_assignment import ScopeVisitor, is_predefined
 from course.instructor.thread_safe_parsing import parse_python
 
-# Calls that can read or bind names that are not in the source, or only in a text.
+# Functions that can read or bind names that are not in the source, or only in a string.
 _OPAQUE_CALLS = {"__import__", "eval", "exec", "get_ipython", "globals", "locals"}
-# The same of methods and of functions in modules, such as pandas' query and importlib's.
+# Methods and functions of modules that can do the same, such as pandas' `query` and importlib's
+# `import_module`.
 _OPAQUE_METHODS = _OPAQUE_CALLS | {"import_module", "query"}
 _OPAQUE_ATTRIBUTES = {"__globals__", "f_back", "f_globals", "f_locals", "get_ipython", "modules"}
 _OPAQUE_ATTRIBUTES |= {"query", "user_ns"}
-# The same of what is imported, maybe under another name, or named in a text.
+# Names whose import makes this possible, even under an alias.
 _OPAQUE_IMPORTS = {"__main__", "get_ipython", "import_module", "locate", "resolve_name"}
 
 # IPython lines that neither read nor bind a name: magics and shell commands without variables ({{
@@ -53,16 +54,18 @@ class CellNames:
     - `mentioned` names are those that are read, bound, or deleted.
     - `imported` names are bound by imports from Python's or installed modules, not from helper
       files, and `classes` by class statements.
-    - `functions` maps names bound by `def` or `name = lambda` to the globals that they read.
+    - `functions` maps names bound by `def` or `name = lambda` to the globals that these functions
+      read, without predefined names.
     - `read_by_functions` are all names that functions and methods may read when they are called,
-      even if the cell itself binds these names, and builtins.
-    - `modified` names are those whose objects the cell changes without binding the name: it assigns
-      to their attributes or items, or calls their methods. `passed` maps the names of functions
-      that the cell calls to the names that it passes to them.
-    - `texts` are the names of variables, classes, and modules, and the messages of the errors that
-      the cell raises.
+      including predefined names and names that the cell itself binds.
+    - `modified` names are those whose objects the cell may change: it assigns to or deletes their
+      attributes or items, or calls their methods. They also include names that the cell assigns or
+      deletes. `passed` maps the names of functions that the cell calls, except predefined ones, to
+      the names that it passes to them.
+    - `texts` are the names of variables, classes, and imported modules, and the messages of the
+      errors that the cell raises.
     - `opaque` means that there may be more names: the cell calls exec, eval, globals, or the
-      like, has a star import, uses a magic that binds names, or is not Python.
+      like, has a star import, uses a magic that may bind names, or is not Python.
     """
 
     needed: frozenset[str] = frozenset()
@@ -78,19 +81,20 @@ class CellNames:
     opaque: bool = False
 
 
-# Of a cell that exceeds a limit: it is not even searched for words. What tests define stays theirs.
+# For a cell that exceeds a limit and is not even searched for words. Because it mentions no names,
+# the grader keeps the names that tests define.
 UNKNOWN = CellNames(opaque=True)
 _found_before: ContextVar[Mapping[str, CellNames] | None] = ContextVar("found_before", default=None)
 
 
 def parse_cell(source: str) -> ast.Module | None:
-    """Return a cell's syntax tree, or None if the cell is not Python.
+    """Return a cell's syntax tree, or None if the cell cannot be parsed as Python.
 
     Magics and shell commands become calls of `get_ipython()`, as IPython translates them, except
-    those that neither read nor bind a name, which are removed.
+    those that neither read nor bind a name, which are replaced by `pass` or removed.
     """
     with warnings.catch_warnings():
-        warnings.simplefilter("ignore")  # such as for "\d": students see them when the cell runs
+        warnings.simplefilter("ignore")  # such as for "\d"; students see them when the cell runs
         for transform in (str, _translate_magics):
             try:
                 tree = parse_python(transform(source))
@@ -138,17 +142,17 @@ def find_names(source: str) -> CellNames:
 
 
 def find_names_in_submission(source: str) -> CellNames:
-    """Return the global names of a cell of a submission, as `names_found_before` gives them.
+    """Return the global names of a submitted cell, from `names_found_before` if it has them.
 
-    Use `find_names` for the course's cells, even if a submission contains them, too: the text of
-    another cell must not decide what is known about them.
+    Use `find_names` for the course's own cells, even if a submission also contains them: what is
+    known about them must not depend on a student's cells.
     """
     return (_found_before.get() or {}).get(source) or find_names(source)
 
 
 @contextlib.contextmanager
 def names_found_before(results: Mapping[str, CellNames]) -> Iterator[None]:
-    """Have `find_names_in_submission` return these results, in this thread, in the block.
+    """Make `find_names_in_submission` return these results, in this thread, within the block.
 
     Students' code is analyzed in another process, which has limits on time and memory.
     """
@@ -160,8 +164,8 @@ def names_found_before(results: Mapping[str, CellNames]) -> Iterator[None]:
 
 
 def unknown_names(source: str) -> CellNames:
-    """Return what is certain without an analysis: the cell may use each word in its source."""
-    if len(source) > MAX_SEARCHED:  # with an embedded image; its words would fill the memory
+    """Return the names of a cell without analyzing it: it may use every word in its source."""
+    if len(source) > MAX_SEARCHED:  # such as an embedded image, whose words would fill memory
         return UNKNOWN
     words = re.findall(r"[^\W\d]\w*", source)  # also words in strings and comments
     return CellNames(mentioned=frozenset(words).difference(keyword.kwlist), opaque=True)
@@ -200,7 +204,10 @@ def _names_of_tokens(source: str) -> CellNames:
 
 
 def _modified_objects(tree: ast.Module) -> set[str]:
-    """Return the names whose attributes or items a cell binds, or whose methods it calls."""
+    """Return the names that a cell binds or deletes, by themselves or in an attribute or item.
+
+    Names whose methods the cell calls are included.
+    """
     names: set[str | None] = set()
     for node in ast.walk(tree):
         if isinstance(getattr(node, "ctx", None), ast.Store | ast.Del):
@@ -211,7 +218,7 @@ def _modified_objects(tree: ast.Module) -> set[str]:
 
 
 def _passed_objects(tree: ast.Module) -> dict[str, frozenset[str]]:
-    """Return the names that a cell passes to functions, by the name of the function."""
+    """Return the names that a cell passes to each function that is not predefined, by its name."""
     passed: dict[str, set[str]] = {}
     for node in ast.walk(tree):
         if isinstance(node, ast.Call) and isinstance(node.func, ast.Name):
@@ -226,7 +233,7 @@ def _base_name(node: ast.AST) -> str | None:
     """Return the variable at the start of a chain of attributes, items, and methods, or None."""
     while not isinstance(node, ast.Name):
         if isinstance(node, ast.Call) and isinstance(node.func, ast.Name):
-            return None  # a function returns a new object
+            return None  # a function is assumed to return a new object
         inner = getattr(node, "value", None) or getattr(node, "func", None)
         if not isinstance(inner, ast.AST):
             return None
@@ -235,7 +242,7 @@ def _base_name(node: ast.AST) -> str | None:
 
 
 def _names_and_error_messages(tree: ast.Module) -> set[str]:
-    """Return a cell's names, its modules, and the messages of the errors that it raises."""
+    """Return a cell's names, imported modules, and the messages of the errors that it raises."""
     texts = set()
     for node in ast.walk(tree):
         match node:
@@ -251,7 +258,7 @@ def _names_and_error_messages(tree: ast.Module) -> set[str]:
 
 
 def _inspects_namespace(node: ast.AST) -> bool:
-    """Return True if code may read global names that it does not spell out."""
+    """Return True if a node may read global names that do not appear in the source."""
     match node:
         case ast.Call(func=ast.Name(id="vars" | "dir"), args=[], keywords=[]):
             return True

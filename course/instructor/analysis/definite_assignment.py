@@ -36,7 +36,8 @@ class ScopeVisitor(ast.NodeVisitor):
 
     `definitely_bound` are the names that are bound on every path to the current node, or None if
     the node is unreachable. `comprehension_names` are bound by the comprehensions around the node.
-    `class_names` are bound so far by the class body around the node; None outside of classes.
+    `class_names` are the names that the class body around the node has bound so far, or None if the
+    node is not in a class body.
     """
 
     def __init__(self) -> None:
@@ -123,7 +124,7 @@ class ScopeVisitor(ast.NodeVisitor):
             if name != "*":
                 self.bind(name)
                 module = (getattr(node, "module", None) or alias.name).partition(".")[0]
-                # A function from a helper file is one of the notebook's own.
+                # A function from a helper file counts as one of the notebook's own.
                 if self.class_names is None and module in _KNOWN_MODULES:
                     self.imported.add(name)
 
@@ -252,7 +253,7 @@ class ScopeVisitor(ast.NodeVisitor):
         self.bind(node.name)
 
     def visit_function_body(self, node: Any) -> frozenset[str]:
-        """Record what a function does with globals, and return the globals that it reads."""
+        """Record the globals that a function accesses, and return those read but not predefined."""
         reads, binds = _global_accesses(node)
         reads, binds = reads - self.comprehension_names, binds - self.comprehension_names
         self.mentioned |= reads | binds
@@ -264,7 +265,7 @@ class ScopeVisitor(ast.NodeVisitor):
 
 
 def _may_suppress(item: ast.withitem) -> bool:
-    """Return whether a context is one of those that end errors, such as contextlib.suppress."""
+    """Return whether a context manager may suppress exceptions, as contextlib.suppress does."""
     names = {getattr(node, "id", getattr(node, "attr", None)) for node in ast.walk(item)}
     return not names.isdisjoint({"suppress", "raises", "assertRaises"})
 
@@ -279,7 +280,7 @@ def _global_accesses(node: Any) -> tuple[set[str], set[str]]:
     """Return the globals that a function's body reads, and those that it binds or deletes."""
     parameters = [*node.args.posonlyargs, *node.args.args, *node.args.kwonlyargs]
     parameters += filter(None, (node.args.vararg, node.args.kwarg))
-    bare = copy(node)  # without what is evaluated when the function is defined, not when called
+    bare = copy(node)  # without the parts that are evaluated at definition, not in a call
     names = [ast.arg(each.arg) for each in parameters]
     bare.args = ast.arguments([], names, kwonlyargs=[], kw_defaults=[], defaults=[])
     bare.decorator_list, bare.returns = [], None

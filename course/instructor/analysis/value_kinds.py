@@ -15,7 +15,7 @@ def infer_value_kinds(
 ) -> dict[str, str | None]:
     """Return the kind of value of each name that a cell binds; the last binding counts.
 
-    A kind is a key of `release.lint.REFUSED`, or None for a value that may be serializable.
+    A kind is a key of `release.lint.ALTERNATIVES`, or None for a value that may be serializable.
     `known_kinds` are the kinds of the names bound before the cell.
     """
     found: dict[str, str | None] = {}
@@ -50,12 +50,12 @@ def infer_value_kinds(
 
 
 def _infer_kind(value: ast.expr | None, kinds: Mapping[str, str | None]) -> str | None:
-    """Return the kind that an expression clearly produces, or None."""
+    """Return the kind of value that an expression clearly produces, or None."""
     if isinstance(value, ast.GeneratorExp):
         return "a generator"
     if isinstance(value, ast.Name):
         return kinds.get(value.id)
-    path = []  # of the called function, innermost attribute first
+    path = []  # the called function's dotted name, last part first
     node = value.func if isinstance(value, ast.Call) else None
     while isinstance(node, ast.Attribute):
         path.append(node.attr)

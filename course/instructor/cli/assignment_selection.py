@@ -14,7 +14,8 @@ def find_for_each(
     """Yield each assignment for which `find` succeeds, with the result.
 
     An assignment without submissions, for which `find` raises CourseError, is an error only if the
-    user requested it by name, or if no assignment has submissions. The error is raised at the end.
+    user requested it by name, or if no assignment has submissions. The first such error is raised
+    after all assignments have been tried.
     """
     errors, is_empty = [], True
     for name in names:

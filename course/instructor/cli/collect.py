@@ -26,13 +26,13 @@ MAX_LINES = 12  # maximum per upload and status; further files are only counted
 @click.option(
     "--force-older",
     is_flag=True,
-    help="Replace existing submissions, even by older ones.",
+    help="Replace existing submissions, even with older ones.",
 )
 @click.option(
     "--times",
     type=options.PATH,
     metavar="WORKSHEET",
-    help="Moodle's grading worksheet of the assignment NAME, from which submission times are read.",
+    help="Moodle's grading worksheet for the assignment NAME, which has the submission times.",
 )
 @click.pass_obj
 def command(
@@ -48,16 +48,16 @@ def command(
     """Collect submissions from a folder, archive, or notebook.
 
     PATH is a folder, a zip archive, or a notebook. NAME is an assignment that PATH may contain,
-    such as 02-mnist; without names, it may contain any assignment. If more than half of the
-    students in an archive from Canvas or Moodle submitted the same one, notebooks for the others
-    are flagged for manual review. The exit code is 1 if a file is flagged.
+    such as 02-mnist; without names, it may contain any assignment. In this case, if more than half
+    of the students in an export from Canvas or Moodle submitted the same assignment, notebooks for
+    other assignments are flagged for manual review. The exit code is 1 if a file is flagged.
 
     A newer submission from the same platform replaces an older one.
     """
     selected = assignment_names(root, names)
     if times and len(names) != 1:
         raise CourseError(
-            "a grading worksheet belongs to one assignment: name it, such as in course collect"
+            "a grading worksheet belongs to one assignment: name it, as in course collect"
             f" {path} {selected[0]} --times {times}."
         )
     from course.instructor.collect import collection
@@ -69,7 +69,7 @@ def command(
     if student is not None and not rosters.is_valid_student_id(student):
         raise CourseError(f"{student!r} cannot be the name of a folder: choose another name.")
     class_roster = rosters.read_roster(roster) if roster else rosters.read_course_roster(root)
-    read_course_groups(root)  # before anything is collected, because the table can be wrong
+    read_course_groups(root)  # before anything is collected, because the table may be invalid
     worksheet = _read_worksheet(root, times) if times else None
     collect_options = collection.CollectOptions(
         class_roster, student, force, force_older, bool(names), worksheet
@@ -80,8 +80,8 @@ def command(
     grouped: dict[tuple[str, str, str], list[FileResult]] = {}
     for result in collected.run():
         if result.status not in immediate:
-            # Nobody's files may hide those of another student. The details of one student's files
-            # can all differ; files without an owner are grouped by the reason.
+            # One student's files must not hide those of another. The details of one student's files
+            # can all differ; only files without an owner are grouped by their details.
             whose = result.student or result.upload
             reason = "" if whose else result.details
             grouped.setdefault((result.status, whose, reason), []).append(result)
@@ -105,7 +105,7 @@ def command(
 
 
 def _read_worksheet(root: Path, path: Path) -> "Worksheet":
-    """Return a grading worksheet, whose times are in the time zone of the course."""
+    """Read a grading worksheet, interpreting its times in the time zone of the course."""
     from course.instructor.collect.moodle_worksheet import read_worksheet
     from course.instructor.lateness.late_policy import course_time_zone
 

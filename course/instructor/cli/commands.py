@@ -56,5 +56,5 @@ def run_command_line(arguments: list[str]) -> int:
     except click.UsageError as error:
         command = error.ctx.command_path if error.ctx else "course"
         message = " ".join(error.format_message().split())
-        print(f"course: {message} Run {command} --help for the usage.", file=sys.stderr)
+        print(f"course: {message} Run {command} --help for usage.", file=sys.stderr)
         return 2

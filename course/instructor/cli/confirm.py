@@ -1,4 +1,4 @@
-"""`course confirm`: confirming the scores that a person gave before a regrade."""
+"""`course confirm`: confirming manual scores after a regrade."""
 
 from pathlib import Path
 
@@ -16,7 +16,7 @@ from course.instructor.course_dir import assignment_names, open_api
 def command(root: Path, names: tuple[str, ...], student: str | None) -> int:
     """Confirm the manual scores that are pending after a regrade.
 
-    A regrade keeps all manual scores. Those of tests, and of answers whose text has changed, are
+    A regrade keeps all manual scores. Scores of tests, and of answers whose text has changed, are
     pending until you confirm them, here or in the formgrader. NAME is an assignment, such as
     02-mnist; without names, all assignments. Answers without a manual score stay pending.
     """

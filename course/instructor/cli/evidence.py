@@ -19,8 +19,9 @@ if TYPE_CHECKING:
 def command(root: Path, names: tuple[str, ...], student: str | None) -> int:
     """Measure the accuracy of the weights that students submitted.
 
-    NAME is an assignment, such as 06-dropout-batchnorm; without names, all assignments that ask
-    for evidence are measured. The exit code is 1 if a submission is flagged for manual review.
+    NAME is an assignment, such as 06-dropout-batchnorm; without names, all assignments that require
+    evidence are measured. The exit code is 1 if a submission is flagged for manual review, or if
+    several students submitted the same weights.
     """
     selected = assignment_names(root, names)
     from course.instructor import evidence_measurement
@@ -46,7 +47,7 @@ def command(root: Path, names: tuple[str, ...], student: str | None) -> int:
 
 
 def print_measured(name: str, submission: "MeasuredEvidence") -> None:
-    """Print a line for one submission of an assignment, and its problems."""
+    """Print a line for one submission of an assignment, and a line for each of its problems."""
     print(_line(name, submission), flush=True)
     for problem in submission.problems:
         print(f"    {problem}")

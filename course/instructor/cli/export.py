@@ -18,8 +18,12 @@ from course.instructor.course_dir import check_course_dir, open_api
     help="File format; totals has one row per student.",
 )
 @options.roster
-@click.option("--student", multiple=True, metavar="STUDENT", help="Only this one; repeatable.")
-@click.option("--assignment", multiple=True, metavar="NAME", help="Only this one; repeatable.")
+@click.option(
+    "--student", multiple=True, metavar="STUDENT", help="Export only this student; repeatable."
+)
+@click.option(
+    "--assignment", multiple=True, metavar="NAME", help="Export only this assignment; repeatable."
+)
 @click.option(
     "--waiting", is_flag=True, help="Include scores that are partly pending manual grading."
 )
@@ -36,7 +40,7 @@ def command(root: Path, path: Path, to: str, roster: Path | None, **settings: An
     api = open_api(root)
     health.require_gradebook(root, api.coursedir.db_url)
     due_dates.update_all_lateness(api, root)
-    # The other options are settings of the plugin under the same names.
+    # The other options have the same names as the settings of the plugin.
     plugin = plugins.PLUGINS[to](parent=api, to=str(path), roster=str(roster or ""), **settings)
     with api.gradebook as gradebook:
         print(plugin.write(gradebook))

@@ -17,7 +17,7 @@ from course.instructor.course_dir import assignment_names, open_api
     "--for",
     "kind",
     type=click.Choice(["zip", "moodle"]),
-    help="Also write an archive of the pages: one folder per student, or for Moodle's upload.",
+    help="Also write an archive of the pages: with one folder per student, or to upload to Moodle.",
 )
 @options.workers("pages to write")
 @click.pass_obj
@@ -30,8 +30,8 @@ def command(
 ) -> int:
     """Write feedback pages for graded submissions.
 
-    NAME is an assignment, such as 02-mnist; without names, pages are written for all graded
-    assignments.
+    NAME is an assignment, such as 02-mnist; without names, pages are written for all assignments
+    that have graded submissions.
     """
     selected = assignment_names(root, names)
     from course.instructor.student_text import limited_call

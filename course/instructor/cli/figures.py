@@ -17,9 +17,9 @@ from course.instructor.course_dir import assignment_names, source_notebook
 def command(root: Path, names: tuple[str, ...], parameters: tuple[str, ...]) -> int:
     """Draw the figures of finished results.
 
-    Runs the cell tagged draws-result, and the cells of the solution on which it depends, in the cpu
-    profile, and stores the figure in the student package. NAME is an assignment, such as 02-mnist;
-    without names, the figures are drawn whose code has changed.
+    For each figure, the cell tagged draws-result, and the cells of the solution on which it
+    depends, run in the cpu profile. The figure is stored in the student package. NAME is an
+    assignment, such as 02-mnist; without names, only figures whose code has changed are drawn.
     """
     import nbformat
 
@@ -38,7 +38,7 @@ def command(root: Path, names: tuple[str, ...], parameters: tuple[str, ...]) -> 
                 " the cell that draws the finished result."
             )
     if not selected:
-        print("Every figure was drawn by the present code.")
+        print("All figures are up to date with their code.")
         return 0
     forkserver_start.start_for_notebooks()
     from course.instructor.regression import figure_runs

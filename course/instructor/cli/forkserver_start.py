@@ -12,7 +12,7 @@ WEEK = 7 * 24 * 3600  # seconds
 
 
 def start_for_grading(root: Path, names: Sequence[str], isolated: bool = True) -> None:
-    """Start the forkservers for the first of the assignments that has submissions, if any has.
+    """Start the forkservers for the first assignment that has submissions, if there is one.
 
     Raises CourseError if kernels cannot be isolated on this machine.
     """
@@ -22,7 +22,7 @@ def start_for_grading(root: Path, names: Sequence[str], isolated: bool = True) -
 
 
 def start_for_uploads(root: Path, names: Sequence[str], isolated: bool = True) -> None:
-    """Start the forkservers for submissions that will arrive, and keep them for days.
+    """Start the forkservers for submissions that will arrive, and keep them for up to a week.
 
     Raises CourseError if kernels cannot be isolated on this machine.
     """
@@ -30,7 +30,7 @@ def start_for_uploads(root: Path, names: Sequence[str], isolated: bool = True) -
 
     forkserver_client.keep_shared(WEEK)
     uses_keras = any(mentions_keras(source_notebook(root, name)) for name in names)
-    _start(root, uses_keras, isolated, stays_warm=False)  # it lasts as long as the command
+    _start(root, uses_keras, isolated, stays_warm=False)  # ends with the command
 
 
 def _start(root: Path, uses_keras: bool, isolated: bool, stays_warm: bool = True) -> None:
@@ -54,10 +54,13 @@ def start_for_notebooks() -> None:
 
 
 def _configured(root: Path) -> tuple[list[str], float]:
-    """Return the configured devices, and the minutes that a forkserver stays warm."""
+    """Return the paths of the configured devices, and the minutes that a forkserver stays warm.
+
+    If the configuration file is invalid, these are [] and 0.
+    """
     try:
         settings = load_config(root).ExecuteIsolated
-    except CourseError:  # nbgrader reports the error in the file
+    except CourseError:  # nbgrader reports the error later
         return [], 0
     minutes = settings.get("warm_minutes", WARM_MINUTES)
     is_number = isinstance(minutes, int | float)

@@ -96,7 +96,7 @@ def command(
 def _read_class(root: Path) -> "tuple[Roster | None, CourseGroups]":
     """Return the roster of the course directory, and the groups.
 
-    Grading needs neither, so one that cannot be read does not prevent it.
+    Grading needs neither, so an error in their files is only printed.
     """
     from course.instructor.gradebook.group_submissions import CourseGroups, read_course_groups
     from course.instructor.lateness.submission_times import SubmissionTimes

@@ -11,7 +11,7 @@ from course.instructor.course_dir import assignment_names, open_api
 
 @click.group("gradebook", no_args_is_help=False)
 def command() -> None:
-    """Move the gradebook to another database."""
+    """Copy the gradebook to another database."""
 
 
 @command.command("copy")
@@ -20,7 +20,7 @@ def command() -> None:
 def copy(root: Path, url: str) -> int:
     """Copy the whole gradebook to the empty database at URL.
 
-    URL is an SQLAlchemy address, such as postgresql+psycopg://USER@HOST/DATABASE or
+    URL is an SQLAlchemy URL, such as postgresql+psycopg://USER@HOST/DATABASE or
     sqlite:////PATH/gradebook.db. Everything is copied: cells, students, scores, manual scores, and
     comments. The gradebook of the course directory does not change.
     """
@@ -45,5 +45,5 @@ def copy(root: Path, url: str) -> int:
     shown = target.set(password=None).render_as_string()
     print(f"    c.CourseDirectory.db_url = {shown!r}")
     if target.password is not None:
-        print("The line has no password: store it in ~/.pgpass.")
+        print("The line does not contain the password: store it in ~/.pgpass.")
     return 0

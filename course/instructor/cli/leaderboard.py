@@ -23,10 +23,12 @@ if TYPE_CHECKING:
     multiple=True,
     metavar="DEVICE=SECONDS",
     show_default="the budget in the source",
-    help="Seconds of training on CPU or GPU, such as GPU=60; repeatable.",
+    help="Limit on the training time on CPU or GPU, in seconds, such as GPU=60; repeatable.",
 )
 @click.option(
-    "--pseudonyms", is_flag=True, help="Replace names with pseudonyms, so that you can publish it."
+    "--pseudonyms",
+    is_flag=True,
+    help="Replace names with pseudonyms, so that you can publish the leaderboard.",
 )
 @click.pass_obj
 def command(root: Path, names: tuple[str, ...], budgets: tuple[str, ...], pseudonyms: bool) -> int:
@@ -34,7 +36,8 @@ def command(root: Path, names: tuple[str, ...], budgets: tuple[str, ...], pseudo
 
     NAME is an assignment, such as 08-capstone; without names, all assignments whose evidence can be
     measured on test images. Seconds, device, and backend are self-reported and cannot be measured.
-    The exit code is 1 if an entry is flagged for manual review.
+    The exit code is 1 if an entry is flagged for manual review, or if several students submitted
+    the same weights.
     """
     seconds = dict(map(_parse_budget, budgets))
     selected = assignment_names(root, names)
@@ -59,7 +62,7 @@ def command(root: Path, names: tuple[str, ...], budgets: tuple[str, ...], pseudo
         with_leaderboard, bool(names), lambda name: list_students(root, "submitted", name)
     ):
         shared = groups.in_assignment(name)
-        # Before the long part, because the roster can be wrong.
+        # Before the slow measurement, because the roster may be invalid.
         shown = choose_names(root, filter(shared.counts, students), shared)
         submissions = []
         for each in evidence_measurement.measure_evidence(root, name, shared=shared):
@@ -84,7 +87,7 @@ def command(root: Path, names: tuple[str, ...], budgets: tuple[str, ...], pseudo
 
 
 def _parse_budget(text: str) -> tuple[str, float]:
-    """Return the device and the seconds of an option such as GPU=60."""
+    """Return the device and the seconds in a value of --budget, such as GPU=60."""
     from course.instructor.evidence_measurement import DEVICES, is_budget
 
     name, _, value = text.partition("=")
@@ -102,7 +105,7 @@ def _parse_budget(text: str) -> tuple[str, float]:
 
 
 def _line(entry: "Entry") -> str:
-    """Return the line to print for an entry that is not flagged for its evidence."""
+    """Return the line to print for an entry that is ranked or over the budget."""
     accuracy = f"{entry.evidence.test_accuracy_with_flips or 0:.2%}"
     student = entry.evidence.student
     is_known = entry.name == student or entry.name.endswith(f"({student})")

@@ -19,7 +19,7 @@ RESUME = "finished work is saved, so run the same command again to continue."
 
 
 class _PrintableStream(io.TextIOBase):
-    """Writes to another stream only what is printable: any line may contain a student's text."""
+    """Writes only printable text to another stream: any line may contain a student's text."""
 
     encoding = "utf-8"
 
@@ -28,8 +28,8 @@ class _PrintableStream(io.TextIOBase):
         self._removed = str.maketrans("", "", removed)
 
     def write(self, text: str) -> int:
-        """Write text without what controls a terminal."""
-        if not isinstance(text, str):  # click tries whether a stream accepts bytes
+        """Write text without the characters that control a terminal."""
+        if not isinstance(text, str):  # click tests whether a stream accepts bytes
             raise TypeError("not a text")
         self._stream.write(printable(text).translate(self._removed))
         return len(text)
@@ -103,7 +103,7 @@ def _fail(message: str, code: int = 1) -> int:
 
 
 def _is_database_error(error: Exception) -> bool:
-    """Return whether the gradebook's database, or its invalid address, caused an error."""
+    """Return whether the gradebook's database or an invalid database URL caused an error."""
     if "sqlalchemy.exc" not in sys.modules:
         return False
     from sqlalchemy.exc import ArgumentError, DBAPIError

@@ -16,24 +16,24 @@ roster = click.option(
     type=PATH,
     metavar="FILE",
     show_default="roster.csv in the course directory",
-    help="Class list as a CSV file.",
+    help="Class roster as a CSV file.",
 )
 parameters = click.option(
     "-p",
     "parameters",
     multiple=True,
     metavar="NAME=VALUE",
-    help="Set another parameter of the notebooks; repeatable.",
+    help="Set any other parameter of the notebooks; repeatable.",
 )
 replace_submissions = click.option(
     "--force",
     is_flag=True,
-    help="Replace existing submissions by others that may be older; the replaced ones are saved.",
+    help="Replace existing submissions with others that may be older; save the replaced ones.",
 )
 no_isolation = click.option(
     "--no-isolation",
     is_flag=True,
-    help="Run submissions without a sandbox and with your permissions; only for trusted work.",
+    help="Run submissions without a sandbox and with your permissions; only if you trust them.",
 )
 
 

@@ -20,8 +20,8 @@ if TYPE_CHECKING:
 @click.option(
     "--without-address",
     is_flag=True,
-    help="Publish even if the public address is a placeholder: badges and install cells do not"
-    " work.",
+    help="Publish even if the public address is still a placeholder; badges and install cells then"
+    " do not work.",
 )
 @click.pass_obj
 def command(root: Path, directory: Path, without_address: bool) -> int:
@@ -43,7 +43,7 @@ def command(root: Path, directory: Path, without_address: bool) -> int:
         )
     try:
         publisher.check_folder(directory, root)
-        # These imports take seconds, so they follow the check of the folder.
+        # These imports take seconds, so the folder is checked first.
         from course.instructor.release import build, public_files
 
         files = public_files.public_files(root)

@@ -9,7 +9,7 @@ from course.instructor.cli import options
 from course.instructor.course_dir import assignment_names, source_notebook
 from course.instructor.provided_files import refused_files
 
-MAX_LISTED = 5  # names of files in a message, and deviations from the conventions
+MAX_LISTED = 5  # file names in a message, or deviations from the conventions
 
 
 @click.command("release")

@@ -46,7 +46,7 @@ if TYPE_CHECKING:
 @click.option(
     "--accept-differences",
     is_flag=True,
-    help="Remove from the references what these smoke runs show differently, for example with"
+    help="Remove from the references whatever differs in these smoke runs, for example because of"
     " another version of Keras.",
 )
 @click.pass_obj
@@ -87,7 +87,7 @@ def command(
         option = "--update-references" if update_references else "--accept-differences"
         raise CourseError(
             f"references are made from smoke runs with seed 0: specify {option} without --profile,"
-            " --seed, --seeds, and -p."
+            " --seed, --seeds, or -p."
         )
     selected = assignment_names(root, names)
     if not scheduler:
@@ -138,7 +138,7 @@ def result_line(checked: "CheckedRun") -> str:
 def _command_line(
     names: tuple[str, ...], profile: str, seed: int, seeds: int, parameters: tuple[str, ...]
 ) -> str:
-    """Return the command that measures the same bands again, which the bands file records."""
+    """Return the command that measures the same bands again, to be recorded in the bands file."""
     words = ["course run", *names, f"--profile {profile}"]
     words += [f"--seed {seed}"] if seed else []
     words += [f"--seeds {seeds}", *(f"-p {pair}" for pair in parameters)]
@@ -146,7 +146,7 @@ def _command_line(
 
 
 def parse_parameters(pairs: tuple[str, ...]) -> dict[str, Any]:
-    """Return `NAME=VALUE` pairs as a dict; a value that is not a Python literal is text."""
+    """Return `NAME=VALUE` pairs as a dict; a value that is not a Python literal is a string."""
     parameters = {}
     for pair in pairs:
         name, equals, value = pair.partition("=")

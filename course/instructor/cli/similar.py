@@ -17,7 +17,8 @@ def command(root: Path, names: tuple[str, ...], most: int) -> int:
     """List suspiciously similar submissions.
 
     NAME is an assignment, such as 02-mnist; without names, all assignments that have submissions
-    are compared. Each assignment also gets a page that shows the similar parts side by side.
+    are compared. A page for each assignment shows the similar parts side by side. The exit code is
+    1 if a submission cannot be read.
     """
     selected = assignment_names(root, names)
     from course.instructor.gradebook.group_submissions import read_course_groups

@@ -1,4 +1,4 @@
-"""`course statistics`: what a class did in an assignment."""
+"""`course statistics`: the results of a class in an assignment."""
 
 from pathlib import Path
 from typing import TYPE_CHECKING
@@ -21,7 +21,7 @@ def command(root: Path, names: tuple[str, ...]) -> int:
 
     NAME is an assignment, such as 02-mnist; without names, all assignments that have graded
     submissions. A page shows the scores, the most frequent messages of each test, and the tests
-    that may be wrong, because nearly everyone fails them.
+    that may be wrong, such as those that nearly everyone fails.
     """
     selected = assignment_names(root, names)
     from course import tables

@@ -12,7 +12,7 @@ from course.instructor.course_dir import check_course_dir
 if TYPE_CHECKING:
     from course.instructor.unfinished_change import UnfinishedChange
 
-MAX_FILES = 20  # that are printed
+MAX_FILES = 20  # maximum number of paths that are printed
 
 
 @click.group("student", no_args_is_help=False)
@@ -28,7 +28,7 @@ def rename(root: Path, old: str, new: str) -> int:
     """Give the student OLD the ID NEW.
 
     The ID changes in submissions, results, scores, the roster, due dates, and originals. Pages that
-    show the ID are deleted; commands write them again. The command refuses an ID that exists.
+    show the ID are deleted; the usual commands create them again. NEW must not be in use.
     """
     check_course_dir(root)
     from course.instructor.students import change as changes
@@ -55,7 +55,7 @@ def rename(root: Path, old: str, new: str) -> int:
 @click.option("--yes", is_flag=True, help="Do not ask for confirmation.")
 @click.pass_obj
 def drop(root: Path, students: tuple[str, ...], yes: bool) -> int:
-    """Delete everything that is stored about students, each with the ID.
+    """Delete everything that is stored about the students with these IDs.
 
     The command prints what it will delete, and asks for confirmation. Afterward, it prints what
     you have to delete yourself. Without a backup, nothing can be restored.
@@ -82,14 +82,14 @@ def drop(root: Path, students: tuple[str, ...], yes: bool) -> int:
         unfinished_change.end(root, change)
     print(f"dropped: {', '.join(selected)}")
     print(
-        "Delete these students also from backups, from exported files in other places, and from the"
+        "Also delete these students from backups, from exported files in other places, and from the"
         " learning platform."
     )
     return 0
 
 
 def _is_confirmed() -> bool:
-    """Ask whether to delete everything; without an answer, nothing is deleted."""
+    """Ask whether to delete everything; return False if there is no answer."""
     try:
         return click.confirm("Delete all of this?")
     except click.Abort:
@@ -100,7 +100,7 @@ def _is_confirmed() -> bool:
 def _print_rest(
     root: Path, texts: Sequence[str], change: "UnfinishedChange", skip: list[str]
 ) -> None:
-    """Print what is left to a person: sentences, and files that contain one of the texts."""
+    """Print what is left to do by hand, and the files that still contain one of the texts."""
     from course.instructor.students import class_data, mentions
 
     for sentence in change.by_hand:

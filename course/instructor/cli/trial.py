@@ -26,9 +26,9 @@ def command(root: Path, names: tuple[str, ...], no_isolation: bool) -> int:
 
     NAME is an assignment, such as 02-mnist; without names, all assignments are tried. The current
     source is compiled and graded in a temporary folder: nothing in the course directory changes.
-    The table shows what each test gives the solution and the empty release, and how many seconds it
-    takes. The exit code is 1 if the solution does not earn all automatic points, or if the empty
-    release earns any.
+    The table shows the points that each test gives the solution and the empty release, and how many
+    seconds it takes. The exit code is 1 if the solution does not earn all automatic points, or if
+    the empty release earns any.
     """
     selected = assignment_names(root, names)
     from course import tables

@@ -12,7 +12,7 @@ from course.errors import CourseError
 from course.instructor.cli import forkserver_start, options
 from course.instructor.course_dir import assignment_names
 
-STEP_SECONDS = 0.2  # after which a signal is noticed
+STEP_SECONDS = 0.2  # between checks for a signal
 
 
 @click.command("watch")
@@ -20,13 +20,13 @@ STEP_SECONDS = 0.2  # after which a signal is noticed
 @options.names
 @options.roster
 @options.replace_submissions
-@click.option("--once", is_flag=True, help="Handle what is in the folder, and end.")
+@click.option("--once", is_flag=True, help="Process what is in the folder, then exit.")
 @click.option(
     "--interval",
     type=click.FloatRange(0.1, 3600),
     default=5,
     metavar="SECONDS",
-    help="Time between two scans of the folder.",
+    help="Seconds between two scans of the folder.",
 )
 @options.workers("submissions to grade")
 @options.no_isolation
@@ -46,8 +46,8 @@ def command(
 
     DIR is a folder of uploads, such as a shared drive. NAME is an assignment that may be uploaded,
     such as 02-mnist; without names, it may be any assignment. A file is collected once its size and
-    its time are the same in two scans. Ctrl-C ends the command after the current submission. The
-    exit code is 1 if --once flags a file or cannot handle everything.
+    modification time are the same in two consecutive scans. Ctrl-C ends the command after the
+    current submission. The exit code is 1 if --once flags a file or cannot process everything.
     """
     selected = assignment_names(root, names)
     if not folder.is_dir():
@@ -62,7 +62,7 @@ def command(
     def read_roster() -> rosters.Roster | None:
         return rosters.read_roster(roster) if roster else rosters.read_course_roster(root)
 
-    # Mistakes that no round could correct.
+    # Report the mistakes that no round could correct.
     collection.check_path(root, folder)
     read_releases(root, selected)
     read_roster()
@@ -90,7 +90,10 @@ def _print(kind: str, text: str) -> None:
 
 
 class _StopRequest:
-    """Whether SIGINT or SIGTERM has asked the command to end; a second one interrupts it."""
+    """Whether SIGINT or SIGTERM has asked the command to end.
+
+    A second signal raises KeyboardInterrupt.
+    """
 
     def __init__(self) -> None:
         self._is_requested = False
@@ -109,7 +112,7 @@ class _StopRequest:
         return self._is_requested
 
     def sleep(self, seconds: float) -> None:
-        """Sleep, but not after a signal."""
+        """Sleep for a time, or until a signal arrives."""
         end = time.monotonic() + seconds
         while not self._is_requested and (left := end - time.monotonic()) > 0:
             time.sleep(min(left, STEP_SECONDS))

@@ -1,9 +1,9 @@
 """Reading a folder or zip archive; nothing is unpacked to a path that the archive specifies.
 
 An archive can come from anyone. First, everything in the folder or in the outermost archive is
-listed; nothing is read yet. Each upload, which is a file that a platform exported or a folder that
-one person filled, then has its own budget for the archives in it, and all uploads together have
-one as well. Whatever exceeds a budget is yielded as a file with a problem; the others are read.
+listed; nothing is read yet. Each upload, which is a file that a platform exported or a folder with
+one person's files, then has its own budget for what is read from it, and all uploads together have
+a budget as well. A file that exceeds a budget is yielded with a problem; the other files are read.
 """
 
 import contextlib
@@ -27,21 +27,21 @@ MAX_FILES = 200_000  # in everything that is collected at once
 MAX_BYTES = 16 * 2**30  # read from everything that is collected at once
 MAX_STUDENT_FILES = 500  # read from one upload, and in all archives that are nested in one file
 MAX_STUDENT_BYTES = 2**30  # read from one upload
-# Of files with weights, in one upload: grading reads at most 64 MB with one notebook.
+# Of evidence files, in one upload; grading reads at most 64 MB with one notebook.
 MAX_STUDENT_EVIDENCE_BYTES = 256 * 2**20
-# An archive may unpack to this many times its size. Outputs of training runs are compressed to a
-# fiftieth of their size at most; a file made to fill the disk is compressed to a thousandth.
+# A file or archive may unpack to this many times its size. Outputs of training runs compress by a
+# factor of 50 at most; a file that is made to fill the disk compresses by a factor of 1,000.
 MAX_EXPANSION = 100
-MIN_ARCHIVE_BYTES = 10 * 2**20  # that any archive may unpack to, however small it is
+MIN_ARCHIVE_BYTES = 10 * 2**20  # that any file or archive may unpack to, however small it is
 MAX_DEPTH = 2  # a platform's archive contains students' archives, which may contain evidence
-MAX_FOLDERS = 32  # in a path
+MAX_FOLDERS = 32  # levels of a path, including the file
 MAX_NAME_CHARACTERS = 500  # of a folder or file; file systems allow at most 255
 MAX_SAFE_NAME_BYTES = 120  # leaves room for the prefixes and suffixes of temporary files
 MAX_PRINTED = 200  # characters of a path
 MAX_MB = MAX_NOTEBOOK_BYTES // 2**20
 ZIP64_END = b"PK\6\6"
 DIRECTORY_ENTRY_BYTES = 46 + 512  # with a long name
-METHODS = {zipfile.ZIP_STORED, zipfile.ZIP_DEFLATED}  # others can require any amount of memory
+METHODS = {zipfile.ZIP_STORED, zipfile.ZIP_DEFLATED}  # others can use any amount of memory
 # Files and folders that operating systems and editors add.
 JUNK_FOLDERS = {"__MACOSX", ".ipynb_checkpoints", "__pycache__", ".git", "@eaDir"}
 JUNK_FILES = {".DS_Store", "Thumbs.db", "desktop.ini", "Icon\r"}
@@ -49,7 +49,7 @@ JUNK_FILES = {".DS_Store", "Thumbs.db", "desktop.ini", "Icon\r"}
 
 @dataclass
 class SubmittedFile:
-    """A file in the folder or archive that is collected."""
+    """A file in the collected folder or archive."""
 
     # The path within the folder or archive, including inner archives, in Unicode normal form C.
     parts: tuple[str, ...]
@@ -78,12 +78,12 @@ class SubmittedFile:
 
     @property
     def is_nested(self) -> bool:
-        """Return True if the file is in an archive inside of what is collected."""
+        """Return True if the file is in an archive inside the collected folder or archive."""
         return len(self.parts) > len(self.outer)
 
     @property
     def is_archived(self) -> bool:
-        """Return True if the outermost file with this one in it is in an archive, not on disk."""
+        """Return True if the file is part of a collected archive, rather than of a file on disk."""
         return self.account is None
 
     @property
@@ -120,12 +120,12 @@ class Budget:
     files: int = MAX_STUDENT_FILES
     size: int = MAX_STUDENT_BYTES  # in bytes
     evidence: int = MAX_STUDENT_EVIDENCE_BYTES  # in bytes; part of `size`
-    is_last: bool = False  # True if less is left for all uploads than one upload may have
+    is_last: bool = False  # True if the total leaves less than one upload may usually have
 
     def for_upload(self, remaining: int) -> "Budget":
-        """Return the budget of one of the remaining uploads, if this is what is left for all.
+        """Return the budget of one of `remaining` uploads, given this budget for all of them.
 
-        Nobody can use up the share of the others, however many uploads one student makes.
+        No upload can use up the share of the others.
         """
         files = min(MAX_STUDENT_FILES, self.files // remaining)
         size = min(MAX_STUDENT_BYTES, self.size // remaining)
@@ -136,8 +136,8 @@ class Budget:
         if self.is_last and (files > self.files or size > self.size):
             return (
                 f"the other uploads leave {max(self.files, 0)} files and"
-                f" {max(self.size, 0) / 2**20:,.0f} MB of what may be read at once, so collect it"
-                " alone"
+                f" {max(self.size, 0) / 2**20:,.0f} MB of what may be read in one collection, so"
+                " collect it alone"
             )
         if files > self.files:
             return f"it has more than {MAX_STUDENT_FILES} files"
@@ -146,7 +146,7 @@ class Budget:
         return ""
 
     def spend(self, files: int, size: int) -> None:
-        """Subtract what is read."""
+        """Subtract the number of files and bytes that are read."""
         self.files -= files
         self.size -= size
 
@@ -154,7 +154,7 @@ class Budget:
 def list_files(path: Path) -> list[SubmittedFile]:
     """Return the files of a folder or zip archive in path order, or the file itself.
 
-    Archives inside of it are listed as files; `expand` opens them. Raises CourseError if the path
+    Archives inside it are listed as files; `expand` opens them. Raises CourseError if the path
     does not exist, if the archive cannot be opened, or if there are too many files.
     """
     if path.is_dir():
@@ -234,7 +234,7 @@ class ArchiveError(Exception):
 
 
 def _list_folder(root: Path) -> Iterator[SubmittedFile]:
-    """Yield the files of a folder, without recursion: folders can be nested thousands deep."""
+    """Yield the files of a folder, without recursion: there can be thousands of nested folders."""
     waiting: list[tuple[str, tuple[str, ...]]] = [(os.fspath(root), ())]
     count = 0
     while waiting:
@@ -304,16 +304,16 @@ def _list_archive(
             f"{archive_name} is in the ZIP64 format, which only archives of more than 4 GB need:"
             " ask for an ordinary zip archive"
         )
-    # A directory that is larger than the file is not read but reported as damaged.
+    # If the directory is larger than the file, zipfile reports it as damaged without reading it.
     if max_files * DIRECTORY_ENTRY_BYTES < directory <= size:
-        # Reading the directory alone would fill the memory.
+        # Reading the directory alone would fill memory.
         raise ArchiveError(f"{archive_name} has more than {max_files:,} files")
     try:
         archive = zipfile.ZipFile(file)
     except UnicodeDecodeError:
         raise ArchiveError(
-            f"{archive_name} contains a file name in a wrong encoding: unpack it, and collect the"
-            " folder"
+            f"{archive_name} contains a file name in an invalid encoding: unpack it, and collect"
+            " the folder"
         ) from None
     except Exception:  # besides BadZipFile, a damaged directory causes many types of errors
         raise ArchiveError(
@@ -370,9 +370,9 @@ def _expand_archive(file: SubmittedFile, budget: Budget, depth: int) -> Iterator
 
 
 def _member_path(member: zipfile.ZipInfo) -> tuple[tuple[str, ...], str]:
-    """Return the parts of a member's path, and the reason that the member is refused or ""."""
+    """Return the parts of a member's path, and the reason that the member is refused, or ""."""
     name = member.filename
-    # Without the UTF-8 flag, zipfile decodes names as DOS does, but most programs write UTF-8.
+    # Without the UTF-8 flag, zipfile decodes names as code page 437, but most programs write UTF-8.
     if not member.flag_bits & 0x800:
         with contextlib.suppress(UnicodeError):
             name = name.encode("cp437").decode("utf-8")
@@ -402,10 +402,10 @@ def _path_problem(parts: Iterable[str]) -> str:
     """Return the reason that a path is refused, or ""."""
     parts = list(parts)
     if len(parts) > MAX_FOLDERS:
-        return f"the file is in more than {MAX_FOLDERS} nested folders"
+        return f"the path has more than {MAX_FOLDERS} levels"
     if max(map(len, parts), default=0) > MAX_NAME_CHARACTERS:
         return f"a name in the path has more than {MAX_NAME_CHARACTERS} characters"
-    # Scripts need other characters that are not printable, such as the joiners of Persian names.
+    # Some scripts need other nonprintable characters, such as the joiners in Persian names.
     if any(unicodedata.category(character) == "Cc" for part in parts for character in part):
         return "the name contains control characters: rename the file, and collect it again"
     return ""
@@ -427,7 +427,10 @@ def _read_member(archive: zipfile.ZipFile, member: zipfile.ZipInfo) -> bytes:
 
 
 def _modification_time(member: zipfile.ZipInfo) -> float | None:
-    """Return a member's modification time, read as local time, or None; 1980 is a placeholder."""
+    """Return a member's modification time in seconds since 1970, or None if it is unknown.
+
+    It is interpreted as local time. Archives have a time in 1980 if the real one is unknown.
+    """
     try:
         modified = time.mktime((*member.date_time, 0, 0, -1))
     except (ValueError, OverflowError):
@@ -438,8 +441,8 @@ def _modification_time(member: zipfile.ZipInfo) -> float | None:
 def _directory_bytes(file: Path | BinaryIO) -> tuple[int, bool]:
     """Return the size of an archive's directory, and whether the archive is in the ZIP64 format.
 
-    An archive can state two sizes. `zipfile` itself says which one it will use; if it finds no
-    directory, it will not read one.
+    An archive can state two sizes; this is the one that `zipfile` will use. If `zipfile` finds no
+    directory, the result is (0, False).
     """
     with file.open("rb") if isinstance(file, Path) else contextlib.nullcontext(file) as stream:
         try:
@@ -453,5 +456,5 @@ def _directory_bytes(file: Path | BinaryIO) -> tuple[int, bool]:
 
 
 def _describe(error: BaseException) -> str:
-    """Return an error's message, shortened and in printable form."""
+    """Return an error's message, shortened and in printable form, or its type."""
     return printable(str(error))[:80] or type(error).__name__

@@ -13,18 +13,18 @@ from course.instructor.collect.originals import SavedFile
 from course.instructor.collect.platform_file_names import Origin, strip_copy_marks
 from course.instructor.collect.released_assignment import ReleasedAssignment
 
-TIME_RESOLUTION = 2  # seconds; of the times in zip archives
+TIME_RESOLUTION = 2  # of the times in zip archives, in seconds
 
 
 @dataclass(frozen=True)
 class Recency:
-    """How new an attempt is, by the platform's own number and time; nothing that a student wrote.
+    """How recent an attempt is, by the platform's number and time, never by a student's text.
 
     `attempt` is Canvas's file number, the time that nbgrader wrote, or the time in an archive from
-    Moodle. Canvas and Moodle do not write the time of a submission into an archive, but the time at
-    which they made the archive. Both contain the newest submissions of that time, so that a later
-    archive from Moodle never contains an older submission. `time` is the time of the file. Both are
-    in seconds since 1970, except Canvas's number, and are 0 if they are unknown.
+    Moodle. `time` is the modification time of the file. Times are in seconds since 1970; an unknown
+    value is 0. In an archive from Canvas or Moodle, a file's time is not the time of the submission
+    but the time at which the archive was made. The archive contains the submissions that are newest
+    at that time, so a later archive from Moodle never contains an older submission.
     """
 
     platform: str = ""
@@ -32,9 +32,9 @@ class Recency:
     time: float = 0
 
     def compare(self, other: "Recency") -> int:
-        """Return 1 if this attempt is newer than the other, -1 if it is older, and 0 if unknown."""
+        """Return 1 if this attempt is newer than the other, -1 if older, 0 if equal or unknown."""
         if self.platform != other.platform:
-            return 0  # the time of an archive says nothing about a submission elsewhere
+            return 0  # times on different platforms cannot be compared
         if self.is_certain and other.is_certain:
             return (self.attempt > other.attempt) - (self.attempt < other.attempt)
         if self.time and other.time and abs(self.time - other.time) >= TIME_RESOLUTION:
@@ -42,14 +42,14 @@ class Recency:
         return 0
 
     def is_later(self, other: "Recency") -> bool:
-        """Return True if the same submission is certainly from a later archive or attempt."""
+        """Return True if a copy of the same submission is from a later attempt or archive."""
         return self.platform == other.platform and (
             (self.attempt, self.time) > (other.attempt, other.time)
         )
 
     @property
     def is_certain(self) -> bool:
-        """Return True if the platform wrote a number or time; that of a copied file is not one."""
+        """Return True if the platform wrote a number or time; a file's own time does not count."""
         return self.attempt > 0
 
 
@@ -72,15 +72,15 @@ class Attempt:
     problem: str = ""  # the reason that the notebook cannot be repaired, or ""
     has_answers: bool = True  # False if the student wrote nothing into the released notebook
     checksum: str = ""  # the checksum that the packing cell showed to the student, or ""
-    warnings: list[str] = field(default_factory=list)  # from the manifest
-    submitted: datetime | None = None  # the submission time, if a platform wrote it: in UTC
+    warnings: list[str] = field(default_factory=list)  # from the manifest, or about the worksheet
+    submitted: datetime | None = None  # the submission time in UTC, if a platform wrote it
     evidence: dict[str, Path] = field(default_factory=dict)  # file name -> saved file
     upload_number: int = 0  # see FileResult
     helpers: dict[str, SavedFile] = field(default_factory=dict)  # file name -> helper file
 
     @property
     def code_digests(self) -> tuple[str, ...]:
-        """Return what two attempts with the same notebook and helper files have in common."""
+        """Return digests that are equal for attempts with the same notebook and helper files."""
         helpers = (f"{name} {saved.digest}" for name, saved in sorted(self.helpers.items()))
         return self.digest, *helpers
 
@@ -91,7 +91,7 @@ class Attempt:
 
     @cached_property
     def recency(self) -> Recency:
-        """Return how new the attempt is; a time in the future counts as now."""
+        """Return how recent the attempt is; a modification time in the future counts as now."""
         origin = self.origin
         attempt, seconds = origin.attempt, self.file.modified or 0.0
         if origin.platform == "nbgrader" and attempt:
@@ -102,10 +102,11 @@ class Attempt:
 
     @property
     def submitter(self) -> str:
-        """Return what identifies the student on the platform, or "" if nothing does with certainty.
+        """Return what identifies the student on the platform, or "" if nothing certainly does.
 
-        In nbgrader's exchange, everybody can make a folder with any student's name, but only with
-        their own account. In a copy of it, everything belongs to the account that made the copy.
+        In nbgrader's exchange, anyone can make a folder with any student's name, but the folder
+        belongs to their own account. In a copy of the exchange, every file belongs to the account
+        that made the copy.
         """
         if self.origin.platform != "nbgrader":
             return self.origin.user_id
@@ -114,12 +115,15 @@ class Attempt:
 
     @property
     def is_in_moodle_archive(self) -> bool:
-        """Return True if the file's time is the one at which Moodle wrote its archive."""
+        """Return True if the file's time is the time at which Moodle wrote its archive."""
         return self.origin.platform == "Moodle" and self.file.is_archived
 
     @property
     def order_in_upload(self) -> tuple[float, int]:
-        """Return the time in an archive that the student made, and the number of the copy."""
+        """Return the file's time, as it is in a student's own archive, and the number of the copy.
+
+        A time that is later than that of the uploaded archive is replaced by the latter.
+        """
         inner = self.file.inner_modified or 0.0
         outer = self.file.modified or inner
         return min(inner, outer), strip_copy_marks(self.origin.file_name)[1]
@@ -138,7 +142,7 @@ class Attempt:
 
 
 def nearest_attempts(attempts: list[Attempt], origin: Origin) -> list[Attempt]:
-    """Return the attempts in the innermost folder if no platform generated a file's path."""
+    """Return the attempts in the innermost folder, or all if a platform generated a file's path."""
     if origin.platform:
         return attempts
     depth = max((len(attempt.file.container) for attempt in attempts), default=0)
@@ -148,13 +152,13 @@ def nearest_attempts(attempts: list[Attempt], origin: Origin) -> list[Attempt]:
 def choose_newest(attempts: Sequence[Attempt]) -> tuple[Attempt | None, list[Attempt], str]:
     """Return the newest of a student's attempts at an assignment, the others, and the problem.
 
-    If the newest attempt cannot be determined, it is None and the problem is not empty. A notebook
-    without answers counts only if no attempt has any.
+    If the newest attempt cannot be determined, it is None, the others are all attempts, and the
+    problem is not empty. A notebook without answers counts only if no attempt has any.
     """
     platforms = {attempt.origin.platform for attempt in attempts}
     if len(platforms) == 1 and len({attempt.origin.user_id for attempt in attempts}) > 1:
         name = attempts[0].origin.name
-        problem = f"two students are called {name!r}: add --roster to distinguish them"
+        problem = f"several students are called {name!r}: add --roster to distinguish them"
         return None, list(attempts), problem
     claims = list(dict.fromkeys((*each.claim, each.inner_name) for each in attempts))
     if len(claims) > 1 and len({attempt.code_digests for attempt in attempts}) > 1:
@@ -165,7 +169,7 @@ def choose_newest(attempts: Sequence[Attempt]) -> tuple[Attempt | None, list[Att
             f" --student {student}"
         )
         return None, list(attempts), problem
-    # In nbgrader's exchange, everybody can make a folder with any student's name.
+    # In nbgrader's exchange, anyone can make a folder with any student's name.
     exchanged = [attempt for attempt in attempts if attempt.origin.submitted]
     accounts = {attempt.file.account for attempt in exchanged}
     if len(accounts) > 1 and len({attempt.code_digests for attempt in exchanged}) > 1:
@@ -193,10 +197,10 @@ def is_newer(attempt: Attempt, other: Attempt) -> bool:
     other_time, other_copy = other.order_in_upload
     in_one_archive = attempt.file.is_nested and attempt.file.outer == other.file.outer
     if attempt.is_in_moodle_archive and other.is_in_moodle_archive and not in_one_archive:
-        return copy > other_copy  # the times say in which order Moodle wrote the archive
+        return copy > other_copy  # the times only show in which order Moodle wrote the files
     if order := attempt.recency.compare(other.recency):
         return order > 0
-    # Outside of an archive, a fraction of a second may only tell the order of unpacking.
+    # Outside an archive, a small difference may only show the order of unpacking.
     if abs(time - other_time) >= (0 if in_one_archive else TIME_RESOLUTION) and time != other_time:
         return time > other_time
     return copy > other_copy

@@ -1,4 +1,4 @@
-"""Matching submitted cells to released cells if their metadata no longer identifies them."""
+"""Matching submitted cells to released cells, even if metadata no longer identifies them."""
 
 import difflib
 import itertools
@@ -17,7 +17,7 @@ BY_GRADE_ID, BY_ID, BY_TEXT = "grade id", "id", "text"
 BY_NAME, BY_POSITION = "defined names", "position"
 MIN_SIMILARITY = 0.6  # between the texts of an edited cell and the released cell that it matches
 MIN_SIMILARITY_GAP = 0.2  # between the best candidate and every other one
-MAX_COMPARED = 1_500  # characters of each text: the time to compare grows with the square
+MAX_COMPARED = 1_500  # characters of each text: the time to compare them is quadratic
 MAX_CANDIDATES = 30  # cells between two matched neighbors
 
 
@@ -36,7 +36,7 @@ def match(release: ReleasedAssignment, cells: Sequence[NotebookCell]) -> Matchin
     """Match a submission's cells to those of the release.
 
     Cells are matched by grade id, then by cell id, text, defined names, and finally by position
-    between matched neighbors. Nothing is guessed: two candidates for one cell become a problem.
+    between matched neighbors. Nothing is guessed: several candidates for one cell are a problem.
     """
     matcher = _Matcher(release, cells)
     matcher.match_by_grade_id()
@@ -90,7 +90,7 @@ class _Matcher:
                 self._drop(same[len(group) :])
 
     def match_by_name(self) -> None:
-        """Match answers by the names that no other released cell defines."""
+        """Match answers by the names that only one cell of the release defines."""
         counts = Counter(name for cell in self.released_cells for name in cell.defined_names)
         for released in self.unmatched():
             unique = {name for name in released.defined_names if counts[name] == 1}
@@ -109,7 +109,7 @@ class _Matcher:
                 )
 
     def drop_duplicates(self) -> None:
-        """Drop copies of required cells that were not already dropped when matched by grade id."""
+        """Drop copies of required cells that were not matched by grade id."""
         texts = set()
         for position, method in self.result.methods.items():
             if method != BY_GRADE_ID and self.released_cells[position].is_required:
@@ -134,7 +134,7 @@ class _Matcher:
             copies.setdefault(cell.text, []).append(cell)
         present = [same[0] for same in copies.values()]
         # A locked cell that was not matched by its text was deleted or edited, and is restored.
-        # The cells that are present are therefore the cells that students may edit.
+        # The cells that are present are therefore assumed to be those that students may edit.
         editable = [each for each in missing if each.is_answer or not each.is_required]
         pairs: list[tuple[ReleasedCell, NotebookCell]] = []
         if len(present) > MAX_CANDIDATES:
@@ -150,9 +150,7 @@ class _Matcher:
             names = ", ".join(str(each.grade_id) for each in answers)
             numbers = ", ".join(str(cell.position + 1) for cell in present[:MAX_CANDIDATES])
             self.ambiguous |= {each.position for each in answers}
-            self.result.problems.append(
-                f"any of the cells {numbers} could be the answer to {names}"
-            )
+            self.result.problems.append(f"any of cells {numbers} could be the answer to {names}")
             return
         for released, cell in pairs:
             self._pair(released, cell, BY_POSITION)

@@ -30,7 +30,7 @@ from course.instructor.roster.roster import Person, Roster
 from course.instructor.submission_time import TIMESTAMP
 
 NO_ANSWERS = "the notebook contains no answers"
-# What a submission is that another one replaces, by the order of the two.
+# What to call a submission that another one replaces, by the result of `Recency.compare`.
 KINDS = {1: "an older submission", 0: "a different submission", -1: "a newer submission"}
 
 
@@ -40,8 +40,8 @@ class CollectOptions:
 
     roster: Roster | None = None
     student: str | None = None  # the owner of everything that is collected
-    force: bool = False  # replace existing submissions that may be older
-    older: bool = False  # replace them even by older ones
+    force: bool = False  # replace existing submissions with ones that may be older
+    older: bool = False  # replace them even with ones that are older
     are_selected: bool = False  # the instructor named the assignments that may be collected
     worksheet: Worksheet | None = None  # the submission times of the only selected assignment
 
@@ -77,8 +77,8 @@ class Collection:
     ) -> Iterator[FileResult]:
         """Collect everything, or only the `chosen` files of a list, and yield each file's result.
 
-        The owners of the chosen files are the same as if all listed files were collected. What is
-        chosen has to include all files of their owners.
+        The owners of the chosen files are the same as if all listed files were collected. The
+        chosen files have to include all files of their owners.
         """
         check_path(self.root, self.path)
         folder = self.root / originals.FOLDER
@@ -102,7 +102,7 @@ class Collection:
     def missing(self) -> dict[str, list[str]]:
         """Return the students without a submission, for each assignment that was collected.
 
-        A submission of another member of the group counts too.
+        A submission by another member of a student's group counts, too.
         """
         submitted = self.root / "submitted"
         if self.options.roster:
@@ -155,7 +155,7 @@ class Collection:
                 yield result
 
     def _add_times(self, worksheet: Worksheet, attempts: Sequence[Attempt]) -> None:
-        """Add the submission times from Moodle's grading worksheet to what Moodle exported."""
+        """Add the times in a grading worksheet to attempts from Moodle or from no platform."""
         known = {person.student: person for person in self.options.roster or ()}
         people = {}
         for attempt in attempts:
@@ -164,7 +164,7 @@ class Collection:
                 people[student] = Person(student, origin.name, participant_id=origin.user_id)
             elif not origin.platform:  # such as a repaired copy
                 person = known.get(student) or Person(student)
-                # The number in a roster can be that of another assignment.
+                # The participant number in a roster can be that of another assignment.
                 people.setdefault(student, replace(person, participant_id=""))
         if attempts and not people:
             raise CourseError(
@@ -186,7 +186,7 @@ class Collection:
         return result
 
     def _submit(self, attempt: Attempt) -> FileResult:
-        """Write an attempt to `submitted/`, unless a different submission exists there."""
+        """Write an attempt to `submitted/`, unless it may not replace the submission there."""
         result = self._result(attempt, FileStatus.MANUAL_REVIEW, "")
         if attempt.problem:
             original = attempt.original.relative_to(self.root)
@@ -228,7 +228,7 @@ class Collection:
             if attempt.submitted:
                 submitted_folder.write_time(self.root, *attempt.key, attempt.submitted)
         else:
-            # First, because a killed command may not leave the result of the old submission.
+            # First, because a killed command must not leave the result of the old submission.
             Journal(self.root, attempt.release.name).mark_ungraded(attempt.student)
             if attempt.submitted:
                 content[TIMESTAMP] = submitted_folder.format_time_file(attempt.submitted)
@@ -238,10 +238,10 @@ class Collection:
     def _may_replace(
         self, attempt: Attempt, known: Record | None, existing: Record | None, result: FileResult
     ) -> bool:
-        """Return True if an attempt may replace a different submission; else, complete its result.
+        """Return True if an attempt may replace a different submission; else complete `result`.
 
         The platforms' times and numbers decide which one is newer, not the order of the commands.
-        `known` is what is known about an earlier collection of this attempt.
+        `known` is the record of this attempt from an earlier collection.
         """
         order = attempt.recency.compare(existing.recency) if existing else 0
         is_rejected = known is not None and known.is_rejected
@@ -252,7 +252,7 @@ class Collection:
             result.status = FileStatus.OLDER_ATTEMPT
             result.details = "a newer submission exists: add --force-older to go back to this one"
         elif not attempt.has_answers:
-            # It may be the copy of another assignment's upload.
+            # It may be a blank copy that was uploaded with another assignment.
             result.details = f"{NO_ANSWERS}: add --force-older to replace the existing submission"
         elif not self.options.force:
             result.details = f"{KINDS[order]} exists: add --force to replace it"
@@ -290,9 +290,10 @@ class Collection:
 
 
 def _record_of(attempt: Attempt, known: Record | None) -> Record:
-    """Return what is known about an attempt; `known` is from an earlier collection of the same.
+    """Return the record of an attempt; `known` is its record from an earlier collection.
 
-    Of several archives with the same submission, the newest counts, whichever is collected last.
+    If several archives contain the same submission, the newest archive counts, even if it is not
+    the one that is collected last.
     """
     if known and not attempt.recency.is_later(known.recency):
         return replace(known, is_rejected=False)
@@ -302,8 +303,9 @@ def _record_of(attempt: Attempt, known: Record | None) -> Record:
 def _is_certainly_better(attempt: Attempt, existing: Record) -> bool:
     """Return True if a platform itself shows that an attempt counts instead of an existing one.
 
-    Answers count before newness, as among the attempts in one archive. Anybody can write a name
-    into a shared folder, and a copied file has the time of the copy: a person decides about these.
+    Having answers takes precedence over being newer, as among the attempts in one archive. Anyone
+    can use any name in a shared folder, and a copied file has the time of the copy: a person has to
+    decide about these.
     """
     recency, other = attempt.recency, existing.recency
     if recency.platform != other.platform or not (recency.is_certain and other.is_certain):

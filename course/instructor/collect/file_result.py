@@ -15,7 +15,7 @@ class FileStatus(StrEnum):
     MANUAL_REVIEW = "flagged for manual review"
 
 
-# The details of files that are collected with a notebook, which has a line of its own.
+# The details of files that are collected with a notebook; the notebook has its own result.
 EVIDENCE, HELPER_FILE = "evidence", "helper file"
 
 
@@ -29,7 +29,7 @@ class FileResult:
     assignment: str = ""
     details: str = ""  # what was repaired, or why the file was not collected
     saved_as: str = ""  # the path of its unchanged copy in the course directory
-    upload: str = ""  # the printable path of what one person uploaded, if the student is unknown
+    upload: str = ""  # the printable path of the upload, if the finder flagged the file
     upload_number: int = 0  # the same for all files that one person uploaded
 
     @property

@@ -2,8 +2,8 @@
 
 The worksheet is written by `mod/assign/gradingtable.php`, in the language and the time zone of the
 person who downloads it. The column "Last modified (submission)" has the time by which Moodle itself
-decides whether a submission is late, without its seconds. For a draft, it is the time of the last
-change, which is not a submission: only the rows of submitted work have a submission time.
+decides whether a submission is late, without the seconds. For a draft, it is the time of the last
+change, which is not a submission time: only the rows of submitted work have one.
 """
 
 import re
@@ -59,24 +59,24 @@ DATE = re.compile(
 
 @dataclass
 class Worksheet:
-    """The students of a worksheet, and the times of those who submitted, by their ids in it."""
+    """The students of a worksheet, and the UTC times of those who submitted, by their ids in it."""
 
     path: Path
     roster: Roster
     times: dict[str, datetime] = field(default_factory=dict)
 
     def times_of(self, people: Mapping[str, Person]) -> dict[str, datetime]:
-        """Return the known submission times of students, who are given by their ids.
+        """Return the known submission times of `people` by student id; `people` has the same keys.
 
-        The participant number in the paths of Moodle's archive identifies a row. Other students are
-        matched as in the export of scores.
+        The participant number in the paths of Moodle's archive identifies a row. Students without a
+        number are matched as in the export of scores.
         """
         rows, unmatched = {}, dict(people)
         for student, person in people.items():
             if numbered := self.roster.find("participant_id", person.participant_id):
                 rows[student] = numbered[0].student
                 del unmatched[student]
-            elif person.participant_id:  # a worksheet of another assignment
+            elif person.participant_id:  # the worksheet is that of another assignment
                 del unmatched[student]
         for member in match_people(unmatched, self.roster):
             if member.row is not None:
@@ -89,9 +89,10 @@ class Worksheet:
 
 
 def read_worksheet(path: Path, time_zone: str) -> Worksheet:
-    """Read a worksheet whose times are in a time zone.
+    """Read a worksheet whose times are local times in `time_zone`.
 
-    Raises CourseError, which names the line, if it is not a worksheet or a time cannot be read.
+    Raises CourseError if the file is not a worksheet, or if a time in it cannot be read; the
+    message then names the line.
     """
     table = read_table(path)
     header = [cell.strip().lower() for cell in table[0][1]] if table else []
@@ -111,7 +112,7 @@ def read_worksheet(path: Path, time_zone: str) -> Worksheet:
         )
     columns = [language.columns.get(cell, "") for cell in header]
     rows = [(line, row + [""] * (len(header) - len(row))) for line, row in table[1:]]
-    # Of the columns, only the participant number is unique.
+    # Only the participant number is unique, so the students' ids are made from it.
     rows = [(line, [*row, f"participant-{_digits(row[columns.index(ID)])}"]) for line, row in rows]
     roster = make_roster(path, [(table[0][0], [*columns, "student"]), *rows])
     status, time = columns.index(STATUS), columns.index(TIME)
@@ -124,12 +125,12 @@ def read_worksheet(path: Path, time_zone: str) -> Worksheet:
 
 
 def _digits(text: str) -> str:
-    """Return the number at the end of a text."""
+    """Return the digits at the end of a text, or ""."""
     return text[len(text.rstrip("0123456789")) :]
 
 
 def _parse(text: str, language: Language, time_zone: str, where: str) -> datetime:
-    """Return a time in a worksheet as UTC without a time zone."""
+    """Return a time in a worksheet as UTC without a time zone, or raise CourseError."""
     match = DATE.fullmatch(" ".join(text.split()))
     try:
         if not match:

@@ -1,4 +1,4 @@
-"""Reading submitted notebooks in a process with limits: their assignment and their repairs.
+"""Reading, identifying, and repairing submitted notebooks in a process with limits.
 
 A submitted file is parsed, identified, matched with the release, and repaired in that process. The
 repaired notebook comes back as text, which the instructor's process does not parse.
@@ -33,11 +33,12 @@ from course.instructor.student_text.limited_worker import StudentTextError
 CPU_SECONDS = 10  # for one notebook; a normal one takes a tenth of a second
 UPLOAD_CPU_SECONDS = 60  # for all notebooks of one upload
 MAX_OBJECTS = 2_000_000  # in a file; outputs of 100 MB have fewer braces
-# Of a file that is collected as it is. nbgrader's own commands and the formgrader read it without
-# limits, in 1 s and 40 MB for these values; the course's notebooks have at most 5,000.
+# Limits of a file that is collected unchanged. nbgrader's own commands and the formgrader read it
+# without limits; at these values, that takes 1 s and 40 MB. The course's notebooks have at most
+# 5,000 values.
 MAX_UNCHANGED_BYTES = 20 * 2**20
 MAX_UNCHANGED_VALUES = 100_000
-MAX_TEXTS = 20  # notes and names that come back
+MAX_TEXTS = 20  # notes or names that the process may return
 MAX_CHARACTERS = 500  # of each
 STUDENT_PARAMETER = re.compile(r"^student *= *(['\"])([^'\"\n]{1,100})\1", re.M)
 CONFLICT_MARKER = re.compile(rb"^(?:<{7}|>{7}) ?", re.M)  # as git writes them
@@ -59,7 +60,7 @@ class ReadNotebook:
     assignment: str = ""  # "" if no release matches
     problem: str = ""  # the reason for a manual review, or ""
     repaired: bytes = b""  # the content of the repaired file, or b"" if no repair was needed
-    notes: list[str] = field(default_factory=list)  # on the repairs
+    notes: list[str] = field(default_factory=list)  # about the repairs
     has_answers: bool = True  # False if the student wrote nothing into the released notebook
     claimed_names: list[str] = field(default_factory=list)  # of the student, in the notebook
 
@@ -87,7 +88,7 @@ class ReadingBudget:
 def read(
     releases: Sequence[ReleasedAssignment], content: bytes, budget: ReadingBudget
 ) -> ReadNotebook:
-    """Return the notebook in a submitted file; raise RepairError if there is none.
+    """Return the notebook in a submitted file; raise RepairError if it cannot be read.
 
     The processor time is subtracted from the budget of the upload.
     """
@@ -111,7 +112,7 @@ def read(
     except StudentTextError as error:
         raise RepairError(str(error)) from None
     finally:
-        # A process that was stopped did not say how much time it took.
+        # A process that was stopped did not report how much time it took.
         passed = min(time.monotonic() - start, limit)
         is_valid = isinstance(seconds, int | float) and 0 <= seconds <= passed
         budget.seconds -= seconds if is_valid and seconds is not None else passed
@@ -147,11 +148,11 @@ def _process(names: Sequence[Sequence[str]], content: bytes, *released: bytes) -
         return result | {"problem": str(error)}
     notes += more_notes
     if not notes and not _is_small(content):
-        notes = ["content that grading does not use removed"]
+        notes = ["removed content that grading does not use"]
     if not notes and not notebook_repair.is_valid_file(content):
         notes = ["invalid content removed"]
     if notes:
-        # Text of another form would take four times as much memory while it is decoded.
+        # Non-ASCII text would take four times as much memory while it is decoded.
         encoded = base64.b64encode(notebook_repair.encode_notebook(repaired))
         result["repaired"] = encoded.decode("ascii")
     has_answers = notebook_repair.has_answers(repaired, release)
@@ -180,13 +181,13 @@ def _values(value: Any) -> Iterable[Any]:
 
 
 def _claimed_names(cells: Sequence[NotebookCell]) -> list[str]:
-    """Return the values of the parameter `student`."""
+    """Return the values of the parameter `student` in the code cells."""
     found = (STUDENT_PARAMETER.search(cell.source) for cell in cells if cell.cell_type == "code")
     return [match[2] for match in found if match]
 
 
 def _checked(result: Any, assignments: set[str]) -> ReadNotebook:
-    """Return a result with checked types and values: its process has read a student's text."""
+    """Return a result after checking it, because its process has read a student's text."""
     fields = result if isinstance(result, dict) else {}
     notebook = ReadNotebook()
     if fields.get("assignment") in assignments:

@@ -17,7 +17,7 @@ from course.instructor.student_text.limited_worker import SURROGATE
 
 FORMAT = {"nbformat": 4, "nbformat_minor": 5}
 MAX_VALIDATED_CELLS = 300  # one by one, which takes a second
-# Text that a student typed into a locked cell below the question; a shorter one can be a slip.
+# Of text typed into a locked text cell, which is moved below it; shorter text can be a typo.
 MIN_ADDED_TEXT = 10  # characters
 
 
@@ -30,8 +30,8 @@ def repair_notebook(
 ) -> tuple[dict[str, Any], list[str]]:
     """Return a notebook whose cells grading can identify, and notes on the repairs.
 
-    The notebook comes from `notebook_parser.parse` and is not changed. Raises RepairError if two
-    cells could be the same answer.
+    The notebook comes from `notebook_parser.parse` and is not changed. Raises RepairError if it is
+    unclear which cell is an answer, or if the result is not a valid notebook.
     """
     matching = match(release, read_cells(notebook))
     if matching.problems:
@@ -60,6 +60,7 @@ def has_answers(repaired: dict[str, Any], release: ReleasedAssignment) -> bool:
     """Return True if a repaired notebook has an answer, or a cell that the student added.
 
     Other code cells of the release do not count: they contain settings, such as the student's name.
+    The result is also True if the release has no answers.
     """
     released = {each: cell for cell in release.cells for each in cell.ids}
     for cell in read_cells(repaired):
@@ -72,7 +73,7 @@ def has_answers(repaired: dict[str, Any], release: ReleasedAssignment) -> bool:
 
 
 def encode_notebook(notebook: dict[str, Any]) -> bytes:
-    """Return the content of a notebook's file, without halves of surrogate pairs."""
+    """Return the content of a notebook's file, with unpaired surrogates replaced."""
     text = json.dumps(notebook, indent=1, ensure_ascii=False, sort_keys=True) + "\n"
     return SURROGATE.sub("\ufffd", text).encode()
 
@@ -80,7 +81,7 @@ def encode_notebook(notebook: dict[str, Any]) -> bytes:
 def is_valid_file(content: bytes) -> bool:
     """Return True if the notebook in a file is valid without changes, and its text can be encoded.
 
-    JSON can contain half of a surrogate pair, which no file can.
+    JSON can contain an unpaired surrogate, which cannot be encoded in a file.
     """
     notebook = json.loads(content)
     return not SURROGATE.search(json.dumps(notebook, ensure_ascii=False)) and _is_valid(notebook)
@@ -178,7 +179,7 @@ def _make_valid(content: dict[str, Any]) -> list[str]:
 
 
 def _notes(matching: Matching, release: ReleasedAssignment) -> list[str]:
-    """Return notes on the cells that were repaired."""
+    """Return notes on the repairs that the matching of cells implies."""
     counts = Counter(
         method
         for position, method in matching.methods.items()

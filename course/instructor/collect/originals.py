@@ -87,8 +87,8 @@ def save(
     for done, upload in enumerate(by_size):
         budget = total.for_upload(len(by_size) - done)
         before = budget.files, budget.size
-        # What is only kept comes last: a folder of photos does not displace the notebook beside it,
-        # and neither does a folder of Python files.
+        # Files that are only kept come last, so that a folder of photos does not displace the
+        # notebook beside it. For the same reason, Python files come after notebooks.
         for listed in sorted(upload, key=lambda each: (not is_used(each), not is_helper(each))):
             for file in expand(listed, budget):
                 number += 1
@@ -119,7 +119,7 @@ def is_helper(file: SubmittedFile) -> bool:
 
 
 def _save(file: SubmittedFile, copy: Path, budget: Budget, from_folder: bool) -> SavedFile:
-    """Save a file if it is needed; whatever fails is this file's problem."""
+    """Save a file if it is needed; record an error as the file's problem."""
     try:
         content = _read(file, budget, from_folder)
         # The reader of a file in an archive keeps the whole archive in memory.
@@ -155,8 +155,8 @@ def _read(file: SubmittedFile, budget: Budget, from_folder: bool) -> bytes | Non
 
 
 def _evidence_problem(file: SubmittedFile, budget: Budget) -> str:
-    """Return the reason that a file of evidence is not read, or "" if it may be."""
-    # A browser may save a notebook, which is larger than a record, as .json.
+    """Return the reason that an evidence file may not be read, or ""."""
+    # A .json file can be a notebook that a browser saved, which may be larger than a record.
     if file.name.lower().endswith(".npz") and file.size > evidence.MAX_WEIGHTS_BYTES:
         return f"the file is larger than {evidence.MAX_WEIGHTS_BYTES // 2**20} MB"
     if file.size > budget.evidence:
@@ -166,7 +166,7 @@ def _evidence_problem(file: SubmittedFile, budget: Budget) -> str:
 
 
 def _suffix(name: str) -> str:
-    """Return the suffix of a saved copy, which programs recognize it by."""
+    """Return the suffix of a saved copy, by which programs recognize its format, or ""."""
     suffix = ".ipynb" if is_notebook(name) else Path(name).suffix.lower()
     return suffix if suffix in KEPT_SUFFIXES else ""
 

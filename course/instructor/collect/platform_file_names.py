@@ -22,9 +22,9 @@ from course.instructor.collect.archive_reader import is_archive
 from course.instructor.collect.released_assignment import ReleasedAssignment
 from course.instructor.roster.roster import Roster
 
-# Students choose their display names, the platforms' numbers follow them. A name in which such
-# numbers occur twice can therefore be read in several ways, and each match is one of them. The
-# limits keep matching fast, whatever a student's file is called.
+# Students choose their display names, and the platforms' numbers follow the display names. If such
+# numbers occur twice, a name can therefore be read in several ways, and each match is one of them.
+# The limits keep matching fast, whatever a student's file is called.
 CANVAS = re.compile(
     r"(?:\A|_)(?=(?P<user>\d{1,18}|anon_[^\W_]{1,40})_(?P<file>\d{1,18})_(?P<rest>.))", re.S
 )
@@ -44,11 +44,11 @@ COPY_NUMBER = re.compile(r"(?:[ _]?\((\d{1,6})\)|-(\d{1,2}))$")
 
 @dataclass(frozen=True)
 class Origin:
-    """The origin of a file, as its path shows it."""
+    """The origin of a file, as shown by its path."""
 
     platform: str = ""  # "Canvas", "Moodle", "nbgrader" or ""
     name: str = ""  # the student's name, as the platform writes it
-    user_id: str = ""  # the Canvas user id (also of a hidden name) or the Moodle participant id
+    user_id: str = ""  # the Canvas user id (or anonymous id) or the Moodle participant id
     student: str = ""  # the student id, if nbgrader made the path
     attempt: float = 0  # increases with each attempt, or is 0 if the path does not show it
     submitted: datetime | None = None  # the time in nbgrader's path: UTC without a time zone
@@ -71,7 +71,7 @@ class PathParser:
     """A parser for the paths of one collection, which knows what all of them have in common.
 
     A part of a path counts as a platform's only where it cannot be a student's: at a position that
-    is the same in all uploads, or above the position at which the uploads differ.
+    is the same in all uploads, or at or above the position at which the uploads differ.
     """
 
     def __init__(
@@ -99,7 +99,7 @@ class PathParser:
         return origin if file_name == outer[-1] else replace(origin, file_name=file_name)
 
     def upload(self, outer: tuple[str, ...]) -> tuple[str, ...]:
-        """Return a key for the files that one person uploaded, as far as paths show it.
+        """Return a key that is the same for files that, by their paths, one person uploaded.
 
         A student's file name can add readings to the platform's own, which is the first one. Files
         that share an uncertain first reading share a key, which no certain upload has.
@@ -114,8 +114,8 @@ class PathParser:
     def _find_readings(self, parts: tuple[str, ...]) -> list[Origin]:
         """Return the possible origins of a file, or [] if no platform generated the path.
 
-        A name with a platform's numbers counts before a folder in nbgrader's layout. Below the
-        position at which the uploads differ, a student chose the names.
+        A name with a platform's numbers takes precedence over a folder in nbgrader's layout. Below
+        the position at which the uploads differ, a student chose the names.
         """
         for position in range(len(parts)):
             if readings := find_readings(parts, position):
@@ -136,8 +136,9 @@ class PathParser:
         """Return the position of the students' folders in nbgrader's layout, or None.
 
         The layout is STUDENT/ASSIGNMENT/FILE. Most of the folders at the position at which the
-        uploads differ must have it, because one student can imitate it. If a single student
-        submitted, the files have nbgrader's names: below the folder of a class, they have others.
+        uploads differ must have it, because one student can imitate it. If only one student
+        submitted, the files must have the names of the release: in the folder of a class, files
+        have other names.
         """
         has_layout: dict[str, bool] = {}
         for parts in paths:
@@ -162,8 +163,8 @@ class PathParser:
         first = readings[0]
         if first.position > self.level and first.position != self.position:
             problem = (
-                f"the path looks like {first.platform}'s, but those of other files do not, or not"
-                " in the same place"
+                f"the path looks like {first.platform}'s, but the paths of other files do not, or"
+                " not at the same position"
             )
         elif first.problem:
             problem = "the time in the folder's name is invalid"
@@ -198,7 +199,7 @@ class PathParser:
 
 
 def find_readings(parts: tuple[str, ...], position: int) -> list[Origin]:
-    """Return the possible origins of a file by one part of its path, at most `MAX_READINGS` + 1.
+    """Return the possible origins of a file from one part of its path, at most MAX_READINGS + 1.
 
     The list is empty if the part does not look like a platform's.
     """
@@ -239,7 +240,7 @@ def _read_name(part: str) -> Iterator[Origin]:
             name or user,
             user,
             attempt=int(match["file"]),
-            # Canvas writes names in lowercase letters: no student can be called LATE.
+            # Canvas writes names in lowercase letters, so LATE is not part of a name.
             is_late=marked.endswith("_LATE"),
             file_name=part[match.start("rest") :],
         )
@@ -289,7 +290,7 @@ def strip_notebook_name(stem: str, released_stem: str) -> str:
 
 
 def _common_folders(paths: list[tuple[str, ...]], assignments: set[str]) -> int:
-    """Return the number of folders that all paths have in common, apart from assignments' names."""
+    """Return how many leading folders are the same in all paths or are always assignments."""
     count = 0
     for names in zip(*(path[:-1] for path in paths), strict=False):
         if len(set(names)) > 1 and not assignments.issuperset(names):

@@ -30,7 +30,7 @@ class NotebookCell:
 
     @cached_property
     def text(self) -> str:
-        """Return the source without white space at line ends, which editors change."""
+        """Return the source without whitespace at line ends, which editors change."""
         return "\n".join(line.rstrip() for line in self.source.splitlines()).strip()
 
     @cached_property
@@ -97,7 +97,7 @@ def parse_release(name: str, file_name: str, content: bytes) -> ReleasedAssignme
 
 
 def read_cells(notebook: dict[str, Any]) -> list[NotebookCell]:
-    """Return the cells of a submitted notebook, from `ParsedNotebook.content`."""
+    """Return the cells of a submitted notebook that `notebook_parser.parse` returned."""
     return [
         NotebookCell(position, cell["cell_type"], cell["source"], _ids(cell), _grade_id(cell))
         for position, cell in enumerate(notebook["cells"])

@@ -1,7 +1,7 @@
-"""What `originals/` contains of one student: finding, renaming, and deleting it.
+"""Finding, renaming, and deleting one student's files in `originals/`.
 
-The table of a collection names the student of a notebook. Its other files belong to the upload of
-the same number.
+The table of a collection names the student of each notebook. A file without a student belongs to
+the student whose notebook has the same upload number.
 """
 
 import csv
@@ -35,7 +35,7 @@ class Collected:
 
 
 def students(root: Path) -> set[str]:
-    """Return the students of whom `originals/` contains something."""
+    """Return the ids of the students who have files or records in `originals/`."""
     folder = root / FOLDER
     found = {path.stem for path in folder.glob("collected/*/*.json")}
     found |= {path.name for path in folder.glob("replaced/*/")}
@@ -66,13 +66,13 @@ def find(root: Path, student: str) -> list[Collected]:
 
 
 def leftovers(root: Path, student: str) -> list[str]:
-    """Return a sentence about everything in `originals/` that `remove` must leave to a person."""
+    """Return a sentence about each item in `originals/` that a person has to delete or check."""
     found = []
     for each in find(root, student):
         if each.others:
             found += [
                 f"{path.relative_to(root)} is the archive of a class, which contains files of"
-                f" {student}: delete it, or replace it by one without these files."
+                f" {student}: delete it, or replace it with one without these files."
                 for path in sorted(each.folder.iterdir())
                 if path.is_file() and is_archive(path.name)
             ]
@@ -80,20 +80,20 @@ def leftovers(root: Path, student: str) -> list[str]:
         path, table = folder.relative_to(root), folder / TABLE
         if not table.is_file():
             found.append(
-                f"{path} was left by an interrupted course collect, so nothing says whose its files"
-                " are: collect the same files again first, or delete the folder."
+                f"{path} was left by an interrupted course collect, so it is unknown whose files it"
+                " contains: collect the same files again first, or delete the folder."
             )
         elif _read(table)[0] != COLUMNS:
             found.append(
                 f"{path} was saved by an older version of the course, whose table does not show"
-                f" which files are those of one student: if it contains files of {student}, delete"
+                f" which files belong to which student: if it contains files of {student}, delete"
                 " them, or the folder."
             )
     return found
 
 
 def remove(root: Path, student: str) -> None:
-    """Delete a student's files, and the rows about them; a killed call can be repeated."""
+    """Delete a student's files and table rows; an interrupted call can be repeated."""
     folder = root / FOLDER
     _delete_folder(folder / _REMOVED)
     for record in _records(root, student):
@@ -102,7 +102,7 @@ def remove(root: Path, student: str) -> None:
     _delete_folder(folder / "replaced" / student)
     for each in find(root, student):
         if not each.others:
-            # In one step: without its table, nothing would say whose the rest of it is.
+            # In one step: without the table, nothing would show whose the remaining files are.
             each.folder.rename(folder / _REMOVED)
             _delete_folder(folder / _REMOVED)
             continue
@@ -112,7 +112,7 @@ def remove(root: Path, student: str) -> None:
 
 
 def rename(root: Path, old: str, new: str) -> None:
-    """Give a student's new ID to everything in `originals/`; a killed call can be repeated."""
+    """Replace a student's ID everywhere in `originals/`; an interrupted call can be repeated."""
     for record in _records(root, old):
         record.rename(record.with_name(f"{new}.json"))
     replaced = root / FOLDER / "replaced"
@@ -129,7 +129,7 @@ def rename(root: Path, old: str, new: str) -> None:
 
 
 def _records(root: Path, student: str) -> list[Path]:
-    """Return the records of how new a student's submissions are."""
+    """Return the paths of the records about a student's submissions."""
     return [
         path
         for path in Path(root, FOLDER).glob("collected/*/*.json")

@@ -46,7 +46,7 @@ def resolver_for(
     roster: Roster | None,
     student: str | None,
 ) -> OwnerResolver:
-    """Return the resolver that knows whose the listed files of a path are."""
+    """Return a resolver for the owners of the files that are listed for a path."""
     uploads = [
         file.parts
         for file in listed
@@ -62,8 +62,8 @@ class SubmissionFinder:
     """The attempts in an archive or folder, and the results for all other files.
 
     The constructor reads, identifies, and repairs every notebook once. Repaired notebooks are saved
-    in `staging` because those of a whole class may not fit in memory. Whatever fails for one file
-    is recorded as the result of this file.
+    in `staging` because those of a whole class may not fit in memory. An error in one file is
+    recorded as the result of this file.
     """
 
     def __init__(
@@ -80,7 +80,8 @@ class SubmissionFinder:
         """Save the originals of `path` in `folder` and find the attempts in them.
 
         `listed` are the files that `archive_reader.list_files` returned for `path`. `chosen` are
-        those of them that are read, or None for all; the paths of the others still count.
+        those of them that are read, or None for all; the paths of the others still help to
+        determine the owners.
         """
         self.releases, self.staging = releases, staging
         self.results: list[FileResult] = []
@@ -102,7 +103,7 @@ class SubmissionFinder:
         self._add_junk([each.file for each in saved if each.file.is_junk])
 
     def review_other_assignments(self) -> None:
-        """Flag what an archive of Canvas or Moodle has besides the assignment of most students.
+        """Flag notebooks in an export from Canvas or Moodle that are not for the usual assignment.
 
         A platform enforces the deadline of the assignment that an archive belongs to, and of no
         other: a student could submit late work with the next assignment.
@@ -115,7 +116,10 @@ class SubmissionFinder:
             if name == usual or 2 * count <= len({each.student for each in exported}):
                 continue
             self.attempts.remove(attempt)
-            reason = f"most students here submitted {usual}: to accept it, collect with {name}"
+            reason = (
+                f"most students here submitted {usual}: to accept this file, name {name} in the"
+                " command"
+            )
             self._flag(attempt.file, reason, *attempt.key)
 
     def _is_readable(self, saved: SavedFile) -> bool:
@@ -133,7 +137,7 @@ class SubmissionFinder:
         return False
 
     def _add_junk(self, files: list[SubmittedFile]) -> None:
-        """Add what an operating system or editor made; it is flagged if a student has only that."""
+        """Add files that a system or editor made; flag one for a student who has nothing else."""
         done = {attempt.student for attempt in self.attempts}
         flagged = (each for each in self.results if each.status == FileStatus.MANUAL_REVIEW)
         done |= {"", *(each.student for each in flagged)}
@@ -150,7 +154,7 @@ class SubmissionFinder:
         notebooks = [each for each in files if originals.is_notebook(each.file.name)]
         exported = [each for each in files if _is_notebook_as_json(each)]
         self._add_attempts(notebooks, manifests)
-        # A browser may save a notebook under such a name. It counts if the student has no other.
+        # A browser may save a notebook as .json. It is used if the student has no other notebook.
         found = {attempt.student for attempt in self.attempts}
         unused = [each for each in exported if self._known_owner(each.file) in found - {""}]
         self._add_attempts([each for each in exported if each not in unused], manifests)
@@ -197,7 +201,7 @@ class SubmissionFinder:
         )
         with ThreadPoolExecutor(available_cores()) as pool:
             list(pool.map(read_upload, by_size))
-        # If the machine is too busy for most files, it is not because of what is in one of them.
+        # If the machine is too busy for most files, the cause is not the content of one of them.
         too_busy = [each for each in found.values() if isinstance(each, EngineError)]
         if 2 * len(too_busy) > len(found):
             raise too_busy[0]
@@ -257,7 +261,7 @@ class SubmissionFinder:
         attempt.has_answers = notebook.has_answers
         attempt.submitted = origin.submitted
         attempt.upload_number = self._upload_number(file)
-        # Everybody can put a manifest into a shared folder; such a manifest belongs to nobody.
+        # Anyone can put a manifest into a shared folder; such a manifest belongs to no attempt.
         if manifest and attempt.includes(manifest.file, self._origin(manifest.file)):
             attempt.checksum = manifest.content["checksum"]
             attempt.warnings = [printable(each)[:200] for each in manifest.content["problems"]]
@@ -304,7 +308,7 @@ class SubmissionFinder:
         return self.paths.parse(file.outer, file.name)
 
     def _known_owner(self, file: SubmittedFile) -> str:
-        """Return the student who submitted a file, or "" unless a list or a platform says so."""
+        """Return who submitted a file, or "" unless a roster, an option, or a platform shows it."""
         key = file.outer, file.is_nested
         if key not in self._known_owners:
             self._known_owners[key] = self._find_owner(file)
@@ -321,7 +325,7 @@ class SubmissionFinder:
             return ""
 
     def _add_timestamp(self, file: SubmittedFile, copy: Path, owners: list[Attempt]) -> None:
-        """Add the submission time from nbgrader's file to the attempts beside that file."""
+        """Add the submission time in nbgrader's file to the attempts submitted with that file."""
         text = submission_time.decode(copy.read_bytes()[: submission_time.MAX_BYTES])
         # In an archive that a student made, the student chose the time.
         untimed = [
@@ -348,7 +352,8 @@ class SubmissionFinder:
         """Add an evidence file to the attempts of the student who submitted it."""
         if not owners and any(attempt.release.requires_evidence for attempt in self.attempts):
             self._flag(
-                file, "it belongs to no notebook: collect it in one folder or archive with its own"
+                file,
+                "it belongs to no notebook: collect it in the folder or archive of its notebook",
             )
         elif not owners:
             self._skip(file, "the assignment does not require evidence")
@@ -362,13 +367,13 @@ class SubmissionFinder:
             self._add_result(FileStatus.COLLECTED, file, EVIDENCE, *owners[0].key)
 
     def _add_helper(self, saved: SavedFile) -> None:
-        """Add a helper file to the attempts beside whose notebook it is."""
+        """Add a helper file to the attempts whose notebook is in the same folder."""
         file, origin = saved.file, self._origin(saved.file)
         included = self._included_in(file)
         together = [each for each in included if each.file.parts[:-1] == file.parts[:-1]]
         owners = together or [each for each in included if _is_beside_archive(file, each.file)]
         name = origin.file_name
-        if origin.platform and not helper_files.is_importable(name):  # Canvas numbers new attempts
+        if origin.platform and not helper_files.is_importable(name):  # Canvas adds a number
             name = f"{strip_copy_marks(name)[0]}{helper_files.SUFFIX}"
         if not owners or len({attempt.student for attempt in owners}) > 1:
             self._skip(file, "neither a notebook nor evidence, and beside no student's notebook")
@@ -391,7 +396,7 @@ class SubmissionFinder:
         return helper_files.size_problem(saved.file.size, others)
 
     def _evidence_problem(self, file: SubmittedFile, copy: Path, owners: list[Attempt]) -> str:
-        """Return the limit of grading that a file would exceed, or "" if it can be graded."""
+        """Return which limit of grading a file would exceed, or "" if it exceeds none."""
         is_record = file.name.lower().endswith(".json")
         largest = evidence.MAX_METRICS_BYTES if is_record else evidence.MAX_WEIGHTS_BYTES
         size = copy.stat().st_size
@@ -435,7 +440,7 @@ class SubmissionFinder:
         return result
 
     def _upload_number(self, file: SubmittedFile) -> int:
-        """Return the number of the upload that a file is in: all files of one person, if known."""
+        """Return the number of a file's upload, which includes all files of a known student."""
         owner = self._known_owner(file)
         key = ("student", owner) if owner else self.paths.upload(file.outer)
         return self._upload_numbers.setdefault(key, len(self._upload_numbers) + 1)
@@ -483,7 +488,7 @@ def _is_notebook_as_json(saved: SavedFile) -> bool:
 
 
 def _in_folders_around(file: SubmittedFile, attempts: list[Attempt]) -> list[Attempt]:
-    """Return the attempts whose notebook is in the nearest folder around a file; without any, all.
+    """Return the attempts whose notebook is in the nearest folder around a file, or all if none is.
 
     A student can submit the folders of two assignments, each with its own evidence.
     """

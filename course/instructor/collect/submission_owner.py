@@ -1,8 +1,8 @@
 """Determining who submitted a notebook, from platform names, the roster, or the path.
 
 Only one part of the path of an upload counts: the one at which uploads differ, which the platform
-or the instructor wrote. Students choose the names below it and inside an archive that they made,
-and what the notebook says; these are at most a reason for a person to review the file.
+or the instructor wrote. Students choose the names below it, the names inside an archive that they
+made, and the content of the notebook; these are at most a reason for a manual review.
 """
 
 import itertools
@@ -34,7 +34,7 @@ class UnknownOwnerError(Exception):
 
 @dataclass(frozen=True)
 class Owner:
-    """The student who submitted a file, and what says so (see `Attempt.claim`)."""
+    """The student who submitted a file, and what names the student (see `Attempt.claim`)."""
 
     student: str
     claim: tuple[str, ...]
@@ -48,7 +48,7 @@ class OwnerResolver:
     roster: Roster | None
     student: str | None  # the owner of everything, if given
     paths: PathParser
-    # An archive or folder in which everything else is: its name is not a student's.
+    # The folder that contains everything else, or ""; its name is not a student's.
     common_folder: str
     releases: Sequence[ReleasedAssignment]
 
@@ -57,7 +57,7 @@ class OwnerResolver:
     ) -> Owner:
         """Return the owner of a file; raise UnknownOwnerError if it is uncertain.
 
-        `claimed_names` are names of the student in the notebook and in its manifest.
+        `claimed_names` are the names of the student in the notebook and its manifest.
         """
         if self.student:
             return Owner(self.student, ())
@@ -81,14 +81,15 @@ class OwnerResolver:
     def _name_position(self, outer: tuple[str, ...]) -> int:
         """Return the position of the part that names the student; students choose those below it.
 
-        Where the uploads differ, or below a folder without a name; else, the last common folder.
+        It is the first position, from that at which the uploads differ, with a possible name. If
+        there is none, it is the position of the last folder that all uploads have in common.
         """
         level = self.paths.level
         named = (each for each in range(level, len(outer)) if self._hints_at(outer, each))
         return next(named, min(level, len(outer)) - 1)
 
     def _inner_name(self, inner: tuple[str, ...]) -> str:
-        """Return the first name in the part of a path that a student chose, or ""."""
+        """Return the first name in a path below the claim, or "" if none or with a roster."""
         if self.roster:
             return ""  # a name that the roster contains is compared in any position
         hints = (self._hints_at(inner, position) for position in range(len(inner)))
@@ -136,7 +137,7 @@ class OwnerResolver:
         if self.roster:
             people = self.roster.find("student", name) or self.roster.find_by_name(name)
         student = _only(people, name) if self.roster else name
-        if not people and " " in name:  # no id of nbgrader's, but a folder such as Drive's
+        if not people and " " in name:  # not an id of nbgrader's, but a folder such as Drive's
             student = make_student_id(name)
         if not is_valid_student_id(student):
             raise UnknownOwnerError(f"{shorten(student)!r} cannot be a folder name: {USE_STUDENT}")
@@ -176,8 +177,8 @@ class OwnerResolver:
             for each in (position, *above)
             for hint in (self._hints_at(outer, each) if each >= 0 else ())
         ]
-        claimed = "; ".join(f"it says {shorten(name)!r}" for name in claimed_names[:1])
-        says = f" ({claimed})" if claimed else ""
+        source = "the notebook or its manifest"
+        says = "".join(f" ({source} says {shorten(name)!r})" for name in claimed_names[:1])
         if self.roster:
             tried = ", ".join(repr(shorten(hint)) for hint, _ in hints[:3])
             names = f" (which does not contain {tried})" if tried else says
@@ -225,7 +226,7 @@ class OwnerResolver:
 
 
 def _only(people: Sequence[Person], name: str) -> str:
-    """Return the student id of the only person found under a name."""
+    """Return the student id of the only person found; raise UnknownOwnerError if not only one."""
     students = list(dict.fromkeys(person.student for person in people))
     if not students:
         raise UnknownOwnerError(

@@ -43,7 +43,7 @@ def has_content(folder: Path, content: Mapping[str, bytes]) -> bool:
 
 
 def digest(content: Mapping[str, bytes]) -> str:
-    """Return a digest of files and their names, without the submission time."""
+    """Return the SHA-256 digest of files and their names, without the submission time."""
     summary = hashlib.sha256()
     for name, data in sorted(content.items()):
         if name == TIMESTAMP:
@@ -83,13 +83,14 @@ class Record:
     submitter: str = ""  # see `Attempt.submitter`
     has_answers: bool = True
     is_late: bool = False  # Canvas marked it as late
-    is_rejected: bool = False  # a person replaced it by one that is not newer
+    is_rejected: bool = False  # a person replaced it with one that is not newer
 
 
 def write_records(root: Path, student: str, assignment: str, records: Mapping[str, Record]) -> None:
-    """Record what is known about all submissions of a student that were ever collected, by digest.
+    """Save the records of all submissions of a student that were ever collected, by digest.
 
-    A submission is recorded before it is written, so that a kill in between loses nothing.
+    A submission is recorded before it is written, so that nothing is lost if the process is killed
+    in between.
     """
     saved = json.dumps({each: asdict(record) for each, record in records.items()})
     path = _records_path(root, student, assignment)
@@ -98,7 +99,7 @@ def write_records(root: Path, student: str, assignment: str, records: Mapping[st
 
 
 def read_records(root: Path, student: str, assignment: str) -> dict[str, Record]:
-    """Return what is known about a student's submissions, by their digests."""
+    """Return the records of a student's submissions by digest; if there is no valid file, {}."""
     try:
         saved = json.loads(_records_path(root, student, assignment).read_text("utf-8"))
         return {
@@ -110,7 +111,7 @@ def read_records(root: Path, student: str, assignment: str) -> dict[str, Record]
 
 
 def marked_late(root: Path, students: Iterable[str], assignment: str) -> list[str]:
-    """Return the students whose submissions Canvas marked as late."""
+    """Return the students whose present submissions Canvas marked as late."""
     found = []
     for student in students:
         late = {
@@ -128,7 +129,7 @@ def write_time(root: Path, student: str, assignment: str, moment: datetime) -> N
     folder = folder_of(root, student, assignment)
     known = submission_time.read(folder)
     if known is None or moment > known:
-        # A killed process may not leave an unfinished file in the folder, which would belong to it.
+        # An unfinished file that a killed process leaves here would be part of the submission.
         with replacing_folder(folder) as staging:
             shutil.copytree(folder, staging, symlinks=True, dirs_exist_ok=True)
             (staging / TIMESTAMP).unlink(missing_ok=True)
@@ -141,7 +142,7 @@ def format_time_file(moment: datetime) -> bytes:
 
 
 def _records_path(root: Path, student: str, assignment: str) -> Path:
-    """Return the path of what is known about the submissions of a student."""
+    """Return the path of the records of a student's submissions."""
     return root / originals.FOLDER / "collected" / assignment / f"{student}.json"
 
 

@@ -1,1 +1,1 @@
-"""Reading, writing, and changing CSV files of learning platforms and spreadsheets."""
+"""Reading, writing, and editing CSV files for learning platforms and spreadsheets."""

@@ -22,7 +22,8 @@ def read_table(path: Path) -> list[tuple[int, list[str]]]:
     """Return the non-empty rows of a CSV file, each with the number of the line on which it ends.
 
     The encoding is UTF-8 with or without a byte-order mark, or UTF-16 with one. The separator is
-    a comma, semicolon, or tab, whichever splits the header into the most columns.
+    a comma, semicolon, or tab, whichever splits the header into the most columns. Raises
+    CourseError if the file cannot be read.
     """
     return read_text_and_table(path)[2]
 
@@ -57,18 +58,16 @@ def find_separator(text: str) -> str:
 def read_named_columns(
     path: Path, columns: Sequence[str], required: Collection[str]
 ) -> list[tuple[int, dict[str, str]]]:
-    """Return the rows of a table with these columns in any order, each with its line.
+    """Return the rows after the header as dicts by column name, each with its line number.
 
-    A column that is missing, though not required, has empty cells. Raises CourseError if the header
-    is another one.
+    The columns may be in any order; the cells of an optional column that is missing are empty.
+    Raises CourseError if a required column is missing or a column is unknown.
     """
     table = read_table(path)
     header = [cell.strip().lower() for cell in table[0][1]] if table else []
     if not set(required) <= set(header) <= set(columns):
-        raise CourseError(
-            f"{path} has the columns {', '.join(header) or 'of an empty file'}: write"
-            f" {','.join(columns)} in its first line."
-        )
+        found = f"has the columns {', '.join(header)}" if header else "is empty"
+        raise CourseError(f"{path} {found}: write {','.join(columns)} in its first line.")
     empty = dict.fromkeys(columns, "")
     return [
         (line, empty | dict(zip(header, (cell.strip() for cell in row), strict=False)))

@@ -11,10 +11,10 @@ from course.errors import CourseError
 from course.files import write_atomically
 
 BYTE_ORDER_MARK = "\ufeff"
-# Numbers, and Moodle's dash for an empty grade, are not formulas, despite the first character.
+# Numbers, and Moodle's dash for an empty grade, are not formulas despite their first character.
 _NUMBER = re.compile(r"[+-]?\d+([.,]\d+)?|-")
-# Where a spreadsheet may split a cell, whatever the file's own separator is: Excel uses that of the
-# country, and LibreOffice those that were used last.
+# Where a spreadsheet may split a cell, whatever separator the file uses: Excel uses the separator
+# of the system's region, and LibreOffice the ones that were used last.
 _SEPARATORS = re.compile(r"([;,\t\r\n])")
 # An email address, a login, or a number cannot call a function or start a program.
 _IDENTIFIER = re.compile(r"[\w.@+-]+")
@@ -23,15 +23,15 @@ _IDENTIFIER = re.compile(r"[\w.@+-]+")
 def escape_formula(text: str) -> str:
     """Return a text with an apostrophe before each part that a spreadsheet may run as a formula.
 
-    These are the text itself and whatever follows a separator in it.
+    The parts are the pieces into which separators could split the text.
     """
-    if _NUMBER.fullmatch(text):  # maybe with a comma
+    if _NUMBER.fullmatch(text):  # possibly with a decimal comma
         return text
     return "".join(map(_escape_start, _SEPARATORS.split(text)))
 
 
 def escape_comment(text: str) -> str:
-    """Return an instructor's text, in which only the start can be mistaken for a formula."""
+    """Return an instructor's text with an apostrophe before it if it starts like a formula."""
     return _escape_start(text)
 
 
@@ -44,7 +44,7 @@ def escape_identifier(text: str) -> str:
 
 
 def _escape_start(text: str) -> str:
-    """Return a text, preceded by an apostrophe if a formula starts it, maybe quoted."""
+    """Return a text, preceded by an apostrophe if it starts like a formula, possibly quoted."""
     first = unicodedata.normalize("NFKC", text.lstrip().lstrip('" \t')[:1])[:1]
     is_formula = first and first in "=+-@" and not _NUMBER.fullmatch(text.strip())
     return f"'{text}" if is_formula else text
@@ -65,7 +65,10 @@ def format_table(rows: Iterable[Sequence[str]]) -> str:
 def write_table(
     path: Path, rows: Iterable[Sequence[str]], byte_order_mark: bool = False, force: bool = False
 ) -> None:
-    """Atomically write rows of text as a UTF-8 CSV file; `force` replaces an existing file."""
+    """Atomically write rows of text as a UTF-8 CSV file; `force` replaces an existing file.
+
+    Raises CourseError if the file exists and `force` is False, or if it cannot be written.
+    """
     if path.exists() and not (force and path.is_file()):
         remedy = "add --force to replace it" if path.is_file() else "name a file"
         raise CourseError(f"{path} already exists: {remedy}.")

@@ -1,8 +1,8 @@
-"""CSV files that PHP's fputcsv may have written, as Moodle's are.
+"""Reading CSV files that PHP's fputcsv may have written, such as Moodle's.
 
-fputcsv doubles a quotation mark in a field, except after a backslash. It is therefore ambiguous
-where a field ends that contains a quotation mark after a backslash. The file is read in each way in
-which every row has as many columns as the header; only one of them may lead to the end of the file.
+fputcsv doubles a quotation mark in a field, except after a backslash. If a quotation mark follows a
+backslash, the end of the field is therefore ambiguous. The reader tries every reading in which each
+row has as many columns as the header; exactly one of them must lead to the end of the file.
 """
 
 import csv
@@ -10,21 +10,21 @@ import re
 from collections.abc import Iterator
 from typing import NamedTuple
 
-# Characters to search, per character of the file, before the file is refused.
+# How many characters may be searched per character of the file before the file is rejected.
 MAX_PASSES = 50
 _LINE_END = re.compile(r"\r\n|\r|\n")
 _NOT_EMPTY = re.compile(r"[^\r\n]+")
 
 
 class _Start(NamedTuple):
-    """The position at which a field begins, and the number of its column."""
+    """The position at which a field begins, and the index of its column."""
 
     position: int
     column: int
 
 
 class _Field(NamedTuple):
-    """A field, and where the next one begins."""
+    """A field's text, and the start of the next field."""
 
     text: str
     next: _Start
@@ -56,13 +56,13 @@ class _Reader:
     def __init__(self, text: str, separator: str, columns: int) -> None:
         self.text, self.separator, self.columns = text, separator, columns
         self._left = MAX_PASSES * max(len(text), 10_000)
-        # A field that contains a quotation mark is written between quotation marks.
+        # fputcsv encloses every field that contains a quotation mark in quotation marks.
         self._unquoted = re.compile(rf'[^"{re.escape(separator)}\r\n]*+')
 
     def read_all(self) -> dict[_Start, list[_Field]]:
         """Return the fields that may begin at each position and lead to the end of the text.
 
-        If the text cannot be read to its end, they lead to where reading ends.
+        If the text cannot be read to its end, the fields lead to the last position that is reached.
         """
         fields_at: dict[_Start, list[_Field]] = {}
         pending = {_Start(0, 0)}

@@ -1,4 +1,4 @@
-"""Changing and removing rows of a CSV file that a person wrote, without touching other rows."""
+"""Changing and removing rows of a hand-edited CSV file without changing its other rows."""
 
 import csv
 import io
@@ -9,15 +9,15 @@ from pathlib import Path
 from course.files import write_atomically
 from course.instructor.csv_files.csv_reader import find_separator, read_text_and_table
 
-# What ends a line for Python's csv module.
+# A line and its line ending, as Python's csv module recognizes them.
 _LINE = re.compile(r"[^\r\n]*(?:\r\n|\r|\n|\Z)")
 
 
 def edit_rows(path: Path, edit: Callable[[list[str]], Sequence[str] | None]) -> int:
-    """Replace each row after the header by what `edit` returns, or remove it if that is None.
+    """Replace each row after the header with what `edit` returns, or remove it if that is None.
 
-    Returns the number of rows that changed. The file keeps its encoding and separator, and is
-    written only if a row changes. Raises CourseError if it is not a CSV file.
+    Returns the number of changed and removed rows. The file keeps its encoding and separator, and
+    is written only if a row changes. Raises CourseError if it is not a valid CSV file.
     """
     text, encoding, table = read_text_and_table(path)
     if len(table) < 2:
@@ -42,7 +42,7 @@ def edit_rows(path: Path, edit: Callable[[list[str]], Sequence[str] | None]) -> 
 
 
 def _format(row: Sequence[str], separator: str) -> str:
-    """Return a row as a line of a CSV file, without the end of the line."""
+    """Return a row as a line of a CSV file, without the line ending."""
     text = io.StringIO(newline="")
     csv.writer(text, delimiter=separator, lineterminator="").writerow(row)
     return text.getvalue()

@@ -1,1 +1,1 @@
-"""The class roster and the groups of a class."""
+"""The class roster and the groups of students who submit together."""

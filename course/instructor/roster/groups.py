@@ -5,9 +5,9 @@
     ,red,bob
     02-mnist,,bob
 
-A row without an assignment holds for every assignment. A row with an assignment takes precedence
-over it for this student in this assignment; without a group, the student works alone there. If
-there is a table, the column of the roster is not used.
+A row without an assignment applies to every assignment. A row with an assignment overrides it for
+that student and that assignment; if its group is empty, the student works alone there. If the table
+exists, the roster's column is ignored.
 """
 
 from dataclasses import dataclass, field
@@ -27,18 +27,18 @@ EVERY_ASSIGNMENT = ""
 class Groups:
     """The group of each student by (assignment, student); an empty group means working alone.
 
-    The key (`EVERY_ASSIGNMENT`, student) holds for the assignments without a key of their own.
+    The key (`EVERY_ASSIGNMENT`, student) applies to assignments that have no key for the student.
     """
 
     group_of: dict[tuple[str, str], str] = field(default_factory=dict)
 
     @property
     def students(self) -> list[str]:
-        """All students for whom there is a row."""
+        """All students who have a key, in the order of their rows."""
         return list(dict.fromkeys(student for _, student in self.group_of))
 
     def members(self, assignment: str) -> dict[str, list[str]]:
-        """Return the students of each group of an assignment; a single student is not a group."""
+        """Return each group's students in an assignment; a single student does not form a group."""
         found: dict[str, list[str]] = {}
         for student in self.students:
             default = self.group_of.get((EVERY_ASSIGNMENT, student), "")
@@ -48,9 +48,9 @@ class Groups:
 
 
 def read_groups(root: Path, roster: Roster | None) -> Groups:
-    """Return the groups in a course directory; without a table or a column, there are none.
+    """Return the groups of a course directory, which are empty without a table or a group column.
 
-    Raises CourseError, which names the line, if the table is not clear.
+    Raises CourseError if the table is invalid; the message names the line.
     """
     path = Path(root, FILE_NAME)
     if path.is_file():
@@ -66,7 +66,7 @@ def read_groups(root: Path, roster: Roster | None) -> Groups:
 
 
 def _read_table(path: Path, roster: Roster | None, assignments: list[str]) -> Groups:
-    """Return the groups in a table."""
+    """Return the groups in a table; raise CourseError if a row is invalid."""
     found = Groups()
     lines: dict[tuple[str, str], int] = {}
     spellings: dict[str, str] = {}
@@ -81,8 +81,8 @@ def _read_table(path: Path, roster: Roster | None, assignments: list[str]) -> Gr
         if key in lines:
             every = name or "every assignment"
             raise CourseError(
-                f"{where} has {key[1]} in {every}, as line {lines[key]} has: remove one of the two,"
-                " because a student is in one group."
+                f"{where} lists {key[1]} for {every}, as does line {lines[key]}: remove one of the"
+                " two lines, because a student can be in only one group."
             )
         lines[key] = line
         found.group_of[key] = _spelling(cells["group"], spellings)
@@ -90,7 +90,7 @@ def _read_table(path: Path, roster: Roster | None, assignments: list[str]) -> Gr
 
 
 def _known_student(student: str, roster: Roster | None, where: str) -> str:
-    """Return a student's id as the roster has it; raise CourseError if there is no such student."""
+    """Return a student's id as spelled in the roster; raise CourseError if it is missing."""
     if not student:
         raise CourseError(f"{where} names no student: add the student's id.")
     if roster is None:
@@ -98,7 +98,7 @@ def _known_student(student: str, roster: Roster | None, where: str) -> str:
             return student
         raise CourseError(
             f"{where} names the student {student!r}, which cannot be a student id: write the name"
-            " of the folder in submitted/."
+            " of the student's folder in submitted/."
         )
     people = roster.find("student", student)
     if not people:

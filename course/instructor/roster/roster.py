@@ -1,4 +1,4 @@
-"""The class roster: its students, and the names and IDs by which platforms know them.
+"""The class roster: its students, and the names and IDs that platforms use for them.
 
 A roster is a CSV file in the course's own format, or an unchanged export of a platform:
 
@@ -10,8 +10,9 @@ worksheet  Identifier ("Participant 4711"), Full name, Email address, ... (for o
 Sources: lib/gradebook_exporter.rb in Canvas; grade/export/txt/grade_export_txt.php and, for an
 assignment's grading worksheet, mod/assign/gradingtable.php in Moodle.
 
-A student's id is the value in the column `student`. If it is missing, the id is derived from the
-first of these that is present: login, the part of the email address before the @, ID number, name.
+A student's id is the value in the column `student` (in an export of Canvas, `student_id`). Without
+one, the id is derived from the first of these that is present: login, the part of the email address
+before the @, ID number, name, Canvas's ID, and participant number.
 """
 
 import re
@@ -29,7 +30,7 @@ MAX_STUDENT_ID = 60  # characters
 MAX_STUDENT_ID_BYTES = 200  # leaves room for the prefixes and suffixes of temporary files
 POINTS_POSSIBLE = "Points Possible"
 TEST_STUDENT = "Student, Test"  # the account that Canvas uses for an instructor's student view
-# A student's id is derived from the first of these fields that has a value in the row.
+# A student's id is derived from the first of these fields whose value has a letter or digit.
 ID_FIELDS = ("student", "login", "email", "sis_id", "name", "canvas_id", "participant_id")
 # Maps a column's header, in lower case, to a field of `Person`.
 FIELDS = {
@@ -45,7 +46,7 @@ FIELDS = {
 
 @dataclass(frozen=True)
 class Person:
-    """A student; a field that is not in the roster is empty."""
+    """A student; a field that the roster does not have is empty."""
 
     student: str  # the id in the gradebook, and the name of the folder in submitted/
     name: str = ""  # the full name, as written in the file
@@ -56,13 +57,13 @@ class Person:
     canvas_id: str = ""  # Canvas's own user id, "ID"
     sis_id: str = ""  # Canvas's "SIS User ID", Moodle's "ID number"
     section: str = ""  # in Canvas
-    group: str = ""  # that submits together: see roster/groups.py
+    group: str = ""  # the group that submits together: see roster/groups.py
     participant_id: str = ""  # in Moodle's grading worksheet; different for each assignment
 
 
 @dataclass
 class Roster:
-    """The students of a class in the order of their file, with the file's header and rows."""
+    """The students of a class in file order, with the file's header and the students' rows."""
 
     people: list[Person]
     header: list[str]
@@ -74,7 +75,7 @@ class Roster:
         return iter(self.people)
 
     def find(self, field: str, value: str) -> list[Person]:
-        """Return the students with this field value, ignoring case; "" never matches."""
+        """Return the students whose field has this value, ignoring case; "" never matches."""
         wanted = _normalize(value)
         return [
             person
@@ -90,10 +91,10 @@ class Roster:
         return list(self._by_name.get(_letters(text), ()))
 
     def find_by_display_name(self, text: str) -> list[Person]:
-        """Return the students who have this name; an identifier is nobody's name.
+        """Return the students who have this name; a student's identifiers do not count as names.
 
-        Students choose their display names, so that one could be another student's login. Only a
-        student without a name in the roster is found by login, email, or id.
+        Students choose their display names, so a display name could be another student's login.
+        Only a student without a name in the roster is found by login, email, or id.
         """
         letters = _letters(text)
         return [
@@ -104,7 +105,7 @@ class Roster:
 
     @cached_property
     def _by_name(self) -> dict[str, list[Person]]:
-        """The students by each form of their names."""
+        """The students, by each form of their names and identifiers."""
         found: dict[str, list[Person]] = {}
         for person in self.people:
             for name in _name_variants(person):
@@ -124,7 +125,10 @@ def read_roster(path: Path) -> Roster:
 
 
 def make_roster(path: Path, table: list[tuple[int, list[str]]]) -> Roster:
-    """Return the roster in the rows of the file `path`, each with its line number."""
+    """Return the roster in `table`, the rows of the file `path` with their line numbers.
+
+    Raises CourseError if the rows do not identify the students.
+    """
     if not table:
         raise CourseError(f"The roster {path} is empty: write the column names in its first line.")
     header = [cell.strip() for cell in table[0][1]]
@@ -141,7 +145,7 @@ def make_roster(path: Path, table: list[tuple[int, list[str]]]) -> Roster:
     for line, row in table[1:]:
         row += [""] * (len(header) - len(row))
         values = {field: row[at].strip() for at, field in fields.items()}
-        # A student can have this name, but not a row without an ID.
+        # A student can have this name, but then the row has an ID.
         if kind == "Canvas" and row[0].strip() == POINTS_POSSIBLE and not values.get("canvas_id"):
             points_possible = row
             continue
@@ -150,20 +154,20 @@ def make_roster(path: Path, table: list[tuple[int, list[str]]]) -> Roster:
             if kind == "Canvas":
                 continue
             raise CourseError(
-                f"The roster {path} has no value in line {line} that can serve as a student id:"
-                " add a column student with an id for each student."
+                f"The roster {path} has no value on line {line} that can serve as a student id: add"
+                " a column named student_id with an id for each student."
             )
         key = _normalize(person.student)
         if key in lines:
             raise CourseError(
-                f"The roster {path} has {person.student!r} in lines {lines[key]} and {line}: add a"
-                " column student with a unique id for each student."
+                f"The roster {path} has {person.student!r} on both line {lines[key]} and line"
+                f" {line}: give each student a unique id in a column named student_id."
             )
         lines[key] = line
         people.append(person)
         rows.append(row)
     if not people:
-        raise CourseError(f"The roster {path} has no students: write one per line.")
+        raise CourseError(f"The roster {path} has no students: write one student per line.")
     return Roster(people, header, rows, kind, points_possible)
 
 
@@ -183,7 +187,8 @@ def make_student_id(text: str) -> str:
 def is_valid_student_id(text: str) -> bool:
     """Return True if a text can be used, unchanged, as a student id and a folder name.
 
-    nbgrader searches for folders by patterns, and writes ids into addresses.
+    Characters with a meaning in glob patterns or URLs are not allowed, because nbgrader uses ids
+    in both.
     """
     return (
         0 < len(text) <= 100
@@ -196,21 +201,21 @@ def is_valid_student_id(text: str) -> bool:
 
 
 def student_column(header: Sequence[str]) -> int | None:
-    """Return the position of the column with the student ids in a table of the course, or None."""
+    """Return the index of the column with student ids in a table's header, or None."""
     _, fields = _read_header([cell.strip() for cell in header])
     return next((at for at, field in fields.items() if field == "student"), None)
 
 
 def is_same_id(one: str, other: str) -> bool:
-    """Return True if two ids differ at most in what people and file systems can ignore.
+    """Return True if two ids differ at most in what people and file systems may ignore.
 
-    That is the case of letters, whitespace, and the Unicode form.
+    These differences are those of case, whitespace, and Unicode form.
     """
     return _normalize(one) == _normalize(other)
 
 
 def _read_header(header: list[str]) -> tuple[str, dict[int, str]]:
-    """Return the kind of roster that has this header, and the field of each column used."""
+    """Return the kind of roster with this header, and the field of each used column, by index."""
     lower = [cell.lower() for cell in header]
     if {"id", "section"} <= set(lower) and {"student", "lastname"} & set(lower):
         kind = "Canvas"
@@ -233,7 +238,7 @@ def _read_header(header: list[str]) -> tuple[str, dict[int, str]]:
 
 
 def _make_person(values: dict[str, str], kind: str) -> Person | None:
-    """Return the student whom a row's values describe, or None if the row is not for a student."""
+    """Return the student described by a row's values, or None if no student or id is in them."""
     name = values.get("name", "")
     if kind == "Canvas" and not values["canvas_id"]:
         return None  # rows such as "Points Possible" and "Manual Posting"
@@ -250,7 +255,7 @@ def _make_person(values: dict[str, str], kind: str) -> Person | None:
         return None
     for field in ID_FIELDS:
         value = values.get(field, "")
-        # The part before the @ distinguishes students and makes a shorter folder name.
+        # The part before the @ is enough to distinguish students, and makes a shorter folder name.
         student = make_student_id(value.partition("@")[0])
         if student:
             is_given = field == "student" and is_valid_student_id(value)
@@ -265,7 +270,7 @@ def _name_variants(person: Person) -> set[str]:
 
 
 def _forms_of_name(person: Person) -> set[str]:
-    """Return the word orders of a person's name, as letters and digits only."""
+    """Return a person's name in each possible word order, as letters and digits only."""
     words = _normalize(person.name).replace(",", " ").split()
     orders = words, words[::-1], words[1:] + words[:1], words[-1:] + words[:-1]
     names = {person.first_name + person.last_name, person.last_name + person.first_name}
@@ -283,5 +288,5 @@ def _letters(text: str) -> str:
 
 
 def _is_letter(char: str) -> bool:
-    """Return True for a letter, a digit, or a combining mark, which is part of a letter."""
+    """Return True for a letter, a digit, or a combining mark, which belongs to a letter."""
     return char.isalnum() or unicodedata.category(char).startswith("M")

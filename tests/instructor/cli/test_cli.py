@@ -51,8 +51,8 @@ def test_a_mistake_is_reported_in_one_sentence(course_command, mistake):
     ("arguments", "sentence"),
     [
         (["grad"], "No such command 'grad'."),
-        ([], "Missing command. Run course --help for the usage."),
-        (["run", "--seed", "x"], "'x' is not a valid integer. Run course run --help for the"),
+        ([], "Missing command. Run course --help for usage."),
+        (["run", "--seed", "x"], "'x' is not a valid integer. Run course run --help for"),
         (["grade", "--workers", "0"], "0 is not in the range x>=1."),
         (["export"], "Missing argument 'PATH'."),
         (["export", "scores.csv", "--to", "excel"], "'excel' is not one of 'csv', 'canvas'"),
@@ -64,7 +64,7 @@ def test_a_usage_error_is_one_line_and_exits_with_2(course_command, arguments, s
     finished = course_command(*arguments)
     assert finished.returncode == 2
     (line,) = finished.stderr.splitlines()
-    assert line.startswith("course: ") and line.endswith("--help for the usage.")
+    assert line.startswith("course: ") and line.endswith("--help for usage.")
     assert sentence in line and finished.stdout == ""
 
 

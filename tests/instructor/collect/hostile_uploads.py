@@ -67,7 +67,7 @@ def _zip64(whole):
 
 
 UPLOADS = {
-    "120 folders": lambda whole: ({"d/" * 120 + FILE: whole}, "nested folders"),
+    "120 folders": lambda whole: ({"d/" * 120 + FILE: whole}, "more than 32 levels"),
     "5000 digits": lambda whole: ({f"mnist ({'1' * 5000}).ipynb": whole}, "500 characters"),
     "20000 underscores": lambda whole: ({"_" * 20_000 + FILE: whole}, "500 characters"),
     "file and folder": lambda whole: ({"a.ipynb": whole, "a.ipynb/b.ipynb": b"{"}, "complete"),

@@ -84,7 +84,8 @@ def test_a_name_inside_the_notebook_is_only_a_suggestion(root, collect, claim):
     files = {FILE: content} | ({packing.MANIFEST: manifest} if claim == "manifest" else {})
     done = collect({f"Submissions/{name}": each for name, each in files.items()})
     assert done.returncode == 1
-    assert "the student cannot be determined (it says 'Bob Ross')" in done.stdout
+    says = "the notebook or its manifest says 'Bob Ross'"
+    assert f"the student cannot be determined ({says})" in done.stdout
     assert submitted(root) == {}
 
 
@@ -444,7 +445,7 @@ def test_late_work_with_another_assignment_is_reviewed(root, collect, make):
     extra = make("Cy Young", 6, *([20] if make is platform_archives.canvas else []), "extra.ipynb")
     done = collect({**members, extra: late})
     assert done.returncode == 1
-    assert f"most students here submitted {NAME}: to accept it, collect with 01-" in done.stdout
+    assert f"most students here submitted {NAME}: to accept this file, name 01-" in done.stdout
     assert {path.split("/")[1] for path in submitted(root)} == {NAME}
     assert collect({**members, extra: late}, "01-convolution", NAME).returncode == 0
     assert {path.split("/")[1] for path in submitted(root)} == {NAME, "01-convolution"}

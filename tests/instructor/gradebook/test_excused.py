@@ -18,7 +18,7 @@ def test_each_row_excuses_a_student_from_an_assignment(small_course):
 @pytest.mark.parametrize(
     ("text", "problem"),
     [
-        ("", "has the columns of an empty file: write assignment,student in its first line"),
+        ("", "is empty: write assignment,student in its first line"),
         ("assignment\n01-small\n", "has the columns assignment: write assignment,student"),
         ("assignment,student\n01-small,\n", "line 2 names no student: add it"),
         ("assignment,student\n,ada\n", "line 2 names no assignment: add it"),

@@ -98,7 +98,7 @@ def test_due_dates_are_in_the_time_zone_of_the_course(tmp_path):
 @pytest.mark.parametrize(
     ("text", "problem"),
     [
-        ("", "has the columns of an empty file"),
+        ("", "is empty"),
         ("name,due\n", "has the columns name, due: write assignment,student,due"),
         ("assignment,due\n02-mnist,tomorrow\n", "line 2: 'tomorrow.*' is not a time"),
         ("assignment,due\n,2026-03-01 18:00\n", "line 2 names no assignment"),

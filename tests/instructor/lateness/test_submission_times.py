@@ -45,7 +45,7 @@ def test_the_table_counts_before_the_file_beside_a_notebook(root):
 @pytest.mark.parametrize(
     ("text", "problem"),
     [
-        ("", "has the columns of an empty file: write assignment,student,submitted"),
+        ("", "is empty: write assignment,student,submitted"),
         ("assignment,submitted\n", "has the columns assignment, submitted: write assignment,stu"),
         (f"{HEADER}{NAME},ada,01.03.2026\n", "line 2: '01.03.2026.*' is not a time"),
         (f"{HEADER}{NAME},,2026-03-01 18:00\n", "line 2 names no student"),

@@ -58,7 +58,7 @@ def test_without_a_table_and_a_column_there_are_no_groups(read):
 @pytest.mark.parametrize(
     ("table", "problem"),
     [
-        ("", "has the columns of an empty file: write assignment,group,student"),
+        ("", "is empty: write assignment,group,student"),
         ("group,name\nred,ada\n", "has the columns group, name: write assignment,group,student"),
         ("group,student\nred,zed\n", "line 2 names the student 'zed', who is not in the roster"),
         ("group,student\nred,\n", "line 2 names no student: add the student's id"),
@@ -68,11 +68,11 @@ def test_without_a_table_and_a_column_there_are_no_groups(read):
         ),
         (
             "group,student\nred,ada\nred,bob\nblue,Ada\n",
-            "line 4 has ada in every assignment, as line 2 has: remove one of the two",
+            "line 4 lists ada for every assignment, as does line 2: remove one of the two",
         ),
         (
             "assignment,group,student\n01-small,red,ada\n01-small,blue,ada\n",
-            "line 3 has ada in 01-small, as line 2 has",
+            "line 3 lists ada for 01-small, as does line 2",
         ),
     ],
 )

@@ -107,9 +107,9 @@ def test_a_roster_saved_by_a_spreadsheet_is_read(roster, separator, encoding, en
         ("", "is empty: write the column names in its first line"),
         ("color,size\nred,1\n", "has no column that identifies students"),
         ("student,name\n", "has no students"),
-        ("student,name\nada,A\nbob,B\nADA,C\n", "has 'ADA' in lines 2 and 4: add a column"),
-        ("name,email\nA,x@a.org\nB,x@b.org\n", "has 'x' in lines 2 and 3: add a column"),
-        ("name\n***\n", "has no value in line 2 that can serve as a student id"),
+        ("student,name\nada,A\nbob,B\nADA,C\n", "has 'ADA' on both line 2 and line 4: give each"),
+        ("name,email\nA,x@a.org\nB,x@b.org\n", "has 'x' on both line 2 and line 3: give each"),
+        ("name\n***\n", "has no value on line 2 that can serve as a student id"),
         (
             "student,name\nj\xfcrgen,J\n".encode("latin-1"),
             "is not a valid CSV file (it is not UTF-8)",
