@@ -12,8 +12,8 @@ ROWS = [
     {"cli"},
     {"leaderboard", "students", "watch"},
     {
-        *("doctor", "evidence_measurement", "export", "feedback", "regression", "similarity"),
-        "statistics",
+        *("doctor", "evidence_measurement", "export", "feedback", "marking", "regression"),
+        *("similarity", "statistics"),
     },
     {"collect"},
     {"grading"},
