@@ -5,7 +5,9 @@ import os
 import subprocess
 import sys
 
+import nbformat
 import pytest
+from nbclient import NotebookClient
 
 from course.instructor.course_dir import source_notebook
 from tests.submissions import ROOT
@@ -87,7 +89,6 @@ def test_where_the_package_is_installed_the_cell_installs_nothing():
         ({"jax"}, "torch", "torch"),  # chosen by the student
         ({"jax", "torch"}, None, "None"),
         ({"tensorflow", "jax"}, None, "None"),
-        (set(), None, "None"),
     ],
 )
 def test_the_only_installed_backend_is_chosen(installed, variable, backend):
@@ -103,6 +104,40 @@ print(os.environ.get("KERAS_BACKEND"))
     environment = {name: value for name, value in os.environ.items() if name != "KERAS_BACKEND"}
     if variable:
         environment["KERAS_BACKEND"] = variable
-    command = [sys.executable, "-c", code]
-    finished = subprocess.run(command, env=environment, capture_output=True, text=True, timeout=60)
+    finished = run_code(code, environment)
     assert finished.stdout.strip() == backend, finished.stderr
+
+
+def test_a_machine_without_a_backend_says_what_to_install():
+    code = """
+import importlib.util
+find = importlib.util.find_spec
+importlib.util.find_spec = lambda name: None
+from course import platforms
+platforms.load_keras()
+"""
+    (*_, last) = run_code(code, os.environ).stderr.splitlines()
+    assert "Keras needs TensorFlow, JAX, or PyTorch" in last and "pip install tensorflow" in last
+
+
+def run_code(code, environment):
+    command = [sys.executable, "-c", code]
+    return subprocess.run(command, env=environment, capture_output=True, text=True, timeout=60)
+
+
+def test_what_was_hidden_is_shown_if_importing_keras_fails(tmp_path):
+    (tmp_path / "keras.py").write_text("import os; os.write(2, b'a log line'); import missing_part")
+    (tmp_path / "jax.py").touch()
+    environment = os.environ | {"PYTHONPATH": f"{tmp_path}:{ROOT}"}
+    finished = run_code("from course import platforms; platforms.load_keras()", environment)
+    assert finished.stderr.startswith("a log line")
+    assert "No module named 'missing_part'" in finished.stderr
+
+
+@pytest.mark.slow
+def test_the_cells_that_import_keras_print_nothing_red():
+    code = [install_cell(), "import keras\nkeras.ops.ones(3)"]
+    notebook = nbformat.v4.new_notebook(cells=[nbformat.v4.new_code_cell(each) for each in code])
+    NotebookClient(notebook, timeout=120, kernel_name="python3").execute()
+    outputs = [output for cell in notebook.cells for output in cell.outputs]
+    assert [output for output in outputs if output.get("name") == "stderr"] == []
