@@ -34,7 +34,7 @@ UNKNOWN = "an expression that is not in VARIABLES"
 ANY_NAME = "mnist"  # stands for a value within an expression that is known only at run time
 # Expressions in local variables, by the names of these variables.
 VARIABLES = {
-    "'|'.join([*map(re.escape, longest_first), '(?s:.)'])": [r"abc|def|(?s:.)"],
+    "'|'.join(map(re.escape, longest_first)) or '(?!)'": [r"abc|def", r"(?!)"],
     "expression": [
         rb"(?<![0-9A-Za-z\x80-\xff])(?:ada-b|(ada lovelace|ada))(?![0-9A-Za-z\x80-\xff])"
     ],
