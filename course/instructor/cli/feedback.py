@@ -41,6 +41,7 @@ def command(
     from course.instructor.feedback import platform_archive
     from course.instructor.gradebook import health, submission_results
     from course.instructor.gradebook.group_submissions import read_course_groups
+    from course.instructor.grading import outdated_results
     from course.instructor.lateness import due_dates
 
     groups, graded = read_course_groups(root), []
@@ -67,6 +68,10 @@ def command(
     health.require_gradebook(root, api.coursedir.db_url)
     for name in {page.assignment for page in graded}:
         due_dates.update_lateness(api, root, name)
+        students_here = {page.student for page in graded if page.assignment == name}
+        with api.gradebook as gradebook:
+            for line in outdated_results.describe_outdated(root, gradebook, name, students_here):
+                print(f"course: {line}.", file=sys.stderr, flush=True)
     written: dict[str, dict[str, Path]] = {}  # pages by assignment and student
     for page in feedback_pages.write_pages(root, graded, workers):
         if page.problem:

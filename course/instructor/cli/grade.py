@@ -68,6 +68,11 @@ def command(
     excused = read_excused(root)
     progress_lines = progress.Progress()
     roster, groups = _read_class(root)
+    known = {path.name for path in Path(root, "submitted").glob("*")} | set(groups.students)
+    known |= {person.student for person in roster.people} if roster else set()
+    extended = {each for _, each in due_dates.extensions(root)}
+    if notice := due_dates.describe_unknown(due_dates.FILE_NAME, extended - known):
+        print(f"course: {notice}.", file=sys.stderr, flush=True)
     for name, students in find_for_each(selected, bool(names), students_with_submissions):
         if not student:
             shared = groups.in_assignment(name)

@@ -25,6 +25,8 @@ from course.instructor.gradebook.roster_matching import (
     match_members,
     without_names,
 )
+from course.instructor.grading import outdated_results
+from course.instructor.lateness import due_dates
 from course.instructor.roster.roster import ROSTER_FILE_NAME, read_course_roster, read_roster
 
 if TYPE_CHECKING:
@@ -117,16 +119,15 @@ class ScoresExportPlugin(ExportPlugin):
         table = self.build_table(scores)
         if excluded:
             table.notes.append(f"skipped, not in the roster: {_listed(excluded)}")
-        if unknown:
-            ids = f"ID{'s' * (len(unknown) != 1)} {_listed(unknown)}"
-            problem = f"{ids} in {FILE_NAME}: check the spelling"
-            table.notes.append(f"nobody in the class has the {problem}")
+        table.notes += unknown
         table.notes += scores.notes
+        for name in table.columns:
+            table.notes += outdated_results.describe_outdated(root, gradebook, name)
         csv_writer.write_table(path, table.rows, force=self.force)
         return _summarize(path, scores, table)
 
     def _read_scores(self, gradebook: "Gradebook", root: Path) -> tuple[ClassScores, list[str]]:
-        """Return the selected scores, and the IDs of excused students who are not in the class."""
+        """Return the selected scores, and sentences about IDs in tables that nobody has."""
         collection_roster = read_course_roster(root)
         roster = read_roster(Path(self.roster)) if self.roster else collection_roster
         students, assignments = tuple(map(str, self.student)), tuple(map(str, self.assignment))
@@ -140,7 +141,12 @@ class ScoresExportPlugin(ExportPlugin):
         excused = read_excused(root)
         scores.excuse(excused | canvas.find_excused(scores))
         class_ids = {each for member in members for each in (member.student, member.person.student)}
-        return scores, sorted({student for _, student in excused} - class_ids)
+        in_tables = {FILE_NAME: excused, due_dates.FILE_NAME: due_dates.extensions(root)}
+        unknown = [
+            due_dates.describe_unknown(file, {student for _, student in pairs} - class_ids)
+            for file, pairs in in_tables.items()
+        ]
+        return scores, list(filter(None, unknown))
 
 
 class CanvasExportPlugin(ScoresExportPlugin):

@@ -27,7 +27,7 @@ from course.instructor.lateness.late_policy import (
     describe_delay,
     late_penalties,
 )
-from course.instructor.lateness.submission_times import read_submission_times
+from course.instructor.lateness.submission_times import listed, read_submission_times
 from course.instructor.lateness.time_table import read_times
 
 if TYPE_CHECKING:
@@ -75,6 +75,19 @@ def course_due_dates(api: "NbGraderAPI", root: Path) -> DueDates:
     if found.of_class:
         assignment_names(root, list(found.of_class))  # raises CourseError if one is unknown
     return found
+
+
+def extensions(root: Path) -> set[tuple[str, str]]:
+    """Return the pairs (assignment, student) of the rows that are extensions."""
+    return set(read_due_dates(root, "UTC").of_student)
+
+
+def describe_unknown(file_name: str, students: Collection[str]) -> str:
+    """Return a sentence about IDs in a table that nobody in the class has, or "" without any."""
+    if not students:
+        return ""
+    ids = f"ID{'s' * (len(students) != 1)} {listed(sorted(students))}"
+    return f"nobody in the class has the {ids} in {file_name}: check the spelling"
 
 
 def update_lateness(

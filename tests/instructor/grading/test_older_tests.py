@@ -142,3 +142,31 @@ def test_a_result_without_a_fingerprint_counts_as_one_of_older_tests(root, grade
     path.chmod(0o644)
     path.write_text(json.dumps(content))
     assert "1 of 4 submissions for 01-small were graded with older tests" in grade()
+
+
+def test_exports_and_pages_say_which_scores_are_outdated(root, course_command):
+    def printed(*command):
+        done = course_command("-C", root, *command)
+        assert done.returncode == 0, done.stderr
+        return done.stdout + done.stderr
+
+    export = ("export", root / "scores.csv", "--force")
+    assert "course grade" not in printed(*export) + printed("feedback")
+    submit_answers(root, {"bob": 3}, seconds=0)
+    replaced = (
+        f"{NAME}: the submission was replaced after it was graded, and the score is that of the"
+        f" earlier one (bob): run course grade {NAME}"
+    )
+    assert f"{replaced}\n" in printed(*export)
+    assert f"course: {replaced}.\n" in printed("feedback")
+    assert "bob" not in printed("feedback", "--student", "ada")
+    write_source(root, ANSWER, bound(2))
+    release(root, course_command)
+    older = (
+        f"{NAME}: the tests or points have changed since grading, and the scores are not those of"
+        f" the current ones (ada, cem, dan): run course grade {NAME} --outdated\n"
+    )
+    output = printed(*export)
+    assert older in output and f"{replaced}\n" in output
+    printed("grade", "--outdated")
+    assert "course grade" not in printed(*export) + printed("feedback")

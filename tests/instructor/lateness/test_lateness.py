@@ -176,6 +176,19 @@ def test_penalties_follow_due_dates_extensions_and_points_given_by_hand(late_cla
 
 
 @pytest.mark.slow
+def test_an_extension_for_nobody_in_the_class_is_reported(late_class, course_command):
+    table = late_class / FILE_NAME
+    table.write_text(table.read_text() + f"{NAME},bobb,2026-03-04 18:00\n")
+    sentence = "nobody in the class has the ID bobb in due_dates.csv: check the spelling"
+    assert course_command("-C", late_class, "grade").stderr == f"course: {sentence}.\n"
+    done = course_command("-C", late_class, "export", late_class / "scores.csv", "--waiting")
+    assert (done.returncode, done.stderr) == (0, "") and f"{sentence}\n" in done.stdout
+    # A student of the roster may have an extension before the submission arrives.
+    (late_class / "roster.csv").write_text("student,name\nada,Ada\nbob,Bob\ncem,Cem\nbobb,Bobb\n")
+    assert "nobody" not in course_command("-C", late_class, "grade").stderr
+
+
+@pytest.mark.slow
 def test_an_unreadable_table_is_reported_before_anything_is_graded(late_class, course_command):
     (late_class / FILE_NAME).write_text("assignment,due\n02-mnist,tomorrow\n")
     done = course_command("-C", late_class, "grade")
