@@ -373,10 +373,10 @@ def _is_own(cell: NotebookNode, reference: ReferenceNotebook) -> bool:
     if cell.cell_type != "code":
         return True
     errors = {output.get("ename") for output in cell.get("outputs", [])}
-    return "SyntaxError" in errors or _has_prose(cell.source)
+    return "SyntaxError" in errors or has_prose(cell.source)
 
 
-def _has_prose(source: str) -> bool:
+def has_prose(source: str) -> bool:
     """Return whether a code cell contains a sentence, or nothing but text.
 
     It finds this without parsing, in a time that is proportional to the length of the cell. A long
