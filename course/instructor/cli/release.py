@@ -24,6 +24,7 @@ def command(root: Path, names: tuple[str, ...], check: bool) -> int:
     NAME is an assignment, such as 02-mnist; without names, all assignments are compiled.
     """
     names_in_order = assignment_names(root, names)
+    from course.instructor.marking import scheme_rules
     from course.instructor.release import build
 
     if check:
@@ -36,6 +37,7 @@ def command(root: Path, names: tuple[str, ...], check: bool) -> int:
             print(f"up to date: {', '.join(names_in_order)}")
         return 1 if stale else 0
     for name in names_in_order:
+        scheme_rules.check_mark_schemes(source_notebook(root, name))
         removed = build.build(root, name)
         print(f"compiled source/{name} into release/{name}")
         if removed:

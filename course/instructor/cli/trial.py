@@ -7,7 +7,7 @@ from typing import TYPE_CHECKING
 import click
 
 from course.instructor.cli import options
-from course.instructor.course_dir import assignment_names
+from course.instructor.course_dir import assignment_names, source_notebook
 
 if TYPE_CHECKING:
     from course.instructor.grading.trial import TriedTest
@@ -33,9 +33,11 @@ def command(root: Path, names: tuple[str, ...], no_isolation: bool) -> int:
     selected = assignment_names(root, names)
     from course import tables
     from course.instructor.grading import trial
+    from course.instructor.marking import scheme_rules
 
     has_problems = False
     for name in selected:
+        scheme_rules.check_mark_schemes(source_notebook(root, name))
         found = trial.try_assignment(root, name, isolated=not no_isolation)
         print(
             f"{name}: {found.points:g} automatic and {found.manual_points:g} manual points,",

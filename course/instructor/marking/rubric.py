@@ -76,12 +76,13 @@ def parse_mark_scheme(source: str) -> MarkScheme:
     count: Counter[str] = Counter()
     for part in _parts(source):
         text = part.text()
-        points = POINTS.match(text) if part.is_item else None
+        first, _, others = text.partition("\n")
+        points = POINTS.match(first) if part.is_item else None
         if not points:
             guidance.append(f"- {text}" if part.is_item else text)
             continue
         size = float(points["number"])
-        text = (points["text"] + text[points.end() :]).strip()
+        text = f"{points['text']}\n{others}".strip()
         label = _label(text)
         count[label] += 1
         # Items with the same label have different keys.

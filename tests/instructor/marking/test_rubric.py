@@ -191,6 +191,14 @@ def test_an_item_without_text_has_an_empty_label():
     assert [(item.label, item.text) for item in scheme_of("- **+1**").items] == [("", "")]
 
 
+def test_the_text_of_an_item_can_begin_on_the_next_line():
+    text = "- **+1**\n  A drawback: averaging."
+    assert [(item.label, item.text) for item in scheme_of(text).items] == [
+        ("A drawback", "A drawback: averaging.")
+    ]
+    assert unreadable_items(f"=== BEGIN MARK SCHEME ===\n{text}\n=== END MARK SCHEME ===") == []
+
+
 # ---- what belongs to an item ---------------------------------------------------------------
 
 
