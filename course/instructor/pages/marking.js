@@ -291,7 +291,12 @@ async function load(key, answer) {
   put(element("question"), question.text);
   put(element("model"), question.model);
   put(element("guidance"), question.guidance);
-  element("guidance-box").hidden = !question.guidance;
+  element("scheme").replaceChildren(...question.items.map((item) => {
+    const row = make("li");
+    row.append(make("b", signed(item.points)), make("div", "", "text"));
+    put(row.lastChild, item.html);
+    return row;
+  }));
   element("maximum").textContent = shown(question.maximum);
   document.title = `${question.title} – Mark answers`;
   drawOutdated();
@@ -409,11 +414,10 @@ function drawPanel() {
     const made = button("", () => toggle(position));
     const has = Boolean(group) && group.mark.items.some((each) => each.key === item.key);
     made.setAttribute("aria-pressed", String(has));
-    const text = make("span", "", "text");
-    if (item.html) put(text, item.html);
-    else text.textContent = `${item.label} (no longer in the mark scheme)`;
+    const isOld = position >= state.question.items.length;
     if (position < 9) made.append(make("kbd", String(position + 1)));
-    made.append(make("span", signed(item.points), "points"), text);
+    made.append(make("span", signed(item.points), "points"));
+    made.append(make("span", isOld ? `${item.label} (no longer in the mark scheme)` : item.label));
     made.disabled = !group;
     row.append(made);
     return row;
@@ -585,8 +589,9 @@ document.addEventListener("keydown", (event) => {
   if (target.tagName === "SELECT" || document.querySelector("dialog[open]")) return;
   const digit = /^Digit([1-9])$/.exec(event.code);
   let action = KEYS[event.key];
-  if (digit && event.shiftKey) action = () => insertComment(Number(digit[1]) - 1);
-  else if (/^[1-9]$/.test(event.key)) action = () => toggle(Number(event.key) - 1);
+  // On some keyboards, digits are typed with Shift.
+  if (/^[1-9]$/.test(event.key)) action = () => toggle(Number(event.key) - 1);
+  else if (digit && event.shiftKey) action = () => insertComment(Number(digit[1]) - 1);
   if (!action || (event.repeat && !"jk".includes(event.key))) return;
   event.preventDefault();
   action();
