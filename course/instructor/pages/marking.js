@@ -133,11 +133,17 @@ async function refuse(group, error) {
   state.epoch += 1;
   state.undo = [];
   say("");
+  const name = titleOf(group);
   const conflict = error.status === 409
-    ? "Not saved: somebody else has changed this answer or its mark. The page now shows the present state."
-    : `Not saved: ${error.message}`;
+    ? `Not saved: somebody else has changed ${name}, or its mark. The page now shows the present state.`
+    : `Not saved: ${error.message} (${name})`;
+  const comment = element("comment");
+  const draft = isTyping() && current() === group && comment.value;
   try {
-    await load(state.question.key, group.answers[0].id);
+    // The grader can be at another answer by now, and stays there.
+    await load(state.question.key, (current() ?? group).answers[0].id);
+    const present = current()?.mark.comment;
+    if (draft && isTyping() && present && present !== draft) comment.value = `${present}\n\n${draft}`;
   } catch {
     for (const each of state.groups) { take(each); drawGroup(each); }
     drawPanel();
@@ -187,6 +193,8 @@ function enterScore() {
   save(group, { ...mark, adjustment: adjustment === 0 && mark.items.length ? null : adjustment, pending: false });
 }
 
+const isTyping = () => [element("comment"), element("score")].includes(document.activeElement);
+
 function enterComment() {
   const group = current();
   const comment = element("comment").value.trim();
@@ -211,10 +219,10 @@ function confirmPending() {
 }
 
 function undo() {
-  const last = state.undo.pop();
-  if (!last) { say("Nothing to undo"); return; }
-  const index = state.groups.indexOf(last.group);
-  if (index < 0) return;
+  const last = state.undo.at(-1);
+  const index = state.groups.indexOf(last?.group);
+  if (index < 0) { say(last ? "The change to undo is not in this selection: show all answers" : "Nothing to undo"); return; }
+  state.undo.pop();
   select(index);
   save(last.group, last.mark, last.action, last.flagged, true);
 }
@@ -497,7 +505,7 @@ function select(index, isFocused = true) {
   if (before && before !== group) drawGroup(before);
   if (group) {
     drawGroup(group);
-    if (isFocused) group.article.focus({ preventScroll: true });
+    if (isFocused && !isTyping()) group.article.focus({ preventScroll: true });
     group.article.scrollIntoView({ block: "nearest" });
     if (group.answers[0].html === null && state.isOne) group.article.querySelector(".text button")?.click();
   }

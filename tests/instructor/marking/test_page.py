@@ -168,7 +168,7 @@ def test_two_graders_see_each_others_marks(root, open_page):
         press(first, "f")
         go_to(second, "fewer weights")
         press(second, "0")
-        second.get_by_text("Not saved: somebody else has changed this answer").wait_for()
+        second.get_by_text("Not saved: somebody else has changed answer").wait_for()
         assert stored(root)["cy"] == (2, None, False)
         assert "fewer weights" in current(second) and "2 of 2" in current(second)
         press(second, "1")
@@ -176,6 +176,29 @@ def test_two_graders_see_each_others_marks(root, open_page):
         assert second.locator("#problem").is_hidden()
     with opened(root) as marks:
         assert states_of(marks)["cy"].grader == "Hopper"
+
+
+def test_a_refused_change_does_not_disturb_what_the_grader_writes_about_another(root, open_page):
+    with marking_server(root) as server:
+        first, second = open_page(server), open_page(server)
+        go_to(first, "fewer weights")
+        press(first, "f")
+        held = []
+        second.route("**/api/mark", lambda route: route.continue_() if held else held.append(route))
+        go_to(second, "fewer weights")
+        second.keyboard.press("0")
+        second.get_by_text("filters are local").click()
+        second.keyboard.press("c")
+        second.keyboard.type("A draft")
+        while not held:
+            second.wait_for_timeout(20)
+        held[0].continue_()
+        second.get_by_text("Not saved: somebody else has changed answer").wait_for()
+        second.keyboard.type(" of two lines")
+        press(second, "Escape")
+        assert stored(root)["cy"] == (2, None, False)
+        texts = {stored(root)[student][1] for student in ("ada", "bob")}
+        assert texts == {"A draft of two lines"}
 
 
 def test_a_page_without_its_server_says_that_nothing_is_saved(root, open_page):
