@@ -10,10 +10,10 @@ INSTRUCTOR = ROOT / "course" / "instructor"
 # A folder or module may import those of the rows below its own, and the student package.
 ROWS = [
     {"cli"},
-    {"leaderboard", "students", "watch"},
+    {"leaderboard", "marking", "students", "watch"},
     {
-        *("doctor", "evidence_measurement", "export", "feedback", "marking", "regression"),
-        *("similarity", "statistics"),
+        *("doctor", "evidence_measurement", "export", "feedback", "regression", "similarity"),
+        "statistics",
     },
     {"collect"},
     {"grading"},

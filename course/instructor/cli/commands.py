@@ -38,8 +38,9 @@ def course(context: click.Context, root: Path) -> None:
     context.obj = root
 
 
-_GRADING = ["release", "trial", "publish", "collect", "grade", "watch", "confirm", "evidence"]
-_GRADING += ["leaderboard", "similar", "feedback", "statistics", "export", "student", "gradebook"]
+_GRADING = ["release", "trial", "publish", "collect", "grade", "watch", "mark", "confirm"]
+_GRADING += ["evidence", "leaderboard", "similar", "feedback", "statistics", "export", "student"]
+_GRADING.append("gradebook")
 _TESTING = ["run", "figures", "report", "doctor"]
 for _name in _GRADING + _TESTING:
     course.add_command(importlib.import_module(f"course.instructor.cli.{_name}").command)

@@ -5,6 +5,9 @@ from typing import TYPE_CHECKING
 from nbgrader.api import Comment, Grade, Student, SubmittedAssignment, SubmittedNotebook
 from sqlalchemy import delete, func, insert, select, update
 
+from course.instructor.gradebook import mark_table
+from course.instructor.gradebook.mark_table import MARKS
+
 if TYPE_CHECKING:
     from nbgrader.api import Gradebook
     from sqlalchemy import Select
@@ -60,6 +63,9 @@ def remove(gradebook: "Gradebook", student: str) -> None:
         SubmittedAssignment: SubmittedAssignment.student_id == student,
         Student: Student.id == student,
     }
+    if mark_table.exists(gradebook.db.connection()):
+        grades = select(Grade.id).where(conditions[Grade])
+        gradebook.db.execute(delete(MARKS).where(MARKS.c.grade_id.in_(grades)))
     for model in MODELS:
         table = model.__table__
         gradebook.db.execute(delete(table).where(conditions[model]))
@@ -76,8 +82,10 @@ def erase_deleted_rows(gradebook: "Gradebook") -> None:
             connection.exec_driver_sql("VACUUM")
             connection.exec_driver_sql("PRAGMA wal_checkpoint(TRUNCATE)")
         elif connection.dialect.name == "postgresql":
-            for model in MODELS:
-                connection.exec_driver_sql(f'VACUUM FULL "{model.__tablename__}"')
+            names = [model.__tablename__ for model in MODELS]
+            names += [MARKS.name] if mark_table.exists(connection) else []
+            for name in names:
+                connection.exec_driver_sql(f'VACUUM FULL "{name}"')
 
 
 def _overwrite_what_is_deleted(gradebook: "Gradebook") -> None:

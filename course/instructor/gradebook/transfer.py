@@ -14,6 +14,7 @@ from sqlalchemy.orm import Session, undefer
 
 from course.errors import CourseError
 from course.files import unfinished_copy
+from course.instructor.gradebook import mark_table
 
 if TYPE_CHECKING:
     from sqlalchemy.engine import URL, Connection
@@ -123,16 +124,25 @@ def _copy_tables(old: "Connection", new: "Connection") -> dict[str, int]:
                 " older nbgrader created it: run nbgrader db upgrade first."
             )
     Base.metadata.create_all(new)
+    tables = _tables(old)
+    for table in tables[len(Base.metadata.sorted_tables) :]:
+        table.create(new)
     _version_table().create(new)
     new.execute(sqlalchemy.insert(_version_table()), [each._asdict() for each in versions])
     counts = {}
-    for table in Base.metadata.sorted_tables:
+    for table in tables:
         counts[table.name] = 0
         query = sqlalchemy.select(table).execution_options(yield_per=_ROWS_AT_ONCE)
         for part in old.execute(query).mappings().partitions():
             new.execute(sqlalchemy.insert(table), [dict(row) for row in part])
             counts[table.name] += len(part)
     return counts
+
+
+def _tables(connection: "Connection") -> list[sqlalchemy.Table]:
+    """Return all tables with rows, those first to which the following ones refer."""
+    own = [mark_table.MARKS] if mark_table.exists(connection) else []
+    return [*Base.metadata.sorted_tables, *own]
 
 
 def _version_table() -> sqlalchemy.Table:
@@ -143,7 +153,7 @@ def _version_table() -> sqlalchemy.Table:
 
 def _compare(old: "Connection", new: "Connection", counts: dict[str, int]) -> None:
     """Raise CourseError if the copy has different numbers of rows or different scores."""
-    for table in Base.metadata.sorted_tables:
+    for table in _tables(old):
         number = new.scalar(sqlalchemy.select(sqlalchemy.func.count()).select_from(table))
         if number != counts[table.name]:
             raise CourseError(

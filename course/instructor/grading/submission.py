@@ -373,10 +373,10 @@ def _is_own(cell: NotebookNode, reference: ReferenceNotebook) -> bool:
     if cell.cell_type != "code":
         return True
     errors = {output.get("ename") for output in cell.get("outputs", [])}
-    return "SyntaxError" in errors or _has_prose(cell.source)
+    return "SyntaxError" in errors or has_prose(cell.source)
 
 
-def _has_prose(source: str) -> bool:
+def has_prose(source: str) -> bool:
     """Return whether a code cell contains a sentence, or nothing but text.
 
     The cell is not parsed, so this takes time proportional to its length. The result is True for a

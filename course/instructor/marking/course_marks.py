@@ -1,0 +1,408 @@
+"""Reading and writing the marks of a course: scores and comments in nbgrader's own tables.
+
+A mark is written in one transaction, only if the answer and its mark are still those that the
+grader saw, as `AnswerState.version` tells.
+"""
+
+import contextlib
+import hashlib
+import json
+from collections import Counter
+from collections.abc import Callable, Iterator, Mapping, Sequence
+from dataclasses import dataclass, field, replace
+from pathlib import Path
+from typing import TYPE_CHECKING, Any
+
+import sqlalchemy
+from nbgrader.api import (
+    BaseCell,
+    Comment,
+    Grade,
+    Student,
+    SubmittedAssignment,
+    SubmittedNotebook,
+)
+from sqlalchemy import select
+
+from course.errors import CourseError
+from course.instructor.course_dir import source_notebook
+from course.instructor.gradebook import mark_table
+from course.instructor.gradebook.group_submissions import read_course_groups
+from course.instructor.gradebook.mark_table import MARKS, MAX_GRADER
+from course.instructor.marking.answers import AnswerReader, AnswerText
+from course.instructor.marking.marks import Mark, parse_mark, stored_items
+from course.instructor.marking.questions import Question, read_questions
+
+if TYPE_CHECKING:
+    from nbgrader.api import Gradebook
+    from sqlalchemy.orm import Session
+
+OPEN, MARKED, AUTOMATIC, PENDING = "open", "marked", "automatic", "pending"
+MAX_ANSWERS = 2_000  # in one request
+
+
+@dataclass(frozen=True)
+class AnswerState:
+    """An answer with its mark; `id` is the key of the score in the gradebook.
+
+    `mark` is what the gradebook has. If it is not what was marked here, because somebody has
+    changed it elsewhere, `earlier` is the mark that was. `version` changes with all of these.
+    """
+
+    id: str
+    student: str
+    text: AnswerText
+    mark: Mark
+    auto_score: float | None
+    manual_score: float | None
+    manual_comment: str | None
+    status: str
+    flagged: bool
+    grader: str
+    version: str
+    earlier: Mark | None = None
+
+    @property
+    def score(self) -> float | None:
+        """The score in the gradebook; one that a person gave counts."""
+        return self.auto_score if self.manual_score is None else self.manual_score
+
+
+@dataclass(frozen=True)
+class QuestionProgress:
+    """How many answers to a question have a score, and how many of them each grader marked."""
+
+    question: Question
+    count: int
+    done: int
+    flagged: int
+    graders: Mapping[str, int]
+
+
+class MarkConflict(Exception):
+    """Answers have changed since the grader saw them, and nothing was written.
+
+    `states` are the present states of those that still exist.
+    """
+
+    def __init__(self, states: Sequence[AnswerState]) -> None:
+        super().__init__("the answer or its mark has changed since this page was loaded")
+        self.states = list(states)
+
+
+@dataclass
+class CourseMarks:
+    """The marks of some assignments; all methods must be called in the same thread."""
+
+    root: Path
+    gradebook: "Gradebook"
+    assignments: Sequence[str]
+    _reader: AnswerReader = field(init=False)
+    _questions: dict[str, tuple[int, list[Question]]] = field(default_factory=dict)
+
+    def __post_init__(self) -> None:
+        self._reader = AnswerReader(self.root)
+        mark_table.create(self.gradebook)
+
+    def overview(self) -> list[QuestionProgress]:
+        """Return the questions that have answers, with their progress."""
+        with self._transaction():
+            found = []
+            for question, students in self._questions_with_students():
+                rows = [row for row in self._rows(question) if row.student_id in students]
+                marks = [_state(row, AnswerText()) for row in rows]
+                done = [each for each in marks if each.status in (MARKED, AUTOMATIC)]
+                graders = Counter(each.grader for each in done if each.status == MARKED)
+                flagged = sum(each.flagged for each in marks)
+                if marks:
+                    found.append(
+                        QuestionProgress(question, len(marks), len(done), flagged, graders)
+                    )
+            return found
+
+    def find_question(self, key: Any) -> Question:
+        """Return the question with a key; raise CourseError if there is none."""
+        with self._transaction():
+            for assignment in self._graded_assignments():
+                for question in self._questions_of(assignment):
+                    if question.key == key:
+                        return question
+        raise CourseError("this question is no longer in the gradebook: reload the page.")
+
+    def answers(self, question: Question) -> list[AnswerState]:
+        """Return the answers that count, in an order that says nothing about the students."""
+        with self._transaction():
+            students = self._students(question.assignment)
+            states = [
+                self._read_state(question, row)
+                for row in self._rows(question)
+                if row.student_id in students
+            ]
+        return sorted(states, key=lambda each: hashlib.sha256(each.id.encode()).hexdigest())
+
+    def answer(self, question: Question, key: Any) -> AnswerState:
+        """Return one answer; raise CourseError if it does not exist."""
+        with self._transaction():
+            for row in self._rows(question, [str(key)]):
+                return self._read_state(question, row)
+        raise CourseError("this answer is no longer in the gradebook: reload the page.")
+
+    def outputs_above(self, question: Question, key: Any) -> list[dict[str, Any]]:
+        """Return what the student's own run showed above an answer."""
+        return self._reader.outputs_above(question, self.answer(question, key).student)
+
+    def names(self, question: Question) -> dict[str, str]:
+        """Return the names of those for whom each student's submission counts."""
+        with self._transaction() as db:
+            groups = read_course_groups(self.root, self.gradebook)
+            columns = select(Student.id, Student.first_name, Student.last_name)
+            known = {key: " ".join(filter(None, names)) for key, *names in db.execute(columns)}
+        shared = groups.in_assignment(question.assignment)
+
+        def name(student: str) -> str:
+            return f"{known[student]} ({student})" if known.get(student) else student
+
+        return {each: ", ".join(map(name, shared.readers_of(each) or (each,))) for each in known}
+
+    def save(
+        self, question: Question, versions: Mapping[str, str], request: Any, grader: str
+    ) -> list[AnswerState]:
+        """Give all these answers the mark in a request, or raise MarkConflict."""
+        name = _checked_grader(grader)
+
+        def write(state: AnswerState) -> None:
+            own = (*state.mark.items, *(state.earlier.items if state.earlier else ()))
+            self._give(question, state, parse_mark(request, [*question.items, *own]), name)
+
+        return self._write(question, versions, write)
+
+    def flag(
+        self, question: Question, versions: Mapping[str, str], is_flagged: bool
+    ) -> list[AnswerState]:
+        """Flag answers for a colleague, or remove their flags; or raise MarkConflict."""
+        return self._write(
+            question,
+            versions,
+            lambda state: self._store(replace(state, flagged=is_flagged), flagged=is_flagged),
+        )
+
+    def outdated(self, question: Question) -> list[tuple[AnswerState, Mark, float | None]]:
+        """Return the answers whose items have other points now, with their new mark and score."""
+        found = []
+        current = {each.key: each for each in question.items}
+        for state in self.answers(question):
+            items = tuple(current.get(each.key, each) for each in state.mark.items)
+            mark = replace(state.mark, items=items)
+            score = mark.score(question.max_score, question.deducts)
+            if state.mark.items and (items != state.mark.items or score != state.score):
+                found.append((state, mark, score))
+        return found
+
+    def recompute(self, question: Question, versions: Mapping[str, str]) -> list[AnswerState]:
+        """Give outdated answers the score that their items have now; or raise MarkConflict."""
+        marks = {state.id: mark for state, mark, _ in self.outdated(question)}
+        return self._write(
+            question,
+            versions,
+            lambda state: self._give(
+                question, state, marks.get(state.id, state.mark), state.grader
+            ),
+        )
+
+    def _write(
+        self,
+        question: Question,
+        versions: Mapping[str, str],
+        write: Callable[[AnswerState], None],
+    ) -> list[AnswerState]:
+        """Call `write` for each answer, all in one transaction; return their new states."""
+        if not versions or len(versions) > MAX_ANSWERS:
+            raise CourseError("the request has no answers, or too many: reload the page.")
+        with self._transaction(is_write=True) as db:
+            # Other graders wait until this transaction ends; SQLite locks the whole file instead.
+            is_marked = Grade.id.in_(list(versions))
+            db.execute(select(Grade.id).where(is_marked).order_by(Grade.id).with_for_update())
+            states = [self._read_state(question, row) for row in self._rows(question, versions)]
+            is_present = len(states) == len(versions)
+            if not is_present or any(each.version != versions[each.id] for each in states):
+                raise MarkConflict(states)
+            for state in states:
+                write(state)
+            db.commit()
+        with self._transaction():
+            return [self._read_state(question, row) for row in self._rows(question, versions)]
+
+    def _give(self, question: Question, state: AnswerState, mark: Mark, grader: str) -> None:
+        """Write a mark as the formgrader does, and how it was chosen."""
+        db = self.gradebook.db
+        grade = db.get(Grade, state.id)
+        grade.manual_score = mark.score(self._max_score(question), question.deducts)
+        is_missing = grade.manual_score is None and grade.auto_score is None
+        grade.needs_manual_grade = is_missing or mark.pending
+        conditions = {"notebook_id": grade.notebook_id, "cell_id": question.comment_cell_id}
+        comment = db.query(Comment).filter_by(**conditions).one_or_none()
+        if comment is not None:
+            comment.manual_comment = mark.text()
+        elif mark.text():
+            raise CourseError(f"the gradebook has no comment of {question.name}: grade again.")
+        self._store(
+            state,
+            items=mark.items_as_json(),
+            adjustment=mark.adjustment,
+            comment=mark.comment,
+            grader=grader,
+            score=grade.manual_score,
+            written_comment=mark.text(),
+        )
+
+    def _store(self, state: AnswerState, **values: Any) -> None:
+        """Write the row of an answer; of an existing row, only the values that are given."""
+        db = self.gradebook.db
+        is_row = MARKS.c.grade_id == state.id
+        version = db.scalar(select(MARKS.c.version).where(is_row))
+        if version is None:
+            values = {
+                "items": state.mark.items_as_json(),
+                "adjustment": state.mark.adjustment,
+                "comment": state.mark.comment,
+                "flagged": state.flagged,
+                "grader": state.grader,
+                "score": state.manual_score,
+                "written_comment": state.manual_comment,
+            } | values
+        values["version"] = (version or 0) + 1
+        if version is None:
+            db.execute(sqlalchemy.insert(MARKS).values(grade_id=state.id, **values))
+        else:
+            db.execute(sqlalchemy.update(MARKS).where(is_row).values(**values))
+
+    def _max_score(self, question: Question) -> float:
+        """Return the points of a question, which can have changed since the page was loaded."""
+        cell = self.gradebook.db.get(BaseCell, question.cell_id)
+        return float(cell.max_score or 0)
+
+    @contextlib.contextmanager
+    def _transaction(self, is_write: bool = False) -> "Iterator[Session]":
+        """Begin a transaction that sees the present state, and end it without a change.
+
+        A write transaction excludes others; its block commits it.
+        """
+        db = self.gradebook.db
+        db.rollback()
+        try:
+            if is_write and self.gradebook.engine.dialect.name == "sqlite":
+                # Python's driver would lock the database only before the first change.
+                db.connection().exec_driver_sql("BEGIN IMMEDIATE")
+            yield db
+        finally:
+            db.rollback()
+
+    def _graded_assignments(self) -> list[str]:
+        """Return the names of the selected assignments that are in the gradebook."""
+        known = {each.name for each in self.gradebook.assignments}
+        return [name for name in self.assignments if name in known]
+
+    def _questions_with_students(self) -> list[tuple[Question, set[str]]]:
+        """Return the questions of all assignments, with the students whose answers count."""
+        return [
+            (question, students)
+            for assignment in self._graded_assignments()
+            for students in [self._students(assignment)]
+            if students
+            for question in self._questions_of(assignment, is_fresh=True)
+        ]
+
+    def _questions_of(self, assignment: str, is_fresh: bool = False) -> list[Question]:
+        """Return the questions of an assignment, read again if the notebook has changed."""
+        changed = source_notebook(self.root, assignment).stat().st_mtime_ns
+        known = self._questions.get(assignment)
+        if known is None or known[0] != changed or is_fresh:
+            known = changed, read_questions(self.root, self.gradebook, assignment)
+            self._questions[assignment] = known
+        return known[1]
+
+    def _students(self, assignment: str) -> set[str]:
+        """Return the students with a graded submission that counts; that of a group counts once."""
+        groups = read_course_groups(self.root, self.gradebook).in_assignment(assignment)
+        graded = {path.parent.name for path in self.root.glob(f"autograded/*/{assignment}")}
+        return {each for each in graded if groups.counts(each)}
+
+    def _rows(self, question: Question, keys: Any = None) -> list[Any]:
+        """Return what the gradebook and the table of marks have about a question's answers."""
+        query = (
+            select(
+                Grade.id,
+                Grade.auto_score,
+                Grade.manual_score,
+                Grade.needs_manual_grade,
+                SubmittedAssignment.student_id,
+                Comment.manual_comment,
+                *(MARKS.c[each] for each in ("version", "items", "adjustment", "comment")),
+                *(MARKS.c[each] for each in ("flagged", "grader", "score", "written_comment")),
+            )
+            .select_from(Grade)
+            .join(SubmittedNotebook, Grade.notebook_id == SubmittedNotebook.id)
+            .join(SubmittedAssignment, SubmittedNotebook.assignment_id == SubmittedAssignment.id)
+            .outerjoin(
+                Comment,
+                (Comment.notebook_id == Grade.notebook_id)
+                & (Comment.cell_id == question.comment_cell_id),
+            )
+            .outerjoin(MARKS, MARKS.c.grade_id == Grade.id)
+            .where(Grade.cell_id == question.cell_id)
+            .order_by(Grade.id)
+        )
+        if keys is not None:
+            query = query.where(Grade.id.in_(list(keys)))
+        return list(self.gradebook.db.execute(query))
+
+    def _read_state(self, question: Question, row: Any) -> AnswerState:
+        """Return the state of an answer with its text."""
+        return _state(row, self._reader.read(question, row.student_id))
+
+
+def _state(row: Any, text: AnswerText) -> AnswerState:
+    """Return the state of an answer from a row of `CourseMarks._rows`."""
+    is_pending = bool(row.needs_manual_grade and row.manual_score is not None)
+    own = Mark((), row.manual_score, row.manual_comment or "", is_pending)
+    mark, earlier = own, None
+    if row.version is not None:
+        marked = Mark(stored_items(row.items), row.adjustment, row.comment, is_pending)
+        if (row.score, row.written_comment) == (row.manual_score, row.manual_comment):
+            mark = marked
+        else:
+            earlier = replace(marked, pending=False)
+    if row.needs_manual_grade:
+        status = OPEN if row.manual_score is None else PENDING
+    else:
+        status = AUTOMATIC if row.manual_score is None else MARKED
+    values = [row.version, row.auto_score, row.manual_score, row.needs_manual_grade]
+    version = json.dumps([*values, row.manual_comment, text.digest])
+    return AnswerState(
+        id=row.id,
+        student=row.student_id,
+        text=text,
+        mark=mark,
+        auto_score=row.auto_score,
+        manual_score=row.manual_score,
+        manual_comment=row.manual_comment,
+        status=status,
+        flagged=bool(row.flagged),
+        grader=(row.grader or "") if earlier is None else "",
+        version=hashlib.sha256(version.encode("utf-8", "surrogatepass")).hexdigest()[:16],
+        earlier=earlier,
+    )
+
+
+def _comment_of(db: Any, grade: Grade, question: Question) -> Comment | None:
+    """Return the comment that belongs to a score."""
+    conditions = {"notebook_id": grade.notebook_id, "cell_id": question.comment_cell_id}
+    return db.query(Comment).filter_by(**conditions).one_or_none()
+
+
+def _checked_grader(name: str) -> str:
+    """Return the name of a grader; raise CourseError if it is missing or too long."""
+    name = " ".join("".join(each for each in name if each.isprintable()).split())
+    if not name or len(name) > MAX_GRADER:
+        raise CourseError(f"enter your name, with at most {MAX_GRADER} characters.")
+    return name

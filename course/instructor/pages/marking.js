@@ -1,0 +1,633 @@
+"use strict";
+// The marking page. All changes go through `save`, which shows a change at once, sends it in turn
+// with the versions of the answers that the grader saw, and shows what the server says.
+
+const element = (id) => document.getElementById(id);
+const state = {
+  questions: [], question: null, groups: [], index: 0, undo: [], outdated: [],
+  isOne: false, waiting: 0, epoch: 0,
+};
+let queue = Promise.resolve();
+
+history.replaceState(null, "", "/" + location.hash); // the token does not stay in the address
+
+// --- Requests ---------------------------------------------------------------------------------
+
+class Refused extends Error {
+  constructor(message, status) { super(message); this.status = status; }
+}
+
+async function request(action, content) {
+  let response;
+  try {
+    response = await fetch("/api/" + action, {
+      method: "POST", credentials: "same-origin", headers: { "Content-Type": "application/json" },
+      body: JSON.stringify(content),
+    });
+  } catch {
+    throw new Refused("The server does not answer. Start course mark again, and open its new address.", 0);
+  }
+  const text = await response.text();
+  if (response.ok) return JSON.parse(text);
+  let message = text;
+  try { message = JSON.parse(text).error; } catch { /* a plain text */ }
+  throw new Refused(message, response.status);
+}
+
+function show(problem) {
+  element("problem").textContent = problem;
+  element("problem").hidden = !problem;
+}
+
+function say(text, isBusy = false) {
+  element("status").textContent = text;
+  element("status").classList.toggle("busy", isBusy);
+}
+
+// --- Marks ------------------------------------------------------------------------------------
+
+const round = (value) => Math.round(value * 1e6) / 1e6;
+const shown = (value) => (value === null || value === undefined ? "–" : String(Math.round(value * 100) / 100));
+const signed = (points) => (points < 0 ? "−" : "+") + shown(Math.abs(points));
+const markOf = (answer) => ({
+  items: answer.items, adjustment: answer.adjustment, comment: answer.comment, pending: answer.pending,
+});
+const sameMark = (one, other) => JSON.stringify(markOf(one)) === JSON.stringify(markOf(other));
+const current = () => state.groups[state.index];
+
+function sumOf(items) {
+  const start = state.question.deducts && items.length ? state.question.maximum : 0;
+  return items.reduce((sum, each) => sum + each.points, start);
+}
+
+function scoreOf(mark) {
+  if (!mark.items.length && mark.adjustment === null) return null;
+  const total = sumOf(mark.items) + (mark.adjustment ?? 0);
+  return round(Math.min(Math.max(total, 0), state.question.maximum));
+}
+
+// The items of the rubric, and those that the answer has although they are no longer in it.
+function itemsFor(group) {
+  const known = state.question.items;
+  const others = group ? group.mark.items.filter((each) => !known.some((item) => item.key === each.key)) : [];
+  return [...known, ...others];
+}
+
+function save(group, mark, action = "mark", flagged = group.flagged, isUndo = false) {
+  if (!group) return;
+  if (action === "mark" && !element("grader").value.trim()) {
+    show("Enter your name in the field Grader first.");
+    element("grader").focus();
+    return;
+  }
+  if (!isUndo) state.undo.push({ group, mark: group.mark, flagged: group.flagged, action });
+  group.mark = mark;
+  group.flagged = flagged;
+  if (action === "mark") {
+    const score = scoreOf(mark);
+    const { automatic } = group.answers[0];
+    const given = mark.pending ? "pending" : "marked";
+    group.score = score ?? automatic;
+    group.status = score !== null ? given : automatic === null ? "open" : "automatic";
+    group.earlier = null;
+  }
+  drawGroup(group);
+  drawPanel();
+  say("Saving…", true);
+  const epoch = state.epoch;
+  const question = state.question;
+  const content = {
+    question: question.key, grader: element("grader").value,
+    mark: { ...mark, items: mark.items.map((each) => each.key) }, flagged,
+  };
+  state.waiting += 1;
+  group.waiting = (group.waiting ?? 0) + 1;
+  queue = queue.then(() => send(group, action, content, epoch)).finally(() => { state.waiting -= 1; });
+}
+
+async function send(group, action, content, epoch) {
+  group.waiting -= 1;
+  if (epoch !== state.epoch) return; // an earlier change was refused, and this one depends on it
+  content.versions = Object.fromEntries(group.answers.map((each) => [each.id, each.version]));
+  try {
+    const found = await request(action, content);
+    const byId = new Map(found.answers.map((each) => [each.id, each]));
+    for (const answer of group.answers) Object.assign(answer, byId.get(answer.id));
+    if (epoch !== state.epoch) return;
+    if (!group.waiting) {
+      take(group);
+      drawGroup(group);
+      if (group === current()) drawPanel();
+      drawProgress();
+    }
+    show("");
+    const points = group.status === "open" ? "no score" : `${shown(group.score)} of ${shown(state.question.maximum)}`;
+    say(`Saved: ${titleOf(group)}, ${points}`);
+  } catch (error) {
+    await refuse(group, error);
+  }
+}
+
+// Nothing was saved: show the present state, and forget changes that depend on the refused one.
+async function refuse(group, error) {
+  state.epoch += 1;
+  state.undo = [];
+  say("");
+  const name = titleOf(group);
+  const conflict = error.status === 409
+    ? `Not saved: somebody else has changed ${name}, or its mark. The page now shows the present state.`
+    : `Not saved: ${error.message} (${name})`;
+  const comment = element("comment");
+  const draft = isTyping() && current() === group && comment.value;
+  try {
+    // The grader can be at another answer by now, and stays there.
+    await load(state.question.key, (current() ?? group).answers[0].id);
+    const present = current()?.mark.comment;
+    if (draft && isTyping() && present && present !== draft) comment.value = `${present}\n\n${draft}`;
+  } catch {
+    for (const each of state.groups) { take(each); drawGroup(each); }
+    drawPanel();
+  }
+  show(conflict);
+}
+
+// Let a group show what the server has.
+function take(group) {
+  const [first] = group.answers;
+  group.mark = markOf(first);
+  for (const name of ["score", "status", "flagged", "grader", "earlier"]) group[name] = first[name];
+}
+
+function toggle(position) {
+  const group = current();
+  const item = itemsFor(group)[position];
+  if (!group || !item) return;
+  const { mark } = group;
+  const has = mark.items.some((each) => each.key === item.key);
+  const items = has
+    ? mark.items.filter((each) => each.key !== item.key)
+    : itemsFor(group).filter((each) => each === item || mark.items.some((one) => one.key === each.key));
+  // Without items, the adjustment is the whole score: the first item replaces it.
+  const adjustment = mark.items.length && items.length ? mark.adjustment : null;
+  save(group, { ...mark, items: items.map(({ key, points, label }) => ({ key, points, label })), adjustment, pending: false });
+}
+
+function setScore(score) {
+  const group = current();
+  if (group) save(group, { ...group.mark, items: [], adjustment: score, pending: false });
+}
+
+function enterScore() {
+  const group = current();
+  if (!group) return;
+  const text = element("score").value.trim().replace(",", ".");
+  const { mark } = group;
+  if (text === shown(group.score) || (text === "" && group.score === null)) { drawPanel(); return; }
+  const value = Number(text);
+  if (text !== "" && !Number.isFinite(value)) {
+    show("The score is not a number.");
+    drawPanel();
+    return;
+  }
+  const adjustment = text === "" ? null : round(mark.items.length ? value - sumOf(mark.items) : value);
+  save(group, { ...mark, adjustment: adjustment === 0 && mark.items.length ? null : adjustment, pending: false });
+}
+
+const isTyping = () => [element("comment"), element("score")].includes(document.activeElement);
+
+function enterComment() {
+  const group = current();
+  const comment = element("comment").value.trim();
+  if (group && comment !== group.mark.comment) save(group, { ...group.mark, comment });
+}
+
+function insertComment(position) {
+  const group = current();
+  const comment = bank()[position];
+  if (!group || !comment || group.mark.comment.includes(comment)) return;
+  save(group, { ...group.mark, comment: [group.mark.comment, comment].filter(Boolean).join("\n\n") });
+}
+
+function flag() {
+  const group = current();
+  if (group) save(group, group.mark, "flag", !group.flagged);
+}
+
+function confirmPending() {
+  const group = current();
+  if (group && group.mark.pending) save(group, { ...group.mark, pending: false });
+}
+
+function undo() {
+  const last = state.undo.at(-1);
+  const index = state.groups.indexOf(last?.group);
+  if (index < 0) { say(last ? "The change to undo is not in this selection: show all answers" : "Nothing to undo"); return; }
+  state.undo.pop();
+  select(index);
+  save(last.group, last.mark, last.action, last.flagged, true);
+}
+
+// Comments of this question, the most frequent first.
+function bank() {
+  const counts = new Map();
+  for (const group of state.groups) {
+    const comment = group.mark.comment;
+    if (comment && group !== current()) counts.set(comment, (counts.get(comment) ?? 0) + group.answers.length);
+  }
+  return [...counts].sort((one, other) => other[1] - one[1]).slice(0, 9).map(([comment]) => comment);
+}
+
+// --- The page ---------------------------------------------------------------------------------
+
+function make(tag, text = "", className = "") {
+  const made = document.createElement(tag);
+  made.textContent = text;
+  if (className) made.className = className;
+  return made;
+}
+
+function button(text, action) {
+  const made = make("button", text);
+  made.type = "button";
+  made.addEventListener("click", action);
+  return made;
+}
+
+// Only for HTML that the server has sanitized.
+function put(target, html) { target.innerHTML = html; }
+
+function titleOf(group) {
+  const names = group.answers.map((each) => each.name || each.number);
+  const listed = names.length > 4 ? `${names.slice(0, 3).join(", ")} and ${names.length - 3} more` : names.join(", ");
+  return names.length > 1 ? `answers ${listed}` : `answer ${listed}`;
+}
+
+function stateText(group) {
+  const points = `${shown(group.score)} of ${shown(state.question.maximum)}`;
+  return { open: "not marked", marked: points, automatic: `${points}, automatic`, pending: `${points}, to confirm` }[group.status];
+}
+
+function isVisible(group) { return state.isOne ? group === current() : true; }
+
+function makeGroups(answers) {
+  const groups = new Map();
+  for (const answer of answers) {
+    const key = JSON.stringify([answer.problem ? answer.id : answer.same, markOf(answer), answer.status, answer.flagged, answer.earlier]);
+    if (!groups.has(key)) groups.set(key, { answers: [], isEmpty: answer.empty, article: make("article") });
+    groups.get(key).answers.push(answer);
+  }
+  for (const group of groups.values()) take(group);
+  return [...groups.values()];
+}
+
+function isSelected(group) {
+  const filter = element("filter").value;
+  if (filter === "open") return group.status === "open" || group.status === "pending";
+  return filter === "flagged" ? group.flagged : true;
+}
+
+async function load(key, answer) {
+  const epoch = ++state.epoch;
+  const found = await request("question", { question: key });
+  if (epoch !== state.epoch) return;
+  state.question = found.question;
+  state.outdated = found.outdated;
+  state.all = makeGroups(found.answers);
+  const { question } = found;
+  element("questions").value = key;
+  history.replaceState(null, "", "#" + key);
+  put(element("question"), question.text);
+  put(element("model"), question.model);
+  put(element("guidance"), question.guidance);
+  element("scheme").replaceChildren(...question.items.map((item) => {
+    const row = make("li");
+    row.append(make("b", signed(item.points)), make("div", "", "text"));
+    put(row.lastChild, item.html);
+    return row;
+  }));
+  element("maximum").textContent = shown(question.maximum);
+  document.title = `${question.title} – Mark answers`;
+  drawOutdated();
+  filter(answer);
+  say("");
+  drawProgress();
+}
+
+function filter(answer) {
+  state.groups = state.all.filter(isSelected);
+  const found = state.groups.findIndex((group) => group.answers.some((each) => each.id === answer));
+  const open = state.groups.findIndex((group) => group.status === "open" || group.status === "pending");
+  state.index = Math.max(0, found >= 0 ? found : open);
+  const list = element("answers");
+  list.replaceChildren();
+  for (const group of state.groups) {
+    drawGroup(group);
+    list.append(group.article);
+  }
+  if (!state.groups.length) list.append(make("p", "No answer is in this selection.", "quiet"));
+  select(state.index, answer !== undefined || document.activeElement === document.body);
+}
+
+function drawGroup(group) {
+  const { article } = group;
+  const position = state.groups.indexOf(group);
+  article.className = group.status;
+  article.hidden = !isVisible(group);
+  if (group === current()) article.setAttribute("aria-current", "true");
+  else article.removeAttribute("aria-current");
+  article.tabIndex = group === current() ? 0 : -1;
+  if (!article.hasChildNodes()) {
+    article.append(make("h3"), make("div"), make("div", "", "text"), make("p", "", "selected"), make("div", "", "text outputs"));
+    for (const event of ["click", "focus"]) article.addEventListener(event, () => choose(group));
+    drawText(group);
+  }
+  const [title, notes, , selected] = article.children;
+  const name = titleOf(group);
+  title.replaceChildren(make("span", name[0].toUpperCase() + name.slice(1)));
+  if (group.flagged) title.append(make("span", "⚑ flagged", "flagged"));
+  if (group.grader) title.append(make("span", group.grader, "quiet"));
+  title.append(make("span", stateText(group), "state"));
+  article.setAttribute("aria-label", `${name}, ${position + 1} of ${state.groups.length}, ${stateText(group)}`);
+  notes.replaceChildren(...notesFor(group));
+  const labels = group.mark.items.map((each) => `${signed(each.points)} ${each.label}`);
+  if (group.mark.items.length && group.mark.adjustment) labels.push(`${signed(group.mark.adjustment)} entered by the grader`);
+  selected.textContent = [labels.join(" · "), group.mark.comment].filter(Boolean).join("\n");
+  selected.hidden = !selected.textContent;
+}
+
+function notesFor(group) {
+  const notes = [];
+  const note = (text, ...buttons) => {
+    const made = make("p", text + " ", "note");
+    made.append(...buttons);
+    notes.push(made);
+  };
+  const count = group.answers.length;
+  if (count > 1) {
+    const kind = group.isEmpty ? "empty" : "identical";
+    note(`These ${count} answers are ${kind} and are marked together.`, button("Mark separately", () => split(group)));
+  } else if (group.isEmpty) note("The student wrote nothing here.");
+  if (group.answers[0].problem) note(`There is no text to show: ${group.answers[0].problem}.`);
+  if (group.status === "pending") note("Regraded since it was marked: read the answer again, then confirm the score.", button("Confirm (y)", confirmPending));
+  if (group.earlier) {
+    const { earlier } = group;
+    const labels = [...earlier.items.map((each) => each.label), earlier.comment].filter(Boolean).join("; ");
+    note(
+      `Score or comment was changed elsewhere, for example in the formgrader. What is there counts. Marked here before: ${shown(earlier.score)}${labels ? ` (${labels})` : ""}.`,
+      button("Use the mark from here", () => save(group, { ...markOf(earlier), pending: false })),
+    );
+  }
+  return notes;
+}
+
+async function drawText(group) {
+  const text = group.article.children[2];
+  text.dir = "auto";
+  const [answer] = group.answers;
+  if (answer.html !== null) { put(text, answer.html); return; }
+  text.replaceChildren(button("Show this large answer", async () => {
+    text.textContent = "Loading…";
+    try {
+      put(text, (await request("answer", { question: state.question.key, answer: answer.id })).html);
+    } catch (error) { text.textContent = error.message; }
+  }));
+}
+
+async function showOutputs() {
+  const group = current();
+  if (!group) return;
+  const box = group.article.children[4];
+  if (box.hasChildNodes()) { box.replaceChildren(); return; }
+  box.append(make("p", "Loading…", "quiet"));
+  try {
+    const { html } = await request("outputs", { question: state.question.key, answer: group.answers[0].id });
+    put(box, html);
+    box.prepend(make("p", html ? "Shown by the student's own run above the answer:" : "The student's run shows nothing above the answer.", "label"));
+    box.scrollIntoView({ block: "nearest" });
+  } catch (error) { box.textContent = error.message; }
+}
+
+function split(group) {
+  const singles = makeGroups(group.answers.map((each) => ({ ...each, same: each.id })));
+  state.all.splice(state.all.indexOf(group), 1, ...singles);
+  state.undo = state.undo.filter((each) => each.group !== group);
+  filter(group.answers[0].id);
+}
+
+function drawPanel() {
+  const group = current();
+  const items = element("items");
+  const rows = itemsFor(group).map((item, position) => {
+    const row = make("li");
+    const made = button("", () => toggle(position));
+    const has = Boolean(group) && group.mark.items.some((each) => each.key === item.key);
+    made.setAttribute("aria-pressed", String(has));
+    const isOld = position >= state.question.items.length;
+    if (position < 9) made.append(make("kbd", String(position + 1)));
+    made.append(make("span", signed(item.points), "points"));
+    made.append(make("span", isOld ? `${item.label} (no longer in the mark scheme)` : item.label));
+    made.disabled = !group;
+    row.append(made);
+    return row;
+  });
+  const focused = [...items.children].findIndex((each) => each.contains(document.activeElement));
+  items.replaceChildren(...rows);
+  if (focused >= 0 && rows[focused]) rows[focused].firstChild.focus();
+  if (!rows.length) items.append(make("li", "The mark scheme has no items with points: enter a score.", "quiet"));
+  for (const id of ["full", "zero", "flag", "comment", "score"]) element(id).disabled = !group;
+  element("undo").disabled = !state.undo.length;
+  element("flag").setAttribute("aria-pressed", String(Boolean(group && group.flagged)));
+  element("who").textContent = group
+    ? `${titleOf(group)[0].toUpperCase()}${titleOf(group).slice(1)} · ${state.index + 1} of ${state.groups.length}` : "";
+  if (document.activeElement !== element("score")) element("score").value = group && group.score !== null && group.status !== "open" ? shown(group.score) : "";
+  if (document.activeElement !== element("comment")) element("comment").value = group ? group.mark.comment : "";
+  drawBank();
+}
+
+function drawBank() {
+  const comments = bank();
+  element("bank-box").hidden = !comments.length;
+  element("bank").replaceChildren(...comments.map((comment, position) => {
+    const row = make("li");
+    const made = button("", () => insertComment(position));
+    made.append(make("kbd", `⇧${position + 1}`), make("span", comment));
+    row.append(made);
+    return row;
+  }));
+}
+
+function drawProgress() {
+  const answers = state.all.flatMap((group) => group.answers.map(() => group));
+  const done = answers.filter((group) => group.status === "marked" || group.status === "automatic").length;
+  element("bar").max = answers.length || 1;
+  element("bar").value = done;
+  element("count").textContent = `${done} of ${answers.length} marked`;
+  const option = element("questions").selectedOptions[0];
+  if (option) option.textContent = optionText({ ...state.question, done, count: answers.length });
+}
+
+function drawOutdated() {
+  const box = element("outdated");
+  box.hidden = !state.outdated.length;
+  if (box.hidden) return;
+  const counts = new Map();
+  for (const { old, new: score } of state.outdated) {
+    const text = old === score ? `${shown(old)} (only the comment)` : `${shown(old)} to ${shown(score)}`;
+    counts.set(text, (counts.get(text) ?? 0) + 1);
+  }
+  const number = state.outdated.length;
+  const listed = [...counts].map(([text, count]) => `${count} from ${text}`).join(", ");
+  const what = number === 1 ? "1 answer was" : `${number} answers were`;
+  box.replaceChildren(
+    make("span", `The mark scheme has changed since ${what} marked. With its points, these scores change: ${listed}.`),
+    button(number === 1 ? "Change 1 score" : `Change ${number} scores`, recompute),
+  );
+}
+
+async function recompute() {
+  const versions = Object.fromEntries(state.outdated.map((each) => [each.id, each.version]));
+  const { key } = state.question;
+  await queue;
+  try {
+    await request("recompute", { question: key, versions });
+    await load(key);
+    say(`Saved: ${Object.keys(versions).length} scores`);
+  } catch (error) {
+    await load(key).catch(() => {});
+    show(`No score was changed: ${error.message}`);
+  }
+}
+
+function select(index, isFocused = true) {
+  const before = current();
+  state.index = Math.min(Math.max(index, 0), Math.max(state.groups.length - 1, 0));
+  const group = current();
+  if (before && before !== group) drawGroup(before);
+  if (group) {
+    drawGroup(group);
+    if (isFocused && !isTyping()) group.article.focus({ preventScroll: true });
+    group.article.scrollIntoView({ block: "nearest" });
+    if (group.answers[0].html === null && state.isOne) group.article.querySelector(".text button")?.click();
+  }
+  drawPanel();
+}
+
+// Select a group, unless it is selected already or has just been divided.
+function choose(group) {
+  const index = state.groups.indexOf(group);
+  if (index >= 0 && index !== state.index) select(index, false);
+}
+
+function move(step) {
+  const index = state.index + step;
+  if (index < 0 || index >= state.groups.length) say(step > 0 ? "This is the last answer" : "This is the first answer");
+  else { say(""); select(index); }
+}
+
+function nextOpen() {
+  const order = state.groups.map((_, step) => (state.index + 1 + step) % state.groups.length);
+  const found = order.find((index) => ["open", "pending"].includes(state.groups[index].status));
+  if (found === undefined) say("All answers here are marked");
+  else select(found);
+}
+
+function setView(isOne) {
+  state.isOne = isOne;
+  element("answers").classList.toggle("one", isOne);
+  element("view-one").setAttribute("aria-pressed", String(isOne));
+  element("view-list").setAttribute("aria-pressed", String(!isOne));
+  state.groups.forEach(drawGroup);
+  select(state.index);
+}
+
+async function showProgress() {
+  await readOverview();
+  element("overview-rows").replaceChildren(...state.questions.map((each) => {
+    const row = make("tr");
+    const open = button(`${each.assignment}: ${each.title}`, () => { element("overview").close(); open_(each.key); });
+    const graders = Object.entries(each.graders).map(([name, count]) => `${name || "elsewhere"} ${count}`).join(", ");
+    const cells = [make("td"), make("td", `${each.done} of ${each.count}`), make("td", String(each.flagged)), make("td", graders)];
+    cells[0].append(open);
+    row.append(...cells);
+    return row;
+  }));
+  element("overview").showModal();
+}
+
+const optionText = (each) => `${each.assignment}: ${each.title} (${each.done}/${each.count})`;
+
+async function readOverview() {
+  state.questions = (await request("overview", {})).questions;
+  const select = element("questions");
+  const value = select.value;
+  select.replaceChildren(...state.questions.map((each) => {
+    const option = make("option", optionText(each));
+    option.value = each.key;
+    return option;
+  }));
+  if (value) select.value = value;
+}
+
+function open_(key) {
+  state.undo = [];
+  queue = queue.then(() => load(key)).then(() => show(""), (error) => show(error.message));
+}
+
+// --- Keys -------------------------------------------------------------------------------------
+
+const KEYS = {
+  j: () => move(1), k: () => move(-1), n: nextOpen, f: () => setScore(state.question.maximum),
+  0: () => setScore(0), u: undo, x: flag, y: confirmPending, o: showOutputs,
+  c: () => element("comment").focus(), s: () => element("score").select(),
+  v: () => setView(!state.isOne), "?": () => element("help").showModal(),
+};
+
+document.addEventListener("keydown", (event) => {
+  if (event.ctrlKey || event.metaKey || event.altKey || !state.question) return;
+  const { target } = event;
+  const isText = target === element("comment") || target === element("score") || target === element("grader");
+  if (isText) {
+    const isEnd = event.key === "Escape" || (event.key === "Enter" && target !== element("comment"));
+    if (!isEnd) return;
+    event.preventDefault();
+    target.blur();
+    if (current()) current().article.focus({ preventScroll: true });
+    return;
+  }
+  if (target.tagName === "SELECT" || document.querySelector("dialog[open]")) return;
+  const digit = /^Digit([1-9])$/.exec(event.code);
+  let action = KEYS[event.key];
+  // On some keyboards, digits are typed with Shift.
+  if (/^[1-9]$/.test(event.key)) action = () => toggle(Number(event.key) - 1);
+  else if (digit && event.shiftKey) action = () => insertComment(Number(digit[1]) - 1);
+  if (!action || (event.repeat && !"jk".includes(event.key))) return;
+  event.preventDefault();
+  action();
+});
+
+const CLICKS = {
+  full: () => setScore(state.question.maximum), zero: () => setScore(0), undo, flag,
+  previous: () => move(-1), next: () => move(1), "next-open": nextOpen,
+  "view-list": () => setView(false), "view-one": () => setView(true),
+  "open-help": () => element("help").showModal(),
+  "open-progress": () => showProgress().catch((error) => show(error.message)),
+};
+for (const [id, action] of Object.entries(CLICKS)) element(id).addEventListener("click", action);
+element("score").addEventListener("blur", enterScore);
+element("comment").addEventListener("blur", enterComment);
+element("filter").addEventListener("change", () => filter());
+element("questions").addEventListener("change", () => open_(element("questions").value));
+element("grader").addEventListener("change", () => sessionStorage.setItem("grader", element("grader").value));
+window.addEventListener("beforeunload", (event) => { if (state.waiting) event.preventDefault(); });
+
+async function start() {
+  element("grader").value = sessionStorage.getItem("grader") ?? document.body.dataset.grader;
+  await readOverview();
+  const wanted = location.hash.slice(1);
+  const unfinished = state.questions.find((each) => each.done < each.count);
+  const first = state.questions.find((each) => each.key === wanted) ?? unfinished ?? state.questions[0];
+  if (first) await load(first.key);
+  else element("answers").textContent = "There are no answers that are graded by hand.";
+}
+
+start().catch((error) => show(error.message));

@@ -1,0 +1,265 @@
+"""The marking page in a browser: by keyboard and by mouse, with every write in the gradebook."""
+
+import pytest
+
+from course.instructor.course_dir import open_api
+from tests.instructor.marking.conftest import (
+    ANSWERS,
+    NAME,
+    SCHEME,
+    opened,
+    states_of,
+    stored,
+    submit_graded,
+    write_source,
+)
+from tests.instructor.marking.marking_server import marking_server
+from tests.instructor.marking.test_server import HOSTILE
+from tests.notebooks.test_browser import CHROMIUM
+
+pytestmark = [
+    pytest.mark.slow,
+    pytest.mark.browser,
+    pytest.mark.skipif(CHROMIUM is None, reason="needs Chromium: apt-get install chromium"),
+]
+LOCAL = "- Locality (+1)"
+
+
+@pytest.fixture(scope="module")
+def browser():
+    sync_api = pytest.importorskip("playwright.sync_api")
+    with sync_api.sync_playwright() as playwright:
+        found = playwright.chromium.launch(
+            executable_path=CHROMIUM,
+            args=["--no-sandbox", "--disable-gpu", "--disable-background-networking"],
+        )
+        yield found
+        found.close()
+
+
+@pytest.fixture
+def open_page(browser):
+    """Return a function that opens the page of a server; nothing may fail or go elsewhere."""
+    pages, problems, requested = [], [], []
+
+    def open_one(server):
+        page = browser.new_context(viewport={"width": 1300, "height": 900}).new_page()
+        page.set_default_timeout(20_000)
+        page.on("pageerror", lambda error: problems.append(str(error)))
+        page.on("request", lambda request: requested.append(request.url))
+        page.goto(server.address)
+        page.locator("article").first.wait_for()
+        pages.append((page, server))
+        return page
+
+    yield open_one
+    for page, _ in pages:
+        page.context.close()
+    assert problems == []
+    addresses = {f"http://127.0.0.1:{server.port}/" for _, server in pages}
+    assert all(url.startswith((*addresses, "data:")) for url in requested), requested
+
+
+def press(page, *keys):
+    """Press keys one after the other, and wait until the page says that all is saved."""
+    for key in keys:
+        page.keyboard.press(key)
+    page.wait_for_function("() => !state.waiting")
+
+
+def current(page):
+    return page.locator("article[aria-current]").inner_text()
+
+
+def go_to(page, text):
+    """Move with the keyboard to the answer that contains a text."""
+    press(page, *"kkkkkk")
+    for _ in range(10):
+        if text in current(page):
+            return
+        press(page, "j")
+    raise AssertionError(f"no answer with {text}")
+
+
+def test_a_question_is_marked_by_keyboard_alone(root, open_page):
+    with marking_server(root) as server:
+        page = open_page(server)
+        assert "token" not in page.url
+        assert page.locator("#count").inner_text() == "2 of 5 marked"
+        go_to(page, "filters are local")
+        assert "These 2 answers are identical and are marked together." in current(page)
+        press(page, "1", "2")
+        expected = (1.5, f"{LOCAL}\n- Sharing (+0.5)", False)
+        assert stored(root)["ada"] == stored(root)["bob"] == expected
+        press(page, "2")
+        assert stored(root)["ada"] == stored(root)["bob"] == (1, LOCAL, False)
+        press(page, "c")
+        page.keyboard.type("Name j and k. ")
+        press(page, "Escape")
+        assert stored(root)["bob"] == (1, f"{LOCAL}\n\nName j and k.", False)
+        press(page, "n")
+        assert "fewer weights" in current(page)
+        press(page, "f")
+        assert stored(root)["cy"] == (2, None, False)
+        press(page, "0")
+        assert stored(root)["cy"] == (0, None, False)
+        press(page, "3", "1")
+        assert stored(root)["cy"][0] == 0.5
+        press(page, "u", "u", "u")
+        assert stored(root)["cy"] == (2, None, False)
+        press(page, "u")
+        assert stored(root)["cy"] == (None, None, True)
+        press(page, "s")
+        page.keyboard.type("1.25")
+        press(page, "Enter", "Shift+Digit1", "x")
+        assert stored(root)["cy"] == (1.25, "Name j and k.", False)
+        assert "flagged" in current(page)
+        assert page.locator("#count").inner_text() == "5 of 5 marked"
+        assert "Saved: answer" in page.locator("#status").inner_text()
+        press(page, "?")
+        assert page.get_by_role("dialog", name="Keys").is_visible()
+        press(page, "Escape")
+        page.close()
+    with opened(root) as marks:
+        states = states_of(marks)
+        assert states["cy"].flagged and states["cy"].grader == "Grace"
+        assert stored(root)["dora"] == stored(root)["eve"] == (None, None, False)
+
+
+def test_everything_works_with_the_mouse(root, open_page):
+    with marking_server(root) as server:
+        page = open_page(server)
+        page.get_by_text("It has fewer weights.").click()
+        page.get_by_role("button", name="Locality").click()
+        page.get_by_role("textbox", name="Comment for the student").fill("A result, please.")
+        page.get_by_text("filters are local").click()
+        press(page)
+        assert stored(root)["cy"] == (1, f"{LOCAL}\n\nA result, please.", False)
+        identical = page.locator("article", has_text="filters are local")
+        identical.get_by_role("button", name="Mark separately").click()
+        page.get_by_role("button", name="Full marks").click()
+        page.get_by_role("button", name="A result, please.").click()
+        press(page)
+        assert sorted(map(str, {stored(root)["ada"], stored(root)["bob"]})) == [
+            "(2.0, 'A result, please.', False)",
+            "(None, None, True)",
+        ]
+        page.get_by_role("button", name="Undo").click()
+        page.get_by_role("button", name="Flag").click()
+        page.get_by_role("button", name="One", exact=True).click()
+        assert page.locator("article:visible").count() == 1
+        page.get_by_role("button", name="Next j").click()
+        page.get_by_role("button", name="Progress").click()
+        row = page.get_by_role("row", name="explain")
+        row.wait_for()
+        assert "4 of 5" in row.inner_text() and "Grace 2" in row.inner_text()
+        row.get_by_role("button").click()
+        press(page)
+        page.locator("#questions").select_option(index=1)
+        page.get_by_text("Why does it conclude?").wait_for()
+
+
+def test_two_graders_see_each_others_marks(root, open_page):
+    with marking_server(root) as server:
+        first, second = open_page(server), open_page(server)
+        second.locator("#grader").fill("Hopper")
+        press(second, "Enter")
+        go_to(first, "fewer weights")
+        press(first, "f")
+        go_to(second, "fewer weights")
+        press(second, "0")
+        second.get_by_text("Not saved: somebody else has changed answer").wait_for()
+        assert stored(root)["cy"] == (2, None, False)
+        assert "fewer weights" in current(second) and "2 of 2" in current(second)
+        press(second, "1")
+        assert stored(root)["cy"][:2] == (1, LOCAL)
+        assert second.locator("#problem").is_hidden()
+    with opened(root) as marks:
+        assert states_of(marks)["cy"].grader == "Hopper"
+
+
+def test_a_refused_change_does_not_disturb_what_the_grader_writes_about_another(root, open_page):
+    with marking_server(root) as server:
+        first, second = open_page(server), open_page(server)
+        go_to(first, "fewer weights")
+        press(first, "f")
+        held = []
+        second.route("**/api/mark", lambda route: route.continue_() if held else held.append(route))
+        go_to(second, "fewer weights")
+        second.keyboard.press("0")
+        second.get_by_text("filters are local").click()
+        second.keyboard.press("c")
+        second.keyboard.type("A draft")
+        while not held:
+            second.wait_for_timeout(20)
+        held[0].continue_()
+        second.get_by_text("Not saved: somebody else has changed answer").wait_for()
+        second.keyboard.type(" of two lines")
+        press(second, "Escape")
+        assert stored(root)["cy"] == (2, None, False)
+        texts = {stored(root)[student][1] for student in ("ada", "bob")}
+        assert texts == {"A draft of two lines"}
+
+
+def test_a_page_without_its_server_says_that_nothing_is_saved(root, open_page):
+    with marking_server(root) as server:
+        page = open_page(server)
+        go_to(page, "fewer weights")
+        server.process.kill()
+        server.process.wait()
+        press(page, "f")
+        page.get_by_text("Not saved: The server does not answer.").wait_for()
+        assert "not marked" in current(page)
+    assert stored(root)["cy"] == (None, None, True)
+
+
+def test_other_points_are_applied_after_a_confirmation(root, open_page):
+    with marking_server(root) as server:
+        page = open_page(server)
+        go_to(page, "filters are local")
+        press(page, "1")
+        write_source(root, SCHEME.replace("**+1**", "**+0.75**"))
+        page.reload()
+        notice = page.get_by_text("these scores change: 2 from 1 to 0.75")
+        notice.wait_for()
+        assert stored(root)["ada"][0] == 1
+        page.get_by_role("button", name="Change 2 scores").click()
+        notice.wait_for(state="hidden")
+        assert stored(root)["ada"] == stored(root)["bob"] == (0.75, "- Locality (+0.75)", False)
+        assert stored(root)["cy"] == (None, None, True)
+
+
+def test_a_change_in_the_formgrader_is_shown(root, open_page):
+    with marking_server(root) as server:
+        page = open_page(server)
+        go_to(page, "fewer weights")
+        press(page, "1")
+        with open_api(root).gradebook as gradebook:
+            gradebook.find_grade("explain", "small", NAME, "cy").manual_score = 1.75
+            gradebook.db.commit()
+        page.reload()
+        go_to(page, "fewer weights")
+        assert "was changed elsewhere" in current(page) and "1.75 of 2" in current(page)
+        page.get_by_role("button", name="Use the mark from here").click()
+        press(page)
+        assert stored(root)["cy"] == (1, LOCAL, False)
+
+
+def test_hostile_answers_change_nothing_and_request_nothing(root, open_page):
+    with open_api(root).gradebook as gradebook:
+        for student, text in HOSTILE.items():
+            submit_graded(root, gradebook, student, {"explain": text})
+        gradebook.db.commit()
+    before = stored(root)
+    with marking_server(root) as server:
+        page = open_page(server)
+        assert page.locator("article").count() >= len(HOSTILE)
+        for large in page.get_by_role("button", name="Show this large answer").all():
+            large.click()
+        for _ in range(len(HOSTILE) + len(ANSWERS)):
+            press(page, "j")
+        assert page.title() == "Exercise: explain \u2013 Mark answers"
+        assert page.locator(".text :is(script, style, form, button, iframe, svg)").count() == 0
+        box = page.locator("#panel").bounding_box()
+        assert box["width"] > 200 and page.locator("#panel").count() == 1
+    assert stored(root) == before
