@@ -19,7 +19,7 @@ if TYPE_CHECKING:
     from nbgrader.api import Gradebook, Notebook
 
 SOLUTION = re.compile(r"^### (?:BEGIN|END) SOLUTION[ \t]*\n?", re.M)
-POINTS_AT_END = re.compile(r"\s*\([^()]*\bpoints?\)$")
+POINTS_AT_END = re.compile(r"\([^()]*\bpoints?\)$")
 
 
 @dataclass(frozen=True)
@@ -110,7 +110,7 @@ def _questions(
                 assignment=assignment,
                 notebook=record.name,
                 name=name,
-                title=POINTS_AT_END.sub("", headings[at]) or name,
+                title=POINTS_AT_END.sub("", headings[at]).rstrip() or name,
                 text="\n\n".join(without_mark_schemes(each).strip() for each in texts).strip(),
                 model_answer="" if is_task else SOLUTION.sub("", cell["source"]).strip(),
                 is_code=cell["cell_type"] == "code",
