@@ -40,7 +40,8 @@ def command(
     """Grade the submissions in submitted/.
 
     NAME is an assignment, such as 02-mnist; without names, all assignments that have submissions
-    are graded. The exit code is 1 if a submission could not be graded.
+    are graded. The exit code is 1 if a submission could not be graded, or if the roster or the
+    table of groups cannot be read.
     """
     selected = assignment_names(root, names)
     # The kernels' imports take as long as nbgrader's, so both run at the same time.
@@ -67,7 +68,7 @@ def command(
     times = submission_times.read_submission_times(root, late_policy.course_time_zone(api))
     excused = read_excused(root)
     progress_lines = progress.Progress()
-    roster, groups = _read_class(root)
+    roster, groups, error = _read_class(root)
     for name, students in find_for_each(selected, bool(names), students_with_submissions):
         if not student:
             shared = groups.in_assignment(name)
@@ -89,14 +90,16 @@ def command(
     if roster:
         with open_api(root).gradebook as gradebook:
             enrollment.enter_names(gradebook, roster)
-    print(progress_lines.summary())
+    print(progress_lines.summary(), flush=True)
+    if error:  # again, because the lines about the submissions hide the first message
+        raise error
     return 1 if any(grade.failed for grade in progress_lines.results) else 0
 
 
-def _read_class(root: Path) -> "tuple[Roster | None, CourseGroups]":
-    """Return the roster of the course directory, and the groups.
+def _read_class(root: Path) -> "tuple[Roster | None, CourseGroups, CourseError | None]":
+    """Return the roster of the course directory, the groups, and the error in their files.
 
-    Grading needs neither, so an error in their files is only printed.
+    Grading needs neither, so an error is printed, and the groups are empty.
     """
     from course.instructor.gradebook.group_submissions import CourseGroups, read_course_groups
     from course.instructor.lateness.submission_times import SubmissionTimes
@@ -108,4 +111,5 @@ def _read_class(root: Path) -> "tuple[Roster | None, CourseGroups]":
         groups = read_course_groups(root)
     except CourseError as error:
         print(f"course: {error}", file=sys.stderr, flush=True)
-    return roster, groups
+        return roster, groups, error
+    return roster, groups, None

@@ -62,11 +62,11 @@ def test_grading_enters_the_names_of_the_roster(tmp_path, course_command):
 
 
 @pytest.mark.slow
-def test_a_roster_that_cannot_be_read_does_not_prevent_grading(tmp_path, course_command):
+def test_grading_with_a_roster_that_cannot_be_read_ends_with_its_error(tmp_path, course_command):
     root = create_course(tmp_path / "course", ANSWER, *TESTS)
     submit_answers(root, {"ada": 3}, seconds=0)
     (root / "roster.csv").write_text("color\nred\n")
     done = course_command("-C", root, "grade")
-    assert done.returncode == 0
-    assert "has no column that identifies students" in done.stderr
+    assert done.returncode == 1
+    assert "has no column that identifies students" in done.stderr.splitlines()[-1]
     assert "1 graded" in done.stdout
