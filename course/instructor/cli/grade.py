@@ -74,7 +74,10 @@ def command(
             shared = groups.in_assignment(name)
             submitted = [*students, *shared.members_with_submission]
             excused_here = {each for assignment, each in excused if assignment == name}
-            lines = [enrollment.describe_missing(roster, submitted, excused_here)] if roster else []
+            lines = []
+            if roster:
+                lines.append(enrollment.describe_missing(roster, submitted, excused_here))
+                lines.append(enrollment.describe_unknown(roster, students))
             lines += [group.describe_choice() for group in shared.groups]
             for line in filter(None, lines):
                 print(f"{name}: {line}", flush=True)

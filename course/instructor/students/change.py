@@ -164,6 +164,11 @@ def prepare_rename(root: Path, old: str, new: str) -> tuple[UnfinishedChange, li
     change = UnfinishedChange(
         RENAME, [old, new], {old: roster_id} if person else {}, [], _rename_by_hand(root, old, new)
     )
+    if person is None:
+        change.by_hand.append(
+            f"{ROSTER_FILE_NAME} has no row of this student: add one with the ID {new}, or the next"
+            f" course collect can store submissions under {old} again."
+        )
     if person and person.student != new and not _has_ids(root):
         change.by_hand.append(
             f"{ROSTER_FILE_NAME} has no column with student IDs: add a column student_id, with"
