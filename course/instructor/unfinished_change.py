@@ -26,6 +26,9 @@ class UnfinishedChange:
     roster_ids: dict[str, str] = field(default_factory=dict)  # of the students in the roster
     names: list[str] = field(default_factory=list)  # the students' names and email addresses
     by_hand: list[str] = field(default_factory=list)  # what a person has to do, as sentences
+    # Submissions that count for a group: each with the assignment, the student who is dropped, and
+    # the member of the group who keeps it.
+    moves: list[tuple[str, str, str]] = field(default_factory=list)
 
     @property
     def command(self) -> str:

@@ -64,11 +64,12 @@ def command(
     from course.instructor.collect.file_result import FileStatus
     from course.instructor.gradebook.excused import read_excused
     from course.instructor.gradebook.group_submissions import read_course_groups
-    from course.instructor.roster import roster as rosters
+    from course.instructor.gradebook.roster_matching import read_collection_roster
+    from course.instructor.roster.roster import is_valid_student_id
 
-    if student is not None and not rosters.is_valid_student_id(student):
+    if student is not None and not is_valid_student_id(student):
         raise CourseError(f"{student!r} cannot be the name of a folder: choose another name.")
-    class_roster = rosters.read_roster(roster) if roster else rosters.read_course_roster(root)
+    class_roster = read_collection_roster(root, roster)
     read_course_groups(root)  # before anything is collected, because the table may be invalid
     worksheet = _read_worksheet(root, times) if times else None
     collect_options = collection.CollectOptions(

@@ -40,7 +40,8 @@ def command(
     """Grade the submissions in submitted/.
 
     NAME is an assignment, such as 02-mnist; without names, all assignments that have submissions
-    are graded. The exit code is 1 if a submission could not be graded.
+    are graded. The exit code is 1 if a submission could not be graded, or if the roster or the
+    table of groups cannot be read.
     """
     selected = assignment_names(root, names)
     # The kernels' imports take as long as nbgrader's, so both run at the same time.
@@ -67,7 +68,7 @@ def command(
     times = submission_times.read_submission_times(root, late_policy.course_time_zone(api))
     excused = read_excused(root)
     progress_lines = progress.Progress()
-    roster, groups = _read_class(root)
+    roster, groups, error = _read_class(root)
     known = {path.name for path in Path(root, "submitted").glob("*")} | set(groups.students)
     known |= {person.student for person in roster.people} if roster else set()
     extended = {each for _, each in due_dates.extensions(root)}
@@ -78,7 +79,10 @@ def command(
             shared = groups.in_assignment(name)
             submitted = [*students, *shared.members_with_submission]
             excused_here = {each for assignment, each in excused if assignment == name}
-            lines = [enrollment.describe_missing(roster, submitted, excused_here)] if roster else []
+            lines = []
+            if roster:
+                lines.append(enrollment.describe_missing(roster, submitted, excused_here))
+                lines.append(enrollment.describe_unknown(roster, students))
             lines += [group.describe_choice() for group in shared.groups]
             for line in filter(None, lines):
                 print(f"{name}: {line}", flush=True)
@@ -94,14 +98,16 @@ def command(
     if roster:
         with open_api(root).gradebook as gradebook:
             enrollment.enter_names(gradebook, roster)
-    print(progress_lines.summary())
+    print(progress_lines.summary(), flush=True)
+    if error:  # again, because the lines about the submissions hide the first message
+        raise error
     return 1 if any(grade.failed for grade in progress_lines.results) else 0
 
 
-def _read_class(root: Path) -> "tuple[Roster | None, CourseGroups]":
-    """Return the roster of the course directory, and the groups.
+def _read_class(root: Path) -> "tuple[Roster | None, CourseGroups, CourseError | None]":
+    """Return the roster of the course directory, the groups, and the error in their files.
 
-    Grading needs neither, so an error in their files is only printed.
+    Grading needs neither, so an error is printed, and the groups are empty.
     """
     from course.instructor.gradebook.group_submissions import CourseGroups, read_course_groups
     from course.instructor.lateness.submission_times import SubmissionTimes
@@ -113,4 +119,5 @@ def _read_class(root: Path) -> "tuple[Roster | None, CourseGroups]":
         groups = read_course_groups(root)
     except CourseError as error:
         print(f"course: {error}", file=sys.stderr, flush=True)
-    return roster, groups
+        return roster, groups, error
+    return roster, groups, None

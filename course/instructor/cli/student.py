@@ -57,8 +57,9 @@ def rename(root: Path, old: str, new: str) -> int:
 def drop(root: Path, students: tuple[str, ...], yes: bool) -> int:
     """Delete everything that is stored about the students with these IDs.
 
-    The command prints what it will delete, and asks for confirmation. Afterward, it prints what
-    you have to delete yourself. Without a backup, nothing can be restored.
+    A submission that counts for a group moves to another member of the group. The command prints
+    what it will delete, and asks for confirmation. Afterward, it prints what you have to delete
+    yourself. Without a backup, nothing can be restored.
     """
     check_course_dir(root)
     from course.instructor.students import change as changes

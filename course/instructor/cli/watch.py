@@ -55,12 +55,13 @@ def command(
     forkserver_start.start_for_uploads(root, selected, isolated=not no_isolation)
     from course.instructor.collect import collection
     from course.instructor.collect.released_assignment import read_releases
+    from course.instructor.gradebook.roster_matching import read_collection_roster
     from course.instructor.grading.class_grader import GradingOptions
-    from course.instructor.roster import roster as rosters
+    from course.instructor.roster.roster import Roster
     from course.instructor.watch.watcher import Watcher, WatchOptions
 
-    def read_roster() -> rosters.Roster | None:
-        return rosters.read_roster(roster) if roster else rosters.read_course_roster(root)
+    def read_roster() -> Roster | None:
+        return read_collection_roster(root, roster)
 
     # Report the mistakes that no round could correct.
     collection.check_path(root, folder)

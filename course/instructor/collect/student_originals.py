@@ -1,4 +1,4 @@
-"""Finding, renaming, and deleting one student's files in `originals/`.
+"""Finding, renaming, moving, and deleting one student's files in `originals/`.
 
 The table of a collection names the student of each notebook. A file without a student belongs to
 the student whose notebook has the same upload number.
@@ -6,16 +6,20 @@ the student whose notebook has the same upload number.
 
 import csv
 import shutil
+from collections.abc import Collection
 from dataclasses import dataclass
 from pathlib import Path
 
 from course.files import unfinished_copy
+from course.instructor.collect import submitted_folder
 from course.instructor.collect.archive_reader import is_archive
 from course.instructor.collect.originals import COLUMNS, FOLDER, TABLE
 from course.instructor.csv_files.csv_writer import escape_formula, write_table
 
 _REMOVED = ".removed"  # a folder that is being deleted
-_STUDENT, _SAVED_AS, _UPLOAD = map(COLUMNS.index, ("student", "saved as", "upload"))
+_STUDENT, _ASSIGNMENT, _SAVED_AS, _UPLOAD = map(
+    COLUMNS.index, ("student", "assignment", "saved as", "upload")
+)
 
 
 @dataclass
@@ -65,11 +69,15 @@ def find(root: Path, student: str) -> list[Collected]:
     return found
 
 
-def leftovers(root: Path, student: str) -> list[str]:
-    """Return a sentence about each item in `originals/` that a person has to delete or check."""
+def leftovers(root: Path, student: str, moved: Collection[str] = ()) -> list[str]:
+    """Return a sentence about each item in `originals/` that a person has to delete or check.
+
+    `moved` contains the assignments for which another student gets the files.
+    """
     found = []
     for each in find(root, student):
-        if each.others:
+        own = [row for row in each.rows if row[_ASSIGNMENT] not in moved]
+        if own and (each.others or own != each.rows):
             found += [
                 f"{path.relative_to(root)} is the archive of a class, which contains files of"
                 f" {student}: delete it, or replace it with one without these files."
@@ -118,13 +126,36 @@ def rename(root: Path, old: str, new: str) -> None:
     replaced = root / FOLDER / "replaced"
     if Path(replaced, old).is_dir():
         Path(replaced, old).rename(replaced / new)
+    _rename_in_tables(root, old, new)
+
+
+def move_assignment(root: Path, name: str, old: str, new: str) -> None:
+    """Give what a student submitted for one assignment to another student; it can be repeated."""
+    records = [submitted_folder.read_records(root, each, name) for each in (new, old)]
+    if records[1]:
+        submitted_folder.write_records(root, new, name, records[0] | records[1])
+    replaced = root / FOLDER / "replaced"
+    for folder in Path(replaced, old).glob("*/"):
+        if folder.name.rpartition("-")[0] == name:  # followed by the digest of the files
+            target = replaced / new / folder.name
+            target.parent.mkdir(exist_ok=True)
+            _delete_folder(target)
+            folder.rename(target)
+    _rename_in_tables(root, old, new, name)
+
+
+def _rename_in_tables(root: Path, old: str, new: str, name: str | None = None) -> None:
+    """Replace a student's ID in the tables, by default in the rows of all assignments."""
     ids = {old, escape_formula(old)}
     for table in _tables(root):
         header, *rows = _read(table)
-        at = header.index("student") if "student" in header else None
-        if at is not None and any(row[at] in ids for row in rows):
-            for row in rows:
-                row[at] = escape_formula(new) if row[at] in ids else row[at]
+        if not {"student", "assignment"} <= {*header}:
+            continue
+        at, assignment = header.index("student"), header.index("assignment")
+        own = [row for row in rows if row[at] in ids and name in (None, row[assignment])]
+        for row in own:
+            row[at] = escape_formula(new)
+        if own:
             write_table(table, [header, *rows], force=True)
 
 

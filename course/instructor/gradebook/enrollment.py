@@ -1,6 +1,6 @@
-"""Entering the roster's names in the gradebook, and listing students who have not submitted."""
+"""Entering the roster's names in the gradebook, and comparing the roster with submissions."""
 
-from collections.abc import Collection, Iterable
+from collections.abc import Collection, Iterable, Sequence
 from typing import TYPE_CHECKING
 
 from course.instructor.gradebook.roster_matching import (
@@ -8,7 +8,7 @@ from course.instructor.gradebook.roster_matching import (
     match_members,
     without_names,
 )
-from course.instructor.roster.roster import Roster
+from course.instructor.roster.roster import ROSTER_FILE_NAME, Roster
 
 if TYPE_CHECKING:
     from nbgrader.api import Gradebook
@@ -59,6 +59,21 @@ def describe_missing(roster: Roster, students: Iterable[str], excused: Collectio
     ]
     if not missing:
         return ""
-    listed = ", ".join(missing[:MAX_LISTED])
-    more = f", and {len(missing) - MAX_LISTED} more" if len(missing) > MAX_LISTED else ""
-    return f"{len(missing)} of {len(roster.people)} in the roster did not submit: {listed}{more}"
+    return (
+        f"{len(missing)} of {len(roster.people)} in the roster did not submit: {_listed(missing)}"
+    )
+
+
+def describe_unknown(roster: Roster, students: Iterable[str]) -> str:
+    """Return a sentence about students with submissions who are not in the roster, or ""."""
+    members = match_members(map(without_names, students), roster, roster)
+    unknown = [each.student for each in members if each.row is None]
+    if not unknown:
+        return ""
+    return f"submitted, but not in {ROSTER_FILE_NAME}: {_listed(unknown)}"
+
+
+def _listed(students: Sequence[str]) -> str:
+    """Return the first IDs and the number of the others as text."""
+    more = f", and {len(students) - MAX_LISTED} more" if len(students) > MAX_LISTED else ""
+    return ", ".join(students[:MAX_LISTED]) + more

@@ -3,11 +3,19 @@
 import re
 from collections import Counter
 from collections.abc import Iterable, Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
+from pathlib import Path
 from types import SimpleNamespace
 from typing import TYPE_CHECKING, Any
 
-from course.instructor.roster.roster import Person, Roster
+from course.errors import CourseError
+from course.instructor.roster.roster import (
+    ROSTER_FILE_NAME,
+    Person,
+    Roster,
+    read_course_roster,
+    read_roster,
+)
 
 if TYPE_CHECKING:
     from nbgrader.api import Student
@@ -27,6 +35,29 @@ class Member:
     def cell(self, column: int | None) -> str:
         """Return a cell of the row in the roster, or "" if there is no such column."""
         return "" if column is None or self.row is None else self.row[column]
+
+
+def read_collection_roster(root: Path, path: Path | None) -> Roster | None:
+    """Return the roster with which to collect: the file `path`, by default that of the course.
+
+    The students in another file than the course's own have the IDs of the course's roster, as far
+    as it contains them. Raises CourseError if a student's ID is not certain.
+    """
+    own = read_course_roster(root)
+    if path is None:
+        return own
+    roster = read_roster(path)
+    if own is None or roster == own:
+        return roster
+    members = match_people({each.student: each for each in own}, roster)[: len(roster.people)]
+    if contested := next((each.person for each in members if each.is_contested), None):
+        raise CourseError(
+            f"{contested.name or contested.student} in {path} could be more than one student in"
+            f" {ROSTER_FILE_NAME}: add a column email, with the address in {path}, to"
+            f" {ROSTER_FILE_NAME}."
+        )
+    people = [replace(each.person, student=each.student) for each in members]
+    return replace(roster, people=people)
 
 
 def match_members(

@@ -1,8 +1,9 @@
-"""The gradebook's rows about one student: counting, renaming, and deleting them."""
+"""The gradebook's rows about one student: counting, renaming, moving, and deleting them."""
 
+from collections.abc import Mapping
 from typing import TYPE_CHECKING
 
-from nbgrader.api import Comment, Grade, Student, SubmittedAssignment, SubmittedNotebook
+from nbgrader.api import Assignment, Comment, Grade, Student, SubmittedAssignment, SubmittedNotebook
 from sqlalchemy import delete, func, insert, select, update
 
 from course.instructor.gradebook import mark_table
@@ -52,24 +53,25 @@ def rename(gradebook: "Gradebook", old: str, new: str) -> None:
     db.commit()
 
 
-def remove(gradebook: "Gradebook", student: str) -> None:
-    """Delete a student and all of the student's submissions, scores, and comments at once."""
+def remove(gradebook: "Gradebook", student: str, moves: Mapping[str, str]) -> None:
+    """Delete a student and all of the student's submissions, scores, and comments at once.
+
+    `moves` maps the assignments whose submissions are kept to the students who get them; such a
+    submission replaces one of that student. Nothing happens if the student does not exist.
+    """
     _overwrite_what_is_deleted(gradebook)
-    notebooks = _notebooks(student)
-    conditions = {
-        Grade: Grade.notebook_id.in_(notebooks),
-        Comment: Comment.notebook_id.in_(notebooks),
-        SubmittedNotebook: SubmittedNotebook.assignment_id.in_(_submissions(student)),
-        SubmittedAssignment: SubmittedAssignment.student_id == student,
-        Student: Student.id == student,
-    }
-    if mark_table.exists(gradebook.db.connection()):
-        grades = select(Grade.id).where(conditions[Grade])
-        gradebook.db.execute(delete(MARKS).where(MARKS.c.grade_id.in_(grades)))
-    for model in MODELS:
-        table = model.__table__
-        gradebook.db.execute(delete(table).where(conditions[model]))
-    gradebook.db.commit()
+    db, table = gradebook.db, SubmittedAssignment.__table__
+    if db.get(Student, student) is None:
+        return
+    for assignment, new in moves.items():
+        _remove_submissions(gradebook, _submissions(new, assignment))
+        if db.get(Student, new) is None:
+            db.execute(insert(Student.__table__).values(id=new))
+        moved = table.c.id == db.scalar(_submissions(student, assignment))
+        db.execute(update(table).where(moved).values(student_id=new))
+    _remove_submissions(gradebook, _submissions(student))
+    db.execute(delete(Student.__table__).where(Student.id == student))
+    db.commit()
 
 
 def erase_deleted_rows(gradebook: "Gradebook") -> None:
@@ -94,9 +96,29 @@ def _overwrite_what_is_deleted(gradebook: "Gradebook") -> None:
         gradebook.db.connection().exec_driver_sql("PRAGMA secure_delete = ON")
 
 
-def _submissions(student: str) -> "Select":
-    """Return a query for the keys of a student's submissions."""
-    return select(SubmittedAssignment.id).where(SubmittedAssignment.student_id == student)
+def _remove_submissions(gradebook: "Gradebook", submissions: "Select") -> None:
+    """Delete the submissions with these keys, and their scores, marks, and comments; do not commit."""
+    keys = list(gradebook.db.scalars(submissions))
+    notebooks = select(SubmittedNotebook.id).where(SubmittedNotebook.assignment_id.in_(keys))
+    conditions = {
+        Grade: Grade.notebook_id.in_(notebooks),
+        Comment: Comment.notebook_id.in_(notebooks),
+        SubmittedNotebook: SubmittedNotebook.assignment_id.in_(keys),
+        SubmittedAssignment: SubmittedAssignment.id.in_(keys),
+    }
+    if mark_table.exists(gradebook.db.connection()):
+        grades = select(Grade.id).where(conditions[Grade])
+        gradebook.db.execute(delete(MARKS).where(MARKS.c.grade_id.in_(grades)))
+    for model, condition in conditions.items():
+        gradebook.db.execute(delete(model.__table__).where(condition))
+
+
+def _submissions(student: str, assignment: str | None = None) -> "Select":
+    """Return a query for the keys of a student's submissions, by default in all assignments."""
+    found = select(SubmittedAssignment.id).where(SubmittedAssignment.student_id == student)
+    if assignment is None:
+        return found
+    return found.join(Assignment).where(Assignment.name == assignment)
 
 
 def _notebooks(student: str) -> "Select":

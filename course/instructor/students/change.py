@@ -27,7 +27,7 @@ from course.instructor.roster.roster import (
     is_valid_student_id,
     student_column,
 )
-from course.instructor.students import course_tables
+from course.instructor.students import course_tables, group_work
 from course.instructor.students.class_data import (
     FOLDERS,
     ClassData,
@@ -91,31 +91,42 @@ def prepare_drop(root: Path, students: Sequence[str]) -> tuple[UnfinishedChange,
     Raises CourseError if a student is unknown.
     """
     known = read_class(root)
+    for student in students:
+        _require_known(known, student)
+    moves = group_work.find_moves(root, students)
     roster_ids: dict[str, str] = {}
     names: list[str] = []
     by_hand: list[str] = []
     lines: list[str] = []
     for student in students:
-        _require_known(known, student)
         person = course_tables.find_person(root, student, known.enrolled)
         if person:
             roster_ids[student] = person.student
             names.append(person.student)
         names += _names(known, student, person)
-        by_hand += student_originals.leftovers(root, student)
+        own_moves = [each for each in moves if each.old == student]
+        by_hand += student_originals.leftovers(root, student, {each.name for each in own_moves})
+        by_hand += [text for each in own_moves for text in _quiz_warning(root, student, each.new)]
         lines.append(f"{student}:")
         lines += [f"  {line}" for line in describe(root, student, person)]
+        lines += [f"  {each.describe()}" for each in own_moves]
     lines += _describe_pages(root)
     # Remove duplicates, but keep the order.
-    unique = (list(dict.fromkeys(each)) for each in (names, by_hand))
-    return UnfinishedChange(DROP, list(students), roster_ids, *unique), lines
+    names, by_hand = (list(dict.fromkeys(each)) for each in (names, by_hand))
+    kept = [(each.name, each.old, each.new) for each in moves]
+    return UnfinishedChange(DROP, list(students), roster_ids, names, by_hand, kept), lines
 
 
 def drop(root: Path, change: UnfinishedChange) -> None:
-    """Delete what is stored about students; call `unfinished_change.end` afterward."""
+    """Delete what is stored about students, except for submissions that count for a group.
+
+    Call `unfinished_change.end` afterward.
+    """
     with _errors_as_sentences(change):
         unfinished_change.begin(root, change)
         _remove_pages(root)
+        for name, old, new in change.moves:
+            group_work.move_files(root, name, old, new)
         for student in change.students:
             for path in _folders(root, student):
                 _remove(path)
@@ -126,7 +137,8 @@ def drop(root: Path, change: UnfinishedChange) -> None:
         if has_gradebook(root):
             with open_api(root).gradebook as gradebook:
                 for student in change.students:
-                    student_rows.remove(gradebook, student)
+                    moves = {name: new for name, old, new in change.moves if old == student}
+                    student_rows.remove(gradebook, student, moves)
                 student_rows.erase_deleted_rows(gradebook)
 
 
@@ -152,6 +164,11 @@ def prepare_rename(root: Path, old: str, new: str) -> tuple[UnfinishedChange, li
     change = UnfinishedChange(
         RENAME, [old, new], {old: roster_id} if person else {}, [], _rename_by_hand(root, old, new)
     )
+    if person is None:
+        change.by_hand.append(
+            f"{ROSTER_FILE_NAME} has no row of this student: add one with the ID {new}, or the next"
+            f" course collect can store submissions under {old} again."
+        )
     if person and person.student != new and not _has_ids(root):
         change.by_hand.append(
             f"{ROSTER_FILE_NAME} has no column with student IDs: add a column student_id, with"
@@ -215,14 +232,19 @@ def _rename_by_hand(root: Path, old: str, new: str) -> list[str]:
     if Path(root, "feedback", old).is_dir():
         command = shlex.join(["course", "feedback", "--student", new])
         found.append(f"the feedback pages were deleted because they show the ID: run {command}.")
+    return found + _quiz_warning(root, old, new)
+
+
+def _quiz_warning(root: Path, old: str, new: str) -> list[str]:
+    """Return a sentence in a list if the values of quizzes depend on the student's ID, else []."""
     settings = ExecuteIsolated(parent=open_api(root).coursedir.parent).settings()
-    if settings.personalized_quizzes:
-        found.append(
-            "c.ExecuteIsolated.personalized_quizzes is set, and the values of graded quizzes depend"
-            f" on the ID: a regrade would compare the answers of {new} with values that differ from"
-            f" those that {old} got, so do not regrade them."
-        )
-    return found
+    if not settings.personalized_quizzes:
+        return []
+    return [
+        "c.ExecuteIsolated.personalized_quizzes is set, and the values of graded quizzes depend on"
+        f" the ID: a regrade would compare the answers of {new} with values that differ from those"
+        f" that {old} got, so do not regrade them."
+    ]
 
 
 def _has_ids(root: Path) -> bool:

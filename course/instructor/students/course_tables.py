@@ -9,6 +9,7 @@ from course.errors import CourseError
 from course.instructor.csv_files import row_editor
 from course.instructor.csv_files.csv_reader import read_table
 from course.instructor.gradebook.roster_matching import match_members
+from course.instructor.lateness import due_dates, submission_times
 from course.instructor.roster.roster import (
     ROSTER_FILE_NAME,
     Person,
@@ -73,6 +74,33 @@ def rename(root: Path, old: str, new: str, roster_id: str) -> None:
     """Write a student's new ID into all tables, and into the roster if it has student IDs."""
     _edit_roster(root, roster_id, new)
     _edit_others(root, old, new)
+
+
+def move_times(root: Path, assignment: str, old: str, new: str) -> None:
+    """Give a student's extension and submission time in one assignment to another student.
+
+    They replace the other student's own.
+    """
+    for name in (due_dates.FILE_NAME, submission_times.FILE_NAME):
+        path = root / name
+        table = read_table(path) if path.is_file() else []
+        columns = [cell.strip().lower() for cell in table[0][1]] if table else []
+        if not {"assignment", "student"} <= {*columns}:
+            continue
+        keys = columns.index("assignment"), columns.index("student")
+
+        def key(row: list[str], keys: tuple[int, int] = keys) -> list[str]:
+            return [row[at].strip() if len(row) > at else "" for at in keys]
+
+        if [assignment, old] not in [key(row) for _, row in table[1:]]:
+            continue
+
+        def edit(row: list[str], at: int = keys[1], key: Any = key) -> list[str] | None:
+            if key(row) == [assignment, old]:
+                return [*row[:at], new, *row[at + 1 :]]
+            return None if key(row) == [assignment, new] else row
+
+        row_editor.edit_rows(path, edit)
 
 
 def _edit_roster(root: Path, roster_id: str, new: str | None) -> None:

@@ -1,7 +1,7 @@
 import pytest
 
 from course.instructor.course_dir import open_api
-from course.instructor.gradebook.enrollment import describe_missing
+from course.instructor.gradebook.enrollment import describe_missing, describe_unknown
 from course.instructor.roster.roster import read_roster
 from tests.instructor.grading.classes import ANSWER, NAME, TESTS, create_course, submit_answers
 
@@ -35,6 +35,19 @@ def test_a_student_is_found_by_the_name_that_a_platform_writes(tmp_path):
     assert describe_missing(read_roster(path), ["lovelaceada-4711"]) == ""
 
 
+def test_students_who_are_not_in_the_roster_are_named(tmp_path):
+    path = tmp_path / "roster.csv"
+    path.write_text("student,name,canvas\nada,Ada Lovelace,4711\nbob,Bob Ross,4712\n")
+    roster = read_roster(path)
+    assert describe_unknown(roster, ["lovelaceada-4711", "bob"]) == ""
+    # An old ID of the same student.
+    assert describe_unknown(roster, ["ada", "ada-lovelace", "guest"]) == (
+        "submitted, but not in roster.csv: ada-lovelace, guest"
+    )
+    many = [f"guest{number:02}" for number in range(12)]
+    assert describe_unknown(roster, many).endswith("guest09, and 2 more")
+
+
 def students(root):
     with open_api(root).gradebook as gradebook:
         return {
@@ -51,6 +64,7 @@ def test_grading_enters_the_names_of_the_roster(tmp_path, course_command):
     done = course_command("-C", root, "grade")
     assert done.returncode == 0, done.stderr
     assert f"{NAME}: 1 of 2 in the roster did not submit: bob" in done.stdout
+    assert f"{NAME}: submitted, but not in roster.csv: guest\n" in done.stdout
     assert students(root) == {
         "ada": ("Ada", "Lovelace", "ada@example.edu"),
         "guest": (None, None, None),
@@ -62,11 +76,11 @@ def test_grading_enters_the_names_of_the_roster(tmp_path, course_command):
 
 
 @pytest.mark.slow
-def test_a_roster_that_cannot_be_read_does_not_prevent_grading(tmp_path, course_command):
+def test_grading_with_a_roster_that_cannot_be_read_ends_with_its_error(tmp_path, course_command):
     root = create_course(tmp_path / "course", ANSWER, *TESTS)
     submit_answers(root, {"ada": 3}, seconds=0)
     (root / "roster.csv").write_text("color\nred\n")
     done = course_command("-C", root, "grade")
-    assert done.returncode == 0
-    assert "has no column that identifies students" in done.stderr
+    assert done.returncode == 1
+    assert "has no column that identifies students" in done.stderr.splitlines()[-1]
     assert "1 graded" in done.stdout

@@ -349,12 +349,13 @@ def test_grading_says_whose_submission_counts_and_who_is_missing(graded, course_
 
 
 @pytest.mark.slow
-def test_a_table_that_cannot_be_read_does_not_prevent_grading(graded, course_command):
+def test_grading_with_groups_that_cannot_be_read_ends_with_their_error(graded, course_command):
     root = shutil.copytree(graded[0], graded[0].parent / "wrong")
     (root / "groups.csv").write_text("group,student\nred,zed\n")
     done = course_command("-C", root, "grade", SMALL)
-    assert done.returncode == 0 and f"{SMALL}         4 " in done.stdout
-    assert done.stderr.splitlines() == [
+    assert done.returncode == 1 and f"{SMALL}         4 " in done.stdout
+    # At the beginning, and at the end, below the lines about the submissions.
+    assert done.stderr.splitlines() == 2 * [
         f"course: {root}/groups.csv, line 2 names the student 'zed', who is not in the roster:"
         " correct the id, or add the student to the roster."
     ]

@@ -11,10 +11,11 @@ import pytest
 import sqlalchemy
 
 from course.instructor.cli import main
-from tests.instructor.students.conftest import mentions, rows_of, tree
+from tests.instructor.students.conftest import in_one_group, mentions, rows_of, tree
 
 COMMANDS = {
     "drop": ["student", "drop", "lovelace7", "--yes"],
+    "drop from a group": ["student", "drop", "lovelace7", "--yes"],
     "rename": ["student", "rename", "lovelace7", "king"],
 }
 CHANGES = {"os.rename", "os.remove", "os.rmdir", "shutil.rmtree", "os.mkdir"}
@@ -68,6 +69,9 @@ def _run(root, arguments, step):
 @pytest.mark.slow
 @pytest.mark.parametrize("command", COMMANDS)
 def test_the_same_command_completes_what_a_kill_interrupted(template, tmp_path, command):
+    if command == "drop from a group":
+        template = shutil.copytree(template, tmp_path / "group", symlinks=True)
+        in_one_group(template, "lovelace7", "bross5")
     whole = shutil.copytree(template, tmp_path / "whole", symlinks=True)
     assert run_until_killed(whole, COMMANDS[command], 0) == 0
     expected, scores = tree(whole), rows_of(whole)

@@ -139,3 +139,46 @@ def test_an_error_of_the_file_system_is_a_sentence_and_the_command_can_be_repeat
     in_the_way.unlink()
     assert run(root, "student", "rename", "lovelace7", "king").returncode == 0
     assert "king" in rows_of(root)
+
+
+WORKSHEET = (
+    "Identifier,Full name,Email address,Status,Grade\n"
+    "Participant 4711,Ada Lovelace,lovelace7@example.org,Submitted for grading,\n"
+    "Participant 4712,Bob Ross,bross5@example.org,Submitted for grading,\n"
+    "Participant 4713,Marie Curie,curie@example.org,Submitted for grading,\n"
+)
+
+
+def test_a_worksheet_whose_addresses_have_the_old_id_does_not_create_a_second_student(root, run):
+    worksheet = root.parent / "worksheet.csv"
+    worksheet.write_text(WORKSHEET)
+    assert run(root, "student", "rename", "lovelace7", "king").returncode == 0
+    archive = next(root.glob("originals/submissions-*/submissions.zip"))
+    done = run(root, "collect", archive, NAME, "--roster", worksheet)
+    assert f"{NAME}  king  flagged for manual review: a different submission exists" in done.stdout
+    assert "missing in" not in done.stdout, "nobody is missing under the old ID"
+    folders = {path.name for path in root.glob("submitted/*/")}
+    assert folders == {"king", "bross5", "curie"}
+
+
+def test_a_worksheet_with_a_person_who_could_be_two_students_is_refused(root, run):
+    (root / "roster.csv").write_text("student,name\nada1,Ada Lovelace\nada2,Ada Lovelace\n")
+    worksheet = root.parent / "worksheet.csv"
+    worksheet.write_text(WORKSHEET)
+    before = tree(root)
+    done = run(root, "collect", root.parent / "x.zip", "--roster", worksheet)
+    assert done.returncode == 1 and tree(root) == before
+    assert done.stderr == (
+        f"course: Ada Lovelace in {worksheet} could be more than one student in roster.csv: add a"
+        f" column email, with the address in {worksheet}, to roster.csv.\n"
+    )
+
+
+def test_a_student_without_a_row_in_the_roster_has_to_be_added(root, run):
+    (root / "roster.csv").unlink()
+    done = run(root, "student", "rename", "lovelace7", "king")
+    assert done.returncode == 0, done.stderr
+    assert (
+        "To do: roster.csv has no row of this student: add one with the ID king, or the next course"
+        " collect can store submissions under lovelace7 again.\n"
+    ) in done.stdout
