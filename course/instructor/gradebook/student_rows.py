@@ -97,7 +97,7 @@ def _overwrite_what_is_deleted(gradebook: "Gradebook") -> None:
 
 
 def _remove_submissions(gradebook: "Gradebook", submissions: "Select") -> None:
-    """Delete the submissions with these keys, and their scores, marks, and comments; do not commit."""
+    """Delete the submissions with these keys, and what belongs to them; do not commit."""
     keys = list(gradebook.db.scalars(submissions))
     notebooks = select(SubmittedNotebook.id).where(SubmittedNotebook.assignment_id.in_(keys))
     conditions = {
