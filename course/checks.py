@@ -111,12 +111,11 @@ def equal(subject, got, expected, hint="", mistakes=None):
         if reason is not None:
             raise CheckFailed(subject, f"got {_short(got)}", hint=reason)
         if (index := _first_difference(got, expected)) is not None:
-            found = f"got {_entry(got, index)} at index {index}"
-            raise CheckFailed(subject, found, f"expected {_entry(expected, index)}", hint)
-        pair = _short(got), _short(expected)
-        if pair[0] == pair[1]:  # floats that differ only in their last digits
-            pair = repr(got), repr(expected)
-        raise CheckFailed(subject, f"got {pair[0]}", f"expected {pair[1]}", hint)
+            found_text, expected_text = _entries(got, expected, index)
+            found = f"got {found_text} at index {index}"
+            raise CheckFailed(subject, found, f"expected {expected_text}", hint)
+        found_text, expected_text = _texts(got, expected)
+        raise CheckFailed(subject, f"got {found_text}", f"expected {expected_text}", hint)
     _pass(subject, _short(got))
 
 
@@ -142,8 +141,10 @@ def answer(subject, got, expected, hint="", mistakes=None):
 def one_of(subject, got, options, hint=""):
     """Check that a value equals one of a list of options, compared as in `equal`."""
     if not any(_same(got, option) for option in options):
-        expected = f"expected {' or '.join(map(_short, options))}"
-        raise CheckFailed(subject, f"got {_short(got)}", expected, hint)
+        pairs = [_texts(got, option) for option in options]
+        found = max((pair[0] for pair in pairs), key=len)  # differs from every option
+        expected = f"expected {' or '.join(pair[1] for pair in pairs)}"
+        raise CheckFailed(subject, f"got {found}", expected, hint)
     _pass(subject, _short(got))
 
 
@@ -202,10 +203,11 @@ def close(subject, got, expected, tolerance=1e-6, hint=""):
     if wrong.any():
         index = tuple(int(each) for each in np.argwhere(wrong)[0])
         position = f" at index {index}" if index else ""
-        expected = f"expected {expected_values[index]:.6g}"
+        found, value = _texts(float(got_values[index]), float(expected_values[index]))
+        expected = f"expected {value}"
         if index:
             expected += f" ({wrong.sum()} of {wrong.size} values differ)"
-        raise CheckFailed(subject, f"got {got_values[index]:.6g}{position}", expected, hint)
+        raise CheckFailed(subject, f"got {found}{position}", expected, hint)
     _pass(subject)
 
 
@@ -333,7 +335,8 @@ def at_least(subject, got, bound, hint=""):
     """Check that a value is a number and is at least as large as a bound; NaN always fails."""
     got = _to_python_number(got)
     if type(got) not in (int, float) or not got >= bound:
-        raise CheckFailed(subject, f"got {_short(got)}", f"expected at least {_short(bound)}", hint)
+        found, smallest = _texts(got, bound)
+        raise CheckFailed(subject, f"got {found}", f"expected at least {smallest}", hint)
     _pass(subject, f"{_short(got)} (at least {_short(bound)})")
 
 
@@ -425,8 +428,14 @@ def _first_difference(got: Any, expected: Any) -> int | None:
     return sum(1 for _ in same)
 
 
-def _entry(values: list, index: int) -> str:
-    return _short(values[index]) if index < len(values) else "no entry"
+def _entries(got: list, expected: list, index: int) -> tuple[str, str]:
+    """Return the entries of two lists at an index, at which one of the lists may end, as text."""
+    if index < min(len(got), len(expected)):
+        return _texts(got[index], expected[index])
+    found, wanted = (
+        _short(each[index]) if index < len(each) else "no entry" for each in (got, expected)
+    )
+    return found, wanted
 
 
 def _to_python_number(value: Any) -> Any:
@@ -470,6 +479,24 @@ def _describe(value: Any) -> str:
         return "no answer"
     name = type(value).__name__
     return f"{_short(value)} ({'an' if name[0] in 'aeiou' else 'a'} {name})"
+
+
+def _texts(got: Any, expected: Any) -> tuple[str, str]:
+    """Return two different values as text: numbers with as many digits as show the difference."""
+    texts = _short(got), _short(expected)
+    if texts[0] != texts[1]:
+        return texts
+    numbers = _to_python_number(got), _to_python_number(expected)
+    types = {type(number) for number in numbers}
+    if float in types <= {int, float}:
+        for digits in range(7, 17):
+            texts = f"{numbers[0]:.{digits}g}", f"{numbers[1]:.{digits}g}"
+            if texts[0] != texts[1]:
+                return texts
+    try:
+        return repr(numbers[0]), repr(numbers[1])  # a float with all of its digits
+    except ValueError:  # Python does not write out integers of more than 4,300 digits
+        return texts
 
 
 def _short(value: Any, limit: int = MAX_TEXT) -> str:

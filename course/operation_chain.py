@@ -29,23 +29,29 @@ def operations(network, last=None):
     network : keras.Model
         A chain: each operation takes the output of the previous one.
     last : keras.Layer, optional
-        Return only the operations up to this layer of the network; those after it may branch.
+        Return only the operations up to and including this layer of the network; those after it
+        may branch.
 
     Returns
     -------
     list
-        Its layers, and Keras's operations such as those of `keras.activations.relu(x)` and
-        `x / 255`. Input layers are omitted. The operations of a network inside the network are
-        listed in its place, and a layer that is used twice is listed twice.
+        The layers of the network and other Keras operations, such as those that
+        `keras.activations.relu(x)` and `x / 255` create. Input layers are omitted. A network that
+        is a layer is replaced by its operations, unless the outer network has not been built. A
+        layer that is used twice is listed twice.
 
     Raises
     ------
     CourseError
-        If the network branches.
+        If the network branches or has several outputs, or `last` is not one of its layers.
     """
     if not hasattr(network, "outputs") or not network.built:  # a Sequential of unknown input
         layers = list(network.layers)
-        return layers if last is None else layers[: layers.index(last) + 1]
+        if last is None:
+            return layers
+        if last not in layers:
+            raise _not_a_layer(network, last)
+        return layers[: layers.index(last) + 1]
     if last is None and len(network.outputs) != 1:
         raise CourseError(
             f"{network.name} has {len(network.outputs)} outputs, but it must be a chain of layers,"
@@ -83,9 +89,7 @@ def output_in(network: Any, layer: Any) -> Any:
         if node.operation is layer:
             return tensor
         tensors += [each for each in node.input_tensors if not any(each is t for t in tensors)]
-    raise CourseError(
-        f"{layer.name} is not a layer of {network.name}: choose one of network.layers."
-    )
+    raise _not_a_layer(network, layer)
 
 
 def body(network):
@@ -162,6 +166,13 @@ def is_activation(operation: Any) -> bool:
     """Return whether an operation applies an activation function and does nothing else."""
     kinds = ACTIVATION_FUNCTIONS if _is_calculation(operation) else ACTIVATION_LAYERS
     return type(operation).__name__ in kinds
+
+
+def _not_a_layer(network: Any, layer: Any) -> CourseError:
+    """Return the error for a layer that does not belong to a network."""
+    return CourseError(
+        f"{layer.name} is not a layer of {network.name}: choose one of network.layers."
+    )
 
 
 def _is_calculation(operation: Any) -> bool:

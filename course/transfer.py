@@ -12,8 +12,8 @@ from course.errors import CourseError
 VGG16_FILE = "vgg16_weights_tf_dim_ordering_tf_kernels_notop.h5"
 VGG16_ADDRESS = f"https://storage.googleapis.com/tensorflow/keras-applications/vgg16/{VGG16_FILE}"
 VGG16_MD5 = "6d6bbae143d832006294945121d1f1fc"
-# What a student can do if weights cannot be downloaded, as the end of an error message.
-INSTEAD = ', or choose data = "cifar10" at the top of the notebook'
+# What a student can do if weights cannot be downloaded, as the last remedy in an error message.
+INSTEAD = 'choose data = "cifar10" at the top of the notebook'
 
 
 def vgg16_weights():

@@ -143,6 +143,13 @@ def test_the_layers_of_a_network_whose_input_is_unknown_are_listed():
     assert kinds(operations(model, model.layers[0])) == ["Dense"]
 
 
+def test_a_layer_of_another_network_is_an_error_whether_or_not_the_network_is_built():
+    other = layers.Dense(3, name="other")
+    for model in (keras.Sequential([layers.Dense(3)]), network(layers.Dense(3))):
+        with pytest.raises(CourseError, match=r"other is not a layer of .*: choose one of network"):
+            operations(model, other)
+
+
 def test_a_layer_that_belongs_to_two_networks_has_the_operations_of_each():
     shared = layers.Conv2D(3, 1)
     first, second = network(shared), network(layers.ReLU(), shared)

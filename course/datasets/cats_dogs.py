@@ -56,7 +56,7 @@ def cats_and_dogs(source, seed=0):
         If there is no such source, or its images are missing and cannot be downloaded.
     """
     if source == "photos":
-        alternative = ', or choose data = "cifar10" at the top of the notebook'
+        alternative = 'choose data = "cifar10" at the top of the notebook'
         return find_or_download(PHOTOS, PHOTOS_ADDRESS, _download, alternative)
     if source == "cifar10":
         return find_or_download("cifar10_cats_and_dogs", None, _write_cifar10)
@@ -66,7 +66,8 @@ def cats_and_dogs(source, seed=0):
             _write_drawings(Path(_drawing_folders[seed].name), seed)
         return Path(_drawing_folders[seed].name)
     raise CourseError(
-        f"data={source!r} is not a source of cats and dogs: choose one of {', '.join(SOURCES)}."
+        f"data={source!r} is not a source of cat and dog images: choose one of"
+        f" {', '.join(map(repr, SOURCES))}."
     )
 
 

@@ -22,9 +22,10 @@ _DISK_FULL = (errno.ENOSPC, errno.EDQUOT)
 
 
 def data_directory():
-    """Return the Path of the datasets' folder: COURSE_DATA_DIR, or a folder in the user's cache.
+    """Return the path of the folder with the datasets.
 
-    The folder might not exist yet; a download creates it.
+    It is the environment variable COURSE_DATA_DIR if that is set, and otherwise a folder in the
+    user's cache. The folder might not exist yet; a download creates it.
     """
     if chosen := os.environ.get("COURSE_DATA_DIR"):
         return Path(chosen).expanduser()
@@ -52,7 +53,7 @@ def find_or_download(
         Called with an empty folder; returns the path of the finished file or folder in it. If it
         fails or is interrupted, the data directory stays unchanged; a failure raises CourseError.
     alternative : str
-        Another remedy for a failed download, added to the end of the error message.
+        Another remedy for a failed download, with which the error message ends.
     """
     directory = data_directory()
     path = directory / name
@@ -76,12 +77,7 @@ def find_or_download(
             local = address is None or getattr(error, "errno", None) in _DISK_FULL
             if isinstance(error, OSError) and local:
                 raise _cannot_write(name, directory, error) from None
-            raise CourseError(
-                f"{name} is not in {directory} and could not be downloaded from {address}: check"
-                f" your internet connection and run this again, copy {name} from another machine"
-                f" into that folder, or set COURSE_DATA_DIR to a folder that contains {name}"
-                f"{alternative}."
-            ) from None
+            raise _cannot_create(name, directory, address, error, alternative) from None
         try:
             finished.replace(path)
         except OSError as error:
@@ -110,7 +106,7 @@ def read_arrays(path, image_shape, label_shape=()):
         raise  # not the file's fault
     except PermissionError:
         raise CourseError(
-            f"{path} is not readable: change its permissions and run this again."
+            f"{path} is not readable: change its permissions and run this cell again."
         ) from None
     except Exception as error:
         # The damage determines which error zipfile, zlib, or NumPy raises.
@@ -131,10 +127,32 @@ def read_arrays(path, image_shape, label_shape=()):
     return (arrays["x_train"], arrays["y_train"]), (arrays["x_test"], arrays["y_test"])
 
 
+def _cannot_create(
+    name: str, directory: Path, address: str | None, error: Exception, alternative: str
+) -> CourseError:
+    """Return the error for a dataset that cannot be downloaded or converted."""
+    failure, retry = f"created ({error!r})", "run this cell again"
+    if address:
+        failure = f"downloaded from {address}"
+        retry = f"check your internet connection and {retry}"
+    *others, last = filter(
+        None,
+        [
+            retry,
+            f"copy {name} from another machine into that folder",
+            f"set COURSE_DATA_DIR to a folder that contains {name}",
+            alternative,
+        ],
+    )
+    return CourseError(
+        f"{name} is not in {directory} and could not be {failure}: {'; '.join(others)}; or {last}."
+    )
+
+
 def _damaged(path: Path, reason: str) -> CourseError:
     """Return the error for a damaged file."""
     return CourseError(
-        f"{path} is damaged ({reason}): delete it and run this again to download it."
+        f"{path} is damaged ({reason}): delete it and run this cell again to download it."
     )
 
 

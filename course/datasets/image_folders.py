@@ -40,11 +40,11 @@ def check_folder(folder, classes=2):
         raise CourseError(f"{folder} is not a folder: pass one that has one subfolder per class.")
     names = sorted(each.name for each in folder.iterdir() if each.is_dir())
     if len(names) != classes:
-        found = ", ".join(names) if names else "none"
-        remedy = "move the extra ones away" if len(names) > classes else "add the missing ones"
+        found = f"{len(names)} ({', '.join(names)})" if names else "none"
+        extra = "move the extra ones out of it"
+        remedy = extra if len(names) > classes else "add the missing ones"
         raise CourseError(
-            f"{folder} must have {classes} subfolders, one per class, but has {len(names)}"
-            f" ({found}): {remedy}."
+            f"{folder} must have {classes} subfolders, one per class, but has {found}: {remedy}."
         )
     counts, notes = {}, []
     for name in names:

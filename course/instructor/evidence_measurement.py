@@ -332,7 +332,7 @@ def _limited_parameters(limit: int) -> Iterator[None]:
 
 
 def _check_cost(network: Any) -> None:
-    """Raise CourseError if a network is too expensive to be measured."""
+    """Raise CourseError if a network is too expensive to measure."""
     rows = layer_rows(network)
     for key, limit in MAX_COSTS.items():
         if (found := sum(row[key] for row in rows)) > limit:

@@ -37,7 +37,7 @@ def find_marker(content: bytes) -> str | None:
 def provided_files(
     folder: Path, too_large: list[tuple[str, int]] | None = None
 ) -> dict[str, bytes]:
-    """Return the files beside an assignment's notebook that students get, by relative path.
+    """Return the content of each file that students get with a notebook, by relative path.
 
     `too_large` is as in `course.files.files_below`.
     """

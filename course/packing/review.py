@@ -194,7 +194,7 @@ def _is_locked(cell: dict) -> bool:
 
 
 def _review_size(notebook: RunningNotebook) -> Finding | None:
-    """Warn about a notebook that is too large to upload."""
+    """Warn about a notebook that some platforms may reject because of its size."""
     size = len(notebook.content) / 2**20
     if size <= MAX_MB:
         return None

@@ -102,7 +102,7 @@ def layer_costs(model, title="") -> Figure:
     """
     rows = [row for row in layer_rows(model) if row["kind"] != "other"]
     if not rows:
-        raise ValueError("the network has no convolution, pooling layer, or dense layer.")
+        raise ValueError("the network has no convolutional, pooling, or dense layers.")
     kinds = [row["kind"] for row in rows]
     quantities = {
         "activation memory": ([4 * row["activations"] for row in rows], BYTES),

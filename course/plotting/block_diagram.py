@@ -250,7 +250,7 @@ def _join(*parts: str) -> str:
 
 
 def _merged(blocks: dict[str, Block]) -> dict[str, Block]:
-    """Merge identical blocks in sequence, and add the names of its children to each block."""
+    """Merge consecutive identical blocks, and add to each block the names of its children."""
     merged: dict[str, Block] = {}
     representative: dict[str, str] = {}
     users: dict[str, int] = {}

@@ -181,7 +181,9 @@ def kernel_responses(image, kernels, title="", image_name="image") -> Figure:
     image = np.asarray(image, dtype=float)
     kernels = {name: np.asarray(kernel, dtype=float) for name, kernel in kernels.items()}
     if not kernels:
-        raise ValueError("there is no kernel: pass at least one, such as {'edges': kernel}.")
+        raise ValueError(
+            "kernels must contain at least one name with its kernel, as in {'edges': kernel}."
+        )
     for name, kernel in kernels.items():
         if not np.isfinite(kernel).all():
             raise ValueError(f"the weights of {name!r} must be finite; got {kernel.tolist()}.")
@@ -294,11 +296,11 @@ def stride_and_padding(cases, size=5, kernel_size=3, title="") -> Figure:
     Raises
     ------
     ValueError
-        If there is no case, or the kernel is larger than the padded input.
+        If `cases` is empty, or the kernel is larger than the padded input.
     """
     cases = list(cases)
     if not cases:
-        raise ValueError("there is no case: pass at least one, such as (1, 0).")
+        raise ValueError("cases must contain at least one pair (stride, padding), as in [(1, 0)].")
     paddings = [_zeros(size, kernel_size, stride, padding) for stride, padding in cases]
     sides = [size + before + after for before, after in paddings]
     if min(sides) < kernel_size:

@@ -65,7 +65,7 @@ class Quiz:
             Answers by key.
         """
         if not isinstance(answers, dict):
-            print("answers is not a dict: write it as answers = {'q1': ..., 'q2': ...}.")
+            print("answers is not a dict: write, for example, answers = {'q1': ..., 'q2': ...}.")
             return
         unknown = [key for key in answers if key not in self.questions]
         unanswered = [key for key in self.questions if is_open(answers.get(key))]
@@ -98,7 +98,7 @@ def report(questions, answers):
         Answers by the names of the questions.
     """
     if not isinstance(answers, dict):
-        print("Not yet: this is not a dict of answers, such as {'name': 1}.")
+        print("Not yet: answers is not a dict, such as {'name': 1}.")
         return
     for name, question in questions.items():
         verdict = judge(question, answers.get(name))

@@ -129,19 +129,35 @@ def test_without_a_network_the_other_source_is_suggested_but_not_used(directory)
         datasets.cats_and_dogs("photos")
     assert str(caught.value) == (
         f"cats_and_dogs_filtered is not in {directory} and could not be downloaded from"
-        f" {CLOSED_PORT}: check your internet connection and run this again, copy"
-        " cats_and_dogs_filtered from another machine into that folder, or set COURSE_DATA_DIR to a"
-        ' folder that contains cats_and_dogs_filtered, or choose data = "cifar10" at the top of'
+        f" {CLOSED_PORT}: check your internet connection and run this cell again; copy"
+        " cats_and_dogs_filtered from another machine into that folder; set COURSE_DATA_DIR to a"
+        ' folder that contains cats_and_dogs_filtered; or choose data = "cifar10" at the top of'
         " the notebook."
     )
+
+
+def test_a_failed_conversion_is_an_error_with_its_reason(directory, monkeypatch):
+    def run_out_of_memory(profile):
+        raise MemoryError("Unable to allocate 147 MiB")
+
+    monkeypatch.setattr(cats_dogs, "load_cifar10", run_out_of_memory)
+    with pytest.raises(CourseError) as caught:
+        datasets.cats_and_dogs("cifar10")
+    assert str(caught.value) == (
+        f"cifar10_cats_and_dogs is not in {directory} and could not be created"
+        " (MemoryError('Unable to allocate 147 MiB')): run this cell again; copy"
+        " cifar10_cats_and_dogs from another machine into that folder; or set COURSE_DATA_DIR to"
+        " a folder that contains cifar10_cats_and_dogs."
+    )
+    assert not list(directory.iterdir())
 
 
 def test_the_error_for_an_unknown_source_lists_the_known_ones(directory):
     with pytest.raises(CourseError) as caught:
         datasets.cats_and_dogs("imagenet")
     assert str(caught.value) == (
-        "data='imagenet' is not a source of cats and dogs: choose one of photos, cifar10,"
-        " synthetic."
+        "data='imagenet' is not a source of cat and dog images: choose one of 'photos', 'cifar10',"
+        " 'synthetic'."
     )
 
 

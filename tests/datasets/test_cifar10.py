@@ -116,8 +116,8 @@ def test_a_missing_file_without_a_network_is_an_error(directory):
         datasets.load_cifar10()
     assert str(caught.value) == (
         f"cifar10.npz is not in {directory} and could not be downloaded from {CLOSED_PORT}: check"
-        " your internet connection and run this again, copy cifar10.npz from another machine into"
-        " that folder, or set COURSE_DATA_DIR to a folder that contains cifar10.npz."
+        " your internet connection and run this cell again; copy cifar10.npz from another machine"
+        " into that folder; or set COURSE_DATA_DIR to a folder that contains cifar10.npz."
     )
     assert not list(directory.iterdir())
 

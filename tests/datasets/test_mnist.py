@@ -100,8 +100,8 @@ def test_a_missing_file_without_a_network_is_an_error_at_once(directory):
     assert time.perf_counter() - start < 15
     assert sentence == (
         f"mnist.npz is not in {directory} and could not be downloaded from {CLOSED_PORT}: check"
-        " your internet connection and run this again, copy mnist.npz from another machine into"
-        " that folder, or set COURSE_DATA_DIR to a folder that contains mnist.npz."
+        " your internet connection and run this cell again; copy mnist.npz from another machine"
+        " into that folder; or set COURSE_DATA_DIR to a folder that contains mnist.npz."
     )
     assert not list(directory.iterdir())
 
@@ -190,7 +190,7 @@ def test_a_damaged_file_is_an_error_and_not_deleted(directory, content, reason):
     path.write_bytes(content)
     sentence = message_of()
     assert sentence.startswith(f"{path} is damaged ({reason}")
-    assert sentence.endswith("delete it and run this again to download it.")
+    assert sentence.endswith("delete it and run this cell again to download it.")
     assert path.read_bytes() == content
 
 

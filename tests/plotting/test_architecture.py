@@ -165,7 +165,10 @@ def test_volumes_without_kinds_or_without_volumes_are_saved():
             "n must have 3 entries, one per layer; got 1",
         ),
         (lambda: plotting.layer_bars(NAMES, KINDS, {}), "quantities must contain"),
-        (lambda: plotting.layer_costs(keras.Sequential([keras.Input((8,))])), "no convolution"),
+        (
+            lambda: plotting.layer_costs(keras.Sequential([keras.Input((8,))])),
+            "has no convolutional,",
+        ),
         (
             lambda: plotting.error_against_cost(["A"], [1, 2], {"n": [1]}),
             "errors must have 1 entries, one per network; got 2",

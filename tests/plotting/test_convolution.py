@@ -132,7 +132,7 @@ def test_weights_that_are_fractions_are_rounded():
 @pytest.mark.parametrize(
     ("image", "kernels", "words"),
     [
-        (np.ones((4, 4)), {}, "there is no kernel"),
+        (np.ones((4, 4)), {}, "kernels must contain at least one name with its kernel"),
         (np.ones((4, 4)), {"large": np.ones((5, 3))}, "does not fit"),
         (np.ones((4, 4, 3)), {"edges": EDGES}, r"image must have the shape \(h, w\)"),
         (np.ones((4, 4)), {"edges": [1, 2]}, r"kernel must have the shape \(f, g\)"),
@@ -240,7 +240,11 @@ def test_same_padding_has_the_zeros_of_keras(size, kernel_size, stride):
 
 
 @pytest.mark.parametrize(
-    ("cases", "words"), [([], "there is no case"), ([(1, 0), (1, 1)], "kernel of size 7")]
+    ("cases", "words"),
+    [
+        ([], r"^cases must contain at least one pair \(stride, padding\), as in \[\(1, 0\)\]\.$"),
+        ([(1, 0), (1, 1)], "kernel of size 7"),
+    ],
 )
 def test_wrong_cases_are_rejected_with_a_sentence(cases, words):
     with pytest.raises(ValueError, match=words):

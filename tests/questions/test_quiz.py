@@ -72,7 +72,7 @@ def test_answers_to_the_quiz_without_a_student_name_are_recognized(capsys):
 
 @pytest.mark.parametrize("answers", [None, [1, 2], "q1"])
 def test_answers_that_are_not_a_dict_fail_with_a_sentence(answers):
-    with pytest.raises(CheckFailed, match="answers is not a dict"):
+    with pytest.raises(CheckFailed, match=r"answers is not a dict: write, for example, answers ="):
         mark(Quiz(*NAMES, seed=3), answers, 8)
 
 
@@ -85,7 +85,7 @@ def test_unanswered_questions_are_reported_but_not_what_is_right(capsys):
         " commas or parentheses.\nThere is no question q9.\n"
     )
     quiz.report_unanswered([1])
-    assert "answers is not a dict" in capsys.readouterr().out
+    assert "answers is not a dict: write, for example, answers =" in capsys.readouterr().out
 
 
 PLACEHOLDERS = [..., None, "", "...", " … ", (), (..., ..., ...), (28, ..., 64), ["..."], {""}]
@@ -141,4 +141,4 @@ def test_a_report_says_for_each_question_whether_its_answer_is_right(capsys):
     assert lines[1] == "ok: two: Yes."
     assert lines[2] == "Not yet: three: there is no answer yet."
     report(asked, [1, 2])
-    assert capsys.readouterr().out.startswith("Not yet: this is not a dict")
+    assert capsys.readouterr().out.startswith("Not yet: answers is not a dict")

@@ -177,13 +177,14 @@ def _check_stroke(number: int, points: Any) -> np.ndarray:
         stroke = np.empty(0)
     if stroke.ndim != 2 or stroke.shape[1] != 2 or len(stroke) == 0:
         raise CourseError(
-            f"Stroke {number} is not a list of (x, y) points: write it as [(14, 4), (14, 23)]."
+            f"stroke {number} is not a list of (x, y) points: write a list of strokes, such as"
+            " [[(14, 4), (14, 23)]]."
         )
     inside = (stroke >= 0) & (stroke <= IMAGE_SIZE - 1)  # NaN is not inside
     if not inside.all():
         x, y = stroke[~inside.all(axis=1)][0]
         raise CourseError(
-            f"Stroke {number} has the point ({x:g}, {y:g}) outside the image: x and y must be from"
+            f"stroke {number} has the point ({x:g}, {y:g}) outside the image: x and y must be from"
             f" 0 to {IMAGE_SIZE - 1} pixels."
         )
     return stroke

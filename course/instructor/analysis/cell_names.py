@@ -164,7 +164,10 @@ def names_found_before(results: Mapping[str, CellNames]) -> Iterator[None]:
 
 
 def unknown_names(source: str) -> CellNames:
-    """Return the names of a cell without analyzing it: it may use every word in its source."""
+    """Return the names of a cell that is not analyzed: each word in its source counts as one.
+
+    Of a very long source, no words are returned.
+    """
     if len(source) > MAX_SEARCHED:  # such as an embedded image, whose words would fill memory
         return UNKNOWN
     words = re.findall(r"[^\W\d]\w*", source)  # also words in strings and comments

@@ -41,7 +41,7 @@ def command(root: Path, names: tuple[str, ...], check: bool) -> int:
         removed = build.build(root, name)
         print(f"compiled source/{name} into release/{name}")
         if removed:
-            print(f"not released, because no text for students shows it: {', '.join(removed)}")
+            print(f"not released, because no text for students refers to it: {', '.join(removed)}")
         source = source_notebook(root, name)
         if refused := refused_files(source.parent, source.name):
             others = len(refused) - MAX_LISTED

@@ -60,7 +60,7 @@ class _Matcher:
         self.ambiguous: set[int] = set()  # released positions
 
     def match_by_grade_id(self) -> None:
-        """Match cells whose metadata claims a grade id of the release."""
+        """Match cells whose metadata contains the grade id of a released cell."""
         for released in self.released_cells:
             if released.grade_id:
                 same = [cell for cell in self._free() if cell.grade_id == released.grade_id]

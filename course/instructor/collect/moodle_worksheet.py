@@ -106,9 +106,9 @@ def read_worksheet(path: Path, time_zone: str) -> Worksheet:
     )
     if not language:
         raise CourseError(
-            f"{path} is not a grading worksheet with the columns Identifier, Status, and Last"
-            " modified (submission): download it from the assignment in Moodle, with Moodle's"
-            " language set to English or German."
+            f'{path} is not a grading worksheet with the columns "Identifier", "Status", and "Last'
+            ' modified (submission)": download the worksheet from the assignment in Moodle, with'
+            " Moodle's language set to English or German."
         )
     columns = [language.columns.get(cell, "") for cell in header]
     rows = [(line, row + [""] * (len(header) - len(row))) for line, row in table[1:]]

@@ -26,7 +26,7 @@ class NotebookCell:
     cell_type: str
     source: str
     ids: frozenset[str] = frozenset()  # the cell's id, and the one that Colab saves in its metadata
-    grade_id: str | None = None  # as the cell's metadata claims
+    grade_id: str | None = None  # in the cell's metadata, which a student can change
 
     @cached_property
     def text(self) -> str:
@@ -122,7 +122,7 @@ def identify_assignment(
 
 
 def _grade_id(cell: dict[str, Any]) -> str | None:
-    """Return the grade id that a cell's metadata claims, or None."""
+    """Return the grade id in a cell's metadata, or None."""
     claimed = cell["metadata"].get("nbgrader")
     name = claimed.get("grade_id") if isinstance(claimed, dict) else None
     return name if isinstance(name, str) else None

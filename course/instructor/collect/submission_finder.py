@@ -103,7 +103,9 @@ class SubmissionFinder:
         self._add_junk([each.file for each in saved if each.file.is_junk])
 
     def review_other_assignments(self) -> None:
-        """Flag notebooks in an export from Canvas or Moodle that are not for the usual assignment.
+        """Flag exported notebooks that are not for the assignment that most students submitted.
+
+        Only exports from Canvas and Moodle are reviewed. Flagged notebooks are not collected.
 
         A platform enforces the deadline of the assignment that an archive belongs to, and of no
         other: a student could submit late work with the next assignment.
@@ -308,7 +310,7 @@ class SubmissionFinder:
         return self.paths.parse(file.outer, file.name)
 
     def _known_owner(self, file: SubmittedFile) -> str:
-        """Return who submitted a file, or "" unless a roster, an option, or a platform shows it."""
+        """Return who submitted a file if a roster, option, or platform shows it, and "" if not."""
         key = file.outer, file.is_nested
         if key not in self._known_owners:
             self._known_owners[key] = self._find_owner(file)

@@ -76,7 +76,7 @@ def read_named_columns(
 
 
 def _read_rows(text: str) -> list[tuple[int, list[str]]]:
-    """Return the non-empty rows of a text, each with the number of the line on which it ends."""
+    """Return the non-empty rows of CSV text, each with the number of the line on which it ends."""
     separator = find_separator(text)
     if '\\"' in text:
         rows = php_csv.read_rows(text, separator)
@@ -87,7 +87,7 @@ def _read_rows(text: str) -> list[tuple[int, list[str]]]:
 
 
 def _make_reader(text: str, separator: str) -> "_csv.Reader":
-    """Return a strict CSV reader for a text."""
+    """Return a strict reader for CSV text."""
     return csv.reader(io.StringIO(text, newline=""), delimiter=separator, strict=True)
 
 

@@ -21,7 +21,7 @@ _IDENTIFIER = re.compile(r"[\w.@+-]+")
 
 
 def escape_formula(text: str) -> str:
-    """Return a text with an apostrophe before each part that a spreadsheet may run as a formula.
+    """Return text with an apostrophe before each part that a spreadsheet may run as a formula.
 
     The parts are the pieces into which separators could split the text.
     """
@@ -44,7 +44,7 @@ def escape_identifier(text: str) -> str:
 
 
 def _escape_start(text: str) -> str:
-    """Return a text, preceded by an apostrophe if it starts like a formula, possibly quoted."""
+    """Return text, preceded by an apostrophe if it starts like a formula, possibly quoted."""
     first = unicodedata.normalize("NFKC", text.lstrip().lstrip('" \t')[:1])[:1]
     is_formula = first and first in "=+-@" and not _NUMBER.fullmatch(text.strip())
     return f"'{text}" if is_formula else text

@@ -31,7 +31,7 @@ class _Field(NamedTuple):
 
 
 def read_rows(text: str, separator: str) -> Iterator[tuple[int, list[str]]]:
-    """Yield the rows of a text, each with the number of the line on which it ends.
+    """Yield the rows of CSV text, each with the number of the line on which it ends.
 
     Raises csv.Error if a row cannot be read, or can be read in several ways.
     """

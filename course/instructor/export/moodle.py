@@ -102,7 +102,7 @@ def _fill_in_worksheet(class_scores: ClassScores, roster: Roster) -> ExportTable
     if not {"grade", "last modified (grade)"} <= columns.keys():
         raise CourseError(
             "the roster is not a complete grading worksheet, because Moodle requires the columns"
-            " Identifier, Grade, and Last modified (grade): download the worksheet again."
+            ' "Identifier", "Grade", and "Last modified (grade)": download the worksheet again.'
         )
     grade, comments = columns["grade"], columns.get("feedback comments")
     table.rows.append(roster.header)

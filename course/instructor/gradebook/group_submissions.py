@@ -28,7 +28,7 @@ if TYPE_CHECKING:
 
 @dataclass(frozen=True)
 class Group:
-    """A group in one assignment, with the members who submitted something themselves.
+    """A group for one assignment, with the members who submitted something themselves.
 
     `counted` is the member whose submission counts for all. It is None if nobody submitted, or if
     it is unclear which of several submissions counts; in this case, each submitter's own counts.
@@ -65,7 +65,7 @@ class Group:
 
 @dataclass(frozen=True)
 class GroupSubmissions:
-    """The groups in one assignment; a student without a group works alone."""
+    """The groups for one assignment; a student without a group works alone."""
 
     groups: tuple[Group, ...] = ()
 
@@ -93,7 +93,10 @@ class GroupSubmissions:
         return student if group and student in group.submitters else self.counted_for(student)
 
     def readers_of(self, student: str) -> tuple[str, ...]:
-        """Return the students for whom a student's submission counts: none if another one does."""
+        """Return the students for whom a student's submission counts.
+
+        There are none if the submission of another member of the group counts instead.
+        """
         group = self.group_of(student)
         if group is None or group.counted is None:
             return (student,)
@@ -139,7 +142,7 @@ class CourseGroups:
         return [self.ids[each] for each in self.groups.students if each in self.ids]
 
     def in_assignment(self, name: str) -> GroupSubmissions:
-        """Return the groups in an assignment, and whose submission counts in each."""
+        """Return the groups for an assignment, and whose submission counts in each."""
         found = []
         for group, students in self.groups.members(name).items():
             members = tuple(self.ids[each] for each in students if each in self.ids)

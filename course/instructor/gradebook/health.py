@@ -96,7 +96,7 @@ def _without_password(url: "URL") -> str:
 
 
 def _describe_counts(counts: "Sequence[int] | None") -> str:
-    """Return the numbers of assignments and students as text."""
+    """Return how many assignments and students there are, as text."""
     assignments, students = counts or (0, 0)
     return (
         f"{assignments} assignment{'s' * (assignments != 1)},"

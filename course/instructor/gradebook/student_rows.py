@@ -18,7 +18,10 @@ MODELS = (Grade, Comment, SubmittedNotebook, SubmittedAssignment, Student)
 
 
 def count(gradebook: "Gradebook", student: str) -> dict[str, int]:
-    """Return the numbers of a student's submissions, scores, and comments, by singular noun."""
+    """Return how many submissions, scores, and comments a student has.
+
+    The keys are the singular nouns, such as "score".
+    """
     notebooks = _notebooks(student)
     queries = {
         "submission": select(func.count(SubmittedAssignment.id)).where(

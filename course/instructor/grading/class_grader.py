@@ -458,5 +458,5 @@ def _reason(error: BaseException) -> str:
 
 
 def _first_line(text: object) -> str:
-    """Return the printable characters of a text's first line, 300 at most."""
+    """Return at most 300 printable characters of the first line of an object's text."""
     return printable(text).partition("\n")[0].strip()[:300]

@@ -211,7 +211,7 @@ class GraderWorker:
 
 @shown_as("Dataset")
 class _DatasetProxy:
-    """Fetches batches of a dataset that stays in the student kernel, MAX_BATCHES at most."""
+    """Fetches at most MAX_BATCHES batches of a dataset that stays in the student kernel."""
 
     def __init__(self, worker: GraderWorker, handle: int, length: Any) -> None:
         self._worker, self._handle = worker, handle
@@ -239,8 +239,9 @@ class _DatasetProxy:
 
 
 def _parse_answer(blocks: Sequence[Any]) -> tuple[dict[str, Any], list[Any]]:
-    """Return the header of a student process's answer, {} if it is not an object, and its blocks.
+    """Return the header and the blocks of an answer of the student's process.
 
+    The header is {} if it is not an object.
     Raises CallStopped if the header is malformed.
     """
     try:
@@ -253,10 +254,10 @@ def _parse_answer(blocks: Sequence[Any]) -> tuple[dict[str, Any], list[Any]]:
 def _requested_values(
     names: Sequence[str], blocks: Sequence[Any]
 ) -> tuple[dict[str, Any], list[Any]]:
-    """Return the nodes of the requested names in a student process's answer, and its blocks.
+    """Return the serialized values of the requested names in an answer, and the answer's blocks.
 
-    Both are empty if the answer is malformed. Other names are ignored: the student's process might
-    send a function called abs.
+    Both are empty if no names are requested or the answer is malformed. Other names are ignored:
+    otherwise, the student's process could replace a built-in function, such as abs, in the tests.
     """
     if not names or not blocks:
         return {}, []
@@ -273,7 +274,8 @@ def _requested_values(
 def _apply_change(argument: Any, changed: Any) -> Any:
     """Change an argument as the student's function did, if possible; return the resulting object.
 
-    Objects in a container are changed in place, not replaced: a test may hold references to them.
+    Objects in a container are also changed in place if possible, because a test may hold references
+    to them.
     """
     kind = type(argument)
     if kind is not type(changed):

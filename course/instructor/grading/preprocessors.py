@@ -152,7 +152,10 @@ class SaveScoresAtomically(SaveAutoGrades):
             grade.needs_manual_grade = False
 
     def _save_penalty(self) -> None:
-        """Save the late penalty, computed from the new scores, not from the scores read earlier."""
+        """Save the extension, the submission time, and the late penalty.
+
+        The penalty is computed from the new scores, not from those that the session has cached.
+        """
         self.gradebook.db.flush()
         self.gradebook.db.expire_all()
         submission = self.gradebook.find_submission(self.assignment_id, self.student_id)

@@ -28,7 +28,7 @@ def mark(quiz: Any, answers: Any, points: float) -> float:
     asked, student = (quiz, None) if isinstance(quiz, dict) else (quiz.questions, quiz.student)
     if not isinstance(answers, dict):
         raise checks.CheckFailed(
-            "answers is not a dict of answers. Write answers = {'q1': ..., ...}."
+            "answers is not a dict: write, for example, answers = {'q1': ..., 'q2': ...}."
         )
     without_name = quiz.without_student().questions if student else {}
     verdicts = _judge_all(asked, answers)

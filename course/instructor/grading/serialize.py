@@ -282,7 +282,7 @@ class Deserializer:
         raise SerializationError(Reason("other"))
 
     def _add_reasons(self, *reasons: Reason) -> None:
-        """Record reasons, MAX_REASONS at most; a test's message needs only one of them."""
+        """Record at most MAX_REASONS reasons; a test's message needs only one of them."""
         self.reasons += reasons[: MAX_REASONS - len(self.reasons)]
 
     def _key(self, node: Any, depth: int) -> Any:
@@ -302,7 +302,9 @@ class Deserializer:
         # Check this before computing the product, which takes very long for many large integers.
         is_plausible = len(shape) <= MAX_DIMENSIONS and all(size < 2**63 for size in shape)
         if not is_plausible or math.prod(shape) * dtype.itemsize != len(data):
-            raise SerializationError("the size of an array does not match its shape")
+            raise SerializationError(
+                "the number of bytes of an array does not match its shape and type"
+            )
         if dtype.kind == "b" and np.frombuffer(data, np.uint8).max(initial=0) > 1:
             raise SerializationError("an array of booleans contains other values")
         # Copy the array so that it is writable and owns its data.

@@ -59,7 +59,7 @@ class StudentWorker:
         return getattr(self, f"_{header['op']}")(header, blocks)
 
     def refused(self, header: Header) -> Header:
-        """Return the answer to a request whose real answer is too large to be sent."""
+        """Return the answer to a request whose real answer is too large to send."""
         node = serialize.failure_node(serialize.SerializationError(serialize.TOO_LARGE))
         names = [name for name in header.get("names", ()) if name in self.namespace]
         return {"refused": True, "values": dict.fromkeys(names, node)}

@@ -105,15 +105,16 @@ def _read_or_create_key(path: Path) -> bytes:
         key = bytes.fromhex(path.read_text(encoding="ascii"))
     except OSError as error:
         raise CourseError(
-            f"the key of the pseudonyms, {path}, cannot be read or written ({error.strerror}):"
-            " change its permissions, or leave out --pseudonyms."
+            f"the pseudonym key {path} cannot be read or written ({error.strerror}): solve this"
+            " problem, for example by changing the permissions of the file or its folder, or leave"
+            " out --pseudonyms."
         ) from None
     except ValueError:
         key = b""
     if len(key) != KEY_BYTES:
         raise CourseError(
-            f"the key of the pseudonyms, {path}, is damaged: restore it from a backup, or delete"
-            " it, which gives every student a new pseudonym."
+            f"the pseudonym key {path} is damaged: restore it from a backup, or delete it, which"
+            " gives every student a new pseudonym."
         )
     return key
 

@@ -274,7 +274,10 @@ def _figure_difference(name: str, expected: np.ndarray | None, found: np.ndarray
 
 
 def changed_parts(before: Shown | None, after: Shown) -> list[str]:
-    """Return one line per part and figure in which two references differ; "new" for a first one."""
+    """Return one line for each part or figure in which two references differ.
+
+    Returns ["new"] if there is no earlier reference.
+    """
     return (
         ["new"]
         if before is None

@@ -34,8 +34,8 @@ MAX_VALUES = 6  # of a metric, as text; the chart shows all of them
 def write(folder: Path, scores: "list[SubmissionResult]", checked_runs: list[CheckedRun]) -> Path:
     """Write index.html and a page per executed notebook into a folder; return the first one's path.
 
-    The page needs no network. `history.json` in the same folder keeps the last states of each run,
-    with which the page compares the current ones.
+    The page needs no network. `history.json` in the same folder keeps the latest states of each
+    run, with which the page compares the current ones.
     """
     history = ReportHistory(Path(folder, "history.json"))
     history.add(checked_runs)

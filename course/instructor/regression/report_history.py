@@ -30,7 +30,7 @@ class Change:
 
 @dataclass(frozen=True)
 class Comparison:
-    """A run compared with its last state that passed, or else with its last state."""
+    """A run compared with an earlier state: the latest that passed, or the latest if none did."""
 
     date: str  # of that state, "YYYY-MM-DD HH:MM"; "" if there is none
     passed: bool  # whether that state passed
@@ -39,7 +39,7 @@ class Comparison:
 
 
 class ReportHistory:
-    """The last states of each run: when it finished, its problems, and its metrics."""
+    """The latest `KEPT` states of each run: when it finished, its problems, and its metrics."""
 
     def __init__(self, path: Path) -> None:
         """Read the states from a file; a missing or damaged file contains none."""
@@ -87,7 +87,7 @@ class ReportHistory:
         return found
 
     def compare(self, checked: CheckedRun) -> Comparison:
-        """Compare a run with its last earlier state that passed, or else with its last state."""
+        """Compare a run with its latest earlier state that passed, or its latest if none did."""
         *earlier, now = self._states[title(checked.run)]
         green = [each for each in earlier if not each["problems"]]
         if not earlier:

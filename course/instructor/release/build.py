@@ -22,11 +22,12 @@ from course.instructor.release import lint, notebook_lint
 def build(root: Path, name: str) -> list[str]:
     """Compile one assignment into `release/` and enter its cells in the gradebook.
 
-    Returns the names of the attachments that are not released because no text shows them, such as
-    those of solutions.
+    Returns the names of the attachments that are not released because no released text refers to
+    them, such as images in solutions.
 
-    Raises CourseError, without changing the old release, if its tests cannot be graded with two
-    kernels or if nbgrader rejects the source.
+    Raises CourseError, without changing the old release, if the source breaks a rule of
+    `lint.check_source`, if a notebook that has submissions was renamed, or if nbgrader rejects the
+    source.
     """
     lint.check_source(source_notebook(root, name))
     with tempfile.TemporaryDirectory(prefix="release-") as temporary:

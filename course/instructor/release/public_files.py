@@ -64,8 +64,8 @@ def public_files(root: Path) -> dict[str, bytes]:
     for path, content in files.items():
         if found := find_marker(content):
             raise CourseError(
-                f"{path} contains {found!r}, which is not for students: remove it from the file"
-                " from which this one is made, and publish again."
+                f"{path} contains {found!r}, which marks text that is not for students: remove the"
+                " marked text from the source of this file, and publish again."
             )
     return dict(sorted(files.items()))
 

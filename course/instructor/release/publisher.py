@@ -32,9 +32,9 @@ class Changes:
 def check_folder(directory: Path, root: Path) -> None:
     """Raise CourseError if a folder is not suitable for the public tree of a course directory.
 
-    A folder is unsuitable if it is inside a course directory (except in `build/`), contains one, or
-    is one, if its git history contains the sources, or if its content is neither a publication nor
-    a checkout. It does not need to exist.
+    A folder is unsuitable if it is inside this course directory (except in `build/`), contains it,
+    or is any course directory; if it is a file; if its git history contains the sources; or if it
+    is neither empty, nor an earlier publication, nor a git checkout. It does not need to exist.
     """
     resolved, course = directory.resolve(), root.resolve()
     advice = "choose a new folder or the checkout of the public repository"

@@ -38,7 +38,7 @@ class Groups:
         return list(dict.fromkeys(student for _, student in self.group_of))
 
     def members(self, assignment: str) -> dict[str, list[str]]:
-        """Return each group's students in an assignment; a single student does not form a group."""
+        """Return the students of each group for an assignment; a single student is not a group."""
         found: dict[str, list[str]] = {}
         for student in self.students:
             default = self.group_of.get((EVERY_ASSIGNMENT, student), "")

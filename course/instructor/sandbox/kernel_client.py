@@ -107,7 +107,7 @@ class Kernel:
     def send(self, header: Any, blocks: Sequence[Any] = (), seconds: float = 60) -> None:
         """Send a message; raise KernelEnded if the kernel does not read it in time.
 
-        Raises MessageRefused if the message is too large to be sent.
+        Raises MessageRefused if the message is too large to send.
         """
         self._send(self._messages, header, blocks, seconds)
 

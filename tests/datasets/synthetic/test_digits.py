@@ -78,13 +78,17 @@ def test_strokes_are_not_connected_and_one_point_is_a_dot():
     [
         ([], "strokes is empty or not a list: write a list such as"),
         (None, "strokes is empty or not a list"),
-        ([[]], r"Stroke 1 is not a list of \(x, y\) points: write it as"),
-        ([(3, 4), (5, 6)], "Stroke 1 is not a list"),
-        ([[(3, 4), (5, 6)], [(3, 4, 5)]], "Stroke 2 is not a list"),
-        ([[(3, 4), (5,)]], "Stroke 1 is not a list"),
-        (["ab"], "Stroke 1 is not a list"),
-        ([[(3, 4), (28, 6)]], r"Stroke 1 has the point \(28, 6\) outside .* from 0 to 27 pixels"),
-        ([[(3, -0.5)]], r"Stroke 1 has the point \(3, -0.5\) outside the image"),
+        (
+            [(14, 4), (14, 23)],
+            r"^stroke 1 is not a list of \(x, y\) points: write a list of strokes, such as"
+            r" \[\[\(14, 4\), \(14, 23\)\]\]\.$",
+        ),
+        ([[]], "stroke 1 is not a list"),
+        ([[(3, 4), (5, 6)], [(3, 4, 5)]], "stroke 2 is not a list"),
+        ([[(3, 4), (5,)]], "stroke 1 is not a list"),
+        (["ab"], "stroke 1 is not a list"),
+        ([[(3, 4), (28, 6)]], r"stroke 1 has the point \(28, 6\) outside .* from 0 to 27 pixels"),
+        ([[(3, -0.5)]], r"stroke 1 has the point \(3, -0.5\) outside the image"),
         ([[(3, float("nan"))]], "outside the image"),
     ],
 )

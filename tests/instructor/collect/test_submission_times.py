@@ -193,6 +193,8 @@ def test_a_worksheet_needs_one_assignment_and_an_archive_of_moodle(root, collect
     assert "is from Moodle, but" in done.stderr and "leave out --times" in done.stderr
     done = collect_with("Name,Zeit\nAda,1\n", members(GÜL))
     assert done.returncode == 1
+    columns = '"Identifier", "Status", and "Last modified (submission)"'
+    assert f"is not a grading worksheet with the columns {columns}: download" in done.stderr
     assert "with Moodle's language set to English or German" in done.stderr
     assert not submitted(root)
 

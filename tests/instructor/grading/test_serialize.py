@@ -505,6 +505,13 @@ def test_a_malformed_handle_is_rejected(node):
         Deserializer(proxies=student).deserialize(node)
 
 
+@pytest.mark.parametrize("node", [["array", "uint8", [9], 0], ["array", "float64", [8], 0]])
+def test_an_array_whose_bytes_do_not_match_its_shape_and_type_is_rejected(node):
+    reason = "the number of bytes of an array does not match its shape and type"
+    with pytest.raises(SerializationError, match=reason):
+        Deserializer([bytearray(8)]).deserialize(node)
+
+
 def test_one_block_becomes_at_most_one_array():
     node = ["list", [["array", "uint8", [2**20], 0]] * 1000]
     tracemalloc.start()

@@ -15,6 +15,7 @@ import pytest
 
 import course
 from course import evidence, experiments
+from course.errors import CourseError
 from course.evidence import format as evidence_format
 from course.instructor import evidence_measurement
 from course.instructor.evidence_measurement import MeasuredEvidence
@@ -335,7 +336,7 @@ def test_pseudonyms_hide_everybody_and_stay_the_same(class_root, finished, cours
     key.write_text("damaged")
     damaged = course_command("-C", class_root, "leaderboard", "--pseudonyms")
     assert damaged.returncode == 1
-    assert "pseudonyms.key, is damaged: restore it from a backup" in damaged.stderr
+    assert "pseudonyms.key is damaged: restore it from a backup" in damaged.stderr
     assert "Traceback" not in damaged.stderr
     assert files_of(class_root)[0] == text, "the earlier page is unchanged"
     assert with_names != text
@@ -532,6 +533,18 @@ def test_equal_accuracies_share_a_rank_and_no_student_id_decides_the_order(tmp_p
     assert "1.0e+200" in text and "<b>C" not in text and "Unreadable." in text
     raised = ranking.rank(NAME, submissions, names, {"CPU": 1e300})
     assert [entry.name for entry in raised.tables[0].over_budget] == []
+
+
+def test_an_unreadable_pseudonym_key_is_an_error_in_one_sentence(tmp_path):
+    key = tmp_path / display_names.KEY_FILE_NAME
+    key.mkdir()
+    with pytest.raises(CourseError) as caught:
+        display_names.pseudonyms(tmp_path, ["ada"])
+    assert str(caught.value) == (
+        f"the pseudonym key {key} cannot be read or written (Is a directory): solve this problem,"
+        " for example by changing the permissions of the file or its folder, or leave out"
+        " --pseudonyms."
+    )
 
 
 def test_same_pseudonyms_get_longer_numbers(tmp_path, monkeypatch):

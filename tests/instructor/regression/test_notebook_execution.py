@@ -191,7 +191,7 @@ def test_the_regression_passes_on_jax(tmp_path, course_command):
     [
         ("photos", 'or choose data = "cifar10" at the top of the notebook.'),
         ("cifar10", "or set COURSE_DATA_DIR to a folder that contains cifar10.npz."),
-        ("kittens", "data='kittens' is not a source of cats and dogs: choose one of photos"),
+        ("kittens", "data='kittens' is not a source of cat and dog images: choose one of 'photos'"),
     ],
 )
 def test_unavailable_photos_are_never_replaced_by_others(tmp_path, course_command, data, sentence):

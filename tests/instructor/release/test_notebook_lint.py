@@ -116,7 +116,8 @@ def test_pictures_of_solutions_and_mark_schemes_are_not_released(change_source, 
     root = change_source(question, answer)
     assert main(["-C", str(root), "release"]) == 0
     printed = capsys.readouterr().out
-    assert "not released, because no text for students shows it: model.png, scheme.png" in printed
+    reason = "because no text for students refers to it"
+    assert f"not released, {reason}: model.png, scheme.png" in printed
     released = json.loads((root / "release/01-small/small.ipynb").read_text())["cells"]
     assert [each.get("attachments") for each in released[:2]] == [
         {"my question.png": PICTURE},

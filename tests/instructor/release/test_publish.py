@@ -241,7 +241,10 @@ def test_an_unreadable_release_is_refused(course_copy, tmp_path):
 def test_a_marker_that_was_not_removed_is_refused(course_copy, tmp_path):
     notes = course_copy / "release" / "01-small" / "notes.md"
     notes.write_text("### BEGIN HIDDEN TESTS\n")
-    reason = "course: release/01-small/notes.md contains 'BEGIN HIDDEN TESTS', which is not for"
+    reason = (
+        "course: release/01-small/notes.md contains 'BEGIN HIDDEN TESTS', which marks text that is"
+        " not for students: remove the marked text from the source of this file, and publish again."
+    )
     refuse_before_comparing(course_copy, tmp_path / "tree", reason)
 
 
