@@ -43,7 +43,7 @@ class CollectOptions:
     force: bool = False  # replace existing submissions with ones that may be older
     older: bool = False  # replace them even with ones that are older
     are_selected: bool = False  # the instructor named the assignments that may be collected
-    worksheet: Worksheet | None = None  # the submission times of the only selected assignment
+    worksheet: Worksheet | None = None  # times and students of the only selected assignment
 
 
 def check_path(root: Path, path: Path) -> None:
@@ -125,6 +125,7 @@ class Collection:
     ) -> Iterator[FileResult]:
         """Yield the results for the files, then for each student's attempts."""
         roster, student = self.options.roster, self.options.student
+        worksheet = self.options.worksheet.roster if self.options.worksheet else None
         found = SubmissionFinder(
             self.path,
             listed,
@@ -135,6 +136,7 @@ class Collection:
             student,
             chosen,
             self.others,
+            worksheet,
         )
         if not self.options.are_selected:
             found.review_other_assignments()

@@ -46,6 +46,7 @@ def resolver_for(
     releases: Sequence[ReleasedAssignment],
     roster: Roster | None,
     student: str | None,
+    worksheet: Roster | None = None,
 ) -> OwnerResolver:
     """Return a resolver for the owners of the files that are listed for a path."""
     uploads = [
@@ -56,7 +57,7 @@ def resolver_for(
     paths = PathParser(uploads, releases, roster)
     tops = {file.parts[0] if len(file.parts) > 1 else "" for file in listed}
     common_folder = tops.pop() if len(tops) == 1 and path.is_file() else ""
-    return OwnerResolver(roster, student, paths, common_folder, releases)
+    return OwnerResolver(roster, student, paths, common_folder, releases, worksheet)
 
 
 class SubmissionFinder:
@@ -78,12 +79,14 @@ class SubmissionFinder:
         student: str | None,
         chosen: Sequence[SubmittedFile] | None = None,
         others: Sequence[ReleasedAssignment] = (),
+        worksheet: Roster | None = None,
     ) -> None:
         """Save the originals of `path` in `folder` and find the attempts in them.
 
         `listed` are the files that `archive_reader.list_files` returned for `path`. `chosen` are
         those of them that are read, or None for all; the paths of the others still help to
         determine the owners. `others` are the releases of the assignments that are not collected.
+        `worksheet` contains the students in a grading worksheet.
         """
         self.path, self.releases, self.others, self.staging = path, releases, others, staging
         self.results: list[FileResult] = []
@@ -92,7 +95,7 @@ class SubmissionFinder:
         self.students_with_notebook: set[str] = set()
         self._known_owners: dict[tuple[tuple[str, ...], bool], str] = {}
         self._upload_numbers: dict[tuple[str, ...], int] = {}
-        self.owners = resolver_for(path, listed, releases, roster, student)
+        self.owners = resolver_for(path, listed, releases, roster, student, worksheet)
         self.paths = self.owners.paths
         chosen = listed if chosen is None else chosen
         saved = list(originals.save(path, chosen, folder, self.paths))
