@@ -72,11 +72,13 @@ def test_an_unknown_time_zone_is_refused():
         (HOUR, "1 hour"),
         (2 * HOUR + 61, "2 hours and 2 minutes"),
         (DAY, "1 day"),
-        (DAY + 1, "1 day and 1 hour"),
-        (3 * DAY - 60, "3 days"),
+        (DAY + 1, "1 day and 1 minute"),
+        (2 * DAY + 3 * HOUR + 5 * 60, "2 days, 3 hours, and 5 minutes"),
+        (3 * DAY - 60, "2 days, 23 hours, and 59 minutes"),
+        (3 * DAY - 1, "3 days"),
     ],
 )
-def test_a_delay_is_given_in_two_units(seconds, words):
+def test_a_delay_is_given_to_the_minute(seconds, words):
     assert describe_delay(seconds) == words
 
 
