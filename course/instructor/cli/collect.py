@@ -58,7 +58,7 @@ def command(
     if times and len(names) != 1:
         raise CourseError(
             "a grading worksheet belongs to one assignment: name it, as in course collect"
-            f" {path} {selected[0]} --times {times}."
+            f" {path} {selected[0]} --times {times}, or leave out --times."
         )
     from course.instructor.collect import collection
     from course.instructor.collect.file_result import FileStatus

@@ -17,6 +17,7 @@ if TYPE_CHECKING:
 
 @click.command("publish")
 @click.argument("directory", type=options.PATH, metavar="DIR")
+@options.names
 @click.option(
     "--without-address",
     is_flag=True,
@@ -24,15 +25,17 @@ if TYPE_CHECKING:
     " do not work.",
 )
 @click.pass_obj
-def command(root: Path, directory: Path, without_address: bool) -> int:
+def command(root: Path, directory: Path, names: tuple[str, ...], without_address: bool) -> int:
     """Write the public tree for students to DIR.
 
-    DIR is a new folder or a checkout of the public repository.
+    DIR is a new folder or a checkout of the public repository. NAME is an assignment to publish,
+    such as 02-mnist; without names, all are published. Assignments that were published before, but
+    are not named, are removed from DIR.
     """
     from course.instructor.release import publisher, student_package
     from course.instructor.release.public_address import PublicAddress
 
-    names = assignment_names(root)
+    selected = assignment_names(root, names)
     student_package.check_course(root)
     address = PublicAddress.of_course(root)
     if not (address.is_set or without_address):
@@ -46,9 +49,9 @@ def command(root: Path, directory: Path, without_address: bool) -> int:
         # These imports take seconds, so the folder is checked first.
         from course.instructor.release import build, public_files
 
-        files = public_files.public_files(root)
+        files = public_files.public_files(root, selected)
         with build.comparison(root) as stale_files:
-            for name in names:
+            for name in selected:
                 print(f"comparing release/{name} with what source/{name} compiles to", flush=True)
                 public_files.check_fresh(name, stale_files(name))
         previous_version = publisher.published_version(directory)

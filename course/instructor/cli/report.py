@@ -7,7 +7,7 @@ import click
 
 from course.instructor.cli import options
 from course.instructor.cli.run import result_line
-from course.instructor.course_dir import check_course_dir
+from course.instructor.course_dir import check_course_dir, open_api
 
 if TYPE_CHECKING:
     from course.instructor.gradebook.submission_results import SubmissionResult
@@ -29,11 +29,16 @@ def command(root: Path, gradebook: Path | None) -> int:
     """
     check_course_dir(root)
     from course import tables
-    from course.instructor.gradebook import submission_results
+    from course.instructor.gradebook import health, submission_results
+    from course.instructor.lateness import due_dates
     from course.instructor.regression import report
     from course.instructor.regression.checked_run import load_checked_runs
 
-    grades = submission_results.read_results(gradebook or root)
+    graded = gradebook or root
+    api = open_api(graded)
+    if health.check_gradebook(graded, api.coursedir.db_url)[0] != health.MISSING:
+        due_dates.update_all_lateness(api, graded)
+    grades = submission_results.read_results(graded)
     checked_runs = load_checked_runs(root)
     page = report.write(root / "build" / "report", grades, checked_runs)
     if grades:

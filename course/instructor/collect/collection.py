@@ -19,7 +19,7 @@ from course.instructor.collect.attempts import Attempt, choose_newest, is_newer
 from course.instructor.collect.file_result import FileResult, FileStatus
 from course.instructor.collect.moodle_worksheet import Worksheet
 from course.instructor.collect.platform_file_names import is_renamed
-from course.instructor.collect.released_assignment import read_releases
+from course.instructor.collect.released_assignment import read_other_releases, read_releases
 from course.instructor.collect.submission_finder import SubmissionFinder
 from course.instructor.collect.submitted_folder import Record
 from course.instructor.csv_files import csv_writer
@@ -43,7 +43,7 @@ class CollectOptions:
     force: bool = False  # replace existing submissions with ones that may be older
     older: bool = False  # replace them even with ones that are older
     are_selected: bool = False  # the instructor named the assignments that may be collected
-    worksheet: Worksheet | None = None  # the submission times of the only selected assignment
+    worksheet: Worksheet | None = None  # times and students of the only selected assignment
 
 
 def check_path(root: Path, path: Path) -> None:
@@ -61,6 +61,7 @@ class Collection:
         """Prepare to collect `path`, which may contain the named assignments."""
         self.root, self.path, self.options = root, path, options
         self.releases = read_releases(root, names)
+        self.others = read_other_releases(root, names)
         self.results: list[FileResult] = []
         # Only the names of the students in the table matter here, not the times.
         self.times_in_table = submission_times.read_submission_times(root, "UTC").in_table
@@ -124,8 +125,18 @@ class Collection:
     ) -> Iterator[FileResult]:
         """Yield the results for the files, then for each student's attempts."""
         roster, student = self.options.roster, self.options.student
+        worksheet = self.options.worksheet.roster if self.options.worksheet else None
         found = SubmissionFinder(
-            self.path, listed, self.folder, staging, self.releases, roster, student, chosen
+            self.path,
+            listed,
+            self.folder,
+            staging,
+            self.releases,
+            roster,
+            student,
+            chosen,
+            self.others,
+            worksheet,
         )
         if not self.options.are_selected:
             found.review_other_assignments()

@@ -57,7 +57,7 @@ notebook_repair.is_valid_file(b'{"cells": [], "metadata": {}, "nbformat": 4, "nb
 class ReadNotebook:
     """A submitted notebook as it is collected."""
 
-    assignment: str = ""  # "" if no release matches
+    assignment: str = ""  # possibly one that is not collected; "" if no release matches
     problem: str = ""  # the reason for a manual review, or ""
     repaired: bytes = b""  # the content of the repaired file, or b"" if no repair was needed
     notes: list[str] = field(default_factory=list)  # about the repairs
@@ -86,10 +86,15 @@ class ReadingBudget:
 
 
 def read(
-    releases: Sequence[ReleasedAssignment], content: bytes, budget: ReadingBudget
+    releases: Sequence[ReleasedAssignment],
+    content: bytes,
+    budget: ReadingBudget,
+    others: Sequence[ReleasedAssignment] = (),
 ) -> ReadNotebook:
     """Return the notebook in a submitted file; raise RepairError if it cannot be read.
 
+    `others` are the assignments that are not collected. A notebook of one of them is identified,
+    but not repaired.
     The processor time is subtracted from the budget of the upload.
     """
     if budget.seconds <= 0:
@@ -103,11 +108,12 @@ def read(
         raise RepairError(CONFLICT)
     if content.count(b"{") > MAX_OBJECTS:
         raise RepairError("the file has too many elements to be a notebook")
-    names = [[release.name, release.file_name] for release in releases]
-    blocks = [content, *(release.content for release in releases)]
+    known = [*releases, *others]
+    names = [[release.name, release.file_name] for release in known]
+    blocks = [content, *(release.content for release in known)]
     limit, start, seconds = min(CPU_SECONDS, math.ceil(budget.seconds)), time.monotonic(), None
     try:
-        result = call_limited(process, names, blocks=blocks, cpu_seconds=limit)
+        result = call_limited(process, names, len(releases), blocks=blocks, cpu_seconds=limit)
         seconds = result.get("seconds") if isinstance(result, dict) else None
     except StudentTextError as error:
         raise RepairError(str(error)) from None
@@ -116,28 +122,36 @@ def read(
         passed = min(time.monotonic() - start, limit)
         is_valid = isinstance(seconds, int | float) and 0 <= seconds <= passed
         budget.seconds -= seconds if is_valid and seconds is not None else passed
-    return _checked(result, {release.name for release in releases})
+    return _checked(result, {release.name for release in known})
 
 
-def process(names: Sequence[Sequence[str]], content: bytes, *released: bytes) -> dict[str, Any]:
+def process(
+    names: Sequence[Sequence[str]], count: int, content: bytes, *released: bytes
+) -> dict[str, Any]:
     """Return the fields of `ReadNotebook` and the processor time, in the process with limits."""
-    return _process(names, content, *released) | {"seconds": time.process_time()}
+    return _process(names, count, content, *released) | {"seconds": time.process_time()}
 
 
-def _process(names: Sequence[Sequence[str]], content: bytes, *released: bytes) -> dict[str, Any]:
+def _process(
+    names: Sequence[Sequence[str]], count: int, content: bytes, *released: bytes
+) -> dict[str, Any]:
     """Return the fields of `ReadNotebook` for a file.
 
     `names` are the names of the assignments and of their notebooks, and `released` the contents of
-    those notebooks. Raises StudentTextError if the file is not a notebook.
+    those notebooks; the first `count` are collected. Raises StudentTextError if the file is not a
+    notebook.
     """
-    releases = [
+    known = [
         parse_release(name, file_name, data)
         for (name, file_name), data in zip(names, released, strict=True)
     ]
     notebook, notes = notebook_parser.parse(content)
     cells = read_cells(notebook)
-    release = identify_assignment(releases, cells)
+    releases, others = known[:count], known[count:]
+    release, nearest = identify_assignment(releases, cells), identify_assignment(known, cells)
     result: dict[str, Any] = {"claimed_names": _claimed_names(cells)}
+    if nearest in others:
+        return result | {"assignment": nearest.name}
     if release is None:
         course = releases[0].name if len(releases) == 1 else "this course"
         return result | {"problem": f"the notebook does not belong to {course}"}

@@ -1,5 +1,6 @@
 """Released assignments, which are used to identify and repair submitted notebooks."""
 
+import contextlib
 import itertools
 import json
 import re
@@ -11,7 +12,7 @@ from pathlib import Path
 from typing import Any
 
 from course.errors import CourseError
-from course.instructor.course_dir import is_hidden
+from course.instructor.course_dir import assignment_names, is_hidden
 
 SAVES_EVIDENCE = "evidence.save("
 DEFINITION = re.compile(r"^(?:(?:def|class)[ \t]+(\w+)|(\w+)[ \t]*=(?!=))", re.M)
@@ -87,6 +88,15 @@ def read_releases(root: Path, names: Sequence[str]) -> list[ReleasedAssignment]:
         provided = frozenset(path.name for path in notebooks[0].parent.iterdir())
         releases.append(replace(release, provided=provided))
     return releases
+
+
+def read_other_releases(root: Path, names: Sequence[str]) -> list[ReleasedAssignment]:
+    """Return the releases of all other assignments that can be read, to identify notebooks."""
+    found = []
+    for name in sorted(set(assignment_names(root)) - set(names)):
+        with contextlib.suppress(CourseError, OSError, ValueError, LookupError):
+            found += read_releases(root, [name])
+    return found
 
 
 def parse_release(name: str, file_name: str, content: bytes) -> ReleasedAssignment:

@@ -1,5 +1,6 @@
 """Finding the submitted notebooks in an archive or folder, and the files that belong to them."""
 
+import shlex
 from collections import Counter
 from collections.abc import Sequence
 from concurrent.futures import ThreadPoolExecutor
@@ -45,6 +46,7 @@ def resolver_for(
     releases: Sequence[ReleasedAssignment],
     roster: Roster | None,
     student: str | None,
+    worksheet: Roster | None = None,
 ) -> OwnerResolver:
     """Return a resolver for the owners of the files that are listed for a path."""
     uploads = [
@@ -55,7 +57,7 @@ def resolver_for(
     paths = PathParser(uploads, releases, roster)
     tops = {file.parts[0] if len(file.parts) > 1 else "" for file in listed}
     common_folder = tops.pop() if len(tops) == 1 and path.is_file() else ""
-    return OwnerResolver(roster, student, paths, common_folder, releases)
+    return OwnerResolver(roster, student, paths, common_folder, releases, worksheet)
 
 
 class SubmissionFinder:
@@ -76,21 +78,24 @@ class SubmissionFinder:
         roster: Roster | None,
         student: str | None,
         chosen: Sequence[SubmittedFile] | None = None,
+        others: Sequence[ReleasedAssignment] = (),
+        worksheet: Roster | None = None,
     ) -> None:
         """Save the originals of `path` in `folder` and find the attempts in them.
 
         `listed` are the files that `archive_reader.list_files` returned for `path`. `chosen` are
         those of them that are read, or None for all; the paths of the others still help to
-        determine the owners.
+        determine the owners. `others` are the releases of the assignments that are not collected.
+        `worksheet` contains the students in a grading worksheet.
         """
-        self.releases, self.staging = releases, staging
+        self.path, self.releases, self.others, self.staging = path, releases, others, staging
         self.results: list[FileResult] = []
         self.attempts: list[Attempt] = []
         # Students who submitted something that is a notebook or may contain one.
         self.students_with_notebook: set[str] = set()
         self._known_owners: dict[tuple[tuple[str, ...], bool], str] = {}
         self._upload_numbers: dict[tuple[str, ...], int] = {}
-        self.owners = resolver_for(path, listed, releases, roster, student)
+        self.owners = resolver_for(path, listed, releases, roster, student, worksheet)
         self.paths = self.owners.paths
         chosen = listed if chosen is None else chosen
         saved = list(originals.save(path, chosen, folder, self.paths))
@@ -119,10 +124,14 @@ class SubmissionFinder:
                 continue
             self.attempts.remove(attempt)
             reason = (
-                f"most students here submitted {usual}: to accept this file, name {name} in the"
-                " command"
+                f"most students here submitted {usual}: to accept this file, name both assignments:"
+                f" {self._command([usual, name])}"
             )
             self._flag(attempt.file, reason, *attempt.key)
+
+    def _command(self, names: Sequence[str]) -> str:
+        """Return the command that collects these assignments."""
+        return f"course collect {shlex.quote(str(self.path))} {' '.join(names)}"
 
     def _is_readable(self, saved: SavedFile) -> bool:
         """Return True if a file can be used; otherwise, add its result if it is known already."""
@@ -223,7 +232,7 @@ class SubmissionFinder:
         self, saved: SavedFile, repaired: Path, budget: ReadingBudget
     ) -> tuple[ReadNotebook, Path | None]:
         """Return a notebook, and the file with its repaired version if there is one."""
-        notebook = notebook_reader.read(self.releases, saved.file.reader(), budget)
+        notebook = notebook_reader.read(self.releases, saved.file.reader(), budget, self.others)
         if not notebook.repaired:
             return notebook, None
         budget.spend_on_repaired(len(notebook.repaired))
@@ -242,6 +251,12 @@ class SubmissionFinder:
         file, origin = saved.file, self._origin(saved.file)
         if not notebook.assignment:
             raise RepairError(notebook.problem)
+        if notebook.assignment in {each.name for each in self.others}:
+            name = notebook.assignment
+            command = self._command([*(each.name for each in self.releases), name])
+            reason = f"this is a notebook of {name}: to collect it, name {name} too: {command}"
+            self._flag(file, reason, self._known_owner(file), name)
+            return
         claimed = manifest.content["student"] if manifest and manifest.is_single else ""
         names = list(filter(None, [claimed, *notebook.claimed_names]))
         try:

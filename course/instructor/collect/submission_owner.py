@@ -51,6 +51,7 @@ class OwnerResolver:
     # The folder that contains everything else, or ""; its name is not a student's.
     common_folder: str
     releases: Sequence[ReleasedAssignment]
+    worksheet: Roster | None = None  # the students in Moodle's grading worksheet, if given
 
     def resolve(
         self, file: SubmittedFile, origin: Origin, claimed_names: Sequence[str] = ()
@@ -147,6 +148,7 @@ class OwnerResolver:
         """Return the student id for the name or user id that Canvas or Moodle wrote."""
         if self.roster:
             people = self.roster.find(ROSTER_FIELDS[origin.platform], origin.user_id)
+            people = people or self._find_in_worksheet(origin)
             if not people:
                 # Students choose their names on Canvas, but not their user ids.
                 people = [
@@ -166,6 +168,22 @@ class OwnerResolver:
                 " --roster"
             )
         return student
+
+    def _find_in_worksheet(self, origin: Origin) -> list[Person]:
+        """Return the student in the roster with the ID number or email address in the worksheet.
+
+        The participant number identifies the row; the name must be the same, because the worksheet
+        may be that of another assignment.
+        """
+        if not (self.roster and self.worksheet and origin.platform == "Moodle"):
+            return []
+        named = self.worksheet.find_by_display_name(origin.name)
+        for row in self.worksheet.find("participant_id", origin.user_id):
+            for field in ("sis_id", "email"):
+                found = self.roster.find(field, getattr(row, field)) if row in named else []
+                if len(found) == 1:
+                    return found
+        return []
 
     def _resolve_hints(self, file: SubmittedFile, claimed_names: Sequence[str]) -> Owner:
         """Return the owner whose name is in a path that no platform generated."""

@@ -99,16 +99,15 @@ def course_time_zone(api: "NbGraderAPI") -> str:
 
 
 def describe_delay(seconds: float) -> str:
-    """Return a delay in words, such as "1 day and 3 hours", rounded up to hours or minutes."""
+    """Return a delay in words, such as "1 day, 3 hours, and 5 minutes", rounded up to minutes."""
     minutes = math.ceil(seconds / MINUTE)
     days, minutes = divmod(minutes, DAY // MINUTE)
-    if days:
-        hours = math.ceil(minutes / 60)
-        days, hours = (days + 1, 0) if hours == 24 else (days, hours)
-        found = [_count(days, "day"), _count(hours, "hour")]
-    else:
-        found = [_count(minutes // 60, "hour"), _count(minutes % 60, "minute")]
-    return " and ".join(filter(None, found))
+    hours, minutes = divmod(minutes, 60)
+    counts = _count(days, "day"), _count(hours, "hour"), _count(minutes, "minute")
+    found = [each for each in counts if each]
+    if len(found) == 3:
+        return f"{found[0]}, {found[1]}, and {found[2]}"
+    return " and ".join(found)
 
 
 def _count(number: int, unit: str) -> str:

@@ -1,6 +1,7 @@
 """The content of the public tree."""
 
 import re
+from collections.abc import Sequence
 from importlib.resources import files as resources
 from pathlib import Path
 from string import Template
@@ -10,7 +11,6 @@ from IPython.core.inputtransformer2 import TransformerManager
 
 import course
 from course.errors import CourseError
-from course.instructor.course_dir import assignment_names
 from course.instructor.provided_files import RUN_OUTPUTS, find_marker, is_excluded
 from course.instructor.release import student_package
 from course.instructor.release.public_address import PublicAddress
@@ -35,8 +35,8 @@ def check_fresh(name: str, stale_files: list[str]) -> None:
             )
 
 
-def public_files(root: Path) -> dict[str, bytes]:
-    """Return the content of each file in the public tree, sorted by path.
+def public_files(root: Path, names: Sequence[str]) -> dict[str, bytes]:
+    """Return the content of each file in a public tree with these assignments, sorted by path.
 
     Raises CourseError if a file contains or imports something that is not for students.
     """
@@ -47,7 +47,7 @@ def public_files(root: Path) -> dict[str, bytes]:
         student_package.check_module(path, files[path].decode(), requirements.packages)
     for path, file in student_package.data_files().items():
         files[path] = file.read_bytes() if file.suffix == ".png" else _text(file)
-    released = _released_files(root)
+    released = _released_files(root, names)
     notebooks = {
         path: _read_notebook(path, content)
         for path, content in released.items()
@@ -70,10 +70,10 @@ def public_files(root: Path) -> dict[str, bytes]:
     return dict(sorted(files.items()))
 
 
-def _released_files(root: Path) -> dict[str, bytes]:
-    """Return the files of all releases."""
+def _released_files(root: Path, names: Sequence[str]) -> dict[str, bytes]:
+    """Return the files of the assignments' releases."""
     released = {}
-    for name in assignment_names(root):
+    for name in names:
         for file in sorted(Path(root, "release", name).rglob("*")):
             path = file.relative_to(root).as_posix()
             if file.is_file() and not _is_ignored(path):

@@ -56,7 +56,7 @@ def test_a_mistake_is_reported_in_one_sentence(course_command, mistake):
         (["grade", "--workers", "0"], "0 is not in the range x>=1."),
         (["export"], "Missing argument 'PATH'."),
         (["export", "scores.csv", "--to", "excel"], "'excel' is not one of 'csv', 'canvas'"),
-        (["publish", "a", "b"], "Got unexpected extra argument (b)"),
+        (["export", "a", "b"], "Got unexpected extra argument (b)"),
         (["grade", "--forced"], "No such option"),
     ],
 )

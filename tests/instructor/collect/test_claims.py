@@ -445,9 +445,32 @@ def test_late_work_with_another_assignment_is_reviewed(root, collect, make):
     extra = make("Cy Young", 6, *([20] if make is platform_archives.canvas else []), "extra.ipynb")
     done = collect({**members, extra: late})
     assert done.returncode == 1
-    assert f"most students here submitted {NAME}: to accept this file, name 01-" in done.stdout
+    assert f"most students here submitted {NAME}: to accept this file, name both" in done.stdout
     assert {path.split("/")[1] for path in submitted(root)} == {NAME}
-    assert collect({**members, extra: late}, "01-convolution", NAME).returncode == 0
+    # The printed command accepts the file, and all others again.
+    (line,) = (line for line in done.stdout.splitlines() if "most students" in line)
+    command = f"course collect {root.parent}/submissions.zip {NAME} 01-convolution"
+    assert f": {command}  (" in line
+    done = collect({**members, extra: late}, NAME, "01-convolution")
+    assert done.returncode == 0, done.stdout
+    assert {path.split("/")[1] for path in submitted(root)} == {NAME, "01-convolution"}
+
+
+def test_a_notebook_of_an_assignment_that_is_not_named_is_reviewed(root, collect):
+    members = {
+        platform_archives.moodle("Ada Lovelace", 4, FILE): WHOLE,
+        platform_archives.moodle("Bob Ross", 5, FILE): damage(solved("01-convolution"), ())[0],
+    }
+    done = collect(members, NAME)
+    assert done.returncode == 1
+    (line,) = (line for line in done.stdout.splitlines() if "manual review: " in line)
+    command = f"course collect {root.parent}/submissions.zip {NAME} 01-convolution"
+    reason = "this is a notebook of 01-convolution: to collect it, name 01-convolution too"
+    assert line.startswith(
+        f"01-convolution  bob-ross  flagged for manual review: {reason}: {command}  ("
+    )
+    assert {path.split("/")[1] for path in submitted(root)} == {NAME}
+    assert collect(members, NAME, "01-convolution").returncode == 0
     assert {path.split("/")[1] for path in submitted(root)} == {NAME, "01-convolution"}
 
 

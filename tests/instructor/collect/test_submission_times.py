@@ -101,6 +101,38 @@ def test_the_times_of_a_worksheet_are_written_beside_the_notebooks(root, collect
     assert times(root) == {"gül-ångström": LATE}
 
 
+ANN = "Ann Lee"
+
+
+@pytest.mark.parametrize(
+    ("heading", "own"), [("Email address", "email"), ("ID number", "sis")], ids=["email", "ID"]
+)
+def test_the_worksheet_tells_students_with_the_same_name_apart(root, collect_with, heading, own):
+    (root / "roster.csv").write_text(f"student,name,{own}\nann1,{ANN},one@x\nann2,{ANN},two@x\n")
+    time = "Wednesday, 10 June 2026, 2:14 PM"
+    rows = [f'Participant {n},{ANN},{SUBMITTED},"{time}",' for n in (17, 18)]
+    header = f"Identifier,Full name,Status,Last modified (submission),{heading}\n"
+    done = collect_with(f"{header}{rows[0]}TWO@x\n{rows[1]}one@x\n", members((17, ANN), (18, ANN)))
+    assert done.returncode == 0, done.stdout
+    assert times(root) == {"ann1": LATE, "ann2": LATE}
+    archive = members((17, ANN))
+    assert submitted(root)[f"ann2/{NAME}/{FILE}"] == archive.popitem()[1]
+
+
+def test_a_worksheet_in_which_the_number_has_a_different_name_tells_nobody_apart(
+    root, collect_with
+):
+    (root / "roster.csv").write_text(
+        f"student,name,email\nann1,{ANN},one@x\nann2,{ANN},two@x\nbob,Bob Ross,bob@example.org\n"
+    )
+    time = "Wednesday, 10 June 2026, 2:14 PM"
+    content = worksheet(ENGLISH, ("Participant 17", "Bob Ross", SUBMITTED, time))
+    done = collect_with(content, members((17, ANN)))
+    assert done.returncode == 1
+    assert f"'{ANN}' could be ann1 or ann2" in done.stdout
+    assert submitted(root) == {}
+
+
 def test_every_month_is_read_in_both_languages(root, collect_with):
     english = "January February March April May June July August September October November"
     german = "Januar Februar März April Mai Juni Juli August September Oktober November"

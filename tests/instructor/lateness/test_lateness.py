@@ -72,11 +72,13 @@ def test_an_unknown_time_zone_is_refused():
         (HOUR, "1 hour"),
         (2 * HOUR + 61, "2 hours and 2 minutes"),
         (DAY, "1 day"),
-        (DAY + 1, "1 day and 1 hour"),
-        (3 * DAY - 60, "3 days"),
+        (DAY + 1, "1 day and 1 minute"),
+        (2 * DAY + 3 * HOUR + 5 * 60, "2 days, 3 hours, and 5 minutes"),
+        (3 * DAY - 60, "2 days, 23 hours, and 59 minutes"),
+        (3 * DAY - 1, "3 days"),
     ],
 )
-def test_a_delay_is_given_in_two_units(seconds, words):
+def test_a_delay_is_given_to_the_minute(seconds, words):
     assert describe_delay(seconds) == words
 
 
@@ -173,6 +175,17 @@ def test_penalties_follow_due_dates_extensions_and_points_given_by_hand(late_cla
     course_command("-C", root, "feedback")
     assert "after the due date" in (root / "feedback" / "bob" / NAME / "small.html").read_text()
     assert penalties(root)["bob"] == pytest.approx(1.0)
+    # The report follows a new score and a new due date as well.
+    with open_api(root).gradebook as gradebook:
+        gradebook.find_grade("why", "small", NAME, "ada").manual_score = 2
+        gradebook.db.commit()
+    (root / FILE_NAME).write_text(
+        f"assignment,student,due\n{NAME},,2026-03-01 18:00\n{NAME},bob,2026-03-03 18:00\n"
+    )
+    done = course_command("-C", root, "report")
+    assert done.returncode == 0, done.stderr
+    shown = {row[1]: row[2] for row in map(str.split, done.stdout.splitlines()) if NAME in row}
+    assert shown == {"ada": "7.2", "bob": "10", "cem": "6"}
 
 
 @pytest.mark.slow

@@ -96,6 +96,27 @@ def test_a_second_publication_changes_nothing(small, public):
     assert after == state
 
 
+def test_only_the_named_assignments_are_published(course_copy, tmp_path):
+    tree = tmp_path / "tree"
+    shutil.copytree(course_copy / "source" / "01-small", course_copy / "source" / "02-next")
+    unreleased = run_course(course_copy, "publish", tree)
+    assert unreleased.returncode == 1 and "course release 02-next" in unreleased.stderr
+    publish(course_copy, tree, "01-small")
+    assert {path.name for path in (tree / "release").iterdir()} == {"01-small"}
+    assert "02-next" not in (tree / "README.md").read_text()
+    first = contents(tree)
+    # In the next week, both are published; a name that is left out is removed again.
+    assert run_course(course_copy, "release", "02-next").returncode == 0
+    publish(course_copy, tree, "01-small", "02-next")
+    assert {path.name for path in (tree / "release").iterdir()} == {"01-small", "02-next"}
+    assert "02-next" in (tree / "README.md").read_text()
+    publish(course_copy, tree, "01-small")
+    assert contents(tree) == first
+    unknown = run_course(course_copy, "publish", tree, "03-none")
+    assert unknown.returncode == 1 and "'03-none' is not an assignment" in unknown.stderr
+    assert contents(tree) == first
+
+
 def test_the_placeholder_is_refused(course_copy, tmp_path):
     set_address(course_copy, "https://github.com/YOUR_ORGANIZATION/cnns")
     refused = run_course(course_copy, "publish", tmp_path / "tree")
