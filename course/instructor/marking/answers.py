@@ -7,6 +7,9 @@ from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any
 
+import nbformat
+from nbformat.v4.rwbase import rejoin_lines
+
 from course.instructor.grading.reference_notebook import hash_of_code
 from course.instructor.grading.submission import has_prose
 from course.instructor.marking.questions import Question
@@ -98,12 +101,14 @@ class AnswerReader:
 def _read_cells(path: Path) -> list[dict[str, Any]] | None:
     """Return the cells of a notebook, with texts that can be shown and stored, or None."""
     try:
-        cells = json.loads(path.read_text(encoding="utf-8", errors="replace"))["cells"]
+        content = json.loads(path.read_text(encoding="utf-8", errors="replace"))
+        # Files contain texts, also those of outputs, as lists of lines.
+        cells = rejoin_lines(nbformat.from_dict(content))["cells"]
         return [
             cell | {"source": "".join(cell["source"]), "metadata": dict(cell["metadata"])}
             for cell in cells
         ]
-    except (OSError, ValueError, KeyError, TypeError, RecursionError):
+    except (OSError, ValueError, KeyError, TypeError, AttributeError, RecursionError):
         return None
 
 

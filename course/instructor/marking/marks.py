@@ -49,8 +49,10 @@ class Mark:
         return round(min(max(total, 0.0), max(max_score, 0.0)), 6)
 
     def text(self) -> str | None:
-        """Return the comment that the student reads, or None: a line per item, and the comment."""
+        """Return the comment that the student reads, or None: a line per item, then the text."""
         lines = [f"- {each.label} ({signed(each.points)})" for each in self.items]
+        if self.items and self.adjustment:
+            lines.append(f"- Adjusted by the grader ({signed(self.adjustment)})")
         return "\n\n".join(filter(None, ["\n".join(lines), self.comment.strip()])) or None
 
     def items_as_json(self) -> str:

@@ -122,7 +122,8 @@ async function send(group, action, content, epoch) {
     }
     show("");
     const points = group.status === "open" ? "no score" : `${shown(group.score)} of ${shown(state.question.maximum)}`;
-    say(`Saved: ${titleOf(group)}, ${points}`);
+    say(`Saved: ${titleOf(group)}, ${points}${group.change ?? ""}`);
+    group.change = "";
   } catch (error) {
     await refuse(group, error);
   }
@@ -169,6 +170,7 @@ function toggle(position) {
     : itemsFor(group).filter((each) => each === item || mark.items.some((one) => one.key === each.key));
   // Without items, the adjustment is the whole score: the first item replaces it.
   const adjustment = mark.items.length && items.length ? mark.adjustment : null;
+  group.change = `, ${has ? "removed" : "added"}: ${item.label}`;
   save(group, { ...mark, items: items.map(({ key, points, label }) => ({ key, points, label })), adjustment, pending: false });
 }
 
@@ -368,7 +370,7 @@ function notesFor(group) {
     note(`These ${count} answers are ${kind} and are marked together.`, button("Mark separately", () => split(group)));
   } else if (group.isEmpty) note("The student wrote nothing here.");
   if (group.answers[0].problem) note(`There is no text to show: ${group.answers[0].problem}.`);
-  if (group.status === "pending") note("Regraded since it was marked: read the answer again, then confirm the score.", button("Confirm (y)", confirmPending));
+  if (group.status === "pending") note("Regraded since it was marked. The selected items are from the earlier mark: read the answer again, then confirm the score.", button("Confirm (y)", confirmPending));
   if (group.earlier) {
     const { earlier } = group;
     const labels = [...earlier.items.map((each) => each.label), earlier.comment].filter(Boolean).join("; ");
@@ -434,7 +436,7 @@ function drawPanel() {
   items.replaceChildren(...rows);
   if (focused >= 0 && rows[focused]) rows[focused].firstChild.focus();
   if (!rows.length) items.append(make("li", "The mark scheme has no items with points: enter a score.", "quiet"));
-  for (const id of ["full", "zero", "flag", "comment", "score"]) element(id).disabled = !group;
+  for (const id of ["full", "zero", "flag", "outputs", "comment", "score"]) element(id).disabled = !group;
   element("undo").disabled = !state.undo.length;
   element("flag").setAttribute("aria-pressed", String(Boolean(group && group.flagged)));
   element("who").textContent = group
@@ -609,14 +611,15 @@ const CLICKS = {
   full: () => setScore(state.question.maximum), zero: () => setScore(0), undo, flag,
   previous: () => move(-1), next: () => move(1), "next-open": nextOpen,
   "view-list": () => setView(false), "view-one": () => setView(true),
-  "open-help": () => element("help").showModal(),
+  outputs: showOutputs, "open-help": () => element("help").showModal(),
   "open-progress": () => showProgress().catch((error) => show(error.message)),
 };
 for (const [id, action] of Object.entries(CLICKS)) element(id).addEventListener("click", action);
 element("score").addEventListener("blur", enterScore);
 element("comment").addEventListener("blur", enterComment);
-element("filter").addEventListener("change", () => filter());
-element("questions").addEventListener("change", () => open_(element("questions").value));
+// The keys of the page work again after a choice from a list.
+element("filter").addEventListener("change", () => { element("filter").blur(); filter(); });
+element("questions").addEventListener("change", () => { element("questions").blur(); open_(element("questions").value); });
 element("grader").addEventListener("change", () => sessionStorage.setItem("grader", element("grader").value));
 window.addEventListener("beforeunload", (event) => { if (state.waiting) event.preventDefault(); });
 

@@ -26,6 +26,7 @@ Read the whole answer first.
 === END MARK SCHEME ===
 """
 STUB = "*Write your answer here.*"
+PIXEL = "iVBORw0KGgoAAAANSUhEUgAAAAEAAAABCAYAAAAfFcSJAAAADUlEQVR42mNk+M9QDwADhgGAWjR9awAAAABJRU5ErkJggg=="
 QUESTIONS = {"explain": 2, "conclude": 1}
 
 
@@ -54,8 +55,11 @@ def submit_graded(root, gradebook, student, answers, beside=()):
         name = each["metadata"].get("nbgrader", {}).get("grade_id")
         if name in QUESTIONS:
             each["source"] = STUB if answers.get(name) is None else answers[name]
-    figure = {"output_type": "stream", "name": "stdout", "text": f"figure of {student}\n"}
-    cells[1]["outputs"] = [figure]
+    printed = {"output_type": "stream", "name": "stdout", "text": ["figure of\n", f"{student}\n"]}
+    # Files contain texts as lists of lines.
+    data = {"image/png": PIXEL, "text/plain": ["<Figure size\n", "1x1>"]}
+    figure = {"output_type": "display_data", "data": data, "metadata": {}}
+    cells[1]["outputs"] = [printed, figure]
     at = [each["id"] for each in cells].index("explain") + 1
     cells[at:at] = beside
     write_notebook(root / "autograded" / student / NAME / "small.ipynb", cells)

@@ -83,6 +83,13 @@ def test_a_score_without_items_is_between_zero_and_the_maximum(marks, root, adju
     assert stored(root)["cy"] == (score, None, False)
 
 
+def test_an_adjustment_of_items_is_in_the_comment_so_that_the_points_add_up(marks, root):
+    local, shared, _ = question_of(marks).items
+    give(marks, "cy", mark(local, shared, adjustment=-0.25))
+    comment = "- Locality (+1)\n- Sharing (+0.5)\n- Adjusted by the grader (\u22120.25)"
+    assert stored(root)["cy"] == (1.25, comment, False)
+
+
 def test_items_that_only_deduct_start_at_the_maximum(root):
     write_source(root, SCHEME.replace("**+", "**\u2212"))
     with opened(root) as marks:

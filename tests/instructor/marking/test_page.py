@@ -157,6 +157,13 @@ def test_everything_works_with_the_mouse(root, open_page):
         press(page)
         page.locator("#questions").select_option(index=1)
         page.get_by_text("Why does it conclude?").wait_for()
+        # The keys work again, and do not choose from the list.
+        press(page)
+        title = page.title()
+        press(page, "f")
+        assert page.title() == title and "Saved: answer" in page.locator("#status").inner_text()
+        page.get_by_role("button", name="Student's outputs").click()
+        page.get_by_text("figure of").wait_for()
 
 
 def test_two_graders_see_each_others_marks(root, open_page):
