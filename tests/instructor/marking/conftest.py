@@ -26,7 +26,7 @@ Read the whole answer first.
 === END MARK SCHEME ===
 """
 STUB = "*Write your answer here.*"
-PIXEL = "iVBORw0KGgoAAAANSUhEUgAAAAEAAAABCAYAAAAfFcSJAAAADUlEQVR42mNk+M9QDwADhgGAWjR9awAAAABJRU5ErkJggg=="
+PIXEL = "iVBORw0KGgo="  # only the beginning of a picture
 QUESTIONS = {"explain": 2, "conclude": 1}
 
 
