@@ -146,8 +146,8 @@ def late_notice(
 ) -> str:
     """Return the sentences about lateness for a feedback page, or "" if the work was on time."""
     submission = gradebook.find_submission(assignment, student)
-    seconds = submission.total_seconds_late
-    if seconds <= 0 or not submission.duedate:
+    seconds = submission.total_seconds_late if submission.assignment.duedate else 0
+    if seconds <= 0:
         return ""
     zone = ZoneInfo(policy.time_zone)
     due = submission.duedate.replace(tzinfo=UTC).astimezone(zone)
@@ -174,7 +174,8 @@ def penalty_of(
     notebook: "SubmittedNotebook", submission: "SubmittedAssignment", late: "AssignLatePenalties"
 ) -> float | None:
     """Return the points that a notebook loses for lateness, or None if it loses none."""
-    seconds = submission.total_seconds_late
+    # nbgrader adds an extension to the due date even if there is none.
+    seconds = submission.total_seconds_late if submission.assignment.duedate else 0
     if seconds <= 0:
         return None
     penalty = late.plugin_inst.late_submission_penalty(
