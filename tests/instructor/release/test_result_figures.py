@@ -110,7 +110,7 @@ def test_the_command_draws_a_figure_that_the_release_shows_before_anything_runs(
     drawn = run_course(root, "figures")
     assert drawn.returncode == 0, drawn.stderr
     assert "01-small: drawn, " in drawn.stdout and "course release 01-small" in drawn.stdout
-    assert "Every figure was drawn" in run_course(root, "figures").stdout
+    assert "All figures are up to date" in run_course(root, "figures").stdout
 
     released = run_course(root, "release")
     assert "was not drawn by the current code" not in released.stdout
