@@ -10,11 +10,10 @@ from course.errors import CourseError
 from course.instructor.course_dir import source_notebook
 from course.instructor.grading import submission as submissions
 from course.instructor.grading.reference_notebook import read_reference
+from course.instructor.lateness.submission_times import listed
 
 if TYPE_CHECKING:
     from nbgrader.api import Gradebook
-
-MAX_LISTED = 12  # students named in a sentence; the others are only counted
 
 
 def describe_outdated(
@@ -45,12 +44,12 @@ def describe_outdated(
     if replaced:
         sentences.append(
             f"{name}: the submission was replaced after it was graded, and the score is that of the"
-            f" earlier one ({_listed(replaced)}): run course grade {name}"
+            f" earlier one ({listed(replaced)}): run course grade {name}"
         )
     if older:
         sentences.append(
             f"{name}: the tests or points have changed since grading, and the scores are not those"
-            f" of the current ones ({_listed(older)}): run course grade {name} --outdated"
+            f" of the current ones ({listed(older)}): run course grade {name} --outdated"
         )
     return sentences
 
@@ -61,9 +60,3 @@ def _digest(folder: Path, notebook: str) -> str:
         return submissions.digest_files(folder, notebook)
     except OSError:
         return ""
-
-
-def _listed(students: list[str]) -> str:
-    """Return the first MAX_LISTED students, and the number of the others, as text."""
-    more = f" and {len(students) - MAX_LISTED} more" if len(students) > MAX_LISTED else ""
-    return ", ".join(students[:MAX_LISTED]) + more
