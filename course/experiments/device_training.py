@@ -54,14 +54,17 @@ def train_on_device(
         # The duration of the first epoch is unknown.
         calls = CALLS_PER_EPOCH if seconds >= UNDIVIDED_SECONDS else 1
         ends = sorted({round(count * number / calls) for number in range(1, calls + 1)} - {0})
-        sums = np.zeros(2)
+        sums = np.zeros(2, "float32")
         for begin, end in zip([0, *ends], ends, strict=False):
-            sums += steps.train(plan, begin, end)
+            sums = steps.train(plan, begin, end, sums)
             callback.on_train_batch_end(end - 1, {})
         if epoch == recipe.epochs - 1:
             # Before the last validation, so that it measures the weights that the network keeps.
             steps.finish()
-        measured = [*sums / count, *(steps.validate() / validation.count if validation else ())]
+        measured = [
+            *sums.astype("float64") / count,
+            *(steps.validate() / validation.count if validation else ()),
+        ]
         # As `fit` does, return float32 values.
         logs = {
             name: float(np.float32(value)) for name, value in zip(METRICS, measured, strict=False)

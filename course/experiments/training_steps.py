@@ -35,8 +35,12 @@ class Steps:
         self._losses = loss.call if isinstance(loss, keras.losses.Loss) else loss
         network.optimizer.build(network.trainable_variables)
 
-    def train(self, plan: EpochPlan, start: int, stop: int) -> np.ndarray:
-        """Run the steps from `start` to `stop` - 1; return the sums of loss and accuracy."""
+    def train(self, plan: EpochPlan, start: int, stop: int, sums: np.ndarray) -> np.ndarray:
+        """Run the steps from `start` to `stop` - 1, and add their loss and accuracy to `sums`.
+
+        The device adds them one by one to the sums of the earlier calls, in float32, so that the
+        result does not depend on how an epoch is divided into calls.
+        """
         raise NotImplementedError
 
     def validate(self) -> np.ndarray:
@@ -109,13 +113,11 @@ class JaxSteps(Steps):
         """Return the values of all variables."""
         return [[variable.value for variable in part] for part in self._variables]
 
-    def train(self, plan: EpochPlan, start: int, stop: int) -> np.ndarray:
-        """Run some steps of a plan; return the sums of loss and accuracy."""
+    def train(self, plan: EpochPlan, start: int, stop: int, sums: np.ndarray) -> np.ndarray:
+        """Run some steps of a plan; return the new sums of loss and accuracy."""
         arguments = self.training.tensors, plan.arrays
-        self._state, sums = self._train(
-            start, stop, (self._state, np.zeros(2, "float32")), *arguments
-        )
-        return np.asarray(sums, "float64")
+        self._state, new_sums = self._train(start, stop, (self._state, sums), *arguments)
+        return np.asarray(new_sums)
 
     def validate(self) -> np.ndarray:
         """Return the sums of loss and accuracy over the validation images."""
@@ -211,19 +213,20 @@ class TensorFlowSteps(Steps):
             self._train = tf.function(self._train, jit_compile=use_xla)
             self._validate = tf.function(self._validate, jit_compile=use_xla)
 
-    def train(self, plan: EpochPlan, start: int, stop: int) -> np.ndarray:
-        """Run some steps of a plan; return the sums of loss and accuracy."""
+    def train(self, plan: EpochPlan, start: int, stop: int, sums: np.ndarray) -> np.ndarray:
+        """Run some steps of a plan; return the new sums of loss and accuracy."""
         import tensorflow as tf
 
-        arrays = map(tf.constant, (*plan.arrays, start, stop))
-        return self._train(*arrays).numpy().astype("float64")
+        return self._train(*map(tf.constant, (*plan.arrays, start, stop, sums))).numpy()
 
     def validate(self) -> np.ndarray:
         """Return the sums of loss and accuracy over the validation images."""
         return self._validate().numpy().astype("float64")
 
-    def _train_many(self, indices: Any, corners: Any, flips: Any, start: Any, stop: Any) -> Any:
-        """Run many steps in one computation; return the sums of loss and accuracy."""
+    def _train_many(
+        self, indices: Any, corners: Any, flips: Any, start: Any, stop: Any, sums: Any
+    ) -> Any:
+        """Run many steps in one computation; return the new sums of loss and accuracy."""
         import tensorflow as tf
 
         def step(number: Any, sums: Any) -> Any:
@@ -231,7 +234,7 @@ class TensorFlowSteps(Steps):
             images, labels = self.training.select(*self.training.tensors, *chosen)
             return number + 1, sums + self._train_once(images, labels)
 
-        return tf.while_loop(lambda number, sums: number < stop, step, (start, tf.zeros(2)))[1]
+        return tf.while_loop(lambda number, sums: number < stop, step, (start, sums))[1]
 
     def _train_once(self, images: Any, labels: Any) -> Any:
         """Run one step; return the loss and accuracy."""
@@ -263,17 +266,17 @@ class TensorFlowSteps(Steps):
 class TorchSteps(Steps):
     """Steps that PyTorch runs one by one."""
 
-    def train(self, plan: EpochPlan, start: int, stop: int) -> np.ndarray:
-        """Run some steps of a plan; return the sums of loss and accuracy."""
+    def train(self, plan: EpochPlan, start: int, stop: int, sums: np.ndarray) -> np.ndarray:
+        """Run some steps of a plan; return the new sums of loss and accuracy."""
         from keras import ops
 
         arrays = [ops.convert_to_tensor(part[start:stop]) for part in plan.arrays]
-        sums: Any = 0
+        new_sums = ops.convert_to_tensor(sums)
         for number in range(stop - start):
             chosen = (part[number] for part in arrays)
             images, labels = self.training.select(*self.training.tensors, *chosen)
-            sums = sums + self._train_once(images, labels)
-        return ops.convert_to_numpy(sums).astype("float64")
+            new_sums = new_sums + self._train_once(images, labels)
+        return ops.convert_to_numpy(new_sums)
 
     def _train_once(self, images: Any, labels: Any) -> Any:
         """Run one step; return the loss and accuracy."""

@@ -8,6 +8,7 @@ from keras import layers
 import course
 from course import experiments
 from course.errors import CourseError
+from course.experiments import device_training
 
 IMAGE_COUNT = 90
 
@@ -170,6 +171,17 @@ def test_speed_is_in_images_per_second_and_nothing_is_saved(run, data, tmp_path)
 def test_an_invalid_recipe_is_an_error(run, data, recipe, sentence):
     with pytest.raises(CourseError, match=sentence):
         train(run, data, **recipe)
+
+
+def test_the_history_does_not_depend_on_how_long_the_steps_took(run, data, tmp_path, monkeypatch):
+    """An epoch that takes longer is divided into more calls to the device."""
+    histories = []
+    for name, seconds in {"divided": 0, "whole": 1000}.items():
+        monkeypatch.setattr(device_training, "UNDIVIDED_SECONDS", seconds)
+        (tmp_path / name).mkdir()
+        monkeypatch.chdir(tmp_path / name)  # so that no saved result is loaded
+        histories.append(train(run, data, on_device=True, batch_size=1, epochs=4).history)
+    assert histories[0] == histories[1]
 
 
 def test_a_specification_sets_the_augmentation_of_its_own_network(run, data):

@@ -83,7 +83,7 @@ def test_the_formgrader_lists_the_class_and_shows_the_mark_scheme(lab, page):
     page.get_by_role("link", name="02-mnist").first.wait_for()
     page.goto(f"{lab}/formgrader/gradebook/02-mnist/mnist")
     page.get_by_role("link", name="Submission #1", exact=True).click()
-    page.get_by_text("1 point for a property of the CNN").wait_for()
+    page.get_by_text("How a property of the CNN helps it read digits").wait_for()
     page.get_by_role("button", name="Full credit").first.wait_for()
 
 

@@ -101,10 +101,10 @@ def test_a_file_for_which_the_machine_was_too_busy_costs_nobody_else_anything(
     write_roster(root)
     read = notebook_reader.read
 
-    def read_or_be_late(releases, content, budget):
+    def read_or_be_late(releases, content, budget, others):
         if any(f"of {name}".encode() in content for name in slow):
             raise EngineError("the machine was too busy.")
-        return read(releases, content, budget)
+        return read(releases, content, budget, others)
 
     monkeypatch.setattr(notebook_reader, "read", read_or_be_late)
     names = ["Ada Lovelace", "Eve a"]

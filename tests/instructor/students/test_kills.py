@@ -1,10 +1,10 @@
 """A rename and a drop that are killed at any step; the same command completes them."""
 
+import multiprocessing
 import os
 import shutil
 import signal
 import sys
-import traceback
 from pathlib import Path
 
 import pytest
@@ -18,6 +18,12 @@ COMMANDS = {
     "drop from a group": ["student", "drop", "lovelace7", "--yes"],
     "rename": ["student", "rename", "lovelace7", "king"],
 }
+# A process is forked from a small one: this one may have threads of TensorFlow, and a fork of it may
+# crash.
+PROCESSES = multiprocessing.get_context("forkserver")
+PROCESSES.set_forkserver_preload(
+    [__name__, "course.instructor.cli.student", "course.instructor.students.change", "nbgrader.api"]
+)
 CHANGES = {"os.rename", "os.remove", "os.rmdir", "shutil.rmtree", "os.mkdir"}
 
 
@@ -27,15 +33,10 @@ def run_until_killed(root, arguments, step):
     A step is a change of the file system in another place than the one before, or a statement that
     changes the gradebook. Returns the exit code, or the negative number of the signal.
     """
-    child = os.fork()
-    if child == 0:
-        try:
-            os._exit(_run(root, arguments, step))
-        except BaseException:
-            traceback.print_exc()
-        finally:
-            os._exit(3)
-    return os.waitstatus_to_exitcode(os.waitpid(child, 0)[1])
+    child = PROCESSES.Process(target=_run, args=(root, arguments, step))
+    child.start()
+    child.join()
+    return child.exitcode
 
 
 def _run(root, arguments, step):
@@ -63,7 +64,7 @@ def _run(root, arguments, step):
 
     sqlalchemy.event.listen(sqlalchemy.engine.Engine, "before_cursor_execute", execute)
     sqlalchemy.event.listen(sqlalchemy.engine.Engine, "commit", lambda connection: tick("commit"))
-    return main.main(["-C", str(root), *arguments])
+    sys.exit(main.main(["-C", str(root), *arguments]))
 
 
 @pytest.mark.slow
