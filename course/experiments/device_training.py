@@ -61,10 +61,9 @@ def train_on_device(
         if epoch == recipe.epochs - 1:
             # Before the last validation, so that it measures the weights that the network keeps.
             steps.finish()
-        measured = [
-            *sums.astype("float64") / count,
-            *(steps.validate() / validation.count if validation else ()),
-        ]
+        measured = list(sums.astype("float64") / count)
+        if validation:
+            measured.extend(steps.validate() / validation.count)
         # As `fit` does, return float32 values.
         logs = {
             name: float(np.float32(value)) for name, value in zip(METRICS, measured, strict=False)

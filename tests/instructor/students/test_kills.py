@@ -18,8 +18,8 @@ COMMANDS = {
     "drop from a group": ["student", "drop", "lovelace7", "--yes"],
     "rename": ["student", "rename", "lovelace7", "king"],
 }
-# A process is forked from a small one: this one may have threads of TensorFlow, and a fork of it may
-# crash.
+# Processes are forked from a small one: this one may have threads of TensorFlow, and a fork of it
+# may crash.
 PROCESSES = multiprocessing.get_context("forkserver")
 PROCESSES.set_forkserver_preload(
     [__name__, "course.instructor.cli.student", "course.instructor.students.change", "nbgrader.api"]
