@@ -21,8 +21,8 @@ ROWS = [
     {"lateness", "release", "student_text"},
     {"analysis", "roster", "sandbox"},
     {
-        *("course_dir", "csv_files", "file_lock", "pages", "provided_files", "submission_time"),
-        *("thread_safe_parsing", "unfinished_change"),
+        *("course_dir", "csv_files", "file_lock", "pages", "provided_files", "shortened_list"),
+        *("submission_time", "thread_safe_parsing", "unfinished_change"),
     },
 ]
 ROW_OF = {name: number for number, names in enumerate(ROWS) for name in names}

@@ -8,6 +8,7 @@ import click
 from course.instructor.cli import options
 from course.instructor.course_dir import assignment_names, source_notebook
 from course.instructor.provided_files import refused_files
+from course.instructor.shortened_list import shorten
 
 MAX_LISTED = 5  # file names in a message, or deviations from the conventions
 
@@ -44,10 +45,8 @@ def command(root: Path, names: tuple[str, ...], check: bool) -> int:
             print(f"not released, because no text for students refers to it: {', '.join(removed)}")
         source = source_notebook(root, name)
         if refused := refused_files(source.parent, source.name):
-            others = len(refused) - MAX_LISTED
-            more = [f"{others} more"] if others > 0 else []
             reason = "backups, outputs of runs, other notebooks, links, and files with solutions"
-            listed = ", ".join([*refused[:MAX_LISTED], *more])
+            listed = shorten(refused, MAX_LISTED)
             print(f"not released, because {reason} are not for students: {listed}")
         _print_deviations(name, source)
     return 0

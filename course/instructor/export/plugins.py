@@ -2,7 +2,7 @@
 
 import re
 import sys
-from collections.abc import Callable, Sequence
+from collections.abc import Callable
 from dataclasses import replace
 from pathlib import Path
 from typing import TYPE_CHECKING
@@ -28,6 +28,7 @@ from course.instructor.gradebook.roster_matching import (
 from course.instructor.grading import outdated_results
 from course.instructor.lateness import due_dates
 from course.instructor.roster.roster import ROSTER_FILE_NAME, read_course_roster, read_roster
+from course.instructor.shortened_list import shorten
 
 if TYPE_CHECKING:
     from nbgrader.api import Gradebook
@@ -108,8 +109,8 @@ class ScoresExportPlugin(ExportPlugin):
                 if _any_pending(scores):
                     step += ", or, if it is correct, export the scores so far with --waiting"
                 raise CourseError(
-                    f"none of the students with a score is in the roster ({_listed(excluded)} are"
-                    f" not): {step}."
+                    "none of the students with a score is in the roster"
+                    f" ({shorten(excluded, MAX_LISTED)} are not): {step}."
                 )
         if not scores.scored_assignments():
             raise CourseError(
@@ -118,7 +119,7 @@ class ScoresExportPlugin(ExportPlugin):
             )
         table = self.build_table(scores)
         if excluded:
-            table.notes.append(f"skipped, not in the roster: {_listed(excluded)}")
+            table.notes.append(f"skipped, not in the roster: {shorten(excluded, MAX_LISTED)}")
         table.notes += unknown
         table.notes += scores.notes
         for name in table.columns:
@@ -199,7 +200,7 @@ def _summarize(path: Path, scores: ClassScores, table: ExportTable) -> str:
     for (name, reason), students in table.blanks.items():
         blank_counts[name] += len(students)
         hint = " (--waiting exports the score so far)" if reason == PENDING else ""
-        lines.append(f"no score in {name}, {reason}{hint}: {_listed(students)}")
+        lines.append(f"no score in {name}, {reason}{hint}: {shorten(students, MAX_LISTED)}")
     skipped = [name for name in scores.assignments if name not in table.columns]
     if skipped:
         lines.append(f"skipped, no scores: {', '.join(skipped)}")
@@ -215,9 +216,3 @@ def _summarize(path: Path, scores: ClassScores, table: ExportTable) -> str:
         for name, column in table.columns.items()
     ]
     return "\n".join([tables.table(rows), *lines, *table.notes, f"written: {path}"])
-
-
-def _listed(students: Sequence[str]) -> str:
-    """Return the first MAX_LISTED students, and the number of the others, as text."""
-    more = f" and {len(students) - MAX_LISTED} more" if len(students) > MAX_LISTED else ""
-    return ", ".join(students[:MAX_LISTED]) + more

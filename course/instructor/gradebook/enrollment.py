@@ -1,6 +1,6 @@
 """Entering the roster's names in the gradebook, and comparing the roster with submissions."""
 
-from collections.abc import Collection, Iterable, Sequence
+from collections.abc import Collection, Iterable
 from typing import TYPE_CHECKING
 
 from course.instructor.gradebook.roster_matching import (
@@ -9,6 +9,7 @@ from course.instructor.gradebook.roster_matching import (
     without_names,
 )
 from course.instructor.roster.roster import ROSTER_FILE_NAME, Roster
+from course.instructor.shortened_list import shorten
 
 if TYPE_CHECKING:
     from nbgrader.api import Gradebook
@@ -59,9 +60,8 @@ def describe_missing(roster: Roster, students: Iterable[str], excused: Collectio
     ]
     if not missing:
         return ""
-    return (
-        f"{len(missing)} of {len(roster.people)} in the roster did not submit: {_listed(missing)}"
-    )
+    counts = f"{len(missing)} of {len(roster.people)}"
+    return f"{counts} in the roster did not submit: {shorten(missing, MAX_LISTED)}"
 
 
 def describe_unknown(roster: Roster, students: Iterable[str]) -> str:
@@ -70,10 +70,4 @@ def describe_unknown(roster: Roster, students: Iterable[str]) -> str:
     unknown = [each.student for each in members if each.row is None]
     if not unknown:
         return ""
-    return f"submitted, but not in {ROSTER_FILE_NAME}: {_listed(unknown)}"
-
-
-def _listed(students: Sequence[str]) -> str:
-    """Return the first IDs and the number of the others as text."""
-    more = f", and {len(students) - MAX_LISTED} more" if len(students) > MAX_LISTED else ""
-    return ", ".join(students[:MAX_LISTED]) + more
+    return f"submitted, but not in {ROSTER_FILE_NAME}: {shorten(unknown, MAX_LISTED)}"

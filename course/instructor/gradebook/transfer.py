@@ -2,6 +2,7 @@
 
 import contextlib
 import math
+import re
 from collections.abc import Iterator
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
@@ -35,7 +36,7 @@ def parse_target(text: str) -> "URL":
         url = make_url(text)
     except ArgumentError:
         raise CourseError(
-            f"{text!r} is not the URL of a database: write it as"
+            f"{_without_password(text)!r} is not the URL of a database: write it as"
             " postgresql+psycopg://USER@HOST/DATABASE or sqlite:////PATH/gradebook.db."
         ) from None
     if url.get_backend_name() not in SUPPORTED:
@@ -200,6 +201,11 @@ def _are_equal(values: list[Any], others: list[Any] | None) -> bool:
 def _shown(url: "URL") -> str:
     """Return a database URL as text, with its password hidden."""
     return url.render_as_string(hide_password=True)
+
+
+def _without_password(text: str) -> str:
+    """Return a text that is not a URL, without what would be the user and password in one."""
+    return re.sub("//.*@", "//…@", text, flags=re.DOTALL)
 
 
 def _reason(error: SQLAlchemyError) -> str:

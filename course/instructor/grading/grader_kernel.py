@@ -180,8 +180,11 @@ class GraderKernel:
                 # The worker defers the interrupt until it has an answer, so that none stays unread.
                 kernel.answer({"no_answer": "this test's time is up"})
                 message, _ = kernel.receive(GRACE_SECONDS)
-        limit = self.limits.cell_seconds
-        stopped = CellError.stopped(f"this test ran for more than {limit:g} s")
+        if time.monotonic() > self.deadline:
+            reason = "the notebook's time was up while this test ran"
+        else:
+            reason = f"this test ran for more than {self.limits.cell_seconds:g} s"
+        stopped = CellError.stopped(reason)
         if message.get("op") == "done":
             result = CellResult.from_message(message)
             return replace(result, error=stopped, value=None, printed="")

@@ -294,7 +294,7 @@ def _relevant_cells(job: GradingJob) -> list[CodeCell]:
 
 def _display_name(cell: CodeCell) -> str:
     """Return the name used for a cell in messages."""
-    return cell["grade_id"] or f"cell {cell['index']}"
+    return cell["grade_id"] or f"cell {(cell['index'] or 0) + 1}"
 
 
 def _partial_credit(result: CellResult, test: dict[str, Any]) -> float | None:

@@ -1,11 +1,12 @@
 """Progress of a grading run as text: one line per submission, then a table."""
 
 import time
-from collections.abc import Callable, Sequence
+from collections.abc import Callable
 
 from course import tables
 from course.instructor.gradebook.submission_results import SubmissionResult
 from course.instructor.sandbox.cell_execution import printable
+from course.instructor.shortened_list import shorten
 
 ALREADY_GRADED = "already graded"
 GRADED_WITH_OLDER_TESTS = "already graded, with older tests"
@@ -67,7 +68,7 @@ class Progress:
                 }
             )
             if names := [one_line(each.student) for each in results if each.failed]:
-                lines.append(f"failed in {name}: {_listed(names)}")
+                lines.append(f"failed in {name}: {shorten(names, MAX_LISTED)}")
             if older := sum(each.note == GRADED_WITH_OLDER_TESTS for each in results):
                 lines.append(
                     f"{older} of {len(results)} submissions for {name} were graded with older"
@@ -91,9 +92,3 @@ class Progress:
 def one_line(text: str) -> str:
     """Return a text in printable form on one line; names of files can contain line breaks."""
     return " ".join(printable(text).splitlines())
-
-
-def _listed(names: Sequence[str]) -> str:
-    """Return the first names and the number of the others as text."""
-    more = f" and {len(names) - MAX_LISTED} more" if len(names) > MAX_LISTED else ""
-    return ", ".join(names[:MAX_LISTED]) + more

@@ -16,10 +16,10 @@ from pathlib import Path
 from course.instructor import submission_time
 from course.instructor.course_dir import assignment_names
 from course.instructor.lateness.time_table import read_times
+from course.instructor.shortened_list import shorten
 
 FILE_NAME = "submission_times.csv"
 COLUMN = "submitted"
-MAX_LISTED = 20  # students in a message
 
 
 @dataclass
@@ -54,13 +54,13 @@ class SubmissionTimes:
             what = "1 submission is" if count == 1 else f"{count} submissions are"
             effect = "has no time, so it counts" if count == 1 else "have no time, so they count"
             sentences.append(
-                f"{what} marked late by Canvas, but {effect} as on time ({listed(unknown)}):"
+                f"{what} marked late by Canvas, but {effect} as on time ({shorten(unknown)}):"
                 f" add the time to {FILE_NAME}"
             )
         rows = (student for name, student in self.in_table if name == assignment)
         if missing := [each for each in rows if each not in students]:
             sentences.append(
-                f"{FILE_NAME} has a time for {listed(missing)}, but submitted/ does not contain"
+                f"{FILE_NAME} has a time for {shorten(missing)}, but submitted/ does not contain"
                 " this submission: correct the name"
             )
         return sentences
@@ -75,10 +75,3 @@ def read_submission_times(root: Path, time_zone: str) -> SubmissionTimes:
     if names := {row.assignment for row in rows}:
         assignment_names(root, sorted(names))  # raises CourseError if one is unknown
     return SubmissionTimes(root, {(row.assignment, row.student): row.moment for row in rows})
-
-
-def listed(students: Collection[str]) -> str:
-    """Return the first MAX_LISTED students, and the number of the others, as text."""
-    listed = ", ".join(list(students)[:MAX_LISTED])
-    more = len(students) - MAX_LISTED
-    return f"{listed}, and {more} more" if more > 0 else listed

@@ -150,6 +150,7 @@ def test_a_failure_leaves_the_target_empty(root, copy, gradebook_url, tmp_path):
     ("url", "sentence"),
     [
         ("gradebook", "'gradebook' is not the URL of a database: write it as"),
+        ("postgresql//me:secret@host/course", "'postgresql//…@host/course' is not the URL of"),
         ("mysql://me:secret@host/course", "mysql://me:***@host/course is neither a PostgreSQL nor"),
         ("sqlite://", "'sqlite://' does not name a file"),
         (

@@ -822,6 +822,13 @@ def test_a_notebook_has_a_time_limit_of_its_own(grade):
     assert "the notebook ran for more than 2 s" in graded.note
 
 
+def test_a_test_that_uses_up_the_time_of_the_notebook_says_so(grade):
+    graded = grade(
+        answer("def f():\n    while True:\n        pass"), check("f()"), notebook_seconds=2
+    )
+    assert "the notebook's time was up while this test ran" in graded.error("test")
+
+
 def test_no_process_that_knows_a_hidden_input_is_left_when_the_page_is_made(grade, monkeypatch):
     """Giving back much memory takes long; meanwhile, other processes of a kernel still run."""
     source = """

@@ -93,7 +93,7 @@ def test_a_long_list_of_failed_submissions_is_cut():
         clock.now += 1
         progress.record(grade(f"student-{number}", None, failed=True))
     (line,) = (each for each in progress.summary().splitlines() if each.startswith("failed"))
-    assert line.endswith(", student-48, student-49 and 30 more")
+    assert line.endswith(", student-48, student-49, and 30 more")
 
 
 def test_a_file_name_in_a_note_makes_no_line_of_its_own():

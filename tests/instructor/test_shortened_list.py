@@ -1,0 +1,9 @@
+"""Names in a message."""
+
+from course.instructor.shortened_list import shorten
+
+
+def test_a_list_has_the_first_names_and_the_number_of_the_others():
+    assert shorten(["ada", "bob", "cy"], 3) == "ada, bob, cy"
+    assert shorten({"ada": 1, "bob": 2, "cy": 3}, 2) == "ada, bob, and 1 more"
+    assert shorten([], 2) == ""
