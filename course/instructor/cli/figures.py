@@ -5,7 +5,7 @@ from pathlib import Path
 import click
 
 from course.errors import CourseError
-from course.instructor.cli import forkserver_start, options
+from course.instructor.cli import forkserver_warmup, options
 from course.instructor.cli.run import parse_parameters
 from course.instructor.course_dir import assignment_names, source_notebook
 
@@ -40,7 +40,7 @@ def command(root: Path, names: tuple[str, ...], parameters: tuple[str, ...]) -> 
     if not selected:
         print("All figures are up to date with their code.")
         return 0
-    forkserver_start.start_for_notebooks()
+    forkserver_warmup.start_for_notebooks()
     from course.instructor.regression import figure_runs
 
     values = parse_parameters(parameters)

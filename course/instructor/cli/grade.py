@@ -7,7 +7,7 @@ from typing import TYPE_CHECKING
 import click
 
 from course.errors import CourseError
-from course.instructor.cli import forkserver_start, options
+from course.instructor.cli import forkserver_warmup, options
 from course.instructor.cli.assignment_selection import find_for_each
 from course.instructor.course_dir import assignment_names, open_api
 
@@ -46,7 +46,7 @@ def command(
     selected = assignment_names(root, names)
     # The kernels' imports take as long as nbgrader's, so both run at the same time.
     if not scheduler:
-        forkserver_start.start_for_grading(root, selected, isolated=not no_isolation)
+        forkserver_warmup.start_for_grading(root, selected, isolated=not no_isolation)
     from course.instructor.collect import submitted_folder
     from course.instructor.gradebook import enrollment, submission_results
     from course.instructor.gradebook.excused import read_excused

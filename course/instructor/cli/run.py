@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING, Any
 import click
 
 from course.errors import CourseError
-from course.instructor.cli import forkserver_start, options
+from course.instructor.cli import forkserver_warmup, options
 from course.instructor.course_dir import assignment_names, source_notebook
 from course.instructor.thread_safe_parsing import parse_literal
 from course.profiles import PROFILES, check_profile
@@ -91,7 +91,7 @@ def command(
         )
     selected = assignment_names(root, names)
     if not scheduler:
-        forkserver_start.start_for_notebooks()  # meanwhile, it imports what notebooks need
+        forkserver_warmup.start_for_notebooks()  # meanwhile, it imports what notebooks need
     from course.instructor.regression import plan, suite
     from course.recorded_metrics import text
 

@@ -9,7 +9,7 @@ from typing import Any, Self
 import click
 
 from course.errors import CourseError
-from course.instructor.cli import forkserver_start, options
+from course.instructor.cli import forkserver_warmup, options
 from course.instructor.course_dir import assignment_names
 
 STEP_SECONDS = 0.2  # between checks for a signal
@@ -52,7 +52,7 @@ def command(
     selected = assignment_names(root, names)
     if not folder.is_dir():
         raise CourseError(f"{folder} is not a folder: specify the one in which uploads arrive.")
-    forkserver_start.start_for_uploads(root, selected, isolated=not no_isolation)
+    forkserver_warmup.start_for_uploads(root, selected, isolated=not no_isolation)
     from course.instructor.collect import collection
     from course.instructor.collect.released_assignment import read_releases
     from course.instructor.gradebook.roster_matching import read_collection_roster

@@ -21,7 +21,7 @@ from pathlib import Path, PurePosixPath
 from typing import BinaryIO
 
 from course.errors import CourseError
-from course.instructor.student_text.budgets import MAX_NOTEBOOK_BYTES
+from course.instructor.student_text.size_limits import MAX_NOTEBOOK_BYTES
 
 MAX_FILES = 200_000  # in everything that is collected at once
 MAX_BYTES = 16 * 2**30  # read from everything that is collected at once

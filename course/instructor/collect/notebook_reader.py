@@ -26,9 +26,9 @@ from course.instructor.collect.released_assignment import (
     read_cells,
 )
 from course.instructor.student_text import limited_worker, notebook_parser
-from course.instructor.student_text.budgets import MAX_NOTEBOOK_BYTES
 from course.instructor.student_text.limited_call import call_limited
 from course.instructor.student_text.limited_worker import StudentTextError
+from course.instructor.student_text.size_limits import MAX_NOTEBOOK_BYTES
 
 CPU_SECONDS = 10  # for one notebook; a normal one takes a tenth of a second
 UPLOAD_CPU_SECONDS = 60  # for all notebooks of one upload

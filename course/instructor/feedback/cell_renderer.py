@@ -12,10 +12,10 @@ from pygments.formatters import HtmlFormatter
 from pygments.lexers import PythonLexer
 
 from course.instructor.feedback import html_sanitizer, mathml
-from course.instructor.student_text import text_layout
-from course.instructor.student_text.budgets import MAX_FORMULAS, MAX_TEXT_CHARACTERS
+from course.instructor.student_text import layout_limits
 from course.instructor.student_text.limited_worker import StudentTextError
 from course.instructor.student_text.notebook_parser import EMBEDDED_IMAGE, REMOVED_IMAGE
+from course.instructor.student_text.size_limits import MAX_FORMULAS, MAX_TEXT_CHARACTERS
 
 CODE_STYLES = {"light": "vs", "dark": "github-dark"}
 HEADING_OFFSET = 2  # the page's own headings rank above the notebook's
@@ -107,7 +107,7 @@ def render_text(text: str, label: str = "Output") -> Markup:
     if len(text) > MAX_TEXT_CHARACTERS:
         omitted = f"\n... ({len(text) - MAX_TEXT_CHARACTERS:,} more characters)"
         text = text[:MAX_TEXT_CHARACTERS] + omitted
-    text = text_layout.limit_layout(text)
+    text = layout_limits.limit_layout(text)
     attributes = _scroll_attributes(text, label)
     return Markup(f"<pre{attributes}>{escape_silent(text)}</pre>") if text else Markup("")
 

@@ -18,8 +18,8 @@ from nbconvert.preprocessors import Preprocessor
 
 from course.instructor.feedback.cell_renderer import ANSI_ESCAPE, IMAGE_TYPES, NOT_BASE64
 from course.instructor.feedback.limited_renderer import CellText, PageBudget, render_texts
-from course.instructor.student_text.budgets import MAX_TEXT_CHARACTERS
-from course.instructor.student_text.text_layout import limit_layout
+from course.instructor.student_text.layout_limits import limit_layout
+from course.instructor.student_text.size_limits import MAX_TEXT_CHARACTERS
 
 if TYPE_CHECKING:
     from nbformat import NotebookNode

@@ -9,8 +9,10 @@ from html import escape
 from markupsafe import Markup
 
 from course.instructor.feedback import cell_renderer
-from course.instructor.student_text import limited_worker, text_layout
-from course.instructor.student_text.budgets import (
+from course.instructor.student_text import layout_limits, limited_worker
+from course.instructor.student_text.limited_call import call_limited
+from course.instructor.student_text.limited_worker import StudentTextError
+from course.instructor.student_text.size_limits import (
     ELEMENT_CHARACTERS,
     MAX_CELL_SECONDS,
     MAX_HTML_CHARACTERS,
@@ -18,8 +20,6 @@ from course.instructor.student_text.budgets import (
     MAX_PAGE_HTML_CHARACTERS,
     MAX_PAGE_SECONDS,
 )
-from course.instructor.student_text.limited_call import call_limited
-from course.instructor.student_text.limited_worker import StudentTextError
 from course.instructor.student_text.time_limit import processor_time_limit
 
 CPU_SECONDS = MAX_PAGE_SECONDS + 10  # a call of a C function can exceed the cell's time limit
@@ -154,7 +154,7 @@ def _render(key: str, deadline: float) -> dict[str, str]:
         return {"problem": f"it cannot be formatted ({type(error).__name__})"}
     if len(html) > MAX_HTML_CHARACTERS:
         return {"problem": "it would make the page too large"}
-    if kind != "raw" and text_layout.is_slow(html):
+    if kind != "raw" and layout_limits.is_slow(html):
         return {"problem": "a browser would take too long to format it"}
     return {"html": str(html)}
 

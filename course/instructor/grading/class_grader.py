@@ -33,9 +33,9 @@ from course.instructor.sandbox.cell_error import STOPPED
 from course.instructor.sandbox.cell_execution import printable
 from course.instructor.sandbox.kernel_client import EngineError, KernelEnded
 from course.instructor.sandbox.worker_pool import open_executor
-from course.instructor.student_text.budgets import MAX_NOTEBOOK_BYTES
 from course.instructor.student_text.limited_worker import StudentTextError
 from course.instructor.student_text.notebook_parser import read_notebook
+from course.instructor.student_text.size_limits import MAX_NOTEBOOK_BYTES
 
 MAX_LISTED = 5  # file names in a message
 # The errno values that the names of a submission's files can cause. The machine causes all others,

@@ -23,7 +23,7 @@ from course.instructor.grading.reference_notebook import (
 )
 from course.instructor.provided_files import provided_files
 from course.instructor.sandbox.cell_execution import printable
-from course.instructor.student_text.budgets import (
+from course.instructor.student_text.size_limits import (
     MAX_NOTEBOOK_BYTES,
     MAX_OUTPUTS,
     MAX_TRACEBACK_LINES,

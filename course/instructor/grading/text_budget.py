@@ -2,7 +2,7 @@
 
 from typing import Any
 
-from course.instructor.student_text.budgets import LINE_CHARACTERS
+from course.instructor.student_text.size_limits import LINE_CHARACTERS
 
 MAX_BYTES = 2 * 2**20  # in UTF-8; the outcome of an honest submission has at most about 100 KB
 SHORT_CHARACTERS = 200  # shorter texts, such as names of errors and points, are always kept

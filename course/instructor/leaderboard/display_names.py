@@ -16,7 +16,7 @@ from course.instructor.gradebook import health
 from course.instructor.gradebook.group_submissions import WITHOUT_GROUPS, GroupSubmissions
 from course.instructor.roster.roster import read_course_roster
 from course.instructor.sandbox.cell_execution import printable
-from course.instructor.student_text.text_layout import limit_layout
+from course.instructor.student_text.layout_limits import limit_layout
 
 # Beside the gradebook. Anyone who has it can compute the pseudonym of every student ID.
 KEY_FILE_NAME = "pseudonyms.key"

@@ -8,7 +8,7 @@ from markupsafe import Markup
 from course.instructor.feedback.cell_renderer import render_output
 from course.instructor.feedback.limited_renderer import CellText, PageBudget, render_texts
 from course.instructor.marking.answers import AnswerText
-from course.instructor.student_text.budgets import MAX_CELL_SECONDS, MAX_PAGE_SECONDS
+from course.instructor.student_text.size_limits import MAX_CELL_SECONDS, MAX_PAGE_SECONDS
 
 # All cells that are rendered together have time for the slowest text that is allowed.
 CELLS_AT_ONCE = MAX_PAGE_SECONDS // MAX_CELL_SECONDS - 4

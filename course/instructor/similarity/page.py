@@ -8,7 +8,7 @@ from course.instructor.similarity.comparison import ClassComparison
 from course.instructor.similarity.rarity_scoring import NGRAM_LENGTHS, ngram_points
 from course.instructor.similarity.submissions import Answer
 from course.instructor.similarity.tokenization import Token, Views, ngrams
-from course.instructor.student_text.text_layout import limit_layout
+from course.instructor.student_text.layout_limits import limit_layout
 
 # Levels of a character: not shared, shared within the group, and shared but rare in the class.
 LEVELS = ("", "shared", "rare")

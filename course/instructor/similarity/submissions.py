@@ -21,9 +21,9 @@ from course.instructor.sandbox import forkserver_client
 from course.instructor.sandbox.kernel_client import EngineError
 from course.instructor.sandbox.worker_pool import available_cores
 from course.instructor.similarity.tokenization import Views, tokenize_in_limits, tokenize_text
-from course.instructor.student_text.budgets import MAX_NOTEBOOK_BYTES
 from course.instructor.student_text.limited_worker import StudentTextError
 from course.instructor.student_text.notebook_parser import read_notebook
+from course.instructor.student_text.size_limits import MAX_NOTEBOOK_BYTES
 from course.packing import helper_files
 
 # Characters of a submission that are compared, first those of its answers. All answers of an

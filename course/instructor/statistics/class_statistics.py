@@ -18,7 +18,7 @@ from course.instructor.gradebook.group_submissions import read_course_groups
 from course.instructor.gradebook.submission_results import final_score, is_graded
 from course.instructor.grading.submission import was_graded
 from course.instructor.sandbox.cell_execution import printable
-from course.instructor.student_text.text_layout import limit_layout
+from course.instructor.student_text.layout_limits import limit_layout
 from course.notebook_headings import section_headings
 
 if TYPE_CHECKING:

@@ -13,8 +13,8 @@ from course.instructor.sandbox import forkserver_client
 from course.instructor.sandbox.forkserver_client import Forkserver, shared_forkserver
 from course.instructor.sandbox.kernel_client import EngineError, Kernel, KernelEnded
 from course.instructor.sandbox.limits import Limits
-from course.instructor.student_text.budgets import MAX_ELEMENTS
 from course.instructor.student_text.limited_worker import OUT_OF_TIME, StudentTextError
+from course.instructor.student_text.size_limits import MAX_ELEMENTS
 
 CPU_SECONDS = 20
 MEMORY_MB = 2048

@@ -9,7 +9,9 @@ from itertools import groupby
 from typing import Any
 
 from course.instructor.student_text import limited_worker
-from course.instructor.student_text.budgets import (
+from course.instructor.student_text.limited_call import call_limited
+from course.instructor.student_text.limited_worker import StudentTextError
+from course.instructor.student_text.size_limits import (
     LINE_CHARACTERS,
     MAX_ALL_ATTACHMENTS,
     MAX_ALL_OUTPUT_CHARACTERS,
@@ -27,8 +29,6 @@ from course.instructor.student_text.budgets import (
     MAX_SOURCE_CHARACTERS,
     MAX_TRACEBACK_LINES,
 )
-from course.instructor.student_text.limited_call import call_limited
-from course.instructor.student_text.limited_worker import StudentTextError
 
 CELL_TYPES = ("code", "markdown", "raw")
 OUTPUT_TYPES = ("stream", "display_data", "execute_result", "error")
@@ -75,7 +75,7 @@ def read_notebook(content: bytes) -> SubmittedNotebook:
     never too large, too deeply nested, or of unknown structure.
 
     For example, `nbformat.from_dict(read_notebook(path.read_bytes()).content)`. Check the size of
-    a file before you read it: at most `budgets.MAX_NOTEBOOK_BYTES` are accepted.
+    a file before you read it: at most `size_limits.MAX_NOTEBOOK_BYTES` are accepted.
     """
     if len(content) > MAX_NOTEBOOK_BYTES:
         raise StudentTextError(f"the file is larger than {MAX_NOTEBOOK_BYTES // 2**20} MB")

@@ -7,7 +7,7 @@ import json
 import sys
 from pathlib import Path
 
-from course.instructor.cli import forkserver_start
+from course.instructor.cli import forkserver_warmup
 from course.instructor.course_dir import source_notebook
 from course.instructor.regression.plan import Plan
 from course.instructor.regression.suite import RegressionSuite
@@ -15,7 +15,7 @@ from course.instructor.regression.suite import RegressionSuite
 
 def main(assignment: str) -> None:
     """Run the notebook and print its problems."""
-    forkserver_start.start_for_notebooks()
+    forkserver_warmup.start_for_notebooks()
     root = Path.cwd()
     sources = {assignment: source_notebook(root, assignment)}
     suite = RegressionSuite(root, Plan(root / "build" / "runs", sources, "smoke", [0], {}))

@@ -3,7 +3,7 @@
 import nbformat
 import pytest
 
-from course.instructor.student_text.budgets import MAX_ALL_OUTPUTS
+from course.instructor.student_text.size_limits import MAX_ALL_OUTPUTS
 from tests.conftest import cell
 from tests.instructor.grading.classes import ANSWER, NAME, TESTS, create_course, submit
 from tests.notebooks.test_browser import CHROMIUM

@@ -8,13 +8,13 @@ from hypothesis import strategies as st
 
 from course.instructor.analysis.cell_names import find_names_in_submission
 from course.instructor.feedback.limited_renderer import CellText, PageBudget, render_texts
-from course.instructor.student_text.budgets import (
+from course.instructor.student_text.code_analysis import analyzed
+from course.instructor.student_text.notebook_parser import REMOVED_IMAGE
+from course.instructor.student_text.size_limits import (
     MAX_CELL_CHARACTERS,
     MAX_HTML_CHARACTERS,
     MAX_PAGE_CHARACTERS,
 )
-from course.instructor.student_text.code_analysis import analyzed
-from course.instructor.student_text.notebook_parser import REMOVED_IMAGE
 from course.notebook_headings import section_headings
 from tests.instructor.feedback.test_html_sanitizer import elements
 

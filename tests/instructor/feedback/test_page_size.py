@@ -6,7 +6,7 @@ import nbformat
 
 from course.instructor.feedback.page import REASON_OMITTED, render_page
 from course.instructor.grading import redaction
-from course.instructor.student_text.budgets import MAX_PAGE_CHARACTERS
+from course.instructor.student_text.size_limits import MAX_PAGE_CHARACTERS
 
 METADATA = {"grade_id": "test_a", "grade": True, "solution": False, "score": 0, "points": 1}
 

@@ -7,7 +7,10 @@ import tracemalloc
 import pytest
 
 from course.instructor.student_text import notebook_parser
-from course.instructor.student_text.budgets import (
+from course.instructor.student_text.limited_call import call_limited
+from course.instructor.student_text.limited_worker import StudentTextError
+from course.instructor.student_text.notebook_parser import read_notebook
+from course.instructor.student_text.size_limits import (
     MAX_ALL_ATTACHMENTS,
     MAX_ALL_OUTPUTS,
     MAX_CELL_CHARACTERS,
@@ -18,9 +21,6 @@ from course.instructor.student_text.budgets import (
     MAX_OUTPUTS,
     MAX_TRACEBACK_LINES,
 )
-from course.instructor.student_text.limited_call import call_limited
-from course.instructor.student_text.limited_worker import StudentTextError
-from course.instructor.student_text.notebook_parser import read_notebook
 from tests.submissions import ROOT
 
 

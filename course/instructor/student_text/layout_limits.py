@@ -1,4 +1,4 @@
-"""Text in a form that browsers lay out in a time proportional to its length.
+"""Limits of text that browsers would take very long to lay out, such as stacked combining marks.
 
 The time that Chromium takes grows with the square of the length for combining marks in succession,
 and for lines whose direction changes often: a text of 190,000 characters can take a minute.

@@ -1,4 +1,4 @@
-"""How much text a submission may contain; the only place where these numbers are set."""
+"""Limits of how much text a submission may contain; these numbers are set only here."""
 
 MAX_NOTEBOOK_BYTES = 200 * 2**20  # notebooks with 100 MB of outputs occur
 MAX_CELLS = 2_000  # the course's notebooks have at most 100

@@ -10,7 +10,7 @@ from nbformat.v4 import new_code_cell, new_notebook, new_output
 from course.instructor.feedback import cell_renderer
 from course.instructor.feedback.formgrader import RenderCells
 from course.instructor.feedback.limited_renderer import CellText, PageBudget, render_texts
-from course.instructor.student_text.text_layout import MAX_MARKS, limit_layout
+from course.instructor.student_text.layout_limits import MAX_MARKS, limit_layout
 
 SLOW = {
     "accents": "a" + "\u0301" * 80_000,
