@@ -53,7 +53,7 @@ def read(folder=FOLDER):
     try:
         paths = _list_files(Path(folder))
     except Exception as error:
-        problems.append(_describe(FOLDER, error))
+        _report(problems, FOLDER, error)
         return found
     for path in (path for path in paths if path.suffix == ".json"):
         try:
@@ -67,7 +67,7 @@ def read(folder=FOLDER):
             if record["name"] in metrics:
                 raise _InvalidFile("another file has a record of the same name")
         except Exception as error:  # a file can be invalid in countless ways
-            problems.append(_describe(f"{FOLDER}/{path.name}", error))
+            _report(problems, f"{FOLDER}/{path.name}", error)
         else:
             metrics[record["name"]] = record
             name_of[path.stem] = record["name"]
@@ -82,7 +82,7 @@ def read(folder=FOLDER):
         )
     except Exception as error:
         place = f"{FOLDER}/{archives[0].name}" if len(archives) == 1 else FOLDER
-        problems.append(_describe(place, error))
+        _report(problems, place, error)
     return found
 
 
@@ -168,14 +168,14 @@ def _parse_array(content: bytes) -> np.ndarray:
     return np.frombuffer(content, dtype, offset=file.tell()).reshape(shape).astype(np.float16)
 
 
-def _describe(place: str, error: Exception) -> str:
-    """Return a sentence about a file that cannot be used."""
+def _report(problems: list[str], place: str, error: Exception) -> None:
+    """Append a sentence about a file that cannot be used."""
     reason = "it is damaged"
     if isinstance(error, _InvalidFile):
         reason = str(error)
     elif isinstance(error, FileNotFoundError):
         reason = "it is not beside the notebook"
-    return (
+    problems.append(
         f"{printable_text(place)} cannot be used ({reason}): run the cell with evidence.save"
         " again, in the cpu or gpu profile, and submit the whole folder."
     )

@@ -63,8 +63,8 @@ class Recipe:
             raise CourseError(f"flip of {name!r} must be True or False, not {self.flip!r}.")
         if self.augments and not self.on_device:
             raise CourseError(
-                f"max_shift and flip of {name!r} need on_device=True: the device shifts and flips"
-                " the images."
+                f"max_shift and flip of {name!r} need on_device=True, because the device shifts"
+                " and flips the images: pass it, or leave them out."
             )
         rate = self.learning_rate
         if rate is not None and not (isinstance(rate, float) and 0 < rate < 100):

@@ -204,8 +204,12 @@ def _review_size(notebook: RunningNotebook) -> Finding | None:
     large_cells = [
         _describe_cell(cells, index).replace("\n ", "") for index in largest if sizes[index] > 2**20
     ]
-    advice = f"the notebook has {size:.0f} MB, which some platforms reject. Clear the outputs of"
-    return False, "\n  - ".join([advice, *large_cells])
+    return False, "\n  - ".join(
+        [
+            f"the notebook has {size:.0f} MB, which some platforms reject. Clear the outputs of",
+            *large_cells,
+        ]
+    )
 
 
 def _is_code(cell: dict) -> bool:

@@ -57,12 +57,8 @@ def draw(name, seed=None):
     """
     if name not in BANK:
         similar = difflib.get_close_matches(str(name), BANK, n=1)
-        advice = (
-            f"did you mean {similar[0]!r}?"
-            if similar
-            else f"choose one of {', '.join(sorted(BANK))}."
-        )
-        raise CourseError(f"there is no question {name!r}: {advice}")
+        names = f"the similar {similar[0]!r}" if similar else f"one of {', '.join(sorted(BANK))}"
+        raise CourseError(f"there is no question {name!r}: choose {names}.")
     template = BANK[name]
     if seed is None:
         return template.build()

@@ -14,6 +14,7 @@ from nbgrader.nbgraderformat import MetadataValidator
 
 from course.instructor.release.conventions import find_deviations
 from course.instructor.release.preprocessors import TITLE
+from course.instructor.release.public_address import PublicAddress
 from course.instructor.release.result_figures import MAX_KILOBYTES, SHOWS_TAG
 from course.plotting import result_figure
 
@@ -269,6 +270,7 @@ def test_every_code_cell_of_a_release_compiles(path):
 
 @for_each_notebook("release")
 def test_the_badges_of_a_release_open_it(path):
-    badges = re.findall(r"\]\((https://[^)]+\.ipynb)\)", read(path).cells[0].source)
-    assert len(badges) == 2
-    assert all(badge.endswith(f"/{path.relative_to(ROOT).as_posix()}") for badge in badges)
+    colab, paperspace = re.findall(r"\]\((https://[^)]+\.ipynb[^)]*)\)", read(path).cells[0].source)
+    assert colab.endswith(f"/{path.relative_to(ROOT).as_posix()}")
+    container = PublicAddress.of_course(ROOT).paperspace_container
+    assert paperspace.endswith(f"/{path.relative_to(ROOT).as_posix()}?container={container}")

@@ -122,7 +122,7 @@ def test_wrong_answers_of_the_right_form_are_not_reported(capsys):
 
 
 def test_an_unknown_name_is_answered_with_the_most_similar_one():
-    with pytest.raises(CourseError, match="did you mean 'conv-parameters'"):
+    with pytest.raises(CourseError, match="choose the similar 'conv-parameters'"):
         draw("conv-parameter")
     with pytest.raises(CourseError, match="choose one of activation-maps"):
         draw("xyz")

@@ -63,6 +63,17 @@ class Requirements:
             "      - -r requirements.txt   # the same as without conda; it explains them\n"
         )
 
+    def for_binder(self) -> dict[str, str]:
+        """Return the files from which Binder installs the course, by path.
+
+        Binder would read the Python version in environment.yml only if it were a single one.
+        """
+        oldest = self.python.split()[0]
+        return {
+            "binder/runtime.txt": f"python-{oldest}\n",
+            "binder/requirements.txt": "# The same as on a laptop.\n-r ../requirements.txt\n",
+        }
+
     def _lines(self, extra: str, prefix: str) -> list[str]:
         """Return the requirements of an extra that begin with a prefix."""
         requirements = self._project["optional-dependencies"][extra]

@@ -8,6 +8,7 @@ from traitlets.config import Configurable
 from course.instructor.course_dir import load_config
 
 PLACEHOLDER = "YOUR_ORGANIZATION"
+GITHUB = "https://github.com/"
 
 
 class PublicAddress(Configurable):
@@ -15,6 +16,11 @@ class PublicAddress(Configurable):
 
     url = Unicode(help="URL of the public repository, without a trailing slash.").tag(config=True)
     branch = Unicode("main", help="Branch that badges open.").tag(config=True)
+    paperspace_container = Unicode(
+        "paperspace/gradient-base:pt211-tf215-cudatk120-py311-20240202",
+        help="Container in which the badge opens a notebook on Paperspace; its default container"
+        " has Python 3.9.",
+    ).tag(config=True)
 
     @classmethod
     def of_course(cls, root: Path) -> "PublicAddress":
@@ -26,18 +32,28 @@ class PublicAddress(Configurable):
         """True if the address is set and is not the placeholder."""
         return bool(self.url) and PLACEHOLDER not in self.url
 
+    @property
+    def binder(self) -> str:
+        """The address that opens the public repository on Binder, in JupyterLab."""
+        return f"https://mybinder.org/v2/gh/{self._repository}/{self.branch}?urlpath=lab/tree/release"
+
+    @property
+    def _repository(self) -> str:
+        """The name of the repository on GitHub, such as "some-school/cnns"."""
+        return self.url.removeprefix(GITHUB)
+
     def fill_in(self, text: str, notebook_path: str) -> str:
         """Replace the placeholders in a cell of the notebook that has this path in the repository.
 
         `{{INSTALL}}` becomes the pip requirement; `{{COLAB}}` and `{{PAPERSPACE}}` become the
         addresses that open the notebook on these platforms.
         """
-        repository = self.url.removeprefix("https://github.com/")
-        file_on_github = f"github/{repository}/blob/{self.branch}/{notebook_path}"
+        file_on_github = f"github/{self._repository}/blob/{self.branch}/{notebook_path}"
+        container = f"?container={self.paperspace_container}"
         values = {
             "{{INSTALL}}": f"cnn-course @ git+{self.url}",
             "{{COLAB}}": f"https://colab.research.google.com/{file_on_github}",
-            "{{PAPERSPACE}}": f"https://console.paperspace.com/{file_on_github}",
+            "{{PAPERSPACE}}": f"https://console.paperspace.com/{file_on_github}{container}",
         }
         for placeholder, value in values.items():
             text = text.replace(placeholder, value)

@@ -57,6 +57,7 @@ def public_files(root: Path, names: Sequence[str]) -> dict[str, bytes]:
         ".gitignore": "\n".join([*GITIGNORE, ""]),
         "README.md": _readme(notebooks, requirements.python, PublicAddress.of_course(root)),
         "environment.yml": requirements.for_conda(),
+        **requirements.for_binder(),
         "pyproject.toml": requirements.pyproject(),
         "requirements.txt": requirements.for_pip(),
     }
@@ -122,7 +123,8 @@ def _readme(
     if address.is_set:
         opening = (
             "A badge opens an assignment on Colab or Paperspace, where you do not need to set up"
-            " anything."
+            " anything. To read and try the notebooks without an account, open them on Binder:\n\n"
+            f"[![Open on Binder](https://mybinder.org/badge_logo.svg)]({address.binder})"
         )
     template = resources(__package__).joinpath("public_readme.md").read_text(encoding="utf-8")
     return Template(template).substitute(

@@ -134,7 +134,7 @@ def isolation_problem() -> str | None:
         return (
             f"bubblewrap cannot isolate here ({reason}): allow user namespaces (sysctl"
             " user.max_user_namespaces; on Ubuntu 24.04 an AppArmor profile for bwrap; in a"
-            " container, start it with --privileged or --security-opt seccomp=unconfined)"
+            " container, its options, which docs/instructors/container.md lists)"
         )
     return None
 

@@ -1,6 +1,8 @@
 import re
+import tomllib
 
 import pytest
+from packaging.specifiers import SpecifierSet
 
 from course.instructor.release.public_address import PublicAddress
 from tests.submissions import ROOT
@@ -8,7 +10,11 @@ from tests.submissions import ROOT
 PATH = "release/02-mnist/mnist.ipynb"
 
 
-PUBLISHED = PublicAddress(url="https://github.com/some-school/cnns", branch="autumn")
+PUBLISHED = PublicAddress(
+    url="https://github.com/some-school/cnns",
+    branch="autumn",
+    paperspace_container="paperspace/gradient-base:some-tag",
+)
 
 
 @pytest.mark.parametrize(
@@ -21,7 +27,8 @@ PUBLISHED = PublicAddress(url="https://github.com/some-school/cnns", branch="aut
         ),
         (
             "{{PAPERSPACE}}",
-            "https://console.paperspace.com/github/some-school/cnns/blob/autumn/" + PATH,
+            f"https://console.paperspace.com/github/some-school/cnns/blob/autumn/{PATH}"
+            "?container=paperspace/gradient-base:some-tag",
         ),
     ],
 )
@@ -40,3 +47,15 @@ def test_the_configured_address_fits_every_placeholder():
     address = PublicAddress.of_course(ROOT)
     assert re.fullmatch(r"https://github\.com/[\w-]+/[\w-]+", address.url)
     assert re.fullmatch(r"[\w./-]+", address.branch)
+
+
+def test_the_container_on_paperspace_has_a_fixed_tag_and_a_supported_python():
+    container = PublicAddress.of_course(ROOT).paperspace_container
+    minor = re.fullmatch(r"paperspace/gradient-base:[\w-]+-py3(\d\d)-20\d{6}", container)[1]
+    pyproject = tomllib.loads((ROOT / "pyproject.toml").read_text(encoding="utf-8"))
+    assert f"3.{minor}" in SpecifierSet(pyproject["project"]["requires-python"])
+
+
+def test_the_binder_badge_opens_the_assignments_on_the_branch():
+    address = "https://mybinder.org/v2/gh/some-school/cnns/autumn?urlpath=lab/tree/release"
+    assert PUBLISHED.binder == address

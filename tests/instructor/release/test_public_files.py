@@ -69,7 +69,7 @@ def test_there_are_secrets_to_search_for():
 def test_no_solution_hidden_test_or_instructor_code_is_published(tree):
     assert secrets_in(tree) == []
     tops = {path.name for path in tree.iterdir()}
-    assert tops == {"release", "course", "docs", "LICENSE", "README.md", "pyproject.toml"} | {
+    assert tops == {"release", "course", "docs", "binder", "LICENSE", "README.md", "pyproject.toml"} | {
         "requirements.txt", "environment.yml", ".gitignore", ".published"
     }  # fmt: skip
     assert [path.name for path in (tree / "docs").iterdir()] == ["students.md"]
@@ -218,6 +218,14 @@ def test_the_conda_environment_has_the_same_requirements(tree):
     for line in text.splitlines():
         if line.lstrip().startswith("- ") and line.strip() not in ("- pip:", "- conda-forge"):
             assert "   # " in line, f"{line.strip()} has no reason beside it"
+
+
+def test_binder_installs_the_same_requirements_with_a_supported_python(tree):
+    runtime = (tree / "binder" / "runtime.txt").read_text()
+    version = re.fullmatch(r"python-(3\.\d+)\n", runtime)[1]  # the form that Binder reads
+    assert version in SpecifierSet(PYPROJECT["project"]["requires-python"])
+    *_, line = (tree / "binder" / "requirements.txt").read_text().splitlines()
+    assert (tree / "binder" / line.removeprefix("-r ")).samefile(tree / "requirements.txt")
 
 
 def test_every_link_of_the_readme_and_the_guide_has_a_target(tree):

@@ -71,7 +71,8 @@ def test_badges_and_the_install_cell_contain_the_address(public):
     on_github = ADDRESS.removeprefix("https://github.com/")
     notebook = f"github/{on_github}/blob/main/release/01-small/small.ipynb"
     assert f"(https://colab.research.google.com/{notebook})" in readme
-    assert f"(https://console.paperspace.com/{notebook})" in readme
+    assert f"(https://console.paperspace.com/{notebook}?container=paperspace/" in readme
+    assert f"(https://mybinder.org/v2/gh/{on_github}/main?urlpath=lab/tree/release)" in readme
     assert f"git+{ADDRESS}" in (public[0] / "release" / "01-small" / "small.ipynb").read_text()
 
 
