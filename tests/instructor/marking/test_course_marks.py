@@ -207,9 +207,10 @@ def test_other_points_of_an_item_change_the_scores_of_those_who_have_it(root):
     write_source(root, SCHEME.replace("**+1**", "**+0.75**"))
     with opened(root) as marks:
         found = marks.outdated(question_of(marks))
-        assert {state.student: score for state, _, score in found} == {"ada": 0.75, "bob": 1.5}
+        assert {each.state.student: each.score for each in found} == {"ada": 0.75, "bob": 1.5}
         before = stored(root)
-        marks.recompute(question_of(marks), {state.id: state.version for state, _, _ in found})
+        versions = {each.state.id: each.state.version for each in found}
+        marks.recompute(question_of(marks), versions)
         after = stored(root)
         assert after["ada"] == (0.75, "- Locality (+0.75)\n\nYes.", False)
         assert after["bob"][0] == 1.5
