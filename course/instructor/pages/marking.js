@@ -618,7 +618,7 @@ function drawPreview(found, value) {
   if (shownChanges.length) {
     const table = make("table");
     const groups = new Map();
-    for (const each of shownChanges) {
+    for (const each of shownChanges.sort((one, other) => one.old - other.old)) {
       const text = `${shown(each.old)} → ${shown(each.new)}`;
       groups.set(text, [...(groups.get(text) ?? []), each.number]);
     }

@@ -45,6 +45,16 @@ def test_a_question_has_its_text_model_answer_and_rubric(marks):
     assert [each.question.name for each in marks.overview()] == ["explain", "conclude"]
 
 
+def test_the_text_of_a_question_begins_at_its_heading(root):
+    path = root / "source" / NAME / "small.ipynb"
+    before = r"**What happened:** much.\n\n## 3 Results\n\n### Exercise: explain (2 points)\n\n"
+    text = path.read_text().replace(r"### Exercise: explain (2 points)\n", before + "#### Hint\\n")
+    path.write_text(text)
+    with opened(root) as marks:
+        text = question_of(marks).text
+    assert text.startswith("### Exercise: explain (2 points)\n\n#### Hint\n\nWhy does it")
+
+
 def test_identical_and_empty_answers_are_recognized(marks):
     states = states_of(marks)
     assert set(states) == set(ANSWERS)
