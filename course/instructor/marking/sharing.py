@@ -17,7 +17,7 @@ def share(
     """Return the grader of each answer, from groups of answers that are marked together.
 
     A group keeps its present grader, unless that one has more than an equal share. The others go to
-    whoever has the fewest answers. The same arguments always have the same result.
+    the grader with the fewest answers. The same arguments always have the same result.
     """
     found: dict[str, str] = {}
     counts = Counter(dict.fromkeys(graders, 0))
