@@ -1,6 +1,7 @@
 """The section headings of a notebook's cells."""
 
 import re
+from collections.abc import Iterator
 
 MAX_HEADING = 200  # characters; a student can write longer ones
 _HEADING = re.compile(r"#{1,6}\s++(\S.*)?")
@@ -22,6 +23,16 @@ def section_headings(cells):
     return headings
 
 
+def from_last_heading(text: str, pattern: re.Pattern[str]) -> str:
+    """Return a Markdown text from its last heading with a pattern, or all of it without one."""
+    start, position = 0, 0
+    for line, heading in _lines(text):
+        if heading and pattern.search(heading[0].rstrip("# \t\xa0")):
+            start = position
+        position += len(line)
+    return text[start:]
+
+
 def is_answer(cell: dict) -> bool:
     """Return True if nbgrader's metadata marks the cell as one that the student writes."""
     # A student's notebook can hold anything in its metadata.
@@ -32,10 +43,19 @@ def is_answer(cell: dict) -> bool:
 
 def _headings_in(text: str) -> list[str]:
     """Return the headings in a Markdown text."""
-    found, in_code_block = [], False
-    for line in text.splitlines():
-        if _FENCE.match(line):
-            in_code_block = not in_code_block
-        elif not in_code_block and not _MARKER.match(line) and (match := _HEADING.match(line)):
-            found.append((match[1] or "")[:MAX_HEADING].rstrip("# \t\xa0"))
-    return found
+    return [
+        (heading[1] or "")[:MAX_HEADING].rstrip("# \t\xa0")
+        for _, heading in _lines(text)
+        if heading
+    ]
+
+
+def _lines(text: str) -> Iterator[tuple[str, re.Match[str] | None]]:
+    """Yield the lines of a Markdown text with their ends, each with its heading, if it is one."""
+    in_code_block = False
+    for whole in text.splitlines(keepends=True):
+        line = whole.splitlines()[0]
+        is_fence = bool(_FENCE.match(line))
+        in_code_block = in_code_block != is_fence
+        is_text = not is_fence and not in_code_block and not _MARKER.match(line)
+        yield whole, _HEADING.match(line) if is_text else None

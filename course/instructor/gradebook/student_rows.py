@@ -7,7 +7,6 @@ from nbgrader.api import Assignment, Comment, Grade, Student, SubmittedAssignmen
 from sqlalchemy import delete, func, insert, select, update
 
 from course.instructor.gradebook import mark_table
-from course.instructor.gradebook.mark_table import MARKS
 
 if TYPE_CHECKING:
     from nbgrader.api import Gradebook
@@ -88,7 +87,7 @@ def erase_deleted_rows(gradebook: "Gradebook") -> None:
             connection.exec_driver_sql("PRAGMA wal_checkpoint(TRUNCATE)")
         elif connection.dialect.name == "postgresql":
             names = [model.__tablename__ for model in MODELS]
-            names += [MARKS.name] if mark_table.exists(connection) else []
+            names += [table.name for table in mark_table.existing_tables(connection)]
             for name in names:
                 connection.exec_driver_sql(f'VACUUM FULL "{name}"')
 
@@ -109,9 +108,9 @@ def _remove_submissions(gradebook: "Gradebook", submissions: "Select") -> None:
         SubmittedNotebook: SubmittedNotebook.assignment_id.in_(keys),
         SubmittedAssignment: SubmittedAssignment.id.in_(keys),
     }
-    if mark_table.exists(gradebook.db.connection()):
-        grades = select(Grade.id).where(conditions[Grade])
-        gradebook.db.execute(delete(MARKS).where(MARKS.c.grade_id.in_(grades)))
+    grades = select(Grade.id).where(conditions[Grade])
+    for table in mark_table.existing_tables(gradebook.db.connection()):
+        gradebook.db.execute(delete(table).where(table.c.grade_id.in_(grades)))
     for model, condition in conditions.items():
         gradebook.db.execute(delete(model.__table__).where(condition))
 

@@ -142,8 +142,7 @@ def _copy_tables(old: "Connection", new: "Connection") -> dict[str, int]:
 
 def _tables(connection: "Connection") -> list[sqlalchemy.Table]:
     """Return all tables with rows, those first to which the following ones refer."""
-    own = [mark_table.MARKS] if mark_table.exists(connection) else []
-    return [*Base.metadata.sorted_tables, *own]
+    return [*Base.metadata.sorted_tables, *mark_table.existing_tables(connection)]
 
 
 def _version_table() -> sqlalchemy.Table:

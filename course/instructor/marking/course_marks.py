@@ -8,7 +8,7 @@ import contextlib
 import hashlib
 import json
 from collections import Counter
-from collections.abc import Callable, Iterator, Mapping, Sequence
+from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, field, replace
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
@@ -28,10 +28,12 @@ from course.errors import CourseError
 from course.instructor.course_dir import source_notebook
 from course.instructor.gradebook import mark_table
 from course.instructor.gradebook.group_submissions import read_course_groups
-from course.instructor.gradebook.mark_table import MARKS, MAX_GRADER
+from course.instructor.gradebook.mark_table import ASSIGNEES, MARKS
+from course.instructor.marking import scheme_editor, sharing
 from course.instructor.marking.answers import AnswerReader, AnswerText
 from course.instructor.marking.marks import Mark, parse_mark, stored_items
 from course.instructor.marking.questions import Question, read_questions
+from course.instructor.marking.sharing import checked_grader
 
 if TYPE_CHECKING:
     from nbgrader.api import Gradebook
@@ -39,6 +41,7 @@ if TYPE_CHECKING:
 
 OPEN, MARKED, AUTOMATIC, PENDING = "open", "marked", "automatic", "pending"
 MAX_ANSWERS = 2_000  # in one request
+MAX_REASON = 200  # characters
 
 
 @dataclass(frozen=True)
@@ -47,6 +50,7 @@ class AnswerState:
 
     `mark` is what the gradebook has. If it is not what was marked here, because somebody has
     changed it elsewhere, `earlier` is the mark that was. `version` changes with all of these.
+    `assignee` is the grader who is to mark the answer; anybody may.
     """
 
     id: str
@@ -61,6 +65,8 @@ class AnswerState:
     grader: str
     version: str
     earlier: Mark | None = None
+    flag_reason: str = ""
+    assignee: str = ""
 
     @property
     def score(self) -> float | None:
@@ -70,13 +76,44 @@ class AnswerState:
 
 @dataclass(frozen=True)
 class QuestionProgress:
-    """How many answers to a question have a score, and how many of them each grader marked."""
+    """How many answers to a question have a score, and how many of them each grader marked.
+
+    `assigned` has, for each grader, the number of assigned answers, and how many of them are done;
+    "" are those that nobody is to mark. `scores` is the number of answers with each score.
+    `outdated` is the number of answers whose items have other points now.
+    """
 
     question: Question
     count: int
     done: int
     flagged: int
+    pending: int
+    outdated: int
     graders: Mapping[str, int]
+    assigned: Mapping[str, tuple[int, int]]
+    scores: Mapping[float, int]
+
+
+@dataclass(frozen=True)
+class ScoreChange:
+    """An answer whose score other points of its items change."""
+
+    state: AnswerState
+    mark: Mark
+    score: float | None
+
+
+@dataclass(frozen=True)
+class PointsPreview:
+    """What other points of a rubric item would do.
+
+    `count` answers have the item. `elsewhere` more had it until their score was changed elsewhere,
+    which stays as it is.
+    """
+
+    count: int
+    elsewhere: int
+    changes: list[ScoreChange]
 
 
 class MarkConflict(Exception):
@@ -111,13 +148,8 @@ class CourseMarks:
             for question, students in self._questions_with_students():
                 rows = [row for row in self._rows(question) if row.student_id in students]
                 marks = [_state(row, AnswerText()) for row in rows]
-                done = [each for each in marks if each.status in (MARKED, AUTOMATIC)]
-                graders = Counter(each.grader for each in done if each.status == MARKED)
-                flagged = sum(each.flagged for each in marks)
                 if marks:
-                    found.append(
-                        QuestionProgress(question, len(marks), len(done), flagged, graders)
-                    )
+                    found.append(_progress(question, marks))
             return found
 
     def find_question(self, key: Any) -> Question:
@@ -132,12 +164,7 @@ class CourseMarks:
     def answers(self, question: Question) -> list[AnswerState]:
         """Return the answers that count, in an order that says nothing about the students."""
         with self._transaction():
-            students = self._students(question.assignment)
-            states = [
-                self._read_state(question, row)
-                for row in self._rows(question)
-                if row.student_id in students
-            ]
+            states = self._counting(question)
         return sorted(states, key=lambda each: hashlib.sha256(each.id.encode()).hexdigest())
 
     def answer(self, question: Question, key: Any) -> AnswerState:
@@ -168,7 +195,7 @@ class CourseMarks:
         self, question: Question, versions: Mapping[str, str], request: Any, grader: str
     ) -> list[AnswerState]:
         """Give all these answers the mark in a request, or raise MarkConflict."""
-        name = _checked_grader(grader)
+        name = checked_grader(grader)
 
         def write(state: AnswerState) -> None:
             own = (*state.mark.items, *(state.earlier.items if state.earlier else ()))
@@ -177,60 +204,144 @@ class CourseMarks:
         return self._write(question, versions, write)
 
     def flag(
-        self, question: Question, versions: Mapping[str, str], is_flagged: bool
+        self, question: Question, versions: Mapping[str, str], is_flagged: bool, reason: str = ""
     ) -> list[AnswerState]:
         """Flag answers for a colleague, or remove their flags; or raise MarkConflict."""
-        return self._write(
-            question,
-            versions,
-            lambda state: self._store(replace(state, flagged=is_flagged), flagged=is_flagged),
-        )
+        text = " ".join("".join(each if each.isprintable() else " " for each in reason).split())
+        if len(text) > MAX_REASON:
+            raise CourseError(f"the reason has more than {MAX_REASON} characters: shorten it.")
+        values = {"flagged": is_flagged, "flag_reason": text if is_flagged else ""}
+        return self._write(question, versions, lambda state: self._store(state, **values))
 
-    def outdated(self, question: Question) -> list[tuple[AnswerState, Mark, float | None]]:
+    def share(self, question: Question, graders: Sequence[str]) -> None:
+        """Share all answers to a question among graders; without graders, nobody has any."""
+        with self._transaction(is_write=True) as db:
+            keys = [row.id for row in self._rows(question)]
+            self._lock(question, keys)
+            groups: dict[str, list[str]] = {}
+            present = {}
+            for state in self._counting(question):
+                # Identical answers are marked together, and so by one grader.
+                digest = state.id if state.text.problem else state.text.digest
+                groups.setdefault(digest, []).append(state.id)
+                present[state.id] = state.assignee or state.grader
+            found = sharing.share(list(groups.values()), present, graders)
+            self._assign(keys, found)
+            db.commit()
+
+    def assign(self, question: Question, keys: Sequence[str], grader: str) -> list[AnswerState]:
+        """Say who is to mark some answers; "" is nobody."""
+        name = checked_grader(grader) if grader else ""
+        with self._transaction(is_write=True) as db:
+            known = [row.id for row in self._rows(question, keys)]
+            self._lock(question, known)
+            self._assign(known, dict.fromkeys(known, name) if name else {})
+            db.commit()
+            return [self._read_state(question, row) for row in self._rows(question, known)]
+
+    def _assign(self, keys: Sequence[str], graders: Mapping[str, str]) -> None:
+        """Replace the assignment of answers; those without a grader have none."""
+        db = self.gradebook.db
+        db.execute(sqlalchemy.delete(ASSIGNEES).where(ASSIGNEES.c.grade_id.in_(list(keys))))
+        rows = [{"grade_id": key, "grader": grader} for key, grader in graders.items()]
+        if rows:
+            db.execute(sqlalchemy.insert(ASSIGNEES), rows)
+
+    def outdated(self, question: Question) -> list[ScoreChange]:
         """Return the answers whose items have other points now, with their new mark and score."""
-        found = []
-        current = {each.key: each for each in question.items}
-        for state in self.answers(question):
-            items = tuple(current.get(each.key, each) for each in state.mark.items)
-            mark = replace(state.mark, items=items)
-            score = mark.score(question.max_score, question.deducts)
-            if state.mark.items and (items != state.mark.items or score != state.score):
-                found.append((state, mark, score))
-        return found
+        return _changes(question, self.answers(question))
 
     def recompute(self, question: Question, versions: Mapping[str, str]) -> list[AnswerState]:
         """Give outdated answers the score that their items have now; or raise MarkConflict."""
-        marks = {state.id: mark for state, mark, _ in self.outdated(question)}
-        return self._write(
-            question,
-            versions,
-            lambda state: self._give(
-                question, state, marks.get(state.id, state.mark), state.grader
-            ),
+
+        def write(state: AnswerState) -> None:
+            self._give(question, state, _with_items_of(question, state.mark), state.grader)
+
+        return self._write(question, versions, write)
+
+    def preview_points(self, question: Question, key: Any, points: Any) -> PointsPreview:
+        """Return what other points of a rubric item would do."""
+        changed = scheme_editor.changed_question(question, key, points)
+        states = self.answers(question)
+
+        def has_item(mark: Mark | None) -> bool:
+            return mark is not None and any(each.key == key for each in mark.items)
+
+        return PointsPreview(
+            sum(has_item(each.mark) for each in states),
+            sum(has_item(each.earlier) for each in states),
+            _changes(changed, states),
         )
+
+    def change_points(
+        self, question: Question, key: Any, points: Any, versions: Mapping[str, str]
+    ) -> list[AnswerState]:
+        """Write other points of a rubric item into source/, and give answers their new score.
+
+        `versions` are all answers whose score changes, as the grader saw them in the preview;
+        raises MarkConflict, and changes nothing, if these are others by now. The notebook is
+        written before the scores are committed, all in one step: if the process is killed between
+        the two, these answers are outdated, which the page and the command say.
+        """
+        changed = scheme_editor.changed_question(question, key, points)
+
+        def write(state: AnswerState) -> None:
+            self._give(changed, state, _with_items_of(changed, state.mark), state.grader)
+
+        def check() -> None:
+            found = [each.state for each in _changes(changed, self._counting(question))]
+            if {each.id for each in found} != set(versions):
+                raise MarkConflict(found)
+
+        def finish() -> None:
+            self.gradebook.db.flush()
+            scheme_editor.write_points(self.root, question, key, points)
+
+        return self._write(question, versions, write, check, finish)
 
     def _write(
         self,
         question: Question,
         versions: Mapping[str, str],
         write: Callable[[AnswerState], None],
+        check: Callable[[], None] | None = None,
+        finish: Callable[[], None] | None = None,
     ) -> list[AnswerState]:
-        """Call `write` for each answer, all in one transaction; return their new states."""
-        if not versions or len(versions) > MAX_ANSWERS:
+        """Call `write` for each answer, all in one transaction; return their new states.
+
+        Without `finish`, which is called before the commit, there must be answers.
+        """
+        if (not versions and not finish) or len(versions) > MAX_ANSWERS:
             raise CourseError("the request has no answers, or too many: reload the page.")
         with self._transaction(is_write=True) as db:
-            # Other graders wait until this transaction ends; SQLite locks the whole file instead.
-            is_marked = Grade.id.in_(list(versions))
-            db.execute(select(Grade.id).where(is_marked).order_by(Grade.id).with_for_update())
+            self._lock(question, versions)
             states = [self._read_state(question, row) for row in self._rows(question, versions)]
             is_present = len(states) == len(versions)
             if not is_present or any(each.version != versions[each.id] for each in states):
                 raise MarkConflict(states)
+            if check:
+                check()
             for state in states:
                 write(state)
+            if finish:
+                finish()
             db.commit()
         with self._transaction():
             return [self._read_state(question, row) for row in self._rows(question, versions)]
+
+    def _lock(self, question: Question, keys: Iterable[str]) -> None:
+        """Let others wait who write a score or comment of these answers, also in the formgrader.
+
+        A comment is locked before it is read: what the formgrader writes is then either seen, or
+        written after this transaction. SQLite locks the whole file instead.
+        """
+        db = self.gradebook.db
+        is_marked = Grade.id.in_(list(keys))
+        db.execute(select(Grade.id).where(is_marked).order_by(Grade.id).with_for_update())
+        notebooks = select(Grade.notebook_id).where(is_marked)
+        is_comment = Comment.notebook_id.in_(notebooks)
+        is_comment &= Comment.cell_id == question.comment_cell_id
+        db.execute(select(Comment.id).where(is_comment).order_by(Comment.id).with_for_update())
 
     def _give(self, question: Question, state: AnswerState, mark: Mark, grader: str) -> None:
         """Write a mark as the formgrader does, and how it was chosen."""
@@ -266,6 +377,7 @@ class CourseMarks:
                 "adjustment": state.mark.adjustment,
                 "comment": state.mark.comment,
                 "flagged": state.flagged,
+                "flag_reason": state.flag_reason,
                 "grader": state.grader,
                 "score": state.manual_score,
                 "written_comment": state.manual_comment,
@@ -327,6 +439,15 @@ class CourseMarks:
         graded = {path.parent.name for path in self.root.glob(f"autograded/*/{assignment}")}
         return {each for each in graded if groups.counts(each)}
 
+    def _counting(self, question: Question) -> list[AnswerState]:
+        """Return the answers that count."""
+        students = self._students(question.assignment)
+        return [
+            self._read_state(question, row)
+            for row in self._rows(question)
+            if row.student_id in students
+        ]
+
     def _rows(self, question: Question, keys: Any = None) -> list[Any]:
         """Return what the gradebook and the table of marks have about a question's answers."""
         query = (
@@ -339,6 +460,8 @@ class CourseMarks:
                 Comment.manual_comment,
                 *(MARKS.c[each] for each in ("version", "items", "adjustment", "comment")),
                 *(MARKS.c[each] for each in ("flagged", "grader", "score", "written_comment")),
+                MARKS.c.flag_reason,
+                ASSIGNEES.c.grader.label("assignee"),
             )
             .select_from(Grade)
             .join(SubmittedNotebook, Grade.notebook_id == SubmittedNotebook.id)
@@ -349,6 +472,7 @@ class CourseMarks:
                 & (Comment.cell_id == question.comment_cell_id),
             )
             .outerjoin(MARKS, MARKS.c.grade_id == Grade.id)
+            .outerjoin(ASSIGNEES, ASSIGNEES.c.grade_id == Grade.id)
             .where(Grade.cell_id == question.cell_id)
             .order_by(Grade.id)
         )
@@ -391,18 +515,41 @@ def _state(row: Any, text: AnswerText) -> AnswerState:
         grader=(row.grader or "") if earlier is None else "",
         version=hashlib.sha256(version.encode("utf-8", "surrogatepass")).hexdigest()[:16],
         earlier=earlier,
+        flag_reason=row.flag_reason or "",
+        assignee=row.assignee or "",
     )
 
 
-def _comment_of(db: Any, grade: Grade, question: Question) -> Comment | None:
-    """Return the comment that belongs to a score."""
-    conditions = {"notebook_id": grade.notebook_id, "cell_id": question.comment_cell_id}
-    return db.query(Comment).filter_by(**conditions).one_or_none()
+def _with_items_of(question: Question, mark: Mark) -> Mark:
+    """Return a mark whose items have the points that they have in the mark scheme."""
+    current = {each.key: each for each in question.items}
+    return replace(mark, items=tuple(current.get(each.key, each) for each in mark.items))
 
 
-def _checked_grader(name: str) -> str:
-    """Return the name of a grader; raise CourseError if it is missing or too long."""
-    name = " ".join("".join(each for each in name if each.isprintable()).split())
-    if not name or len(name) > MAX_GRADER:
-        raise CourseError(f"enter your name, with at most {MAX_GRADER} characters.")
-    return name
+def _changes(question: Question, states: Sequence[AnswerState]) -> list[ScoreChange]:
+    """Return the answers whose items have other points in the mark scheme."""
+    found = []
+    for state in states:
+        mark = _with_items_of(question, state.mark)
+        score = mark.score(question.max_score, question.deducts)
+        if mark.items and (mark.items != state.mark.items or score != state.score):
+            found.append(ScoreChange(state, mark, score))
+    return found
+
+
+def _progress(question: Question, states: Sequence[AnswerState]) -> QuestionProgress:
+    """Return the progress of a question with these answers."""
+    done = [each for each in states if each.status in (MARKED, AUTOMATIC)]
+    assigned = Counter(each.assignee for each in states)
+    assigned_done = Counter(each.assignee for each in done)
+    return QuestionProgress(
+        question,
+        len(states),
+        len(done),
+        sum(each.flagged for each in states),
+        sum(each.status == PENDING for each in states),
+        len(_changes(question, states)),
+        Counter(each.grader for each in done if each.status == MARKED),
+        {name: (assigned[name], assigned_done[name]) for name in sorted(assigned)},
+        dict(sorted(Counter(each.score for each in done if each.score is not None).items())),
+    )

@@ -16,11 +16,16 @@ MINUS = "\u2212"
 
 @dataclass(frozen=True)
 class MarkItem:
-    """A selected rubric item, with its points and label when it was selected."""
+    """A selected rubric item, with its points and label when it was selected.
+
+    `requires` is the key of the item without which it does not count, or "".
+    """
 
     key: str
     points: float
     label: str
+    requires: str = ""
+    required_label: str = ""
 
 
 @dataclass(frozen=True)
@@ -45,12 +50,22 @@ class Mark:
         if not self.items and self.adjustment is None:
             return None
         start = max_score if self.items and deducts else 0.0
-        total = start + sum(each.points for each in self.items) + (self.adjustment or 0.0)
+        counted = sum(each.points for each in self.items if self.counts(each))
+        total = start + counted + (self.adjustment or 0.0)
         return round(min(max(total, 0.0), max(max_score, 0.0)), 6)
+
+    def counts(self, item: MarkItem) -> bool:
+        """Return whether an item counts: the one that it requires, if any, is selected too."""
+        return not item.requires or any(each.key == item.requires for each in self.items)
 
     def text(self) -> str | None:
         """Return the comment that the student reads, or None: a line per item, then the text."""
-        lines = [f"- {each.label} ({signed(each.points)})" for each in self.items]
+        lines = [
+            f"- {each.label} ({signed(each.points)})"
+            if self.counts(each)
+            else f"- {each.label} (+0, because it counts only with: {each.required_label})"
+            for each in self.items
+        ]
         if self.items and self.adjustment:
             lines.append(f"- Adjusted by the grader ({signed(self.adjustment)})")
         return "\n\n".join(filter(None, ["\n".join(lines), self.comment.strip()])) or None

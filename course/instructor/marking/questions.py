@@ -12,8 +12,8 @@ from course.errors import CourseError
 from course.instructor.course_dir import source_notebook
 from course.instructor.grading.reference_notebook import hash_of_code, without_mark_schemes
 from course.instructor.marking.marks import MarkItem
-from course.instructor.marking.rubric import MarkScheme, parse_mark_scheme
-from course.notebook_headings import section_headings
+from course.instructor.marking.rubric import MarkScheme, parse_mark_scheme, required_item
+from course.notebook_headings import from_last_heading, section_headings
 
 if TYPE_CHECKING:
     from nbgrader.api import Gradebook, Notebook
@@ -28,7 +28,8 @@ class Question:
 
     `cell_id` and `comment_cell_id` are its keys in the gradebook, for scores and comments. `empty`
     is the text that students get in place of an answer. `supplied` are hashes of the notebook's
-    cells without a grade id. A task has its answers in the cells below it.
+    cells without a grade id. A task has its answers in the cells below it. `scheme_cells` are the
+    positions of the cells in source/ that can contain the mark scheme.
     """
 
     assignment: str
@@ -45,6 +46,7 @@ class Question:
     comment_cell_id: str | None
     empty: str = ""
     supplied: frozenset[str] = field(default_factory=frozenset, repr=False)
+    scheme_cells: tuple[int, ...] = ()
 
     @property
     def key(self) -> str:
@@ -55,7 +57,17 @@ class Question:
     @property
     def items(self) -> list[MarkItem]:
         """The items of the rubric."""
-        return [MarkItem(each.key, each.points, each.label) for each in self.scheme.items]
+        found = []
+        for each in self.scheme.items:
+            needed = required_item(each, self.scheme.items)
+            required = (needed.key, needed.label) if needed else ("", "")
+            found.append(MarkItem(each.key, each.points, each.label, *required))
+        return found
+
+    @property
+    def scheme_version(self) -> str:
+        """A short text that changes with the items of the rubric."""
+        return hashlib.sha256(repr(self.items).encode("utf-8", "replace")).hexdigest()[:16]
 
     @property
     def deducts(self) -> bool:
@@ -103,7 +115,8 @@ def _questions(
         if graded is None:
             continue
         is_task = name in tasks
-        texts = [cell["source"]] if is_task else _texts_before(cells[start:at])
+        positions = (at,) if is_task else (*_question_cell(cells, start, at), at)
+        texts = [cells[each]["source"] for each in (positions if is_task else positions[:-1])]
         commented = tasks.get(name) or solutions.get(name)
         found.append(
             Question(
@@ -111,25 +124,35 @@ def _questions(
                 notebook=record.name,
                 name=name,
                 title=POINTS_AT_END.sub("", headings[at]).rstrip() or name,
-                text="\n\n".join(without_mark_schemes(each).strip() for each in texts).strip(),
+                text="\n\n".join(
+                    from_last_heading(without_mark_schemes(each), POINTS_AT_END).strip()
+                    for each in texts
+                ).strip(),
                 model_answer="" if is_task else SOLUTION.sub("", cell["source"]).strip(),
                 is_code=cell["cell_type"] == "code",
                 is_task=is_task,
-                scheme=parse_mark_scheme("\n\n".join([*texts, "" if is_task else cell["source"]])),
+                scheme=scheme_of(cells, positions),
                 max_score=float(graded.max_score or 0),
                 cell_id=graded.id,
                 comment_cell_id=commented.id if commented else None,
                 empty=empty.get(name, ""),
                 supplied=supplied,
+                scheme_cells=positions,
             )
         )
         start = at + 1
     return found
 
 
-def _texts_before(cells: Sequence[dict[str, Any]]) -> list[str]:
-    """Return the text cell with the question, which is the last one before the answer."""
-    return next(([each["source"]] for each in cells[::-1] if each["cell_type"] == "markdown"), [])
+def scheme_of(cells: Sequence[dict[str, Any]], positions: Sequence[int]) -> MarkScheme:
+    """Return the mark scheme in the cells at these positions."""
+    return parse_mark_scheme("\n\n".join("".join(cells[at]["source"]) for at in positions))
+
+
+def _question_cell(cells: Sequence[dict[str, Any]], start: int, end: int) -> tuple[int, ...]:
+    """Return the position of the question's text, which is the last one before the answer."""
+    found = [at for at in range(start, end) if cells[at]["cell_type"] == "markdown"]
+    return tuple(found[-1:])
 
 
 def _grade_id(cell: dict[str, Any]) -> str:

@@ -7,7 +7,12 @@ from nbformat import NotebookNode
 from nbgrader import utils
 
 from course.errors import CourseError
-from course.instructor.marking.rubric import BEGIN, parse_mark_scheme, unreadable_items
+from course.instructor.marking.rubric import (
+    BEGIN,
+    parse_mark_scheme,
+    required_item,
+    unreadable_items,
+)
 from course.instructor.release import cell_rules, notebook_lint
 
 TOLERANCE = 1e-9  # of a sum of decimal fractions
@@ -42,9 +47,9 @@ def find_problems(notebook: NotebookNode) -> Iterator[str]:
 
 def _problems(source: str, answer: str, points: float) -> Iterator[str]:
     """Yield what is wrong with the mark scheme of an answer."""
-    for item in unreadable_items(source):
+    for unreadable in unreadable_items(source):
         yield (
-            f"has a rubric item whose points cannot be read, {item!r}: begin it with a signed"
+            f"has a rubric item whose points cannot be read, {unreadable!r}: begin it with a signed"
             " number in bold and a space, such as **+0.5** or **-1**"
         )
     items = parse_mark_scheme(source).items
@@ -56,6 +61,12 @@ def _problems(source: str, answer: str, points: float) -> Iterator[str]:
             yield (
                 f"has {labels.count(label)} rubric items with the label {label!r}: change what is"
                 " before their first colon or period, so that their labels differ"
+            )
+    for item in items:
+        if item.required is not None and required_item(item, items) is None:
+            yield (
+                f"has a rubric item, {item.label!r}, that requires item {item.required}: write the"
+                " number of another item of this mark scheme, counted from 1"
             )
     total = sum(item.points for item in items if item.points > 0)
     if items and total < points - TOLERANCE:

@@ -13,7 +13,7 @@ import tempfile
 import webbrowser
 from collections.abc import Callable, Mapping
 from concurrent.futures import ThreadPoolExecutor
-from dataclasses import dataclass
+from dataclasses import asdict, dataclass
 from html import escape
 from pathlib import Path
 from typing import Any, TypeVar
@@ -26,7 +26,13 @@ from tornado.web import Application, HTTPError, RequestHandler
 from course.errors import CourseError
 from course.instructor import pages
 from course.instructor.feedback.cell_renderer import code_style_sheet, render_markdown
-from course.instructor.marking.course_marks import AnswerState, CourseMarks, MarkConflict
+from course.instructor.marking import sharing
+from course.instructor.marking.course_marks import (
+    AnswerState,
+    CourseMarks,
+    MarkConflict,
+    ScoreChange,
+)
 from course.instructor.marking.questions import Question
 from course.instructor.marking.rendering import render_answers, render_outputs
 
@@ -150,6 +156,10 @@ class MarkingServer:
         if action == "outputs":
             outputs = await self.in_database(lambda: self.marks.outputs_above(found, key))
             return {"html": await self.render(render_outputs, outputs)}
+        if action == "preview":
+            return await self.in_database(lambda: self._preview(found, request))
+        if action == "share":
+            return await self.in_database(lambda: self._share(found, request))
         versions = request.get("versions")
         if not isinstance(versions, dict) or not all(map(_is_text, versions.values())):
             raise CourseError("the request is not valid: reload the page.")
@@ -157,13 +167,43 @@ class MarkingServer:
             "mark": lambda: self.marks.save(
                 found, versions, request.get("mark"), str(request.get("grader", ""))
             ),
-            "flag": lambda: self.marks.flag(found, versions, request.get("flagged") is True),
+            "flag": lambda: self.marks.flag(
+                found, versions, request.get("flagged") is True, str(request.get("reason", ""))
+            ),
+            "assign": lambda: self.marks.assign(
+                found, list(versions), str(request.get("assignee", ""))
+            ),
             "recompute": lambda: self.marks.recompute(found, versions),
+            "points": lambda: self.marks.change_points(
+                found, request.get("item"), request.get("points"), versions
+            ),
         }
         if action not in writes:
             raise HTTPError(404)
         states = await self.in_database(writes[action])
-        return {"answers": [_state_values(found, state) for state in states]}
+        return {
+            "answers": [_state_values(found, state) for state in states],
+            "scheme": found.scheme_version,
+        }
+
+    def _preview(self, question: Question, request: Mapping[str, Any]) -> dict[str, Any]:
+        """Return what other points of a rubric item would do."""
+        preview = self.marks.preview_points(question, request.get("item"), request.get("points"))
+        numbers = {each.id: number for number, each in enumerate(self.marks.answers(question), 1)}
+        return {
+            "count": preview.count,
+            "elsewhere": preview.elsewhere,
+            "changes": [_change_values(each, numbers) for each in preview.changes],
+        }
+
+    def _share(self, question: Question, request: Mapping[str, Any]) -> dict[str, Any]:
+        """Share a question, or all of them, among the graders in a request."""
+        graders = sharing.parse_graders(str(request.get("graders", "")))
+        is_all = request.get("all") is True
+        every = [each.question for each in self.marks.overview()] if is_all else [question]
+        for each in every:
+            self.marks.share(each, graders)
+        return {"questions": self._overview()}
 
     def _overview(self) -> list[dict[str, Any]]:
         """Return the questions with their progress."""
@@ -175,7 +215,12 @@ class MarkingServer:
                 "count": each.count,
                 "done": each.done,
                 "flagged": each.flagged,
+                "pending": each.pending,
+                "outdated": each.outdated,
                 "graders": dict(each.graders),
+                "assigned": each.assigned,
+                "scores": list(each.scores.items()),
+                "maximum": each.question.max_score,
             }
             for each in self.marks.overview()
         ]
@@ -203,16 +248,7 @@ class MarkingServer:
         return {
             "question": _question_values(question),
             "answers": answers,
-            "outdated": [
-                {
-                    "id": state.id,
-                    "number": numbers.get(state.id),
-                    "version": state.version,
-                    "old": state.score,
-                    "new": score,
-                }
-                for state, _, score in outdated
-            ],
+            "outdated": [_change_values(each, numbers) for each in outdated],
         }
 
     def _read(self, question: Question) -> tuple[list[AnswerState], dict[str, str], list[Any]]:
@@ -356,6 +392,8 @@ def _question_values(question: Question) -> dict[str, Any]:
         "title": question.title,
         "maximum": question.max_score,
         "deducts": question.deducts,
+        "scheme": question.scheme_version,
+        "source": f"source/{question.assignment}/{question.notebook}.ipynb",
         "text": render_markdown(question.text),
         "model": render_markdown(
             f"```python\n{question.model_answer}\n```"
@@ -364,14 +402,20 @@ def _question_values(question: Question) -> dict[str, Any]:
         ),
         "guidance": render_markdown(question.scheme.guidance),
         "items": [
-            {
-                "key": each.key,
-                "points": each.points,
-                "label": each.label,
-                "html": render_markdown(each.text),
-            }
-            for each in question.scheme.items
+            asdict(item) | {"html": render_markdown(each.text)}
+            for item, each in zip(question.items, question.scheme.items, strict=True)
         ],
+    }
+
+
+def _change_values(change: ScoreChange, numbers: Mapping[str, int]) -> dict[str, Any]:
+    """Return what the page shows of a score that other points change."""
+    return {
+        "id": change.state.id,
+        "number": numbers.get(change.state.id),
+        "version": change.state.version,
+        "old": change.state.score,
+        "new": change.score,
     }
 
 
@@ -379,9 +423,7 @@ def _state_values(question: Question, state: AnswerState) -> dict[str, Any]:
     """Return what the page shows of an answer's mark."""
 
     def values(mark: Any) -> dict[str, Any]:
-        items = [
-            {"key": each.key, "points": each.points, "label": each.label} for each in mark.items
-        ]
+        items = [asdict(each) for each in mark.items]
         return {"items": items, "adjustment": mark.adjustment, "comment": mark.comment}
 
     earlier = state.earlier
@@ -394,6 +436,8 @@ def _state_values(question: Question, state: AnswerState) -> dict[str, Any]:
         "automatic": state.auto_score,
         "status": state.status,
         "flagged": state.flagged,
+        "reason": state.flag_reason,
+        "assignee": state.assignee,
         "grader": state.grader,
         "version": state.version,
         "earlier": values(earlier) | {"score": earlier.score(question.max_score, question.deducts)}

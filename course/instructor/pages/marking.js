@@ -55,9 +55,11 @@ const markOf = (answer) => ({
 const sameMark = (one, other) => JSON.stringify(markOf(one)) === JSON.stringify(markOf(other));
 const current = () => state.groups[state.index];
 
+const counts = (items, item) => !item.requires || items.some((each) => each.key === item.requires);
+
 function sumOf(items) {
   const start = state.question.deducts && items.length ? state.question.maximum : 0;
-  return items.reduce((sum, each) => sum + each.points, start);
+  return items.filter((each) => counts(items, each)).reduce((sum, each) => sum + each.points, start);
 }
 
 function scoreOf(mark) {
@@ -73,16 +75,18 @@ function itemsFor(group) {
   return [...known, ...others];
 }
 
-function save(group, mark, action = "mark", flagged = group.flagged, isUndo = false) {
+const flagOf = (group) => ({ flagged: group.flagged, reason: group.reason });
+
+function save(group, mark, action = "mark", flag = flagOf(group), isUndo = false) {
   if (!group) return;
   if (action === "mark" && !element("grader").value.trim()) {
     show("Enter your name in the field Grader first.");
     element("grader").focus();
     return;
   }
-  if (!isUndo) state.undo.push({ group, mark: group.mark, flagged: group.flagged, action });
+  if (!isUndo) state.undo.push({ group, mark: group.mark, flag: flagOf(group), action });
   group.mark = mark;
-  group.flagged = flagged;
+  Object.assign(group, flag);
   if (action === "mark") {
     const score = scoreOf(mark);
     const { automatic } = group.answers[0];
@@ -98,7 +102,7 @@ function save(group, mark, action = "mark", flagged = group.flagged, isUndo = fa
   const question = state.question;
   const content = {
     question: question.key, grader: element("grader").value,
-    mark: { ...mark, items: mark.items.map((each) => each.key) }, flagged,
+    mark: { ...mark, items: mark.items.map((each) => each.key) }, ...flag,
   };
   state.waiting += 1;
   group.waiting = (group.waiting ?? 0) + 1;
@@ -113,6 +117,7 @@ async function send(group, action, content, epoch) {
     const found = await request(action, content);
     const byId = new Map(found.answers.map((each) => [each.id, each]));
     for (const answer of group.answers) Object.assign(answer, byId.get(answer.id));
+    if (found.scheme !== state.question.scheme) state.isOutdated = true;
     if (epoch !== state.epoch) return;
     if (!group.waiting) {
       take(group);
@@ -124,9 +129,18 @@ async function send(group, action, content, epoch) {
     const points = group.status === "open" ? "no score" : `${shown(group.score)} of ${shown(state.question.maximum)}`;
     say(`Saved: ${titleOf(group)}, ${points}${group.change ?? ""}`);
     group.change = "";
+    if (state.isOutdated && state.waiting === 1) await followScheme();
   } catch (error) {
     await refuse(group, error);
   }
+}
+
+// Somebody has changed the mark scheme: show it, and stay at the same answer.
+async function followScheme() {
+  if (isTyping()) return;
+  state.undo = [];
+  await load(state.question.key, current()?.answers[0].id);
+  show("The mark scheme has changed since this page was loaded. The page now shows its present points, which your last marks have.");
 }
 
 // Nothing was saved: show the present state, and forget changes that depend on the refused one.
@@ -156,7 +170,7 @@ async function refuse(group, error) {
 function take(group) {
   const [first] = group.answers;
   group.mark = markOf(first);
-  for (const name of ["score", "status", "flagged", "grader", "earlier"]) group[name] = first[name];
+  for (const name of ["score", "status", "flagged", "reason", "assignee", "grader", "earlier"]) group[name] = first[name];
 }
 
 function toggle(position) {
@@ -171,12 +185,17 @@ function toggle(position) {
   // Without items, the adjustment is the whole score: the first item replaces it.
   const adjustment = mark.items.length && items.length ? mark.adjustment : null;
   group.change = `, ${has ? "removed" : "added"}: ${item.label}`;
-  save(group, { ...mark, items: items.map(({ key, points, label }) => ({ key, points, label })), adjustment, pending: false });
+  save(group, { ...mark, items: items.map(({ html, ...item }) => item), adjustment, pending: false });
 }
 
+// Selected items stay, and the difference from their sum becomes the adjustment.
 function setScore(score) {
   const group = current();
-  if (group) save(group, { ...group.mark, items: [], adjustment: score, pending: false });
+  if (!group) return;
+  const { items } = group.mark;
+  const isSum = items.length > 0 && scoreOf({ items, adjustment: null }) === score;
+  const adjustment = isSum ? null : items.length ? round(score - sumOf(items)) : score;
+  save(group, { ...group.mark, adjustment, pending: false });
 }
 
 function enterScore() {
@@ -191,11 +210,11 @@ function enterScore() {
     drawPanel();
     return;
   }
-  const adjustment = text === "" ? null : round(mark.items.length ? value - sumOf(mark.items) : value);
-  save(group, { ...mark, adjustment: adjustment === 0 && mark.items.length ? null : adjustment, pending: false });
+  if (text === "") save(group, { ...mark, adjustment: null, pending: false });
+  else setScore(value);
 }
 
-const isTyping = () => [element("comment"), element("score")].includes(document.activeElement);
+const isTyping = () => ["comment", "score", "reason"].some((id) => element(id) === document.activeElement);
 
 function enterComment() {
   const group = current();
@@ -212,7 +231,35 @@ function insertComment(position) {
 
 function flag() {
   const group = current();
-  if (group) save(group, group.mark, "flag", !group.flagged);
+  if (!group) return;
+  const flagged = !group.flagged;
+  save(group, group.mark, "flag", { flagged, reason: "" });
+  if (flagged) element("reason").focus();
+}
+
+function enterReason() {
+  const group = current();
+  const reason = element("reason").value.trim().replace(/\s+/g, " ");
+  if (group?.flagged && reason !== group.reason) save(group, group.mark, "flag", { flagged: true, reason });
+}
+
+// Who is to mark an answer is no part of its mark: it has no version, and the last choice counts.
+async function assign() {
+  const group = current();
+  if (!group) return;
+  const versions = Object.fromEntries(group.answers.map((each) => [each.id, each.version]));
+  await queue;
+  try {
+    const { answers } = await request("assign", { question: state.question.key, versions, assignee: element("assignee").value });
+    for (const answer of group.answers) answer.assignee = answers.find((each) => each.id === answer.id)?.assignee ?? "";
+    group.assignee = group.answers[0].assignee;
+    drawGroup(group);
+    drawPanel();
+    say(`Saved: ${titleOf(group)} ${group.assignee ? `is to be marked by ${group.assignee}` : "is to be marked by nobody in particular"}`);
+  } catch (error) {
+    drawPanel();
+    show(`Not saved: ${error.message}`);
+  }
 }
 
 function confirmPending() {
@@ -226,7 +273,7 @@ function undo() {
   if (index < 0) { say(last ? "The change to undo is not in this selection: show all answers" : "Nothing to undo"); return; }
   state.undo.pop();
   select(index);
-  save(last.group, last.mark, last.action, last.flagged, true);
+  save(last.group, last.mark, last.action, last.flag, true);
 }
 
 // Comments of this question, the most frequent first.
@@ -274,7 +321,7 @@ function isVisible(group) { return state.isOne ? group === current() : true; }
 function makeGroups(answers) {
   const groups = new Map();
   for (const answer of answers) {
-    const key = JSON.stringify([answer.problem ? answer.id : answer.same, markOf(answer), answer.status, answer.flagged, answer.earlier]);
+    const key = JSON.stringify([answer.problem ? answer.id : answer.same, markOf(answer), answer.status, answer.flagged, answer.reason, answer.assignee, answer.earlier]);
     if (!groups.has(key)) groups.set(key, { answers: [], isEmpty: answer.empty, article: make("article") });
     groups.get(key).answers.push(answer);
   }
@@ -284,8 +331,12 @@ function makeGroups(answers) {
 
 function isSelected(group) {
   const filter = element("filter").value;
-  if (filter === "open") return group.status === "open" || group.status === "pending";
-  return filter === "flagged" ? group.flagged : true;
+  const isOpen = group.status === "open" || group.status === "pending";
+  const isMine = group.assignee !== "" && group.assignee === element("grader").value.trim().replace(/\s+/g, " ");
+  return {
+    all: true, open: isOpen, mine: isMine, "mine-open": isMine && isOpen,
+    pending: group.status === "pending", flagged: group.flagged,
+  }[filter];
 }
 
 async function load(key, answer) {
@@ -294,6 +345,7 @@ async function load(key, answer) {
   if (epoch !== state.epoch) return;
   state.question = found.question;
   state.outdated = found.outdated;
+  state.isOutdated = false;
   state.all = makeGroups(found.answers);
   const { question } = found;
   element("questions").value = key;
@@ -305,6 +357,9 @@ async function load(key, answer) {
     const row = make("li");
     row.append(make("b", signed(item.points)), make("div", "", "text"));
     put(row.lastChild, item.html);
+    const change = button("Change points", () => openPoints(item));
+    change.setAttribute("aria-label", `Change the points of ${item.label}`);
+    row.append(change);
     return row;
   }));
   element("maximum").textContent = shown(question.maximum);
@@ -326,7 +381,11 @@ function filter(answer) {
     drawGroup(group);
     list.append(group.article);
   }
-  if (!state.groups.length) list.append(make("p", "No answer is in this selection.", "quiet"));
+  if (!state.groups.length) {
+    const isMine = element("filter").value.startsWith("mine");
+    const how = isMine ? " Answers are yours if the button Progress was used to share them, with the name in the field Grader." : "";
+    list.append(make("p", `No answer is in this selection.${how}`, "quiet"));
+  }
   select(state.index, answer !== undefined || document.activeElement === document.body);
 }
 
@@ -346,12 +405,14 @@ function drawGroup(group) {
   const [title, notes, , selected] = article.children;
   const name = titleOf(group);
   title.replaceChildren(make("span", name[0].toUpperCase() + name.slice(1)));
-  if (group.flagged) title.append(make("span", "⚑ flagged", "flagged"));
+  if (group.flagged) title.append(make("span", `⚑ flagged${group.reason ? `: ${group.reason}` : ""}`, "flagged"));
+  if (group.assignee && group.assignee !== group.grader) title.append(make("span", `for ${group.assignee}`, "quiet"));
   if (group.grader) title.append(make("span", group.grader, "quiet"));
   title.append(make("span", stateText(group), "state"));
   article.setAttribute("aria-label", `${name}, ${position + 1} of ${state.groups.length}, ${stateText(group)}`);
   notes.replaceChildren(...notesFor(group));
-  const labels = group.mark.items.map((each) => `${signed(each.points)} ${each.label}`);
+  const labels = group.mark.items.map((each) => (counts(group.mark.items, each)
+    ? `${signed(each.points)} ${each.label}` : `+0 ${each.label} (counts only with: ${each.required_label})`));
   if (group.mark.items.length && group.mark.adjustment) labels.push(`${signed(group.mark.adjustment)} entered by the grader`);
   selected.textContent = [labels.join(" · "), group.mark.comment].filter(Boolean).join("\n");
   selected.hidden = !selected.textContent;
@@ -427,7 +488,9 @@ function drawPanel() {
     const isOld = position >= state.question.items.length;
     if (position < 9) made.append(make("kbd", String(position + 1)));
     made.append(make("span", signed(item.points), "points"));
-    made.append(make("span", isOld ? `${item.label} (no longer in the mark scheme)` : item.label));
+    const label = make("span", isOld ? `${item.label} (no longer in the mark scheme)` : item.label);
+    if (item.requires) label.append(make("small", ` counts only with: ${item.required_label}`, "quiet"));
+    made.append(label);
     made.disabled = !group;
     row.append(made);
     return row;
@@ -443,7 +506,22 @@ function drawPanel() {
     ? `${titleOf(group)[0].toUpperCase()}${titleOf(group).slice(1)} · ${state.index + 1} of ${state.groups.length}` : "";
   if (document.activeElement !== element("score")) element("score").value = group && group.score !== null && group.status !== "open" ? shown(group.score) : "";
   if (document.activeElement !== element("comment")) element("comment").value = group ? group.mark.comment : "";
+  element("reason-box").hidden = !group?.flagged;
+  if (document.activeElement !== element("reason")) element("reason").value = group?.reason ?? "";
+  drawAssignee(group);
   drawBank();
+}
+
+function drawAssignee(group) {
+  const names = new Set(state.all.map((each) => each.assignee).filter(Boolean));
+  element("assignee-box").hidden = !group || !names.size;
+  const options = ["", ...[...names].sort()].map((name) => {
+    const option = make("option", name || "anybody");
+    option.value = name;
+    return option;
+  });
+  element("assignee").replaceChildren(...options);
+  element("assignee").value = group?.assignee ?? "";
 }
 
 function drawBank() {
@@ -484,6 +562,93 @@ function drawOutdated() {
     make("span", `The mark scheme has changed since ${what} marked. With its points, these scores change: ${listed}.`),
     button(number === 1 ? "Change 1 score" : `Change ${number} scores`, recompute),
   );
+}
+
+// --- Points of an item ------------------------------------------------------------------------
+
+const points = { item: null, value: null, versions: {} };
+
+function tell(id, problem) {
+  element(id).textContent = problem;
+  element(id).hidden = !problem;
+}
+
+function openPoints(item) {
+  points.item = item;
+  element("points-item").textContent = `${item.label}: now ${signed(item.points)}`;
+  element("points-value").value = String(item.points);
+  clearPreview();
+  element("points").showModal();
+  element("points-value").select();
+}
+
+function clearPreview() {
+  points.value = null;
+  element("points-save").disabled = true;
+  element("points-changes").replaceChildren();
+  tell("points-problem", "");
+}
+
+async function previewPoints() {
+  clearPreview();
+  const text = element("points-value").value.trim().replace(",", ".").replace("−", "-");
+  const value = Number(text);
+  if (text === "" || !Number.isFinite(value)) { tell("points-problem", "The points are not a number."); return; }
+  if (value === points.item.points) { tell("points-problem", "These are its points now: enter other points."); return; }
+  await queue;
+  try {
+    const found = await request("preview", { question: state.question.key, item: points.item.key, points: value });
+    if (!element("points").open) return;
+    points.value = value;
+    points.versions = Object.fromEntries(found.changes.map((each) => [each.id, each.version]));
+    drawPreview(found, value);
+    element("points-save").disabled = false;
+  } catch (error) { tell("points-problem", error.message); }
+}
+
+const answersText = (count, verb = "") => `${count} ${count === 1 ? "answer" : "answers"}${verb && ` ${verb[count === 1 ? 0 : 1]}`}`;
+
+function drawPreview(found, value) {
+  const box = element("points-changes");
+  const shownChanges = found.changes.filter((each) => each.old !== each.new);
+  box.append(make("p", `${answersText(found.count, ["has", "have"])} this item. With ${signed(value)}, ${answersText(shownChanges.length, ["gets", "get"])} another score.`));
+  const others = found.changes.length - shownChanges.length;
+  if (others) box.append(make("p", `In ${answersText(others)}, only the points in the comment change, because the score is limited.`));
+  if (found.elsewhere) box.append(make("p", `${answersText(found.elsewhere, ["keeps", "keep"])} the score that was given elsewhere, for example in the formgrader.`));
+  if (shownChanges.length) {
+    const table = make("table");
+    const groups = new Map();
+    for (const each of shownChanges.sort((one, other) => one.old - other.old)) {
+      const text = `${shown(each.old)} → ${shown(each.new)}`;
+      groups.set(text, [...(groups.get(text) ?? []), each.number]);
+    }
+    for (const [text, numbers] of groups) {
+      const row = make("tr");
+      row.append(make("td", text), make("td", answersText(numbers.length)), make("td", numbers.sort((one, other) => one - other).map((each) => `#${each}`).join(" "), "quiet"));
+      table.append(row);
+    }
+    box.append(table);
+  }
+  box.append(make("p", `The points are written into ${state.question.source}, which is the mark scheme of everybody. Feedback pages have the new scores when you run course feedback again.`, "quiet"));
+}
+
+async function savePoints() {
+  const { key } = state.question;
+  const count = Object.keys(points.versions).length;
+  element("points-save").disabled = true;
+  try {
+    await request("points", { question: key, item: points.item.key, points: points.value, versions: points.versions });
+  } catch (error) {
+    clearPreview();
+    const what = error.status === 409 ? "somebody has marked an answer since the preview: preview again." : error.message;
+    tell("points-problem", `Nothing was changed: ${what}`);
+    await load(key, current()?.answers[0].id).catch(() => {});
+    return;
+  }
+  element("points").close();
+  state.undo = [];
+  await load(key, current()?.answers[0].id);
+  say(`Saved: ${signed(points.value)} for ${points.item.label}, in ${answersText(count)}`);
 }
 
 async function recompute() {
@@ -548,12 +713,62 @@ async function showProgress() {
     const row = make("tr");
     const open = button(`${each.assignment}: ${each.title}`, () => { element("overview").close(); open_(each.key); });
     const graders = Object.entries(each.graders).map(([name, count]) => `${name || "elsewhere"} ${count}`).join(", ");
-    const cells = [make("td"), make("td", `${each.done} of ${each.count}`), make("td", String(each.flagged)), make("td", graders)];
+    const cells = [make("td"), make("td", `${each.done} of ${each.count}`), make("td", todoText(each)), make("td"), make("td", graders), make("td", sharesText(each))];
     cells[0].append(open);
+    cells[3].append(...scoresOf(each));
     row.append(...cells);
     return row;
   }));
-  element("overview").showModal();
+  const names = state.questions.flatMap((each) => Object.keys(each.assigned));
+  if (document.activeElement !== element("sharers")) element("sharers").value = [...new Set(names)].filter(Boolean).join(", ");
+  if (!element("overview").open) { tell("share-problem", ""); element("overview").showModal(); }
+}
+
+function todoText(each) {
+  return [[each.pending, "to confirm"], [each.flagged, "flagged"], [each.outdated, "with other points now"]]
+    .filter(([count]) => count).map(([count, what]) => `${count} ${what}`).join(", ");
+}
+
+// How many of each grader's answers are marked; of those without a grader, only if others have one.
+function sharesText(each) {
+  const shares = Object.entries(each.assigned);
+  if (shares.every(([name]) => !name)) return "";
+  return shares.map(([name, [count, done]]) => `${name || "nobody"} ${done} of ${count}`).join(", ");
+}
+
+// A bar for each score, or for each of ten ranges if there are many scores.
+function scoresOf(each) {
+  if (!each.scores.length) return [];
+  const total = each.scores.reduce((sum, [, count]) => sum + count, 0);
+  const mean = each.scores.reduce((sum, [score, count]) => sum + score * count, 0) / total;
+  const present = each.scores.map(([score]) => Math.min(Math.max(score / (each.maximum || 1), 0), 1));
+  const steps = [4, 2, 1].map((part) => part * each.maximum).filter((part) => part <= 10 && Number.isInteger(part));
+  const parts = steps.find((part) => present.every((one) => Math.abs(one * part - Math.round(one * part)) < 1e-6)) ?? 10;
+  const bars = Array(parts + 1).fill(0);
+  each.scores.forEach(([, count], at) => { bars[Math.round(present[at] * parts)] += count; });
+  const chart = make("div", "", "scores");
+  chart.setAttribute("role", "img");
+  chart.setAttribute("aria-label", each.scores.map(([score, count]) => `${shown(score)} points: ${count}`).join(", "));
+  for (const [at, count] of bars.entries()) {
+    const bar = make("span");
+    bar.style.height = `${(100 * count) / Math.max(...bars)}%`;
+    bar.title = `${shown((at * each.maximum) / parts)} points: ${count}`;
+    chart.append(bar);
+  }
+  const axis = make("div", "", "axis quiet");
+  axis.append(make("small", "0"), make("small", `mean ${shown(mean)}`), make("small", shown(each.maximum)));
+  return [chart, axis];
+}
+
+async function share(all) {
+  await queue;
+  const id = current()?.answers[0].id;
+  try {
+    await request("share", { question: state.question.key, graders: element("sharers").value, all });
+    tell("share-problem", "");
+    await load(state.question.key, id);
+    await showProgress();
+  } catch (error) { tell("share-problem", error.message); }
 }
 
 const optionText = (each) => `${each.assignment}: ${each.title} (${each.done}/${each.count})`;
@@ -587,7 +802,7 @@ const KEYS = {
 document.addEventListener("keydown", (event) => {
   if (event.ctrlKey || event.metaKey || event.altKey || !state.question) return;
   const { target } = event;
-  const isText = target === element("comment") || target === element("score") || target === element("grader");
+  const isText = ["comment", "score", "grader", "reason"].some((id) => target === element(id));
   if (isText) {
     const isEnd = event.key === "Escape" || (event.key === "Enter" && target !== element("comment"));
     if (!isEnd) return;
@@ -612,15 +827,24 @@ const CLICKS = {
   previous: () => move(-1), next: () => move(1), "next-open": nextOpen,
   "view-list": () => setView(false), "view-one": () => setView(true),
   outputs: showOutputs, "open-help": () => element("help").showModal(),
+  "share-one": () => share(false), "share-all": () => share(true),
+  "points-preview": previewPoints, "points-save": savePoints, "points-cancel": () => element("points").close(),
   "open-progress": () => showProgress().catch((error) => show(error.message)),
 };
 for (const [id, action] of Object.entries(CLICKS)) element(id).addEventListener("click", action);
 element("score").addEventListener("blur", enterScore);
 element("comment").addEventListener("blur", enterComment);
+element("reason").addEventListener("blur", enterReason);
+element("assignee").addEventListener("change", assign);
+element("points-value").addEventListener("input", clearPreview);
+element("points-value").addEventListener("keydown", (event) => { if (event.key === "Enter") { event.preventDefault(); previewPoints(); } });
 // The keys of the page work again after a choice from a list.
 element("filter").addEventListener("change", () => { element("filter").blur(); filter(); });
 element("questions").addEventListener("change", () => { element("questions").blur(); open_(element("questions").value); });
-element("grader").addEventListener("change", () => sessionStorage.setItem("grader", element("grader").value));
+element("grader").addEventListener("change", () => {
+  sessionStorage.setItem("grader", element("grader").value);
+  if (element("filter").value.startsWith("mine")) filter(current()?.answers[0].id);
+});
 window.addEventListener("beforeunload", (event) => { if (state.waiting) event.preventDefault(); });
 
 async function start() {

@@ -21,6 +21,7 @@ class Server:
     port: int
     token: str
     cookie: str = ""
+    notes: str = ""  # what the command printed before the address
 
     @property
     def address(self):
@@ -52,9 +53,9 @@ class Server:
 
 
 @contextlib.contextmanager
-def marking_server(root, *options):
+def marking_server(root, *options, grader=("--grader", "Grace")):
     """Run `course mark` while the block runs."""
-    command = [BIN / "course", "-C", root, "mark", "--no-browser", "--grader", "Grace", *options]
+    command = [BIN / "course", "-C", root, "mark", "--no-browser", *grader, *options]
     process = subprocess.Popen(
         [str(part) for part in command],
         stdout=subprocess.PIPE,
@@ -64,10 +65,11 @@ def marking_server(root, *options):
         start_new_session=True,
     )
     try:
-        line = process.stdout.readline()
-        found = ADDRESS.search(line)
-        assert found, line + (process.stderr.read() if process.poll() is not None else "")
-        server = Server(process, int(found[1]), found[2])
+        notes = ""
+        while not (found := ADDRESS.search(line := process.stdout.readline())):
+            notes += line
+            assert line, notes + process.stderr.read()
+        server = Server(process, int(found[1]), found[2], notes=notes)
         response, _ = server.send("GET", f"/?token={server.token}")
         server.cookie = response.headers["Set-Cookie"].partition(";")[0]
         yield server

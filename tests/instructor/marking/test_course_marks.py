@@ -45,6 +45,16 @@ def test_a_question_has_its_text_model_answer_and_rubric(marks):
     assert [each.question.name for each in marks.overview()] == ["explain", "conclude"]
 
 
+def test_the_text_of_a_question_begins_at_its_heading(root):
+    path = root / "source" / NAME / "small.ipynb"
+    before = r"**What happened:** much.\n\n## 3 Results\n\n### Exercise: explain (2 points)\n\n"
+    text = path.read_text().replace(r"### Exercise: explain (2 points)\n", before + "#### Hint\\n")
+    path.write_text(text)
+    with opened(root) as marks:
+        text = question_of(marks).text
+    assert text.startswith("### Exercise: explain (2 points)\n\n#### Hint\n\nWhy does it")
+
+
 def test_identical_and_empty_answers_are_recognized(marks):
     states = states_of(marks)
     assert set(states) == set(ANSWERS)
@@ -207,9 +217,10 @@ def test_other_points_of_an_item_change_the_scores_of_those_who_have_it(root):
     write_source(root, SCHEME.replace("**+1**", "**+0.75**"))
     with opened(root) as marks:
         found = marks.outdated(question_of(marks))
-        assert {state.student: score for state, _, score in found} == {"ada": 0.75, "bob": 1.5}
+        assert {each.state.student: each.score for each in found} == {"ada": 0.75, "bob": 1.5}
         before = stored(root)
-        marks.recompute(question_of(marks), {state.id: state.version for state, _, _ in found})
+        versions = {each.state.id: each.state.version for each in found}
+        marks.recompute(question_of(marks), versions)
         after = stored(root)
         assert after["ada"] == (0.75, "- Locality (+0.75)\n\nYes.", False)
         assert after["bob"][0] == 1.5

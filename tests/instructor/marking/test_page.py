@@ -7,6 +7,8 @@ from tests.instructor.marking.conftest import (
     ANSWERS,
     NAME,
     SCHEME,
+    give,
+    mark,
     opened,
     states_of,
     stored,
@@ -22,6 +24,7 @@ pytestmark = [
     pytest.mark.browser,
     pytest.mark.skipif(CHROMIUM is None, reason="needs Chromium: apt-get install chromium"),
 ]
+RICH = SCHEME.replace("**+0.5**", "**+1**")
 LOCAL = "- Locality (+1)"
 
 
@@ -111,7 +114,7 @@ def test_a_question_is_marked_by_keyboard_alone(root, open_page):
         assert stored(root)["cy"] == (None, None, True)
         press(page, "s")
         page.keyboard.type("1.25")
-        press(page, "Enter", "Shift+Digit1", "x")
+        press(page, "Enter", "Shift+Digit1", "x", "Enter")
         assert stored(root)["cy"] == (1.25, "Name j and k.", False)
         assert "flagged" in current(page)
         assert page.locator("#count").inner_text() == "5 of 5 marked"
@@ -130,7 +133,7 @@ def test_everything_works_with_the_mouse(root, open_page):
     with marking_server(root) as server:
         page = open_page(server)
         page.get_by_text("It has fewer weights.").click()
-        page.get_by_role("button", name="Locality").click()
+        page.get_by_role("button", name="+1 Locality").click()
         page.get_by_role("textbox", name="Comment for the student").fill("A result, please.")
         page.get_by_text("filters are local").click()
         press(page)
@@ -234,6 +237,126 @@ def test_other_points_are_applied_after_a_confirmation(root, open_page):
         notice.wait_for(state="hidden")
         assert stored(root)["ada"] == stored(root)["bob"] == (0.75, "- Locality (+0.75)", False)
         assert stored(root)["cy"] == (None, None, True)
+
+
+def test_points_are_changed_on_the_page_after_a_preview(root, open_page):
+    write_source(root, RICH)
+    with marking_server(root) as server:
+        page, other = open_page(server), open_page(server)
+        go_to(page, "filters are local")
+        press(page, "1")
+        go_to(page, "fewer weights")
+        press(page, "1", "2")
+        page.get_by_role("button", name="Change the points of Locality").click()
+        dialog = page.get_by_role("dialog", name="Change the points of an item")
+        change = dialog.get_by_role("button", name="Change the points", exact=True)
+        page.keyboard.type("0.5")
+        press(page, "Enter")
+        dialog.get_by_text("the items could then earn only 1.5 of the 2 points").wait_for()
+        assert change.is_disabled()
+        dialog.get_by_label("Points").fill("1,25")
+        dialog.get_by_role("button", name="Preview").click()
+        dialog.get_by_text("3 answers have this item. With +1.25, 2 answers get another").wait_for()
+        assert "1 \u2192 1.25" in dialog.inner_text()
+        assert "In 1 answer, only the points in the comment change" in dialog.inner_text()
+        assert f"source/{NAME}/small.ipynb" in dialog.inner_text()
+        assert stored(root)["ada"][0] == 1
+        change.click()
+        dialog.wait_for(state="hidden")
+        page.get_by_text("Saved: +1.25 for Locality, in 3 answers").wait_for()
+        assert stored(root)["ada"] == stored(root)["bob"] == (1.25, "- Locality (+1.25)", False)
+        assert stored(root)["cy"] == (2, "- Locality (+1.25)\n- Sharing (+1)", False)
+        assert page.locator("#outdated").is_hidden() and "fewer weights" in current(page)
+        # A page that was open before shows the new points after its next mark.
+        assert "+1\n" in other.locator("#items").inner_text()
+        other.locator("article", has_text="are empty").click()
+        press(other, "1")
+        other.get_by_text("The mark scheme has changed since this page was loaded.").wait_for()
+        assert stored(root)["dora"] == (1.25, "- Locality (+1.25)", False)
+        assert "+1.25" in other.locator("#items").inner_text()
+
+
+def test_a_question_is_shared_on_the_page_and_each_grader_sees_their_own(root, open_page):
+    with marking_server(root) as server:
+        page = open_page(server)
+        page.get_by_role("button", name="Progress").click()
+        dialog = page.get_by_role("dialog", name="Progress")
+        dialog.get_by_label("Graders").fill("Grace, Hopper")
+        dialog.get_by_role("button", name="Share this question").click()
+        row = page.get_by_role("row", name="explain")
+        row.get_by_text("Hopper").wait_for()
+        with opened(root) as marks:
+            states = states_of(marks)
+        assert {each.assignee for each in states.values()} == {"Grace", "Hopper"}
+        press(page, "Escape")
+        own = sum(each.assignee == "Grace" for each in states.values())
+        page.locator("#filter").select_option("mine")
+        assert page.locator("#answers").inner_text().count("for Hopper") == 0
+        shown = page.evaluate("() => state.groups.flatMap((group) => group.answers).length")
+        assert shown == own
+        press(page, "1")
+        page.locator("#assignee").select_option("Hopper")
+        page.get_by_text("is to be marked by Hopper").wait_for()
+        page.locator("#filter").select_option("all")
+        page.locator("#grader").fill("Hopper")
+        press(page, "Enter")
+        page.locator("#filter").select_option("mine")
+        shown = page.evaluate("() => state.groups.flatMap((group) => group.answers).length")
+        with opened(root) as marks:
+            states = states_of(marks)
+        assert shown == sum(each.assignee == "Hopper" for each in states.values()) > 5 - own
+        page.get_by_role("button", name="Progress").click()
+        row.wait_for()
+        assert f" of {shown}" in row.inner_text()
+        assert "mean" in row.inner_text()
+        assert row.get_by_role("img").get_attribute("aria-label").startswith("0 points: ")
+
+
+def test_full_marks_and_zero_keep_the_selected_items(root, open_page):
+    with marking_server(root) as server:
+        page = open_page(server)
+        go_to(page, "fewer weights")
+        press(page, "1", "f")
+        adjusted = "- Adjusted by the grader"
+        assert stored(root)["cy"] == (2, f"{LOCAL}\n{adjusted} (+1)", False)
+        press(page, "0")
+        assert stored(root)["cy"] == (0, f"{LOCAL}\n{adjusted} (\u22121)", False)
+        press(page, "u", "u")
+        assert stored(root)["cy"] == (1, LOCAL, False)
+
+
+def test_a_flag_has_a_reason_for_a_colleague(root, open_page):
+    with marking_server(root) as server:
+        page = open_page(server)
+        go_to(page, "fewer weights")
+        press(page, "x")
+        page.keyboard.type("Is this <b>enough</b>?")
+        press(page, "Enter")
+        assert "flagged: Is this <b>enough</b>?" in current(page)
+        other = open_page(server)
+        other.locator("#filter").select_option("flagged")
+        assert "Is this <b>enough</b>?" in current(other)
+        press(page, "x")
+        assert "flagged" not in current(page)
+        press(page, "u")
+        assert "flagged: Is this <b>enough</b>?" in current(page)
+    with opened(root) as marks:
+        assert states_of(marks)["cy"].flag_reason == "Is this <b>enough</b>?"
+    assert stored(root)["cy"] == (None, None, True)
+
+
+def test_regraded_answers_are_found_and_confirmed(root, open_page):
+    with opened(root) as marks:
+        give(marks, "cy", mark(adjustment=1, pending=True))
+    with marking_server(root) as server:
+        page = open_page(server)
+        page.locator("#filter").select_option("pending")
+        assert page.locator("article").count() == 1 and "fewer weights" in current(page)
+        press(page, "y")
+        assert stored(root)["cy"] == (1, None, False)
+        page.locator("#filter").select_option("all")
+        page.locator("#filter").select_option("pending")
+        page.get_by_text("No answer is in this selection.").wait_for()
 
 
 def test_a_change_in_the_formgrader_is_shown(root, open_page):

@@ -41,6 +41,16 @@ def release(root, command="release"):
 
 
 REFUSED = {
+    "an item that requires an item that does not exist": (
+        "- **+2** One.\n- **+1** Two. Requires item 3.",
+        "has a rubric item, 'Two', that requires item 3: write the number of another item of this"
+        " mark scheme, counted from 1.",
+    ),
+    "an item that requires itself": (
+        "- **+2** One: requires item 1.",
+        "has a rubric item, 'One', that requires item 1: write the number of another item of this"
+        " mark scheme, counted from 1.",
+    ),
     "too few points": (
         "- **+1** One.\n- **+0.5** Two.\n- **−0.5** Three.",
         "has rubric items that can earn 1.5 of the 2 points of why: add items, or change their"

@@ -6,6 +6,7 @@ import random
 import shutil
 import signal
 import sqlite3
+import subprocess
 import threading
 import time
 from html.parser import HTMLParser
@@ -328,6 +329,18 @@ def test_without_graded_answers_the_command_says_so(root, capsys, tmp_path):
     code, output = run(capsys, root, "mark", "--no-browser")
     assert code == 1 and "gradebook.db does not exist yet" in output
     assert not (root / "gradebook.db").exists()
+
+
+def test_the_grader_is_the_user_of_git_and_root_is_nobody(root, monkeypatch):
+    for name in ("GIT_CONFIG_GLOBAL", "GIT_CONFIG_SYSTEM"):
+        monkeypatch.setenv(name, "/dev/null")
+    monkeypatch.setenv("LOGNAME", "root")
+    with marking_server(root, grader=()) as server:
+        assert 'data-grader=""' in server.send("GET", "/")[1]
+    subprocess.run(["git", "init", "--quiet", root], check=True)
+    subprocess.run(["git", "-C", root, "config", "user.name", 'Ada "Countess" L.'], check=True)
+    with marking_server(root, grader=()) as server:
+        assert 'data-grader="Ada &#34;Countess&#34; L."' in server.send("GET", "/")[1]
 
 
 def test_a_port_in_use_is_an_error(root, capsys):
