@@ -1,7 +1,6 @@
 """Write the images: `python -m tests.screenshots` (with `--folder DIR`, into another folder).
 
-The images stay the same from run to run: the class is made up, and times and IDs that would differ
-are replaced.
+The images stay the same from run to run: times and IDs that would differ are replaced.
 """
 
 import argparse

@@ -1,4 +1,4 @@
-"""An example class: made-up students who submit fixtures with written answers of their own."""
+"""An example class: students who submit fixtures with written answers of their own."""
 
 import json
 import shutil
