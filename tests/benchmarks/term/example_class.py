@@ -156,7 +156,7 @@ def due_time(assignment: Assignment) -> datetime:
 
 
 def draw_class(count: int, seed: int) -> ExampleClass:
-    """Return a class in whose first weeks some students use each platform, and a helper file."""
+    """Return a class in which each platform is used in the first week, and also a helper file."""
     rng = random.Random(seed)
     while True:
         example = _draw(count, rng)
@@ -167,8 +167,19 @@ def draw_class(count: int, seed: int) -> ExampleClass:
             if not each.is_damaged
         }
         counting = [example.counting_upload(each, LISTS, 1) for each in example.students]
-        if in_first_week == PLATFORMS and any(each and each.helper for each in counting):
+        # A helper file that cannot be imported would earn nothing, either.
+        has_helper = any(each and _earns_points_in_helper(each) for each in counting)
+        if in_first_week == PLATFORMS and has_helper:
             return example
+
+
+def _earns_points_in_helper(upload: Upload) -> bool:
+    """Return whether an answer that is in a helper file earns points at the end of the term."""
+    return not upload.student.is_dropped and any(
+        question.choices[upload.answers[question.answer]]
+        for question in upload.assignment.questions
+        if question.answer == upload.helper
+    )
 
 
 def is_enrolled(student: Student, assignment: Assignment) -> bool:
