@@ -9,7 +9,7 @@ COURSE_DIR ?= .
 # TensorFlow's start-up messages would hide the output of the commands.
 export TF_CPP_MIN_LOG_LEVEL ?= 3
 
-.PHONY: help demo test check lint format tree release formgrader bench constraints clean
+.PHONY: help demo test check lint format tree release formgrader bench screenshots constraints clean
 .DEFAULT_GOAL := help
 
 help:  ## list the targets
@@ -65,6 +65,9 @@ formgrader: $(VENV)/.instructor  ## grade by hand (as root: make formgrader JUPY
 
 bench: $(VENV)/.instructor $(VENV)/.apt-bubblewrap $(VENV)/.apt-libseccomp2  ## compare grading with stock nbgrader
 	$(BIN)/python -m tests.benchmarks.grading $(BENCH_FLAGS)
+
+screenshots: $(VENV)/.dev  ## write the images of the guide for instructors (needs Chromium)
+	$(BIN)/python -m tests.screenshots
 
 constraints:  ## pin the newest version of every package in constraints.txt
 	rm -rf build/pins && $(PYTHON) -m venv build/pins

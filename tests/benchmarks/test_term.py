@@ -13,6 +13,7 @@ from tests.benchmarks.term import expected_scores
 from tests.benchmarks.term.assignments import COUNTING, LISTS, SIZES
 from tests.benchmarks.term.comparison import compare
 from tests.benchmarks.term.example_class import (
+    HELPER,
     MIN_STUDENTS,
     ExampleClass,
     Student,
@@ -24,6 +25,7 @@ from tests.benchmarks.term.steps import Term
 from tests.conftest import run_command
 
 SEED, KILLS = 1, 3
+ALL_ITEMS = "- A reason (+1)\n- An example (+0.5)\n- A rule (+0.5)"
 RIGHT = {
     assignment.name: {each.answer: next(iter(each.choices)) for each in assignment.questions}
     for assignment in (COUNTING, LISTS, SIZES)
@@ -61,11 +63,14 @@ def test_after_a_term_with_killed_commands_every_score_is_right_and_nothing_is_l
     shutil.rmtree(term.root / "feedback" / student / "01-counting")
     (term.root / "submitted" / student / "01-counting" / "counting.ipynb").write_text("{}")
     (term.root / "submitted" / ".lists.part").write_text("")
+    helper = next((term.root / "submitted").glob(f"*/02-lists/{HELPER}"))
+    helper.write_text("")
     new = "\n".join(sorted(set(compare(term).problems) - before))
     assert f"scores.csv, {student} in 01-counting: '6.99' instead of " in new
     assert f"the feedback pages: [('{student}', '01-counting')] missing" in new
     assert f"the submission of {student} 01-counting is not the newest upload" in new
     assert "submitted/.lists.part is left" in new
+    assert f"the helper files of {helper.parts[-3]} 02-lists: " in new
 
 
 def upload_of(student, assignment, late, mark, answers=(), text="Because.", **options):
@@ -94,9 +99,10 @@ def test_the_expected_scores_follow_the_rules():
         for (student, name), score in expected_scores.class_scores(example).items()
     }
     assert found == {
-        ("ada", "01-counting"): (6, Fraction("0.6"), "Good."),
+        # This answer is marked with items of the rubric, which the student reads, too.
+        ("ada", "01-counting"): (6, Fraction("0.6"), "- A reason (+1)\n\nGood."),
         ("ada", "02-lists"): (5, 1, ""),
-        ("bob", "01-counting"): (7, Fraction("2.8"), ""),
+        ("bob", "01-counting"): (7, Fraction("2.8"), ALL_ITEMS),
         ("bob", "02-lists"): (4, Fraction("0.8"), ""),
         ("bob", "03-sizes"): (9, Fraction("0.9"), ""),
     }

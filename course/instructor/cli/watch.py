@@ -58,6 +58,7 @@ def command(
     from course.instructor.gradebook.roster_matching import read_collection_roster
     from course.instructor.grading.class_grader import GradingOptions
     from course.instructor.roster.roster import Roster
+    from course.instructor.watch.record import RecordFile, folder_of
     from course.instructor.watch.watcher import Watcher, WatchOptions
 
     def read_roster() -> Roster | None:
@@ -71,8 +72,9 @@ def command(
     with _StopRequest() as stop:
         grading = GradingOptions(workers, isolated=not no_isolation, is_stopping=stop)
         watch_options = WatchOptions(read_roster, force, bool(names), grading)
-        watcher = Watcher(root, folder, selected, watch_options)
-        with watcher.file.exclusive():
+        message = f"another course watch command is watching {folder}: stop it first."
+        with RecordFile(folder_of(root, folder)).exclusive(message):
+            watcher = Watcher(root, folder, selected, watch_options)
             _print("watching", str(folder))
             while not stop():
                 for event in watcher.round():

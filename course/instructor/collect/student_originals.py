@@ -16,6 +16,7 @@ from course.instructor.collect.archive_reader import is_archive
 from course.instructor.collect.originals import COLUMNS, FOLDER, TABLE
 from course.instructor.csv_files.csv_writer import escape_formula, write_table
 
+MOVED = "submitted by another member of the group"  # the status of a file after a move
 _REMOVED = ".removed"  # a folder that is being deleted
 _STUDENT, _ASSIGNMENT, _SAVED_AS, _UPLOAD = map(
     COLUMNS.index, ("student", "assignment", "saved as", "upload")
@@ -145,7 +146,7 @@ def move_assignment(root: Path, name: str, old: str, new: str) -> None:
 
 
 def _rename_in_tables(root: Path, old: str, new: str, name: str | None = None) -> None:
-    """Replace a student's ID in the tables, by default in the rows of all assignments."""
+    """Replace a student's ID in the tables; with `name`, move the files of that assignment."""
     ids = {old, escape_formula(old)}
     for table in _tables(root):
         header, *rows = _read(table)
@@ -155,6 +156,9 @@ def _rename_in_tables(root: Path, old: str, new: str, name: str | None = None) -
         own = [row for row in rows if row[at] in ids and name in (None, row[assignment])]
         for row in own:
             row[at] = escape_formula(new)
+            # A path in an archive can contain a platform's number for the member who uploaded it.
+            if name is not None and "status" in header:
+                row[header.index("status")] = MOVED
         if own:
             write_table(table, [header, *rows], force=True)
 

@@ -37,6 +37,8 @@ from course.instructor.students.class_data import (
     read_class,
 )
 from course.instructor.unfinished_change import DROP, RENAME, UnfinishedChange
+from course.instructor.watch import record as watch_record
+from course.instructor.watch import student_entries
 
 # Pages and archives about the whole class, which commands can write again.
 PAGES = (
@@ -50,11 +52,16 @@ PAGES = (
 
 @contextlib.contextmanager
 def exclusive(root: Path) -> Iterator[None]:
-    """Prevent collecting, grading, and writing feedback while the `with` block runs.
+    """Prevent watching, collecting, grading, and writing feedback while the `with` block runs.
 
     Raises LockHeldError if another command is doing one of these.
     """
     with contextlib.ExitStack() as stack:
+        # A watch keeps its record in memory, and would write it again.
+        for file in watch_record.all_files(root):
+            where = file.folder.relative_to(root)
+            message = f"course watch is running, with its record in {where}: stop it first."
+            stack.enter_context(file.exclusive(message))
         stack.enter_context(originals.exclusive(root))
         for journal in journals(root):
             stack.enter_context(journal.exclusive())
@@ -106,6 +113,7 @@ def prepare_drop(root: Path, students: Sequence[str]) -> tuple[UnfinishedChange,
         names += _names(known, student, person)
         own_moves = [each for each in moves if each.old == student]
         by_hand += student_originals.leftovers(root, student, {each.name for each in own_moves})
+        by_hand += student_entries.leftovers(root, student)
         by_hand += [text for each in own_moves for text in _quiz_warning(root, student, each.new)]
         lines.append(f"{student}:")
         lines += [f"  {line}" for line in describe(root, student, person)]
@@ -125,6 +133,9 @@ def drop(root: Path, change: UnfinishedChange) -> None:
     with _errors_as_sentences(change):
         unfinished_change.begin(root, change)
         _remove_pages(root)
+        # Before the tables change, which show whose the uploads are.
+        moved = {(name, old): new for name, old, new in change.moves}
+        student_entries.remove(root, change.students, moved)
         for name, old, new in change.moves:
             group_work.move_files(root, name, old, new)
         for student in change.students:
@@ -194,6 +205,7 @@ def rename(root: Path, change: UnfinishedChange) -> None:
         for journal in journals(root):
             journal.rename(old, new)
         student_originals.rename(root, old, new)
+        student_entries.rename(root, old, new)
         course_tables.rename(root, old, new, change.roster_ids.get(old, ""))
         if has_gradebook(root):
             with open_api(root).gradebook as gradebook:

@@ -12,6 +12,8 @@ from course.instructor import file_lock
 from course.instructor.collect import originals
 from course.instructor.collect.archive_reader import safe_file_name
 
+FOLDER = Path(originals.FOLDER, "watched")  # in the course directory
+
 
 @dataclass
 class Record:
@@ -30,23 +32,31 @@ class Record:
     pending: list[list[str]] = field(default_factory=list)  # [assignment, student]
 
 
+def folder_of(root: Path, watched: Path) -> Path:
+    """Return the folder in which the record of a watched folder is stored."""
+    path = str(watched.resolve())
+    digest = hashlib.sha256(path.encode(errors="surrogateescape")).hexdigest()
+    return root / FOLDER / f"{safe_file_name(watched.name)}-{digest[:8]}"
+
+
+def all_files(root: Path) -> "list[RecordFile]":
+    """Return the files with the records of all watched folders."""
+    return [RecordFile(path.parent) for path in sorted((root / FOLDER).glob("*/record.json"))]
+
+
 class RecordFile:
     """The file with the record of a folder, in `originals/` so that deleting `build/` keeps it."""
 
-    def __init__(self, root: Path, watched: Path) -> None:
-        path = str(watched.resolve())
-        digest = hashlib.sha256(path.encode(errors="surrogateescape")).hexdigest()
-        self.folder = (
-            Path(root, originals.FOLDER)
-            / "watched"
-            / f"{safe_file_name(watched.name)}-{digest[:8]}"
-        )
-        self._path = self.folder / "record.json"
-        self._message = f"another course watch command is watching {watched}: stop it first."
+    def __init__(self, folder: Path) -> None:
+        self.folder = folder
+        self._path = folder / "record.json"
 
-    def exclusive(self) -> AbstractContextManager[None]:
-        """Prevent other watches of the folder while the `with` block runs; raises LockHeldError."""
-        return file_lock.exclusive_lock(self.folder, self._message)
+    def exclusive(self, message: str) -> AbstractContextManager[None]:
+        """Prevent watches of the folder while the `with` block runs.
+
+        Raises LockHeldError with the message if the folder is being watched.
+        """
+        return file_lock.exclusive_lock(self.folder, message)
 
     def read(self) -> Record:
         """Return the record, or an empty one if there is none or it is damaged."""

@@ -22,7 +22,7 @@ from course.instructor.gradebook.submission_results import SubmissionResult
 from course.instructor.grading import class_grader
 from course.instructor.grading.progress import ALREADY_GRADED, GRADED_WITH_OLDER_TESTS, one_line
 from course.instructor.roster.roster import Roster
-from course.instructor.watch.record import RecordFile
+from course.instructor.watch.record import RecordFile, folder_of
 from course.instructor.watch.upload_folder import Look, UploadFolder
 
 RETRY_SECONDS = 60  # after an error
@@ -63,7 +63,7 @@ class Watcher:
     ) -> None:
         self.root, self.names, self.options = root, names, options
         self.folder = UploadFolder(folder)
-        self.file = RecordFile(root, folder)
+        self.file = RecordFile(folder_of(root, folder))
         self.record = self.file.read()
         self.is_waiting = True  # for files that may be incomplete, or are not collected yet
         self._attempts: Counter[tuple[str, str]] = Counter()

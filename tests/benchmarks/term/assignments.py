@@ -13,6 +13,15 @@ from tests.conftest import cell, write_notebook
 UNTOUCHED = ""  # the student leaves the answer of the released notebook
 WRONG_TEST = 'assert longest(["bb", "a", "cc"]) == "cc"'  # rejects the first of the longest words
 RIGHT_TEST = 'assert longest(["bb", "a", "cc"]) == "bb"'
+# Of the written answer that is marked with `course mark`, and the items that give each score.
+RUBRIC = {"A reason": Fraction(1), "An example": Fraction(1, 2), "A rule": Fraction(1, 2)}
+ITEMS = {
+    Fraction(0): (),
+    Fraction(1, 2): ("An example",),
+    Fraction(1): ("A reason",),
+    Fraction(3, 2): ("A reason", "A rule"),
+    Fraction(2): ("A reason", "An example", "A rule"),
+}
 
 
 @dataclass(frozen=True)
@@ -66,6 +75,12 @@ def written(grade_id: str, points: float) -> dict:
     return found
 
 
+def _scheme() -> str:
+    """Return the mark scheme of the first written answer."""
+    items = "\n".join(f"- **+{float(points):g}** {label}" for label, points in RUBRIC.items())
+    return f"=== BEGIN MARK SCHEME ===\n\n{items}\n\n=== END MARK SCHEME ==="
+
+
 def counting() -> list[dict]:
     """Return the cells of the first assignment: a function, partial credit, a written answer."""
     return [
@@ -86,7 +101,9 @@ def counting() -> list[dict]:
             points=3,
             tags=["partial-credit"],
         ),
-        locked("markdown", "Why does the order make no difference?", "why_question"),
+        locked(
+            "markdown", f"Why does the order make no difference?\n\n{_scheme()}", "why_question"
+        ),
         written("why", 2),
     ]
 
@@ -259,3 +276,4 @@ SIZES = Assignment(
     sizes,
 )
 ALL = (COUNTING, LISTS, SIZES)
+MARKED = COUNTING  # with `course mark`

@@ -157,6 +157,7 @@ def _compare_moodle(
             what, column = f"moodle.csv, {student.id} in {name}", f"Assignment: {name}"
             _compare_cell(what, row[f"{column} (Real)"], score, "-", EXACT, found)
             comment = html.escape(score.comment, quote=False) if score else ""
+            comment = comment.replace("\n", "<br>")
             shown = row.get(f"{column} (Feedback)", "")
             found.text(f"{what}, comment", shown.partition(": ")[2], comment)
     found.text("further rows of moodle.csv", list(by_email), [])
@@ -228,7 +229,9 @@ def _compare_pages(
 def _compare_files(term: Term, found: Comparison) -> None:
     """Check that every upload is kept, the right one counts, and nothing is half-written."""
     example, root = term.example, term.root
-    kept = {_digest(path) for path in (root / "originals").rglob("*") if path.is_file()}
+    kept = {
+        _digest_of(path.read_bytes()) for path in (root / "originals").rglob("*") if path.is_file()
+    }
     counting = {}
     for assignment in ALL:
         seen: dict[Upload, None] = {}
@@ -236,8 +239,8 @@ def _compare_files(term: Term, found: Comparison) -> None:
             seen |= dict.fromkeys(example.uploads_of(assignment, week))
         for upload in seen:
             found.files += 1
-            digest = hashlib.sha256(upload.content).hexdigest()
-            if digest not in kept and not upload.student.is_dropped:
+            digests = {_digest_of(each) for each in (upload.content, *upload.helpers.values())}
+            if not digests <= kept and not upload.student.is_dropped:
                 found.problems.append(
                     f"an upload of {upload.student.id} in {assignment.name} is lost"
                 )
@@ -251,6 +254,8 @@ def _compare_files(term: Term, found: Comparison) -> None:
     for key in submitted.keys() & counting.keys():
         if submitted[key].read_bytes() != counting[key].content:
             found.problems.append(f"the submission of {' '.join(key)} is not the newest upload")
+        helpers = {path.name: path.read_bytes() for path in submitted[key].parent.glob("*.py")}
+        found.text(f"the helper files of {' '.join(key)}", helpers, counting[key].helpers)
     for path in root.rglob("*"):
         if UNFINISHED.fullmatch(path.name):
             found.problems.append(f"{path.relative_to(root)} is left")
@@ -296,6 +301,6 @@ def _read(path: Path) -> list[dict[str, str]]:
         return list(csv.DictReader(file))
 
 
-def _digest(path: Path) -> str:
-    """Return a digest of a file."""
-    return hashlib.sha256(path.read_bytes()).hexdigest()
+def _digest_of(content: bytes) -> str:
+    """Return a digest of the content of a file."""
+    return hashlib.sha256(content).hexdigest()

@@ -19,6 +19,7 @@ GRACE = timedelta(minutes=15)
 DAY = timedelta(days=1)
 EXACT_DELAYS = (GRACE, GRACE + timedelta(minutes=1), GRACE + DAY, GRACE + DAY + timedelta(hours=1))
 PLATFORMS = {"canvas", "moodle", "exchange", "drive"}
+HELPER = "own_functions.py"
 MIN_STUDENTS = 7  # one for each role, and one without
 
 
@@ -62,7 +63,13 @@ class Upload:
     comment: str = ""
     extra_credit: Fraction = Fraction(0)
     is_damaged: bool = False
+    helper: str = ""  # the grade ID of the answer that is in a helper file
     content: bytes = b""
+
+    @property
+    def helpers(self) -> dict[str, bytes]:
+        """Return the helper files, which are uploaded with the notebook, by name."""
+        return {HELPER: self.answers[self.helper].encode()} if self.helper else {}
 
     def write(self, root: Path) -> None:
         """Fill in the released notebook of a course directory, as the student does."""
@@ -71,6 +78,9 @@ class Upload:
         for each in notebook["cells"]:
             grade_id = each["metadata"].get("nbgrader", {}).get("grade_id")
             answer = {**self.answers, self.assignment.written: self.text}.get(grade_id)
+            if grade_id and grade_id == self.helper:
+                # In 02-lists, the grade ID of an answer is the name of its function.
+                answer = f"from {Path(HELPER).stem} import {grade_id}"
             if answer:
                 each["source"] = answer
         content = json.dumps(notebook, indent=1).encode()
@@ -146,7 +156,7 @@ def due_time(assignment: Assignment) -> datetime:
 
 
 def draw_class(count: int, seed: int) -> ExampleClass:
-    """Return a class of a number of students, some of whom use each platform in its first week."""
+    """Return a class in which each platform is used in the first week, and also a helper file."""
     rng = random.Random(seed)
     while True:
         example = _draw(count, rng)
@@ -156,8 +166,20 @@ def draw_class(count: int, seed: int) -> ExampleClass:
             for each in example.uploads_of(assignment, 0)
             if not each.is_damaged
         }
-        if in_first_week == PLATFORMS:
+        counting = [example.counting_upload(each, LISTS, 1) for each in example.students]
+        # A helper file that cannot be imported would earn nothing, either.
+        has_helper = any(each and _earns_points_in_helper(each) for each in counting)
+        if in_first_week == PLATFORMS and has_helper:
             return example
+
+
+def _earns_points_in_helper(upload: Upload) -> bool:
+    """Return whether an answer that is in a helper file earns points at the end of the term."""
+    return not upload.student.is_dropped and any(
+        question.choices[upload.answers[question.answer]]
+        for question in upload.assignment.questions
+        if question.answer == upload.helper
+    )
 
 
 def is_enrolled(student: Student, assignment: Assignment) -> bool:
@@ -258,6 +280,9 @@ def _draw_upload(
         right = next(iter(question.choices))
         answers[question.answer] = rng.choice([right, *question.choices])
     upload = Upload(student, assignment, platform, time, 0, answers, "")
+    if assignment is LISTS and rng.random() < 0.4:
+        changed = [name for name, answer in answers.items() if answer != assignments.UNTOUCHED]
+        upload.helper = rng.choice(changed) if changed else ""
     if rng.random() < 0.9:
         upload.text = f"Because of reason {rng.randrange(10**9)}."
         upload.mark = assignment.written_points * rng.randint(0, 4) / 4

@@ -8,7 +8,7 @@ from dataclasses import dataclass, field
 from datetime import datetime, timedelta
 from fractions import Fraction
 
-from tests.benchmarks.term.assignments import ALL, SIZES, Assignment
+from tests.benchmarks.term.assignments import ALL, ITEMS, MARKED, RUBRIC, SIZES, Assignment
 from tests.benchmarks.term.example_class import (
     GRACE,
     ExampleClass,
@@ -90,6 +90,13 @@ def due(example: ExampleClass, student: Student, assignment: Assignment) -> date
     return example.extensions.get((assignment.name, student), due_time(assignment))
 
 
+def _comment_of_marks(upload: Upload) -> str:
+    """Return what the student reads: the selected items with their points, then the comment."""
+    labels = ITEMS[upload.mark]
+    lines = "\n".join(f"- {label} (+{float(RUBRIC[label]):g})" for label in labels)
+    return "\n\n".join(filter(None, [lines, upload.comment]))
+
+
 def _score(example: ExampleClass, upload: Upload) -> ExpectedScore:
     """Return the score of one submission."""
     student, assignment = upload.student, upload.assignment
@@ -104,7 +111,11 @@ def _score(example: ExampleClass, upload: Upload) -> ExpectedScore:
         for marked in example.to_mark(assignment, collection):
             if marked.student is student:
                 found.cells[assignment.written] = marked.mark + marked.extra_credit
-                found.comment = marked.comment or found.comment
+                found.comment = (
+                    _comment_of_marks(marked)
+                    if assignment is MARKED
+                    else marked.comment or found.comment
+                )
     late = upload.time - due(example, student, assignment)
     days = math.ceil((late - GRACE) / timedelta(days=1)) if late > GRACE else 0
     percent = min(MAX_PERCENT, PERCENT_PER_DAY * days)

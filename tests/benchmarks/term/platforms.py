@@ -53,9 +53,10 @@ def write_moodle_archive(
     """Write what "Download all submissions" gives in a round of collecting."""
     members = {
         platform_archives.moodle(
-            upload.student.name, _participant(upload.student, assignment), assignment.file_name
-        ): upload.content
+            upload.student.name, _participant(upload.student, assignment), name
+        ): content
         for upload in example.uploads_of(assignment, collection)
+        for name, content in {assignment.file_name: upload.content, **upload.helpers}.items()
     }
     path.write_bytes(platform_archives.zipped(members, _now(members, assignment, collection)))
 

@@ -18,7 +18,7 @@ from tests.instructor.grading.classes import descendants, kill_all
 # Before the first measurement in a term: the seconds that a command takes on a quiet machine with
 # two cores, and those for each student.
 USUAL_SECONDS = {"grade": (5.0, 0.4), "try": (6.0, 0.0), "collect": (2.0, 0.1)}
-USUAL_SECONDS["feedback"] = 3.0, 0.1
+USUAL_SECONDS |= {"feedback": (3.0, 0.1), "watch": (8.0, 0.3)}
 OTHER_SECONDS = 3.0, 0.0
 SETTLING_SECONDS = 15  # in which the processes of a killed command must end
 FORKSERVER = "sandbox.forkserver"  # in the command line of the process that outlives commands

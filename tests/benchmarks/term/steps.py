@@ -5,8 +5,8 @@ from collections.abc import Callable, Iterator
 from dataclasses import dataclass, field
 from pathlib import Path
 
-from tests.benchmarks.term import assignments, expected_scores, platforms
-from tests.benchmarks.term.assignments import ALL, COUNTING, LISTS, SIZES, Assignment
+from tests.benchmarks.term import assignments, expected_scores, marking, platforms
+from tests.benchmarks.term.assignments import ALL, COUNTING, LISTS, MARKED, SIZES, Assignment
 from tests.benchmarks.term.example_class import (
     GRACE,
     ZONE,
@@ -114,21 +114,22 @@ class Term:
         yield Change("use the new ID", lambda: setattr(renamed, "id", renamed.new_id))
 
     def _third_assignment(self, thorough: bool) -> Iterator[Step]:
-        """Yield the weeks of the assignment in nbgrader's exchange and on Google Drive."""
+        """Yield the weeks of the assignment in nbgrader's exchange and a watched folder."""
         exchange = self.downloads / "inbound"
+        drive = self.downloads / "Submissions"
+        watch = ("watch", str(drive), SIZES.name, "--once", "--interval", "0.5")
         for week in (0, 1):
-            drive = self.downloads / f"Submissions {week}"
             yield Change(
                 "students submit",
-                lambda w=week, d=drive: (
+                lambda w=week: (
                     platforms.write_exchange(self.example, SIZES, w, exchange),
-                    platforms.write_drive_folder(self.example, SIZES, w, d),
+                    platforms.write_drive_folder(self.example, SIZES, w, drive),
                 ),
             )
             # Neither a copy of the exchange nor Google Drive shows for certain what is newer.
             force = ("--force",) if week else ()
             yield Command(("collect", str(exchange), SIZES.name, *force))
-            yield Command(("collect", str(drive), SIZES.name, *force))
+            yield Command((*watch, *force))
             yield Change("enter late times", lambda w=week: self._write_times(SIZES, w))
             yield from self._grading(SIZES, week, thorough)
             if thorough:
@@ -249,17 +250,21 @@ class Term:
         platforms.write_csv(self.root / "submission_times.csv", [header, *rows])
 
     def _grade_by_hand(self, assignment: Assignment, week: int) -> None:
-        """Enter scores and comments as the formgrader does."""
+        """Enter scores and comments with `course mark` and as the formgrader does."""
         from nbgrader.api import Gradebook
 
+        uploads = self.example.to_mark(assignment, week)
+        if is_marked := assignment is MARKED:
+            marking.mark(self.root, assignment, uploads)
         notebook = Path(assignment.file_name).stem
         with Gradebook(f"sqlite:///{self.root}/gradebook.db") as gradebook:
-            for upload in self.example.to_mark(assignment, week):
+            for upload in uploads:
                 place = (assignment.written, notebook, assignment.name, upload.student.id)
                 grade = gradebook.find_grade(*place)
-                grade.manual_score = float(upload.mark)
                 grade.extra_credit = float(upload.extra_credit) or None
-                grade.needs_manual_grade = False
+                if is_marked:
+                    continue
+                grade.manual_score, grade.needs_manual_grade = float(upload.mark), False
                 if upload.comment:
                     gradebook.find_comment(*place).manual_comment = upload.comment
             for (student, test), score in (

@@ -15,6 +15,7 @@ from course.instructor.course_dir import open_api
 from course.instructor.grading.job import Outcome
 from course.instructor.grading.journal import Journal
 from course.instructor.grading.kept_answers import KeptAnswers
+from course.instructor.watch.record import Record, RecordFile, all_files, folder_of
 from tests.instructor.collect.platform_archives import moodle, zipped
 from tests.instructor.export.test_plugins import add_graded_submission
 from tests.submissions import ROOT, solved
@@ -93,6 +94,9 @@ def template(tmp_path_factory):
         target.write_bytes(content)
     for arguments in [archive], [folder], [own.parent, "--student", "lovelace7", "--force"]:
         assert main.main(["-C", str(root), "collect", *map(str, arguments)]) == 0
+    pending = [[NAME, student] for student in PEOPLE]
+    watched = Record(handled={path: [1, 2.0, ""] for path in members}, pending=pending)
+    RecordFile(folder_of(root, folder)).write(watched)
     fill_gradebook(root)
     for student in PEOPLE:
         graded = root / "autograded" / student / NAME / FILE
@@ -155,6 +159,13 @@ def mentions(root, *texts):
             if pattern.search(relative.encode()) or pattern.search(content):
                 found.add(relative)
     return found
+
+
+def watched_by(root):
+    """Return the paths of the handled uploads in the record of a watch, and whose work is left."""
+    (file,) = all_files(root)
+    record = file.read()
+    return [*record.handled], [student for _, student in record.pending]
 
 
 def rows_of(root):

@@ -9,7 +9,16 @@ from course.instructor import unfinished_change
 from course.instructor.collect import originals
 from course.instructor.grading.journal import Journal
 from course.instructor.unfinished_change import UnfinishedChange
-from tests.instructor.students.conftest import FILE, NAME, PAGES, mentions, rows_of, tree
+from course.instructor.watch.record import all_files
+from tests.instructor.students.conftest import (
+    FILE,
+    NAME,
+    PAGES,
+    mentions,
+    rows_of,
+    tree,
+    watched_by,
+)
 
 TRACES = ("lovelace7", "Ada Lovelace", "Lovelace, Ada")
 
@@ -27,7 +36,8 @@ def test_nothing_of_a_student_remains_but_what_the_command_names(root, run):
     # The others lose nothing but the pages.
     del scores["lovelace7"]
     assert rows_of(root) == scores
-    edited = {"roster.csv", *PAGES, *(path for path in others if path.endswith(originals.TABLE))}
+    rewritten = (originals.TABLE, "record.json")
+    edited = {"roster.csv", *PAGES, *(path for path in others if path.endswith(rewritten))}
     kept = others.keys() - edited - {archive}
     assert len(kept) > 5
     assert all(root.joinpath(path).read_bytes() == others[path] for path in kept)
@@ -36,6 +46,18 @@ def test_nothing_of_a_student_remains_but_what_the_command_names(root, run):
     # What they collected is still known.
     again = run(root, "collect", root / "submitted" / "bross5" / NAME / FILE, "--student", "bross5")
     assert "already collected" in again.stdout
+
+
+def test_the_record_of_a_watched_folder_keeps_only_the_uploads_of_others(root, run):
+    paths, _ = watched_by(root)
+    own = [path for path in paths if "Ada Lovelace" in path]
+    done = run(root, "student", "drop", "lovelace7", "--yes")
+    assert watched_by(root) == ([each for each in paths if each not in own], ["bross5", "curie"])
+    (folder,) = root.glob("originals/watched/*/")
+    assert (
+        f"To do: the folder of uploads whose record is {folder.relative_to(root)} contains files of"
+        " lovelace7: delete them there, or the next course watch command collects them again."
+    ) in done.stdout
 
 
 def test_the_command_prints_what_it_will_delete_and_asks(root, run, monkeypatch):
@@ -133,15 +155,19 @@ def test_collections_that_do_not_say_whose_a_file_is_are_named(root, run):
 
 @pytest.mark.parametrize(
     "lock",
-    [originals.exclusive, lambda root: Journal(root, NAME).exclusive()],
-    ids=["collect", "grade"],
+    [
+        originals.exclusive,
+        lambda root: Journal(root, NAME).exclusive(),
+        lambda root: all_files(root)[0].exclusive(""),
+    ],
+    ids=["collect", "grade", "watch"],
 )
-def test_it_never_runs_beside_collecting_or_grading(root, run, lock):
+def test_it_never_runs_beside_collecting_grading_or_watching(root, run, lock):
     before = tree(root)
     with lock(root):
         done = run(root, "student", "drop", "bross5", "--yes")
     assert done.returncode == 1
-    assert "wait until" in done.stderr
+    assert "wait until" in done.stderr or "course watch is running, with its" in done.stderr
     assert tree(root) == before
 
 

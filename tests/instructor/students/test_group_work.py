@@ -1,12 +1,14 @@
 """Dropping a student whose submission counts for a group, with `course student drop`."""
 
 import shutil
+import zipfile
 
 import pytest
 
 from course.instructor.course_dir import open_api
+from course.instructor.feedback.platform_archive import MOODLE_ZIP, write_archive
 from course.instructor.grading.journal import Journal
-from tests.instructor.students.conftest import FILE, NAME, in_one_group, rows_of, tree
+from tests.instructor.students.conftest import FILE, NAME, in_one_group, rows_of, tree, watched_by
 
 DROP = ("student", "drop", "lovelace7", "--yes")
 
@@ -55,8 +57,31 @@ def test_the_submission_stays_with_the_group(root, run):
     assert not list(root.glob("*/lovelace7"))
     # The content still has the name, so the output lists it.
     assert f"  submitted/bross5/{NAME}/{FILE}\n" in done.stdout
+    # What is left of a watch's work is that of the member who has the submission now.
+    assert watched_by(root)[1] == ["bross5", "bross5", "curie"]
     again = run(root, "collect", root / "submitted" / "bross5" / NAME / FILE, "--student", "bross5")
     assert "already collected" in again.stdout
+
+
+@pytest.mark.parametrize(
+    "member, names",
+    [
+        ("bross5", ["Bob Ross_4712_assignfeedback_file_mnist.html"]),
+        # This member uploaded nothing in Moodle.
+        ("noether", []),
+    ],
+)
+def test_moodle_gets_no_page_under_the_name_of_a_dropped_member(root, run, member, names):
+    with (root / "roster.csv").open("a") as roster:
+        roster.write("noether,Emmy Noether,\n")
+    in_one_group(root, "lovelace7", member)
+    assert run(root, *DROP).returncode == 0
+    pages = dict.fromkeys((member, "curie"), root / "feedback" / "curie" / NAME / "mnist.html")
+    path, left_out = write_archive(root, NAME, pages, MOODLE_ZIP)
+    assert left_out == ([] if names else [member])
+    with zipfile.ZipFile(path) as archive:
+        marie = "Marie Curie_4713_assignfeedback_file_mnist.html"
+        assert archive.namelist() == [*names, marie]
 
 
 def test_a_submission_that_is_not_graded_moves_to_a_member_who_is_not_in_the_gradebook(root, run):

@@ -8,7 +8,7 @@ from course.instructor.grading.journal import Journal
 from course.instructor.grading.kept_answers import KeptAnswers
 from course.instructor.lateness.due_dates import read_due_dates
 from course.instructor.unfinished_change import UnfinishedChange
-from tests.instructor.students.conftest import FILE, NAME, mentions, rows_of, tree
+from tests.instructor.students.conftest import FILE, NAME, mentions, rows_of, tree, watched_by
 
 
 def test_everything_of_a_student_has_the_new_id(root, run):
@@ -30,6 +30,7 @@ def test_everything_of_a_student_has_the_new_id(root, run):
     answers = KeptAnswers(root, NAME, "king", "mnist")
     assert answers.record() and answers._path.is_file()
     assert [*read_due_dates(root, "UTC").of_student] == [(NAME, "king"), (NAME, "bross5")]
+    assert watched_by(root)[1] == ["king", "bross5", "curie"]
     assert "king,Ada Lovelace,lovelace7@example.org\n" in (root / "roster.csv").read_text()
     # The names of an archive, and those that are part of an email address, stay.
     left = mentions(root, "lovelace7")

@@ -2,11 +2,13 @@
 
 import os
 import re
+import shutil
 import signal
 
 import pytest
 
 from course.instructor import file_lock
+from course.instructor.cli import main
 from course.instructor.watch import upload_folder
 from course.instructor.watch.record import Record
 from tests.instructor.collect.platform_archives import zipped
@@ -36,6 +38,25 @@ def test_an_upload_is_collected_graded_and_returned_once(course, watch):
     again = course.once()
     assert (again.returncode, again.stderr) == (0, "")
     assert [line.split()[2] for line in again.stdout.splitlines()] == ["watching"]
+
+
+def test_the_watch_forgets_a_dropped_student_and_follows_a_renamed_one(course, capsys):
+    course.upload("ada/small-submission.zip", zipped({FILE: GOOD}))
+    course.upload("bob/small.ipynb", FAIR)
+    assert course.once().returncode == 0
+    change = ["-C", str(course.root), "student"]
+    assert main.main([*change, "rename", "bob", "rob"]) == 0
+    # The path of the upload is the old one, but its file is known.
+    assert course.once().stdout.count("\n") == 1
+    assert course.score("rob") == 1 and not course.page("bob").exists()
+    assert main.main([*change, "drop", "ada", "--yes"]) == 0
+    assert "contains files of ada: delete them there" in capsys.readouterr().out
+    (record,) = course.root.glob("originals/watched/*/record.json")
+    assert "ada" not in record.read_text() and "bob/small.ipynb" in record.read_text()
+    # The sentence is right: a file that is still there is handled again.
+    assert "flagged for manual review" in course.once().stdout
+    shutil.rmtree(course.uploads / "ada")
+    assert course.once().stdout.count("\n") == 1
 
 
 def test_a_file_that_is_being_written_is_collected_when_it_is_complete(course, watch):
