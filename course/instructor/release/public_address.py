@@ -1,6 +1,7 @@
 """The public address of a course, to which badges and install cells point."""
 
 from pathlib import Path
+from urllib.parse import quote
 
 from traitlets import Unicode
 from traitlets.config import Configurable
@@ -32,13 +33,24 @@ class PublicAddress(Configurable):
         `{{INSTALL}}` becomes the pip requirement; `{{COLAB}}` and `{{PAPERSPACE}}` become the
         addresses that open the notebook on these platforms.
         """
-        repository = self.url.removeprefix("https://github.com/")
-        file_on_github = f"github/{repository}/blob/{self.branch}/{notebook_path}"
+        launch = self.launch_addresses(notebook_path)
         values = {
             "{{INSTALL}}": f"cnn-course @ git+{self.url}",
-            "{{COLAB}}": f"https://colab.research.google.com/{file_on_github}",
-            "{{PAPERSPACE}}": f"https://console.paperspace.com/{file_on_github}",
+            "{{COLAB}}": launch["Colab"],
+            "{{PAPERSPACE}}": launch["Paperspace"],
         }
         for placeholder, value in values.items():
             text = text.replace(placeholder, value)
         return text
+
+    def launch_addresses(self, notebook_path: str) -> dict[str, str]:
+        """Return the address that opens a notebook of the repository on each platform, by name."""
+        repository = self.url.removeprefix("https://github.com/")
+        file = f"{repository}/blob/{self.branch}/{notebook_path}"
+        binder = f"{repository}/{quote(self.branch, safe='')}?labpath={quote(notebook_path)}"
+        return {
+            "Colab": f"https://colab.research.google.com/github/{file}",
+            "Kaggle": f"https://kaggle.com/kernels/welcome?src=https://github.com/{file}",
+            "Paperspace": f"https://console.paperspace.com/github/{file}",
+            "Binder": f"https://mybinder.org/v2/gh/{binder}",
+        }
