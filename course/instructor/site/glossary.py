@@ -52,7 +52,7 @@ def definitions(notebooks: Mapping[str, NotebookNode]) -> list[Definition]:
 
 def _in_notebook(name: str, notebook: NotebookNode) -> list[Definition]:
     """Return the definitions in a notebook; its first cell only announces terms."""
-    found = []
+    found: list[Definition] = []
     for position, cell in enumerate(notebook.cells):
         if cell.cell_type != "markdown":
             continue

@@ -92,9 +92,10 @@ def _figure_titles(source: str) -> list[str]:
     """Return the texts that a cell passes as the titles of figures."""
     titles = []
     for node in ast.walk(parse_cell(source) or ast.Pass()):
-        value: ast.expr | None = None
-        if (isinstance(node, ast.keyword) and node.arg == "title") or (isinstance(node, ast.Assign) and ast.unparse(node.targets[0]).endswith("title")):
-            value = node.value
-        if isinstance(value, ast.Constant) and isinstance(value.value, str):
+        is_title = isinstance(node, ast.keyword) and node.arg == "title"
+        if isinstance(node, ast.Assign):
+            is_title = ast.unparse(node.targets[0]).endswith("title")
+        value = getattr(node, "value", None)
+        if is_title and isinstance(value, ast.Constant) and isinstance(value.value, str):
             titles.append(value.value)
     return titles

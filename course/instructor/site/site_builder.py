@@ -89,10 +89,11 @@ def build(files: Mapping[str, bytes], directory: Path, address: PublicAddress) -
             source = Path(temporary, "source")
             source.mkdir()
             _write_pages(source, files, address)
-            _run_sphinx(source, staging, Path(temporary, "doctrees"))
-        _add_downloads(staging, files)
+            # MyST-NB writes a folder beside the one with the pages, too.
+            _run_sphinx(source, staging / "html", Path(temporary, "doctrees"))
+        _add_downloads(staging / "html", files)
         shutil.rmtree(target, ignore_errors=True)
-        staging.rename(target)
+        (staging / "html").rename(target)
     finally:
         shutil.rmtree(staging, ignore_errors=True)
     return len(list(target.glob("*.html")))
