@@ -10,7 +10,7 @@ INSTRUCTOR = ROOT / "course" / "instructor"
 # A folder or module may import those of the rows below its own, and the student package.
 ROWS = [
     {"cli"},
-    {"leaderboard", "marking", "students", "watch"},
+    {"leaderboard", "marking", "site", "students", "watch"},
     {
         *("doctor", "evidence_measurement", "export", "feedback", "regression", "similarity"),
         "statistics",

@@ -12,7 +12,8 @@ from tests.instructor.release.small_courses import create_course, run_course
 pytest.importorskip("furo", reason="needs pip install '.[site]'")
 pytestmark = pytest.mark.slow
 
-FACTS = "\n\n**You need to know** Python.\n\n**Time:** about 20 minutes.\n\n**What is graded:** 1 points."
+FACTS = "\n\n**You need to know** Python.\n\n**Time:** about 20 minutes."
+FACTS += "\n\n**What is graded:** 1 points."
 HARMLESS = "print(1 + 1, 'without an answer')"
 DEPENDS = "print('with', one())"
 
