@@ -9,7 +9,7 @@ COURSE_DIR ?= .
 # TensorFlow's start-up messages would hide the output of the commands.
 export TF_CPP_MIN_LOG_LEVEL ?= 3
 
-.PHONY: help demo test check lint format tree release formgrader bench screenshots constraints clean
+.PHONY: help demo test check lint format tree release site formgrader bench screenshots constraints clean
 .DEFAULT_GOAL := help
 
 help:  ## list the targets
@@ -60,6 +60,9 @@ tree: $(VENV)/.dev  ## write the tree of course/ into CONTRIBUTING.md
 release: $(VENV)/.instructor  ## compile source/ into release/
 	$(COURSE) release
 
+site: $(VENV)/.site  ## build the course's web site in build/site/
+	$(COURSE) site build/site
+
 formgrader: $(VENV)/.instructor  ## grade by hand (as root: make formgrader JUPYTER_FLAGS=--allow-root)
 	cd $(COURSE_DIR) && $(abspath $(BIN))/jupyter lab --LabApp.default_url=/formgrader $(JUPYTER_FLAGS)
 
@@ -94,6 +97,10 @@ $(VENV)/.instructor: pyproject.toml constraints.txt | $(VENV)/bin/python
 	$(BIN)/pip install --quiet --constraint constraints.txt --editable '.[instructor]'
 	@touch $@
 
+$(VENV)/.site: pyproject.toml constraints.txt | $(VENV)/bin/python
+	$(BIN)/pip install --quiet --constraint constraints.txt --editable '.[instructor,site]'
+	@touch $@ $(VENV)/.instructor
+
 $(VENV)/.dev: pyproject.toml constraints.txt | $(VENV)/bin/python
 	$(BIN)/pip install --quiet --constraint constraints.txt --editable '.[dev]'
-	@touch $@ $(VENV)/.instructor
+	@touch $@ $(VENV)/.instructor $(VENV)/.site

@@ -11,7 +11,7 @@ INSTRUCTOR = ROOT / "course" / "instructor"
 ROWS = [
     {"cli"},
     {"students"},
-    {"leaderboard", "marking", "watch"},
+    {"leaderboard", "marking", "site", "watch"},
     {
         *("doctor", "evidence_measurement", "export", "feedback", "regression", "similarity"),
         "statistics",

@@ -11,6 +11,8 @@ from course.instructor.cli.commands import course
 
 ROOT = Path(__file__).parent.parent
 WORKFLOWS = sorted((ROOT / ".github" / "workflows").glob("*.yml"))
+SITE = "site.yml"  # publishes the public tree; the others run the solutions
+RUNS = [path for path in WORKFLOWS if path.name != SITE]
 IMAGE = "cnn-course-gpu"
 
 
@@ -30,7 +32,7 @@ def commands(content):
 
 
 def test_each_kind_of_runner_has_a_workflow():
-    assert [path.name for path in WORKFLOWS] == ["gpu.yml", "lessons.yml", "tests.yml"]
+    assert [path.name for path in WORKFLOWS] == ["gpu.yml", "lessons.yml", "site.yml", "tests.yml"]
 
 
 @pytest.mark.parametrize("path", WORKFLOWS, ids=lambda path: path.name)
@@ -78,7 +80,7 @@ def test_the_gpu_workflow_starts_on_a_schedule_for_a_label_and_manually():
     assert any(words[-4:-1] == ["--profile", "gpu", "--seeds"] for words in commands(content))
 
 
-@pytest.mark.parametrize("path", WORKFLOWS, ids=lambda path: path.name)
+@pytest.mark.parametrize("path", RUNS, ids=lambda path: path.name)
 def test_the_report_of_a_failed_run_is_uploaded_too(path):
     uploads = [
         step for step in steps(workflow(path.name)) if "upload-artifact@" in step.get("uses", "")
@@ -87,7 +89,7 @@ def test_the_report_of_a_failed_run_is_uploaded_too(path):
     assert all("build/report/" in step["with"]["path"].split() for step in uploads)
 
 
-@pytest.mark.parametrize("path", WORKFLOWS, ids=lambda path: path.name)
+@pytest.mark.parametrize("path", RUNS, ids=lambda path: path.name)
 def test_the_report_with_solutions_is_not_published(path):
     assert not [step for step in steps(workflow(path.name)) if "pages" in step.get("uses", "")]
 
@@ -101,6 +103,21 @@ def test_actions_have_a_version_and_jobs_a_time_limit(path):
     assert content["permissions"] == {"contents": "read"}
     for name, job in content["jobs"].items():
         assert job["timeout-minutes"], name
+
+
+def test_only_the_built_site_is_published_by_a_job_without_our_code():
+    content = workflow(SITE)
+    assert content[True]["push"]["branches"] == ["main"]
+    build, publish = content["jobs"]["build"], content["jobs"]["publish"]
+    assert [step["run"] for step in build["steps"] if "run" in step] == ["make site"]
+    (upload,) = (step for step in build["steps"] if "upload-pages" in step.get("uses", ""))
+    assert upload["with"]["path"] == "build/site/"
+    assert "course site build/site" in (ROOT / "Makefile").read_text().replace(
+        "$(COURSE)", "course"
+    )
+    assert "permissions" not in build
+    assert publish["permissions"] == {"pages": "write", "id-token": "write"}
+    assert [step["uses"].partition("@")[0] for step in publish["steps"]] == ["actions/deploy-pages"]
 
 
 def test_the_image_is_based_on_tensorflows_and_installs_the_tools():

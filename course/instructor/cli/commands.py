@@ -38,7 +38,7 @@ def course(context: click.Context, root: Path) -> None:
     context.obj = root
 
 
-_GRADING = ["release", "trial", "publish", "collect", "grade", "watch", "mark", "confirm"]
+_GRADING = ["release", "trial", "publish", "site", "collect", "grade", "watch", "mark", "confirm"]
 _GRADING += ["evidence", "leaderboard", "similar", "feedback", "statistics", "export", "student"]
 _GRADING.append("gradebook")
 _TESTING = ["run", "figures", "report", "doctor"]

@@ -1,6 +1,7 @@
 """The public address of a course, to which badges and install cells point."""
 
 from pathlib import Path
+from urllib.parse import quote
 
 from traitlets import Unicode
 from traitlets.config import Configurable
@@ -48,13 +49,24 @@ class PublicAddress(Configurable):
         `{{INSTALL}}` becomes the pip requirement; `{{COLAB}}` and `{{PAPERSPACE}}` become the
         addresses that open the notebook on these platforms.
         """
-        file_on_github = f"github/{self._repository}/blob/{self.branch}/{notebook_path}"
-        container = f"?container={self.paperspace_container}"
+        launch = self.launch_addresses(notebook_path)
         values = {
             "{{INSTALL}}": f"cnn-course @ git+{self.url}",
-            "{{COLAB}}": f"https://colab.research.google.com/{file_on_github}",
-            "{{PAPERSPACE}}": f"https://console.paperspace.com/{file_on_github}{container}",
+            "{{COLAB}}": launch["Colab"],
+            "{{PAPERSPACE}}": launch["Paperspace"],
         }
         for placeholder, value in values.items():
             text = text.replace(placeholder, value)
         return text
+
+    def launch_addresses(self, notebook_path: str) -> dict[str, str]:
+        """Return the address that opens a notebook of the repository on each platform, by name."""
+        file = f"{self._repository}/blob/{self.branch}/{notebook_path}"
+        container = f"?container={self.paperspace_container}"
+        binder = f"{self._repository}/{quote(self.branch, safe='')}"
+        return {
+            "Colab": f"https://colab.research.google.com/github/{file}",
+            "Kaggle": f"https://kaggle.com/kernels/welcome?src=https://github.com/{file}",
+            "Paperspace": f"https://console.paperspace.com/github/{file}{container}",
+            "Binder": f"https://mybinder.org/v2/gh/{binder}?labpath={quote(notebook_path)}",
+        }

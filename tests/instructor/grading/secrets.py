@@ -49,7 +49,7 @@ class Secrets:
         numbers = {float(each) for each in constants if type(each) in (int, float)}
         numbers = {each for each in numbers if digits(each) > 3}
         # An expected value is a secret even if it has fewer digits.
-        numbers |= {each for tree in trees for each in _expected_in(tree) if digits(each) > 2}
+        numbers |= {each for tree in trees for each in expected_in(tree) if digits(each) > 2}
         self.numbers = numbers | {float(f"{each:.6g}") for each in numbers}
         self.numbers -= known_numbers
         self.values = {each for each in _printed_values(graded) if each not in known}
@@ -100,7 +100,7 @@ def _outputs_of(cell):
     )
 
 
-def _expected_in(tree):
+def expected_in(tree):
     """Yield the numbers that the checks in a syntax tree expect, by position or keyword."""
     for call in (node for node in ast.walk(tree) if isinstance(node, ast.Call)):
         if getattr(call.func, "attr", None) in CHECKS:

@@ -1,0 +1,1 @@
+"""The course's web site, built from the public tree."""

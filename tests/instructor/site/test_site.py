@@ -1,0 +1,277 @@
+"""`course site` on the whole course: what the site contains, reveals, requests, and looks like."""
+
+import ast
+import copy
+import functools
+import http.server
+import re
+import textwrap
+import threading
+import time
+import zipfile
+from urllib.parse import unquote, urlsplit
+
+import pytest
+
+from course.plotting import result_figure
+from tests.conftest import BIN, run_command
+from tests.instructor.grading.secrets import (
+    HIDDEN,
+    cells_of,
+    digits,
+    expected_in,
+    numbers_in,
+)
+from tests.instructor.release.secret_search import (
+    MARKERS,
+    instructor_modules,
+    search,
+    secrets,
+)
+from tests.notebooks.test_browser import CHROMIUM
+from tests.submissions import ROOT
+
+bs4 = pytest.importorskip("bs4")
+pytest.importorskip("furo", reason="needs pip install '.[site]'")
+pytestmark = pytest.mark.slow
+
+NAMES = sorted(path.parent.name for path in ROOT.glob("release/*/*.ipynb"))
+GUIDES = ["glossary", "grading", "index", "instructors", "students"]
+MAX_SECONDS = 180
+needs_chromium = pytest.mark.skipif(
+    CHROMIUM is None, reason="needs Chromium: apt-get install chromium"
+)
+
+
+@pytest.fixture(scope="module")
+def site(tmp_path_factory):
+    """Build the site of the whole course once, within the time that it may take."""
+    directory = tmp_path_factory.mktemp("site") / "site"
+    start = time.monotonic()
+    done = run_command(BIN / "course", "-C", ROOT, "site", directory)
+    assert done.returncode == 0, done.stderr
+    assert time.monotonic() - start < MAX_SECONDS
+    return directory
+
+
+@pytest.fixture(scope="module")
+def pages(site):
+    """Return the parsed pages by their names."""
+    return {
+        path.name: bs4.BeautifulSoup(path.read_text(encoding="utf-8"), "html.parser")
+        for path in sorted(site.glob("*.html"))
+    }
+
+
+def test_there_is_a_page_for_each_assignment_and_guide(pages):
+    assert sorted(pages) == sorted(f"{name}.html" for name in [*NAMES, *GUIDES, "search"])
+
+
+def test_no_hidden_test_solution_or_mark_scheme_is_in_the_site(site, pages, tmp_path):
+    secret_lines, modules = secrets(ROOT), instructor_modules(ROOT)
+    assert len(secret_lines) > 500
+    for name, page in pages.items():  # without the tags that highlight code
+        (tmp_path / f"{name}.txt").write_text(page.get_text(), encoding="utf-8")
+        attributes = [str(tag.get("alt", "")) + str(tag.get("href", "")) for tag in page.find_all()]
+        (tmp_path / f"{name}.attributes.txt").write_text("\n".join(attributes), encoding="utf-8")
+    for archive in site.glob("*.zip"):
+        with zipfile.ZipFile(archive) as opened:
+            opened.extractall(tmp_path / "archive")
+    assert search(site, secret_lines, modules) == []
+    assert search(tmp_path, secret_lines, modules) == []
+
+
+def test_no_page_contains_a_value_that_a_hidden_check_expects(pages):
+    checked = 0
+    for name in NAMES:
+        released = "\n".join(cell["source"] for cell in cells_of(ROOT / "release" / name))
+        source = "\n".join(cell["source"] for cell in cells_of(ROOT / "source" / name))
+        trees = [ast.parse(textwrap.dedent(region)) for region in HIDDEN.findall(source)]
+        expected = {value for tree in trees for value in expected_in(tree) if digits(value) > 2}
+        secret = expected - numbers_in(released)
+        checked += len(secret)
+        shown = pages[f"{name}.html"].select_one("article").get_text()
+        assert not secret & numbers_in(shown), name
+    assert checked > 5
+
+
+def test_the_search_finds_a_solution_that_a_page_contains(tmp_path):
+    secret_lines = secrets(ROOT)
+    line = next(iter(secret_lines))
+    (tmp_path / "page.html").write_text(f"<pre>{line}</pre>", encoding="utf-8")
+    assert search(tmp_path, secret_lines, set())
+
+
+def test_answers_and_checks_have_no_outputs(pages):
+    for name in NAMES:
+        text = pages[f"{name}.html"].get_text()
+        assert not MARKERS.search(text)
+        for line in ("Not yet:", "Traceback (most recent call last)"):
+            outputs = pages[f"{name}.html"].select(".cell_output")
+            assert outputs and not any(line in output.get_text() for output in outputs)
+
+
+def test_the_landing_page_shows_the_results_that_the_notebooks_contain(site, pages):
+    shown = {image["src"] for image in pages["index.html"].select(".results img")}
+    assert shown == {f"_images/{name}.png" for name in NAMES}
+    for name in NAMES:
+        image = (site / "_images" / f"{name}.png").read_bytes()
+        assert image == result_figure.image_path(name).read_bytes()
+        assert result_figure.alt_text(name) in pages["index.html"].get_text()
+
+
+def test_the_landing_page_answers_the_first_questions(pages):
+    headings = [each.get_text().rstrip("¶#") for each in pages["index.html"].select("h2")]
+    questions = ["What you build", "How long it takes", "Start on Colab", "How grading works"]
+    assert [each for each in headings if each in questions] == questions
+    text = pages["index.html"].get_text()
+    assert "156 points" in text and "about 90 minutes" in text and "Change runtime type" in text
+
+
+def test_demonstrations_have_figures_and_the_figures_have_texts(pages):
+    for name in NAMES:
+        images = pages[f"{name}.html"].select(".cell_output img")
+        assert len(images) >= 2, name
+        assert all(image["alt"].strip() for image in images)
+        assert not any("object at" in image["alt"] for image in images)
+
+
+def test_formulas_are_mathml_and_no_page_has_an_unconverted_one(pages):
+    assert pages["01-convolution.html"].select("math")
+    for name, page in pages.items():
+        prose = copy.copy(page.select_one("article"))
+        for code in prose.select("pre, code") if prose else []:
+            code.decompose()
+        assert not prose or not re.search(r"\$[^$\n]+\$|\\frac", prose.get_text()), name
+
+
+def test_the_glossary_has_the_terms_and_links_to_their_definitions(pages):
+    terms = {each.get_text() for each in pages["glossary.html"].select("dt")}
+    expected = {"Kernel", "Stride", "Softmax", "Receptive field", "Residual block", "Head"}
+    assert expected <= terms
+    assert len(terms) > 100
+    assert not terms & {"Play", "Predict", "All", "Why"}
+    links = pages["glossary.html"].select("dd a.internal")
+    assert all("#" in link["href"] for link in links) and len(links) >= len(terms)
+
+
+def test_every_link_and_anchor_in_the_site_exists(site, pages):
+    ids = {name: {tag["id"] for tag in page.find_all(id=True)} for name, page in pages.items()}
+    checked = 0
+    for name, page in pages.items():
+        for link in page.find_all(href=True) + page.find_all(src=True):
+            address = urlsplit(link.get("href") or link.get("src"))
+            if address.scheme or address.netloc:
+                assert address.scheme in ("https", "data"), address
+                continue
+            target = unquote(address.path) or name
+            assert (site / target).is_file(), (name, target)
+            if address.fragment and target in ids:
+                fragment = unquote(address.fragment)
+                assert fragment in ids[target] | {""}, (name, target, fragment)
+            checked += 1
+    assert checked > 500
+
+
+def test_the_downloads_are_what_students_get(site):
+    for path in ROOT.glob("release/*/*.ipynb"):
+        assert (site / path.relative_to(ROOT)).read_bytes() == path.read_bytes()
+    with zipfile.ZipFile(site / "building-cnns-with-keras.zip") as archive:
+        names = archive.namelist()
+    assert "building-cnns-with-keras/requirements.txt" in names
+    assert not any("/instructor" in name or "/source/" in name for name in names)
+
+
+def test_pages_load_nothing_from_other_servers(pages):
+    for name, page in pages.items():
+        loaded = [tag["src"] for tag in page.find_all(src=True)]
+        loaded += [tag["href"] for tag in page.find_all("link", href=True)]
+        assert not [each for each in loaded if urlsplit(each).netloc], name
+
+
+def test_pages_have_one_title_labels_and_headings_for_screen_readers(pages):
+    for name, page in pages.items():
+        assert page.html["lang"] == "en"
+        assert len(page.select("h1")) == 1, name
+        assert all(image.get("alt") is not None for image in page.select("img")), name
+        asides = [each.get("aria-label") for each in page.select("aside")]
+        assert None not in asides and len(set(asides)) == len(asides), name
+        assert all(each.get("aria-level") for each in page.select("[role=heading]")), name
+        assert all(each.get_text(strip=True) for each in page.select("th")), name
+        article = page.select_one("article") or page
+        assert all(each.get("tabindex") == "0" for each in article.select("pre")), name
+
+
+@pytest.fixture(scope="module")
+def address(site):
+    """Serve the site on loopback; return the address."""
+
+    class Quiet(http.server.SimpleHTTPRequestHandler):
+        def log_message(self, *_):
+            pass
+
+    handler = functools.partial(Quiet, directory=site)
+    with http.server.ThreadingHTTPServer(("127.0.0.1", 0), handler) as server:
+        threading.Thread(target=server.serve_forever, daemon=True).start()
+        yield f"http://127.0.0.1:{server.server_port}/"
+        server.shutdown()
+
+
+@pytest.fixture(scope="module")
+def browser():
+    sync_api = pytest.importorskip("playwright.sync_api")
+    with sync_api.sync_playwright() as playwright:
+        found = playwright.chromium.launch(
+            executable_path=CHROMIUM,
+            args=["--no-sandbox", "--disable-gpu", "--disable-background-networking"],
+        )
+        yield found
+        found.close()
+
+
+@pytest.mark.browser
+@needs_chromium
+@pytest.mark.parametrize("scripts", [True, False], ids=["with scripts", "without scripts"])
+def test_every_page_fits_a_phone_and_requests_nothing_else(browser, address, pages, scripts):
+    context = browser.new_context(
+        viewport={"width": 390, "height": 844}, java_script_enabled=scripts
+    )
+    page, requested, problems = context.new_page(), [], []
+    page.on("request", lambda request: requested.append(request.url))
+    page.on("pageerror", lambda error: problems.append(str(error)))
+    page.on("requestfailed", lambda request: problems.append(request.url))
+    for name in pages:
+        page.goto(address + name)
+        if name != "search.html":
+            assert page.locator("article h1").is_visible()
+        if scripts:
+            assert page.evaluate("document.documentElement.scrollWidth") <= 390, name
+    context.close()
+    assert problems == []
+    assert len(requested) > len(pages)
+    assert all(url.startswith((address, "data:")) for url in requested)
+
+
+@pytest.mark.browser
+@needs_chromium
+def test_the_colors_follow_the_system_and_figures_stay_readable(browser, address):
+    colors = {}
+    for scheme in ("light", "dark"):
+        context = browser.new_context(color_scheme=scheme, java_script_enabled=True)
+        page = context.new_page()
+        page.goto(f"{address}01-convolution.html")
+        read = "selector => getComputedStyle(document.querySelector(selector)).backgroundColor"
+        colors[scheme] = page.evaluate(read, "body")
+        assert page.evaluate(read, ".cell_output img") == "rgb(255, 255, 255)"
+        context.close()
+    assert colors["light"] != colors["dark"]
+
+
+@pytest.mark.browser
+@needs_chromium
+def test_the_search_finds_a_term_without_a_network(browser, address):
+    context = browser.new_context()
+    page = context.new_page()
+    page.goto(f"{address}search.html?q=receptive")
+    page.locator("#search-results li a", has_text="VGG-16").first.wait_for(timeout=20_000)
+    context.close()
