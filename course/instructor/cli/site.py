@@ -5,7 +5,7 @@ from pathlib import Path
 import click
 
 from course.errors import CourseError
-from course.instructor.cli import forkserver_start, options
+from course.instructor.cli import forkserver_warmup, options
 from course.instructor.course_dir import assignment_names
 
 
@@ -30,7 +30,7 @@ def command(root: Path, directory: Path, names: tuple[str, ...]) -> int:
         from course.instructor.site import site_builder
 
         site_builder.check_folder(directory, root)
-        forkserver_start.start_for_notebooks()
+        forkserver_warmup.start_for_notebooks()
         from course.instructor.release import public_files
 
         count = site_builder.build(public_files.public_files(root, selected), directory, address)
