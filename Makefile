@@ -9,7 +9,7 @@ COURSE_DIR ?= .
 # TensorFlow's start-up messages would hide the output of the commands.
 export TF_CPP_MIN_LOG_LEVEL ?= 3
 
-.PHONY: help demo test check lint format tree release formgrader bench constraints clean
+.PHONY: help demo test check lint format tree release formgrader bench platforms colab constraints clean
 .DEFAULT_GOAL := help
 
 help:  ## list the targets
@@ -65,6 +65,12 @@ formgrader: $(VENV)/.instructor  ## grade by hand (as root: make formgrader JUPY
 
 bench: $(VENV)/.instructor $(VENV)/.apt-bubblewrap $(VENV)/.apt-libseccomp2  ## compare grading with stock nbgrader
 	$(BIN)/python -m tests.benchmarks.grading $(BENCH_FLAGS)
+
+platforms: $(VENV)/.dev $(VENV)/.apt-bubblewrap $(VENV)/.apt-libseccomp2  ## run the notebooks on every platform, or on PLATFORM=colab
+	$(BIN)/python -m tests.platforms $(PLATFORM)
+
+colab: $(VENV)/.dev  ## update the versions of Colab's packages from its pip freeze, FREEZE=FILE
+	$(BIN)/python -m tests.platforms.update_colab $(FREEZE)
 
 constraints:  ## pin the newest version of every package in constraints.txt
 	rm -rf build/pins && $(PYTHON) -m venv build/pins
