@@ -6,6 +6,8 @@ import subprocess
 from functools import cached_property
 from pathlib import Path
 
+from packaging.utils import canonicalize_name
+
 from tests.platforms.table import Platform
 
 MODULES = Path(__file__).with_name("google_colab")
@@ -75,7 +77,8 @@ class Environment:
     def versions(self) -> dict[str, str]:
         """Return the versions of the installed packages."""
         lines = self.pip("list", "--format=freeze").splitlines()
-        return dict(line.split("==") for line in lines if "==" in line)
+        pins = (line.split("==") for line in lines if "==" in line)
+        return {canonicalize_name(name): version for name, version in pins}
 
     @property
     def megabytes(self) -> float:
