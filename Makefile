@@ -9,7 +9,7 @@ COURSE_DIR ?= .
 # TensorFlow's start-up messages would hide the output of the commands.
 export TF_CPP_MIN_LOG_LEVEL ?= 3
 
-.PHONY: help demo test check lint format tree release site formgrader bench screenshots constraints clean
+.PHONY: help demo test check lint format tree release site formgrader bench screenshots platforms colab constraints clean
 .DEFAULT_GOAL := help
 
 help:  ## list the targets
@@ -71,6 +71,12 @@ bench: $(VENV)/.instructor $(VENV)/.apt-bubblewrap $(VENV)/.apt-libseccomp2  ## 
 
 screenshots: $(VENV)/.dev  ## write the images of the guide for instructors (needs Chromium)
 	$(BIN)/python -m tests.screenshots
+
+platforms: $(VENV)/.dev $(VENV)/.apt-bubblewrap $(VENV)/.apt-libseccomp2  ## run the notebooks on every platform, or on PLATFORM=colab
+	$(BIN)/python -m tests.platforms $(PLATFORM)
+
+colab: $(VENV)/.dev  ## update the versions of Colab's packages from its pip freeze, FREEZE=FILE
+	$(BIN)/python -m tests.platforms.update_colab $(FREEZE)
 
 constraints:  ## pin the newest version of every package in constraints.txt
 	rm -rf build/pins && $(PYTHON) -m venv build/pins

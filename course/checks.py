@@ -321,7 +321,7 @@ def measures_accuracy(subject, network, inputs, one_hot=False, hint=""):
         raise CheckFailed(subject, "the network is not compiled", hint=hint)
     order = np.argsort(-np.asarray(network.predict(inputs, verbose=0)), axis=1, kind="stable")
     for rank, expected in enumerate([1, 0]):
-        labels = order[:, rank]
+        labels = order[:, rank].astype("int32")  # JAX warns of 64 bits
         if one_hot:
             labels = np.eye(order.shape[1], dtype="float32")[labels]
         measured = network.evaluate(inputs, labels, verbose=0, return_dict=True)

@@ -35,7 +35,7 @@ LONGEST_FILES = (
     "test_both_engines.py", "test_submissions.py", "test_stopped.py", "test_attacks.py",
     "test_notebook_execution.py", "test_defects.py", "test_cifar10_scenes.py", "test_collection.py",
     "test_class_grader.py", "test_train.py", "test_scheduler.py", "test_postgres.py",
-    "test_term.py",
+    "test_term.py", "test_declared_minimum.py",
 )  # fmt: skip
 # Their tests share the graded example class of an assignment, whose name is in their IDs.
 GRADING_FILES = {"test_both_engines.py", "test_submissions.py"}
@@ -50,6 +50,7 @@ PROGRAM_FILES = {
     "test_files.py", "test_isolation.py", "test_signals.py",
     "test_code_analysis.py", "test_limited_call.py", "test_limited_renderer.py",
     "test_notebook_parser.py", "test_leaderboard.py", "test_warm_forkserver.py",
+    "test_notebook_run.py",
 }  # fmt: skip
 
 

@@ -8,6 +8,7 @@ import pytest
 import yaml
 
 from course.instructor.cli.commands import course
+from tests.platforms.table import read_platforms
 
 ROOT = Path(__file__).parent.parent
 WORKFLOWS = sorted((ROOT / ".github" / "workflows").glob("*.yml"))
@@ -32,7 +33,8 @@ def commands(content):
 
 
 def test_each_kind_of_runner_has_a_workflow():
-    assert [path.name for path in WORKFLOWS] == ["gpu.yml", "lessons.yml", "site.yml", "tests.yml"]
+    names = ["gpu.yml", "lessons.yml", "platforms.yml", "site.yml", "tests.yml"]
+    assert [path.name for path in WORKFLOWS] == names
 
 
 @pytest.mark.parametrize("path", WORKFLOWS, ids=lambda path: path.name)
@@ -55,7 +57,7 @@ def test_every_command_of_a_workflow_exists(path):
         elif words[0] == "docker":
             assert (ROOT / words[words.index("--file") + 1]).is_file(), words
         else:
-            assert words[0] in ("sudo", "chown"), words
+            assert words[0] in ("cat", "sudo", "chown"), words
 
 
 def test_a_push_lints_tests_and_runs_the_smoke_regression():
@@ -80,13 +82,29 @@ def test_the_gpu_workflow_starts_on_a_schedule_for_a_label_and_manually():
     assert any(words[-4:-1] == ["--profile", "gpu", "--seeds"] for words in commands(content))
 
 
+def test_the_platforms_run_every_week_on_every_python_of_their_table():
+    content = workflow("platforms.yml")
+    assert {"schedule", "workflow_dispatch"} == content[True].keys()
+    assert ["make", "platforms"] in commands(content)
+    (versions,) = (
+        step["with"]["python-version"].split()
+        for step in steps(content)
+        if "setup-python@" in step.get("uses", "")
+    )
+    assert {*versions} == {platform.python for platform in read_platforms().values()}
+    makefile = (ROOT / "Makefile").read_text()
+    assert "-m tests.platforms $(PLATFORM)" in makefile
+    assert f"PYTHON ?= python{versions[-1]}" in makefile
+
+
 @pytest.mark.parametrize("path", RUNS, ids=lambda path: path.name)
 def test_the_report_of_a_failed_run_is_uploaded_too(path):
     uploads = [
         step for step in steps(workflow(path.name)) if "upload-artifact@" in step.get("uses", "")
     ]
     assert uploads and all(step["if"] == "always()" for step in uploads)
-    assert all("build/report/" in step["with"]["path"].split() for step in uploads)
+    report = "build/platforms/report.md" if path.name == "platforms.yml" else "build/report/"
+    assert all(report in step["with"]["path"].split() for step in uploads)
 
 
 @pytest.mark.parametrize("path", RUNS, ids=lambda path: path.name)
