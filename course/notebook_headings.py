@@ -33,6 +33,14 @@ def from_last_heading(text: str, pattern: re.Pattern[str]) -> str:
     return text[start:]
 
 
+def heading_levels(cell: dict) -> list[int]:
+    """Return the levels of the headings in a Markdown cell that is not an answer, from 1 to 6."""
+    if cell.get("cell_type") != "markdown" or is_answer(cell):
+        return []
+    text = "".join(cell["source"])
+    return [len(found[0].split()[0]) for _, found in _lines(text) if found]
+
+
 def is_answer(cell: dict) -> bool:
     """Return True if nbgrader's metadata marks the cell as one that the student writes."""
     # A student's notebook can hold anything in its metadata.

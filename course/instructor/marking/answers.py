@@ -13,8 +13,9 @@ from nbformat.v4.rwbase import rejoin_lines
 from course.instructor.grading.reference_notebook import hash_of_code
 from course.instructor.grading.submission import has_prose
 from course.instructor.marking.questions import Question
+from course.notebook_headings import heading_levels, section_headings
 
-MAX_SHOWN_CELLS = 5  # cells with outputs above an answer
+MAX_SHOWN_CELLS = 5  # cells with outputs near an answer
 CACHE_SIZE = 2_000  # notebooks whose answers are kept in memory
 
 
@@ -45,6 +46,14 @@ class AnswerText:
         return hashlib.sha256(text.encode("utf-8", "surrogatepass")).hexdigest()[:16]
 
 
+@dataclass(frozen=True)
+class NearOutputs:
+    """Outputs of a student's own run near an answer, and the heading above them."""
+
+    outputs: tuple[dict[str, Any], ...] = ()
+    section: str = ""
+
+
 class AnswerReader:
     """Reads answers; a notebook is read again only if its file has changed."""
 
@@ -72,21 +81,18 @@ class AnswerReader:
         self._known[question.key, path] = version, question, found
         return found
 
-    def outputs_above(self, question: Question, student: str) -> list[dict[str, Any]]:
-        """Return the outputs of the last cells with outputs above a student's answer."""
+    def outputs_near(self, question: Question, student: str) -> NearOutputs:
+        """Return the outputs of the last section with code above a student's answer."""
         cells = _read_cells(self.path(question, student)) or []
-        at = _position(question, cells)
-        found: list[dict[str, Any]] = []
-        count = 0
-        for cell in cells[: at or 0][::-1]:
-            settings = _settings(cell)
-            is_test = settings.get("grade") and not settings.get("solution")
-            if cell["cell_type"] == "code" and cell.get("outputs") and not is_test:
-                found = [*cell["outputs"], *found]
-                count += 1
-            if count == MAX_SHOWN_CELLS:
-                break
-        return found
+        shown = [
+            at
+            for at in _code_near(cells, _position(question, cells) or 0)
+            if cells[at].get("outputs")
+        ][-MAX_SHOWN_CELLS:]
+        if not shown:
+            return NearOutputs()
+        outputs = [each for at in shown for each in cells[at]["outputs"]]
+        return NearOutputs(tuple(outputs), section_headings(cells)[shown[-1]])
 
     def path(self, question: Question, student: str) -> Path:
         """Return the path of a student's graded notebook."""
@@ -125,6 +131,26 @@ def _answer(question: Question, cells: Sequence[dict[str, Any]]) -> AnswerText:
     )
     is_empty = is_unchanged and not above and not below
     return AnswerText((*above, *own, *below), is_empty)
+
+
+def _code_near(cells: Sequence[dict[str, Any]], end: int) -> list[int]:
+    """Return the positions of the code cells of the last section with code above a position.
+
+    A section begins at a heading of at least the level of the question's heading. Tests are no
+    code of the section.
+    """
+    levels = [heading_levels(cell) for cell in cells[:end]]
+    question = next((at for at in range(end - 1, -1, -1) if levels[at]), 0)
+    level = levels[question][-1] if end and levels[question] else 0
+    found: list[int] = []
+    for at in range(end - 1, -1, -1):
+        if found and at < question and levels[at] and min(levels[at]) <= level:
+            break
+        settings = _settings(cells[at])
+        is_test = settings.get("grade") and not settings.get("solution")
+        if cells[at]["cell_type"] == "code" and not is_test:
+            found.append(at)
+    return found[::-1]
 
 
 def _own_cells(question: Question, cells: Sequence[dict[str, Any]]) -> Iterator[AnswerCell]:

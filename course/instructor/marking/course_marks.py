@@ -30,7 +30,7 @@ from course.instructor.gradebook import mark_table
 from course.instructor.gradebook.group_submissions import read_course_groups
 from course.instructor.gradebook.mark_table import ASSIGNEES, MARKS
 from course.instructor.marking import scheme_editor, sharing
-from course.instructor.marking.answers import AnswerReader, AnswerText
+from course.instructor.marking.answers import AnswerReader, AnswerText, NearOutputs
 from course.instructor.marking.marks import Mark, parse_mark, stored_items
 from course.instructor.marking.questions import Question, read_questions
 from course.instructor.marking.sharing import checked_grader
@@ -108,11 +108,12 @@ class PointsPreview:
     """What other points of a rubric item would do.
 
     `count` answers have the item. `elsewhere` more had it until their score was changed elsewhere,
-    which stays as it is.
+    which stays as it is. `earnable` is the sum of all positive points.
     """
 
     count: int
     elsewhere: int
+    earnable: float
     changes: list[ScoreChange]
 
 
@@ -174,9 +175,9 @@ class CourseMarks:
                 return self._read_state(question, row)
         raise CourseError("this answer is no longer in the gradebook: reload the page.")
 
-    def outputs_above(self, question: Question, key: Any) -> list[dict[str, Any]]:
-        """Return what the student's own run showed above an answer."""
-        return self._reader.outputs_above(question, self.answer(question, key).student)
+    def outputs_near(self, question: Question, key: Any) -> NearOutputs:
+        """Return what the student's own run showed near an answer."""
+        return self._reader.outputs_near(question, self.answer(question, key).student)
 
     def names(self, question: Question) -> dict[str, str]:
         """Return the names of those for whom each student's submission counts."""
@@ -199,7 +200,9 @@ class CourseMarks:
 
         def write(state: AnswerState) -> None:
             own = (*state.mark.items, *(state.earlier.items if state.earlier else ()))
-            self._give(question, state, parse_mark(request, [*question.items, *own]), name)
+            mark = parse_mark(request, [*question.items, *own])
+            mark.check_adjustment(self._max_score(question), question.deducts)
+            self._give(question, state, mark, name)
 
         return self._write(question, versions, write)
 
@@ -270,6 +273,7 @@ class CourseMarks:
         return PointsPreview(
             sum(has_item(each.mark) for each in states),
             sum(has_item(each.earlier) for each in states),
+            scheme_editor.earnable(changed.scheme),
             _changes(changed, states),
         )
 

@@ -49,10 +49,24 @@ class Mark:
         """
         if not self.items and self.adjustment is None:
             return None
+        return round(min(max(self._total(max_score, deducts), 0.0), max(max_score, 0.0)), 6)
+
+    def check_adjustment(self, max_score: float, deducts: bool = False) -> None:
+        """Raise CourseError if the adjustment leads to a score beyond the limits.
+
+        The sum of the items may be beyond them, and is limited.
+        """
+        total = round(self._total(max_score, deducts), 6)
+        if (self.adjustment or 0.0) > 0 and total > max(max_score, 0.0):
+            raise CourseError(f"the score is at most {max_score:g}: enter another one.")
+        if (self.adjustment or 0.0) < 0 and total < 0:
+            raise CourseError("the score is at least 0: enter another one.")
+
+    def _total(self, max_score: float, deducts: bool) -> float:
+        """Return the sum of the items and the adjustment, without limits."""
         start = max_score if self.items and deducts else 0.0
         counted = sum(each.points for each in self.items if self.counts(each))
-        total = start + counted + (self.adjustment or 0.0)
-        return round(min(max(total, 0.0), max(max_score, 0.0)), 6)
+        return start + counted + (self.adjustment or 0.0)
 
     def counts(self, item: MarkItem) -> bool:
         """Return whether an item counts: the one that it requires, if any, is selected too."""

@@ -30,13 +30,18 @@ def changed_question(question: Question, key: Any, points: Any) -> Question:
     items = [
         replace(each, points=points) if each is item else each for each in question.scheme.items
     ]
-    before, after = _earnable(question.scheme), _earnable(MarkScheme(items, ""))
+    before, after = earnable(question.scheme), earnable(MarkScheme(items, ""))
     if after < question.max_score - TOLERANCE and after < before:
         raise CourseError(
             f"the items could then earn only {after:g} of the {question.max_score:g} points of this"
             " question: change the points of another item first."
         )
     return replace(question, scheme=MarkScheme(items, question.scheme.guidance))
+
+
+def earnable(scheme: MarkScheme) -> float:
+    """Return the sum of the positive points of a mark scheme."""
+    return math.fsum(each.points for each in scheme.items if each.points > 0)
 
 
 def write_points(root: Path, question: Question, key: str, points: float) -> None:
@@ -72,11 +77,6 @@ def write_points(root: Path, question: Question, key: str, points: float) -> Non
         except (OSError, ValueError) as error:
             reason = getattr(error, "strerror", None) or error
             raise CourseError(f"{path} cannot be written ({reason}).") from None
-
-
-def _earnable(scheme: MarkScheme) -> float:
-    """Return the sum of the positive points of a mark scheme."""
-    return math.fsum(each.points for each in scheme.items if each.points > 0)
 
 
 def _summary(scheme: MarkScheme) -> tuple[Any, ...]:

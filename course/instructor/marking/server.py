@@ -154,8 +154,9 @@ class MarkingServer:
             html = await self.render(render_answers, [state.text])
             return {"html": html[state.text.digest]}
         if action == "outputs":
-            outputs = await self.in_database(lambda: self.marks.outputs_above(found, key))
-            return {"html": await self.render(render_outputs, outputs)}
+            near = await self.in_database(lambda: self.marks.outputs_near(found, key))
+            shown = await self.render(render_outputs, near.outputs)
+            return {"html": shown, "section": near.section}
         if action == "preview":
             return await self.in_database(lambda: self._preview(found, request))
         if action == "share":
@@ -193,6 +194,7 @@ class MarkingServer:
         return {
             "count": preview.count,
             "elsewhere": preview.elsewhere,
+            "earnable": preview.earnable,
             "changes": [_change_values(each, numbers) for each in preview.changes],
         }
 

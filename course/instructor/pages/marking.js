@@ -5,9 +5,11 @@
 const element = (id) => document.getElementById(id);
 const state = {
   questions: [], question: null, groups: [], index: 0, undo: [], outdated: [],
-  isOne: false, waiting: 0, epoch: 0,
+  isOne: false, waiting: 0, epoch: 0, offered: "",
+  separate: new Set(), // the answers that are marked separately from identical ones
 };
 let queue = Promise.resolve();
+let undoing = Promise.resolve();
 
 history.replaceState(null, "", "/" + location.hash); // the token does not stay in the address
 
@@ -39,9 +41,12 @@ function show(problem) {
   element("problem").hidden = !problem;
 }
 
-function say(text, isBusy = false) {
-  element("status").textContent = text;
-  element("status").classList.toggle("busy", isBusy);
+// `kind` is "saved", "refused", or nothing.
+function say(text, kind = "") {
+  element("status").replaceChildren(text);
+  element("status").title = text;
+  element("status").className = kind;
+  state.offered = "";
 }
 
 // --- Marks ------------------------------------------------------------------------------------
@@ -68,6 +73,15 @@ function scoreOf(mark) {
   return round(Math.min(Math.max(total, 0), state.question.maximum));
 }
 
+// The mark, with an adjustment that does not lead beyond the limits of the score.
+function limited(mark) {
+  if (!mark.items.length || !mark.adjustment) return mark;
+  const sum = sumOf(mark.items);
+  const most = Math.max(state.question.maximum - sum, 0);
+  const least = Math.min(-sum, 0);
+  return { ...mark, adjustment: round(Math.min(Math.max(mark.adjustment, least), most)) || null };
+}
+
 // The items of the rubric, and those that the answer has although they are no longer in it.
 function itemsFor(group) {
   const known = state.question.items;
@@ -77,14 +91,20 @@ function itemsFor(group) {
 
 const flagOf = (group) => ({ flagged: group.flagged, reason: group.reason });
 
-function save(group, mark, action = "mark", flag = flagOf(group), isUndo = false) {
+// `undone` is the entry of `state.undo` that this change takes back.
+function save(group, mark, action = "mark", flag = flagOf(group), undone = null) {
   if (!group) return;
   if (action === "mark" && !element("grader").value.trim()) {
     show("Enter your name in the field Grader first.");
     element("grader").focus();
     return;
   }
-  if (!isUndo) state.undo.push({ group, mark: group.mark, flag: flagOf(group), action });
+  const entry = undone ?? {
+    question: state.question.key, ids: group.answers.map((each) => each.id),
+    mark: group.mark, flag: flagOf(group), action, before: {}, after: null,
+  };
+  if (!undone) state.undo.push(entry);
+  if (action === "mark") mark = limited(mark);
   group.mark = mark;
   Object.assign(group, flag);
   if (action === "mark") {
@@ -97,7 +117,7 @@ function save(group, mark, action = "mark", flag = flagOf(group), isUndo = false
   }
   drawGroup(group);
   drawPanel();
-  say("Saving…", true);
+  say("Saving…");
   const epoch = state.epoch;
   const question = state.question;
   const content = {
@@ -106,15 +126,22 @@ function save(group, mark, action = "mark", flag = flagOf(group), isUndo = false
   };
   state.waiting += 1;
   group.waiting = (group.waiting ?? 0) + 1;
-  queue = queue.then(() => send(group, action, content, epoch)).finally(() => { state.waiting -= 1; });
+  queue = queue.then(() => send(group, action, content, epoch, entry, Boolean(undone))).finally(() => { state.waiting -= 1; });
 }
 
-async function send(group, action, content, epoch) {
+async function send(group, action, content, epoch, entry, isUndo) {
   group.waiting -= 1;
-  if (epoch !== state.epoch) return; // an earlier change was refused, and this one depends on it
+  if (epoch !== state.epoch) { // an earlier change was refused, and this one depends on it
+    notSaved(entry);
+    return;
+  }
   content.versions = Object.fromEntries(group.answers.map((each) => [each.id, each.version]));
   try {
+    if (isUndo && group.answers.some((each) => each.version !== entry.after[each.id])) throw new Refused("", 409);
     const found = await request(action, content);
+    const after = Object.fromEntries(found.answers.map((each) => [each.id, each.version]));
+    if (isUndo) wasUndone(entry, after);
+    else Object.assign(entry, { before: content.versions, after });
     const byId = new Map(found.answers.map((each) => [each.id, each]));
     for (const answer of group.answers) Object.assign(answer, byId.get(answer.id));
     if (found.scheme !== state.question.scheme) state.isOutdated = true;
@@ -127,26 +154,25 @@ async function send(group, action, content, epoch) {
     }
     show("");
     const points = group.status === "open" ? "no score" : `${shown(group.score)} of ${shown(state.question.maximum)}`;
-    say(`Saved: ${titleOf(group)}, ${points}${group.change ?? ""}`);
+    say(`Saved: ${titleOf(group)}, ${points}${group.change ?? ""}`, "saved");
     group.change = "";
     if (state.isOutdated && state.waiting === 1) await followScheme();
   } catch (error) {
-    await refuse(group, error);
+    await refuse(group, error, entry);
   }
 }
 
 // Somebody has changed the mark scheme: show it, and stay at the same answer.
 async function followScheme() {
   if (isTyping()) return;
-  state.undo = [];
   await load(state.question.key, current()?.answers[0].id);
   show("The mark scheme has changed since this page was loaded. The page now shows its present points, which your last marks have.");
 }
 
 // Nothing was saved: show the present state, and forget changes that depend on the refused one.
-async function refuse(group, error) {
+async function refuse(group, error, entry) {
   state.epoch += 1;
-  state.undo = [];
+  notSaved(entry, error.status === 409);
   say("");
   const name = titleOf(group);
   const conflict = error.status === 409
@@ -205,9 +231,13 @@ function enterScore() {
   const { mark } = group;
   if (text === shown(group.score) || (text === "" && group.score === null)) { drawPanel(); return; }
   const value = Number(text);
-  if (text !== "" && !Number.isFinite(value)) {
-    show("The score is not a number.");
+  let problem = "";
+  if (text !== "" && !Number.isFinite(value)) problem = "The score is not a number.";
+  else if (value > state.question.maximum) problem = `The score is at most ${shown(state.question.maximum)}.`;
+  else if (value < 0) problem = "The score is at least 0.";
+  if (problem) {
     drawPanel();
+    say(`${problem} Not saved: ${titleOf(group)}`, "refused");
     return;
   }
   if (text === "") save(group, { ...mark, adjustment: null, pending: false });
@@ -255,7 +285,7 @@ async function assign() {
     group.assignee = group.answers[0].assignee;
     drawGroup(group);
     drawPanel();
-    say(`Saved: ${titleOf(group)} ${group.assignee ? `is to be marked by ${group.assignee}` : "is to be marked by nobody in particular"}`);
+    say(`Saved: ${titleOf(group)} ${group.assignee ? `is to be marked by ${group.assignee}` : "is to be marked by nobody in particular"}`, "saved");
   } catch (error) {
     drawPanel();
     show(`Not saved: ${error.message}`);
@@ -267,13 +297,78 @@ function confirmPending() {
   if (group && group.mark.pending) save(group, { ...group.mark, pending: false });
 }
 
+// --- Undo -------------------------------------------------------------------------------------
+// An entry of `state.undo` has the answers, what they had before, and their versions before and
+// after the change. It is undone only if the answers still have these versions.
+
 function undo() {
-  const last = state.undo.at(-1);
-  const index = state.groups.indexOf(last?.group);
-  if (index < 0) { say(last ? "The change to undo is not in this selection: show all answers" : "Nothing to undo"); return; }
-  state.undo.pop();
-  select(index);
-  save(last.group, last.mark, last.action, last.flag, true);
+  state.waiting += 1;
+  undoing = undoing.then(undoLast).catch((error) => show(error.message)).finally(() => { state.waiting -= 1; });
+}
+
+async function undoLast() {
+  const last = state.undo.findLast((each) => !each.isUndoing);
+  if (!last) { say("Nothing to undo"); return; }
+  const forget = () => { state.undo = state.undo.filter((each) => each !== last); drawPanel(); };
+  if (last.action === "points") {
+    forget();
+    say("The points of an item cannot be undone with u: change them again.", "refused");
+    return;
+  }
+  if (last.question !== state.question.key) {
+    open_(last.question, last.ids[0]);
+    await queue;
+    if (last.question !== state.question.key) return;
+  }
+  const groups = await groupsOf(last.ids);
+  if (!groups.length) { forget(); say("The answer to undo is no longer there", "refused"); return; }
+  if (groups.some((each) => !state.groups.includes(each))) {
+    say("The change to undo is not in this selection: show all answers", "refused");
+    return;
+  }
+  last.isUndoing = true;
+  select(state.groups.indexOf(groups[0]));
+  const items = last.mark.items.map((each) => state.question.items.find((item) => item.key === each.key) ?? each);
+  const mark = { ...last.mark, items: items.map(({ html, ...item }) => item) };
+  for (const group of groups) save(group, mark, last.action, last.flag, last);
+}
+
+// Groups with exactly these answers; a group that has others, too, is divided.
+async function groupsOf(ids) {
+  const has = (answer) => ids.includes(answer.id);
+  if (state.all.some((group) => group.answers.some(has) && !group.answers.every(has))) {
+    await queue;
+    state.all = state.all.flatMap((group) => (group.answers.some(has) && !group.answers.every(has)
+      ? [...makeGroups(group.answers.filter(has)), ...makeGroups(group.answers.filter((each) => !has(each)))]
+      : [group]));
+    filter(ids[0]);
+  }
+  return state.all.filter((group) => group.answers.some(has));
+}
+
+// The entries before the undone one continue with the new versions.
+function wasUndone(entry, versions) {
+  replaceVersions(entry.before, versions);
+  entry.ids = entry.ids.filter((id) => !(id in versions));
+  if (!entry.ids.length) state.undo = state.undo.filter((each) => each !== entry);
+}
+
+function replaceVersions(old, versions) {
+  for (const { after } of state.undo) {
+    for (const id of Object.keys(versions)) if (after && after[id] && after[id] === old[id]) after[id] = versions[id];
+  }
+}
+
+// A change that was not saved has nothing to undo, and one that was not undone can be later.
+function notSaved(entry, isConflict = false) {
+  entry.isUndoing = false;
+  if (isConflict || !entry.after) state.undo = state.undo.filter((each) => each !== entry);
+}
+
+// After a change of points, the marks before it can still be undone, with the new points.
+function noteNewPoints(old, answers) {
+  replaceVersions(old, Object.fromEntries(answers.map((each) => [each.id, each.version])));
+  state.undo.push({ action: "points" });
 }
 
 // Comments of this question, the most frequent first.
@@ -321,7 +416,8 @@ function isVisible(group) { return state.isOne ? group === current() : true; }
 function makeGroups(answers) {
   const groups = new Map();
   for (const answer of answers) {
-    const key = JSON.stringify([answer.problem ? answer.id : answer.same, markOf(answer), answer.status, answer.flagged, answer.reason, answer.assignee, answer.earlier]);
+    const isAlone = answer.problem || state.separate.has(answer.id);
+    const key = JSON.stringify([isAlone ? answer.id : answer.same, markOf(answer), answer.status, answer.flagged, answer.reason, answer.assignee, answer.earlier]);
     if (!groups.has(key)) groups.set(key, { answers: [], isEmpty: answer.empty, article: make("article") });
     groups.get(key).answers.push(answer);
   }
@@ -331,10 +427,8 @@ function makeGroups(answers) {
 
 function isSelected(group) {
   const filter = element("filter").value;
-  const isOpen = group.status === "open" || group.status === "pending";
-  const isMine = group.assignee !== "" && group.assignee === element("grader").value.trim().replace(/\s+/g, " ");
   return {
-    all: true, open: isOpen, mine: isMine, "mine-open": isMine && isOpen,
+    all: true, open: isOpen(group), mine: isMine(group), "mine-open": isMine(group) && isOpen(group),
     pending: group.status === "pending", flagged: group.flagged,
   }[filter];
 }
@@ -358,7 +452,7 @@ async function load(key, answer) {
     row.append(make("b", signed(item.points)), make("div", "", "text"));
     put(row.lastChild, item.html);
     const change = button("Change points", () => openPoints(item));
-    change.setAttribute("aria-label", `Change the points of ${item.label}`);
+    change.setAttribute("aria-label", `Change points of ${item.label}`);
     row.append(change);
     return row;
   }));
@@ -373,7 +467,7 @@ async function load(key, answer) {
 function filter(answer) {
   state.groups = state.all.filter(isSelected);
   const found = state.groups.findIndex((group) => group.answers.some((each) => each.id === answer));
-  const open = state.groups.findIndex((group) => group.status === "open" || group.status === "pending");
+  const open = state.groups.findIndex(isOpen);
   state.index = Math.max(0, found >= 0 ? found : open);
   const list = element("answers");
   list.replaceChildren();
@@ -381,12 +475,21 @@ function filter(answer) {
     drawGroup(group);
     list.append(group.article);
   }
-  if (!state.groups.length) {
-    const isMine = element("filter").value.startsWith("mine");
-    const how = isMine ? " Answers are yours if the button Progress was used to share them, with the name in the field Grader." : "";
-    list.append(make("p", `No answer is in this selection.${how}`, "quiet"));
-  }
+  if (!state.groups.length) list.append(make("p", emptyText(), "quiet"));
   select(state.index, answer !== undefined || document.activeElement === document.body);
+}
+
+const isMine = (group) => group.assignee !== "" && group.assignee === graderName();
+const isOpen = (group) => group.status === "open" || group.status === "pending";
+const graderName = () => element("grader").value.trim().replace(/\s+/g, " ");
+
+function emptyText() {
+  const { value } = element("filter");
+  const further = " Press n for the next question with answers that are not marked.";
+  if (value === "open") return `All answers are marked.${further}`;
+  if (value === "mine-open" && state.all.some(isMine)) return `All of yours are marked.${further}`;
+  const how = value.startsWith("mine") ? " Answers are yours if the button Progress was used to share them, with the name in the field Grader." : "";
+  return `No answer is in this selection.${how}`;
 }
 
 function drawGroup(group) {
@@ -428,7 +531,10 @@ function notesFor(group) {
   const count = group.answers.length;
   if (count > 1) {
     const kind = group.isEmpty ? "empty" : "identical";
-    note(`These ${count} answers are ${kind} and are marked together.`, button("Mark separately", () => split(group)));
+    note(`These ${count} answers are ${kind} and are marked together.`, button("Mark separately", () => divide(group.answers, true)));
+  } else if (state.separate.has(group.answers[0].id)) {
+    const same = state.all.flatMap((each) => each.answers).filter((each) => each.same === group.answers[0].same);
+    note(`${same.length} ${group.isEmpty ? "empty" : "identical"} answers are marked separately.`, button("Mark together again", () => divide(same, false)));
   } else if (group.isEmpty) note("The student wrote nothing here.");
   if (group.answers[0].problem) note(`There is no text to show: ${group.answers[0].problem}.`);
   if (group.status === "pending") note("Regraded since it was marked. The selected items are from the earlier mark: read the answer again, then confirm the score.", button("Confirm (y)", confirmPending));
@@ -460,21 +566,50 @@ async function showOutputs() {
   const group = current();
   if (!group) return;
   const box = group.article.children[4];
-  if (box.hasChildNodes()) { box.replaceChildren(); return; }
-  box.append(make("p", "Loading…", "quiet"));
-  try {
-    const { html } = await request("outputs", { question: state.question.key, answer: group.answers[0].id });
-    put(box, html);
-    box.prepend(make("p", html ? "Shown by the student's own run above the answer:" : "The student's run shows nothing above the answer.", "label"));
-    box.scrollIntoView({ block: "nearest" });
-  } catch (error) { box.textContent = error.message; }
+  if (box.hasChildNodes()) box.replaceChildren();
+  else await addOutputs(box, group.answers);
 }
 
-function split(group) {
-  const singles = makeGroups(group.answers.map((each) => ({ ...each, same: each.id })));
-  state.all.splice(state.all.indexOf(group), 1, ...singles);
-  state.undo = state.undo.filter((each) => each.group !== group);
-  filter(group.answers[0].id);
+// Outputs belong to one student each, also those of identical answers: a few, then the next.
+const OUTPUTS_AT_ONCE = 3;
+
+async function addOutputs(box, answers) {
+  const added = answers.slice(0, OUTPUTS_AT_ONCE).map((answer) => {
+    const part = make("div");
+    const label = `Answer ${answer.name || answer.number}`;
+    part.append(make("p", `${label}: loading…`, "label"), make("div"));
+    return { answer, part, label };
+  });
+  box.append(...added.map((each) => each.part));
+  for (const { answer, part, label } of added) {
+    const [title, content] = part.children;
+    try {
+      const { html, section } = await request("outputs", { question: state.question.key, answer: answer.id });
+      put(content, html);
+      const where = section && `, under “${section}”`;
+      title.textContent = html ? `${label}: shown by the student's own run${where}` : `${label}: no output near this answer`;
+    } catch (error) { title.textContent = `${label}: ${error.message}`; }
+  }
+  const others = answers.slice(added.length);
+  if (others.length && box.contains(added[0].part)) {
+    const more = button(`Show the outputs of ${Math.min(others.length, OUTPUTS_AT_ONCE)} more`, () => { more.remove(); addOutputs(box, others); });
+    box.append(more);
+  }
+  added[0].part.scrollIntoView({ block: "nearest" });
+}
+
+// Mark identical answers separately, or together again if their marks are the same.
+async function divide(answers, isSeparate) {
+  await queue;
+  for (const { id } of answers) {
+    if (isSeparate) state.separate.add(id);
+    else state.separate.delete(id);
+  }
+  const every = state.all.flatMap((each) => each.answers).sort((one, other) => one.number - other.number);
+  state.all = makeGroups(every);
+  filter(current()?.answers[0].id);
+  const groups = state.all.filter((group) => group.answers.some((each) => answers.includes(each)));
+  if (!isSeparate && groups.length > 1) say("Identical answers with different marks stay apart");
 }
 
 function drawPanel() {
@@ -487,7 +622,9 @@ function drawPanel() {
     made.setAttribute("aria-pressed", String(has));
     const isOld = position >= state.question.items.length;
     if (position < 9) made.append(make("kbd", String(position + 1)));
-    made.append(make("span", signed(item.points), "points"));
+    const isUncounted = has && !counts(group.mark.items, item);
+    made.classList.toggle("uncounted", isUncounted);
+    made.append(make("span", isUncounted ? "+0" : signed(item.points), "points"));
     const label = make("span", isOld ? `${item.label} (no longer in the mark scheme)` : item.label);
     if (item.requires) label.append(make("small", ` counts only with: ${item.required_label}`, "quiet"));
     made.append(label);
@@ -504,9 +641,10 @@ function drawPanel() {
   element("flag").setAttribute("aria-pressed", String(Boolean(group && group.flagged)));
   element("who").textContent = group
     ? `${titleOf(group)[0].toUpperCase()}${titleOf(group).slice(1)} · ${state.index + 1} of ${state.groups.length}` : "";
+  element("who").title = element("who").textContent;
   if (document.activeElement !== element("score")) element("score").value = group && group.score !== null && group.status !== "open" ? shown(group.score) : "";
   if (document.activeElement !== element("comment")) element("comment").value = group ? group.mark.comment : "";
-  element("reason-box").hidden = !group?.flagged;
+  element("reason-box").classList.toggle("absent", !group?.flagged);
   if (document.activeElement !== element("reason")) element("reason").value = group?.reason ?? "";
   drawAssignee(group);
   drawBank();
@@ -576,6 +714,7 @@ function tell(id, problem) {
 function openPoints(item) {
   points.item = item;
   element("points-item").textContent = `${item.label}: now ${signed(item.points)}`;
+  element("points-where").textContent = `The points are written into ${state.question.source}, which is the mark scheme of everybody. Preview the change before you make it.`;
   element("points-value").value = String(item.points);
   clearPreview();
   element("points").showModal();
@@ -606,6 +745,7 @@ async function previewPoints() {
   } catch (error) { tell("points-problem", error.message); }
 }
 
+const answerPoints = (count) => `${shown(count)} ${count === 1 ? "point" : "points"}`;
 const answersText = (count, verb = "") => `${count} ${count === 1 ? "answer" : "answers"}${verb && ` ${verb[count === 1 ? 0 : 1]}`}`;
 
 function drawPreview(found, value) {
@@ -629,15 +769,18 @@ function drawPreview(found, value) {
     }
     box.append(table);
   }
-  box.append(make("p", `The points are written into ${state.question.source}, which is the mark scheme of everybody. Feedback pages have the new scores when you run course feedback again.`, "quiet"));
+  const { maximum } = state.question;
+  if (round(found.earnable) > maximum) box.append(make("p", `The items add up to ${shown(found.earnable)} of ${answerPoints(maximum)}; a score is at most ${shown(maximum)}.`, "note"));
+  box.append(make("p", "Feedback pages have the new scores when you run course feedback again.", "quiet"));
 }
 
 async function savePoints() {
   const { key } = state.question;
   const count = Object.keys(points.versions).length;
   element("points-save").disabled = true;
+  let found;
   try {
-    await request("points", { question: key, item: points.item.key, points: points.value, versions: points.versions });
+    found = await request("points", { question: key, item: points.item.key, points: points.value, versions: points.versions });
   } catch (error) {
     clearPreview();
     const what = error.status === 409 ? "somebody has marked an answer since the preview: preview again." : error.message;
@@ -646,9 +789,9 @@ async function savePoints() {
     return;
   }
   element("points").close();
-  state.undo = [];
+  noteNewPoints(points.versions, found.answers);
   await load(key, current()?.answers[0].id);
-  say(`Saved: ${signed(points.value)} for ${points.item.label}, in ${answersText(count)}`);
+  say(`Saved: ${signed(points.value)} for ${points.item.label}, in ${answersText(count)}`, "saved");
 }
 
 async function recompute() {
@@ -656,9 +799,10 @@ async function recompute() {
   const { key } = state.question;
   await queue;
   try {
-    await request("recompute", { question: key, versions });
+    const { answers } = await request("recompute", { question: key, versions });
+    noteNewPoints(versions, answers);
     await load(key);
-    say(`Saved: ${Object.keys(versions).length} scores`);
+    say(`Saved: ${Object.keys(versions).length} scores`, "saved");
   } catch (error) {
     await load(key).catch(() => {});
     show(`No score was changed: ${error.message}`);
@@ -692,10 +836,38 @@ function move(step) {
 }
 
 function nextOpen() {
+  if (state.offered) { open_(state.offered); return; }
   const order = state.groups.map((_, step) => (state.index + 1 + step) % state.groups.length);
-  const found = order.find((index) => ["open", "pending"].includes(state.groups[index].status));
-  if (found === undefined) say("All answers here are marked");
-  else select(found);
+  const found = order.find((index) => isOpen(state.groups[index]));
+  if (found === undefined) offerQuestion().catch((error) => show(error.message));
+  else { say(""); select(found); }
+}
+
+// All answers of this selection are marked: offer the next question that has others.
+async function offerQuestion() {
+  await queue;
+  const { key } = state.question;
+  await readOverview();
+  if (key !== state.question.key) return;
+  const onlyMine = element("filter").value.startsWith("mine");
+  const openIn = (each) => {
+    const [count, done] = onlyMine ? each.assigned[graderName()] ?? [0, 0] : [each.count, each.done];
+    return count - done;
+  };
+  const whose = onlyMine ? "of yours" : "answers";
+  const others = state.all.filter((group) => isOpen(group) && (!onlyMine || isMine(group))).flatMap((group) => group.answers).length;
+  if (others) {
+    say(`All in this selection are marked, but not ${answersText(others)} outside it: show all answers`);
+    return;
+  }
+  const at = state.questions.findIndex((each) => each.key === key);
+  const next = [...state.questions.slice(at + 1), ...state.questions.slice(0, at)].find((each) => openIn(each) > 0);
+  if (!next) { say(`All ${whose} in all questions are marked`, "saved"); return; }
+  const number = /^Exercise \S+(?=:)/.exec(next.title);
+  const place = next.assignment === state.question.assignment ? "" : `${next.assignment}, `;
+  say(`All ${whose} here are marked. `);
+  element("status").append(button(`${place}${number ? number[0] : next.title}: ${openIn(next)} not marked (n)`, () => open_(next.key)));
+  state.offered = next.key;
 }
 
 function setView(isOne) {
@@ -712,20 +884,41 @@ async function showProgress() {
   element("overview-rows").replaceChildren(...state.questions.map((each) => {
     const row = make("tr");
     const open = button(`${each.assignment}: ${each.title}`, () => { element("overview").close(); open_(each.key); });
-    const graders = Object.entries(each.graders).map(([name, count]) => `${name || "elsewhere"} ${count}`).join(", ");
-    const cells = [make("td"), make("td", `${each.done} of ${each.count}`), make("td", todoText(each)), make("td"), make("td", graders), make("td", sharesText(each))];
+    const cells = progressCells(each);
     cells[0].append(open);
     cells[3].append(...scoresOf(each));
     row.append(...cells);
     return row;
   }));
+  const total = make("tr");
+  total.append(...progressCells(totalOf(state.questions)));
+  total.replaceChild(make("th", "All questions"), total.firstChild);
+  element("overview-total").replaceChildren(...(state.questions.length > 1 ? [total] : []));
   const names = state.questions.flatMap((each) => Object.keys(each.assigned));
   if (document.activeElement !== element("sharers")) element("sharers").value = [...new Set(names)].filter(Boolean).join(", ");
   if (!element("overview").open) { tell("share-problem", ""); element("overview").showModal(); }
 }
 
+function progressCells(each) {
+  const graders = Object.entries(each.graders).map(([name, count]) => `${name || "elsewhere"} ${count}`).join(", ");
+  return [make("td"), make("td", `${each.done} of ${each.count}`), make("td", todoText(each)), make("td"), make("td", graders), make("td", sharesText(each))];
+}
+
+function totalOf(questions) {
+  const total = { count: 0, done: 0, pending: 0, flagged: 0, outdated: 0, graders: {}, assigned: {} };
+  for (const each of questions) {
+    for (const name of ["count", "done", "pending", "flagged", "outdated"]) total[name] += each[name];
+    for (const [name, count] of Object.entries(each.graders)) total.graders[name] = (total.graders[name] ?? 0) + count;
+    for (const [name, [count, done]] of Object.entries(each.assigned)) {
+      const [before, doneBefore] = total.assigned[name] ?? [0, 0];
+      total.assigned[name] = [before + count, doneBefore + done];
+    }
+  }
+  return total;
+}
+
 function todoText(each) {
-  return [[each.pending, "to confirm"], [each.flagged, "flagged"], [each.outdated, "with other points now"]]
+  return [[each.count - each.done - each.pending, "not marked"], [each.pending, "to confirm"], [each.flagged, "flagged"], [each.outdated, "with other points now"]]
     .filter(([count]) => count).map(([count, what]) => `${count} ${what}`).join(", ");
 }
 
@@ -771,23 +964,33 @@ async function share(all) {
   } catch (error) { tell("share-problem", error.message); }
 }
 
-const optionText = (each) => `${each.assignment}: ${each.title} (${each.done}/${each.count})`;
+// The number first, because a menu shows only the beginning of a long text.
+function optionText(each) {
+  const [, number, title] = /^Exercise(?: (\S+))?: (.*)$/.exec(each.title) ?? [null, "", each.title];
+  const progress = `(${each.done}/${each.count})`;
+  return number ? `${number} ${progress}: ${title}` : `${title} ${progress}`;
+}
 
 async function readOverview() {
   state.questions = (await request("overview", {})).questions;
   const select = element("questions");
   const value = select.value;
-  select.replaceChildren(...state.questions.map((each) => {
+  const assignments = [...new Set(state.questions.map((each) => each.assignment))].map((name) => {
+    const part = make("optgroup");
+    part.label = name;
+    return part;
+  });
+  for (const each of state.questions) {
     const option = make("option", optionText(each));
     option.value = each.key;
-    return option;
-  }));
+    assignments.find((part) => part.label === each.assignment).append(option);
+  }
+  select.replaceChildren(...assignments);
   if (value) select.value = value;
 }
 
-function open_(key) {
-  state.undo = [];
-  queue = queue.then(() => load(key)).then(() => show(""), (error) => show(error.message));
+function open_(key, answer) {
+  queue = queue.then(() => load(key, answer)).then(() => show(""), (error) => show(error.message));
 }
 
 // --- Keys -------------------------------------------------------------------------------------

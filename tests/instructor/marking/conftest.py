@@ -10,6 +10,7 @@ from course.instructor.cli import main
 from course.instructor.course_dir import open_api
 from course.instructor.marking.course_marks import CourseMarks
 from tests.conftest import cell, write_notebook
+from tests.notebooks.test_browser import CHROMIUM
 from tests.submissions import ROOT
 
 NAME = "01-small"
@@ -108,6 +109,41 @@ def class_template(tmp_path_factory):
 @pytest.fixture
 def root(class_template, tmp_path):
     return shutil.copytree(class_template, tmp_path / "course")
+
+
+@pytest.fixture(scope="module")
+def browser():
+    sync_api = pytest.importorskip("playwright.sync_api")
+    with sync_api.sync_playwright() as playwright:
+        found = playwright.chromium.launch(
+            executable_path=CHROMIUM,
+            args=["--no-sandbox", "--disable-gpu", "--disable-background-networking"],
+        )
+        yield found
+        found.close()
+
+
+@pytest.fixture
+def open_page(browser):
+    """Return a function that opens the page of a server; nothing may fail or go elsewhere."""
+    pages, problems, requested = [], [], []
+
+    def open_one(server):
+        page = browser.new_context(viewport={"width": 1300, "height": 900}).new_page()
+        page.set_default_timeout(20_000)
+        page.on("pageerror", lambda error: problems.append(str(error)))
+        page.on("request", lambda request: requested.append(request.url))
+        page.goto(server.address)
+        page.locator("article").first.wait_for()
+        pages.append((page, server))
+        return page
+
+    yield open_one
+    for page, _ in pages:
+        page.context.close()
+    assert problems == []
+    addresses = {f"http://127.0.0.1:{server.port}/" for _, server in pages}
+    assert all(url.startswith((*addresses, "data:")) for url in requested), requested
 
 
 @contextlib.contextmanager

@@ -87,10 +87,35 @@ def test_items_become_score_and_comment_in_the_gradebook(marks, root):
     assert stored(root)["ada"] == (None, None, True) and state.status == OPEN
 
 
-@pytest.mark.parametrize(("adjustment", "score"), [(2, 2), (0, 0), (7, 2), (-3, 0), (1.25, 1.25)])
-def test_a_score_without_items_is_between_zero_and_the_maximum(marks, root, adjustment, score):
-    give(marks, "cy", mark(adjustment=adjustment))
+@pytest.mark.parametrize("score", [2, 0, 1.25])
+def test_a_score_can_be_given_without_items(marks, root, score):
+    give(marks, "cy", mark(adjustment=score))
     assert stored(root)["cy"] == (score, None, False)
+
+
+@pytest.mark.parametrize(
+    ("adjustment", "items", "sentence"),
+    [
+        (2.01, 0, "the score is at most 2: enter another one."),
+        (7, 0, "the score is at most 2: enter another one."),
+        (-0.5, 0, "the score is at least 0: enter another one."),
+        (0.75, 2, "the score is at most 2: enter another one."),
+        (-1.75, 2, "the score is at least 0: enter another one."),
+    ],
+)
+def test_a_score_beyond_the_limits_is_refused(marks, root, adjustment, items, sentence):
+    chosen = question_of(marks).items[:items]
+    with pytest.raises(CourseError, match=sentence):
+        give(marks, "cy", mark(*chosen, adjustment=adjustment))
+    assert stored(root)["cy"] == (None, None, True)
+
+
+def test_the_sum_of_the_items_is_limited(root):
+    write_source(root, SCHEME.replace("**+0.5**", "**+1.5**"))
+    with opened(root) as marks:
+        local, shared, effect = question_of(marks).items
+        assert give(marks, "ada", mark(local, shared)).score == 2
+        assert give(marks, "bob", mark(effect)).score == 0
 
 
 def test_an_adjustment_of_items_is_in_the_comment_so_that_the_points_add_up(marks, root):

@@ -15,6 +15,7 @@ from tests.instructor.marking.conftest import (
     submit_graded,
     write_source,
 )
+from tests.instructor.marking.marking_page import current, go_to, press
 from tests.instructor.marking.marking_server import marking_server
 from tests.instructor.marking.test_server import HOSTILE
 from tests.notebooks.test_browser import CHROMIUM
@@ -26,62 +27,6 @@ pytestmark = [
 ]
 RICH = SCHEME.replace("**+0.5**", "**+1**")
 LOCAL = "- Locality (+1)"
-
-
-@pytest.fixture(scope="module")
-def browser():
-    sync_api = pytest.importorskip("playwright.sync_api")
-    with sync_api.sync_playwright() as playwright:
-        found = playwright.chromium.launch(
-            executable_path=CHROMIUM,
-            args=["--no-sandbox", "--disable-gpu", "--disable-background-networking"],
-        )
-        yield found
-        found.close()
-
-
-@pytest.fixture
-def open_page(browser):
-    """Return a function that opens the page of a server; nothing may fail or go elsewhere."""
-    pages, problems, requested = [], [], []
-
-    def open_one(server):
-        page = browser.new_context(viewport={"width": 1300, "height": 900}).new_page()
-        page.set_default_timeout(20_000)
-        page.on("pageerror", lambda error: problems.append(str(error)))
-        page.on("request", lambda request: requested.append(request.url))
-        page.goto(server.address)
-        page.locator("article").first.wait_for()
-        pages.append((page, server))
-        return page
-
-    yield open_one
-    for page, _ in pages:
-        page.context.close()
-    assert problems == []
-    addresses = {f"http://127.0.0.1:{server.port}/" for _, server in pages}
-    assert all(url.startswith((*addresses, "data:")) for url in requested), requested
-
-
-def press(page, *keys):
-    """Press keys one after the other, and wait until the page says that all is saved."""
-    for key in keys:
-        page.keyboard.press(key)
-    page.wait_for_function("() => !state.waiting")
-
-
-def current(page):
-    return page.locator("article[aria-current]").inner_text()
-
-
-def go_to(page, text):
-    """Move with the keyboard to the answer that contains a text."""
-    press(page, *"kkkkkk")
-    for _ in range(10):
-        if text in current(page):
-            return
-        press(page, "j")
-    raise AssertionError(f"no answer with {text}")
 
 
 def test_a_question_is_marked_by_keyboard_alone(root, open_page):
@@ -165,6 +110,8 @@ def test_everything_works_with_the_mouse(root, open_page):
         title = page.title()
         press(page, "f")
         assert page.title() == title and "Saved: answer" in page.locator("#status").inner_text()
+        page.locator("#questions").select_option(index=0)
+        page.get_by_text("Why does it explain?").wait_for()
         page.get_by_role("button", name="Student's outputs").click()
         page.get_by_text("figure of").wait_for()
 
@@ -247,7 +194,7 @@ def test_points_are_changed_on_the_page_after_a_preview(root, open_page):
         press(page, "1")
         go_to(page, "fewer weights")
         press(page, "1", "2")
-        page.get_by_role("button", name="Change the points of Locality").click()
+        page.get_by_role("button", name="Change points of Locality").click()
         dialog = page.get_by_role("dialog", name="Change the points of an item")
         change = dialog.get_by_role("button", name="Change the points", exact=True)
         page.keyboard.type("0.5")

@@ -1,0 +1,224 @@
+"""What the marking page shows, and what stays in its place."""
+
+import pytest
+
+from course.instructor.course_dir import open_api
+from tests.instructor.marking.conftest import (
+    NAME,
+    SCHEME,
+    give,
+    mark,
+    opened,
+    question_of,
+    stored,
+    submit_graded,
+    write_source,
+)
+from tests.instructor.marking.marking_page import current, go_to, press
+from tests.instructor.marking.marking_server import marking_server
+from tests.notebooks.test_browser import CHROMIUM
+
+pytestmark = [
+    pytest.mark.slow,
+    pytest.mark.browser,
+    pytest.mark.skipif(CHROMIUM is None, reason="needs Chromium: apt-get install chromium"),
+]
+RICH = SCHEME.replace("**+0.5**", "**+1**")
+LONG = RICH.replace(
+    "Sharing:", "Sharing of the weights at all of the positions in the whole image:"
+)
+
+
+@pytest.mark.parametrize(
+    ("typed", "sentence"),
+    [
+        ("5", "The score is at most 2."),
+        ("-1", "The score is at least 0."),
+        ("abc", "The score is not a number."),
+    ],
+)
+def test_a_score_that_is_not_possible_is_refused(root, open_page, typed, sentence):
+    with marking_server(root) as server:
+        page = open_page(server)
+        go_to(page, "fewer weights")
+        press(page, "1", "s")
+        page.keyboard.type(typed)
+        press(page, "Enter")
+        status = page.locator("#status")
+        assert status.inner_text().startswith(f"{sentence} Not saved: answer ")
+        assert status.get_attribute("class") == "refused"
+        assert page.locator("#score").input_value() == "1"
+        assert stored(root)["cy"][0] == 1
+        press(page, "k")
+        assert "Not saved" not in status.inner_text()
+
+
+def test_an_adjustment_never_leads_beyond_the_maximum(root, open_page):
+    write_source(root, RICH)
+    with marking_server(root) as server:
+        page = open_page(server)
+        go_to(page, "fewer weights")
+        press(page, "1", "f", "2")
+        assert stored(root)["cy"] == (2, "- Locality (+1)\n- Sharing (+1)", False)
+        assert page.locator("#problem").is_hidden()
+
+
+@pytest.mark.parametrize("width", [1366, 1000])
+def test_the_buttons_and_the_rubric_stay_in_their_place(root, open_page, width):
+    write_source(root, LONG)
+    with opened(root) as marks:
+        marks.share(question_of(marks), ["Grace", "Hopper"])
+    with marking_server(root) as server:
+        page = open_page(server)
+        page.set_viewport_size({"width": width, "height": 820})
+        controls = [
+            "#next-open",
+            "#full",
+            "#flag",
+            *(f"#items li:nth-child({at})" for at in (1, 2, 3)),
+        ]
+
+        def places():
+            return [page.locator(each).bounding_box() for each in controls]
+
+        go_to(page, "filters are local")
+        before = places()
+        for keys in (["1"], ["2"], ["3"], ["0"], ["2"], ["x", "Enter"], ["u"], ["f"]):
+            press(page, *keys)
+            assert places() == before, keys
+        press(page, "s", "9", "Enter")
+        assert places() == before
+        page.locator("#filter").select_option("flagged")
+        assert places()[:2] == before[:2]
+        box = page.locator("#next-open").bounding_box()
+        assert box["y"] + box["height"] < 820
+
+
+def test_an_item_without_the_item_that_it_requires_does_not_look_selected(root, open_page):
+    write_source(root, RICH.replace("at all positions.", "at all positions. Requires item 1."))
+    with marking_server(root) as server:
+        page = open_page(server)
+        go_to(page, "fewer weights")
+        press(page, "2")
+        item = page.locator("#items button").nth(1)
+        assert item.get_attribute("class") == "uncounted" and "+0\n" in item.inner_text()
+        press(page, "1")
+        assert not item.get_attribute("class") and "+1\n" in item.inner_text()
+
+
+def test_points_can_be_changed_only_after_the_preview_which_warns(root, open_page):
+    write_source(root, RICH)
+    with marking_server(root) as server:
+        page = open_page(server)
+        button = page.get_by_role("button", name="Change points of Locality")
+        assert button.inner_text() == "Change points"
+        button.click()
+        dialog = page.get_by_role("dialog", name="Change the points of an item")
+        change = dialog.get_by_role("button", name="Change the points", exact=True)
+        assert change.is_disabled()
+        assert float(change.evaluate("(each) => getComputedStyle(each).opacity")) < 1
+        assert f"are written into source/{NAME}/small.ipynb" in dialog.inner_text()
+        assert "everybody" in dialog.inner_text()
+        dialog.get_by_label("Points").fill("1.5")
+        assert change.is_disabled()
+        dialog.get_by_role("button", name="Preview").click()
+        warning = "The items add up to 2.5 of 2 points; a score is at most 2."
+        dialog.get_by_text(warning).wait_for()
+        assert change.is_enabled()
+        dialog.get_by_label("Points").fill("1.25")
+        assert change.is_disabled() and warning not in dialog.inner_text()
+
+
+def test_the_outputs_of_identical_answers_are_those_of_each_student(root, open_page):
+    with open_api(root).gradebook as gradebook:
+        for student in ("fay", "gus"):
+            submit_graded(root, gradebook, student, {"explain": "Its filters are *local*."})
+        gradebook.db.commit()
+    with marking_server(root) as server:
+        page = open_page(server)
+        go_to(page, "filters are local")
+        page.get_by_role("button", name="Student's outputs").click()
+        outputs = page.locator("article[aria-current] .outputs")
+        more = outputs.get_by_role("button", name="Show the outputs of 1 more")
+        more.wait_for()
+        assert outputs.inner_text().count("shown by the student's own run, under “Small”") == 3
+        more.click()
+        outputs.get_by_text("figure of").nth(3).wait_for()
+        text = outputs.inner_text()
+        assert all(name in text for name in ("ada", "bob", "fay", "gus"))
+        numbers = page.evaluate("() => current().answers.map((each) => each.number)")
+        assert all(f"Answer {number}: shown" in text for number in numbers)
+        page.locator("#questions").select_option(index=1)
+        page.get_by_text("Why does it conclude?").wait_for()
+
+
+def test_the_next_question_is_offered_when_all_answers_are_marked(root, open_page):
+    with marking_server(root) as server:
+        page = open_page(server)
+        go_to(page, "filters are local")
+        press(page, "1", "n", "1", "n")
+        offer = page.get_by_role("button", name="Exercise: conclude: 3 not marked (n)")
+        offer.wait_for()
+        assert "All answers here are marked." in page.locator("#status").inner_text()
+        press(page, "n")
+        page.get_by_text("Why does it conclude?").wait_for()
+        for _ in range(3):
+            press(page, "n", "f")
+        press(page, "n")
+        page.get_by_text("All answers in all questions are marked").wait_for()
+        page.locator("#questions").select_option(index=0)
+        page.get_by_text("Why does it explain?").wait_for()
+        go_to(page, "filters are local")
+        press(page, "u")
+        page.get_by_text("Why does it conclude?").wait_for()
+
+
+def test_progress_says_what_is_not_marked_and_has_totals(root, open_page):
+    with opened(root) as marks:
+        marks.share(question_of(marks), ["Grace"])
+    with marking_server(root) as server:
+        page = open_page(server)
+        page.locator("#filter").select_option("mine-open")
+        page.evaluate("() => select(0)")
+        press(page, "1", "n", "1")
+        page.locator("#filter").select_option("all")
+        page.locator("#filter").select_option("mine-open")
+        page.get_by_text("All of yours are marked. Press n for the next question").wait_for()
+        press(page, "n")
+        page.get_by_text("All of yours in all questions are marked").wait_for()
+        page.get_by_role("button", name="Progress").click()
+        page.get_by_role("row", name="conclude").get_by_text("3 not marked").wait_for()
+        total = page.get_by_role("row", name="All questions").inner_text()
+        assert "7 of 10" in total and "3 not marked" in total and "Grace 5 of 5" in total
+
+
+def test_answers_that_are_marked_separately_can_be_marked_together_again(root, open_page):
+    with marking_server(root) as server:
+        page = open_page(server)
+        go_to(page, "filters are local")
+        page.locator("article[aria-current]").get_by_role("button", name="Mark separately").click()
+        note = "2 identical answers are marked separately."
+        assert note in current(page)
+        press(page, "f")
+        page.get_by_role("button", name="Mark together again").first.click()
+        page.get_by_text("Identical answers with different marks stay apart").wait_for()
+        press(page, "u")
+        page.reload()
+        go_to(page, "filters are local")
+        page.locator("article[aria-current]").get_by_role("button", name="Mark separately").click()
+        page.get_by_role("button", name="Mark together again").first.click()
+        go_to(page, "filters are local")
+        press(page, "1")
+        assert stored(root)["ada"] == stored(root)["bob"] == (1, "- Locality (+1)", False)
+
+
+def test_the_menu_of_questions_has_the_number_first(root, open_page):
+    path = root / "source" / NAME / "small.ipynb"
+    path.write_text(path.read_text().replace("Exercise: explain (", "Exercise 8a: explain ("))
+    with opened(root) as marks:
+        give(marks, "cy", mark(adjustment=1))
+    with marking_server(root) as server:
+        page = open_page(server)
+        options = page.locator("#questions option").all_inner_texts()
+        assert options == ["8a (3/5): explain", "conclude (2/5)"]
+        assert page.locator("#questions optgroup").get_attribute("label") == NAME
