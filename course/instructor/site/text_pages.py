@@ -20,6 +20,11 @@ LAPTOP_SECTION = "On a laptop"
 STEPS = re.compile(r"^\d+\. (.+(?:\n   .+)*)", re.MULTILINE)
 COMMANDS = re.compile(r"(?:^    .+\n)+", re.MULTILINE)
 DRIVE_STEP = "Save a copy in Drive"  # an uploaded notebook is in Drive already
+NO_ADDRESS = (
+    "The badges in the notebooks of this site do not work, because they need an address that your"
+    " instructor has to set. To work on Colab or Paperspace, use the buttons on your instructor's"
+    " page."
+)
 NUMBER_WORDS = dict(enumerate(["one", "two", "three", "four", "five", "six", "seven", "eight"], 1))
 
 
@@ -80,7 +85,8 @@ def students(guide: str, has_colab: bool) -> str:
     names = re.findall("^## (.+)$", guide, re.MULTILINE)
     contents = "\n".join(f"- [{name}](#{github_slugify(name)})" for name in names)
     title, _, text = guide.partition("\n")
-    return f"{title}\n\n{contents}\n{text}"
+    note = "" if has_colab else f"{NO_ADDRESS}\n\n"
+    return f"{title}\n\n{note}{contents}\n{text}"
 
 
 def grading(facts: Sequence[OpeningFacts], guide: str) -> str:

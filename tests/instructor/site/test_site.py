@@ -148,6 +148,7 @@ def test_without_a_public_address_pages_promise_no_platform(pages):
     assert not landing.select('a[href*="colab.research.google.com"]')
     assert "Save a copy in Drive" not in landing.get_text()
     assert "Colab buttons on your instructor's page" in landing.get_text().replace("’", "'")
+    assert "badges in the notebooks of this site do not work" in pages["students.html"].get_text()
     commands = [each.get_text() for each in landing.select("ol pre")]
     assert "python3 -m venv .venv" in commands[0] and "jupyter lab" in commands[1]
     assert "buttons on these pages" not in pages["instructors.html"].get_text()
