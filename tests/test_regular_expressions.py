@@ -46,6 +46,7 @@ INSTRUCTORS_FILES = (
     "course/instructor/gradebook/health.py",  # the address of the gradebook
     "course/instructor/release/",  # the source notebooks and the project's files
     "course/instructor/regression/",  # the source notebooks and the machine
+    "course/instructor/site/",  # the released notebooks and the guides
 )
 
 

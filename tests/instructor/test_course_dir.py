@@ -12,6 +12,7 @@ from tests.submissions import ROOT
 
 ARGUMENTS = {
     "publish": ["tree"],
+    "site": ["pages"],
     "collect": ["mnist.ipynb"],
     "export": ["scores.csv"],
     "gradebook copy": ["sqlite:///copy.db"],

@@ -148,24 +148,23 @@ def test_the_losses_in_the_text_are_right(cells, solved):
     assert "For $p = 0.5$, the loss is 0.69" in cells["sanity"] and f"{-np.log(0.5):.2f}" == "0.69"
     assert solved["expected_first_loss"] == pytest.approx(np.log(10))
     assert f"{np.log(10):.2f}" == "2.30"
-    for name in ("loss-text", "diagnosis-text"):
-        assert "ln 10 ≈ 2.30" in cells[name]
+    assert "ln 10 ≈ 2.30" in cells["diagnosis-text"]
     assert f"{np.e / (np.e + 9):.0%}" == "23%" and "≈ 23%" in cells["diagnosis-text"]
     assert f"{-np.log(np.e / (np.e + 9)):.2f}" == "1.46" and "below 1.46" in cells["train"]
 
 
-def test_the_curve_of_the_loss_marks_ln_10(cells):
-    names = {"np": np, "plotting": plotting}
+def test_the_curve_of_the_loss_marks_the_students_answer_and_not_the_solution(cells):
+    names = {"np": np, "plotting": plotting, "expected_first_loss": 1.5}
     code, _, call = cells["loss-curve"].rpartition("\nplotting")
     exec(compile(f"{code}\nfigure = plotting{call}", "loss-curve", "exec"), names)
     (ax,) = names["figure"].axes
     assert [text.get_text() for text in ax.get_legend().get_texts()] == [
         "confident and wrong: −ln 0.01 = 4.61",
-        "ten equal probabilities: −ln 0.1 = 2.30",
         "undecided between two digits: −ln 0.5 = 0.69",
         "confident and correct: −ln 0.99 = 0.01",
     ]
-    assert [text.get_text() for text in ax.texts] == ["ln 10"]
+    assert [text.get_text() for text in ax.texts] == ["your answer to exercise 3"]
+    assert "2.30" not in cells["loss-text"] + cells["loss-curve"]
 
 
 def test_the_diagram_shows_the_cnn_on_the_left_and_the_mlp_on_the_right(cells, solved, mlp):

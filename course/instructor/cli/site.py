@@ -14,7 +14,9 @@ from course.instructor.course_dir import assignment_names
 @options.names
 @click.pass_obj
 def command(root: Path, directory: Path, names: tuple[str, ...]) -> int:
-    """Build the course's web site in DIR from what `course publish` would write.
+    """Build the course's web site in DIR.
+
+    It shows what `course publish` writes, so it contains no solutions and no hidden tests.
 
     DIR is a new folder or an earlier site, whose files are replaced. NAME is an assignment to show,
     such as 02-mnist; without names, all are shown. The site needs no server: open DIR/index.html in

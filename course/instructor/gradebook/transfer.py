@@ -2,7 +2,6 @@
 
 import contextlib
 import math
-import re
 from collections.abc import Iterator
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
@@ -204,7 +203,8 @@ def _shown(url: "URL") -> str:
 
 def _without_password(text: str) -> str:
     """Return a text that is not a URL, without what would be the user and password in one."""
-    return re.sub("//.*@", "//…@", text, flags=re.DOTALL)
+    account, at, rest = text.rpartition("@")
+    return account.partition("//")[0] + "//…@" + rest if at else text
 
 
 def _reason(error: SQLAlchemyError) -> str:

@@ -15,6 +15,7 @@ LIST_ITEM = re.compile(r"(?P<indent> *)(?:[-*+]|[0-9]{1,9}[.)]) +(?P<text>\S.*)"
 # A sign in bold or italics at the start of a list item, and a number of points that can be read.
 SIGN = re.compile(r"[*_]{1,3} ?[-+\u2212\u2013\u2014\u00b1]")
 NUMBER = r"(?P<bold>\*\*|__)(?P<sign>[-+\u2212])(?P<number>[0-9]{1,4}(?:\.[0-9]{1,4})?)(?P=bold)"
+POINTS_NUMBER = re.compile(NUMBER)
 POINTS = re.compile(rf"{NUMBER}(?: +|$)(?P<text>.*)")
 REQUIRES = re.compile(r"\brequires item ([0-9]{1,3})\b", re.IGNORECASE)
 FENCE = re.compile(r" *(?P<fence>`{3,}|~{3,})")
@@ -117,7 +118,7 @@ def with_points(source: str, key: str, points: float) -> str:
     for item in parse_mark_scheme(source).items:
         if item.key == key:
             line = lines[item.line]
-            lines[item.line] = re.sub(NUMBER, rf"\g<bold>{sign}{number}\g<bold>", line, count=1)
+            lines[item.line] = POINTS_NUMBER.sub(rf"\g<bold>{sign}{number}\g<bold>", line, count=1)
     return "\n".join(lines)
 
 
