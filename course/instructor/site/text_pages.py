@@ -80,8 +80,9 @@ def students(guide: str, has_colab: bool) -> str:
         guide = guide.replace(_section(guide, name), link)
     if has_colab:
         section = _section(guide, COLAB_SECTION)
-        link = "To start, follow the steps in [Start on Colab](index.md#start-on-colab).\n\n"
-        guide = guide.replace(section, link + STEPS.sub("", section).lstrip("\n"))
+        *_, last_step = STEPS.finditer(section)
+        link = "To start, follow the steps in [Start on Colab](index.md#start-on-colab)."
+        guide = guide.replace(section, link + section[last_step.end() :])
     names = re.findall("^## (.+)$", guide, re.MULTILINE)
     contents = "\n".join(f"- [{name}](#{github_slugify(name)})" for name in names)
     title, _, text = guide.partition("\n")
@@ -158,7 +159,8 @@ def _start_on_colab(
     return (
         f"With the button:\n\n{_numbered(with_button)}\n\n"
         f"With the file:\n\n{_numbered(with_file)}\n\n"
-        "To continue later, open the notebook in your Drive, and run all cells again.\n\n"
+        "A GPU makes no difference to 01-convolution and 03-vgg16: skip the step that selects one."
+        " To continue later, open the notebook in your Drive, and run all cells again.\n\n"
         "To use Kaggle, Paperspace, or your own computer instead, read"
         " [Where to work](students.md#where-to-work). For your own computer,"
         f' <a href="{archive}" download>download the course</a>: the archive contains all notebooks'
