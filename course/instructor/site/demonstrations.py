@@ -32,6 +32,9 @@ def demonstration_cells(notebook: NotebookNode) -> list[NotebookNode]:
     that such a cell or the profile provides, or if it runs code that the analysis cannot follow.
     """
     found, unknown, imported = [], set(PROFILE_NAMES), set[str]()
+    code = [find_names(cell.source) for cell in notebook.cells if cell.cell_type == "code"]
+    # A name that no cell of a release binds is one that an answer has to bind.
+    bound = {name for names in code for name in names.bound | names.imported}
     for cell in notebook.cells:
         if cell.cell_type != "code" or SETUP_CALL in cell.source:
             imported |= find_names(cell.source).imported if cell.cell_type == "code" else set()
@@ -40,7 +43,7 @@ def demonstration_cells(notebook: NotebookNode) -> list[NotebookNode]:
         imported |= names.imported
         is_graded = utils.is_grade(cell) or utils.is_solution(cell)
         is_left_out = is_graded or names.opaque or PACKING_CALL in cell.source
-        if is_left_out or names.needed & unknown:
+        if is_left_out or names.needed & unknown or names.needed - bound:
             unknown |= (names.bound | names.modified) - imported
         else:
             unknown -= names.bound
