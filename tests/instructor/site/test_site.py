@@ -193,7 +193,7 @@ def test_the_student_guide_has_a_list_of_its_sections(pages):
 def test_demonstrations_have_figures_and_the_figures_have_texts(pages):
     for name in NAMES:
         images = pages[f"{name}.html"].select(".cell_output img")
-        assert len(images) >= 2, name
+        assert images, name
         assert all(image["alt"].strip() for image in images)
         assert not any("object at" in image["alt"] for image in images)
 
