@@ -1,6 +1,7 @@
 """Running the cells of a released notebook whose results do not depend on a student's answers."""
 
 import os
+import re
 import tempfile
 
 import nbformat
@@ -18,6 +19,8 @@ TIMEOUT_SECONDS = 60  # of a cell; all cells of a notebook take a few seconds
 # What depends on these names differs in each profile; without the real images, it is misleading.
 PROFILE_NAMES = frozenset({"run", "profile", "epochs"})
 SETUP_CALL = "course.setup("
+PACKING_CALL = "packing.pack("  # its message about the notebook is only true where students work
+WARNING = re.compile(r"^warning:", re.M)
 FIGURE_TYPES = ("image/png", "image/svg+xml")
 TEXT_TYPES = ("text/html", "text/markdown", "text/plain")
 
@@ -25,10 +28,13 @@ TEXT_TYPES = ("text/html", "text/markdown", "text/plain")
 def demonstration_cells(notebook: NotebookNode) -> list[NotebookNode]:
     """Return the code cells that show the same without any answer and in every profile.
 
-    A cell is left out if it is an answer or a test, if it needs a name that such a cell or the
-    profile provides, or if it runs code that the analysis cannot follow.
+    A cell is left out if it is an answer or a test, if it packs the submission, if it needs a name
+    that such a cell or the profile provides, or if it runs code that the analysis cannot follow.
     """
     found, unknown, imported = [], set(PROFILE_NAMES), set[str]()
+    code = [find_names(cell.source) for cell in notebook.cells if cell.cell_type == "code"]
+    # A name that no cell of a release binds is one that an answer has to bind.
+    bound = {name for names in code for name in names.bound | names.imported}
     for cell in notebook.cells:
         if cell.cell_type != "code" or SETUP_CALL in cell.source:
             imported |= find_names(cell.source).imported if cell.cell_type == "code" else set()
@@ -36,7 +42,8 @@ def demonstration_cells(notebook: NotebookNode) -> list[NotebookNode]:
         names = find_names(cell.source)
         imported |= names.imported
         is_graded = utils.is_grade(cell) or utils.is_solution(cell)
-        if is_graded or names.opaque or names.needed & unknown:
+        is_left_out = is_graded or names.opaque or PACKING_CALL in cell.source
+        if is_left_out or names.needed & unknown or names.needed - bound:
             unknown |= (names.bound | names.modified) - imported
         else:
             unknown -= names.bound
@@ -75,8 +82,14 @@ def add_outputs(notebook: NotebookNode, name: str) -> None:
         if cell.cell_type == "code":
             cell.outputs = []
     for cell, executed in zip(selected, demonstration.cells, strict=True):
-        if cell in shown:
+        if cell in shown and not _has_warning(executed.outputs):
             cell.outputs = [each for each in map(_without_scripts, executed.outputs) if each]
+
+
+def _has_warning(outputs: list[NotebookNode]) -> bool:
+    """Return whether a cell printed a warning, which is not true for a reader of the page."""
+    texts = ["".join(each.text) for each in outputs if each.output_type == "stream"]
+    return any(WARNING.search(text) for text in texts)
 
 
 def _without_scripts(output: NotebookNode) -> NotebookNode | None:

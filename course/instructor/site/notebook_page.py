@@ -10,14 +10,18 @@ import nbformat
 from nbformat import NotebookNode
 
 from course.instructor.analysis.cell_names import parse_cell
+from course.instructor.release.public_address import PLACEHOLDER
 from course.instructor.site.opening_facts import TITLE, without_title_and_badges
 from course.notebook_headings import section_headings
 
 CELL_TITLE = re.compile(r"# @title (.+)\n")
-NOTE = (
-    "This page shows the notebook before the exercises are solved. A figure that depends on your"
-    " answers, or on training, appears when you run the notebook."
+NOTE = "This page shows the notebook before the exercises are solved."
+LATER_FIGURE = '<p class="later">Figure: appears when you run the notebook.</p>'
+NO_ADDRESS = (
+    "*The address in the next cell is a placeholder: your instructor has to set it before the cell"
+    " can install the course package.*"
 )
+DRAWING_MODULE = "plotting"
 HIDE_TAG = "hide-input"  # MyST-NB collapses the code of a cell with this tag
 
 
@@ -46,6 +50,8 @@ def render(
                 source = f"({name}-{cell.id})=\n{source}"
             page.cells.append(nbformat.v4.new_markdown_cell(source, id=cell.id))
         else:
+            if PLACEHOLDER in cell.source:
+                page.cells.append(nbformat.v4.new_markdown_cell(NO_ADDRESS))
             page.cells.append(_code_cell(cell, heading))
     return nbformat.writes(page)
 
@@ -67,6 +73,9 @@ def _code_cell(cell: NotebookNode, heading: str) -> NotebookNode:
     source = cell.source[title.end() :] if title else cell.source
     page_cell = nbformat.v4.new_code_cell(source, id=cell.id)
     page_cell.outputs = [_with_alt(output, cell, heading) for output in cell.outputs]
+    if _draws(source) and not any(_images(output) for output in cell.outputs):
+        later = nbformat.v4.new_output("display_data", data={"text/html": LATER_FIGURE})
+        page_cell.outputs.append(later)
     if title:
         prompt = title[1].strip()
         page_cell.metadata["tags"] = [HIDE_TAG]
@@ -76,8 +85,7 @@ def _code_cell(cell: NotebookNode, heading: str) -> NotebookNode:
 
 def _with_alt(output: NotebookNode, cell: NotebookNode, heading: str) -> NotebookNode:
     """Return an output whose image, if it has one, has an alternative text."""
-    images = [kind for kind in output.get("data", {}) if kind.startswith("image/")]
-    for kind in images:
+    for kind in _images(output):
         described = output.metadata.get(kind, {}).get("alt")
         titles = _figure_titles(cell.source)
         alt = described or f"Figure: {'; '.join(titles) or heading}"
@@ -86,6 +94,23 @@ def _with_alt(output: NotebookNode, cell: NotebookNode, heading: str) -> Noteboo
         image = f'<img alt="{html.escape(alt)}" src="data:{kind};base64,{encoded.strip()}">'
         return nbformat.v4.new_output("display_data", data={"text/html": image})
     return output
+
+
+def _images(output: NotebookNode) -> list[str]:
+    """Return the MIME types of the images in an output."""
+    return [kind for kind in output.get("data", {}) if kind.startswith("image/")]
+
+
+def _draws(source: str) -> bool:
+    """Return whether a cell draws a figure when it is run, rather than in a function it defines."""
+    waiting: list[ast.AST] = [parse_cell(source) or ast.Pass()]
+    while waiting:
+        node = waiting.pop()
+        if isinstance(node, ast.Call) and ast.unparse(node.func).startswith(f"{DRAWING_MODULE}."):
+            return True
+        if not isinstance(node, ast.FunctionDef | ast.Lambda | ast.ClassDef):
+            waiting += ast.iter_child_nodes(node)
+    return False
 
 
 def _figure_titles(source: str) -> list[str]:

@@ -5,6 +5,7 @@ import re
 from dataclasses import dataclass
 
 from nbformat import NotebookNode
+from nbgrader import utils
 
 from course.errors import CourseError
 from course.instructor.release.public_files import BADGE
@@ -17,7 +18,6 @@ NUMBER_WORDS = {"an": 1, "one": 1, "two": 2, "three": 3, "four": 4, "five": 5, "
 GRADED = re.compile(r"^\*\*What is graded:\*\* (.+)$", re.M)
 POINTS = re.compile(r"(\d+) points")
 REQUIRED = re.compile(r"^\*\*You need to know\*\* (.+)$", re.M)
-GOALS = re.compile(r"^- (.+)$", re.M)
 
 
 @dataclass(frozen=True)
@@ -28,11 +28,16 @@ class OpeningFacts:
     title: str
     time: str  # such as "about 90 minutes"
     points: int
-    graded: str  # which exercises are graded by whom
+    manual_points: int  # the points that a person gives
     required: str
-    goals: list[str]
     figure: bytes | None  # the PNG image of the finished result
     alt: str
+
+    @property
+    def short_title(self) -> str:
+        """The number of the assignment and the first part of its title, such as "03 VGG-16"."""
+        first = re.split(r":|(?<=\?)", self.title)[0]
+        return f"{self.name.partition('-')[0]} {first}"
 
     @property
     def minutes(self) -> int:
@@ -68,12 +73,17 @@ def read(name: str, notebook: NotebookNode) -> OpeningFacts:
         values[TITLE],
         time[0],
         int(points[1]),
-        values[GRADED],
+        _manual_points(notebook),
         values[REQUIRED],
-        GOALS.findall(text),
         image,
         alt,
     )
+
+
+def _manual_points(notebook: NotebookNode) -> int:
+    """Return the points of the cells that a person grades."""
+    manual = [cell for cell in notebook.cells if utils.is_grade(cell) and utils.is_solution(cell)]
+    return round(sum(cell.metadata.nbgrader.points for cell in manual))
 
 
 def without_title_and_badges(text: str) -> str:

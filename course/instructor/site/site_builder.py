@@ -126,8 +126,8 @@ def _write_pages(source: Path, files: Mapping[str, bytes], address: PublicAddres
         "index": text_pages.landing(facts, colab, paths, guide, ARCHIVE),
         "grading": text_pages.grading(facts, guide),
         "glossary": text_pages.glossary(definitions),
-        "instructors": text_pages.instructors(),
-        "students": guide,
+        "instructors": text_pages.instructors(address.is_set),
+        "students": text_pages.students(guide, bool(colab)),
     }
     for name, text in pages.items():
         (source / f"{name}.md").write_text(text, encoding="utf-8")

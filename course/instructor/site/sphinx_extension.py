@@ -19,6 +19,8 @@ from course.instructor.feedback.mathml import to_mathml
 LOGGER = logging.getLogger(__name__)
 DATA_ADDRESS = re.compile(r"data:image/(png|svg\+xml);base64,(.+)", re.DOTALL)
 IMAGES = "_images"
+SHORT_CODE = 32  # characters; in a table, such code is on one line
+MATRIX = re.compile(r"<mo>\(</mo><mtable>(.*?)</mtable><mo>\)</mo>", re.DOTALL)
 # Corrections to the theme: landmarks need different names, and headings need a level.
 CORRECTIONS = {
     '<aside class="sidebar-drawer"': '<aside class="sidebar-drawer" aria-label="Site"',
@@ -56,7 +58,8 @@ def _formula(node: nodes.Element, is_block: bool) -> str:
     converted = to_mathml(node.astext(), is_block)
     if converted.startswith("<code>"):
         LOGGER.warning("cannot convert the formula %r", node.astext(), location=node)
-    return converted
+    # A style sheet draws the parentheses, because most fonts cannot stretch them.
+    return MATRIX.sub(r'<mtable class="matrix">\1</mtable>', converted)
 
 
 def _make_accessible(
@@ -78,6 +81,9 @@ def _make_accessible(
     for table in body.select("table"):
         if not table.find_parent(class_="table-wrapper"):
             table.wrap(body.new_tag("div", attrs={"class": "table-wrapper"}))
+    for code in body.select("td code"):
+        if len(code.get_text()) <= SHORT_CODE:
+            code["class"] = " ".join([*filter(None, code.get_attribute_list("class")), "short"])
     for heading in body.select("th"):
         if not heading.get_text(strip=True):
             heading.name = "td"  # an empty heading announces nothing

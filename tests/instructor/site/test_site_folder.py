@@ -9,11 +9,13 @@ from course.errors import CourseError
 from course.instructor.site import opening_facts, site_builder
 from tests.instructor.release.small_courses import create_course, run_course
 
+bs4 = pytest.importorskip("bs4")
 pytest.importorskip("furo", reason="needs pip install '.[site]'")
 pytestmark = pytest.mark.slow
 
 FACTS = "\n\n**You need to know** Python.\n\n**Time:** about 20 minutes."
 FACTS += "\n\n**What is graded:** 1 points."
+WARNS = "print('warning: something is missing')"
 HARMLESS = "print(1 + 1, 'without an answer')"
 DEPENDS = "print('with', one())"
 
@@ -23,7 +25,7 @@ def small(tmp_path_factory):
     """Return a released small course whose notebook has the lines that the site shows."""
     from tests.conftest import cell
 
-    cells = [cell("code", HARMLESS), cell("code", DEPENDS)]
+    cells = [cell("code", HARMLESS), cell("code", WARNS), cell("code", DEPENDS)]
     root = create_course(tmp_path_factory.mktemp("small") / "course", *cells)
     assert run_course(root, "release").returncode == 0
     path = root / "release" / "01-small" / "small.ipynb"
@@ -42,12 +44,24 @@ def test_a_page_opens_on_each_platform_and_shows_only_what_needs_no_answer(small
     file = "some-school/cnns/blob/main/release/01-small/small.ipynb"
     assert f'href="https://colab.research.google.com/github/{file}"' in text
     assert f"https://kaggle.com/kernels/welcome?src=https://github.com/{file}" in text
-    assert f'href="https://console.paperspace.com/github/{file}"' in text
+    assert f'href="https://console.paperspace.com/github/{file}?container=' in text
     assert "mybinder.org/v2/gh/some-school/cnns/main?labpath=release/01-small/small.ipynb" in text
     assert 'href="release/01-small/small.ipynb"' in text
     assert "example.org" not in text, "the images of badges come from other servers"
     assert "2 without an answer" in text
+    assert text.count("something is missing") == 1, "only in the code, and not as an output"
+    assert "your instructor has to set it" not in text
     assert (site / "release" / "01-small" / "heights.csv").is_file()
+    landing = bs4.BeautifulSoup((site / "index.html").read_text(), "html.parser")
+    button, file_steps = (each.get_text() for each in landing.select("#start-on-colab ol"))
+    assert "Open 01-small in Colab" in button and "Save a copy in Drive" in button
+    assert "Upload notebook" in file_steps and "Save a copy in Drive" not in file_steps
+    assert "Change runtime type" in button and "Change runtime type" in file_steps
+    students = (site / "students.html").read_text()
+    assert 'href="index.html#start-on-colab"' in students
+    assert "skip the step that selects one" in landing.get_text() and "skip step" not in students
+    assert "Save a copy in Drive" not in students and "A session ends when" in students
+    assert "buttons on these pages" in (site / "instructors.html").read_text()
     site_builder.check_folder(site, small)  # a later build may replace it
     assert [path.name for path in site.parent.iterdir()] == ["site"]
 
