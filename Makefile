@@ -28,7 +28,7 @@ demo: $(VENV)/.instructor $(VENV)/.apt-bubblewrap $(VENV)/.apt-libseccomp2  ## s
 	@printf '\nNext:\n'
 	@printf '  1. Open build/report/index.html and $(DEMO)/feedback/relu-missing/02-mnist/mnist.html\n'
 	@printf '  2. Work on it as a student:   $(BIN)/jupyter lab release/02-mnist/mnist.ipynb\n'
-	@printf '  3. Grade the written answers: $(MAKE) formgrader COURSE_DIR=$(DEMO)\n'
+	@printf '  3. Grade the written answers: $(COURSE) -C $(DEMO) mark 02-mnist\n'
 
 test: $(VENV)/.dev $(VENV)/.apt-bubblewrap $(VENV)/.apt-libseccomp2 $(VENV)/.apt-postgresql lint  ## set up, then lint and run every test that this machine can run
 	@# Without isolation, the tests that grade submissions fail; this prints how to fix it.

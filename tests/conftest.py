@@ -15,6 +15,7 @@ import absl.logging
 import pytest
 from hypothesis import HealthCheck, settings
 
+from tests.chromium import launched
 from tests.cluster import dask_cluster
 from tests.postgres import find_programs, postgres_server
 from tests.submissions import ROOT, create_fixture_class
@@ -213,3 +214,10 @@ def small_course(tmp_path):
         return tmp_path
 
     return make
+
+
+@pytest.fixture(scope="module")
+def browser():
+    """Return a Chromium, which all tests of a module share."""
+    with launched() as found:
+        yield found

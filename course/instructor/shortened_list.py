@@ -4,7 +4,7 @@ from collections.abc import Collection
 from itertools import islice
 
 
-def shorten(names: Collection[str], limit: int = 20) -> str:
+def shorten_list(names: Collection[str], limit: int = 20) -> str:
     """Return the first names as text, such as "ada, bob, and 3 more"."""
     more = [f"and {len(names) - limit} more"] if len(names) > limit else []
     return ", ".join([*islice(names, limit), *more])

@@ -2,7 +2,6 @@
 
 import os
 import re
-import shutil
 import socket
 import subprocess
 import time
@@ -11,13 +10,13 @@ import zipfile
 
 import pytest
 
+from tests.chromium import launched, needs_chromium
 from tests.conftest import BIN
 
-CHROMIUM = shutil.which("chromium") or shutil.which("chromium-browser")
 pytestmark = [
     pytest.mark.browser,
     pytest.mark.slow,
-    pytest.mark.skipif(CHROMIUM is None, reason="needs Chromium: apt-get install chromium"),
+    needs_chromium,
 ]
 SECONDS = 1000  # in milliseconds, the unit of Playwright
 
@@ -66,16 +65,10 @@ def lab(graded_class):
 @pytest.fixture
 def page():
     """Return an empty page in a fresh Chromium."""
-    sync_api = pytest.importorskip("playwright.sync_api")
-    with sync_api.sync_playwright() as playwright:
-        browser = playwright.chromium.launch(
-            executable_path=CHROMIUM,
-            args=["--no-sandbox", "--disable-gpu", "--disable-background-networking"],
-        )
+    with launched() as browser:
         page = browser.new_page(viewport={"width": 1300, "height": 1000})
         page.set_default_timeout(60 * SECONDS)
         yield page
-        browser.close()
 
 
 def test_the_formgrader_lists_the_class_and_shows_the_mark_scheme(lab, page):

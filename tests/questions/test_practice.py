@@ -2,7 +2,6 @@
 
 import random
 import re
-import shutil
 
 import pytest
 from IPython.core.interactiveshell import InteractiveShell
@@ -10,8 +9,8 @@ from IPython.utils.capture import capture_output
 
 from course.questions import BANK, ask, check, draw
 from course.questions.practice import jupyterquiz_question
+from tests.chromium import launched, needs_chromium
 
-CHROMIUM = shutil.which("chromium") or shutil.which("chromium-browser")
 KINDS = {"number": "numeric", "shape": "multiple_choice", "single": "multiple_choice",
          "several": "many_choice"}  # fmt: skip
 
@@ -63,9 +62,8 @@ def test_checking_prints_if_an_answer_is_right_and_why(capsys):
 
 
 @pytest.mark.browser
-@pytest.mark.skipif(CHROMIUM is None, reason="needs Chromium: apt-get install chromium")
+@needs_chromium
 def test_on_the_page_a_mistake_gets_its_reason(tmp_path):
-    sync_api = pytest.importorskip("playwright.sync_api")
     InteractiveShell.instance()
     parts = ["<!doctype html><body>"]
     for names in (["conv-parameters", "conv-facts"], ["dense-parameters"]):
@@ -76,11 +74,7 @@ def test_on_the_page_a_mistake_gets_its_reason(tmp_path):
             parts.append(f"<script>{output.data.get('application/javascript', '')}</script>")
     path = tmp_path / "quiz.html"
     path.write_text("\n".join(parts), encoding="utf-8")
-    with sync_api.sync_playwright() as playwright:
-        browser = playwright.chromium.launch(
-            executable_path=CHROMIUM,
-            args=["--no-sandbox", "--disable-gpu", "--disable-background-networking"],
-        )
+    with launched() as browser:
         page = browser.new_page()
         page.goto(path.as_uri())
         typed = page.locator("input.Input-text")
@@ -95,4 +89,3 @@ def test_on_the_page_a_mistake_gets_its_reason(tmp_path):
             page.get_by_text(reason).wait_for(timeout=10_000)
         page.get_by_text("Each of its filters has 27 weights.").click()
         page.get_by_text("3 · 3 positions in each of 3 channels.").wait_for(timeout=10_000)
-        browser.close()

@@ -15,9 +15,9 @@ from typing import TYPE_CHECKING
 from PIL import Image
 
 from tests.attacks.observation import formgrader
+from tests.chromium import CHROMIUM
 from tests.conftest import BIN, run_command
 from tests.instructor.marking.marking_server import marking_server
-from tests.notebooks.test_browser import CHROMIUM
 from tests.screenshots import FOLDER, IMAGES
 from tests.screenshots.example_class import NAME, create_class
 

@@ -8,7 +8,7 @@ import click
 from course.instructor.cli import options
 from course.instructor.course_dir import assignment_names, source_notebook
 from course.instructor.provided_files import refused_files
-from course.instructor.shortened_list import shorten
+from course.instructor.shortened_list import shorten_list
 
 MAX_LISTED = 5  # file names in a message, or deviations from the conventions
 
@@ -46,7 +46,7 @@ def command(root: Path, names: tuple[str, ...], check: bool) -> int:
         source = source_notebook(root, name)
         if refused := refused_files(source.parent, source.name):
             reason = "backups, outputs of runs, other notebooks, links, and files with solutions"
-            listed = shorten(refused, MAX_LISTED)
+            listed = shorten_list(refused, MAX_LISTED)
             print(f"not released, because {reason} are not for students: {listed}")
         _print_deviations(name, source)
     return 0

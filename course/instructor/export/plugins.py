@@ -28,7 +28,7 @@ from course.instructor.gradebook.roster_matching import (
 from course.instructor.grading import outdated_results
 from course.instructor.lateness import due_dates
 from course.instructor.roster.roster import ROSTER_FILE_NAME, read_course_roster, read_roster
-from course.instructor.shortened_list import shorten
+from course.instructor.shortened_list import shorten_list
 
 if TYPE_CHECKING:
     from nbgrader.api import Gradebook
@@ -110,7 +110,7 @@ class ScoresExportPlugin(ExportPlugin):
                     step += ", or, if it is correct, export the scores so far with --waiting"
                 raise CourseError(
                     "none of the students with a score is in the roster"
-                    f" ({shorten(excluded, MAX_LISTED)} are not): {step}."
+                    f" ({shorten_list(excluded, MAX_LISTED)} are not): {step}."
                 )
         if not scores.scored_assignments():
             raise CourseError(
@@ -119,7 +119,7 @@ class ScoresExportPlugin(ExportPlugin):
             )
         table = self.build_table(scores)
         if excluded:
-            table.notes.append(f"skipped, not in the roster: {shorten(excluded, MAX_LISTED)}")
+            table.notes.append(f"skipped, not in the roster: {shorten_list(excluded, MAX_LISTED)}")
         table.notes += unknown
         table.notes += scores.notes
         for name in table.columns:
@@ -200,7 +200,7 @@ def _summarize(path: Path, scores: ClassScores, table: ExportTable) -> str:
     for (name, reason), students in table.blanks.items():
         blank_counts[name] += len(students)
         hint = " (--waiting exports the score so far)" if reason == PENDING else ""
-        lines.append(f"no score in {name}, {reason}{hint}: {shorten(students, MAX_LISTED)}")
+        lines.append(f"no score in {name}, {reason}{hint}: {shorten_list(students, MAX_LISTED)}")
     skipped = [name for name in scores.assignments if name not in table.columns]
     if skipped:
         lines.append(f"skipped, no scores: {', '.join(skipped)}")

@@ -9,7 +9,7 @@ from course.instructor.gradebook.roster_matching import (
     without_names,
 )
 from course.instructor.roster.roster import ROSTER_FILE_NAME, Roster
-from course.instructor.shortened_list import shorten
+from course.instructor.shortened_list import shorten_list
 
 if TYPE_CHECKING:
     from nbgrader.api import Gradebook
@@ -61,7 +61,7 @@ def describe_missing(roster: Roster, students: Iterable[str], excused: Collectio
     if not missing:
         return ""
     counts = f"{len(missing)} of {len(roster.people)}"
-    return f"{counts} in the roster did not submit: {shorten(missing, MAX_LISTED)}"
+    return f"{counts} in the roster did not submit: {shorten_list(missing, MAX_LISTED)}"
 
 
 def describe_unknown(roster: Roster, students: Iterable[str]) -> str:
@@ -70,4 +70,4 @@ def describe_unknown(roster: Roster, students: Iterable[str]) -> str:
     unknown = [each.student for each in members if each.row is None]
     if not unknown:
         return ""
-    return f"submitted, but not in {ROSTER_FILE_NAME}: {shorten(unknown, MAX_LISTED)}"
+    return f"submitted, but not in {ROSTER_FILE_NAME}: {shorten_list(unknown, MAX_LISTED)}"

@@ -10,7 +10,7 @@ from course.errors import CourseError
 from course.instructor.course_dir import source_notebook
 from course.instructor.grading import submission as submissions
 from course.instructor.grading.reference_notebook import read_reference
-from course.instructor.shortened_list import shorten
+from course.instructor.shortened_list import shorten_list
 
 if TYPE_CHECKING:
     from nbgrader.api import Gradebook
@@ -44,12 +44,12 @@ def describe_outdated(
     if replaced:
         sentences.append(
             f"{name}: the submission was replaced after it was graded, and the score is that of the"
-            f" earlier one ({shorten(replaced)}): run course grade {name}"
+            f" earlier one ({shorten_list(replaced)}): run course grade {name}"
         )
     if older:
         sentences.append(
             f"{name}: the tests or points have changed since grading, and the scores are not those"
-            f" of the current ones ({shorten(older)}): run course grade {name} --outdated"
+            f" of the current ones ({shorten_list(older)}): run course grade {name} --outdated"
         )
     return sentences
 

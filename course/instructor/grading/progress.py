@@ -6,7 +6,7 @@ from collections.abc import Callable
 from course import tables
 from course.instructor.gradebook.submission_results import SubmissionResult
 from course.instructor.sandbox.cell_execution import printable
-from course.instructor.shortened_list import shorten
+from course.instructor.shortened_list import shorten_list
 
 ALREADY_GRADED = "already graded"
 GRADED_WITH_OLDER_TESTS = "already graded, with older tests"
@@ -68,7 +68,7 @@ class Progress:
                 }
             )
             if names := [one_line(each.student) for each in results if each.failed]:
-                lines.append(f"failed in {name}: {shorten(names, MAX_LISTED)}")
+                lines.append(f"failed in {name}: {shorten_list(names, MAX_LISTED)}")
             if older := sum(each.note == GRADED_WITH_OLDER_TESTS for each in results):
                 lines.append(
                     f"{older} of {len(results)} submissions for {name} were graded with older"

@@ -29,7 +29,7 @@ from course.instructor.lateness.late_policy import (
 )
 from course.instructor.lateness.submission_times import read_submission_times
 from course.instructor.lateness.time_table import read_times
-from course.instructor.shortened_list import shorten
+from course.instructor.shortened_list import shorten_list
 
 if TYPE_CHECKING:
     from nbgrader.api import Gradebook, SubmittedAssignment, SubmittedNotebook
@@ -87,7 +87,7 @@ def describe_unknown(file_name: str, students: Collection[str]) -> str:
     """Return a sentence about IDs in a table that nobody in the class has, or "" without any."""
     if not students:
         return ""
-    ids = f"ID{'s' * (len(students) != 1)} {shorten(sorted(students))}"
+    ids = f"ID{'s' * (len(students) != 1)} {shorten_list(sorted(students))}"
     return f"nobody in the class has the {ids} in {file_name}: check the spelling"
 
 

@@ -16,7 +16,7 @@ from pathlib import Path
 from course.instructor import submission_time
 from course.instructor.course_dir import assignment_names
 from course.instructor.lateness.time_table import read_times
-from course.instructor.shortened_list import shorten
+from course.instructor.shortened_list import shorten_list
 
 FILE_NAME = "submission_times.csv"
 COLUMN = "submitted"
@@ -54,14 +54,14 @@ class SubmissionTimes:
             what = "1 submission is" if count == 1 else f"{count} submissions are"
             effect = "has no time, so it counts" if count == 1 else "have no time, so they count"
             sentences.append(
-                f"{what} marked late by Canvas, but {effect} as on time ({shorten(unknown)}):"
+                f"{what} marked late by Canvas, but {effect} as on time ({shorten_list(unknown)}):"
                 f" add the time to {FILE_NAME}"
             )
         rows = (student for name, student in self.in_table if name == assignment)
         if missing := [each for each in rows if each not in students]:
             sentences.append(
-                f"{FILE_NAME} has a time for {shorten(missing)}, but submitted/ does not contain"
-                " this submission: correct the name"
+                f"{FILE_NAME} has a time for {shorten_list(missing)}, but submitted/ does not"
+                " contain this submission: correct the name"
             )
         return sentences
 

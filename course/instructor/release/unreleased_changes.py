@@ -15,7 +15,7 @@ from traitlets.utils.importstring import import_item
 
 from course.errors import CourseError
 from course.instructor.course_dir import open_api, source_notebook
-from course.instructor.shortened_list import shorten
+from course.instructor.shortened_list import shorten_list
 
 MAX_LISTED = 5  # cells in a message
 
@@ -50,7 +50,7 @@ def describe_changes(root: Path, name: str) -> str | None:
         )
         if not changed:
             return None
-        changes = f"cells {shorten(changed, MAX_LISTED)}"
+        changes = f"cells {shorten_list(changed, MAX_LISTED)}"
     return (
         f"source/{name} has changed since its release ({changes}), and grading uses the release: to"
         f" use the new version, run course release {name}, then course grade {name} --outdated."

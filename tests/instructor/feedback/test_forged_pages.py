@@ -4,9 +4,9 @@ import nbformat
 import pytest
 
 from course.instructor.student_text.size_limits import MAX_ALL_OUTPUTS
+from tests.chromium import launched, needs_chromium
 from tests.conftest import cell
 from tests.instructor.grading.classes import ANSWER, NAME, TESTS, create_course, submit
-from tests.notebooks.test_browser import CHROMIUM
 
 pytestmark = pytest.mark.slow
 WRONG = [cell("code", "answer = 0", "answer"), *TESTS]
@@ -81,14 +81,9 @@ def test_the_number_of_outputs_is_limited(forged):
 
 
 @pytest.mark.browser
-@pytest.mark.skipif(CHROMIUM is None, reason="needs Chromium: apt-get install chromium")
+@needs_chromium
 def test_a_formula_covers_nothing_above_its_cell(forged):
-    from playwright.sync_api import sync_playwright
-
-    with sync_playwright() as playwright:
-        browser = playwright.chromium.launch(
-            executable_path=CHROMIUM, args=["--no-sandbox", "--disable-gpu"]
-        )
+    with launched() as browser:
         page = browser.new_page(viewport={"width": 1000, "height": 2000})
         page.goto(page_path(forged, "formula").as_uri())
         covered = page.evaluate(
@@ -102,5 +97,4 @@ def test_a_formula_covers_nothing_above_its_cell(forged):
             }"""
         )
         assert page.locator("#cell-0 mtable").count() == 1
-        browser.close()
     assert covered == 0

@@ -9,14 +9,14 @@ import pytest
 from nbgrader.api import Gradebook
 
 from tests.attacks import observation, payloads
+from tests.chromium import launched, needs_chromium
 from tests.conftest import cell, write_notebook
-from tests.notebooks.test_browser import CHROMIUM
 from tests.submissions import ROOT
 
 pytestmark = [
     pytest.mark.slow,
     pytest.mark.browser,
-    pytest.mark.skipif(CHROMIUM is None, reason="needs Chromium: apt-get install chromium"),
+    needs_chromium,
 ]
 NAME = "01-small"
 SCHEME = "=== BEGIN MARK SCHEME ===\n\nTwo points.\n\n=== END MARK SCHEME ==="
@@ -67,12 +67,7 @@ def graded(tmp_path_factory, course_command):
 @pytest.fixture(scope="module")
 def visit(graded):
     """Return a function that opens a path of the formgrader, and what the browser requested."""
-    sync_api = pytest.importorskip("playwright.sync_api")
-    with observation.formgrader(graded) as address, sync_api.sync_playwright() as playwright:
-        browser = playwright.chromium.launch(
-            executable_path=CHROMIUM,
-            args=["--no-sandbox", "--disable-gpu", "--disable-background-networking"],
-        )
+    with observation.formgrader(graded) as address, launched() as browser:
 
         def open_page(path, status=200):
             page = browser.new_page(viewport={"width": 1300, "height": 1000})
@@ -89,7 +84,6 @@ def visit(graded):
             return page
 
         yield open_page
-        browser.close()
 
 
 def submission_path(graded, student):

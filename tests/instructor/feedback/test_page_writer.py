@@ -13,8 +13,8 @@ from nbgrader.api import Gradebook
 from course.instructor.file_lock import exclusive_lock
 from course.instructor.grading.redaction import STUDENT_VIEW
 from tests.attacks.observation import scripts
+from tests.chromium import launched, needs_chromium
 from tests.conftest import BIN, cell, write_notebook
-from tests.notebooks.test_browser import CHROMIUM
 from tests.submissions import ROOT
 
 pytestmark = pytest.mark.slow
@@ -269,15 +269,10 @@ def test_only_one_command_at_a_time_writes_pages(graded, course_command):
 
 
 @pytest.mark.browser
-@pytest.mark.skipif(CHROMIUM is None, reason="needs Chromium: apt-get install chromium")
+@needs_chromium
 @pytest.mark.parametrize("scheme", ["light", "dark"])
 def test_a_page_fits_the_width_of_a_phone(graded, pages, scheme):
-    from playwright.sync_api import sync_playwright
-
-    with sync_playwright() as playwright:
-        browser = playwright.chromium.launch(
-            executable_path=CHROMIUM, args=["--no-sandbox", "--disable-gpu"]
-        )
+    with launched() as browser:
         context = browser.new_context(
             viewport={"width": 360, "height": 740}, color_scheme=scheme, offline=True
         )
@@ -296,18 +291,12 @@ def test_a_page_fits_the_width_of_a_phone(graded, pages, scheme):
         page.get_by_role("link", name="hidden", exact=True).click()
         assert page.locator(":target").is_visible()
         assert not console_messages
-        browser.close()
 
 
 @pytest.mark.browser
-@pytest.mark.skipif(CHROMIUM is None, reason="needs Chromium: apt-get install chromium")
+@needs_chromium
 def test_a_printed_page_is_white_and_complete(graded, pages):
-    from playwright.sync_api import sync_playwright
-
-    with sync_playwright() as playwright:
-        browser = playwright.chromium.launch(
-            executable_path=CHROMIUM, args=["--no-sandbox", "--disable-gpu"]
-        )
+    with launched() as browser:
         # The width of A4 without its margins.
         page = browser.new_page(viewport={"width": 680, "height": 1000}, color_scheme="dark")
         page.goto(page_of(graded, "wrong").as_uri())
@@ -320,4 +309,3 @@ def test_a_printed_page_is_white_and_complete(graded, pages):
         cut_off = "e => e.scrollWidth > e.clientWidth + 1"
         assert page.evaluate(f"[...document.querySelectorAll('pre')].filter({cut_off}).length") == 0
         assert page.pdf(format="A4").startswith(b"%PDF")
-        browser.close()

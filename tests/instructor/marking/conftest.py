@@ -10,7 +10,6 @@ from course.instructor.cli import main
 from course.instructor.course_dir import open_api
 from course.instructor.marking.course_marks import CourseMarks
 from tests.conftest import cell, write_notebook
-from tests.notebooks.test_browser import CHROMIUM
 from tests.submissions import ROOT
 
 NAME = "01-small"
@@ -109,18 +108,6 @@ def class_template(tmp_path_factory):
 @pytest.fixture
 def root(class_template, tmp_path):
     return shutil.copytree(class_template, tmp_path / "course")
-
-
-@pytest.fixture(scope="module")
-def browser():
-    sync_api = pytest.importorskip("playwright.sync_api")
-    with sync_api.sync_playwright() as playwright:
-        found = playwright.chromium.launch(
-            executable_path=CHROMIUM,
-            args=["--no-sandbox", "--disable-gpu", "--disable-background-networking"],
-        )
-        yield found
-        found.close()
 
 
 @pytest.fixture

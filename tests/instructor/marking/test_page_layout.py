@@ -3,6 +3,7 @@
 import pytest
 
 from course.instructor.course_dir import open_api
+from tests.chromium import needs_chromium
 from tests.instructor.marking.conftest import (
     NAME,
     SCHEME,
@@ -16,12 +17,11 @@ from tests.instructor.marking.conftest import (
 )
 from tests.instructor.marking.marking_page import current, go_to, press
 from tests.instructor.marking.marking_server import marking_server
-from tests.notebooks.test_browser import CHROMIUM
 
 pytestmark = [
     pytest.mark.slow,
     pytest.mark.browser,
-    pytest.mark.skipif(CHROMIUM is None, reason="needs Chromium: apt-get install chromium"),
+    needs_chromium,
 ]
 RICH = SCHEME.replace("**+0.5**", "**+1**")
 LONG = RICH.replace(

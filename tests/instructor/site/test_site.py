@@ -16,6 +16,7 @@ import pytest
 
 from course.instructor.site import glossary
 from course.plotting import result_figure
+from tests.chromium import needs_chromium
 from tests.conftest import BIN, run_command
 from tests.instructor.grading.secrets import (
     HIDDEN,
@@ -30,7 +31,6 @@ from tests.instructor.release.secret_search import (
     search,
     secrets,
 )
-from tests.notebooks.test_browser import CHROMIUM
 from tests.submissions import ROOT
 
 bs4 = pytest.importorskip("bs4")
@@ -40,9 +40,6 @@ pytestmark = pytest.mark.slow
 NAMES = sorted(path.parent.name for path in ROOT.glob("release/*/*.ipynb"))
 GUIDES = ["glossary", "grading", "index", "instructors", "students"]
 MAX_SECONDS = 180
-needs_chromium = pytest.mark.skipif(
-    CHROMIUM is None, reason="needs Chromium: apt-get install chromium"
-)
 
 
 @pytest.fixture(scope="module")
@@ -302,18 +299,6 @@ def address(site):
         threading.Thread(target=server.serve_forever, daemon=True).start()
         yield f"http://127.0.0.1:{server.server_port}/"
         server.shutdown()
-
-
-@pytest.fixture(scope="module")
-def browser():
-    sync_api = pytest.importorskip("playwright.sync_api")
-    with sync_api.sync_playwright() as playwright:
-        found = playwright.chromium.launch(
-            executable_path=CHROMIUM,
-            args=["--no-sandbox", "--disable-gpu", "--disable-background-networking"],
-        )
-        yield found
-        found.close()
 
 
 @pytest.mark.browser
