@@ -31,6 +31,7 @@ class NotebookRun:
     red: list[str] = field(default_factory=list)  # each with the name of its cell
     error: str = ""  # of the cell that stopped the run
     seconds: dict[str, float] = field(default_factory=dict)  # of each cell
+    last_cell: str = ""  # the cell that stopped the run, or the last one
     packing_output: str = ""
 
 
@@ -59,6 +60,7 @@ def run_notebook(
 
     def begin(cell, **_) -> None:
         started[cell.id] = time.monotonic()
+        run.last_cell = cell.id
         if PACKING in cell.source:
             save()
 

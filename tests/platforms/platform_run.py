@@ -6,6 +6,8 @@ import time
 from dataclasses import dataclass, field
 from pathlib import Path
 
+from nbformat import NotebookNode
+
 from tests.platforms.environment import Environment
 from tests.platforms.notebook_run import NotebookRun, run_notebook
 from tests.platforms.public_course import PublicCourse
@@ -95,20 +97,47 @@ def _work(
             result.changed = _changes(before, environment.versions())
             result.megabytes = environment.megabytes
         _review(platform, course, name, run, work, result)
+        untouched = course.untouched_notebook(name)
+        run = _run(course, name, folder / "untouched" / name, environment, untouched)
+        result.problems += [
+            f"{name}, untouched: {each}" for each in untouched_problems(untouched, run)
+        ]
         _collect_upload(platform, course, name, work)
     result.seconds["notebooks"] = time.monotonic() - start - result.seconds["installation"]
     unexpected = result.changed.keys() - set(platform.installs or result.changed)
     result.problems += [f"the installation changes {each}" for each in sorted(unexpected)]
 
 
-def _run(course: PublicCourse, name: str, work: Path, environment: Environment) -> NotebookRun:
-    """Run a notebook in a new folder that contains what students get."""
+def _run(
+    course: PublicCourse,
+    name: str,
+    work: Path,
+    environment: Environment,
+    notebook: NotebookNode | None = None,
+) -> NotebookRun:
+    """Run a notebook, the solved one by default, in a new folder with what students get."""
     shutil.rmtree(work, ignore_errors=True)
     work.mkdir(parents=True)
     course.copy_provided_files(name, work)
     (work / "course").mkdir()  # a student's folder for everything about this course
-    notebook = course.solved_notebook(name)
+    notebook = notebook or course.solved_notebook(name)
     return run_notebook(notebook, course.file_name(name), environment, work)
+
+
+def untouched_problems(notebook: NotebookNode, run: NotebookRun) -> list[str]:
+    """Return what Run All shows a student although no exercise is reached yet."""
+    ids = [cell.id for cell in notebook.cells]
+    first_answer = next(
+        cell.id
+        for cell in notebook.cells
+        if cell.cell_type == "code" and cell.metadata.get("nbgrader", {}).get("solution")
+    )
+    problems = [f"red text in {line}" for line in run.red]
+    if not run.error:
+        problems.append("no cell fails without an answer")
+    elif ids.index(run.last_cell) < ids.index(first_answer):
+        problems.append(f"{run.last_cell} fails: {run.error}")
+    return problems
 
 
 def _fail_to_install(

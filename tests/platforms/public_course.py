@@ -67,6 +67,10 @@ class PublicCourse:
         """Return the released notebook with the solutions filled in."""
         return nbformat.reads(json.dumps(solved(name, self.root)), as_version=4)
 
+    def untouched_notebook(self, name: str) -> NotebookNode:
+        """Return the notebook that students open."""
+        return nbformat.read(self.repository / "release" / name / self.file_name(name), 4)
+
     def file_name(self, name: str) -> str:
         """Return the name of an assignment's notebook file."""
         (path,) = (self.root / "release" / name).glob("*.ipynb")

@@ -8,9 +8,11 @@ from nbformat import v4
 
 from tests.platforms.environment import Environment
 from tests.platforms.notebook_run import run_notebook
-from tests.platforms.platform_run import INSTALL_COMMAND
+from tests.platforms.platform_run import INSTALL_COMMAND, untouched_problems
 from tests.platforms.table import Platform
 from tests.test_platforms import install_cell
+
+IDS = ("given", "answer", "check")
 
 
 @pytest.fixture
@@ -23,7 +25,8 @@ def run(tmp_path):
         here.python = Path(sys.executable)
         here.home.mkdir()
         (tmp_path / "work").mkdir()
-        content = v4.new_notebook(cells=[v4.new_code_cell(source) for source in sources])
+        cells = [v4.new_code_cell(each) if isinstance(each, str) else each for each in sources]
+        content = v4.new_notebook(cells=cells)
         return run_notebook(content, "small.ipynb", here, tmp_path / "work")
 
     return run_cells
@@ -46,6 +49,29 @@ def test_red_text_is_found_in_both_streams_but_plain_text_is_not(run):
 def test_a_run_stops_at_the_first_error(run):
     found = run("1 / 0", "print('later')")
     assert found.error == "ZeroDivisionError: division by zero" and len(found.seconds) == 1
+
+
+@pytest.mark.parametrize(
+    ("sources", "problem"),
+    [
+        (["x = 1", "raise NotImplementedError", "x"], []),
+        (["x = 1", "y = None", "assert y"], []),
+        (
+            ["1 / 0", "raise NotImplementedError"],
+            ["given fails: ZeroDivisionError: division by zero"],
+        ),
+        (["x = 1", "y = 2"], ["no cell fails without an answer"]),
+        (
+            ["import os\n_ = os.write(2, b'a log line')", "raise NotImplementedError"],
+            ["red text in given: a log line"],
+        ),
+    ],
+)
+def test_an_untouched_notebook_shows_no_error_before_the_first_exercise(run, sources, problem):
+    cells = [v4.new_code_cell(source, id=name) for source, name in zip(sources, IDS, strict=False)]
+    cells[1].metadata["nbgrader"] = {"solution": True}
+    notebook = v4.new_notebook(cells=cells)
+    assert untouched_problems(notebook, run(*cells)) == problem
 
 
 def test_a_kernel_has_the_variables_of_the_platform_and_none_of_this_course(run, monkeypatch):
