@@ -189,7 +189,7 @@ def test_vi_has_fewer_parameters_and_more_macs_than_v(networks, cells, on_a_lapt
     extra = sum(row["macs"] for row in convolutions[4:])
     assert round(extra / 1e6) == 5 and "5 million MACs more" in scheme
     seconds = on_a_laptop["seconds_ratios"]["mean"]
-    assert seconds[5] < seconds[4] and "VI did not take longer than V" in scheme
+    assert seconds[5] < seconds[4] and "VI didn't take longer than V" in scheme
 
 
 def dense_of(network):
