@@ -43,8 +43,12 @@ def without_weights():
     # of this type ends, such as in each `fit` on JAX. The block's variables must not stay listed.
     name = "uninitialized_variables"
     uninitialized = list(global_state.get_global_attribute(name) or [])
+    if keras.backend.backend() == "torch":
+        scope = keras.device("meta")  # PyTorch's device for tensors without values
+    else:
+        scope = keras.StatelessScope(initialize_variables=False)
     try:
-        with keras.StatelessScope(initialize_variables=False):
+        with scope:
             yield
     finally:
         global_state.set_global_attribute(name, uninitialized)

@@ -108,6 +108,13 @@ def test_networks_built_before_and_after_the_block_keep_their_weights():
     )
 
 
+def test_a_network_of_the_block_can_be_a_part_of_another_one(small):
+    """On PyTorch, the state of a dropout layer must not become a parameter with a gradient."""
+    network = keras.Sequential([keras.Input((8, 8, 3)), small])
+    network.compile("sgd", "mse")
+    assert network.count_params() == small.count_params()
+
+
 def test_an_error_in_the_block_is_raised_and_keras_stays_usable():
     with pytest.raises(ValueError, match="wrong"), counting.without_weights():
         keras.Sequential([keras.Input((3,)), layers.Dense(2)])

@@ -12,6 +12,7 @@ import hashlib
 import os
 import socket
 import stat
+import sys
 import sysconfig
 import tempfile
 from collections.abc import Callable, Sequence
@@ -97,8 +98,12 @@ def _digest(command: Sequence[str]) -> str:
 def _state_of_code() -> str:
     """Return the sizes and times of the package's files and of the folder of installed packages.
 
+    The folders that the sandbox contains are identified by their inodes: if one is replaced, even
+    with an identical copy, the sandbox of a running forkserver still contains the one before.
     They are read once: a command uses one version of the code.
     """
     paths = [*sorted(PACKAGE.rglob("*.py")), Path(sysconfig.get_path("purelib"))]
     found = [(path, path.stat()) for path in paths]
-    return "\0".join(f"{path}:{each.st_size}:{each.st_mtime_ns}" for path, each in found)
+    parts = [f"{path}:{each.st_size}:{each.st_mtime_ns}" for path, each in found]
+    folders = [each.stat() for each in (PACKAGE, Path(sys.base_prefix), Path(sys.prefix))]
+    return "\0".join([*parts, *(f"{each.st_dev}:{each.st_ino}" for each in folders)])

@@ -2,6 +2,7 @@
 
 import contextlib
 import os
+import shutil
 import signal
 import subprocess
 import sys
@@ -167,6 +168,18 @@ def test_changed_code_gets_a_forkserver_of_its_own(runtime, monkeypatch):
     with open_warm() as forkserver, open_kernel(forkserver) as kernel:
         assert result_of(kernel, "result = 1") == 1
     assert len(list(runtime.glob("*.socket"))) == 2
+
+
+def test_a_replaced_folder_gets_a_forkserver_of_its_own(tmp_path, monkeypatch):
+    """The sandbox of a running one contains the folder before, even if both have the same files."""
+    package = shutil.copytree(warm_forkserver.PACKAGE, tmp_path / "course")
+    monkeypatch.setattr(warm_forkserver, "PACKAGE", package)
+    state = warm_forkserver._state_of_code.__wrapped__
+    before = state()
+    assert state() == before
+    package.rename(tmp_path / "before")
+    shutil.copytree(tmp_path / "before", package)
+    assert state() != before
 
 
 def test_what_an_ended_one_left_is_removed(runtime, monkeypatch):
