@@ -8,6 +8,7 @@ except `that` take a `subject`, which names what is tested, such as "parameters 
 """
 
 import ast
+import hashlib
 import itertools
 import re
 from collections.abc import Callable
@@ -366,6 +367,38 @@ def written_without(subject, source, names=CONVOLUTION_LIBRARIES, hint=""):
     if forbidden:
         raise CheckFailed(subject, f"the cell uses {forbidden[0]}", hint=hint)
     _pass(f"{subject} doesn't call a library's convolution function")
+
+
+def digest(value):
+    """Return a digest of an answer, for checks that compare it with the digest of the right one.
+
+    Students can read a check, and the right answer in it would end their thinking. The digest does
+    not hide the answer from a program that tries all values.
+
+    Parameters
+    ----------
+    value : object
+        A number, a text, or a list or tuple of such values. Equal numbers, such as 5 and 5.0, have
+        equal digests, and so have a list and a tuple with equal items.
+
+    Returns
+    -------
+    str
+        Eight hexadecimal digits.
+
+    Examples
+    --------
+    >>> digest((2, 4)) == digest([2.0, 4])
+    True
+    """
+
+    def plain(part: Any) -> Any:
+        part = _to_python_number(part)
+        if isinstance(part, list | tuple):
+            return [plain(each) for each in part]
+        return int(part) if isinstance(part, float) and part.is_integer() else part
+
+    return hashlib.sha256(repr(plain(value)).encode()).hexdigest()[:8]
 
 
 def show(text, without_values=None):

@@ -437,3 +437,22 @@ def test_a_change_within_a_container_or_of_a_type_is_found():
     for function, rows in [(change_within, [{"a": np.ones(2)}]), (change_type, [np.ones(1)])]:
         with pytest.raises(CheckFailed):
             checks.unchanged("it", function, rows)
+
+
+@pytest.mark.parametrize(
+    ("one", "other", "same"),
+    [
+        (5, 5.0, True),
+        (np.int64(5), 5, True),
+        (np.float64(2.5), 2.5, True),
+        ((2, 4), [2, 4.0], True),
+        ((np.int64(2), 4), [2, 4], True),
+        ("C", "C", True),
+        ("C", "c", False),
+        (5, "5", False),
+        ((2, 4), (4, 2), False),
+        (2.5, 2.51, False),
+    ],
+)
+def test_equal_answers_have_equal_digests(one, other, same):
+    assert (checks.digest(one) == checks.digest(other)) is same
