@@ -69,7 +69,7 @@ formgrader: $(VENV)/.instructor  ## grade by hand (as root: make formgrader JUPY
 bench: $(VENV)/.instructor $(VENV)/.apt-bubblewrap $(VENV)/.apt-libseccomp2  ## compare grading with stock nbgrader
 	$(BIN)/python -m tests.benchmarks.grading $(BENCH_FLAGS)
 
-screenshots: $(VENV)/.dev  ## write the images of the guide for instructors (needs Chromium)
+screenshots: $(VENV)/.dev  ## write the images of the guide for instructors and of the site's tour (needs Chromium)
 	$(BIN)/python -m tests.screenshots
 
 platforms: $(VENV)/.dev $(VENV)/.apt-bubblewrap $(VENV)/.apt-libseccomp2  ## run the notebooks on every platform, or on PLATFORM=colab

@@ -192,7 +192,7 @@ def scripts(page):
 
 
 @contextmanager
-def formgrader(root):
+def formgrader(root, **environment):
     """Serve a course's formgrader on loopback; yield its address."""
     with socket.socket() as free:
         free.bind(("127.0.0.1", 0))
@@ -208,7 +208,7 @@ def formgrader(root):
             "--IdentityProvider.token=",
         ],
         cwd=root,
-        env={**os.environ, "PATH": f"{BIN}{os.pathsep}{os.environ['PATH']}"},
+        env={**os.environ, "PATH": f"{BIN}{os.pathsep}{os.environ['PATH']}", **environment},
         stdout=subprocess.DEVNULL,
         stderr=subprocess.DEVNULL,
     )

@@ -1,4 +1,4 @@
-"""The images in the guide for instructors: an example class, and what a browser shows of it."""
+"""Images of what a browser shows, for the guide for instructors and for the site's tour."""
 
 from tests.submissions import ROOT
 
@@ -7,6 +7,17 @@ IMAGES = {
     "mark-list.png",
     "mark-one.png",
     "formgrader-list.png",
+    "feedback.png",
+    "statistics.png",
+    "report.png",
+}
+# The site is public: these images show an assignment that was written for it.
+TOUR = ROOT / "course" / "instructor" / "site" / "pages" / "instructors.md"
+TOUR_FOLDER = TOUR.parent / "tour"
+TOUR_IMAGES = {
+    "edit.png",
+    "release.png",
+    "mark.png",
     "feedback.png",
     "statistics.png",
     "report.png",

@@ -27,6 +27,7 @@ ARCHIVE = "building-cnns-with-keras.zip"
 PROJECT = "Building CNNs with Keras"
 STUDENTS_GUIDE = "docs/students.md"
 IMAGES = "_images"
+TOUR_IMAGES = Path(__file__).parent / "pages" / "tour"  # of the page for instructors
 ZIP_DATE = (2020, 1, 1, 0, 0, 0)  # the same for each build, so that equal trees give equal archives
 
 SETTINGS = {
@@ -131,6 +132,7 @@ def _write_pages(source: Path, files: Mapping[str, bytes], address: PublicAddres
     }
     for name, text in pages.items():
         (source / f"{name}.md").write_text(text, encoding="utf-8")
+    shutil.copytree(TOUR_IMAGES, source / TOUR_IMAGES.name)
     images = source / "extra" / IMAGES
     images.mkdir(parents=True)
     for each in facts:

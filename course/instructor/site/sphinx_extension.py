@@ -9,7 +9,7 @@ import re
 from pathlib import Path
 from typing import Any
 
-from bs4 import BeautifulSoup
+from bs4 import BeautifulSoup, Tag
 from docutils import nodes
 from sphinx.application import Sphinx
 from sphinx.util import logging
@@ -20,6 +20,7 @@ LOGGER = logging.getLogger(__name__)
 DATA_ADDRESS = re.compile(r"data:image/(png|svg\+xml);base64,(.+)", re.DOTALL)
 IMAGES = "_images"
 SHORT_CODE = 32  # characters; in a table, such code is on one line
+SHORT_CELL = 12  # characters; on a phone, a column of such cells is narrow
 MATRIX = re.compile(r"<mo>\(</mo><mtable>(.*?)</mtable><mo>\)</mo>", re.DOTALL)
 # Corrections to the theme: landmarks need different names, and headings need a level.
 CORRECTIONS = {
@@ -83,7 +84,10 @@ def _make_accessible(
             table.wrap(body.new_tag("div", attrs={"class": "table-wrapper"}))
     for code in body.select("td code"):
         if len(code.get_text()) <= SHORT_CODE:
-            code["class"] = " ".join([*filter(None, code.get_attribute_list("class")), "short"])
+            _add_class(code, "short")
+    for cell in body.select("td"):
+        if len(cell.get_text(strip=True)) <= SHORT_CELL:
+            _add_class(cell, "short")
     for heading in body.select("th"):
         if not heading.get_text(strip=True):
             heading.name = "td"  # an empty heading announces nothing
@@ -96,6 +100,11 @@ def _make_accessible(
         for number, element in enumerate(elements, start=1):
             element.attrs |= {"tabindex": "0", "role": "region", "aria-label": f"{label} {number}"}
     context["body"] = str(body)
+
+
+def _add_class(tag: Tag, name: str) -> None:
+    """Add a class to a tag."""
+    tag["class"] = " ".join([*filter(None, tag.get_attribute_list("class")), name])
 
 
 def _label_landmarks(app: Sphinx, error: Exception | None) -> None:

@@ -9,6 +9,7 @@ import textwrap
 import threading
 import time
 import zipfile
+from pathlib import Path
 from urllib.parse import unquote, urlsplit
 
 import nbformat
@@ -187,6 +188,16 @@ def test_the_student_guide_has_a_list_of_its_sections(pages):
     assert [link.get_text() for link in links] == [each.contents[0] for each in headings]
 
 
+def test_the_tour_shows_its_images_and_they_open_in_full_size(site, pages):
+    links = pages["instructors.html"].select("article a.image-reference")
+    tour = ROOT / "course" / "instructor" / "site" / "pages" / "tour"
+    assert {Path(link["href"]).name for link in links} == {path.name for path in tour.iterdir()}
+    for link in links:
+        image = link.select_one("img")
+        assert image["src"] == link["href"] and len(image["alt"]) > 30
+        assert (site / link["href"]).read_bytes() == (tour / Path(link["href"]).name).read_bytes()
+
+
 def test_demonstrations_have_figures_and_the_figures_have_texts(pages):
     for name in NAMES:
         images = pages[f"{name}.html"].select(".cell_output img")
@@ -323,6 +334,17 @@ def test_every_page_fits_a_phone_and_requests_nothing_else(browser, address, pag
     assert [each for each in problems if each[1:] != ("net::ERR_ABORTED",)] == []
     assert len(requested) > len(pages)
     assert all(url.startswith((address, "data:")) for url in requested)
+
+
+@pytest.mark.browser
+@needs_chromium
+def test_a_table_of_numbers_fits_a_phone(browser, address):
+    context = browser.new_context(viewport={"width": 390, "height": 844})
+    page = context.new_page()
+    page.goto(f"{address}grading.html")
+    table = page.locator(".table-wrapper").first
+    assert table.evaluate("each => each.scrollWidth <= each.clientWidth")
+    context.close()
 
 
 @pytest.mark.browser
