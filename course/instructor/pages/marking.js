@@ -763,7 +763,7 @@ function drawPanel() {
   element("who").title = element("who").textContent;
   if (document.activeElement !== element("score")) element("score").value = group && group.score !== null && group.status !== "open" ? shown(group.score) : "";
   drawComment(group);
-  element("reason-box").classList.toggle("absent", !group?.flagged);
+  element("reason").classList.toggle("absent", !group?.flagged);
   if (document.activeElement !== element("reason")) element("reason").value = group?.reason ?? "";
   drawAdjustment(group);
   drawAssignee(group);
@@ -1284,8 +1284,7 @@ async function start() {
   if (first) {
     await load(first.key, place.key === first.key ? place.answer : undefined);
     if (place.isOne) setView(true);
-  }
-  else element("answers").textContent = "There are no answers that are graded by hand.";
+  } else element("answers").textContent = "There are no answers that are graded by hand.";
 }
 
 start().catch((error) => show(error.message));

@@ -222,3 +222,89 @@ def test_the_menu_of_questions_has_the_number_first(root, open_page):
         options = page.locator("#questions option").all_inner_texts()
         assert options == ["8a (3/5): explain", "conclude (2/5)"]
         assert page.locator("#questions optgroup").get_attribute("label") == NAME
+
+
+SENTENCE = "that supports one of the properties"
+FOUR = f"""\
+
+=== BEGIN MARK SCHEME ===
+
+- **+0.5** A result {SENTENCE}: as it is.
+- **+0.5** A reason {SENTENCE}: as it is.
+- **+0.5** A limit {SENTENCE}: as it is.
+- **+0.5** A claim {SENTENCE}: as it is.
+
+=== END MARK SCHEME ===
+"""
+
+
+@pytest.mark.parametrize(("width", "last"), [(1366, "#bank li"), (800, "#comment")])
+def test_the_items_and_the_comment_are_visible_without_scrolling(root, open_page, width, last):
+    write_source(root, FOUR)
+    with opened(root) as marks:
+        give(marks, "cy", mark(adjustment=1, comment="A result of your run, please, as in 7b."))
+    with marking_server(root) as server:
+        page = open_page(server)
+        page.set_viewport_size({"width": width, "height": 768})
+        go_to(page, "filters are local")
+        panel = page.locator("#panel").bounding_box()
+        end = panel["y"] + panel["height"]
+
+        def ends(selector):
+            box = page.locator(selector).first.bounding_box()
+            return box["y"] + box["height"]
+
+        assert page.locator("#items li").count() == 4
+        assert max(ends("#items"), ends(last)) <= min(end, 768)
+        press(page, "c")
+        page.keyboard.type("One line.\n" * 9)
+        for each in ("#score", "#status", "#undo"):
+            box = page.locator(each).bounding_box()
+            assert panel["y"] <= box["y"] and box["y"] + box["height"] <= end
+        comment = page.locator("#comment").bounding_box()
+        assert comment["y"] >= page.locator("#undo").bounding_box()["y"] + 20
+        press(page, "Escape")
+
+
+def test_the_reason_of_a_flag_has_a_wide_field(root, open_page):
+    with marking_server(root) as server:
+        page = open_page(server)
+        press(page, "x")
+        assert page.locator("#reason").bounding_box()["width"] >= 150
+        press(page, "Enter")
+
+
+def test_the_preview_names_the_scores_that_do_not_change_and_says_why(root, open_page):
+    write_source(root, RICH.replace("at all positions.", "at all positions. Requires item 1."))
+    with opened(root) as marks:
+        local, shared, _ = question_of(marks).items
+        give(marks, "ada", mark(local, shared))
+        give(marks, "bob", mark(shared))
+        give(marks, "cy", mark(adjustment=0))
+        give(marks, "dora", mark(adjustment=1.5))
+    with marking_server(root) as server:
+        page = open_page(server)
+        page.locator("#questions").select_option(index=0)
+        page.get_by_text("Why does it explain?").wait_for()
+        numbers = page.evaluate(
+            "() => state.all.filter((each) => [0, 1.5].includes(each.mark.adjustment))"
+            ".flatMap((each) => each.answers.map((one) => one.number)).sort((a, b) => a - b)"
+        )
+        assert len(numbers) == 2
+        page.get_by_role("button", name="Change points of Sharing").click()
+        dialog = page.get_by_role("dialog", name="Change the points of an item")
+        dialog.get_by_label("Points").fill("1.5")
+        dialog.get_by_role("button", name="Preview").click()
+        listed = " ".join(f"#{each}" for each in numbers)
+        dialog.get_by_text(
+            f"2 answers have a score without items, which stays: {listed}."
+        ).wait_for()
+        text = dialog.inner_text()
+        sentence = "In 1 answer, the score stays, because the item counts only with: Locality."
+        assert sentence in text
+        assert "In 1 answer, only the points in the comment change, because the score is" in text
+        dialog.get_by_label("Points").fill("0.5")
+        dialog.get_by_role("button", name="Preview").click()
+        problem = dialog.get_by_text("the items could then earn only 1.5 of the 2 points")
+        problem.wait_for()
+        assert problem.inner_text()[0].isupper()
