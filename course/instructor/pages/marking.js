@@ -42,11 +42,12 @@ async function request(action, content) {
   throw new Refused(message, response.status);
 }
 
-// A message about a refused change stays until it is closed, or another answer is selected.
+// A message about a refused change stays until it is closed, or another answer is selected. The box
+// stays in the page when it is empty, so that screen readers notice a message in it.
 function show(problem, at = "") {
   state.problemAt = at;
-  element("problem").textContent = problem;
-  element("problem").hidden = !problem;
+  const close = button("Close", () => { show(""); focusAnswer(); });
+  element("problem").replaceChildren(...(problem ? [make("p", problem), close] : []));
 }
 
 // `kind` is "saved", "refused", or nothing.
@@ -67,6 +68,7 @@ const markOf = (answer) => ({
 });
 const sameMark = (one, other) => JSON.stringify(markOf(one)) === JSON.stringify(markOf(other));
 const current = () => state.groups[state.index];
+const focusAnswer = () => current()?.article.focus({ preventScroll: true });
 
 const counts = (items, item) => !item.requires || items.some((each) => each.key === item.requires);
 
@@ -515,7 +517,30 @@ function button(text, action) {
 }
 
 // Only for HTML that the server has sanitized.
-function put(target, html) { target.innerHTML = html; }
+function put(target, html) {
+  target.innerHTML = html;
+  rankHeadings(target, target.closest("article") ? 4 : 3);
+  for (const wide of target.querySelectorAll("table, .formula")) scrollers.observe(wide);
+}
+
+// Boxes that are larger than their place can be scrolled with the keyboard.
+const scrollers = new ResizeObserver((entries) => {
+  for (const { target } of entries) {
+    const isLarge = target.scrollHeight > target.clientHeight + 1 || target.scrollWidth > target.clientWidth + 1;
+    if (isLarge) target.tabIndex = 0;
+    else target.removeAttribute("tabindex");
+  }
+});
+
+// Headings in a text rank below the page's own, without gaps: screen readers list them as an outline.
+function rankHeadings(target, first) {
+  const above = [];
+  for (const heading of target.querySelectorAll("h1, h2, h3, h4, h5, h6")) {
+    while (above.length && above.at(-1) >= heading.tagName) above.pop();
+    heading.setAttribute("aria-level", Math.min(first + above.length, 6));
+    above.push(heading.tagName);
+  }
+}
 
 function titleOf(group) {
   const names = group.answers.map((each) => each.name || each.number);
@@ -554,6 +579,7 @@ async function load(key, answer) {
   const epoch = ++state.epoch;
   const found = await request("question", { question: key });
   if (epoch !== state.epoch) return;
+  if (state.question?.key !== key) element("answers").scrollTop = 0;
   state.question = found.question;
   state.outdated = found.outdated;
   state.isOutdated = false;
@@ -588,12 +614,10 @@ function filter(answer) {
   const open = state.groups.findIndex(isOpen);
   state.index = Math.max(0, found >= 0 ? found : open);
   const list = element("answers");
-  list.replaceChildren();
-  for (const group of state.groups) {
-    drawGroup(group);
-    list.append(group.article);
-  }
-  if (!state.groups.length) list.append(make("p", emptyText(), "quiet"));
+  const { scrollTop } = list;
+  state.groups.forEach(drawGroup);
+  list.replaceChildren(...(state.groups.length ? state.groups.map((group) => group.article) : [make("p", emptyText(), "quiet")]));
+  list.scrollTop = scrollTop;
   select(state.index, answer !== undefined || document.activeElement === document.body);
 }
 
@@ -671,6 +695,7 @@ function notesFor(group) {
 async function drawText(group) {
   const text = group.article.children[2];
   text.dir = "auto";
+  scrollers.observe(text);
   const [answer] = group.answers;
   if (answer.html !== null) { put(text, answer.html); return; }
   text.replaceChildren(button("Show this large answer", async () => {
@@ -755,7 +780,7 @@ function drawPanel() {
   items.replaceChildren(...rows);
   if (focused >= 0 && rows[focused]) rows[focused].firstChild.focus();
   if (!rows.length) items.append(make("li", "The mark scheme has no items with points: enter a score.", "quiet"));
-  for (const id of ["full", "zero", "flag", "outputs", "comment", "score"]) element(id).disabled = !group;
+  for (const id of ["previous", "next", "full", "zero", "flag", "outputs", "comment", "score"]) element(id).disabled = !group;
   element("undo").disabled = !state.undo.length;
   element("flag").setAttribute("aria-pressed", String(Boolean(group && group.flagged)));
   element("who").textContent = group
@@ -881,7 +906,7 @@ async function previewPoints() {
     points.versions = Object.fromEntries(found.changes.map((each) => [each.id, each.version]));
     drawPreview(found, value);
     element("points-save").disabled = false;
-  } catch (error) { tell("points-problem", error.message); }
+  } catch (error) { tell("points-problem", `Not possible: ${error.message}`); }
 }
 
 const answerPoints = (count) => `${shown(count)} ${count === 1 ? "point" : "points"}`;
@@ -1095,33 +1120,65 @@ function remember() {
 
 async function showProgress() {
   await readOverview();
-  element("overview-rows").replaceChildren(...state.questions.map((each) => {
-    const row = make("tr");
-    const open = button(`${each.assignment}: ${each.title}`, () => { element("overview").close(); open_(each.key); });
-    const cells = progressCells(each);
-    cells[0].append(open);
-    cells[3].append(...scoresOf(each));
-    row.append(...cells);
-    return row;
-  }));
-  const total = make("tr");
-  total.append(...progressCells(totalOf(state.questions)));
-  total.replaceChild(make("th", "All questions"), total.firstChild);
-  element("overview-total").replaceChildren(...(state.questions.length > 1 ? [total] : []));
+  const parts = assignments().map(([name, questions]) => {
+    const part = make("tbody");
+    const head = make("tr");
+    head.append(heading(name, "rowgroup"));
+    head.firstChild.colSpan = 6;
+    part.append(head, ...questions.map(progressRow));
+    return part;
+  });
+  const total = make("tfoot");
+  total.append(make("tr"));
+  total.firstChild.append(heading("All questions", "row"), ...progressCells(totalOf(state.questions)));
+  if (state.questions.length > 1) parts.push(total);
+  element("overview-table").classList.toggle("unshared", !state.questions.some((each) => shares(each).length));
+  element("overview-table").replaceChildren(element("overview-table").tHead, ...parts);
   const names = state.questions.flatMap((each) => Object.keys(each.assigned));
   if (document.activeElement !== element("sharers")) element("sharers").value = [...new Set(names)].filter(Boolean).join(", ");
   if (!element("overview").open) { tell("share-problem", ""); element("overview").showModal(); }
 }
 
+function heading(text, scope) {
+  const made = make("th", text);
+  made.scope = scope;
+  return made;
+}
+
+function progressRow(each) {
+  const row = make("tr");
+  const { number, text } = parseTitle(each);
+  const title = heading("", "row");
+  title.append(button(number ? `${number}: ${text}` : text, () => { element("overview").close(); open_(each.key); }));
+  const cells = progressCells(each);
+  cells[2].append(...scoresOf(each));
+  row.append(title, ...cells);
+  return row;
+}
+
+// A line for each: what is marked, what is to do, (the scores,) who marked, and the shares.
 function progressCells(each) {
-  const graders = Object.entries(each.graders).map(([name, count]) => `${name || "elsewhere"} ${count}`).join(", ");
-  return [make("td"), make("td", `${each.done} of ${each.count}`), make("td", todoText(each)), make("td"), make("td", graders), make("td", sharesText(each))];
+  const done = [["", `${each.done} of ${each.count}`]];
+  const graders = Object.entries(each.graders).map(([name, count]) => [name || "elsewhere", count]);
+  return [done, todo(each), [], graders, shares(each)].map((lines) => {
+    const cell = make("td");
+    for (const [name, text, filter] of lines) {
+      const line = make("div");
+      if (name) {
+        line.append(make("span", name, "name"), " ");
+        line.title = name;
+      }
+      line.append(filter && each.key ? button(text, () => openFiltered(each.key, filter)) : text);
+      cell.append(line);
+    }
+    return cell;
+  });
 }
 
 function totalOf(questions) {
-  const total = { count: 0, done: 0, pending: 0, flagged: 0, outdated: 0, graders: {}, assigned: {} };
+  const total = { count: 0, done: 0, pending: 0, flagged: 0, flagged_open: 0, outdated: 0, graders: {}, assigned: {} };
   for (const each of questions) {
-    for (const name of ["count", "done", "pending", "flagged", "outdated"]) total[name] += each[name];
+    for (const name of ["count", "done", "pending", "flagged", "flagged_open", "outdated"]) total[name] += each[name];
     for (const [name, count] of Object.entries(each.graders)) total.graders[name] = (total.graders[name] ?? 0) + count;
     for (const [name, [count, done]] of Object.entries(each.assigned)) {
       const [before, doneBefore] = total.assigned[name] ?? [0, 0];
@@ -1131,16 +1188,26 @@ function totalOf(questions) {
   return total;
 }
 
-function todoText(each) {
-  return [[each.count - each.done - each.pending, "not marked"], [each.pending, "to confirm"], [each.flagged, "flagged"], [each.outdated, "with other points now"]]
-    .filter(([count]) => count).map(([count, what]) => `${count} ${what}`).join(", ");
+// The number of answers of each kind, with the filter that shows them.
+function todo(each) {
+  const open = each.count - each.done - each.pending;
+  const isSame = each.flagged === open && each.flagged_open === open && !each.pending;
+  const kinds = [[open, isSame ? "not marked (flagged)" : "not marked", "open"], [each.pending, "to confirm", "pending"],
+    [isSame ? 0 : each.flagged, "flagged", "flagged"], [each.outdated, "with other points now", ""]];
+  return kinds.filter(([count]) => count).map(([count, what, filter]) => ["", `${count} ${what}`, filter]);
+}
+
+function openFiltered(key, filter) {
+  element("overview").close();
+  element("filter").value = filter;
+  open_(key);
 }
 
 // How many of each grader's answers are marked; of those without a grader, only if others have one.
-function sharesText(each) {
-  const shares = Object.entries(each.assigned);
-  if (shares.every(([name]) => !name)) return "";
-  return shares.map(([name, [count, done]]) => `${name || "nobody"} ${done} of ${count}`).join(", ");
+function shares(each) {
+  const assigned = Object.entries(each.assigned);
+  if (assigned.every(([name]) => !name)) return [];
+  return assigned.map(([name, [count, done]]) => [name || "nobody", `${done} of ${count}`]);
 }
 
 // A bar for each score, or for each of ten ranges if there are many scores.
@@ -1175,31 +1242,37 @@ async function share(all) {
     tell("share-problem", "");
     await load(state.question.key, id);
     await showProgress();
-  } catch (error) { tell("share-problem", error.message); }
+  } catch (error) { tell("share-problem", `Nothing was shared: ${error.message}`); }
+}
+
+function parseTitle(each) {
+  const [, number, text] = /^Exercise(?: (\S+))?: (.*)$/.exec(each.title) ?? [null, "", each.title];
+  return { number, text };
 }
 
 // The number first, because a menu shows only the beginning of a long text.
 function optionText(each) {
-  const [, number, title] = /^Exercise(?: (\S+))?: (.*)$/.exec(each.title) ?? [null, "", each.title];
+  const { number, text } = parseTitle(each);
   const progress = `(${each.done}/${each.count})`;
-  return number ? `${number} ${progress}: ${title}` : `${title} ${progress}`;
+  return number ? `${number} ${progress}: ${text}` : `${text} ${progress}`;
+}
+
+// The assignments with their questions.
+function assignments() {
+  const names = [...new Set(state.questions.map((each) => each.assignment))];
+  return names.map((name) => [name, state.questions.filter((each) => each.assignment === name)]);
 }
 
 async function readOverview() {
   state.questions = (await request("overview", {})).questions;
   const select = element("questions");
   const value = select.value;
-  const assignments = [...new Set(state.questions.map((each) => each.assignment))].map((name) => {
+  select.replaceChildren(...assignments().map(([name, questions]) => {
     const part = make("optgroup");
     part.label = name;
+    for (const each of questions) part.append(new Option(optionText(each), each.key));
     return part;
-  });
-  for (const each of state.questions) {
-    const option = make("option", optionText(each));
-    option.value = each.key;
-    assignments.find((part) => part.label === each.assignment).append(option);
-  }
-  select.replaceChildren(...assignments);
+  }));
   if (value) select.value = value;
 }
 
@@ -1213,7 +1286,7 @@ const KEYS = {
   j: () => move(1), k: () => move(-1), n: nextOpen, f: () => setScore(state.question.maximum),
   0: () => setScore(0), u: undo, x: flag, y: confirmPending, o: showOutputs,
   c: () => element("comment").focus(), s: () => element("score").select(),
-  v: () => setView(!state.isOne), "?": () => element("help").showModal(),
+  v: () => setView(!state.isOne), "?": () => element("help").showModal(), Escape: () => show(""),
 };
 
 // Keys that change the mark, or the flag, of the answer.
@@ -1228,14 +1301,14 @@ document.addEventListener("keydown", (event) => {
     if (!isEnd) return;
     event.preventDefault();
     target.blur();
-    if (current()) current().article.focus({ preventScroll: true });
+    focusAnswer();
     return;
   }
   if (target.tagName === "SELECT" || document.querySelector("dialog[open]")) return;
   const digit = /^Digit([1-9])$/.exec(event.code);
   let action = KEYS[event.key];
   let changes = CHANGING.includes(event.key);
-  if (event.key === "Escape" && draftOf(current())) [action, changes] = [enterComment, true];
+  if (event.key === "Escape" && draftOf(current())) [action, changes] = [() => { show(""); enterComment(); }, true];
   // On some keyboards, digits are typed with Shift.
   if (/^[1-9]$/.test(event.key)) [action, changes] = [() => toggle(Number(event.key) - 1), true];
   else if (digit && event.shiftKey) [action, changes] = [() => insertComment(Number(digit[1]) - 1), true];

@@ -144,3 +144,38 @@ def test_n_names_the_answers_that_are_flagged_for_a_colleague(root, open_page):
         status.get_by_role("button", name="Exercise: conclude").wait_for()
         press(page, "n")
         page.get_by_text("Why does it conclude?").wait_for()
+
+
+def test_progress_opens_a_question_with_the_answers_that_are_counted(root, open_page):
+    with opened(root) as marks:
+        give(marks, "cy", mark(adjustment=1, pending=True))
+    with marking_server(root) as server:
+        page = open_page(server)
+        page.locator("#questions").select_option(index=1)
+        page.get_by_text("Why does it conclude?").wait_for()
+        go_to(page, "It is faster")
+        press(page, "x", "Enter")
+        go_to(page, "It is better")
+        press(page, "1")
+        go_to(page, "It is worse")
+        press(page, "1")
+        page.get_by_role("button", name="Progress").click()
+        row = page.get_by_role("row", name="conclude")
+        row.get_by_role("button", name="1 not marked (flagged)").click()
+        press(page)
+        assert page.locator("#filter").input_value() == "open"
+        assert "It is faster" in current(page) and page.locator("article").count() == 1
+        for count, shown in (("1 to confirm", "fewer weights"), ("2 not marked", "filters are")):
+            page.get_by_role("button", name="Progress").click()
+            page.get_by_role("row", name="explain").get_by_role("button", name=count).click()
+            page.get_by_text("Why does it explain?").wait_for()
+            assert shown in page.locator("#answers").inner_text()
+        assert page.locator("#filter").input_value() == "open"
+        page.locator("#filter").select_option("all")
+        go_to(page, "filters are")
+        press(page, "1", "x", "Enter")
+        page.get_by_role("button", name="Progress").click()
+        page.get_by_role("row", name="explain").get_by_role("button", name="2 flagged").click()
+        press(page)
+        assert page.locator("#filter").input_value() == "flagged"
+        assert "filters are" in current(page) and page.locator("article").count() == 1

@@ -11,7 +11,7 @@ from tests.instructor.marking.conftest import (
     states_of,
     stored,
 )
-from tests.instructor.marking.marking_page import current, go_to, press
+from tests.instructor.marking.marking_page import current, go_to, press, wait_until_keys_count
 from tests.instructor.marking.marking_server import marking_server
 
 pytestmark = [
@@ -38,10 +38,6 @@ def type_comment(page, text):
     page.keyboard.press("c")
     page.keyboard.type(text)
     press(page, "Escape")
-
-
-def wait_until_keys_count(page):
-    page.wait_for_function("() => !isHeld(current())")
 
 
 def is_unsaved(page):
