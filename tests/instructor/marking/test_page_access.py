@@ -90,7 +90,7 @@ def test_a_message_moves_nothing_and_hides_neither_the_answer_nor_the_buttons(
         page.set_viewport_size({"width": width, "height": 820})
         alert = page.locator("[role=alert]").first.element_handle()
         assert alert.inner_text() == "" and alert.bounding_box()["height"] == 0
-        go_to(page, "fewer weights")
+        page.get_by_text("It has fewer weights.").click()
         before = places(page)
         cause_conflict(page, root)
         assert places(page) == before
