@@ -224,7 +224,7 @@ async function refuse(group, error, change) {
   const what = error.isConflict
     ? `Not saved: somebody else has changed ${name}, or its mark. The page now shows the present state.`
     : `Not saved: ${error.message} (${name})`;
-  const draft = state.drafts.has(group.answers[0].id) ? " Your comment is still in its field: Esc saves it." : "";
+  const draft = state.drafts.has(group.answers[0].id) ? " Your comment is in its field: Esc saves it." : "";
   say(`Not saved: ${name}`, "refused");
   show(what + draft, current()?.answers[0].id ?? "");
 }
@@ -260,7 +260,8 @@ function forgetDraft(group) {
 // A typed comment, after what somebody else has written since the grader began.
 function withPresent(typed, present) {
   if (!present || present === typed.base || typed.text.includes(present)) return typed;
-  return { text: `${present}\n\n${typed.text}`, base: present, isJoined: true };
+  const own = typed.text.startsWith(typed.base) ? typed.text.slice(typed.base.length).trim() : typed.text;
+  return { text: [present, own].filter(Boolean).join("\n\n"), base: present, isJoined: true };
 }
 
 function joinDrafts() {
@@ -809,7 +810,7 @@ function drawComment(group) {
 function drawAdjustment(group) {
   const has = Boolean(group?.mark.items.length && group.mark.adjustment);
   element("adjustment").hidden = !has;
-  element("adjustment").replaceChildren(...(has ? [make("b", signed(group.mark.adjustment), "points"), make("span", "adjustment, from the entered score"), button("Remove", removeAdjustment)] : []));
+  element("adjustment").replaceChildren(...(has ? [make("b", signed(group.mark.adjustment), "points"), make("span", "adjustment (entered score)"), button("Remove", removeAdjustment)] : []));
 }
 
 function drawAssignee(group) {

@@ -84,16 +84,22 @@ def test_an_unsaved_comment_is_saved_with_the_next_item(root, open_page):
         assert not is_unsaved(page)
 
 
-def test_an_unsaved_comment_can_be_discarded(root, open_page):
+def test_an_unsaved_addition_follows_the_other_graders_and_can_be_discarded(root, open_page):
+    give_from_elsewhere(root, mark(adjustment=1, comment="Good."))
     with marking_server(root) as server:
         page = open_page(server)
         go_to(page, "fewer weights")
-        give_from_elsewhere(root, mark(adjustment=1, comment="By Hopper."))
-        type_comment(page, "Say why.")
+        give_from_elsewhere(root, mark(adjustment=1, comment="Good. By Hopper."))
+        press(page, "c", "End")
+        page.keyboard.type(" Say why.")
+        press(page, "Escape")
         page.get_by_text(REFUSED).wait_for()
+        assert page.locator("#comment").input_value() == "Good. By Hopper.\n\nSay why."
+        assert is_unsaved(page)
         page.get_by_role("button", name="Discard").click()
-        assert page.locator("#comment").input_value() == "By Hopper." and not is_unsaved(page)
-        assert stored(root)["cy"] == (1, "By Hopper.", False)
+        assert page.locator("#comment").input_value() == "Good. By Hopper."
+        assert not is_unsaved(page)
+        assert stored(root)["cy"] == (1, "Good. By Hopper.", False)
 
 
 def test_a_typed_comment_stays_while_the_server_does_not_answer(root, open_page):
