@@ -114,7 +114,12 @@ function save(group, mark, options = {}) {
   if (!group) return;
   const { flag, undone, toggled = "", isTyped = false, said } = options;
   const action = flag ? "flag" : "mark";
+  const typed = action === "mark" && !undone && (isTyped || draftOf(group)) ? { text: mark.comment, base: group.mark.comment } : null;
   if (!graderName()) {
+    keepDraft(group, { typed });
+    if (undone) undone.isUndoing = false;
+    drawGroup(group);
+    drawPanel();
     show("Enter your name in the field Grader first.");
     element("grader").focus();
     return;
@@ -125,7 +130,6 @@ function save(group, mark, options = {}) {
   };
   if (!undone) state.undo.push(entry);
   if (action === "mark") mark = limited(mark);
-  const typed = isTyped || draftOf(group) ? { text: mark.comment, base: group.mark.comment } : null;
   group.mark = mark;
   Object.assign(group, flag);
   if (action === "mark") {
@@ -142,7 +146,7 @@ function save(group, mark, options = {}) {
   say("Saving…");
   const question = state.question;
   const change = {
-    action, entry, epoch: state.epoch, isUndo: Boolean(undone), said, typed: action === "mark" && !undone ? typed : null,
+    action, entry, epoch: state.epoch, isUndo: Boolean(undone), said, typed,
     content: {
       question: question.key, grader: element("grader").value,
       mark: { ...mark, items: mark.items.map((each) => each.key) }, ...flagOf(group),
@@ -1073,7 +1077,9 @@ async function poll() {
     const ids = [...sent.keys()].filter((id) => versions[id] && versions[id] !== sent.get(id));
     if (!ids.length) return;
     const { answers } = await request("states", { question: question.key, answers: ids });
-    if (epoch === state.epoch && !state.waiting) takeOver(answers.filter((each) => !isEdited(each.id)));
+    if (epoch !== state.epoch || state.waiting) return;
+    const present = new Map(state.all.flatMap((group) => group.answers.map(known)));
+    takeOver(answers.filter(({ id }) => !isEdited(id) && present.get(id) === sent.get(id)));
   } catch { /* the next save tells */ } finally { state.isPolling = false; }
 }
 

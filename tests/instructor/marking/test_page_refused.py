@@ -116,6 +116,22 @@ def test_a_typed_comment_stays_while_the_server_does_not_answer(root, open_page)
         assert stored(root)["cy"] == (None, "Say why.", True)
 
 
+def test_a_comment_stays_until_the_grader_has_a_name(root, open_page):
+    with marking_server(root) as server:
+        page = open_page(server)
+        page.locator("#grader").fill("")
+        press(page, "Enter")
+        go_to(page, "fewer weights")
+        type_comment(page, "Say why.")
+        page.get_by_text("Enter your name in the field Grader first.").wait_for()
+        assert is_unsaved(page)
+        page.keyboard.type("Grace")
+        press(page, "Enter", "k", "j")
+        go_to(page, "fewer weights")
+        press(page, "Escape")
+        assert stored(root)["cy"] == (None, "Say why.", True)
+
+
 def test_a_comment_that_was_typed_after_a_refused_change_stays(root, open_page):
     with marking_server(root) as server:
         page = open_page(server)
