@@ -1308,7 +1308,7 @@ document.addEventListener("keydown", (event) => {
     if (!isEnd) return;
     event.preventDefault();
     target.blur();
-    focusAnswer();
+    if (document.activeElement === document.body) focusAnswer(); // not if the name is missing
     return;
   }
   if (target.tagName === "SELECT" || document.querySelector("dialog[open]")) return;

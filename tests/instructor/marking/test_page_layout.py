@@ -349,7 +349,7 @@ def test_the_reason_of_a_flag_has_a_wide_field(root, open_page):
     with marking_server(root) as server:
         page = open_page(server)
         press(page, "x")
-        assert page.locator("#reason").bounding_box()["width"] >= 150
+        assert page.locator("#reason").bounding_box()["width"] >= 230
         press(page, "Enter")
 
 
