@@ -353,6 +353,14 @@ function enterScore() {
 
 const isTyping = () => ["comment", "score", "reason"].some((id) => element(id) === document.activeElement);
 
+// In a low window, the panel is scrolled to the comment, and back when it is written.
+function writeComment() {
+  const panel = element("panel");
+  const { scrollTop } = panel;
+  element("comment").addEventListener("blur", () => { panel.scrollTop = scrollTop; }, { once: true });
+  element("comment").focus();
+}
+
 const saidOfComment = (name) => `comment on ${name}`;
 
 function enterComment() {
@@ -1292,7 +1300,7 @@ function open_(key, answer) {
 const KEYS = {
   j: () => move(1), k: () => move(-1), n: nextOpen, f: () => setScore(state.question.maximum),
   0: () => setScore(0), u: undo, x: flag, y: confirmPending, o: showOutputs,
-  c: () => element("comment").focus(), s: () => element("score").select(),
+  c: writeComment, s: () => element("score").select(),
   v: () => setView(!state.isOne), "?": () => element("help").showModal(), Escape: () => show(""),
 };
 

@@ -343,6 +343,7 @@ def test_the_items_and_the_comment_are_visible_without_scrolling(root, open_page
         comment = page.locator("#comment").bounding_box()
         assert comment["y"] >= page.locator("#undo").bounding_box()["y"] + 20
         press(page, "Escape")
+        assert page.locator("#items li").first.bounding_box()["y"] > ends("#undo")
 
 
 def test_the_reason_of_a_flag_has_a_wide_field(root, open_page):
