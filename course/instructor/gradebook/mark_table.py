@@ -3,7 +3,7 @@
 The score and the comment of an answer are in nbgrader's tables. A row of this table says how they
 were chosen, and repeats them as they were at that time. If they differ from the gradebook, somebody
 has changed them elsewhere since, and the gradebook is right. A second table says who is to mark an
-answer. nbgrader ignores both tables.
+answer, and a third one who flagged it. nbgrader ignores these tables.
 """
 
 from typing import TYPE_CHECKING
@@ -22,7 +22,7 @@ METADATA = MetaData()
 
 
 def _grade_id() -> Column:
-    """Return the key of both tables; SQLite does not delete the row, but `create` does."""
+    """Return the key of all tables; SQLite does not delete the row, but `create` does."""
     key = ForeignKey(Grade.__table__.c.id, ondelete="CASCADE")
     return Column("grade_id", String(32), key, primary_key=True)
 
@@ -47,7 +47,13 @@ ASSIGNEES = Table(
     _grade_id(),
     Column("grader", String(MAX_GRADER), nullable=False),
 )
-TABLES = (MARKS, ASSIGNEES)
+FLAGS = Table(
+    "course_mark_flag",
+    METADATA,
+    _grade_id(),
+    Column("grader", String(MAX_GRADER), nullable=False),
+)
+TABLES = (MARKS, ASSIGNEES, FLAGS)
 
 
 def existing_tables(bind: "Connection | Engine") -> list[Table]:

@@ -28,7 +28,7 @@ from course.errors import CourseError
 from course.instructor.course_dir import source_notebook
 from course.instructor.gradebook import mark_table
 from course.instructor.gradebook.group_submissions import read_course_groups
-from course.instructor.gradebook.mark_table import ASSIGNEES, MARKS
+from course.instructor.gradebook.mark_table import ASSIGNEES, FLAGS, MARKS
 from course.instructor.marking import scheme_editor, sharing
 from course.instructor.marking.answers import AnswerReader, AnswerText, NearOutputs
 from course.instructor.marking.marks import Mark, parse_mark, stored_items
@@ -66,6 +66,7 @@ class AnswerState:
     version: str
     earlier: Mark | None = None
     flag_reason: str = ""
+    flagger: str = ""
     assignee: str = ""
 
     @property
@@ -78,15 +79,17 @@ class AnswerState:
 class QuestionProgress:
     """How many answers to a question have a score, and how many of them each grader marked.
 
-    `assigned` has, for each grader, the number of assigned answers, and how many of them are done;
-    "" are those that nobody is to mark. `scores` is the number of answers with each score.
-    `outdated` is the number of answers whose items have other points now.
+    `flagged_open` is the number of flagged answers among those that are not done. `assigned` has,
+    for each grader, the number of assigned answers, and how many of them are done; "" are those
+    that nobody is to mark. `scores` is the number of answers with each score. `outdated` is the
+    number of answers whose items have other points now.
     """
 
     question: Question
     count: int
     done: int
     flagged: int
+    flagged_open: int
     pending: int
     outdated: int
     graders: Mapping[str, int]
@@ -102,17 +105,23 @@ class ScoreChange:
     mark: Mark
     score: float | None
 
+    def counts(self, key: Any) -> bool:
+        """Return whether an item counts in this answer."""
+        return any(each.key == key and self.mark.counts(each) for each in self.mark.items)
+
 
 @dataclass(frozen=True)
 class PointsPreview:
     """What other points of a rubric item would do.
 
     `count` answers have the item. `elsewhere` more had it until their score was changed elsewhere,
-    which stays as it is. `earnable` is the sum of all positive points.
+    which stays as it is. `entered` are the answers with a score that was entered without items,
+    which stays too. `earnable` is the sum of all positive points.
     """
 
     count: int
     elsewhere: int
+    entered: list[AnswerState]
     earnable: float
     changes: list[ScoreChange]
 
@@ -175,6 +184,13 @@ class CourseMarks:
                 return self._read_state(question, row)
         raise CourseError("this answer is no longer in the gradebook: reload the page.")
 
+    def states(self, question: Question, keys: Sequence[str]) -> list[AnswerState]:
+        """Return the states of some answers; those that do not exist are left out."""
+        if len(keys) > MAX_ANSWERS:
+            raise CourseError("the request has too many answers: reload the page.")
+        with self._transaction():
+            return [self._read_state(question, row) for row in self._rows(question, keys)]
+
     def outputs_near(self, question: Question, key: Any) -> NearOutputs:
         """Return what the student's own run showed near an answer."""
         return self._reader.outputs_near(question, self.answer(question, key).student)
@@ -207,14 +223,31 @@ class CourseMarks:
         return self._write(question, versions, write)
 
     def flag(
-        self, question: Question, versions: Mapping[str, str], is_flagged: bool, reason: str = ""
+        self,
+        question: Question,
+        versions: Mapping[str, str],
+        is_flagged: bool,
+        reason: str = "",
+        grader: str = "",
     ) -> list[AnswerState]:
-        """Flag answers for a colleague, or remove their flags; or raise MarkConflict."""
+        """Flag answers for a colleague, or remove their flags; or raise MarkConflict.
+
+        `grader` is the one who flags, if known.
+        """
+        name = checked_grader(grader) if grader else ""
         text = " ".join("".join(each if each.isprintable() else " " for each in reason).split())
         if len(text) > MAX_REASON:
             raise CourseError(f"the reason has more than {MAX_REASON} characters: shorten it.")
         values = {"flagged": is_flagged, "flag_reason": text if is_flagged else ""}
-        return self._write(question, versions, lambda state: self._store(state, **values))
+
+        def write(state: AnswerState) -> None:
+            self._store(state, **values)
+            db = self.gradebook.db
+            db.execute(sqlalchemy.delete(FLAGS).where(FLAGS.c.grade_id == state.id))
+            if is_flagged and name:
+                db.execute(sqlalchemy.insert(FLAGS).values(grade_id=state.id, grader=name))
+
+        return self._write(question, versions, write)
 
     def share(self, question: Question, graders: Sequence[str]) -> None:
         """Share all answers to a question among graders; without graders, nobody has any."""
@@ -273,6 +306,13 @@ class CourseMarks:
         return PointsPreview(
             sum(has_item(each.mark) for each in states),
             sum(has_item(each.earlier) for each in states),
+            [
+                each
+                for each in states
+                if each.manual_score is not None
+                and not each.mark.items
+                and not has_item(each.earlier)
+            ],
             scheme_editor.earnable(changed.scheme),
             _changes(changed, states),
         )
@@ -465,6 +505,7 @@ class CourseMarks:
                 *(MARKS.c[each] for each in ("version", "items", "adjustment", "comment")),
                 *(MARKS.c[each] for each in ("flagged", "grader", "score", "written_comment")),
                 MARKS.c.flag_reason,
+                FLAGS.c.grader.label("flagger"),
                 ASSIGNEES.c.grader.label("assignee"),
             )
             .select_from(Grade)
@@ -476,6 +517,7 @@ class CourseMarks:
                 & (Comment.cell_id == question.comment_cell_id),
             )
             .outerjoin(MARKS, MARKS.c.grade_id == Grade.id)
+            .outerjoin(FLAGS, FLAGS.c.grade_id == Grade.id)
             .outerjoin(ASSIGNEES, ASSIGNEES.c.grade_id == Grade.id)
             .where(Grade.cell_id == question.cell_id)
             .order_by(Grade.id)
@@ -520,6 +562,7 @@ def _state(row: Any, text: AnswerText) -> AnswerState:
         version=hashlib.sha256(version.encode("utf-8", "surrogatepass")).hexdigest()[:16],
         earlier=earlier,
         flag_reason=row.flag_reason or "",
+        flagger=(row.flagger or "") if row.flagged else "",
         assignee=row.assignee or "",
     )
 
@@ -551,6 +594,7 @@ def _progress(question: Question, states: Sequence[AnswerState]) -> QuestionProg
         len(states),
         len(done),
         sum(each.flagged for each in states),
+        sum(each.flagged for each in states) - sum(each.flagged for each in done),
         sum(each.status == PENDING for each in states),
         len(_changes(question, states)),
         Counter(each.grader for each in done if each.status == MARKED),

@@ -157,6 +157,15 @@ class MarkingServer:
             near = await self.in_database(lambda: self.marks.outputs_near(found, key))
             shown = await self.render(render_outputs, near.outputs)
             return {"html": shown, "section": near.section}
+        if action == "versions":
+            states = await self.in_database(lambda: self.marks.answers(found))
+            return {"versions": {each.id: each.version for each in states}}
+        if action == "states":
+            keys = request.get("answers")
+            if not isinstance(keys, list) or not all(map(_is_text, keys)):
+                raise CourseError("the request is not valid: reload the page.")
+            states = await self.in_database(lambda: self.marks.states(found, keys))
+            return {"answers": [_state_values(found, each) for each in states]}
         if action == "preview":
             return await self.in_database(lambda: self._preview(found, request))
         if action == "share":
@@ -169,7 +178,11 @@ class MarkingServer:
                 found, versions, request.get("mark"), str(request.get("grader", ""))
             ),
             "flag": lambda: self.marks.flag(
-                found, versions, request.get("flagged") is True, str(request.get("reason", ""))
+                found,
+                versions,
+                request.get("flagged") is True,
+                str(request.get("reason", "")),
+                str(request.get("flagger", "")),
             ),
             "assign": lambda: self.marks.assign(
                 found, list(versions), str(request.get("assignee", ""))
@@ -189,13 +202,18 @@ class MarkingServer:
 
     def _preview(self, question: Question, request: Mapping[str, Any]) -> dict[str, Any]:
         """Return what other points of a rubric item would do."""
-        preview = self.marks.preview_points(question, request.get("item"), request.get("points"))
+        key = request.get("item")
+        preview = self.marks.preview_points(question, key, request.get("points"))
         numbers = {each.id: number for number, each in enumerate(self.marks.answers(question), 1)}
         return {
             "count": preview.count,
             "elsewhere": preview.elsewhere,
+            "entered": [numbers[each.id] for each in preview.entered if each.id in numbers],
             "earnable": preview.earnable,
-            "changes": [_change_values(each, numbers) for each in preview.changes],
+            "changes": [
+                _change_values(each, numbers) | {"counted": each.counts(key)}
+                for each in preview.changes
+            ],
         }
 
     def _share(self, question: Question, request: Mapping[str, Any]) -> dict[str, Any]:
@@ -217,6 +235,7 @@ class MarkingServer:
                 "count": each.count,
                 "done": each.done,
                 "flagged": each.flagged,
+                "flagged_open": each.flagged_open,
                 "pending": each.pending,
                 "outdated": each.outdated,
                 "graders": dict(each.graders),
@@ -439,6 +458,7 @@ def _state_values(question: Question, state: AnswerState) -> dict[str, Any]:
         "status": state.status,
         "flagged": state.flagged,
         "reason": state.flag_reason,
+        "flagger": state.flagger,
         "assignee": state.assignee,
         "grader": state.grader,
         "version": state.version,

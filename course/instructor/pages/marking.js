@@ -6,6 +6,10 @@ const element = (id) => document.getElementById(id);
 const state = {
   questions: [], question: null, groups: [], index: 0, undo: [], outdated: [],
   isOne: false, waiting: 0, epoch: 0, offered: "",
+  drafts: new Map(), // comments that could not be saved, by the id of the answer
+  held: { ids: [], until: 0 }, // answers that have just changed: keys do not change them now
+  slots: new Map(), // the comments that were used before, by question
+  problemAt: "", // the answer at which the message stays until it is closed
   separate: new Set(), // the answers that are marked separately from identical ones
 };
 let queue = Promise.resolve();
@@ -17,6 +21,8 @@ history.replaceState(null, "", "/" + location.hash); // the token does not stay 
 
 class Refused extends Error {
   constructor(message, status) { super(message); this.status = status; }
+
+  get isConflict() { return this.status === 409; }
 }
 
 async function request(action, content) {
@@ -36,9 +42,12 @@ async function request(action, content) {
   throw new Refused(message, response.status);
 }
 
-function show(problem) {
-  element("problem").textContent = problem;
-  element("problem").hidden = !problem;
+// A message about a refused change stays until it is closed, or another answer is selected. The box
+// stays in the page when it is empty, so that screen readers notice a message in it.
+function show(problem, at = "") {
+  state.problemAt = at;
+  const close = button("Close", () => { show(""); focusAnswer(); });
+  element("problem").replaceChildren(...(problem ? [make("p", problem), close] : []));
 }
 
 // `kind` is "saved", "refused", or nothing.
@@ -59,6 +68,7 @@ const markOf = (answer) => ({
 });
 const sameMark = (one, other) => JSON.stringify(markOf(one)) === JSON.stringify(markOf(other));
 const current = () => state.groups[state.index];
+const focusAnswer = () => current()?.article.focus({ preventScroll: true });
 
 const counts = (items, item) => !item.requires || items.some((each) => each.key === item.requires);
 
@@ -89,19 +99,34 @@ function itemsFor(group) {
   return [...known, ...others];
 }
 
-const flagOf = (group) => ({ flagged: group.flagged, reason: group.reason });
+// Items with the points that they have now.
+function presentItems(items) {
+  const found = items.map((each) => state.question.items.find((item) => item.key === each.key) ?? each);
+  return found.map(({ html, ...item }) => item);
+}
 
-// `undone` is the entry of `state.undo` that this change takes back.
-function save(group, mark, action = "mark", flag = flagOf(group), undone = null) {
+const flagOf = (group) => ({ flagged: group.flagged, reason: group.reason, flagger: group.flagger });
+
+// Options: `flag` instead of a mark; `undone`, the entry of `state.undo` that this change takes
+// back; `toggled`, the key of an item; `isTyped`, if the comment was typed; and `said`, what the
+// status says when it is saved, in place of the score.
+function save(group, mark, options = {}) {
   if (!group) return;
-  if (action === "mark" && !element("grader").value.trim()) {
+  const { flag, undone, toggled = "", isTyped = false, said } = options;
+  const action = flag ? "flag" : "mark";
+  const typed = action === "mark" && !undone && (isTyped || draftOf(group)) ? { text: mark.comment, base: group.mark.comment } : null;
+  if (!graderName()) {
+    keepDraft(group, { typed });
+    if (undone) undone.isUndoing = false;
+    drawGroup(group);
+    drawPanel();
     show("Enter your name in the field Grader first.");
     element("grader").focus();
     return;
   }
   const entry = undone ?? {
     question: state.question.key, ids: group.answers.map((each) => each.id),
-    mark: group.mark, flag: flagOf(group), action, before: {}, after: null,
+    mark: group.mark, flag: flagOf(group), action, before: {}, after: null, toggled,
   };
   if (!undone) state.undo.push(entry);
   if (action === "mark") mark = limited(mark);
@@ -114,31 +139,37 @@ function save(group, mark, action = "mark", flag = flagOf(group), undone = null)
     group.score = score ?? automatic;
     group.status = score !== null ? given : automatic === null ? "open" : "automatic";
     group.earlier = null;
+    if (!undone) forgetDraft(group);
   }
   drawGroup(group);
   drawPanel();
   say("Saving…");
-  const epoch = state.epoch;
   const question = state.question;
-  const content = {
-    question: question.key, grader: element("grader").value,
-    mark: { ...mark, items: mark.items.map((each) => each.key) }, ...flag,
+  const change = {
+    action, entry, epoch: state.epoch, isUndo: Boolean(undone), said, typed,
+    content: {
+      question: question.key, grader: element("grader").value,
+      mark: { ...mark, items: mark.items.map((each) => each.key) }, ...flagOf(group),
+    },
   };
   state.waiting += 1;
   group.waiting = (group.waiting ?? 0) + 1;
-  queue = queue.then(() => send(group, action, content, epoch, entry, Boolean(undone))).finally(() => { state.waiting -= 1; });
+  queue = queue.then(() => send(group, change)).finally(() => { state.waiting -= 1; });
 }
 
-async function send(group, action, content, epoch, entry, isUndo) {
+async function send(group, change) {
+  const { entry, content, isUndo, epoch } = change;
   group.waiting -= 1;
   if (epoch !== state.epoch) { // an earlier change was refused, and this one depends on it
     notSaved(entry);
+    keepDraft(group, change);
+    alsoNotSaved(group);
     return;
   }
   content.versions = Object.fromEntries(group.answers.map((each) => [each.id, each.version]));
   try {
     if (isUndo && group.answers.some((each) => each.version !== entry.after[each.id])) throw new Refused("", 409);
-    const found = await request(action, content);
+    const found = await request(change.action, content);
     const after = Object.fromEntries(found.answers.map((each) => [each.id, each.version]));
     if (isUndo) wasUndone(entry, after);
     else Object.assign(entry, { before: content.versions, after });
@@ -152,14 +183,20 @@ async function send(group, action, content, epoch, entry, isUndo) {
       if (group === current()) drawPanel();
       drawProgress();
     }
-    show("");
-    const points = group.status === "open" ? "no score" : `${shown(group.score)} of ${shown(state.question.maximum)}`;
-    say(`Saved: ${titleOf(group)}, ${points}${group.change ?? ""}`, "saved");
-    group.change = "";
+    if (!state.problemAt) show("");
+    say(savedText(group, change), "saved");
     if (state.isOutdated && state.waiting === 1) await followScheme();
   } catch (error) {
-    await refuse(group, error, entry);
+    await refuse(group, error, change);
   }
+}
+
+function savedText(group, { isUndo, said, action }) {
+  const name = titleOf(group);
+  if (said && !isUndo) return `Saved: ${said(name)}`;
+  const points = group.status === "open" ? "no score" : `${shown(group.score)} of ${shown(state.question.maximum)}`;
+  const flag = group.flagged ? "flagged" : "not flagged";
+  return `${isUndo ? "Undone" : "Saved"}: ${name}, ${action === "flag" ? flag : points}`;
 }
 
 // Somebody has changed the mark scheme: show it, and stay at the same answer.
@@ -170,48 +207,112 @@ async function followScheme() {
 }
 
 // Nothing was saved: show the present state, and forget changes that depend on the refused one.
-async function refuse(group, error, entry) {
+// Keys that follow at once were meant for another state: they do not change this answer.
+async function refuse(group, error, change) {
   state.epoch += 1;
-  notSaved(entry, error.status === 409);
-  say("");
+  notSaved(change.entry, error.isConflict);
+  keepDraft(group, change);
+  hold(group.answers, Infinity);
   const name = titleOf(group);
-  const conflict = error.status === 409
-    ? `Not saved: somebody else has changed ${name}, or its mark. The page now shows the present state.`
-    : `Not saved: ${error.message} (${name})`;
   const comment = element("comment");
-  const draft = isTyping() && current() === group && comment.value;
+  const typed = document.activeElement === comment && current() === group ? { text: comment.value, base: change.entry.mark.comment } : null;
   try {
     // The grader can be at another answer by now, and stays there.
     await load(state.question.key, (current() ?? group).answers[0].id);
-    const present = current()?.mark.comment;
-    if (draft && isTyping() && present && present !== draft) comment.value = `${present}\n\n${draft}`;
+    if (typed && document.activeElement === comment && current()) comment.value = withPresent(typed, current().mark.comment).text;
   } catch {
     for (const each of state.groups) { take(each); drawGroup(each); }
     drawPanel();
   }
-  show(conflict);
+  hold(group.answers, Date.now() + HELD);
+  const what = error.isConflict
+    ? `Not saved: somebody else has changed ${name}, or its mark. The page now shows the present state.`
+    : `Not saved: ${error.message} (${name})`;
+  const draft = state.drafts.has(group.answers[0].id) ? " Your comment is in its field: Esc saves it." : "";
+  say(`Not saved: ${name}`, "refused");
+  show(what + draft, current()?.answers[0].id ?? "");
 }
+
+// Changes that were made before the refusal, and would have been sent after it.
+function alsoNotSaved(group) {
+  const { ids } = state.held;
+  if (group.answers.every((each) => ids.includes(each.id))) return; // the message is about it
+  const text = element("problem").firstChild?.textContent ?? "";
+  const also = text ? `${text} Not saved either: ${titleOf(group)}.` : `Not saved: ${titleOf(group)}.`;
+  show(also, state.problemAt || current()?.answers[0].id);
+}
+
+const HELD = 1500; // milliseconds
+
+function hold(answers, until) { state.held = { ids: answers.map((each) => each.id), until }; }
+
+const isHeld = (group) => Date.now() < state.held.until && group.answers.some((each) => state.held.ids.includes(each.id));
+
+// --- Comments that could not be saved ---------------------------------------------------------
+
+const draftOf = (group) => group && state.drafts.get(group.answers[0].id);
+
+function keepDraft(group, { typed }) {
+  if (!typed) return;
+  for (const { id } of group.answers) state.drafts.set(id, typed);
+}
+
+function forgetDraft(group) {
+  for (const { id } of group.answers) state.drafts.delete(id);
+}
+
+// A typed comment, after what somebody else has written since the grader began.
+function withPresent(typed, present) {
+  if (!present || present === typed.base || typed.text.includes(present)) return typed;
+  const own = typed.text.startsWith(typed.base) ? typed.text.slice(typed.base.length).trim() : typed.text;
+  return { text: [present, own].filter(Boolean).join("\n\n"), base: present, isJoined: true };
+}
+
+function joinDrafts() {
+  for (const { id, comment } of state.all.flatMap((group) => group.answers)) {
+    if (state.drafts.has(id)) state.drafts.set(id, withPresent(state.drafts.get(id), comment));
+  }
+}
+
+// The mark with the comment that the grader sees in the field.
+const markToChange = (group) => ({ ...group.mark, comment: draftOf(group)?.text ?? group.mark.comment });
 
 // Let a group show what the server has.
 function take(group) {
   const [first] = group.answers;
   group.mark = markOf(first);
-  for (const name of ["score", "status", "flagged", "reason", "assignee", "grader", "earlier"]) group[name] = first[name];
+  for (const name of ["score", "status", "flagged", "reason", "flagger", "assignee", "grader", "earlier"]) group[name] = first[name];
 }
 
+// An item that is toggled decides the score: an adjustment, or a score without items, ends.
 function toggle(position) {
   const group = current();
   const item = itemsFor(group)[position];
   if (!group || !item) return;
   const { mark } = group;
   const has = mark.items.some((each) => each.key === item.key);
+  const before = toggledBefore(group, item);
   const items = has
     ? mark.items.filter((each) => each.key !== item.key)
     : itemsFor(group).filter((each) => each === item || mark.items.some((one) => one.key === each.key));
-  // Without items, the adjustment is the whole score: the first item replaces it.
-  const adjustment = mark.items.length && items.length ? mark.adjustment : null;
-  group.change = `, ${has ? "removed" : "added"}: ${item.label}`;
-  save(group, { ...mark, items: items.map(({ html, ...item }) => item), adjustment, pending: false });
+  const changed = before
+    ? { items: presentItems(before.items), adjustment: before.adjustment, pending: before.pending }
+    : { items: items.map(({ html, ...item }) => item), adjustment: null, pending: false };
+  const what = [`${has ? "removed" : "added"}: ${item.label}`];
+  if (before && before.adjustment !== null) what.push("the entered score is back");
+  else if (!before && mark.adjustment !== null) what.push(mark.items.length ? `adjustment of ${signed(mark.adjustment)} removed` : `entered score of ${shown(mark.adjustment)} removed`);
+  const said = (name) => `${name}, ${stateText(group)}, ${what.join(", ")}`;
+  save(group, { ...markToChange(group), ...changed }, { toggled: item.key, said });
+}
+
+// The mark before the last change of this page, if that was toggling the same item: a second press
+// takes the first one back.
+function toggledBefore(group, item) {
+  const { answers } = group;
+  const last = state.undo.findLast((each) => each.ids?.includes(answers[0].id));
+  const isSame = last?.toggled === item.key && last.ids.length === answers.length
+    && answers.every(({ id, version }) => last.ids.includes(id) && (!last.after || last.after[id] === version));
+  return isSame && !last.isUndoing ? last.mark : null;
 }
 
 // Selected items stay, and the difference from their sum becomes the adjustment.
@@ -221,14 +322,20 @@ function setScore(score) {
   const { items } = group.mark;
   const isSum = items.length > 0 && scoreOf({ items, adjustment: null }) === score;
   const adjustment = isSum ? null : items.length ? round(score - sumOf(items)) : score;
-  save(group, { ...group.mark, adjustment, pending: false });
+  save(group, { ...markToChange(group), adjustment, pending: false });
+}
+
+function removeAdjustment() {
+  const group = current();
+  if (!group?.mark.adjustment) return;
+  const what = `adjustment of ${signed(group.mark.adjustment)} removed`;
+  save(group, { ...markToChange(group), adjustment: null, pending: false }, { said: (name) => `${name}, ${stateText(group)}, ${what}` });
 }
 
 function enterScore() {
   const group = current();
   if (!group) return;
   const text = element("score").value.trim().replace(",", ".");
-  const { mark } = group;
   if (text === shown(group.score) || (text === "" && group.score === null)) { drawPanel(); return; }
   const value = Number(text);
   let problem = "";
@@ -240,37 +347,59 @@ function enterScore() {
     say(`${problem} Not saved: ${titleOf(group)}`, "refused");
     return;
   }
-  if (text === "") save(group, { ...mark, adjustment: null, pending: false });
+  if (text === "") save(group, { ...markToChange(group), adjustment: null, pending: false });
   else setScore(value);
 }
 
 const isTyping = () => ["comment", "score", "reason"].some((id) => element(id) === document.activeElement);
 
+// In a low window, the panel is scrolled to the comment, and back when it is written.
+function writeComment() {
+  const panel = element("panel");
+  const { scrollTop } = panel;
+  element("comment").addEventListener("blur", () => { panel.scrollTop = scrollTop; }, { once: true });
+  element("comment").focus();
+}
+
+const saidOfComment = (name) => `comment on ${name}`;
+
 function enterComment() {
   const group = current();
+  if (!group) return;
   const comment = element("comment").value.trim();
-  if (group && comment !== group.mark.comment) save(group, { ...group.mark, comment });
+  if (comment !== group.mark.comment) save(group, { ...group.mark, comment }, { isTyped: true, said: saidOfComment });
+  else if (draftOf(group)) dropDraft(group);
+}
+
+function dropDraft(group) {
+  forgetDraft(group);
+  drawGroup(group);
+  drawPanel();
 }
 
 function insertComment(position) {
   const group = current();
-  const comment = bank()[position];
-  if (!group || !comment || group.mark.comment.includes(comment)) return;
-  save(group, { ...group.mark, comment: [group.mark.comment, comment].filter(Boolean).join("\n\n") });
+  const comment = slots()[position];
+  if (!group || !comment) return;
+  const mark = markToChange(group);
+  if (mark.comment.includes(comment)) return;
+  save(group, { ...mark, comment: [mark.comment, comment].filter(Boolean).join("\n\n") }, { said: saidOfComment });
 }
 
 function flag() {
   const group = current();
   if (!group) return;
   const flagged = !group.flagged;
-  save(group, group.mark, "flag", { flagged, reason: "" });
-  if (flagged) element("reason").focus();
+  const said = (name) => (flagged ? `flag on ${name}` : `flag on ${name} removed`);
+  save(group, group.mark, { flag: { flagged, reason: "", flagger: flagged ? graderName() : "" }, said });
+  if (flagged && group.flagged) element("reason").focus();
 }
 
 function enterReason() {
   const group = current();
   const reason = element("reason").value.trim().replace(/\s+/g, " ");
-  if (group?.flagged && reason !== group.reason) save(group, group.mark, "flag", { flagged: true, reason });
+  if (!group?.flagged || reason === group.reason) return;
+  save(group, group.mark, { flag: { flagged: true, reason, flagger: graderName() }, said: (name) => `flag on ${name}` });
 }
 
 // Who is to mark an answer is no part of its mark: it has no version, and the last choice counts.
@@ -294,7 +423,7 @@ async function assign() {
 
 function confirmPending() {
   const group = current();
-  if (group && group.mark.pending) save(group, { ...group.mark, pending: false });
+  if (group && group.mark.pending) save(group, { ...markToChange(group), pending: false });
 }
 
 // --- Undo -------------------------------------------------------------------------------------
@@ -328,9 +457,8 @@ async function undoLast() {
   }
   last.isUndoing = true;
   select(state.groups.indexOf(groups[0]));
-  const items = last.mark.items.map((each) => state.question.items.find((item) => item.key === each.key) ?? each);
-  const mark = { ...last.mark, items: items.map(({ html, ...item }) => item) };
-  for (const group of groups) save(group, mark, last.action, last.flag, last);
+  const mark = { ...last.mark, items: presentItems(last.mark.items) };
+  for (const group of groups) save(group, mark, { flag: last.action === "flag" ? last.flag : undefined, undone: last });
 }
 
 // Groups with exactly these answers; a group that has others, too, is divided.
@@ -371,14 +499,18 @@ function noteNewPoints(old, answers) {
   state.undo.push({ action: "points" });
 }
 
-// Comments of this question, the most frequent first.
-function bank() {
+// Comments of this question, the most frequent first. Each keeps its place, and so its key, while
+// the page is open and an answer has it; others take the free places.
+function slots() {
   const counts = new Map();
-  for (const group of state.groups) {
-    const comment = group.mark.comment;
-    if (comment && group !== current()) counts.set(comment, (counts.get(comment) ?? 0) + group.answers.length);
+  for (const { mark, answers } of state.all) {
+    if (mark.comment) counts.set(mark.comment, (counts.get(mark.comment) ?? 0) + answers.length);
   }
-  return [...counts].sort((one, other) => other[1] - one[1]).slice(0, 9).map(([comment]) => comment);
+  const { key } = state.question;
+  const found = (state.slots.get(key) ?? Array(9).fill("")).map((comment) => (counts.has(comment) ? comment : ""));
+  const others = [...counts].sort((one, other) => other[1] - one[1]).map(([comment]) => comment).filter((comment) => !found.includes(comment));
+  state.slots.set(key, found.map((comment) => comment || others.shift() || ""));
+  return state.slots.get(key);
 }
 
 // --- The page ---------------------------------------------------------------------------------
@@ -398,7 +530,30 @@ function button(text, action) {
 }
 
 // Only for HTML that the server has sanitized.
-function put(target, html) { target.innerHTML = html; }
+function put(target, html) {
+  target.innerHTML = html;
+  rankHeadings(target, target.closest("article") ? 4 : 3);
+  for (const wide of target.querySelectorAll("table, .formula")) scrollers.observe(wide);
+}
+
+// Boxes that are larger than their place can be scrolled with the keyboard.
+const scrollers = new ResizeObserver((entries) => {
+  for (const { target } of entries) {
+    const isLarge = target.scrollHeight > target.clientHeight + 1 || target.scrollWidth > target.clientWidth + 1;
+    if (isLarge) target.tabIndex = 0;
+    else target.removeAttribute("tabindex");
+  }
+});
+
+// Headings in a text rank below the page's own, without gaps: screen readers list them as an outline.
+function rankHeadings(target, first) {
+  const above = [];
+  for (const heading of target.querySelectorAll("h1, h2, h3, h4, h5, h6")) {
+    while (above.length && above.at(-1) >= heading.tagName) above.pop();
+    heading.setAttribute("aria-level", Math.min(first + above.length, 6));
+    above.push(heading.tagName);
+  }
+}
 
 function titleOf(group) {
   const names = group.answers.map((each) => each.name || each.number);
@@ -417,7 +572,7 @@ function makeGroups(answers) {
   const groups = new Map();
   for (const answer of answers) {
     const isAlone = answer.problem || state.separate.has(answer.id);
-    const key = JSON.stringify([isAlone ? answer.id : answer.same, markOf(answer), answer.status, answer.flagged, answer.reason, answer.assignee, answer.earlier]);
+    const key = JSON.stringify([isAlone ? answer.id : answer.same, markOf(answer), answer.status, answer.flagged, answer.reason, answer.flagger, answer.assignee, answer.earlier, state.drafts.get(answer.id)?.text]);
     if (!groups.has(key)) groups.set(key, { answers: [], isEmpty: answer.empty, article: make("article") });
     groups.get(key).answers.push(answer);
   }
@@ -437,10 +592,12 @@ async function load(key, answer) {
   const epoch = ++state.epoch;
   const found = await request("question", { question: key });
   if (epoch !== state.epoch) return;
+  if (state.question?.key !== key) element("answers").scrollTop = 0;
   state.question = found.question;
   state.outdated = found.outdated;
   state.isOutdated = false;
   state.all = makeGroups(found.answers);
+  joinDrafts();
   const { question } = found;
   element("questions").value = key;
   history.replaceState(null, "", "#" + key);
@@ -470,12 +627,10 @@ function filter(answer) {
   const open = state.groups.findIndex(isOpen);
   state.index = Math.max(0, found >= 0 ? found : open);
   const list = element("answers");
-  list.replaceChildren();
-  for (const group of state.groups) {
-    drawGroup(group);
-    list.append(group.article);
-  }
-  if (!state.groups.length) list.append(make("p", emptyText(), "quiet"));
+  const { scrollTop } = list;
+  state.groups.forEach(drawGroup);
+  list.replaceChildren(...(state.groups.length ? state.groups.map((group) => group.article) : [make("p", emptyText(), "quiet")]));
+  list.scrollTop = scrollTop;
   select(state.index, answer !== undefined || document.activeElement === document.body);
 }
 
@@ -508,9 +663,9 @@ function drawGroup(group) {
   const [title, notes, , selected] = article.children;
   const name = titleOf(group);
   title.replaceChildren(make("span", name[0].toUpperCase() + name.slice(1)));
-  if (group.flagged) title.append(make("span", `⚑ flagged${group.reason ? `: ${group.reason}` : ""}`, "flagged"));
+  if (group.flagged) title.append(make("span", `⚑ flagged${group.flagger ? ` by ${group.flagger}` : ""}${group.reason ? `: ${group.reason}` : ""}`, "flagged"));
   if (group.assignee && group.assignee !== group.grader) title.append(make("span", `for ${group.assignee}`, "quiet"));
-  if (group.grader) title.append(make("span", group.grader, "quiet"));
+  if (group.grader && (group.status === "marked" || group.status === "pending")) title.append(make("span", group.grader, "quiet"));
   title.append(make("span", stateText(group), "state"));
   article.setAttribute("aria-label", `${name}, ${position + 1} of ${state.groups.length}, ${stateText(group)}`);
   notes.replaceChildren(...notesFor(group));
@@ -536,6 +691,7 @@ function notesFor(group) {
     const same = state.all.flatMap((each) => each.answers).filter((each) => each.same === group.answers[0].same);
     note(`${same.length} ${group.isEmpty ? "empty" : "identical"} answers are marked separately.`, button("Mark together again", () => divide(same, false)));
   } else if (group.isEmpty) note("The student wrote nothing here.");
+  if (draftOf(group)) note("Your comment on this answer is not saved.");
   if (group.answers[0].problem) note(`There is no text to show: ${group.answers[0].problem}.`);
   if (group.status === "pending") note("Regraded since it was marked. The selected items are from the earlier mark: read the answer again, then confirm the score.", button("Confirm (y)", confirmPending));
   if (group.earlier) {
@@ -552,6 +708,7 @@ function notesFor(group) {
 async function drawText(group) {
   const text = group.article.children[2];
   text.dir = "auto";
+  scrollers.observe(text);
   const [answer] = group.answers;
   if (answer.html !== null) { put(text, answer.html); return; }
   text.replaceChildren(button("Show this large answer", async () => {
@@ -636,18 +793,36 @@ function drawPanel() {
   items.replaceChildren(...rows);
   if (focused >= 0 && rows[focused]) rows[focused].firstChild.focus();
   if (!rows.length) items.append(make("li", "The mark scheme has no items with points: enter a score.", "quiet"));
-  for (const id of ["full", "zero", "flag", "outputs", "comment", "score"]) element(id).disabled = !group;
+  for (const id of ["previous", "next", "full", "zero", "flag", "outputs", "comment", "score"]) element(id).disabled = !group;
   element("undo").disabled = !state.undo.length;
   element("flag").setAttribute("aria-pressed", String(Boolean(group && group.flagged)));
   element("who").textContent = group
     ? `${titleOf(group)[0].toUpperCase()}${titleOf(group).slice(1)} · ${state.index + 1} of ${state.groups.length}` : "";
   element("who").title = element("who").textContent;
   if (document.activeElement !== element("score")) element("score").value = group && group.score !== null && group.status !== "open" ? shown(group.score) : "";
-  if (document.activeElement !== element("comment")) element("comment").value = group ? group.mark.comment : "";
-  element("reason-box").classList.toggle("absent", !group?.flagged);
+  drawComment(group);
+  element("reason").classList.toggle("absent", !group?.flagged);
   if (document.activeElement !== element("reason")) element("reason").value = group?.reason ?? "";
+  drawAdjustment(group);
   drawAssignee(group);
   drawBank();
+}
+
+function drawComment(group) {
+  const draft = draftOf(group);
+  const comment = element("comment");
+  if (document.activeElement !== comment) comment.value = draft?.text ?? group?.mark.comment ?? "";
+  comment.classList.toggle("unsaved", Boolean(draft));
+  const joined = draft?.isJoined ? "The first part is what is saved there now. " : "";
+  element("comment-help").hidden = Boolean(draft);
+  element("draft").hidden = !draft;
+  element("draft").replaceChildren(...(draft ? ["Not saved. ", joined, make("kbd", "Esc"), " saves it. ", button("Discard", () => dropDraft(group))] : []));
+}
+
+function drawAdjustment(group) {
+  const has = Boolean(group?.mark.items.length && group.mark.adjustment);
+  element("adjustment").hidden = !has;
+  element("adjustment").replaceChildren(...(has ? [make("b", signed(group.mark.adjustment), "points"), make("span", "adjustment (entered score)"), button("Remove", removeAdjustment)] : []));
 }
 
 function drawAssignee(group) {
@@ -663,12 +838,14 @@ function drawAssignee(group) {
 }
 
 function drawBank() {
-  const comments = bank();
+  const comments = [...slots().entries()].filter(([, comment]) => comment);
+  const group = current();
   element("bank-box").hidden = !comments.length;
-  element("bank").replaceChildren(...comments.map((comment, position) => {
+  element("bank").replaceChildren(...comments.map(([position, comment]) => {
     const row = make("li");
     const made = button("", () => insertComment(position));
     made.append(make("kbd", `⇧${position + 1}`), make("span", comment));
+    made.disabled = !group || markToChange(group).comment.includes(comment);
     row.append(made);
     return row;
   }));
@@ -742,7 +919,7 @@ async function previewPoints() {
     points.versions = Object.fromEntries(found.changes.map((each) => [each.id, each.version]));
     drawPreview(found, value);
     element("points-save").disabled = false;
-  } catch (error) { tell("points-problem", error.message); }
+  } catch (error) { tell("points-problem", `Not possible: ${error.message}`); }
 }
 
 const answerPoints = (count) => `${shown(count)} ${count === 1 ? "point" : "points"}`;
@@ -752,8 +929,10 @@ function drawPreview(found, value) {
   const box = element("points-changes");
   const shownChanges = found.changes.filter((each) => each.old !== each.new);
   box.append(make("p", `${answersText(found.count, ["has", "have"])} this item. With ${signed(value)}, ${answersText(shownChanges.length, ["gets", "get"])} another score.`));
-  const others = found.changes.length - shownChanges.length;
-  if (others) box.append(make("p", `In ${answersText(others)}, only the points in the comment change, because the score is limited.`));
+  const [limitedOnes, uncounted] = [true, false].map((counted) => found.changes.filter((each) => each.old === each.new && each.counted === counted).length);
+  if (limitedOnes) box.append(make("p", `In ${answersText(limitedOnes)}, only the points in the comment change, because the score is limited.`));
+  if (uncounted) box.append(make("p", `In ${answersText(uncounted)}, the score stays, because the item counts only with: ${points.item.required_label}.`));
+  if (found.entered.length) box.append(make("p", `${answersText(found.entered.length, ["has", "have"])} a score without items, which stays: ${found.entered.sort((one, other) => one - other).map((each) => `#${each}`).join(" ")}.`));
   if (found.elsewhere) box.append(make("p", `${answersText(found.elsewhere, ["keeps", "keep"])} the score that was given elsewhere, for example in the formgrader.`));
   if (shownChanges.length) {
     const table = make("table");
@@ -814,6 +993,8 @@ function select(index, isFocused = true) {
   state.index = Math.min(Math.max(index, 0), Math.max(state.groups.length - 1, 0));
   const group = current();
   if (before && before !== group) drawGroup(before);
+  if (state.problemAt && !group?.answers.some((each) => each.id === state.problemAt)) show("");
+  remember();
   if (group) {
     drawGroup(group);
     if (isFocused && !isTyping()) group.article.focus({ preventScroll: true });
@@ -835,15 +1016,17 @@ function move(step) {
   else { say(""); select(index); }
 }
 
+// Flagged answers wait for a colleague: n passes them, and names them at the end.
 function nextOpen() {
   if (state.offered) { open_(state.offered); return; }
+  const isWanted = element("filter").value === "flagged" ? isOpen : (group) => isOpen(group) && !group.flagged;
   const order = state.groups.map((_, step) => (state.index + 1 + step) % state.groups.length);
-  const found = order.find((index) => isOpen(state.groups[index]));
+  const found = order.find((index) => isWanted(state.groups[index]));
   if (found === undefined) offerQuestion().catch((error) => show(error.message));
   else { say(""); select(found); }
 }
 
-// All answers of this selection are marked: offer the next question that has others.
+// All answers of this selection are marked or flagged: offer the next question that has others.
 async function offerQuestion() {
   await queue;
   const { key } = state.question;
@@ -854,21 +1037,85 @@ async function offerQuestion() {
     const [count, done] = onlyMine ? each.assigned[graderName()] ?? [0, 0] : [each.count, each.done];
     return count - done;
   };
+  const isCounted = (group) => isOpen(group) && (!onlyMine || isMine(group));
   const whose = onlyMine ? "of yours" : "answers";
-  const others = state.all.filter((group) => isOpen(group) && (!onlyMine || isMine(group))).flatMap((group) => group.answers).length;
+  const others = state.all.filter((group) => isCounted(group) && !state.groups.includes(group)).flatMap((group) => group.answers).length;
   if (others) {
     say(`All in this selection are marked, but not ${answersText(others)} outside it: show all answers`);
     return;
   }
+  const flagged = state.groups.filter(isCounted);
   const at = state.questions.findIndex((each) => each.key === key);
-  const next = [...state.questions.slice(at + 1), ...state.questions.slice(0, at)].find((each) => openIn(each) > 0);
-  if (!next) { say(`All ${whose} in all questions are marked`, "saved"); return; }
+  const next = [...state.questions.slice(at + 1), ...state.questions.slice(0, at)]
+    .find((each) => openIn(each) > 0 && each.count - each.done > each.flagged_open);
+  const status = element("status");
+  if (flagged.length) {
+    const count = flagged.flatMap((group) => group.answers).length;
+    say("");
+    status.append("Only ", button(flagged.map(titleOf).join(", "), () => select(state.groups.indexOf(flagged[0]))), count === 1 ? " is not marked here, and it is flagged. " : " are not marked here, and they are flagged. ");
+  } else if (!next) {
+    const left = state.questions.reduce((sum, each) => sum + each.flagged_open, 0);
+    say(left && !onlyMine ? `All answers in all questions are marked, except ${answersText(left)} with a flag` : `All ${whose} in all questions are marked`, "saved");
+  } else say(`All ${whose} here are marked. `);
+  if (!next) return;
   const number = /^Exercise \S+(?=:)/.exec(next.title);
   const place = next.assignment === state.question.assignment ? "" : `${next.assignment}, `;
-  say(`All ${whose} here are marked. `);
-  element("status").append(button(`${place}${number ? number[0] : next.title}: ${openIn(next)} not marked (n)`, () => open_(next.key)));
+  const text = `${place}${number ? number[0] : next.title}: ${openIn(next)} not marked`;
+  if (flagged.length) status.append("n again: ");
+  status.append(button(flagged.length ? text : `${text} (n)`, () => open_(next.key)));
   state.offered = next.key;
 }
+
+// --- Changes of other graders -----------------------------------------------------------------
+
+const POLL_SECONDS = 10;
+let polled = Date.now();
+
+// Take over what others have changed, except in an answer that is being edited. A failure is
+// silent: the next save shows it.
+async function poll() {
+  if (document.hidden || !state.question || state.waiting || state.isPolling) return;
+  polled = Date.now();
+  state.isPolling = true;
+  const { epoch, question } = state;
+  const known = (answer) => [answer.id, answer.version];
+  const sent = new Map(state.all.flatMap((group) => group.answers.map(known)));
+  try {
+    const { versions } = await request("versions", { question: question.key });
+    const ids = [...sent.keys()].filter((id) => versions[id] && versions[id] !== sent.get(id));
+    if (!ids.length) return;
+    const { answers } = await request("states", { question: question.key, answers: ids });
+    if (epoch !== state.epoch || state.waiting) return;
+    const present = new Map(state.all.flatMap((group) => group.answers.map(known)));
+    takeOver(answers.filter(({ id }) => !isEdited(id) && present.get(id) === sent.get(id)));
+  } catch { /* the next save tells */ } finally { state.isPolling = false; }
+}
+
+const isEdited = (id) => isTyping() && current()?.answers.some((each) => each.id === id);
+
+function takeOver(answers) {
+  const found = new Map(answers.map((each) => [each.id, each]));
+  const changed = state.all.filter((group) => group.answers.some((each) => found.has(each.id)));
+  const here = current();
+  const wasAt = here?.answers[0].id;
+  for (const answer of changed.flatMap((group) => group.answers)) Object.assign(answer, found.get(answer.id));
+  joinDrafts();
+  const isDivided = changed.some((group) => makeGroups(group.answers).length > 1);
+  if (isDivided) {
+    state.all = state.all.flatMap((group) => (changed.includes(group) ? makeGroups(group.answers) : [group]));
+    filter(wasAt);
+  } else {
+    for (const group of changed) { take(group); drawGroup(group); }
+    drawPanel();
+  }
+  drawProgress();
+  const group = current();
+  if (!changed.includes(here) || !group || isTyping()) return;
+  hold(group.answers, Date.now() + HELD);
+  say(`${group.grader || "Somebody else"} has changed ${titleOf(group)}: ${stateText(group)}`);
+}
+
+function pollInTurn() { if (Date.now() - polled >= POLL_SECONDS * 1000) poll(); }
 
 function setView(isOne) {
   state.isOne = isOne;
@@ -879,35 +1126,74 @@ function setView(isOne) {
   select(state.index);
 }
 
+// A reload shows the same view, filter, and answer. Only ids are stored.
+function remember() {
+  const { key } = state.question;
+  const place = { key, answer: current()?.answers[0].id, filter: element("filter").value, isOne: state.isOne };
+  sessionStorage.setItem("place", JSON.stringify(place));
+}
+
 async function showProgress() {
   await readOverview();
-  element("overview-rows").replaceChildren(...state.questions.map((each) => {
-    const row = make("tr");
-    const open = button(`${each.assignment}: ${each.title}`, () => { element("overview").close(); open_(each.key); });
-    const cells = progressCells(each);
-    cells[0].append(open);
-    cells[3].append(...scoresOf(each));
-    row.append(...cells);
-    return row;
-  }));
-  const total = make("tr");
-  total.append(...progressCells(totalOf(state.questions)));
-  total.replaceChild(make("th", "All questions"), total.firstChild);
-  element("overview-total").replaceChildren(...(state.questions.length > 1 ? [total] : []));
+  const parts = assignments().map(([name, questions]) => {
+    const part = make("tbody");
+    const head = make("tr");
+    head.append(heading(name, "rowgroup"));
+    head.firstChild.colSpan = 6;
+    part.append(head, ...questions.map(progressRow));
+    return part;
+  });
+  const total = make("tfoot");
+  total.append(make("tr"));
+  total.firstChild.append(heading("All questions", "row"), ...progressCells(totalOf(state.questions)));
+  if (state.questions.length > 1) parts.push(total);
+  element("overview-table").classList.toggle("unshared", !state.questions.some((each) => shares(each).length));
+  element("overview-table").replaceChildren(element("overview-table").tHead, ...parts);
   const names = state.questions.flatMap((each) => Object.keys(each.assigned));
   if (document.activeElement !== element("sharers")) element("sharers").value = [...new Set(names)].filter(Boolean).join(", ");
   if (!element("overview").open) { tell("share-problem", ""); element("overview").showModal(); }
 }
 
+function heading(text, scope) {
+  const made = make("th", text);
+  made.scope = scope;
+  return made;
+}
+
+function progressRow(each) {
+  const row = make("tr");
+  const { number, text } = parseTitle(each);
+  const title = heading("", "row");
+  title.append(button(number ? `${number}: ${text}` : text, () => { element("overview").close(); open_(each.key); }));
+  const cells = progressCells(each);
+  cells[2].append(...scoresOf(each));
+  row.append(title, ...cells);
+  return row;
+}
+
+// A line for each: what is marked, what is to do, (the scores,) who marked, and the shares.
 function progressCells(each) {
-  const graders = Object.entries(each.graders).map(([name, count]) => `${name || "elsewhere"} ${count}`).join(", ");
-  return [make("td"), make("td", `${each.done} of ${each.count}`), make("td", todoText(each)), make("td"), make("td", graders), make("td", sharesText(each))];
+  const done = [["", `${each.done} of ${each.count}`]];
+  const graders = Object.entries(each.graders).map(([name, count]) => [name || "elsewhere", count]);
+  return [done, todo(each), [], graders, shares(each)].map((lines) => {
+    const cell = make("td");
+    for (const [name, text, filter] of lines) {
+      const line = make("div");
+      if (name) {
+        line.append(make("span", name, "name"), " ");
+        line.title = name;
+      }
+      line.append(filter && each.key ? button(text, () => openFiltered(each.key, filter)) : text);
+      cell.append(line);
+    }
+    return cell;
+  });
 }
 
 function totalOf(questions) {
-  const total = { count: 0, done: 0, pending: 0, flagged: 0, outdated: 0, graders: {}, assigned: {} };
+  const total = { count: 0, done: 0, pending: 0, flagged: 0, flagged_open: 0, outdated: 0, graders: {}, assigned: {} };
   for (const each of questions) {
-    for (const name of ["count", "done", "pending", "flagged", "outdated"]) total[name] += each[name];
+    for (const name of ["count", "done", "pending", "flagged", "flagged_open", "outdated"]) total[name] += each[name];
     for (const [name, count] of Object.entries(each.graders)) total.graders[name] = (total.graders[name] ?? 0) + count;
     for (const [name, [count, done]] of Object.entries(each.assigned)) {
       const [before, doneBefore] = total.assigned[name] ?? [0, 0];
@@ -917,16 +1203,26 @@ function totalOf(questions) {
   return total;
 }
 
-function todoText(each) {
-  return [[each.count - each.done - each.pending, "not marked"], [each.pending, "to confirm"], [each.flagged, "flagged"], [each.outdated, "with other points now"]]
-    .filter(([count]) => count).map(([count, what]) => `${count} ${what}`).join(", ");
+// The number of answers of each kind, with the filter that shows them.
+function todo(each) {
+  const open = each.count - each.done - each.pending;
+  const isSame = each.flagged === open && each.flagged_open === open && !each.pending;
+  const kinds = [[open, isSame ? "not marked (flagged)" : "not marked", "open"], [each.pending, "to confirm", "pending"],
+    [isSame ? 0 : each.flagged, "flagged", "flagged"], [each.outdated, "with other points now", ""]];
+  return kinds.filter(([count]) => count).map(([count, what, filter]) => ["", `${count} ${what}`, filter]);
+}
+
+function openFiltered(key, filter) {
+  element("overview").close();
+  element("filter").value = filter;
+  open_(key);
 }
 
 // How many of each grader's answers are marked; of those without a grader, only if others have one.
-function sharesText(each) {
-  const shares = Object.entries(each.assigned);
-  if (shares.every(([name]) => !name)) return "";
-  return shares.map(([name, [count, done]]) => `${name || "nobody"} ${done} of ${count}`).join(", ");
+function shares(each) {
+  const assigned = Object.entries(each.assigned);
+  if (assigned.every(([name]) => !name)) return [];
+  return assigned.map(([name, [count, done]]) => [name || "nobody", `${done} of ${count}`]);
 }
 
 // A bar for each score, or for each of ten ranges if there are many scores.
@@ -961,31 +1257,37 @@ async function share(all) {
     tell("share-problem", "");
     await load(state.question.key, id);
     await showProgress();
-  } catch (error) { tell("share-problem", error.message); }
+  } catch (error) { tell("share-problem", `Nothing was shared: ${error.message}`); }
+}
+
+function parseTitle(each) {
+  const [, number, text] = /^Exercise(?: (\S+))?: (.*)$/.exec(each.title) ?? [null, "", each.title];
+  return { number, text };
 }
 
 // The number first, because a menu shows only the beginning of a long text.
 function optionText(each) {
-  const [, number, title] = /^Exercise(?: (\S+))?: (.*)$/.exec(each.title) ?? [null, "", each.title];
+  const { number, text } = parseTitle(each);
   const progress = `(${each.done}/${each.count})`;
-  return number ? `${number} ${progress}: ${title}` : `${title} ${progress}`;
+  return number ? `${number} ${progress}: ${text}` : `${text} ${progress}`;
+}
+
+// The assignments with their questions.
+function assignments() {
+  const names = [...new Set(state.questions.map((each) => each.assignment))];
+  return names.map((name) => [name, state.questions.filter((each) => each.assignment === name)]);
 }
 
 async function readOverview() {
   state.questions = (await request("overview", {})).questions;
   const select = element("questions");
   const value = select.value;
-  const assignments = [...new Set(state.questions.map((each) => each.assignment))].map((name) => {
+  select.replaceChildren(...assignments().map(([name, questions]) => {
     const part = make("optgroup");
     part.label = name;
+    for (const each of questions) part.append(new Option(optionText(each), each.key));
     return part;
-  });
-  for (const each of state.questions) {
-    const option = make("option", optionText(each));
-    option.value = each.key;
-    assignments.find((part) => part.label === each.assignment).append(option);
-  }
-  select.replaceChildren(...assignments);
+  }));
   if (value) select.value = value;
 }
 
@@ -998,9 +1300,12 @@ function open_(key, answer) {
 const KEYS = {
   j: () => move(1), k: () => move(-1), n: nextOpen, f: () => setScore(state.question.maximum),
   0: () => setScore(0), u: undo, x: flag, y: confirmPending, o: showOutputs,
-  c: () => element("comment").focus(), s: () => element("score").select(),
-  v: () => setView(!state.isOne), "?": () => element("help").showModal(),
+  c: writeComment, s: () => element("score").select(),
+  v: () => setView(!state.isOne), "?": () => element("help").showModal(), Escape: () => show(""),
 };
+
+// Keys that change the mark, or the flag, of the answer.
+const CHANGING = ["f", "0", "u", "x", "y"];
 
 document.addEventListener("keydown", (event) => {
   if (event.ctrlKey || event.metaKey || event.altKey || !state.question) return;
@@ -1011,18 +1316,21 @@ document.addEventListener("keydown", (event) => {
     if (!isEnd) return;
     event.preventDefault();
     target.blur();
-    if (current()) current().article.focus({ preventScroll: true });
+    if (document.activeElement === document.body) focusAnswer(); // not if the name is missing
     return;
   }
   if (target.tagName === "SELECT" || document.querySelector("dialog[open]")) return;
   const digit = /^Digit([1-9])$/.exec(event.code);
   let action = KEYS[event.key];
+  let changes = CHANGING.includes(event.key);
+  if (event.key === "Escape" && draftOf(current())) [action, changes] = [() => { show(""); enterComment(); }, true];
   // On some keyboards, digits are typed with Shift.
-  if (/^[1-9]$/.test(event.key)) action = () => toggle(Number(event.key) - 1);
-  else if (digit && event.shiftKey) action = () => insertComment(Number(digit[1]) - 1);
+  if (/^[1-9]$/.test(event.key)) [action, changes] = [() => toggle(Number(event.key) - 1), true];
+  else if (digit && event.shiftKey) [action, changes] = [() => insertComment(Number(digit[1]) - 1), true];
   if (!action || (event.repeat && !"jk".includes(event.key))) return;
   event.preventDefault();
-  action();
+  if (changes && current() && isHeld(current())) say(`Key ignored: ${titleOf(current())} has just changed.`, "refused");
+  else action();
 });
 
 const CLICKS = {
@@ -1048,7 +1356,10 @@ element("grader").addEventListener("change", () => {
   sessionStorage.setItem("grader", element("grader").value);
   if (element("filter").value.startsWith("mine")) filter(current()?.answers[0].id);
 });
-window.addEventListener("beforeunload", (event) => { if (state.waiting) event.preventDefault(); });
+window.addEventListener("beforeunload", (event) => { if (state.waiting || state.drafts.size) event.preventDefault(); });
+window.addEventListener("focus", poll);
+document.addEventListener("visibilitychange", pollInTurn);
+setInterval(pollInTurn, 1000);
 
 async function start() {
   element("grader").value = sessionStorage.getItem("grader") ?? document.body.dataset.grader;
@@ -1056,8 +1367,12 @@ async function start() {
   const wanted = location.hash.slice(1);
   const unfinished = state.questions.find((each) => each.done < each.count);
   const first = state.questions.find((each) => each.key === wanted) ?? unfinished ?? state.questions[0];
-  if (first) await load(first.key);
-  else element("answers").textContent = "There are no answers that are graded by hand.";
+  const place = JSON.parse(sessionStorage.getItem("place") ?? "{}");
+  if (place.filter) element("filter").value = place.filter;
+  if (first) {
+    await load(first.key, place.key === first.key ? place.answer : undefined);
+    if (place.isOne) setView(true);
+  } else element("answers").textContent = "There are no answers that are graded by hand.";
 }
 
 start().catch((error) => show(error.message));

@@ -20,3 +20,8 @@ def go_to(page, text):
             return
         press(page, "j")
     raise AssertionError(f"no answer with {text}")
+
+
+def wait_until_keys_count(page):
+    """Wait until keys change the answer that has just changed."""
+    page.wait_for_function("() => !isHeld(current())")

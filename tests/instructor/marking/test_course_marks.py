@@ -2,6 +2,7 @@
 
 import json
 import shutil
+import sqlite3
 
 import pytest
 
@@ -310,13 +311,15 @@ def test_a_dropped_student_leaves_no_mark_and_a_renamed_one_keeps_it(root, capsy
 
 def test_a_copy_of_the_gradebook_has_the_marks(root, capsys, tmp_path):
     with opened(root) as marks:
-        give(marks, "ada", mark(*question_of(marks).items[:1]))
+        state = give(marks, "ada", mark(*question_of(marks).items[:1]))
+        marks.flag(question_of(marks), {state.id: state.version}, True, "Enough?", "Tess")
     code, output = run(capsys, root, "gradebook", "copy", f"sqlite:///{tmp_path / 'copy.db'}")
     assert code == 0, output
     shutil.copy(tmp_path / "copy.db", root / "gradebook.db")
     with opened(root) as marks:
         state = states_of(marks)["ada"]
         assert [each.label for each in state.mark.items] == ["Locality"]
+        assert (state.flag_reason, state.flagger) == ("Enough?", "Tess")
 
 
 @pytest.mark.slow
@@ -350,8 +353,25 @@ def test_a_second_use_creates_nothing_and_a_damaged_notebook_costs_only_its_stud
 
 def test_stored_rows_are_json_that_says_how_a_score_was_chosen(marks, root):
     give(marks, "ada", mark(*question_of(marks).items[:1]))
-    import sqlite3
-
     with sqlite3.connect(root / "gradebook.db") as database:
         ((items,),) = database.execute("SELECT items FROM course_mark").fetchall()
     assert [each["label"] for each in json.loads(items)] == ["Locality"]
+
+
+def test_a_flag_has_the_name_of_the_one_who_set_it_also_in_an_older_gradebook(root):
+    with opened(root) as marks:
+        cy = states_of(marks)["cy"]
+        marks.flag(question_of(marks), {cy.id: cy.version}, True, "Enough?")
+    with sqlite3.connect(root / "gradebook.db") as database:
+        database.execute("DROP TABLE course_mark_flag")
+    with opened(root) as marks:
+        cy = states_of(marks)["cy"]
+        assert (cy.flagged, cy.flag_reason, cy.flagger) == (True, "Enough?", "")
+        marks.flag(question_of(marks), {cy.id: cy.version}, True, "Enough?", "Tess")
+        cy = states_of(marks)["cy"]
+        assert (cy.flag_reason, cy.flagger) == ("Enough?", "Tess")
+        give(marks, "cy", mark(adjustment=1))
+        cy = states_of(marks)["cy"]
+        assert (cy.flagger, cy.grader) == ("Tess", "Grace")
+        marks.flag(question_of(marks), {cy.id: cy.version}, False)
+        assert states_of(marks)["cy"].flagger == ""

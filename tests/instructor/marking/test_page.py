@@ -16,7 +16,7 @@ from tests.instructor.marking.conftest import (
     submit_graded,
     write_source,
 )
-from tests.instructor.marking.marking_page import current, go_to, press
+from tests.instructor.marking.marking_page import current, go_to, press, wait_until_keys_count
 from tests.instructor.marking.marking_server import marking_server
 from tests.instructor.marking.test_server import HOSTILE
 
@@ -63,7 +63,7 @@ def test_a_question_is_marked_by_keyboard_alone(root, open_page):
         assert stored(root)["cy"] == (1.25, "Name j and k.", False)
         assert "flagged" in current(page)
         assert page.locator("#count").inner_text() == "5 of 5 marked"
-        assert "Saved: answer" in page.locator("#status").inner_text()
+        assert "Saved: flag on answer" in page.locator("#status").inner_text()
         press(page, "?")
         assert page.get_by_role("dialog", name="Keys").is_visible()
         press(page, "Escape")
@@ -101,7 +101,7 @@ def test_everything_works_with_the_mouse(root, open_page):
         row = page.get_by_role("row", name="explain")
         row.wait_for()
         assert "4 of 5" in row.inner_text() and "Grace 2" in row.inner_text()
-        row.get_by_role("button").click()
+        row.get_by_role("button", name="explain").click()
         press(page)
         page.locator("#questions").select_option(index=1)
         page.get_by_text("Why does it conclude?").wait_for()
@@ -128,8 +128,11 @@ def test_two_graders_see_each_others_marks(root, open_page):
         second.get_by_text("Not saved: somebody else has changed answer").wait_for()
         assert stored(root)["cy"] == (2, None, False)
         assert "fewer weights" in current(second) and "2 of 2" in current(second)
+        wait_until_keys_count(second)
         press(second, "1")
         assert stored(root)["cy"][:2] == (1, LOCAL)
+        assert second.locator("#problem").is_visible()
+        press(second, "k")
         assert second.locator("#problem").is_hidden()
     with opened(root) as marks:
         assert states_of(marks)["cy"].grader == "Hopper"
@@ -259,7 +262,7 @@ def test_a_question_is_shared_on_the_page_and_each_grader_sees_their_own(root, o
         assert row.get_by_role("img").get_attribute("aria-label").startswith("0 points: ")
 
 
-def test_full_marks_and_zero_keep_the_selected_items(root, open_page):
+def test_full_marks_and_zero_keep_the_selected_items_until_the_next_item(root, open_page):
     with marking_server(root) as server:
         page = open_page(server)
         go_to(page, "fewer weights")
@@ -270,6 +273,8 @@ def test_full_marks_and_zero_keep_the_selected_items(root, open_page):
         assert stored(root)["cy"] == (0, f"{LOCAL}\n{adjusted} (\u22121)", False)
         press(page, "u", "u")
         assert stored(root)["cy"] == (1, LOCAL, False)
+        press(page, "f", "2")
+        assert stored(root)["cy"] == (1.5, f"{LOCAL}\n- Sharing (+0.5)", False)
 
 
 def test_a_flag_has_a_reason_for_a_colleague(root, open_page):
@@ -279,14 +284,14 @@ def test_a_flag_has_a_reason_for_a_colleague(root, open_page):
         press(page, "x")
         page.keyboard.type("Is this <b>enough</b>?")
         press(page, "Enter")
-        assert "flagged: Is this <b>enough</b>?" in current(page)
+        assert "flagged by Grace: Is this <b>enough</b>?" in current(page)
         other = open_page(server)
         other.locator("#filter").select_option("flagged")
         assert "Is this <b>enough</b>?" in current(other)
         press(page, "x")
         assert "flagged" not in current(page)
         press(page, "u")
-        assert "flagged: Is this <b>enough</b>?" in current(page)
+        assert "flagged by Grace: Is this <b>enough</b>?" in current(page)
     with opened(root) as marks:
         assert states_of(marks)["cy"].flag_reason == "Is this <b>enough</b>?"
     assert stored(root)["cy"] == (None, None, True)

@@ -1,5 +1,8 @@
 """What the marking page shows, and what stays in its place."""
 
+import json
+import re
+
 import pytest
 
 from course.instructor.course_dir import open_api
@@ -17,6 +20,7 @@ from tests.instructor.marking.conftest import (
 )
 from tests.instructor.marking.marking_page import current, go_to, press
 from tests.instructor.marking.marking_server import marking_server
+from tests.submissions import ROOT
 
 pytestmark = [
     pytest.mark.slow,
@@ -27,6 +31,29 @@ RICH = SCHEME.replace("**+0.5**", "**+1**")
 LONG = RICH.replace(
     "Sharing:", "Sharing of the weights at all of the positions in the whole image:"
 )
+EXERCISE = re.compile(r"^### Exercise (.+) \(\d+ points?\)$", re.MULTILINE)
+
+
+def longest_title():
+    """Return the longest title of an exercise in the course, with its number."""
+    notebooks = (json.loads(path.read_text()) for path in (ROOT / "source").glob("*/*.ipynb"))
+    cells = (cell for notebook in notebooks for cell in notebook["cells"])
+    return max((title for cell in cells for title in EXERCISE.findall(text_of(cell))), key=len)
+
+
+def text_of(cell):
+    return "".join(cell["source"])
+
+
+def style_of(locator, name):
+    """Return the value of a property of CSS."""
+    return locator.evaluate("(each, name) => getComputedStyle(each)[name]", name)
+
+
+def rename_question(root, title):
+    """Give the question `explain` another title."""
+    path = root / "source" / NAME / "small.ipynb"
+    path.write_text(path.read_text().replace("Exercise: explain (", f"Exercise {title} ("))
 
 
 @pytest.mark.parametrize(
@@ -116,7 +143,7 @@ def test_points_can_be_changed_only_after_the_preview_which_warns(root, open_pag
         dialog = page.get_by_role("dialog", name="Change the points of an item")
         change = dialog.get_by_role("button", name="Change the points", exact=True)
         assert change.is_disabled()
-        assert float(change.evaluate("(each) => getComputedStyle(each).opacity")) < 1
+        assert float(style_of(change, "opacity")) < 1
         assert f"are written into source/{NAME}/small.ipynb" in dialog.inner_text()
         assert "everybody" in dialog.inner_text()
         dialog.get_by_label("Points").fill("1.5")
@@ -144,6 +171,10 @@ def test_the_outputs_of_identical_answers_are_those_of_each_student(root, open_p
         assert outputs.inner_text().count("shown by the student's own run, under “Small”") == 3
         more.click()
         outputs.get_by_text("figure of").nth(3).wait_for()
+        page.emulate_media(color_scheme="dark")
+        broken = outputs.locator("img").first
+        assert style_of(broken, "color") == "rgb(31, 35, 40)"  # on white, also in dark mode
+        assert style_of(broken, "backgroundColor") == "rgb(255, 255, 255)"
         text = outputs.inner_text()
         assert all(name in text for name in ("ada", "bob", "fay", "gus"))
         numbers = page.evaluate("() => current().answers.map((each) => each.number)")
@@ -213,8 +244,7 @@ def test_answers_that_are_marked_separately_can_be_marked_together_again(root, o
 
 
 def test_the_menu_of_questions_has_the_number_first(root, open_page):
-    path = root / "source" / NAME / "small.ipynb"
-    path.write_text(path.read_text().replace("Exercise: explain (", "Exercise 8a: explain ("))
+    rename_question(root, "8a: explain")
     with opened(root) as marks:
         give(marks, "cy", mark(adjustment=1))
     with marking_server(root) as server:
@@ -222,3 +252,139 @@ def test_the_menu_of_questions_has_the_number_first(root, open_page):
         options = page.locator("#questions option").all_inner_texts()
         assert options == ["8a (3/5): explain", "conclude (2/5)"]
         assert page.locator("#questions optgroup").get_attribute("label") == NAME
+
+
+def test_the_header_has_one_line_in_a_wide_window_and_two_in_a_narrow_one(root, open_page):
+    title = longest_title()
+    rename_question(root, title)
+    with marking_server(root) as server:
+        page = open_page(server)
+        menu = page.locator("#questions")
+        assert title.partition(": ")[2] in menu.inner_text()
+        for width, lines in [(1200, 1), (1300, 1), (1360, 1), (1650, 1), (1000, 2), (800, 2)]:
+            page.set_viewport_size({"width": width, "height": 820})
+            height = page.locator("header").bounding_box()["height"]
+            assert height < 22 + lines * 1.5 * page.locator("#open-help").bounding_box()["height"]
+            last = page.locator("#open-help").bounding_box()
+            assert last["x"] + last["width"] <= width
+            assert menu.bounding_box()["width"] > 150, width
+
+
+def test_progress_fits_into_a_narrow_window(root, open_page):
+    rename_question(root, longest_title())
+    with opened(root) as marks:
+        give(marks, "cy", mark(adjustment=1))
+    with marking_server(root) as server:
+        page = open_page(server)
+        page.set_viewport_size({"width": 820, "height": 900})
+        page.get_by_role("button", name="Progress").click()
+        dialog = page.get_by_role("dialog", name="Progress")
+        group = dialog.get_by_role("rowheader", name=NAME)
+        title = dialog.get_by_role("button", name=longest_title())
+        shares = dialog.get_by_role("columnheader", name="Shares")
+
+        def check_size():
+            line = float(style_of(group, "lineHeight").removesuffix("px"))
+            assert title.bounding_box()["height"] < 2.5 * line
+            to_do = dialog.get_by_role("row", name="conclude").get_by_text("3 not marked")
+            assert to_do.bounding_box()["height"] < 1.5 * line
+            wide = page.locator(".wide")
+            assert wide.evaluate("(each) => each.scrollWidth <= each.clientWidth")
+
+        group.wait_for()
+        assert group.inner_text() == NAME and shares.is_hidden()
+        check_size()
+        dialog.get_by_label("Graders").fill("Grace, Ada Lovelace, Hopper")
+        dialog.get_by_role("button", name="Share all questions").click()
+        shares.wait_for()
+        check_size()
+        dialog.get_by_label("Graders").fill("x" * 101)
+        dialog.get_by_role("button", name="Share this question").click()
+        dialog.get_by_text("Nothing was shared: enter your name").wait_for()
+
+
+SENTENCE = "that supports one of the properties"
+FOUR = f"""\
+
+=== BEGIN MARK SCHEME ===
+
+- **+0.5** A result {SENTENCE}: as it is.
+- **+0.5** A reason {SENTENCE}: as it is.
+- **+0.5** A limit {SENTENCE}: as it is.
+- **+0.5** A claim {SENTENCE}: as it is.
+
+=== END MARK SCHEME ===
+"""
+
+
+@pytest.mark.parametrize(("width", "last"), [(1366, "#bank li"), (800, "#comment")])
+def test_the_items_and_the_comment_are_visible_without_scrolling(root, open_page, width, last):
+    write_source(root, FOUR)
+    with opened(root) as marks:
+        give(marks, "cy", mark(adjustment=1, comment="A result of your run, please, as in 7b."))
+    with marking_server(root) as server:
+        page = open_page(server)
+        page.set_viewport_size({"width": width, "height": 768})
+        go_to(page, "filters are local")
+        panel = page.locator("#panel").bounding_box()
+        end = panel["y"] + panel["height"]
+
+        def ends(selector):
+            box = page.locator(selector).first.bounding_box()
+            return box["y"] + box["height"]
+
+        assert page.locator("#items li").count() == 4
+        assert max(ends("#items"), ends(last)) <= min(end, 768)
+        press(page, "c")
+        page.keyboard.type("One line.\n" * 9)
+        for each in ("#score", "#status", "#undo"):
+            box = page.locator(each).bounding_box()
+            assert panel["y"] <= box["y"] and box["y"] + box["height"] <= end
+        comment = page.locator("#comment").bounding_box()
+        assert comment["y"] >= page.locator("#undo").bounding_box()["y"] + 20
+        press(page, "Escape")
+        assert page.locator("#items li").first.bounding_box()["y"] > ends("#undo")
+
+
+def test_the_reason_of_a_flag_has_a_wide_field(root, open_page):
+    with marking_server(root) as server:
+        page = open_page(server)
+        press(page, "x")
+        assert page.locator("#reason").bounding_box()["width"] >= 230
+        press(page, "Enter")
+
+
+def test_the_preview_names_the_scores_that_do_not_change_and_says_why(root, open_page):
+    write_source(root, RICH.replace("at all positions.", "at all positions. Requires item 1."))
+    with opened(root) as marks:
+        local, shared, _ = question_of(marks).items
+        give(marks, "ada", mark(local, shared))
+        give(marks, "bob", mark(shared))
+        give(marks, "cy", mark(adjustment=0))
+        give(marks, "dora", mark(adjustment=1.5))
+    with marking_server(root) as server:
+        page = open_page(server)
+        page.locator("#questions").select_option(index=0)
+        page.get_by_text("Why does it explain?").wait_for()
+        numbers = page.evaluate(
+            "() => state.all.filter((each) => [0, 1.5].includes(each.mark.adjustment))"
+            ".flatMap((each) => each.answers.map((one) => one.number)).sort((a, b) => a - b)"
+        )
+        assert len(numbers) == 2
+        page.get_by_role("button", name="Change points of Sharing").click()
+        dialog = page.get_by_role("dialog", name="Change the points of an item")
+        dialog.get_by_label("Points").fill("1.5")
+        dialog.get_by_role("button", name="Preview").click()
+        listed = " ".join(f"#{each}" for each in numbers)
+        dialog.get_by_text(
+            f"2 answers have a score without items, which stays: {listed}."
+        ).wait_for()
+        text = dialog.inner_text()
+        sentence = "In 1 answer, the score stays, because the item counts only with: Locality."
+        assert sentence in text
+        assert "In 1 answer, only the points in the comment change, because the score is" in text
+        dialog.get_by_label("Points").fill("0.5")
+        dialog.get_by_role("button", name="Preview").click()
+        problem = dialog.get_by_text("the items could then earn only 1.5 of the 2 points")
+        problem.wait_for()
+        assert problem.inner_text()[0].isupper()

@@ -12,7 +12,7 @@ from tests.instructor.marking.conftest import (
     stored,
     write_source,
 )
-from tests.instructor.marking.marking_page import current, go_to, press
+from tests.instructor.marking.marking_page import current, go_to, press, wait_until_keys_count
 from tests.instructor.marking.marking_server import marking_server
 
 pytestmark = [
@@ -95,6 +95,7 @@ def test_a_change_is_not_undone_if_another_grader_has_marked_the_answer_since(ro
         press(page, "u")
         page.get_by_text("Not saved: somebody else has changed answer").wait_for()
         assert stored(root)["cy"] == (2, "Good.", False)
+        wait_until_keys_count(page)
         press(page, "u")
         assert status_of(page) == ("Nothing to undo", False)
 

@@ -58,6 +58,7 @@ def test_points_are_changed_in_the_source_and_for_all_who_have_the_item(marked):
         local = question.items[0]
         preview = marks.preview_points(question, local.key, 1.5)
         assert (preview.count, preview.elsewhere) == (2, 0)
+        assert [each.student for each in preview.entered] == ["eve"]
         changes = {each.state.student: (each.state.score, each.score) for each in preview.changes}
         assert changes == {"ada": (1, 1.5), "bob": (1.75, 2)}
         assert source_of(marked).read_text() == before and stored(marked)["ada"][0] == 1

@@ -18,6 +18,7 @@ from course.instructor.course_dir import open_api
 from tests.instructor.marking.conftest import (
     ANSWERS,
     NAME,
+    give,
     mark,
     opened,
     question_of,
@@ -357,3 +358,22 @@ def test_a_port_in_use_is_an_error(root, capsys):
     with marking_server(root) as server:
         code, output = run(capsys, root, "mark", "--no-browser", "--port", server.port)
     assert code == 1 and f"port {server.port} cannot be used" in output
+
+
+def test_versions_tell_which_answers_others_have_changed(root):
+    with marking_server(root) as server:
+        found = server.question()
+        key = found["question"]["key"]
+        before = {each["id"]: each["version"] for each in found["answers"]}
+        assert server.call("versions", question=key) == (200, {"versions": before})
+        with opened(root) as marks:
+            changed = give(marks, "cy", mark(adjustment=1, comment="Good."), grader="Hopper")
+        _, after = server.call("versions", question=key)
+        differing = [each for each in before if before[each] != after["versions"][each]]
+        assert differing == [changed.id]
+        _, states = server.call("states", question=key, answers=[changed.id, "unknown"])
+        (state,) = states["answers"]
+        assert (state["score"], state["grader"], state["comment"]) == (1, "Hopper", "Good.")
+        assert "html" not in state
+        assert server.call("states", question=key, answers=[1])[0] == 400
+        assert server.call("states", question=key, answers=["x"] * 3000)[0] == 400

@@ -1,0 +1,148 @@
+"""Items, adjustments, and used comments on the marking page."""
+
+import pytest
+
+from tests.chromium import needs_chromium
+from tests.instructor.marking.conftest import give, mark, opened, stored
+from tests.instructor.marking.marking_page import current, go_to, press
+from tests.instructor.marking.marking_server import marking_server
+
+pytestmark = [
+    pytest.mark.slow,
+    pytest.mark.browser,
+    needs_chromium,
+]
+LOCAL = "- Locality (+1)"
+SHARING = "- Sharing (+0.5)"
+EFFECT = "- Only the effect, without a property (\u22120.5)"
+MINUS = "\u2212"
+
+
+def status_of(page):
+    return page.locator("#status").inner_text()
+
+
+def test_an_adjustment_ends_with_the_next_item(root, open_page):
+    with marking_server(root) as server:
+        page = open_page(server)
+        go_to(page, "fewer weights")
+        line = page.locator("#adjustment")
+        press(page, "1", "2")
+        assert line.is_hidden()
+        press(page, "0")
+        assert line.is_visible() and f"{MINUS}1.5" in line.inner_text()
+        press(page, "2")
+        assert stored(root)["cy"] == (1, LOCAL, False)
+        assert f"adjustment of {MINUS}1.5 removed" in status_of(page) and line.is_hidden()
+        press(page, "f", "2")
+        assert stored(root)["cy"] == (1.5, f"{LOCAL}\n{SHARING}", False)
+        press(page, "s")
+        page.keyboard.type("2")
+        press(page, "Enter")
+        assert stored(root)["cy"][0] == 2
+        line.get_by_role("button", name="Remove").click()
+        press(page)
+        assert stored(root)["cy"] == (1.5, f"{LOCAL}\n{SHARING}", False)
+        assert "adjustment of +0.5 removed" in status_of(page) and line.is_hidden()
+
+
+def test_the_same_key_again_restores_the_mark_before(root, open_page):
+    with marking_server(root) as server:
+        page = open_page(server)
+        go_to(page, "fewer weights")
+        press(page, "0", "1")
+        assert stored(root)["cy"] == (1, LOCAL, False)
+        assert "entered score of 0 removed" in status_of(page)
+        press(page, "1")
+        assert stored(root)["cy"] == (0, None, False)
+        press(page, "f", "2", "2")
+        assert stored(root)["cy"] == (2, None, False)
+        press(page, "1", "0", "2", "2")
+        adjusted = f"{LOCAL}\n- Adjusted by the grader ({MINUS}1)"
+        assert stored(root)["cy"] == (0, adjusted, False)
+        # Also if the first press has not been saved yet.
+        page.keyboard.press("3")
+        page.keyboard.press("3")
+        press(page)
+        assert stored(root)["cy"] == (0, adjusted, False)
+        # Not if there was another change between the two.
+        press(page, "2", "3", "2")
+        assert stored(root)["cy"] == (0.5, f"{LOCAL}\n{EFFECT}", False)
+
+
+def test_used_comments_keep_their_keys(root, open_page):
+    with opened(root) as marks:
+        give(marks, "ada", mark(adjustment=1, comment="Rare."))
+        give(marks, "bob", mark(adjustment=1, comment="Late."))
+    with marking_server(root) as server:
+        page = open_page(server)
+        bank = page.locator("#bank li")
+
+        def slots():
+            return [text.split("\n") for text in bank.all_inner_texts()]
+
+        before = slots()
+        assert sorted(text for _, text in before) == ["Late.", "Rare."]
+        second = before[1][1]
+        go_to(page, "fewer weights")
+        press(page, "Shift+Digit2")
+        assert slots() == before
+        go_to(page, "are empty")
+        press(page, "Shift+Digit2")
+        assert stored(root)["dora"][1] == stored(root)["cy"][1] == second
+        assert slots() == before
+        go_to(page, "fewer weights")
+        press(page, "c")
+        page.keyboard.press("Control+a")
+        page.keyboard.type("New.")
+        press(page, "Escape")
+        assert slots() == [*before, ["\u21e73", "New."]]
+        # The comment of the first place is deleted, and the others stay in theirs.
+        for student in ("ada", "bob"):
+            if stored(root)[student][1] == before[0][1]:
+                with opened(root) as marks:
+                    give(marks, student, mark(adjustment=1))
+        page.evaluate("() => poll()")
+        page.wait_for_function("() => document.querySelectorAll('#bank li').length === 2")
+        assert slots() == [before[1], ["\u21e73", "New."]]
+
+
+def test_the_status_names_what_was_saved_or_undone(root, open_page):
+    with marking_server(root) as server:
+        page = open_page(server)
+        go_to(page, "fewer weights")
+        number = page.evaluate("() => current().answers[0].number")
+        press(page, "1")
+        assert status_of(page) == f"Saved: answer {number}, 1 of 2, added: Locality"
+        press(page, "c")
+        page.keyboard.type("Why?")
+        press(page, "Escape")
+        assert status_of(page) == f"Saved: comment on answer {number}"
+        press(page, "x", "Enter")
+        assert status_of(page) == f"Saved: flag on answer {number}"
+        press(page, "u")
+        assert status_of(page) == f"Undone: answer {number}, not flagged"
+        press(page, "u", "u")
+        assert status_of(page) == f"Undone: answer {number}, no score"
+
+
+def test_a_flag_says_who_set_it_and_an_answer_without_a_mark_has_no_grader(root, open_page):
+    with marking_server(root) as server:
+        page = open_page(server)
+        page.locator("#grader").fill("Tess")
+        press(page, "Enter")
+        go_to(page, "fewer weights")
+        press(page, "1")
+        assert "Tess" in current(page)
+        press(page, "1")
+        assert "not marked" in current(page) and "Tess" not in current(page)
+        press(page, "x")
+        page.keyboard.type("Enough?")
+        press(page, "Enter")
+        assert "flagged by Tess: Enough?" in current(page)
+        page.locator("#grader").fill("Grace")
+        press(page, "Enter", "x", "u")
+        assert "flagged by Tess: Enough?" in current(page)
+        page.reload()
+        go_to(page, "fewer weights")
+        assert "flagged by Tess: Enough?" in current(page)
