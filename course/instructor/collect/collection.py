@@ -86,7 +86,10 @@ class Collection:
         with originals.exclusive(self.root):
             unfinished_change.require_none(self.root)
             originals.move_old_originals(self.root)
-            listed = list_files(self.path) if listed is None else listed
+            if listed is None and not (listed := list_files(self.path)):
+                raise CourseError(
+                    f"{self.path} contains no files: name the folder or archive of submissions."
+                )
             chosen = listed if chosen is None else chosen
             self.folder = originals.folder_for(self.path, self.root, chosen)
             staging = folder / ".repaired"
@@ -297,6 +300,7 @@ class Collection:
                 str(result.upload_number),
             )
             rows.append([csv_writer.escape_formula(cell) for cell in row])
+        self.folder.mkdir(parents=True, exist_ok=True)  # it exists if it contains an original
         csv_writer.write_table(self.table, rows, force=True)
 
 

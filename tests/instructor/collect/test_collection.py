@@ -171,6 +171,28 @@ def test_a_folder_that_contains_the_course_is_refused(root, collect_path):
     assert submitted(root) == {}
 
 
+@pytest.mark.parametrize("kind", ["folder", "archive"])
+def test_an_upload_without_files_is_refused(tmp_path, root, collect_path, kind):
+    if kind == "folder":
+        path = tmp_path / "empty"
+        (path / NAME).mkdir(parents=True)
+    else:
+        path = tmp_path / "empty.zip"
+        path.write_bytes(zipped({}))
+    done = collect_path(path)
+    assert done.returncode == 1
+    assert f"{path} contains no files: name the folder or archive of submissions." in done.stderr
+    assert submitted(root) == {}
+
+
+def test_a_file_that_is_not_kept_is_listed_in_the_table(tmp_path, root, collect_path):
+    path = tmp_path / "notes"
+    path.write_bytes(zipped({}))
+    done = collect_path(path)
+    assert "1 files: 1 skipped" in done.stdout, done.stdout + done.stderr
+    assert Path(done.stdout.split("list of all files: ")[1].strip()).is_file()
+
+
 def test_the_table_contains_no_spreadsheet_formula(root, collect):
     collect({"=HYPERLINK(1).ipynb": b"{", **PLATFORMS["Moodle"]})
     (table,) = (root / "originals").rglob("table.csv")
