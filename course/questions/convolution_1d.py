@@ -69,6 +69,47 @@ def by_hand(signal, kernel, stride, padding):
     return Question(text, SHAPE, right, _explanation(right), mistakes, HINT)
 
 
+def same_length(signal, kernel, pairs):
+    """Return a question about which stride and padding give an output as long as the signal.
+
+    Parameters
+    ----------
+    signal, kernel : sequence of int
+    pairs : sequence of (int, int)
+        Strides and paddings, exactly one pair of which is right.
+
+    Returns
+    -------
+    Question
+        A question whose answer is one of the pairs.
+
+    Raises
+    ------
+    ValueError
+        If not exactly one pair is right.
+    """
+    size, width = len(kernel), len(signal)
+    lengths = {pair: len(result_and_mistakes(signal, kernel, *pair)[0]) for pair in pairs}
+    right = [pair for pair, length in lengths.items() if length == width]
+    if len(right) != 1:
+        raise ValueError(f"{len(right)} of the pairs give an output as long as the signal, not 1.")
+    mistakes = []
+    for (stride, padding), length in lengths.items():
+        if stride > 1:
+            reason = f"With stride {stride}, the output is much shorter."
+            mistakes.append(((stride, padding), reason))
+        elif length < width and padding == 0:
+            reason = f"Without padding, a kernel of size {size} fits at {length} positions on"
+            mistakes.append(((stride, padding), f"{reason} {width} values."))
+    lost = {2: "two", 4: "four"}.get(size - 1, size - 1)
+    explanation = (
+        f"The {lost} zeros compensate for the {lost} positions that are lost with a kernel of size"
+        f" {size}."
+    )
+    text = "Which stride and padding give an output that is as long as the signal?"
+    return Question(text, SHAPE, right[0], explanation, mistakes, "how long each output is.")
+
+
 def pool_by_hand(row, size, stride):
     """Return a question about max pooling of a row of values, without padding.
 

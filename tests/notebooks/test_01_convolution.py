@@ -264,7 +264,10 @@ def test_sizes_in_the_text_are_right(notebook):
     assert bank.output_size(5, 3, 2, 0) == 2 == len(convolution_1d.convolve([0] * 6, [1] * 3, 2))
     assert bank.output_size(5, 3, 2, 1) == 3
     assert bank.output_size(8, 3, 4, 1) == 7 // 4 + 1 == len(notebook.by_hand["S=4, P=1"]) == 2
-    assert "$\\lfloor 7/4 \\rfloor + 1 = 2$ values" in text_of("flip-text")
+    assert bank.output_size(12, 3, 4, 1) == 11 // 4 + 1 == 3
+    assert "12 values with $F = 3$, $S = 4$, and $P = 1$ give $\\lfloor 11/4 \\rfloor + 1 = 3$" in (
+        text_of("flip-text")
+    )
     assert bank.output_size(100, 5, 1, 2) == 100
     assert bank.output_size(512, 5, 1, 2) == 512
     ten = np.zeros((5, 5, 3, 10))

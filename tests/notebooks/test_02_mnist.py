@@ -8,7 +8,7 @@ import numpy as np
 import pytest
 from keras import layers
 
-from course import counting, faulty_networks, measurements, plotting, training
+from course import checks, counting, faulty_networks, measurements, plotting, training
 from course.datasets import load_mnist
 from course.instructor.regression.bands import BANDS_PATH
 from tests.benchmarks.measurements import lesson_02
@@ -148,9 +148,30 @@ def test_the_losses_in_the_text_are_right(cells, solved):
     assert "For $p = 0.5$, the loss is 0.69" in cells["sanity"] and f"{-np.log(0.5):.2f}" == "0.69"
     assert solved["expected_first_loss"] == pytest.approx(np.log(10))
     assert f"{np.log(10):.2f}" == "2.30"
-    assert "ln 10 ≈ 2.30" in cells["diagnosis-text"]
     assert f"{np.e / (np.e + 9):.0%}" == "23%" and "≈ 23%" in cells["diagnosis-text"]
-    assert f"{-np.log(np.e / (np.e + 9)):.2f}" == "1.46" and "below 1.46" in cells["train"]
+    assert f"{-np.log(np.e / (np.e + 9)):.2f}" == "1.46" and "below 1.46" in cells["test-once"]
+
+
+def test_the_visible_checks_contain_only_digests_of_answers(cells, solved):
+    network, whole = solved["build_model"](), keras.Sequential([keras.Input((28, 28, 1))])
+    for layer in network.layers:
+        if not isinstance(layer, layers.MaxPooling2D):
+            whole.add(type(layer).from_config(layer.get_config()))
+    counts = {
+        solved["without_pooling"]: "28c12bc6",
+        24 * 24 * 64 * 128: "2ad8f395",
+        solved["from_summary"]["dense_first"]: "80509d40",
+        24 * 24 * 64: "103a4a68",
+        whole.count_params(): "a3c33627",
+    }
+    equal = keras.losses.CategoricalCrossentropy()(np.eye(10), np.full((10, 10), 0.1))
+    losses = {round(float(equal), 2): "8771a6c0", 0.1: "14be4b45", -np.log10(0.1): "6b86b273"}
+    losses |= {0.9: "8139b339", round(np.log2(10), 2): "337e5261", -2.3: "f0d36884"}
+    for name, digests in [("test_without_pooling", counts), ("test_first_loss", losses)]:
+        visible = cells[name].partition("### BEGIN HIDDEN TESTS")[0]
+        for value, digest in digests.items():
+            assert f'"{digest}"' in visible and checks.digest(value) == digest
+            assert f"{value:_}" not in visible
 
 
 def test_the_curve_of_the_loss_marks_the_students_answer_and_not_the_solution(cells):
@@ -203,7 +224,7 @@ def test_after_the_loss_has_exploded_the_hidden_units_output_zero(cells, monkeyp
         assert max(losses[:10]) > 30 * losses[0] and losses[-1] < 3
         # Without hidden units, the scores of all images are those of the output biases.
         assert np.ptp(scores[-1], axis=0) == pytest.approx(0)
-    assert "all hidden units output 0 for most or all of the ten images" in cells["train"]
+    assert "all hidden units output 0 for most or all of the ten images" in cells["test-once"]
     assert (
         "from 0.01 to 10,000" in cells["ten-images"]
         and "limits=(1e-2, 1e4)" in cells["overfit-ten"]
@@ -217,10 +238,10 @@ def test_wrong_labels_pass_both_checks_but_not_a_full_training(cells):
     assert result["loss"][-1] < 0.1 and result["correct"][-1] == 10
     accuracies = KEPT["MLP, wrong labels"]["training_accuracy"]
     assert len(accuracies) == 5 and accuracies.max() < 0.12
-    assert f"reached only {accuracies.mean():.0%} on the training digits" in cells["train"]
+    assert f"reached only {accuracies.mean():.0%} on the training digits" in cells["test-once"]
     # Of the 40,000 labels, 4,563 are 1, the most frequent digit.
     assert accuracies.mean() == pytest.approx(4_563 / 40_000, abs=1e-4)
-    assert "no better than always predicting 1, the most frequent digit" in cells["train"]
+    assert "no better than always predicting 1, the most frequent digit" in cells["test-once"]
     assert "cpu=6" in cells["load-data"] and "cpu=40_000" in cells["load-data"]
 
 

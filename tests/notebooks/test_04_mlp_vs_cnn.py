@@ -7,7 +7,7 @@ import numpy as np
 import pytest
 from keras import layers
 
-from course import measurements
+from course import checks, measurements
 from course.counting import layer_rows
 from course.datasets import CIFAR10_NAMES
 from course.session import Run
@@ -397,6 +397,23 @@ def test_l2_penalizes_the_weights_and_not_the_biases(networks):
     (layer,) = (each for each in networks["one_layer"].layers if each.count_params())
     assert layer.kernel_regularizer.l2 == pytest.approx(0.05)
     assert layer.bias_regularizer is None
+
+
+@pytest.mark.parametrize(
+    ("column", "words"),
+    [
+        ("test accuracy", "You chose by test accuracy"),
+        ("training accuracy", "You chose by training accuracy"),
+    ],
+)
+def test_a_choice_by_another_set_is_explained(cells, column, words):
+    visible = cells["test_choose"].partition("### BEGIN HIDDEN TESTS")[0]
+    names = {
+        "checks": checks,
+        "choose": lambda rows: max(rows, key=lambda row: row[column])["network"],
+    }
+    with pytest.raises(checks.CheckFailed, match=words):
+        exec(visible, names)
 
 
 def test_training_and_validation_set_have_no_image_in_common(cells):

@@ -85,3 +85,25 @@ def test_common_mistakes_about_shifts_get_their_reasons(wrong, words):
 def test_a_shift_by_a_fraction_of_a_position_is_rejected():
     with pytest.raises(ValueError, match="multiple of 4"):
         convolution_1d.shifted_by(6, strides=(2, 2))
+
+
+@pytest.mark.parametrize(
+    ("wrong", "words"),
+    [
+        ((1, 0), "Without padding, a kernel of size 3 fits at 6 positions on 8 values."),
+        ((4, 1), "With stride 4, the output is much shorter."),
+        ((2, 0), "With stride 2, the output is much shorter."),
+        ((2, 2), "how long each output is."),
+    ],
+)
+def test_a_pair_that_changes_the_length_gets_its_reason(wrong, words):
+    pairs = [(1, 0), (2, 0), (4, 0), (1, 1), (4, 1)]
+    question = convolution_1d.same_length([1, 3, 0, 2, 4, 1, 0, 2], [1, 2, -1], pairs)
+    assert judge(question, (1, 1)).credit == 1
+    assert judge(question, wrong).credit == 0
+    assert words in judge(question, wrong).reason
+
+
+def test_without_a_right_pair_there_is_no_question():
+    with pytest.raises(ValueError, match="0 of the pairs give an output as long as the signal"):
+        convolution_1d.same_length([1, 2, 3], [1, 2, 1], [(1, 0)])
