@@ -125,7 +125,8 @@ class TrainingData:
     """The images and labels of training runs, copied to the device when a run needs them."""
 
     def __init__(self, training: tuple, validation: Any = None) -> None:
-        self.training, self.validation = training, validation
+        self.training = _with_short_labels(training)
+        self.validation = _with_short_labels(validation) if validation else validation
         self._splits: tuple[DeviceSplit, DeviceSplit | None] | None = None
         self._augmentation: tuple[int, bool] | None = None
 
@@ -139,3 +140,10 @@ class TrainingData:
             validation = DeviceSplit(*self.validation) if self.validation else None
             self._splits, self._augmentation = (training, validation), augmentation
         return self._splits
+
+
+def _with_short_labels(split: tuple) -> tuple:
+    """Return images and labels with 32 bits for an integer, because JAX warns about 64."""
+    images, labels = split
+    has_long = getattr(labels, "dtype", None) == "int64"
+    return images, labels.astype("int32") if has_long else labels
