@@ -88,7 +88,7 @@ def interval(values):
     return float(values.mean()), _t_quantile(len(values) - 1) * _standard_error(values)
 
 
-def difference(values, others):
+def difference(values, others, t=None):
     """Return the difference of two means and the half-width of its 95 % confidence interval.
 
     If the half-width is smaller than the absolute difference, the difference is unlikely to be due
@@ -98,18 +98,22 @@ def difference(values, others):
     ----------
     values, others : array-like of shape (N,) and (M,)
         One value per seed; at least two in each. The two may have different variances.
+    t : float, optional
+        The factor of the standard error. By default, it is that of Welch's approximation.
 
     Returns
     -------
     tuple of float
-        mean(values) - mean(others), and the half-width by Welch's approximation.
+        mean(values) - mean(others), and the half-width.
     """
     values, others = np.asarray(values, float), np.asarray(others, float)
     errors = np.array([_standard_error(values), _standard_error(others)]) ** 2
     degrees_each = np.array([len(values) - 1, len(others) - 1])
     total = float(errors.sum())
-    degrees = total**2 / float((errors**2 / degrees_each).sum()) if total else degrees_each.sum()
-    return float(values.mean() - others.mean()), _t_quantile(degrees) * total**0.5
+    if t is None:
+        weighted = float((errors**2 / degrees_each).sum())
+        t = _t_quantile(total**2 / weighted if total else degrees_each.sum())
+    return float(values.mean() - others.mean()), t * total**0.5
 
 
 def _standard_error(values: np.ndarray) -> float:

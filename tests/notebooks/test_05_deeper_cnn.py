@@ -10,13 +10,13 @@ import numpy as np
 import pytest
 from keras import layers
 
-from course import checks, counting, measurements, receptive_field
+from course import checks, counting, measurements, receptive_field, residual_network
 from tests.benchmarks import recipes
 from tests.benchmarks.measurements import lesson_05
 from tests.submissions import ROOT, source_cells
 
 DEFINED = ["model-1-list", "build_network", "doubled", "model_2", "my_networks"]
-DEFINED += ["build_deep", "good-network", "strongest"]
+DEFINED += ["build_deep", "strongest"]
 
 
 @pytest.fixture(scope="module")
@@ -184,7 +184,7 @@ def test_receptive_fields_follow_the_formula_of_assignment_01(networks, solved, 
     # 5; 5 + 4; 9 + 1 with the pooling, then twice 2 · 2 more.
     assert [field.size[0] for field in fields] == [5, 9, 14, 18]
     assert [field.stride[0] for field in fields] == [1, 1, 2, 2]
-    network = solved["build_good"]()
+    network = residual_network.build()
     relus = [layer for layer in network.layers if isinstance(layer, layers.ReLU)]
     fields = [receptive_field.field_of(network, layer) for layer in relus[::2]]
     # 5; two of stride 2 and kernel size 3; one more with stride 2, one with 4; and so on.
@@ -194,7 +194,7 @@ def test_receptive_fields_follow_the_formula_of_assignment_01(networks, solved, 
 
 
 def test_the_class_activation_map_adds_up_to_the_score(solved, cells):
-    network = solved["build_good"](4)
+    network = residual_network.build(4)
     relus = [layer for layer in network.layers if isinstance(layer, layers.ReLU)]
     images = np.random.default_rng(0).integers(0, 256, (6, 32, 32, 3)).astype("uint8")
     names = {**solved, "good": SimpleNamespace(network=network), "relus": relus}
@@ -383,7 +383,7 @@ def test_the_measured_networks_are_those_of_the_notebook(solved):
         written = solved["build_deep"](8, 16, *arguments)
         assert counting.architecture(measured) == counting.architecture(written)
         assert measured.count_params() == written.count_params()
-    measured, written = lesson_05.build_good(), solved["build_good"]()
+    measured, written = lesson_05.build_good(), residual_network.build()
     assert counting.architecture(measured) == counting.architecture(written)
     assert measured.count_params() == written.count_params()
 

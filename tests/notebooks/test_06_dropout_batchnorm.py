@@ -372,18 +372,37 @@ def test_the_conclusions_follow_from_the_original_results(solved):
     assert solved["follows"] == {letter for letter, is_true in true.items() if is_true}
 
 
-def test_the_check_of_the_conclusions_shows_numbers_and_accepts_every_set(cells, solved, capsys):
+def test_the_check_of_the_conclusions_asks_questions_and_accepts_every_set(cells, solved, capsys):
     visible, _, _ = cells["test_follows"].partition("### BEGIN HIDDEN TESTS")
     for follows in ({"a"}, {"b", "c"}):
         exec(visible, {**solved, "checks": checks, "follows": follows})
         shown = capsys.readouterr().out
         assert "This check accepts every set of letters" in shown
-        assert "a: IV and I differ in batch_norm, conv_dropout, l2" in shown
-    validation = {name: each[-1] for name, each in ORIGINAL.items()}
-    gap = {name: each[-2] - each[-1] for name, each in ORIGINAL.items()}
-    assert f"II {gap['II']}, III {gap['III']}; IV {gap['IV']}, V {gap['V']}" in shown
-    assert "I (84%, 79%) and III (89%, 82%)" in shown
-    assert validation["IV"] - validation["II"] == -3 and validation["V"] - validation["III"] == 1
+        assert "a: In which settings do IV and I differ?" in shown
+    gaps = [f"{name} {each[-2] - each[-1]}" for name, each in ORIGINAL.items()]
+    assert f"   {', '.join(gaps)}\n" in shown
+
+
+def test_the_visible_checks_do_not_contain_the_right_answers(cells, solved):
+    names = ("early_stopping", "dropped", "pairs", "follows", "interval")
+    visible = {
+        name: cells[f"test_{name}"].partition("### BEGIN HIDDEN TESTS")[0].replace('"', "")
+        for name in names
+    }
+    for name, pair in solved["stopped"].items():
+        assert str(pair) not in visible["early_stopping"], name
+    for name, value in solved["dropped"].items():
+        assert f"{name}: {value}" not in visible["dropped"], name
+    for one, other in combinations(solved["by_name"], 2):
+        for cell in ("pairs", "follows"):
+            assert f"{one} {other}" not in visible[cell]
+    for value in (solved["difference"], solved["half_width"]):
+        assert f"{value:.1f}" not in visible["interval"]
+
+
+def test_the_example_of_differences_is_not_an_answer(cells, solved, capsys):
+    exec(cells["seven"], {})
+    assert "I and II differ in ['batch_norm', 'conv_dropout']" in capsys.readouterr().out
 
 
 def test_the_interval_is_that_of_the_measurements(cells, kept, solved):
@@ -456,10 +475,9 @@ def test_the_half_width_is_students_t_times_the_standard_error(cells, solved):
     assert difference == pytest.approx(0.08)
     assert half_width == pytest.approx(4.30 * np.sqrt((0.02**2 + 0.03**2) / 3))
     assert half_width >= measurements.difference(second, first)[1]
-    function, _, _ = cells["claims"].partition("\n\n\n")
-    exec(function, names := {"np": np})
     pair = solved["with_01"], solved["with_003"]
-    assert names["compare"](*pair) == pytest.approx(compare(*pair))
+    assert "measurements.difference(second, first, t=2.78)" in cells["claims"]
+    assert measurements.difference(*pair[::-1], t=2.78) == pytest.approx(compare(*pair))
 
 
 def test_the_kept_full_size_results_are_those_of_the_gpu_measurements(kept, full_size):

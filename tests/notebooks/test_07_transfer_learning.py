@@ -320,6 +320,7 @@ def test_the_count_of_active_units_is_right(solved, cells):
     base, head = solved["cifar_base"](32), solved["build_head"]((4, 4, 128))
     images = np.random.default_rng(0).normal(size=(6, 32, 32, 3)).astype("float32")
     names = solved | {"x_val": images, "preprocess": lambda images: images}
+    exec(cells["bottleneck_features"], names)
     source = cells["careless"]
     exec(source[source.index("def count_active") : source.index("\ntuned = ")], names)
     weights = head.get_weights()
@@ -329,6 +330,25 @@ def test_the_count_of_active_units_is_right(solved, cells):
     network = keras.Sequential([keras.Input((32, 32, 3)), base, head])
     features = base.predict(images, verbose=0).reshape(6, -1)
     assert names["count_active"](network) == [int((features > 0).any(axis=0).sum()), 6]
+
+
+def test_the_own_head_has_the_dropout_rate_and_the_penalties(solved, cells):
+    names = solved | {"features_train": np.zeros((2, 4, 4, 128), "float32")}
+    names["mine"] = {"dropout": 0.3, "l1": 0.01, "l2": 0.02}
+    source = cells["train-mine"]
+    exec(source[source.index("def build_my") : source.index("\nsettings = ")], names)
+    head, given = names["build_my_head"]({}), solved["build_head"]((4, 4, 128))
+    assert [layer.rate for layer in head.layers if isinstance(layer, layers.Dropout)] == [0.3]
+    weights = head.get_weights()
+    penalty = 0.01 * np.abs(weights[0]).sum() + 0.02 * (weights[0] ** 2).sum()
+    copy = keras.models.clone_model(head)  # as `tune` copies it
+    copy.set_weights(weights)
+    for each in (head, copy):
+        assert [float(loss) for loss in each.losses] == pytest.approx([penalty], rel=1e-4)
+        output = np.asarray(each(np.ones((50, 4, 4, 128), "float32"), training=True))
+        assert len(np.unique(output)) > 1  # dropout is active
+    assert counting.architecture(head) == counting.architecture(given).replace("0.5", "0.3")
+    assert head.compiled and type(head.optimizer).__name__ == "RMSprop"
 
 
 def test_a_difference_of_unequal_numbers_of_seeds_says_so(kept):
