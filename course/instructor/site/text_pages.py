@@ -135,7 +135,7 @@ def _figures(facts: Sequence[OpeningFacts]) -> str:
             image = f"_images/{each.name}.png"
             figures.append(
                 f'<figure><a class="image" href="{image}"><img src="{image}"'
-                f' alt="{escape(each.alt)}" loading="lazy"></a><figcaption>'
+                f' alt="{escape(each.alt)}"></a><figcaption>'
                 f'<a href="{each.name}.html">{escape(each.title)}</a>'
             )
             if caption := captions.get(each.name):

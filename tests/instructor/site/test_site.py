@@ -14,6 +14,7 @@ from urllib.parse import unquote, urlsplit
 
 import nbformat
 import pytest
+from nbgrader import utils
 
 from course.instructor.site import glossary
 from course.plotting import result_figure
@@ -93,6 +94,60 @@ def test_no_page_contains_a_value_that_a_hidden_check_expects(pages):
         shown = pages[f"{name}.html"].select_one("article").get_text()
         assert not secret & numbers_in(shown), name
     assert checked > 5
+
+
+def test_no_page_contains_the_code_of_a_check(site, pages):
+    index = (site / "searchindex.js").read_text(encoding="utf-8")
+    checked = 0
+    for name in NAMES:
+        (path,) = (ROOT / "release" / name).glob("*.ipynb")
+        notebook = nbformat.read(path, as_version=4)
+        others = squeezed(*(cell.source for cell in notebook.cells if not is_check(cell)))
+        shown = squeezed(pages[f"{name}.html"].get_text(), index)
+        for cell in filter(is_check, notebook.cells):
+            lines = {squeezed(line) for line in cell.source.splitlines()[1:]}
+            lines = {line for line in lines if len(line) >= 10 and line not in others}
+            assert lines
+            assert not [line for line in lines if line in shown], (name, cell.id)
+            checked += 1
+    assert checked > 50
+
+
+def squeezed(*texts):
+    return re.sub(r"\s+", "", "".join(texts))
+
+
+def is_check(cell):
+    return utils.is_grade(cell) and not utils.is_solution(cell)
+
+
+def test_a_check_and_other_cells_without_interest_are_one_line(pages):
+    for name in NAMES:
+        steps = [each.get_text() for each in pages[f"{name}.html"].select("p.step")]
+        assert steps[0] == "Install the course package. Run this cell first, in the notebook."
+        assert any(step.startswith("Check exercise 1") for step in steps)
+        assert steps[-1].startswith("Pack the submission. Run this cell last")
+
+
+def test_collapsed_code_says_what_it_is(pages):
+    summaries = [each for page in pages.values() for each in page.select("details.hide > summary")]
+    assert len(summaries) > 10
+    assert all(each.get_text().startswith("Code: ") for each in summaries)
+
+
+def test_a_page_says_at_its_top_where_to_run_the_notebook_and_which_cells_are_yours(pages):
+    for name in NAMES:
+        page = pages[f"{name}.html"]
+        box = page.select_one("h1 + div.reading")
+        assert "To run it, change it, and be graded, download it." in box.get_text()
+        assert box.select_one("a[download]")
+        code = any("run.choose(" in each.get_text() for each in page.select("pre"))
+        assert not code or box.find("a", href="students.html#profiles")
+        notebook = nbformat.read(next((ROOT / "release" / name).glob("*.ipynb")), as_version=4)
+        answers = [cell for cell in notebook.cells if utils.is_solution(cell)]
+        labels = [each.get_text() for each in page.select("p.yours")]
+        expected = ["Your code" if c.cell_type == "code" else "Your answer" for c in answers]
+        assert labels == expected
 
 
 def test_the_search_finds_a_solution_that_a_page_contains(tmp_path):
@@ -214,8 +269,17 @@ def test_a_missing_figure_is_announced_where_it_would_be(pages):
         for cell in drawing:
             later = cell.select_one(".cell_output .later")
             assert bool(later) != bool(cell.select(".cell_output img")), cell.get_text()
-        for page_cell in pages[f"{name}.html"].select("div.cell:has(.later)"):
-            assert "plotting." in page_cell.get_text()
+        for cell in pages[f"{name}.html"].select("div.cell:has(.later)"):
+            assert re.search(r"plotting\.|questions\.ask|\.table\(", cell.get_text())
+
+
+def test_missing_tables_and_questions_are_announced(pages):
+    announced = [
+        [later.get_text().partition(":")[0] for later in pages[f"{name}.html"].select(".later")]
+        for name in NAMES
+    ]
+    assert all("Table" in kinds for kinds in announced[1:])
+    assert "Questions" in announced[0] and "Questions" in announced[2]
 
 
 def test_formulas_are_mathml_and_no_page_has_an_unconverted_one(pages):
@@ -334,6 +398,32 @@ def test_every_page_fits_a_phone_and_requests_nothing_else(browser, address, pag
     assert [each for each in problems if each[1:] != ("net::ERR_ABORTED",)] == []
     assert len(requested) > len(pages)
     assert all(url.startswith((address, "data:")) for url in requested)
+
+
+@pytest.mark.browser
+@needs_chromium
+@pytest.mark.parametrize("start", ["glossary.html", "01-convolution.html"])
+def test_a_link_to_a_late_section_of_a_new_page_ends_at_its_heading(browser, address, start):
+    context = browser.new_context(viewport={"width": 1280, "height": 800})
+    page = context.new_page()
+    page.goto(address + start)
+    section = "#going-further-optional"
+    if start == "glossary.html":
+        page.evaluate("target => location.assign(target)", f"01-convolution.html{section}")
+    else:
+        page.locator(f'.toc-tree a[href="{section}"]').click()
+    page.wait_for_url(f"{address}01-convolution.html{section}")
+    page.wait_for_load_state("load")
+    page.wait_for_timeout(1500)  # the page scrolls smoothly
+    assert 0 <= page.locator(f"{section} h2").bounding_box()["y"] < 800 / 3
+    context.close()
+
+
+def test_images_have_their_final_size_before_they_are_loaded(pages):
+    for name, page in pages.items():
+        for image in page.select("img"):
+            assert image["width"].isdigit() and image["height"].isdigit(), name
+            assert "loading" not in image.attrs, name
 
 
 @pytest.mark.browser
