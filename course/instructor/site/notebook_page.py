@@ -12,6 +12,8 @@ from nbgrader import utils
 
 from course.instructor.analysis.cell_names import parse_cell
 from course.instructor.release.public_address import PLACEHOLDER
+from course.instructor.site import references
+from course.instructor.site.glossary import Definition, with_anchors
 from course.instructor.site.opening_facts import TITLE, without_title_and_badges
 from course.notebook_headings import section_headings
 
@@ -51,33 +53,36 @@ def render(
     path: str,
     notebook: NotebookNode,
     addresses: Mapping[str, str],
-    targets: Collection[str] = (),
+    terms: Collection[Definition] = (),
+    names: Collection[str] = (),
 ) -> str:
     """Return the text of the notebook from which MyST-NB makes a page.
 
     `path` is the notebook's path in the public tree, `addresses` maps the names of platforms to the
-    addresses that open it there, and `targets` are the IDs of cells to which other pages link.
+    addresses that open it there, `terms` are those that the glossary links to this notebook, and
+    `names` are the assignments of the site.
     """
     page = nbformat.v4.new_notebook(metadata=notebook.metadata)
     headings = section_headings(notebook.cells)
+    found = references.targets(name, notebook, names)
     for position, (cell, heading) in enumerate(zip(notebook.cells, headings, strict=True)):
         if cell.cell_type == "code":
             page.cells += _code_cells(cell, heading)
             continue
-        source = cell.source
+        source = with_anchors(cell.source, [each for each in terms if each.cell == cell.id])
         if position == 0:
-            source = _opening(name, path, notebook, addresses)
+            source = _opening(name, path, notebook, source, addresses)
         elif utils.is_solution(cell):
             source = f"{YOUR_ANSWER}\n\n{source}"
-        if cell.id in targets:
-            source = f"({name}-{cell.id})=\n{source}"
+        source = references.link(source, found)
         page.cells.append(nbformat.v4.new_markdown_cell(source, id=cell.id))
     return nbformat.writes(page)
 
 
-def _opening(name: str, path: str, notebook: NotebookNode, addresses: Mapping[str, str]) -> str:
-    """Return the first cell, with a box that says where the notebook can be run."""
-    source = notebook.cells[0].source
+def _opening(
+    name: str, path: str, notebook: NotebookNode, source: str, addresses: Mapping[str, str]
+) -> str:
+    """Return the text of the first cell, with a box that says where the notebook can be run."""
     platforms = " or ".join(filter(None, [", ".join(list(addresses)[:-1]), *list(addresses)[-1:]]))
     where = f"open it in {platforms}, or download it" if addresses else "download it"
     text = f"{NOTE} To run it, change it, and be graded, {where}."

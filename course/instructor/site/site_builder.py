@@ -44,7 +44,7 @@ SETTINGS = {
     "html_show_sourcelink": False,
     "html_use_index": False,
     "highlight_language": "none",
-    "myst_enable_extensions": ["deflist", "dollarmath"],
+    "myst_enable_extensions": ["attrs_inline", "deflist", "dollarmath"],
     "myst_heading_anchors": 4,
     "myst_update_mathjax": False,
     "nb_execution_mode": "off",  # the demonstrations have run already
@@ -118,8 +118,8 @@ def _write_pages(source: Path, files: Mapping[str, bytes], address: PublicAddres
     }
     _add_outputs(notebooks)
     for name, notebook in notebooks.items():
-        targets = {each.cell for each in definitions if each.name == name}
-        page = notebook_page.render(name, paths[name], notebook, launch[name], targets)
+        terms = [each for each in definitions if each.name == name]
+        page = notebook_page.render(name, paths[name], notebook, launch[name], terms, notebooks)
         (source / f"{name}.ipynb").write_text(page, encoding="utf-8")
     guide = files[STUDENTS_GUIDE].decode()
     colab = {name: links["Colab"] for name, links in launch.items() if links}

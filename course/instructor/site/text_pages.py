@@ -114,7 +114,7 @@ def glossary(definitions: Sequence[Definition]) -> str:
             letter = each.term[0].upper()
             entries.append(f"## {letter}")
         term = each.term[0].upper() + each.term[1:]
-        entries.append(f"{term}\n: {each.text} ([{each.name}](#{each.name}-{each.cell}))")
+        entries.append(f"{term}\n: {each.text} ([{each.name}](#{each.anchor}))")
     return _fill_in("glossary.md", count=len(definitions), entries="\n\n".join(entries))
 
 

@@ -16,7 +16,7 @@ import nbformat
 import pytest
 from nbgrader import utils
 
-from course.instructor.site import glossary
+from course.instructor.site import glossary, references
 from course.plotting import result_figure
 from tests.chromium import needs_chromium
 from tests.conftest import BIN, run_command
@@ -299,6 +299,66 @@ def test_the_glossary_has_the_terms_and_links_to_their_definitions(pages):
     assert not terms & {"Play", "Predict", "All", "Why", "Augmentation", "Dead", "Significant"}
     links = pages["glossary.html"].select("dd a.internal")
     assert all("#" in link["href"] for link in links) and len(links) == len(terms)
+
+
+def test_the_glossary_links_to_the_first_place_where_a_term_is_bold(pages):
+    links = {
+        entry.get_text(): entry.find_next("dd").select_one("a")["href"]
+        for entry in pages["glossary.html"].select("dt")
+    }
+    bold = {}
+    for name in NAMES:
+        for each in pages[f"{name}.html"].select("article section strong"):
+            if not each.find_parent("table"):
+                bold.setdefault(each.get_text().lower(), (f"{name}.html", each))
+    checked = 0
+    for term, link in links.items():
+        name, _, anchor = link.partition("#")
+        target = pages[name].find(id=anchor)
+        assert len(target.get_text()) <= len(term) + 20, "an anchor is the term itself"
+        if term.lower() in bold and target.strong and target.get_text().lower() == term.lower():
+            first, place = bold[term.lower()]
+            assert first == name and place.find_parent("span")["id"] == anchor, term
+            checked += 1
+    assert checked > 50
+
+
+def test_terms_that_are_not_bold_are_in_the_glossary_too(pages):
+    terms = {each.get_text() for each in pages["glossary.html"].select("dt")}
+    expected = {"Accuracy", "Activation", "Baseline", "Confidence interval", "Optimizer", "Seed"}
+    assert expected | {"Standard deviation", "Underfitting"} <= terms
+
+
+def test_notebooks_and_sections_that_a_page_mentions_are_links(pages):
+    page = pages["04-mlp-vs-cnn.html"].select_one("article")
+    links = {(link.get_text(), link["href"]) for link in page.select("a.reference")}
+    assert {
+        ("notebook 01", "01-convolution.html"),
+        ("02", "02-mnist.html"),
+        ("section 3", "#what-a-dense-layer-learns"),
+        ("7", "#two-larger-networks"),
+    } <= links
+
+
+def test_code_formulas_links_and_unknown_numbers_are_not_references():
+    known = references.Targets({"02": "02-mnist.ipynb"}, {"3": "#3-a"})
+    for text in (
+        "`section 3`",
+        "$section 3$",
+        "[section 3](x)",
+        "## 3 Section 3",
+        "```\nnotebook 02\n```",
+        "    notebook 02",
+        "section 3.1",
+        "section 3 of the paper",
+        "section 4",
+        "notebook 09",
+        "(02-mnist)",
+        "<summary>Section 3</summary>",
+    ):
+        assert references.link(text, known) == text
+    linked = "In [notebook 02](02-mnist.ipynb), sections 1, [3](#3-a), and 4 ([02](02-mnist.ipynb))"
+    assert references.link("In notebook 02, sections 1, 3, and 4 (02)", known) == linked
 
 
 def test_each_term_of_the_glossary_is_bold_in_a_notebook_and_each_bold_term_is_defined():
