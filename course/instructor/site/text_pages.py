@@ -17,6 +17,8 @@ from course.instructor.site.opening_facts import OpeningFacts
 GRADING_SECTIONS = ("How you are graded", "Reading a check")
 COLAB_SECTION = "A GPU on Colab"
 LAPTOP_SECTION = "On a laptop"
+SUBMIT_SECTION = "Submit your work"
+INDEX_ENTRIES = {SUBMIT_SECTION: "how to submit"}  # queries that a section answers, in its words
 STEPS = re.compile(r"^\d+\. (.+(?:\n   .+)*)", re.MULTILINE)
 COMMANDS = re.compile(r"(?:^    .+\n)+", re.MULTILINE)
 DRIVE_STEP = "Save a copy in Drive"  # an uploaded notebook is in Drive already
@@ -43,7 +45,7 @@ def landing(
     """
     rows = ["| Assignment | You need to know | Time | Points |", "|---|---|---|---|"]
     rows += [
-        f"| [{each.name}]({each.name}.ipynb) | {each.required} | {each.time} | {each.points} |"
+        f"| [{each.name}]({each.name}.ipynb) | {_capitalized(each.required)} | {each.time} | {each.points} |"
         for each in facts
     ]
     if colab:
@@ -84,6 +86,9 @@ def students(guide: str, has_colab: bool) -> str:
         link = "To start, follow the steps in [Start on Colab](index.md#start-on-colab)."
         guide = guide.replace(section, link + section[last_step.end() :])
     names = re.findall("^## (.+)$", guide, re.MULTILINE)
+    for name, entry in INDEX_ENTRIES.items():
+        index = f"```{{index}} ! {entry}\n```\n"
+        guide = guide.replace(f"## {name}\n", f"{index}\n## {name}\n")
     contents = "\n".join(f"- [{name}](#{github_slugify(name)})" for name in names)
     title, _, text = guide.partition("\n")
     note = "" if has_colab else f"{NO_ADDRESS}\n\n"
@@ -103,7 +108,8 @@ def grading(facts: Sequence[OpeningFacts], guide: str) -> str:
     # The page itself has the first name.
     sections[0] = sections[0].replace(GRADING_SECTIONS[0], "The rules", 1)
     text = "\n\n".join(sections).replace("](#", "](students.md#")
-    return _fill_in("grading.md", table="\n".join(rows), sections=text)
+    submit = f"[{SUBMIT_SECTION}](students.md#{github_slugify(SUBMIT_SECTION)})"
+    return _fill_in("grading.md", submit=submit, table="\n".join(rows), sections=text)
 
 
 def glossary(definitions: Sequence[Definition]) -> str:
@@ -113,7 +119,7 @@ def glossary(definitions: Sequence[Definition]) -> str:
         if each.term[0].upper() != letter:
             letter = each.term[0].upper()
             entries.append(f"## {letter}")
-        term = each.term[0].upper() + each.term[1:]
+        term = _capitalized(each.term)
         entries.append(f"{term}\n: {each.text} ([{each.name}](#{each.anchor}))")
     return _fill_in("glossary.md", count=len(definitions), entries="\n\n".join(entries))
 
@@ -194,6 +200,11 @@ def _numbered(steps: Sequence[str]) -> str:
         others = [f"   {line.strip() if not line.startswith('    ') else line}" for line in others]
         items.append("\n".join([f"{number}. {first}", *others]).rstrip())
     return "\n".join(items)
+
+
+def _capitalized(text: str) -> str:
+    """Return a text whose first letter is a capital."""
+    return text[:1].upper() + text[1:]
 
 
 def _grading_anchor(name: str) -> str:

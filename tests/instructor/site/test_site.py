@@ -232,6 +232,18 @@ def test_the_points_by_a_program_and_by_a_person_add_up_to_those_of_the_notebook
     assert all(program + person == total for program, person, total in points.values())
 
 
+def test_the_page_about_grading_begins_with_what_to_upload(pages):
+    text = pages["grading.html"].select_one("article").get_text()
+    assert text.index("What to upload") < text.index("Points")
+    assert pages["grading.html"].select_one('article a[href="students.html#submit-your-work"]')
+
+
+def test_the_landing_page_says_what_you_need_to_know_in_whole_words(pages):
+    rows = pages["index.html"].select(".assignments tbody tr")
+    assert all(row.select("td")[1].get_text().strip()[0].isupper() for row in rows)
+    assert "x[:, 1:]" in pages["index.html"].get_text()
+
+
 def test_the_menu_has_the_numbers_of_the_assignments(pages):
     links = pages["index.html"].select(".sidebar-tree .toctree-l1 > a")
     assert [link.get_text()[:2] for link in links][:8] == [name[:2] for name in NAMES]
@@ -510,6 +522,18 @@ def test_the_colors_follow_the_system_and_figures_stay_readable(browser, address
         assert page.evaluate(read, ".cell_output img") == "rgb(255, 255, 255)"
         context.close()
     assert colors["light"] != colors["dark"]
+
+
+@pytest.mark.browser
+@needs_chromium
+def test_the_first_result_for_how_to_submit_is_the_section_that_explains_it(browser, address):
+    context = browser.new_context()
+    page = context.new_page()
+    page.goto(f"{address}search.html?q=how+to+submit")
+    first = page.locator("#search-results li a").first
+    first.wait_for(timeout=20_000)
+    assert first.get_attribute("href").startswith("students.html#")
+    context.close()
 
 
 @pytest.mark.browser
