@@ -45,7 +45,8 @@ def landing(
     """
     rows = ["| Assignment | You need to know | Time | Points |", "|---|---|---|---|"]
     rows += [
-        f"| [{each.name}]({each.name}.ipynb) | {_capitalized(each.required)} | {each.time} | {each.points} |"
+        f"| [{each.name}]({each.name}.ipynb) | {_capitalized(each.required)} | {each.time}"
+        f" | {each.points} |"
         for each in facts
     ]
     if colab:

@@ -14,6 +14,7 @@ from urllib.parse import unquote, urlsplit
 
 import nbformat
 import pytest
+from fontTools import ttLib
 from nbgrader import utils
 
 from course.instructor.site import glossary, references
@@ -37,6 +38,7 @@ from tests.submissions import ROOT
 
 bs4 = pytest.importorskip("bs4")
 pytest.importorskip("furo", reason="needs pip install '.[site]'")
+pytest.importorskip("ziamath", reason="needs pip install '.[site]'")
 pytestmark = pytest.mark.slow
 
 NAMES = sorted(path.parent.name for path in ROOT.glob("release/*/*.ipynb"))
@@ -411,6 +413,27 @@ def test_the_downloads_are_what_students_get(site):
         names = archive.namelist()
     assert "building-cnns-with-keras/requirements.txt" in names
     assert not any("/instructor" in name or "/source/" in name for name in names)
+
+
+def test_the_font_of_the_formulas_is_in_the_site_with_its_license(site):
+    font = ttLib.TTFont(site / "_static" / "math.woff")
+    assert "MATH" in font  # what stretches roots and brackets
+    assert {ord("x"), 0x1D465, ord("⌊"), ord("√"), ord("∑")} <= font.getBestCmap().keys()
+    assert "SIL Open Font License" in font["name"].getDebugName(13)
+    assert (site / "_static" / "math.woff").stat().st_size < 150_000
+
+
+def test_figures_that_need_no_answer_are_shown_with_real_images(pages):
+    for name, cells in {
+        "01-convolution": ["The functions differ only for negative z"],
+        "02-mnist": ["Each row shows one digit", "The weights of each digit"],
+        "04-mlp-vs-cnn": ["Each row shows twelve photos of one class"],
+        "06-dropout-batchnorm": ["No regularization"],
+    }.items():
+        alts = [image["alt"] for image in pages[f"{name}.html"].select(".cell_output img")]
+        assert all(any(title in alt for alt in alts) for title in cells), (name, alts)
+    notes = [each.get_text() for each in pages["02-mnist.html"].select(".others")]
+    assert "From our run in the cpu profile." in notes
 
 
 def test_pages_load_nothing_from_other_servers(pages):

@@ -11,6 +11,7 @@ from tests.instructor.release.small_courses import create_course, run_course
 
 bs4 = pytest.importorskip("bs4")
 pytest.importorskip("furo", reason="needs pip install '.[site]'")
+pytest.importorskip("ziamath", reason="needs pip install '.[site]'")
 pytestmark = pytest.mark.slow
 
 FACTS = "\n\n**You need to know** Python.\n\n**Time:** about 20 minutes."
