@@ -14,6 +14,7 @@ from course.instructor.analysis.cell_names import parse_cell
 from course.instructor.release.public_address import PLACEHOLDER
 from course.instructor.site import references
 from course.instructor.site.glossary import Definition, with_anchors
+from course.instructor.site.kept_figures import OTHERS
 from course.instructor.site.opening_facts import TITLE, without_title_and_badges
 from course.notebook_headings import section_headings
 
@@ -160,6 +161,8 @@ def _images(output: NotebookNode) -> list[str]:
 
 def _missing(cell: NotebookNode, outputs: list[NotebookNode]) -> list[str]:
     """Return the kinds of results that a cell shows when it is run, but not on the page."""
+    if any(OTHERS in str(output.get("data", {})) for output in outputs):
+        return []
     shown = {"Figure"} if any(_images(output) for output in outputs) else set()
     if any("<table" in str(output.get("data", {})) for output in outputs):
         shown.add("Table")

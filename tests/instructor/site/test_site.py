@@ -425,7 +425,7 @@ def test_the_font_of_the_formulas_is_in_the_site_with_its_license(site):
 
 def test_figures_that_need_no_answer_are_shown_with_real_images(pages):
     for name, cells in {
-        "01-convolution": ["The functions differ only for negative z"],
+        "01-convolution": ["A 1 × 1 filter computes a weighted sum"],
         "02-mnist": ["Each row shows one digit", "The weights of each digit"],
         "04-mlp-vs-cnn": ["Each row shows twelve photos of one class"],
         "06-dropout-batchnorm": ["No regularization"],
