@@ -166,8 +166,7 @@ def _start_on_colab(
     return (
         f"With the button:\n\n{_numbered(with_button)}\n\n"
         f"With the file:\n\n{_numbered(with_file)}\n\n"
-        "A GPU makes no difference to 01-convolution and 03-vgg16: skip the step that selects one."
-        " To continue later, open the notebook in your Drive, and run all cells again.\n\n"
+        "To continue later, open the notebook in your Drive, and run all cells again.\n\n"
         "To use Kaggle, Paperspace, or your own computer instead, read"
         " [Where to work](students.md#where-to-work). For your own computer,"
         f' <a href="{archive}" download>download the course</a>: the archive contains all notebooks'
