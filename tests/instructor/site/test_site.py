@@ -272,6 +272,7 @@ def test_demonstrations_have_figures_and_the_figures_have_texts(pages):
         images = pages[f"{name}.html"].select(".cell_output img")
         assert images, name
         assert all(image["alt"].strip() for image in images)
+        assert all(image.parent["href"] == image["src"] for image in images)
         assert not any("object at" in image["alt"] for image in images)
 
 
@@ -529,6 +530,35 @@ def test_a_table_of_numbers_fits_a_phone(browser, address):
     page.goto(f"{address}grading.html")
     table = page.locator(".table-wrapper").first
     assert table.evaluate("each => each.scrollWidth <= each.clientWidth")
+    context.close()
+
+
+@pytest.mark.browser
+@needs_chromium
+def test_a_laptop_shows_the_contents_of_a_page_and_88_characters_of_code(browser, address):
+    context = browser.new_context(viewport={"width": 1280, "height": 800})
+    page = context.new_page()
+    page.goto(f"{address}04-mlp-vs-cnn.html")
+    contents = page.locator(".toc-drawer").bounding_box()
+    text = page.locator("article").bounding_box()
+    assert contents["x"] >= text["x"] + text["width"] and contents["x"] + contents["width"] <= 1280
+    code = page.locator("div.cell_input pre").first
+    code.evaluate("(each, line) => { each.textContent = line }", "x" * 88)
+    assert code.evaluate("each => each.scrollWidth <= each.clientWidth")
+    context.close()
+
+
+@pytest.mark.browser
+@needs_chromium
+def test_collapsed_code_has_a_triangle_and_is_as_large_as_other_code(browser, address):
+    context = browser.new_context()
+    page = context.new_page()
+    page.goto(f"{address}01-convolution.html")
+    summary = page.locator("details.hide > summary").first
+    assert summary.evaluate("each => getComputedStyle(each).display") == "list-item"
+    summary.click()
+    code = page.locator("details.hide[open] pre").first
+    assert code.evaluate("each => parseFloat(getComputedStyle(each).fontSize)") >= 13
     context.close()
 
 
