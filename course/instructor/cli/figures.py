@@ -13,8 +13,15 @@ from course.instructor.course_dir import assignment_names, source_notebook
 @click.command("figures")
 @options.names
 @options.parameters
+@click.option(
+    "--site",
+    "for_site",
+    is_flag=True,
+    help="Draw the figures of the web site instead: those of the released notebooks that need real"
+    " images or a short training run, but no answer.",
+)
 @click.pass_obj
-def command(root: Path, names: tuple[str, ...], parameters: tuple[str, ...]) -> int:
+def command(root: Path, names: tuple[str, ...], parameters: tuple[str, ...], for_site: bool) -> int:
     """Draw the figures of finished results.
 
     For each figure, the cell tagged draws-result, and the cells of the solution on which it
@@ -25,6 +32,12 @@ def command(root: Path, names: tuple[str, ...], parameters: tuple[str, ...]) -> 
 
     from course.instructor.release import result_figures
 
+    if for_site:
+        if parameters:
+            raise CourseError(
+                "--site draws the figures with the notebook's own parameters: leave out -p."
+            )
+        return _draw_for_site(root, names)
     selected = {}
     for name in assignment_names(root, names):
         notebook = nbformat.read(source_notebook(root, name), as_version=4)
@@ -47,4 +60,28 @@ def command(root: Path, names: tuple[str, ...], parameters: tuple[str, ...]) -> 
     for name, digest in selected.items():
         size = result_figures.store(name, figure_runs.draw(root, name, values), digest)
         print(f"{name}: drawn, {size // 1024} KB; now run course release {name}", flush=True)
+    return 0
+
+
+def _draw_for_site(root: Path, names: tuple[str, ...]) -> int:
+    """Draw the figures that the web site keeps: of the named notebooks, or of all changed ones."""
+    import nbformat
+
+    from course.instructor.site import kept_figures
+
+    selected = {}
+    for name in assignment_names(root, names):
+        path = root / "release" / name / source_notebook(root, name).name
+        if not path.is_file():
+            raise CourseError(f"release/{name} has no notebook: run course release {name} first.")
+        notebook = nbformat.read(path, as_version=4)
+        if names or kept_figures.digest(notebook) != kept_figures.stored_digest(name):
+            selected[name] = notebook
+    if not selected:
+        print("All figures are up to date with their code.")
+        return 0
+    forkserver_warmup.start_for_notebooks()
+    for name, notebook in selected.items():
+        sizes = kept_figures.draw(name, notebook)
+        print(f"{name}: {len(sizes)} figures, {sum(sizes) // 1024} KB", flush=True)
     return 0

@@ -14,7 +14,7 @@ from course.instructor.sandbox.cell_execution import printable
 # Each package, with the extra in pyproject.toml that installs it.
 EXTRAS = dict.fromkeys(["click", "jinja2", "latex2mathml", "nbclient", "nbconvert"], "instructor")
 EXTRAS |= dict.fromkeys(["nbformat", "nbgrader", "papermill", "traitlets"], "instructor")
-EXTRAS |= {"psycopg": "postgres"} | dict.fromkeys(["furo", "myst_nb", "sphinx"], "site")
+EXTRAS |= {"psycopg": "postgres"} | dict.fromkeys(["furo", "myst_nb", "sphinx", "ziamath"], "site")
 RESUME = "finished work is saved, so run the same command again to continue."
 
 

@@ -35,13 +35,19 @@ def command(root: Path, directory: Path, names: tuple[str, ...]) -> int:
         forkserver_warmup.start_for_notebooks()
         from course.instructor.release import public_files
 
-        count = site_builder.build(public_files.public_files(root, selected), directory, address)
+        files = public_files.public_files(root, selected)
+        count, outdated = site_builder.build(files, directory, address)
     except OSError as error:
         raise CourseError(
             f"cannot read or write {error.filename or directory} ({error.strerror}): fix the"
             " problem, then build the site again."
         ) from None
     print(f"{count} pages in {directory}: open {directory / 'index.html'} in a browser")
+    if outdated:
+        print(
+            f"note: the code that draws the figures of {', '.join(outdated)} has changed, so the"
+            f" site leaves them out: run course figures --site {' '.join(outdated)}"
+        )
     if not address.is_set:
         print(
             "note: c.PublicAddress.url in nbgrader_config.py is still the placeholder, so the site"

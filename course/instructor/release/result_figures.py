@@ -75,19 +75,27 @@ def store(name: str, png: bytes, digest: str) -> int:
     """
     info = PngImagePlugin.PngInfo()
     info.add_text(DIGEST_KEY, digest)
+    content = compress(png, info, MAX_KILOBYTES, f"{DRAWS_TAG} in {name}")
+    write_atomically(image_path(name), content)
+    return len(content)
+
+
+def compress(png: bytes, info: PngImagePlugin.PngInfo, kilobytes: int, cell: str) -> bytes:
+    """Return a figure as a PNG file with a palette and a text.
+
+    `cell` names the cell that draws it. Raises CourseError if the file would be too large.
+    """
     with Image.open(io.BytesIO(png)) as opened:
         image = Image.new("RGB", opened.size, "white")
         image.paste(opened, mask=opened.getchannel("A") if opened.mode == "RGBA" else None)
     for colors in COLORS:
         file = io.BytesIO()
         image.quantize(colors).save(file, format="PNG", optimize=True, pnginfo=info)
-        if file.tell() <= MAX_KILOBYTES * 1024:
-            write_atomically(image_path(name), file.getvalue())
-            return file.tell()
+        if file.tell() <= kilobytes * 1024:
+            return file.getvalue()
     raise CourseError(
-        f"the figure of {name} has {file.tell() // 1024} KB, but at most {MAX_KILOBYTES} KB are"
-        " allowed:"
-        f" make the figure of the cell tagged {DRAWS_TAG} smaller, or show fewer photos in it."
+        f"the figure of {cell} has {file.tell() // 1024} KB, but at most {kilobytes} KB are"
+        " allowed: make the figure smaller, or show fewer photos in it."
     )
 
 

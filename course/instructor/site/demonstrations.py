@@ -82,11 +82,11 @@ def add_outputs(notebook: NotebookNode, name: str) -> None:
         if cell.cell_type == "code":
             cell.outputs = []
     for cell, executed in zip(selected, demonstration.cells, strict=True):
-        if cell in shown and not _has_warning(executed.outputs):
+        if cell in shown and not has_warning(executed.outputs):
             cell.outputs = [each for each in map(_without_scripts, executed.outputs) if each]
 
 
-def _has_warning(outputs: list[NotebookNode]) -> bool:
+def has_warning(outputs: list[NotebookNode]) -> bool:
     """Return whether a cell printed a warning, which is not true for a reader of the page."""
     texts = ["".join(each.text) for each in outputs if each.output_type == "stream"]
     return any(WARNING.search(text) for text in texts)

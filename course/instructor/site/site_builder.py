@@ -17,6 +17,8 @@ from course.instructor.sandbox.worker_pool import available_cores
 from course.instructor.site import (
     demonstrations,
     glossary,
+    kept_figures,
+    math_font,
     notebook_page,
     opening_facts,
     text_pages,
@@ -44,7 +46,7 @@ SETTINGS = {
     "html_show_sourcelink": False,
     "html_use_index": False,
     "highlight_language": "none",
-    "myst_enable_extensions": ["deflist", "dollarmath"],
+    "myst_enable_extensions": ["attrs_inline", "deflist", "dollarmath"],
     "myst_heading_anchors": 4,
     "myst_update_mathjax": False,
     "nb_execution_mode": "off",  # the demonstrations have run already
@@ -75,9 +77,12 @@ def check_folder(directory: Path, root: Path) -> None:
         )
 
 
-def build(files: Mapping[str, bytes], directory: Path, address: PublicAddress) -> int:
-    """Build the site of a public tree in a folder, and return the number of its pages.
+def build(
+    files: Mapping[str, bytes], directory: Path, address: PublicAddress
+) -> tuple[int, list[str]]:
+    """Build the site of a public tree in a folder.
 
+    Returns the number of pages, and the assignments whose kept figures are not those of their code.
     `files` maps the paths in the tree to their content. The site is built in a folder beside
     `directory`, which it then replaces, so that a killed build leaves the old site or none.
     """
@@ -89,19 +94,20 @@ def build(files: Mapping[str, bytes], directory: Path, address: PublicAddress) -
         with tempfile.TemporaryDirectory() as temporary:
             source = Path(temporary, "source")
             source.mkdir()
-            _write_pages(source, files, address)
+            outdated = _write_pages(source, files, address)
             # MyST-NB writes a folder beside the one with the pages, too.
             _run_sphinx(source, staging / "html", Path(temporary, "doctrees"))
+        math_font.write(staging / "html")
         _add_downloads(staging / "html", files)
         shutil.rmtree(target, ignore_errors=True)
         (staging / "html").rename(target)
     finally:
         shutil.rmtree(staging, ignore_errors=True)
-    return len(list(target.glob("*.html")))
+    return len(list(target.glob("*.html"))), outdated
 
 
-def _write_pages(source: Path, files: Mapping[str, bytes], address: PublicAddress) -> None:
-    """Write the pages from which Sphinx builds the site."""
+def _write_pages(source: Path, files: Mapping[str, bytes], address: PublicAddress) -> list[str]:
+    """Write the pages from which Sphinx builds the site; return the outdated assignments."""
     paths = {
         PurePosixPath(path).parts[1]: path
         for path in files
@@ -117,9 +123,12 @@ def _write_pages(source: Path, files: Mapping[str, bytes], address: PublicAddres
         for name, path in paths.items()
     }
     _add_outputs(notebooks)
+    outdated = [
+        name for name, notebook in notebooks.items() if not kept_figures.add_outputs(notebook, name)
+    ]
     for name, notebook in notebooks.items():
-        targets = {each.cell for each in definitions if each.name == name}
-        page = notebook_page.render(name, paths[name], notebook, launch[name], targets)
+        terms = [each for each in definitions if each.name == name]
+        page = notebook_page.render(name, paths[name], notebook, launch[name], terms, notebooks)
         (source / f"{name}.ipynb").write_text(page, encoding="utf-8")
     guide = files[STUDENTS_GUIDE].decode()
     colab = {name: links["Colab"] for name, links in launch.items() if links}
@@ -138,6 +147,7 @@ def _write_pages(source: Path, files: Mapping[str, bytes], address: PublicAddres
     for each in facts:
         if each.figure:
             (images / f"{each.name}.png").write_bytes(each.figure)
+    return outdated
 
 
 def _add_outputs(notebooks: Mapping[str, NotebookNode]) -> None:

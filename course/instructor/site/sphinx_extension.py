@@ -11,6 +11,7 @@ from typing import Any
 
 from bs4 import BeautifulSoup, Tag
 from docutils import nodes
+from PIL import Image
 from sphinx.application import Sphinx
 from sphinx.util import logging
 
@@ -19,8 +20,10 @@ from course.instructor.feedback.mathml import to_mathml
 LOGGER = logging.getLogger(__name__)
 DATA_ADDRESS = re.compile(r"data:image/(png|svg\+xml);base64,(.+)", re.DOTALL)
 IMAGES = "_images"
+IMAGE = re.compile(rf'(?P<tag><img\b[^>]*? src="(?P<file>{IMAGES}/[^"]+)")')
+SVG_SIZE = re.compile(r'<svg\b[^>]*?viewBox="[\d.-]+ [\d.-]+ ([\d.]+) ([\d.]+)"')
 SHORT_CODE = 32  # characters; in a table, such code is on one line
-SHORT_CELL = 12  # characters; on a phone, a column of such cells is narrow
+LONG_CELL = 30  # characters; on a phone, a column with such a cell has a minimum width
 MATRIX = re.compile(r"<mo>\(</mo><mtable>(.*?)</mtable><mo>\)</mo>", re.DOTALL)
 # Corrections to the theme: landmarks need different names, and headings need a level.
 CORRECTIONS = {
@@ -38,7 +41,7 @@ def setup(app: Sphinx) -> dict[str, Any]:
     )
     # After the theme, which wraps tables.
     app.connect("html-page-context", _make_accessible, priority=900)
-    app.connect("build-finished", _label_landmarks)
+    app.connect("build-finished", _correct_pages)
     return {"parallel_read_safe": True, "parallel_write_safe": True}
 
 
@@ -78,7 +81,8 @@ def _make_accessible(
         folder.mkdir(exist_ok=True)
         (folder / file).write_bytes(content)
         image["src"] = f"{IMAGES}/{file}"
-        image["loading"] = "lazy"
+        if not image.find_parent("a"):  # the full size
+            image.wrap(body.new_tag("a", attrs={"class": "image", "href": str(image["src"])}))
     for table in body.select("table"):
         if not table.find_parent(class_="table-wrapper"):
             table.wrap(body.new_tag("div", attrs={"class": "table-wrapper"}))
@@ -86,8 +90,8 @@ def _make_accessible(
         if len(code.get_text()) <= SHORT_CODE:
             _add_class(code, "short")
     for cell in body.select("td"):
-        if len(cell.get_text(strip=True)) <= SHORT_CELL:
-            _add_class(cell, "short")
+        if len(cell.get_text(strip=True)) > LONG_CELL:
+            _add_class(cell, "long")
     for heading in body.select("th"):
         if not heading.get_text(strip=True):
             heading.name = "td"  # an empty heading announces nothing
@@ -107,10 +111,28 @@ def _add_class(tag: Tag, name: str) -> None:
     tag["class"] = " ".join([*filter(None, tag.get_attribute_list("class")), name])
 
 
-def _label_landmarks(app: Sphinx, error: Exception | None) -> None:
-    """Correct the parts of each page that come from the templates of the theme."""
+def _correct_pages(app: Sphinx, error: Exception | None) -> None:
+    """Correct the parts of each page that come from templates, and add the sizes of its images."""
     for page in Path(app.outdir).glob("*.html"):
         text = page.read_text(encoding="utf-8")
+        text = IMAGE.sub(lambda found: _with_size(found, Path(app.outdir)), text)
         for wrong, right in CORRECTIONS.items():
             text = text.replace(wrong, right)
         page.write_text(text, encoding="utf-8")
+
+
+def _with_size(image: re.Match[str], folder: Path) -> str:
+    """Return an image's tag with its size, so that a page has its final height at once.
+
+    Otherwise, a link to a section would lead to where the section is without the images.
+    """
+    file = folder / image["file"]
+    if file.suffix == ".svg":
+        numbers = SVG_SIZE.search(file.read_text(encoding="utf-8"))
+        size = [round(float(each)) for each in numbers.groups()] if numbers else []
+    else:
+        with Image.open(file) as opened:
+            size = list(opened.size)
+    if not size:
+        return image[0]
+    return f'{image["tag"]} width="{size[0]}" height="{size[1]}"'

@@ -17,6 +17,8 @@ from course.instructor.site.opening_facts import OpeningFacts
 GRADING_SECTIONS = ("How you are graded", "Reading a check")
 COLAB_SECTION = "A GPU on Colab"
 LAPTOP_SECTION = "On a laptop"
+SUBMIT_SECTION = "Submit your work"
+INDEX_ENTRIES = {SUBMIT_SECTION: "how to submit"}  # queries that a section answers, in its words
 STEPS = re.compile(r"^\d+\. (.+(?:\n   .+)*)", re.MULTILINE)
 COMMANDS = re.compile(r"(?:^    .+\n)+", re.MULTILINE)
 DRIVE_STEP = "Save a copy in Drive"  # an uploaded notebook is in Drive already
@@ -43,7 +45,8 @@ def landing(
     """
     rows = ["| Assignment | You need to know | Time | Points |", "|---|---|---|---|"]
     rows += [
-        f"| [{each.name}]({each.name}.ipynb) | {each.required} | {each.time} | {each.points} |"
+        f"| [{each.name}]({each.name}.ipynb) | {_capitalized(each.required)} | {each.time}"
+        f" | {each.points} |"
         for each in facts
     ]
     if colab:
@@ -84,6 +87,9 @@ def students(guide: str, has_colab: bool) -> str:
         link = "To start, follow the steps in [Start on Colab](index.md#start-on-colab)."
         guide = guide.replace(section, link + section[last_step.end() :])
     names = re.findall("^## (.+)$", guide, re.MULTILINE)
+    for name, entry in INDEX_ENTRIES.items():
+        index = f"```{{index}} ! {entry}\n```\n"
+        guide = guide.replace(f"## {name}\n", f"{index}\n## {name}\n")
     contents = "\n".join(f"- [{name}](#{github_slugify(name)})" for name in names)
     title, _, text = guide.partition("\n")
     note = "" if has_colab else f"{NO_ADDRESS}\n\n"
@@ -103,7 +109,8 @@ def grading(facts: Sequence[OpeningFacts], guide: str) -> str:
     # The page itself has the first name.
     sections[0] = sections[0].replace(GRADING_SECTIONS[0], "The rules", 1)
     text = "\n\n".join(sections).replace("](#", "](students.md#")
-    return _fill_in("grading.md", table="\n".join(rows), sections=text)
+    submit = f"[{SUBMIT_SECTION}](students.md#{github_slugify(SUBMIT_SECTION)})"
+    return _fill_in("grading.md", submit=submit, table="\n".join(rows), sections=text)
 
 
 def glossary(definitions: Sequence[Definition]) -> str:
@@ -113,8 +120,8 @@ def glossary(definitions: Sequence[Definition]) -> str:
         if each.term[0].upper() != letter:
             letter = each.term[0].upper()
             entries.append(f"## {letter}")
-        term = each.term[0].upper() + each.term[1:]
-        entries.append(f"{term}\n: {each.text} ([{each.name}](#{each.name}-{each.cell}))")
+        term = _capitalized(each.term)
+        entries.append(f"{term}\n: {each.text} ([{each.name}](#{each.anchor}))")
     return _fill_in("glossary.md", count=len(definitions), entries="\n\n".join(entries))
 
 
@@ -135,7 +142,7 @@ def _figures(facts: Sequence[OpeningFacts]) -> str:
             image = f"_images/{each.name}.png"
             figures.append(
                 f'<figure><a class="image" href="{image}"><img src="{image}"'
-                f' alt="{escape(each.alt)}" loading="lazy"></a><figcaption>'
+                f' alt="{escape(each.alt)}"></a><figcaption>'
                 f'<a href="{each.name}.html">{escape(each.title)}</a>'
             )
             if caption := captions.get(each.name):
@@ -159,8 +166,7 @@ def _start_on_colab(
     return (
         f"With the button:\n\n{_numbered(with_button)}\n\n"
         f"With the file:\n\n{_numbered(with_file)}\n\n"
-        "A GPU makes no difference to 01-convolution and 03-vgg16: skip the step that selects one."
-        " To continue later, open the notebook in your Drive, and run all cells again.\n\n"
+        "To continue later, open the notebook in your Drive, and run all cells again.\n\n"
         "To use Kaggle, Paperspace, or your own computer instead, read"
         " [Where to work](students.md#where-to-work). For your own computer,"
         f' <a href="{archive}" download>download the course</a>: the archive contains all notebooks'
@@ -194,6 +200,11 @@ def _numbered(steps: Sequence[str]) -> str:
         others = [f"   {line.strip() if not line.startswith('    ') else line}" for line in others]
         items.append("\n".join([f"{number}. {first}", *others]).rstrip())
     return "\n".join(items)
+
+
+def _capitalized(text: str) -> str:
+    """Return a text whose first letter is a capital."""
+    return text[:1].upper() + text[1:]
 
 
 def _grading_anchor(name: str) -> str:

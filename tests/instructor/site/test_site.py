@@ -14,8 +14,10 @@ from urllib.parse import unquote, urlsplit
 
 import nbformat
 import pytest
+from fontTools import ttLib
+from nbgrader import utils
 
-from course.instructor.site import glossary
+from course.instructor.site import glossary, references
 from course.plotting import result_figure
 from tests.chromium import needs_chromium
 from tests.conftest import BIN, run_command
@@ -36,6 +38,7 @@ from tests.submissions import ROOT
 
 bs4 = pytest.importorskip("bs4")
 pytest.importorskip("furo", reason="needs pip install '.[site]'")
+pytest.importorskip("ziamath", reason="needs pip install '.[site]'")
 pytestmark = pytest.mark.slow
 
 NAMES = sorted(path.parent.name for path in ROOT.glob("release/*/*.ipynb"))
@@ -93,6 +96,60 @@ def test_no_page_contains_a_value_that_a_hidden_check_expects(pages):
         shown = pages[f"{name}.html"].select_one("article").get_text()
         assert not secret & numbers_in(shown), name
     assert checked > 5
+
+
+def test_no_page_contains_the_code_of_a_check(site, pages):
+    index = (site / "searchindex.js").read_text(encoding="utf-8")
+    checked = 0
+    for name in NAMES:
+        (path,) = (ROOT / "release" / name).glob("*.ipynb")
+        notebook = nbformat.read(path, as_version=4)
+        others = squeezed(*(cell.source for cell in notebook.cells if not is_check(cell)))
+        shown = squeezed(pages[f"{name}.html"].get_text(), index)
+        for cell in filter(is_check, notebook.cells):
+            lines = {squeezed(line) for line in cell.source.splitlines()[1:]}
+            lines = {line for line in lines if len(line) >= 10 and line not in others}
+            assert lines
+            assert not [line for line in lines if line in shown], (name, cell.id)
+            checked += 1
+    assert checked > 50
+
+
+def squeezed(*texts):
+    return re.sub(r"\s+", "", "".join(texts))
+
+
+def is_check(cell):
+    return utils.is_grade(cell) and not utils.is_solution(cell)
+
+
+def test_a_check_and_other_cells_without_interest_are_one_line(pages):
+    for name in NAMES:
+        steps = [each.get_text() for each in pages[f"{name}.html"].select("p.step")]
+        assert steps[0] == "Install the course package. Run this cell first, in the notebook."
+        assert any(step.startswith("Check exercise 1") for step in steps)
+        assert steps[-1].startswith("Pack the submission. Run this cell last")
+
+
+def test_collapsed_code_says_what_it_is(pages):
+    summaries = [each for page in pages.values() for each in page.select("details.hide > summary")]
+    assert len(summaries) > 10
+    assert all(each.get_text().startswith("Code: ") for each in summaries)
+
+
+def test_a_page_says_at_its_top_where_to_run_the_notebook_and_which_cells_are_yours(pages):
+    for name in NAMES:
+        page = pages[f"{name}.html"]
+        box = page.select_one("h1 + div.reading")
+        assert "To run it, change it, and be graded, download it." in box.get_text()
+        assert box.select_one("a[download]")
+        code = any("run.choose(" in each.get_text() for each in page.select("pre"))
+        assert not code or box.find("a", href="students.html#profiles")
+        notebook = nbformat.read(next((ROOT / "release" / name).glob("*.ipynb")), as_version=4)
+        answers = [cell for cell in notebook.cells if utils.is_solution(cell)]
+        labels = [each.get_text() for each in page.select("p.yours")]
+        expected = ["Your code" if c.cell_type == "code" else "Your answer" for c in answers]
+        assert labels == expected
 
 
 def test_the_search_finds_a_solution_that_a_page_contains(tmp_path):
@@ -177,6 +234,18 @@ def test_the_points_by_a_program_and_by_a_person_add_up_to_those_of_the_notebook
     assert all(program + person == total for program, person, total in points.values())
 
 
+def test_the_page_about_grading_begins_with_what_to_upload(pages):
+    text = pages["grading.html"].select_one("article").get_text()
+    assert text.index("What to upload") < text.index("Points")
+    assert pages["grading.html"].select_one('article a[href="students.html#submit-your-work"]')
+
+
+def test_the_landing_page_says_what_you_need_to_know_in_whole_words(pages):
+    rows = pages["index.html"].select(".assignments tbody tr")
+    assert all(row.select("td")[1].get_text().strip()[0].isupper() for row in rows)
+    assert "x[:, 1:]" in pages["index.html"].get_text()
+
+
 def test_the_menu_has_the_numbers_of_the_assignments(pages):
     links = pages["index.html"].select(".sidebar-tree .toctree-l1 > a")
     assert [link.get_text()[:2] for link in links][:8] == [name[:2] for name in NAMES]
@@ -203,6 +272,7 @@ def test_demonstrations_have_figures_and_the_figures_have_texts(pages):
         images = pages[f"{name}.html"].select(".cell_output img")
         assert images, name
         assert all(image["alt"].strip() for image in images)
+        assert all(image.parent["href"] == image["src"] for image in images)
         assert not any("object at" in image["alt"] for image in images)
 
 
@@ -214,8 +284,17 @@ def test_a_missing_figure_is_announced_where_it_would_be(pages):
         for cell in drawing:
             later = cell.select_one(".cell_output .later")
             assert bool(later) != bool(cell.select(".cell_output img")), cell.get_text()
-        for page_cell in pages[f"{name}.html"].select("div.cell:has(.later)"):
-            assert "plotting." in page_cell.get_text()
+        for cell in pages[f"{name}.html"].select("div.cell:has(.later)"):
+            assert re.search(r"plotting\.|questions\.ask|\.table\(", cell.get_text())
+
+
+def test_missing_tables_and_questions_are_announced(pages):
+    announced = [
+        [later.get_text().partition(":")[0] for later in pages[f"{name}.html"].select(".later")]
+        for name in NAMES
+    ]
+    assert all("Table" in kinds for kinds in announced[1:])
+    assert "Questions" in announced[0] and "Questions" in announced[2]
 
 
 def test_formulas_are_mathml_and_no_page_has_an_unconverted_one(pages):
@@ -235,6 +314,66 @@ def test_the_glossary_has_the_terms_and_links_to_their_definitions(pages):
     assert not terms & {"Play", "Predict", "All", "Why", "Augmentation", "Dead", "Significant"}
     links = pages["glossary.html"].select("dd a.internal")
     assert all("#" in link["href"] for link in links) and len(links) == len(terms)
+
+
+def test_the_glossary_links_to_the_first_place_where_a_term_is_bold(pages):
+    links = {
+        entry.get_text(): entry.find_next("dd").select_one("a")["href"]
+        for entry in pages["glossary.html"].select("dt")
+    }
+    bold = {}
+    for name in NAMES:
+        for each in pages[f"{name}.html"].select("article section strong"):
+            if not each.find_parent("table"):
+                bold.setdefault(each.get_text().lower(), (f"{name}.html", each))
+    checked = 0
+    for term, link in links.items():
+        name, _, anchor = link.partition("#")
+        target = pages[name].find(id=anchor)
+        assert len(target.get_text()) <= len(term) + 20, "an anchor is the term itself"
+        if term.lower() in bold and target.strong and target.get_text().lower() == term.lower():
+            first, place = bold[term.lower()]
+            assert first == name and place.find_parent("span")["id"] == anchor, term
+            checked += 1
+    assert checked > 50
+
+
+def test_terms_that_are_not_bold_are_in_the_glossary_too(pages):
+    terms = {each.get_text() for each in pages["glossary.html"].select("dt")}
+    expected = {"Accuracy", "Activation", "Baseline", "Confidence interval", "Optimizer", "Seed"}
+    assert expected | {"Standard deviation", "Underfitting"} <= terms
+
+
+def test_notebooks_and_sections_that_a_page_mentions_are_links(pages):
+    page = pages["04-mlp-vs-cnn.html"].select_one("article")
+    links = {(link.get_text(), link["href"]) for link in page.select("a.reference")}
+    assert {
+        ("notebook 01", "01-convolution.html"),
+        ("02", "02-mnist.html"),
+        ("section 3", "#what-a-dense-layer-learns"),
+        ("7", "#two-larger-networks"),
+    } <= links
+
+
+def test_code_formulas_links_and_unknown_numbers_are_not_references():
+    known = references.Targets({"02": "02-mnist.ipynb"}, {"3": "#3-a"})
+    for text in (
+        "`section 3`",
+        "$section 3$",
+        "[section 3](x)",
+        "## 3 Section 3",
+        "```\nnotebook 02\n```",
+        "    notebook 02",
+        "section 3.1",
+        "section 3 of the paper",
+        "section 4",
+        "notebook 09",
+        "(02-mnist)",
+        "<summary>Section 3</summary>",
+    ):
+        assert references.link(text, known) == text
+    linked = "In [notebook 02](02-mnist.ipynb), sections 1, [3](#3-a), and 4 ([02](02-mnist.ipynb))"
+    assert references.link("In notebook 02, sections 1, 3, and 4 (02)", known) == linked
 
 
 def test_each_term_of_the_glossary_is_bold_in_a_notebook_and_each_bold_term_is_defined():
@@ -275,6 +414,27 @@ def test_the_downloads_are_what_students_get(site):
         names = archive.namelist()
     assert "building-cnns-with-keras/requirements.txt" in names
     assert not any("/instructor" in name or "/source/" in name for name in names)
+
+
+def test_the_font_of_the_formulas_is_in_the_site_with_its_license(site):
+    font = ttLib.TTFont(site / "_static" / "math.woff")
+    assert "MATH" in font  # what stretches roots and brackets
+    assert {ord("x"), 0x1D465, ord("⌊"), ord("√"), ord("∑")} <= font.getBestCmap().keys()
+    assert "SIL Open Font License" in font["name"].getDebugName(13)
+    assert (site / "_static" / "math.woff").stat().st_size < 150_000
+
+
+def test_figures_that_need_no_answer_are_shown_with_real_images(pages):
+    for name, cells in {
+        "01-convolution": ["A 1 × 1 filter computes a weighted sum"],
+        "02-mnist": ["Each row shows one digit", "The weights of each digit"],
+        "04-mlp-vs-cnn": ["Each row shows twelve photos of one class"],
+        "06-dropout-batchnorm": ["No regularization"],
+    }.items():
+        alts = [image["alt"] for image in pages[f"{name}.html"].select(".cell_output img")]
+        assert all(any(title in alt for alt in alts) for title in cells), (name, alts)
+    notes = [each.get_text() for each in pages["02-mnist.html"].select(".others")]
+    assert "From our run in the cpu profile." in notes
 
 
 def test_pages_load_nothing_from_other_servers(pages):
@@ -338,12 +498,67 @@ def test_every_page_fits_a_phone_and_requests_nothing_else(browser, address, pag
 
 @pytest.mark.browser
 @needs_chromium
+@pytest.mark.parametrize("start", ["glossary.html", "01-convolution.html"])
+def test_a_link_to_a_late_section_of_a_new_page_ends_at_its_heading(browser, address, start):
+    context = browser.new_context(viewport={"width": 1280, "height": 800})
+    page = context.new_page()
+    page.goto(address + start)
+    section = "#going-further-optional"
+    if start == "glossary.html":
+        page.evaluate("target => location.assign(target)", f"01-convolution.html{section}")
+    else:
+        page.locator(f'.toc-tree a[href="{section}"]').click()
+    page.wait_for_url(f"{address}01-convolution.html{section}")
+    page.wait_for_load_state("load")
+    page.wait_for_timeout(1500)  # the page scrolls smoothly
+    assert 0 <= page.locator(f"{section} h2").bounding_box()["y"] < 800 / 3
+    context.close()
+
+
+def test_images_have_their_final_size_before_they_are_loaded(pages):
+    for name, page in pages.items():
+        for image in page.select("img"):
+            assert image["width"].isdigit() and image["height"].isdigit(), name
+            assert "loading" not in image.attrs, name
+
+
+@pytest.mark.browser
+@needs_chromium
 def test_a_table_of_numbers_fits_a_phone(browser, address):
     context = browser.new_context(viewport={"width": 390, "height": 844})
     page = context.new_page()
     page.goto(f"{address}grading.html")
     table = page.locator(".table-wrapper").first
     assert table.evaluate("each => each.scrollWidth <= each.clientWidth")
+    context.close()
+
+
+@pytest.mark.browser
+@needs_chromium
+def test_a_laptop_shows_the_contents_of_a_page_and_88_characters_of_code(browser, address):
+    context = browser.new_context(viewport={"width": 1280, "height": 800})
+    page = context.new_page()
+    page.goto(f"{address}04-mlp-vs-cnn.html")
+    contents = page.locator(".toc-drawer").bounding_box()
+    text = page.locator("article").bounding_box()
+    assert contents["x"] >= text["x"] + text["width"] and contents["x"] + contents["width"] <= 1280
+    code = page.locator("div.cell_input pre").first
+    code.evaluate("(each, line) => { each.textContent = line }", "x" * 88)
+    assert code.evaluate("each => each.scrollWidth <= each.clientWidth")
+    context.close()
+
+
+@pytest.mark.browser
+@needs_chromium
+def test_collapsed_code_has_a_triangle_and_is_as_large_as_other_code(browser, address):
+    context = browser.new_context()
+    page = context.new_page()
+    page.goto(f"{address}01-convolution.html")
+    summary = page.locator("details.hide > summary").first
+    assert summary.evaluate("each => getComputedStyle(each).display") == "list-item"
+    summary.click()
+    code = page.locator("details.hide[open] pre").first
+    assert code.evaluate("each => parseFloat(getComputedStyle(each).fontSize)") >= 13
     context.close()
 
 
@@ -360,6 +575,18 @@ def test_the_colors_follow_the_system_and_figures_stay_readable(browser, address
         assert page.evaluate(read, ".cell_output img") == "rgb(255, 255, 255)"
         context.close()
     assert colors["light"] != colors["dark"]
+
+
+@pytest.mark.browser
+@needs_chromium
+def test_the_first_result_for_how_to_submit_is_the_section_that_explains_it(browser, address):
+    context = browser.new_context()
+    page = context.new_page()
+    page.goto(f"{address}search.html?q=how+to+submit")
+    first = page.locator("#search-results li a").first
+    first.wait_for(timeout=20_000)
+    assert first.get_attribute("href").startswith("students.html#")
+    context.close()
 
 
 @pytest.mark.browser
