@@ -270,8 +270,28 @@ function withPresent(typed, present) {
 
 function joinDrafts() {
   for (const { id, comment } of state.all.flatMap((group) => group.answers)) {
-    if (state.drafts.has(id)) state.drafts.set(id, withPresent(state.drafts.get(id), comment));
+    if (state.drafts.get(id)?.text === comment) state.drafts.delete(id); // it was saved meanwhile
+    else if (state.drafts.has(id)) state.drafts.set(id, withPresent(state.drafts.get(id), comment));
   }
+}
+
+// The text in the field if it is neither saved nor being saved, with the comment before it.
+function typedComment() {
+  const group = current();
+  const text = element("comment").value.trim();
+  if (!group || text === (draftOf(group)?.text ?? group.mark.comment)) return null;
+  return { text, base: draftOf(group)?.base ?? group.answers[0].comment };
+}
+
+// What a reload would lose: it is a comment that is not saved afterwards.
+function storeDrafts() {
+  const typed = typedComment();
+  if (typed) keepDraft(current(), { typed });
+  for (const group of state.all ?? []) {
+    const [{ comment }] = group.answers;
+    if (group.mark.comment !== comment && !draftOf(group)) keepDraft(group, { typed: { text: group.mark.comment, base: comment } });
+  }
+  sessionStorage.setItem("drafts", JSON.stringify([...state.drafts]));
 }
 
 // The mark with the comment that the grader sees in the field.
@@ -1126,7 +1146,7 @@ function setView(isOne) {
   select(state.index);
 }
 
-// A reload shows the same view, filter, and answer. Only ids are stored.
+// A reload shows the same view, filter, and answer. Of students, only ids are stored.
 function remember() {
   const { key } = state.question;
   const place = { key, answer: current()?.answers[0].id, filter: element("filter").value, isOne: state.isOne };
@@ -1356,13 +1376,19 @@ element("grader").addEventListener("change", () => {
   sessionStorage.setItem("grader", element("grader").value);
   if (element("filter").value.startsWith("mine")) filter(current()?.answers[0].id);
 });
-window.addEventListener("beforeunload", (event) => { if (state.waiting || state.drafts.size) event.preventDefault(); });
+window.addEventListener("beforeunload", (event) => {
+  if (!state.waiting && !state.drafts.size && !typedComment()) return;
+  event.preventDefault();
+  event.returnValue = true; // for older browsers
+});
+window.addEventListener("pagehide", storeDrafts);
 window.addEventListener("focus", poll);
 document.addEventListener("visibilitychange", pollInTurn);
 setInterval(pollInTurn, 1000);
 
 async function start() {
   element("grader").value = sessionStorage.getItem("grader") ?? document.body.dataset.grader;
+  state.drafts = new Map(JSON.parse(sessionStorage.getItem("drafts") ?? "[]"));
   await readOverview();
   const wanted = location.hash.slice(1);
   const unfinished = state.questions.find((each) => each.done < each.count);
