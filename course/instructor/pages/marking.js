@@ -120,7 +120,7 @@ function save(group, mark, options = {}) {
     if (undone) undone.isUndoing = false;
     drawGroup(group);
     drawPanel();
-    show("Enter your name in the field Grader first.");
+    show(NO_NAME);
     element("grader").focus();
     return;
   }
@@ -228,7 +228,7 @@ async function refuse(group, error, change) {
   const what = error.isConflict
     ? `Not saved: somebody else has changed ${name}, or its mark. The page now shows the present state.`
     : `Not saved: ${error.message} (${name})`;
-  const draft = state.drafts.has(group.answers[0].id) ? " Your comment is in its field: Esc saves it." : "";
+  const draft = state.drafts.has(group.answers[0].id) ? " Your comment is in its field: Esc closes this message, and Esc again saves the comment." : "";
   say(`Not saved: ${name}`, "refused");
   show(what + draft, current()?.answers[0].id ?? "");
 }
@@ -242,6 +242,7 @@ function alsoNotSaved(group) {
   show(also, state.problemAt || current()?.answers[0].id);
 }
 
+const NO_NAME = "Enter your name in the field Grader first.";
 const HELD = 1500; // milliseconds
 
 function hold(answers, until) { state.held = { ids: answers.map((each) => each.id), until }; }
@@ -1343,7 +1344,8 @@ document.addEventListener("keydown", (event) => {
   const digit = /^Digit([1-9])$/.exec(event.code);
   let action = KEYS[event.key];
   let changes = CHANGING.includes(event.key);
-  if (event.key === "Escape" && draftOf(current())) [action, changes] = [() => { show(""); enterComment(); }, true];
+  const closes = element("problem").hasChildNodes();
+  if (event.key === "Escape" && draftOf(current()) && !closes) [action, changes] = [enterComment, true];
   // On some keyboards, digits are typed with Shift.
   if (/^[1-9]$/.test(event.key)) [action, changes] = [() => toggle(Number(event.key) - 1), true];
   else if (digit && event.shiftKey) [action, changes] = [() => insertComment(Number(digit[1]) - 1), true];
@@ -1374,6 +1376,7 @@ element("filter").addEventListener("change", () => { element("filter").blur(); f
 element("questions").addEventListener("change", () => { element("questions").blur(); open_(element("questions").value); });
 element("grader").addEventListener("change", () => {
   sessionStorage.setItem("grader", element("grader").value);
+  if (graderName() && element("problem").firstChild?.textContent === NO_NAME) show("");
   if (element("filter").value.startsWith("mine")) filter(current()?.answers[0].id);
 });
 window.addEventListener("beforeunload", (event) => {

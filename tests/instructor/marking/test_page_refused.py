@@ -68,6 +68,21 @@ def test_a_typed_comment_stays_after_a_conflict_and_is_saved_next(root, open_pag
         assert not is_unsaved(page)
 
 
+def test_escape_closes_the_message_first_and_saves_the_comment_next(root, open_page):
+    with marking_server(root) as server:
+        page = open_page(server)
+        go_to(page, "fewer weights")
+        give_from_elsewhere(root, mark(item_of(root, 0)))
+        type_comment(page, "Say why.")
+        page.get_by_text("Esc closes this message, and Esc again saves the comment.").wait_for()
+        wait_until_keys_count(page)
+        press(page, "Escape")
+        assert page.locator("#problem").inner_text() == "" and is_unsaved(page)
+        assert stored(root)["cy"] == (1, LOCAL, False)
+        press(page, "Escape")
+        assert stored(root)["cy"] == (1, f"{LOCAL}\n\nSay why.", False)
+
+
 def test_an_unsaved_comment_is_saved_with_the_next_item(root, open_page):
     with marking_server(root) as server:
         page = open_page(server)

@@ -1,4 +1,4 @@
-"""Comments that are being typed on the marking page when it is reloaded, or shows another answer."""
+"""Comments being typed on the marking page when it is reloaded, or shows another answer."""
 
 import pytest
 
