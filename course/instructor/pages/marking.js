@@ -1114,11 +1114,24 @@ async function poll() {
 
 const isEdited = (id) => isTyping() && current()?.answers.some((each) => each.id === id);
 
+// What somebody else has changed in a group, and who, as far as it is known: the grader is the one
+// who gave the score, and comments have none.
+function changeOf(before, group) {
+  const name = titleOf(group);
+  const points = ({ mark: { items, adjustment, pending }, score, status }) => JSON.stringify([items, adjustment, pending, score, status]);
+  const flagged = (each) => JSON.stringify(flagOf(each));
+  if (points(before) !== points(group)) return { who: group.grader, what: name, isMark: true };
+  if (before.mark.comment !== group.mark.comment) return { who: "", what: `the comment on ${name}` };
+  if (flagged(before) !== flagged(group)) return { who: group.flagger, what: `the flag on ${name}` };
+  return { who: "", what: `${name}, or its mark` };
+}
+
 function takeOver(answers) {
   const found = new Map(answers.map((each) => [each.id, each]));
   const changed = state.all.filter((group) => group.answers.some((each) => found.has(each.id)));
   const here = current();
   const wasAt = here?.answers[0].id;
+  const before = here && { ...here };
   for (const answer of changed.flatMap((group) => group.answers)) Object.assign(answer, found.get(answer.id));
   joinDrafts();
   const isDivided = changed.some((group) => makeGroups(group.answers).length > 1);
@@ -1133,7 +1146,8 @@ function takeOver(answers) {
   const group = current();
   if (!changed.includes(here) || !group || isTyping()) return;
   hold(group.answers, Date.now() + HELD);
-  say(`${group.grader || "Somebody else"} has changed ${titleOf(group)}: ${stateText(group)}`);
+  const { who, what, isMark } = changeOf(before, group);
+  say(`${who || "Somebody else"} has changed ${what}${isMark ? `: ${stateText(group)}` : ""}`);
 }
 
 function pollInTurn() { if (Date.now() - polled >= POLL_SECONDS * 1000) poll(); }
