@@ -108,11 +108,12 @@ function presentItems(items) {
 const flagOf = (group) => ({ flagged: group.flagged, reason: group.reason, flagger: group.flagger });
 
 // Options: `flag` instead of a mark; `undone`, the entry of `state.undo` that this change takes
-// back; `toggled`, the key of an item; `isTyped`, if the comment was typed; and `said`, what the
-// status says when it is saved, in place of the score.
+// back; `toggled`, the key of an item; `isTyped`, if the comment was typed; `said`, what the status
+// says when it is saved, in place of the score; and `what`, which part of the mark is changed, for
+// the status when it is undone.
 function save(group, mark, options = {}) {
   if (!group) return;
-  const { flag, undone, toggled = "", isTyped = false, said } = options;
+  const { flag, undone, toggled = "", isTyped = false, said, what = "" } = options;
   const action = flag ? "flag" : "mark";
   const typed = action === "mark" && !undone && (isTyped || draftOf(group)) ? { text: mark.comment, base: group.mark.comment } : null;
   if (!graderName()) {
@@ -126,10 +127,11 @@ function save(group, mark, options = {}) {
   }
   const entry = undone ?? {
     question: state.question.key, ids: group.answers.map((each) => each.id),
-    mark: group.mark, flag: flagOf(group), action, before: {}, after: null, toggled,
+    mark: group.mark, flag: flagOf(group), action, before: {}, after: null, toggled, what,
   };
   if (!undone) state.undo.push(entry);
   if (action === "mark") mark = limited(mark);
+  const seen = { ...group };
   group.mark = mark;
   Object.assign(group, flag);
   if (action === "mark") {
@@ -146,7 +148,7 @@ function save(group, mark, options = {}) {
   say("Saving…");
   const question = state.question;
   const change = {
-    action, entry, epoch: state.epoch, isUndo: Boolean(undone), said, typed,
+    action, entry, epoch: state.epoch, isUndo: Boolean(undone), said, typed, seen,
     content: {
       question: question.key, grader: element("grader").value,
       mark: { ...mark, items: mark.items.map((each) => each.key) }, ...flagOf(group),
@@ -191,13 +193,16 @@ async function send(group, change) {
   }
 }
 
-function savedText(group, { isUndo, said, action }) {
+function savedText(group, { isUndo, said, entry }) {
   const name = titleOf(group);
   if (said && !isUndo) return `Saved: ${said(name)}`;
   const points = group.status === "open" ? "no score" : `${shown(group.score)} of ${shown(state.question.maximum)}`;
-  const flag = group.flagged ? "flagged" : "not flagged";
-  return `${isUndo ? "Undone" : "Saved"}: ${name}, ${action === "flag" ? flag : points}`;
+  if (!isUndo) return `Saved: ${name}, ${points}`;
+  return ABOUT.includes(entry.what) ? `Undone: ${entry.what} ${name}` : `Undone: ${name}: ${entry.what}, ${points}`;
 }
+
+// Changes that leave the score as it is.
+const ABOUT = ["comment on", "flag on", "removal of the flag on"];
 
 // Somebody has changed the mark scheme: show it, and stay at the same answer.
 async function followScheme() {
@@ -214,11 +219,15 @@ async function refuse(group, error, change) {
   keepDraft(group, change);
   hold(group.answers, Infinity);
   const name = titleOf(group);
+  const ids = group.answers.map((each) => each.id);
+  let other = { who: "", what: `${name}, or its mark` };
   const comment = element("comment");
   const typed = document.activeElement === comment && current() === group ? { text: comment.value, base: change.entry.mark.comment } : null;
   try {
     // The grader can be at another answer by now, and stays there.
     await load(state.question.key, (current() ?? group).answers[0].id);
+    const present = state.all.find((each) => each.answers.some(({ id }) => ids.includes(id)));
+    if (present && !change.isUndo) other = changeOf(change.seen, { ...present, answers: group.answers });
     if (typed && document.activeElement === comment && current()) comment.value = withPresent(typed, current().mark.comment).text;
   } catch {
     for (const each of state.groups) { take(each); drawGroup(each); }
@@ -226,7 +235,7 @@ async function refuse(group, error, change) {
   }
   hold(group.answers, Date.now() + HELD);
   const what = error.isConflict
-    ? `Not saved: somebody else has changed ${name}, or its mark. The page now shows the present state.`
+    ? `Not saved: ${other.who || "somebody else"} has changed ${other.what}. The page now shows the present state.`
     : `Not saved: ${error.message} (${name})`;
   const draft = state.drafts.has(group.answers[0].id) ? " Your comment is in its field: Esc closes this message, and Esc again saves the comment." : "";
   say(`Not saved: ${name}`, "refused");
@@ -323,7 +332,7 @@ function toggle(position) {
   if (before && before.adjustment !== null) what.push("the entered score is back");
   else if (!before && mark.adjustment !== null) what.push(mark.items.length ? `adjustment of ${signed(mark.adjustment)} removed` : `entered score of ${shown(mark.adjustment)} removed`);
   const said = (name) => `${name}, ${stateText(group)}, ${what.join(", ")}`;
-  save(group, { ...markToChange(group), ...changed }, { toggled: item.key, said });
+  save(group, { ...markToChange(group), ...changed }, { toggled: item.key, said, what: `${has ? "removal of " : ""}item ${item.label}` });
 }
 
 // The mark before the last change of this page, if that was toggling the same item: a second press
@@ -343,14 +352,14 @@ function setScore(score) {
   const { items } = group.mark;
   const isSum = items.length > 0 && scoreOf({ items, adjustment: null }) === score;
   const adjustment = isSum ? null : items.length ? round(score - sumOf(items)) : score;
-  save(group, { ...markToChange(group), adjustment, pending: false });
+  save(group, { ...markToChange(group), adjustment, pending: false }, { what: `score of ${shown(score)}` });
 }
 
 function removeAdjustment() {
   const group = current();
   if (!group?.mark.adjustment) return;
   const what = `adjustment of ${signed(group.mark.adjustment)} removed`;
-  save(group, { ...markToChange(group), adjustment: null, pending: false }, { said: (name) => `${name}, ${stateText(group)}, ${what}` });
+  save(group, { ...markToChange(group), adjustment: null, pending: false }, { said: (name) => `${name}, ${stateText(group)}, ${what}`, what: "removal of the adjustment" });
 }
 
 function enterScore() {
@@ -368,7 +377,7 @@ function enterScore() {
     say(`${problem} Not saved: ${titleOf(group)}`, "refused");
     return;
   }
-  if (text === "") save(group, { ...markToChange(group), adjustment: null, pending: false });
+  if (text === "") save(group, { ...markToChange(group), adjustment: null, pending: false }, { what: "removal of the score" });
   else setScore(value);
 }
 
@@ -388,7 +397,7 @@ function enterComment() {
   const group = current();
   if (!group) return;
   const comment = element("comment").value.trim();
-  if (comment !== group.mark.comment) save(group, { ...group.mark, comment }, { isTyped: true, said: saidOfComment });
+  if (comment !== group.mark.comment) save(group, { ...group.mark, comment }, { isTyped: true, said: saidOfComment, what: "comment on" });
   else if (draftOf(group)) dropDraft(group);
 }
 
@@ -404,7 +413,7 @@ function insertComment(position) {
   if (!group || !comment) return;
   const mark = markToChange(group);
   if (mark.comment.includes(comment)) return;
-  save(group, { ...mark, comment: [mark.comment, comment].filter(Boolean).join("\n\n") }, { said: saidOfComment });
+  save(group, { ...mark, comment: [mark.comment, comment].filter(Boolean).join("\n\n") }, { said: saidOfComment, what: "comment on" });
 }
 
 function flag() {
@@ -412,7 +421,7 @@ function flag() {
   if (!group) return;
   const flagged = !group.flagged;
   const said = (name) => (flagged ? `flag on ${name}` : `flag on ${name} removed`);
-  save(group, group.mark, { flag: { flagged, reason: "", flagger: flagged ? graderName() : "" }, said });
+  save(group, group.mark, { flag: { flagged, reason: "", flagger: flagged ? graderName() : "" }, said, what: flagged ? "flag on" : "removal of the flag on" });
   if (flagged && group.flagged) element("reason").focus();
 }
 
@@ -420,7 +429,7 @@ function enterReason() {
   const group = current();
   const reason = element("reason").value.trim().replace(/\s+/g, " ");
   if (!group?.flagged || reason === group.reason) return;
-  save(group, group.mark, { flag: { flagged: true, reason, flagger: graderName() }, said: (name) => `flag on ${name}` });
+  save(group, group.mark, { flag: { flagged: true, reason, flagger: graderName() }, said: (name) => `flag on ${name}`, what: "flag on" });
 }
 
 // Who is to mark an answer is no part of its mark: it has no version, and the last choice counts.
@@ -444,7 +453,7 @@ async function assign() {
 
 function confirmPending() {
   const group = current();
-  if (group && group.mark.pending) save(group, { ...markToChange(group), pending: false });
+  if (group && group.mark.pending) save(group, { ...markToChange(group), pending: false }, { what: "confirmation" });
 }
 
 // --- Undo -------------------------------------------------------------------------------------
@@ -720,7 +729,7 @@ function notesFor(group) {
     const labels = [...earlier.items.map((each) => each.label), earlier.comment].filter(Boolean).join("; ");
     note(
       `Score or comment was changed elsewhere, for example in the formgrader. What is there counts. Marked here before: ${shown(earlier.score)}${labels ? ` (${labels})` : ""}.`,
-      button("Use the mark from here", () => save(group, { ...markOf(earlier), pending: false })),
+      button("Use the mark from here", () => save(group, { ...markOf(earlier), pending: false }, { what: "use of the mark from here" })),
     );
   }
   return notes;

@@ -121,9 +121,13 @@ def test_the_status_names_what_was_saved_or_undone(root, open_page):
         press(page, "x", "Enter")
         assert status_of(page) == f"Saved: flag on answer {number}"
         press(page, "u")
-        assert status_of(page) == f"Undone: answer {number}, not flagged"
-        press(page, "u", "u")
-        assert status_of(page) == f"Undone: answer {number}, no score"
+        assert status_of(page) == f"Undone: flag on answer {number}"
+        press(page, "u")
+        assert status_of(page) == f"Undone: comment on answer {number}"
+        press(page, "u")
+        assert status_of(page) == f"Undone: answer {number}: item Locality, no score"
+        press(page, "f", "u")
+        assert status_of(page) == f"Undone: answer {number}: score of 2, no score"
 
 
 def test_a_flag_says_who_set_it_and_an_answer_without_a_mark_has_no_grader(root, open_page):

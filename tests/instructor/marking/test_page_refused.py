@@ -21,7 +21,7 @@ pytestmark = [
 ]
 LOCAL = "- Locality (+1)"
 SHARING = "- Sharing (+0.5)"
-REFUSED = "Not saved: somebody else has changed answer"
+REFUSED = "Not saved: Hopper has changed answer"
 
 
 def item_of(root, position):
