@@ -177,7 +177,7 @@ async function send(group, change) {
     else Object.assign(entry, { before: content.versions, after });
     const byId = new Map(found.answers.map((each) => [each.id, each]));
     for (const answer of group.answers) Object.assign(answer, byId.get(answer.id));
-    if (found.scheme !== state.question.scheme) state.isOutdated = true;
+    if (content.question === state.question.key && found.scheme !== state.question.scheme) state.isOutdated = true;
     if (epoch !== state.epoch) return;
     if (!group.waiting) {
       take(group);
@@ -228,7 +228,7 @@ async function refuse(group, error, change) {
     await load(state.question.key, (current() ?? group).answers[0].id);
     const present = state.all.find((each) => each.answers.some(({ id }) => ids.includes(id)));
     if (present && !change.isUndo) other = changeOf(change.seen, { ...present, answers: group.answers });
-    if (typed && document.activeElement === comment && current()) comment.value = withPresent(typed, current().mark.comment).text;
+    if (typed && document.activeElement === comment && current()?.answers.some(({ id }) => ids.includes(id))) comment.value = withPresent(typed, current().mark.comment).text;
   } catch {
     for (const each of state.groups) { take(each); drawGroup(each); }
     drawPanel();
@@ -622,6 +622,8 @@ async function load(key, answer) {
   const epoch = ++state.epoch;
   const found = await request("question", { question: key });
   if (epoch !== state.epoch) return;
+  const isInterrupted = isTyping() && state.question?.key !== key;
+  if (isInterrupted) document.activeElement.blur(); // saves the text to the answer of the old question
   if (state.question?.key !== key) element("answers").scrollTop = 0;
   state.question = found.question;
   state.outdated = found.outdated;
@@ -649,29 +651,60 @@ async function load(key, answer) {
   filter(answer);
   say("");
   drawProgress();
+  if (isInterrupted && current()) hold(current().answers, Date.now() + HELD); // keys were meant as text
 }
 
 function filter(answer) {
+  const before = current();
+  const typed = document.activeElement === element("comment") ? typedComment() : null;
   state.groups = state.all.filter(isSelected);
   const found = state.groups.findIndex((group) => group.answers.some((each) => each.id === answer));
   const open = state.groups.findIndex(isOpen);
   state.index = Math.max(0, found >= 0 ? found : open);
+  if (typed && !current()?.answers.some(({ id }) => before.answers.some((each) => each.id === id))) {
+    // Another answer is selected: the text stays with its own, as a comment that is not saved.
+    keepDraft(before, { typed });
+    element("comment").value = draftOf(current())?.text ?? current()?.mark.comment ?? "";
+    element("comment").blur();
+    if (current()) hold(current().answers, Date.now() + HELD);
+  }
   const list = element("answers");
   const { scrollTop } = list;
   state.groups.forEach(drawGroup);
-  list.replaceChildren(...(state.groups.length ? state.groups.map((group) => group.article) : [make("p", emptyText(), "quiet")]));
+  list.replaceChildren(...(state.groups.length ? state.groups.map((group) => group.article) : [emptyNote()]));
   list.scrollTop = scrollTop;
   select(state.index, answer !== undefined || document.activeElement === document.body);
+  if (!state.groups.length) drawEmpty();
+}
+
+// The other questions can have changed since they were read.
+async function drawEmpty() {
+  try { await readOverview(); } catch { return; /* the next save tells */ }
+  if (!state.groups.length) element("answers").replaceChildren(emptyNote());
 }
 
 const isMine = (group) => group.assignee !== "" && group.assignee === graderName();
 const isOpen = (group) => group.status === "open" || group.status === "pending";
 const graderName = () => element("grader").value.trim().replace(/\s+/g, " ");
 
+// If only answers with a flag are left in other questions, n does not go there: a link does.
+function emptyNote() {
+  const note = make("p", emptyText(), "quiet");
+  if (element("filter").value !== "open") return note;
+  const others = state.questions.filter((each) => each.key !== state.question.key && each.count > each.done);
+  if (others.some((each) => each.count - each.done > each.flagged_open)) return note;
+  const count = others.reduce((sum, each) => sum + each.flagged_open, 0);
+  note.textContent = count
+    ? `All answers to this question are marked. In other questions, only ${answersText(count, ["is", "are"])} not marked, with a flag: `
+    : "All answers to all questions are marked.";
+  if (count) note.append(button(optionText(others[0]), () => openFiltered(others[0].key, "open")));
+  return note;
+}
+
 function emptyText() {
   const { value } = element("filter");
   const further = " Press n for the next question with answers that are not marked.";
-  if (value === "open") return `All answers are marked.${further}`;
+  if (value === "open") return `All answers to this question are marked.${further}`;
   if (value === "mine-open" && state.all.some(isMine)) return `All of yours are marked.${further}`;
   const how = value.startsWith("mine") ? " Answers are yours if the button Progress was used to share them, with the name in the field Grader." : "";
   return `No answer is in this selection.${how}`;
@@ -879,6 +912,9 @@ function drawBank() {
     row.append(made);
     return row;
   }));
+  for (const text of element("bank").querySelectorAll("span")) {
+    if (text.scrollHeight > text.clientHeight) text.parentElement.title = text.textContent;
+  }
 }
 
 function drawProgress() {
