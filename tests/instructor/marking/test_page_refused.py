@@ -108,7 +108,8 @@ def test_an_unsaved_addition_follows_the_other_graders_and_can_be_discarded(root
         press(page, "c", "End")
         page.keyboard.type(" Say why.")
         press(page, "Escape")
-        page.get_by_text(REFUSED).wait_for()
+        sentence = "Not saved: somebody else has changed the comment on answer"
+        page.get_by_text(sentence).wait_for()
         assert page.locator("#comment").input_value() == "Good. By Hopper.\n\nSay why."
         assert is_unsaved(page)
         page.get_by_role("button", name="Discard").click()
