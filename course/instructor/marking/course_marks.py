@@ -211,14 +211,19 @@ class CourseMarks:
     def save(
         self, question: Question, versions: Mapping[str, str], request: Any, grader: str
     ) -> list[AnswerState]:
-        """Give all these answers the mark in a request, or raise MarkConflict."""
+        """Give all these answers the mark in a request, or raise MarkConflict.
+
+        Who changes only the comment of a score does not become its grader.
+        """
         name = checked_grader(grader)
 
         def write(state: AnswerState) -> None:
             own = (*state.mark.items, *(state.earlier.items if state.earlier else ()))
             mark = parse_mark(request, [*question.items, *own])
             mark.check_adjustment(self._max_score(question), question.deducts)
-            self._give(question, state, mark, name)
+            score = mark.score(self._max_score(question), question.deducts)
+            is_same = score == state.manual_score and mark.same_points_as(state.mark)
+            self._give(question, state, mark, state.grader if is_same else name)
 
         return self._write(question, versions, write)
 

@@ -51,6 +51,12 @@ class Mark:
             return None
         return round(min(max(self._total(max_score, deducts), 0.0), max(max_score, 0.0)), 6)
 
+    def same_points_as(self, other: "Mark") -> bool:
+        """Return whether another mark has the same items and adjustment, and gives a score too."""
+        own, others = ({each.key for each in mark.items} for mark in (self, other))
+        is_same = (own, self.adjustment, self.pending) == (others, other.adjustment, other.pending)
+        return is_same and (bool(own) or self.adjustment is not None)
+
     def check_adjustment(self, max_score: float, deducts: bool = False) -> None:
         """Raise CourseError if the adjustment leads to a score beyond the limits.
 

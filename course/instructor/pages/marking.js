@@ -108,11 +108,12 @@ function presentItems(items) {
 const flagOf = (group) => ({ flagged: group.flagged, reason: group.reason, flagger: group.flagger });
 
 // Options: `flag` instead of a mark; `undone`, the entry of `state.undo` that this change takes
-// back; `toggled`, the key of an item; `isTyped`, if the comment was typed; and `said`, what the
-// status says when it is saved, in place of the score.
+// back; `toggled`, the key of an item; `isTyped`, if the comment was typed; `said`, what the status
+// says when it is saved, in place of the score; and `what`, which part of the mark is changed, for
+// the status when it is undone.
 function save(group, mark, options = {}) {
   if (!group) return;
-  const { flag, undone, toggled = "", isTyped = false, said } = options;
+  const { flag, undone, toggled = "", isTyped = false, said, what = "" } = options;
   const action = flag ? "flag" : "mark";
   const typed = action === "mark" && !undone && (isTyped || draftOf(group)) ? { text: mark.comment, base: group.mark.comment } : null;
   if (!graderName()) {
@@ -120,16 +121,17 @@ function save(group, mark, options = {}) {
     if (undone) undone.isUndoing = false;
     drawGroup(group);
     drawPanel();
-    show("Enter your name in the field Grader first.");
+    show(NO_NAME);
     element("grader").focus();
     return;
   }
   const entry = undone ?? {
     question: state.question.key, ids: group.answers.map((each) => each.id),
-    mark: group.mark, flag: flagOf(group), action, before: {}, after: null, toggled,
+    mark: group.mark, flag: flagOf(group), action, before: {}, after: null, toggled, what,
   };
   if (!undone) state.undo.push(entry);
   if (action === "mark") mark = limited(mark);
+  const seen = { ...group };
   group.mark = mark;
   Object.assign(group, flag);
   if (action === "mark") {
@@ -146,7 +148,7 @@ function save(group, mark, options = {}) {
   say("Saving…");
   const question = state.question;
   const change = {
-    action, entry, epoch: state.epoch, isUndo: Boolean(undone), said, typed,
+    action, entry, epoch: state.epoch, isUndo: Boolean(undone), said, typed, seen,
     content: {
       question: question.key, grader: element("grader").value,
       mark: { ...mark, items: mark.items.map((each) => each.key) }, ...flagOf(group),
@@ -175,7 +177,7 @@ async function send(group, change) {
     else Object.assign(entry, { before: content.versions, after });
     const byId = new Map(found.answers.map((each) => [each.id, each]));
     for (const answer of group.answers) Object.assign(answer, byId.get(answer.id));
-    if (found.scheme !== state.question.scheme) state.isOutdated = true;
+    if (content.question === state.question.key && found.scheme !== state.question.scheme) state.isOutdated = true;
     if (epoch !== state.epoch) return;
     if (!group.waiting) {
       take(group);
@@ -191,13 +193,16 @@ async function send(group, change) {
   }
 }
 
-function savedText(group, { isUndo, said, action }) {
+function savedText(group, { isUndo, said, entry }) {
   const name = titleOf(group);
   if (said && !isUndo) return `Saved: ${said(name)}`;
   const points = group.status === "open" ? "no score" : `${shown(group.score)} of ${shown(state.question.maximum)}`;
-  const flag = group.flagged ? "flagged" : "not flagged";
-  return `${isUndo ? "Undone" : "Saved"}: ${name}, ${action === "flag" ? flag : points}`;
+  if (!isUndo) return `Saved: ${name}, ${points}`;
+  return ABOUT.includes(entry.what) ? `Undone: ${entry.what} ${name}` : `Undone: ${name}: ${entry.what}, ${points}`;
 }
+
+// Changes that leave the score as it is.
+const ABOUT = ["comment on", "flag on", "removal of the flag on"];
 
 // Somebody has changed the mark scheme: show it, and stay at the same answer.
 async function followScheme() {
@@ -214,21 +219,25 @@ async function refuse(group, error, change) {
   keepDraft(group, change);
   hold(group.answers, Infinity);
   const name = titleOf(group);
+  const ids = group.answers.map((each) => each.id);
+  let other = { who: "", what: `${name}, or its mark` };
   const comment = element("comment");
   const typed = document.activeElement === comment && current() === group ? { text: comment.value, base: change.entry.mark.comment } : null;
   try {
     // The grader can be at another answer by now, and stays there.
     await load(state.question.key, (current() ?? group).answers[0].id);
-    if (typed && document.activeElement === comment && current()) comment.value = withPresent(typed, current().mark.comment).text;
+    const present = state.all.find((each) => each.answers.some(({ id }) => ids.includes(id)));
+    if (present && !change.isUndo) other = changeOf(change.seen, { ...present, answers: group.answers });
+    if (typed && document.activeElement === comment && current()?.answers.some(({ id }) => ids.includes(id))) comment.value = withPresent(typed, current().mark.comment).text;
   } catch {
     for (const each of state.groups) { take(each); drawGroup(each); }
     drawPanel();
   }
   hold(group.answers, Date.now() + HELD);
   const what = error.isConflict
-    ? `Not saved: somebody else has changed ${name}, or its mark. The page now shows the present state.`
+    ? `Not saved: ${other.who || "somebody else"} has changed ${other.what}. The page now shows the present state.`
     : `Not saved: ${error.message} (${name})`;
-  const draft = state.drafts.has(group.answers[0].id) ? " Your comment is in its field: Esc saves it." : "";
+  const draft = state.drafts.has(group.answers[0].id) ? " Your comment is in its field: Esc closes this message, and Esc again saves the comment." : "";
   say(`Not saved: ${name}`, "refused");
   show(what + draft, current()?.answers[0].id ?? "");
 }
@@ -242,6 +251,7 @@ function alsoNotSaved(group) {
   show(also, state.problemAt || current()?.answers[0].id);
 }
 
+const NO_NAME = "Enter your name in the field Grader first.";
 const HELD = 1500; // milliseconds
 
 function hold(answers, until) { state.held = { ids: answers.map((each) => each.id), until }; }
@@ -270,8 +280,28 @@ function withPresent(typed, present) {
 
 function joinDrafts() {
   for (const { id, comment } of state.all.flatMap((group) => group.answers)) {
-    if (state.drafts.has(id)) state.drafts.set(id, withPresent(state.drafts.get(id), comment));
+    if (state.drafts.get(id)?.text === comment) state.drafts.delete(id); // it was saved meanwhile
+    else if (state.drafts.has(id)) state.drafts.set(id, withPresent(state.drafts.get(id), comment));
   }
+}
+
+// The text in the field if it is neither saved nor being saved, with the comment before it.
+function typedComment() {
+  const group = current();
+  const text = element("comment").value.trim();
+  if (!group || text === (draftOf(group)?.text ?? group.mark.comment)) return null;
+  return { text, base: draftOf(group)?.base ?? group.answers[0].comment };
+}
+
+// What a reload would lose: it is a comment that is not saved afterwards.
+function storeDrafts() {
+  const typed = typedComment();
+  if (typed) keepDraft(current(), { typed });
+  for (const group of state.all ?? []) {
+    const [{ comment }] = group.answers;
+    if (group.mark.comment !== comment && !draftOf(group)) keepDraft(group, { typed: { text: group.mark.comment, base: comment } });
+  }
+  sessionStorage.setItem("drafts", JSON.stringify([...state.drafts]));
 }
 
 // The mark with the comment that the grader sees in the field.
@@ -302,7 +332,7 @@ function toggle(position) {
   if (before && before.adjustment !== null) what.push("the entered score is back");
   else if (!before && mark.adjustment !== null) what.push(mark.items.length ? `adjustment of ${signed(mark.adjustment)} removed` : `entered score of ${shown(mark.adjustment)} removed`);
   const said = (name) => `${name}, ${stateText(group)}, ${what.join(", ")}`;
-  save(group, { ...markToChange(group), ...changed }, { toggled: item.key, said });
+  save(group, { ...markToChange(group), ...changed }, { toggled: item.key, said, what: `${has ? "removal of " : ""}item ${item.label}` });
 }
 
 // The mark before the last change of this page, if that was toggling the same item: a second press
@@ -322,14 +352,14 @@ function setScore(score) {
   const { items } = group.mark;
   const isSum = items.length > 0 && scoreOf({ items, adjustment: null }) === score;
   const adjustment = isSum ? null : items.length ? round(score - sumOf(items)) : score;
-  save(group, { ...markToChange(group), adjustment, pending: false });
+  save(group, { ...markToChange(group), adjustment, pending: false }, { what: `score of ${shown(score)}` });
 }
 
 function removeAdjustment() {
   const group = current();
   if (!group?.mark.adjustment) return;
   const what = `adjustment of ${signed(group.mark.adjustment)} removed`;
-  save(group, { ...markToChange(group), adjustment: null, pending: false }, { said: (name) => `${name}, ${stateText(group)}, ${what}` });
+  save(group, { ...markToChange(group), adjustment: null, pending: false }, { said: (name) => `${name}, ${stateText(group)}, ${what}`, what: "removal of the adjustment" });
 }
 
 function enterScore() {
@@ -347,7 +377,7 @@ function enterScore() {
     say(`${problem} Not saved: ${titleOf(group)}`, "refused");
     return;
   }
-  if (text === "") save(group, { ...markToChange(group), adjustment: null, pending: false });
+  if (text === "") save(group, { ...markToChange(group), adjustment: null, pending: false }, { what: "removal of the score" });
   else setScore(value);
 }
 
@@ -367,7 +397,7 @@ function enterComment() {
   const group = current();
   if (!group) return;
   const comment = element("comment").value.trim();
-  if (comment !== group.mark.comment) save(group, { ...group.mark, comment }, { isTyped: true, said: saidOfComment });
+  if (comment !== group.mark.comment) save(group, { ...group.mark, comment }, { isTyped: true, said: saidOfComment, what: "comment on" });
   else if (draftOf(group)) dropDraft(group);
 }
 
@@ -383,7 +413,7 @@ function insertComment(position) {
   if (!group || !comment) return;
   const mark = markToChange(group);
   if (mark.comment.includes(comment)) return;
-  save(group, { ...mark, comment: [mark.comment, comment].filter(Boolean).join("\n\n") }, { said: saidOfComment });
+  save(group, { ...mark, comment: [mark.comment, comment].filter(Boolean).join("\n\n") }, { said: saidOfComment, what: "comment on" });
 }
 
 function flag() {
@@ -391,7 +421,7 @@ function flag() {
   if (!group) return;
   const flagged = !group.flagged;
   const said = (name) => (flagged ? `flag on ${name}` : `flag on ${name} removed`);
-  save(group, group.mark, { flag: { flagged, reason: "", flagger: flagged ? graderName() : "" }, said });
+  save(group, group.mark, { flag: { flagged, reason: "", flagger: flagged ? graderName() : "" }, said, what: flagged ? "flag on" : "removal of the flag on" });
   if (flagged && group.flagged) element("reason").focus();
 }
 
@@ -399,7 +429,7 @@ function enterReason() {
   const group = current();
   const reason = element("reason").value.trim().replace(/\s+/g, " ");
   if (!group?.flagged || reason === group.reason) return;
-  save(group, group.mark, { flag: { flagged: true, reason, flagger: graderName() }, said: (name) => `flag on ${name}` });
+  save(group, group.mark, { flag: { flagged: true, reason, flagger: graderName() }, said: (name) => `flag on ${name}`, what: "flag on" });
 }
 
 // Who is to mark an answer is no part of its mark: it has no version, and the last choice counts.
@@ -423,7 +453,7 @@ async function assign() {
 
 function confirmPending() {
   const group = current();
-  if (group && group.mark.pending) save(group, { ...markToChange(group), pending: false });
+  if (group && group.mark.pending) save(group, { ...markToChange(group), pending: false }, { what: "confirmation" });
 }
 
 // --- Undo -------------------------------------------------------------------------------------
@@ -592,6 +622,8 @@ async function load(key, answer) {
   const epoch = ++state.epoch;
   const found = await request("question", { question: key });
   if (epoch !== state.epoch) return;
+  const isInterrupted = isTyping() && state.question?.key !== key;
+  if (isInterrupted) document.activeElement.blur(); // saves the text to the answer of the old question
   if (state.question?.key !== key) element("answers").scrollTop = 0;
   state.question = found.question;
   state.outdated = found.outdated;
@@ -619,29 +651,60 @@ async function load(key, answer) {
   filter(answer);
   say("");
   drawProgress();
+  if (isInterrupted && current()) hold(current().answers, Date.now() + HELD); // keys were meant as text
 }
 
 function filter(answer) {
+  const before = current();
+  const typed = document.activeElement === element("comment") ? typedComment() : null;
   state.groups = state.all.filter(isSelected);
   const found = state.groups.findIndex((group) => group.answers.some((each) => each.id === answer));
   const open = state.groups.findIndex(isOpen);
   state.index = Math.max(0, found >= 0 ? found : open);
+  if (typed && !current()?.answers.some(({ id }) => before.answers.some((each) => each.id === id))) {
+    // Another answer is selected: the text stays with its own, as a comment that is not saved.
+    keepDraft(before, { typed });
+    element("comment").value = draftOf(current())?.text ?? current()?.mark.comment ?? "";
+    element("comment").blur();
+    if (current()) hold(current().answers, Date.now() + HELD);
+  }
   const list = element("answers");
   const { scrollTop } = list;
   state.groups.forEach(drawGroup);
-  list.replaceChildren(...(state.groups.length ? state.groups.map((group) => group.article) : [make("p", emptyText(), "quiet")]));
+  list.replaceChildren(...(state.groups.length ? state.groups.map((group) => group.article) : [emptyNote()]));
   list.scrollTop = scrollTop;
   select(state.index, answer !== undefined || document.activeElement === document.body);
+  if (!state.groups.length) drawEmpty();
+}
+
+// The other questions can have changed since they were read.
+async function drawEmpty() {
+  try { await readOverview(); } catch { return; /* the next save tells */ }
+  if (!state.groups.length) element("answers").replaceChildren(emptyNote());
 }
 
 const isMine = (group) => group.assignee !== "" && group.assignee === graderName();
 const isOpen = (group) => group.status === "open" || group.status === "pending";
 const graderName = () => element("grader").value.trim().replace(/\s+/g, " ");
 
+// If only answers with a flag are left in other questions, n does not go there: a link does.
+function emptyNote() {
+  const note = make("p", emptyText(), "quiet");
+  if (element("filter").value !== "open") return note;
+  const others = state.questions.filter((each) => each.key !== state.question.key && each.count > each.done);
+  if (others.some((each) => each.count - each.done > each.flagged_open)) return note;
+  const count = others.reduce((sum, each) => sum + each.flagged_open, 0);
+  note.textContent = count
+    ? `All answers to this question are marked. In other questions, only ${answersText(count, ["is", "are"])} not marked, with a flag: `
+    : "All answers to all questions are marked.";
+  if (count) note.append(button(optionText(others[0]), () => openFiltered(others[0].key, "open")));
+  return note;
+}
+
 function emptyText() {
   const { value } = element("filter");
   const further = " Press n for the next question with answers that are not marked.";
-  if (value === "open") return `All answers are marked.${further}`;
+  if (value === "open") return `All answers to this question are marked.${further}`;
   if (value === "mine-open" && state.all.some(isMine)) return `All of yours are marked.${further}`;
   const how = value.startsWith("mine") ? " Answers are yours if the button Progress was used to share them, with the name in the field Grader." : "";
   return `No answer is in this selection.${how}`;
@@ -699,7 +762,7 @@ function notesFor(group) {
     const labels = [...earlier.items.map((each) => each.label), earlier.comment].filter(Boolean).join("; ");
     note(
       `Score or comment was changed elsewhere, for example in the formgrader. What is there counts. Marked here before: ${shown(earlier.score)}${labels ? ` (${labels})` : ""}.`,
-      button("Use the mark from here", () => save(group, { ...markOf(earlier), pending: false })),
+      button("Use the mark from here", () => save(group, { ...markOf(earlier), pending: false }, { what: "use of the mark from here" })),
     );
   }
   return notes;
@@ -849,6 +912,9 @@ function drawBank() {
     row.append(made);
     return row;
   }));
+  for (const text of element("bank").querySelectorAll("span")) {
+    if (text.scrollHeight > text.clientHeight) text.parentElement.title = text.textContent;
+  }
 }
 
 function drawProgress() {
@@ -1093,11 +1159,24 @@ async function poll() {
 
 const isEdited = (id) => isTyping() && current()?.answers.some((each) => each.id === id);
 
+// What somebody else has changed in a group, and who, as far as it is known: the grader is the one
+// who gave the score, and comments have none.
+function changeOf(before, group) {
+  const name = titleOf(group);
+  const points = ({ mark: { items, adjustment, pending }, score, status }) => JSON.stringify([items, adjustment, pending, score, status]);
+  const flagged = (each) => JSON.stringify(flagOf(each));
+  if (points(before) !== points(group)) return { who: group.grader, what: name, isMark: true };
+  if (before.mark.comment !== group.mark.comment) return { who: "", what: `the comment on ${name}` };
+  if (flagged(before) !== flagged(group)) return { who: group.flagger, what: `the flag on ${name}` };
+  return { who: "", what: `${name}, or its mark` };
+}
+
 function takeOver(answers) {
   const found = new Map(answers.map((each) => [each.id, each]));
   const changed = state.all.filter((group) => group.answers.some((each) => found.has(each.id)));
   const here = current();
   const wasAt = here?.answers[0].id;
+  const before = here && { ...here };
   for (const answer of changed.flatMap((group) => group.answers)) Object.assign(answer, found.get(answer.id));
   joinDrafts();
   const isDivided = changed.some((group) => makeGroups(group.answers).length > 1);
@@ -1112,7 +1191,8 @@ function takeOver(answers) {
   const group = current();
   if (!changed.includes(here) || !group || isTyping()) return;
   hold(group.answers, Date.now() + HELD);
-  say(`${group.grader || "Somebody else"} has changed ${titleOf(group)}: ${stateText(group)}`);
+  const { who, what, isMark } = changeOf(before, group);
+  say(`${who || "Somebody else"} has changed ${what}${isMark ? `: ${stateText(group)}` : ""}`);
 }
 
 function pollInTurn() { if (Date.now() - polled >= POLL_SECONDS * 1000) poll(); }
@@ -1126,7 +1206,7 @@ function setView(isOne) {
   select(state.index);
 }
 
-// A reload shows the same view, filter, and answer. Only ids are stored.
+// A reload shows the same view, filter, and answer. Of students, only ids are stored.
 function remember() {
   const { key } = state.question;
   const place = { key, answer: current()?.answers[0].id, filter: element("filter").value, isOne: state.isOne };
@@ -1323,7 +1403,8 @@ document.addEventListener("keydown", (event) => {
   const digit = /^Digit([1-9])$/.exec(event.code);
   let action = KEYS[event.key];
   let changes = CHANGING.includes(event.key);
-  if (event.key === "Escape" && draftOf(current())) [action, changes] = [() => { show(""); enterComment(); }, true];
+  const closes = element("problem").hasChildNodes();
+  if (event.key === "Escape" && draftOf(current()) && !closes) [action, changes] = [enterComment, true];
   // On some keyboards, digits are typed with Shift.
   if (/^[1-9]$/.test(event.key)) [action, changes] = [() => toggle(Number(event.key) - 1), true];
   else if (digit && event.shiftKey) [action, changes] = [() => insertComment(Number(digit[1]) - 1), true];
@@ -1354,15 +1435,22 @@ element("filter").addEventListener("change", () => { element("filter").blur(); f
 element("questions").addEventListener("change", () => { element("questions").blur(); open_(element("questions").value); });
 element("grader").addEventListener("change", () => {
   sessionStorage.setItem("grader", element("grader").value);
+  if (graderName() && element("problem").firstChild?.textContent === NO_NAME) show("");
   if (element("filter").value.startsWith("mine")) filter(current()?.answers[0].id);
 });
-window.addEventListener("beforeunload", (event) => { if (state.waiting || state.drafts.size) event.preventDefault(); });
+window.addEventListener("beforeunload", (event) => {
+  if (!state.waiting && !state.drafts.size && !typedComment()) return;
+  event.preventDefault();
+  event.returnValue = true; // for older browsers
+});
+window.addEventListener("pagehide", storeDrafts);
 window.addEventListener("focus", poll);
 document.addEventListener("visibilitychange", pollInTurn);
 setInterval(pollInTurn, 1000);
 
 async function start() {
   element("grader").value = sessionStorage.getItem("grader") ?? document.body.dataset.grader;
+  state.drafts = new Map(JSON.parse(sessionStorage.getItem("drafts") ?? "[]"));
   await readOverview();
   const wanted = location.hash.slice(1);
   const unfinished = state.questions.find((each) => each.done < each.count);

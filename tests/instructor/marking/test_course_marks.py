@@ -375,3 +375,16 @@ def test_a_flag_has_the_name_of_the_one_who_set_it_also_in_an_older_gradebook(ro
         assert (cy.flagger, cy.grader) == ("Tess", "Grace")
         marks.flag(question_of(marks), {cy.id: cy.version}, False)
         assert states_of(marks)["cy"].flagger == ""
+
+
+def test_a_comment_or_a_flag_alone_does_not_change_who_gave_the_score(marks):
+    local = question_of(marks).items[0]
+    give(marks, "cy", mark(local), grader="Ada")
+    assert give(marks, "cy", mark(local, comment="Good."), grader="Ben").grader == "Ada"
+    state = states_of(marks)["cy"]
+    (flagged,) = marks.flag(question_of(marks), {state.id: state.version}, True, "Why?", "Ben")
+    assert flagged.grader == "Ada" and flagged.flagger == "Ben"
+    assert give(marks, "cy", mark(local, adjustment=0.5), grader="Ben").grader == "Ben"
+    # A comment on an answer without a mark gives no score, and the grader of the score counts.
+    give(marks, "dora", mark(comment="Write something."), grader="Ben")
+    assert give(marks, "dora", mark(adjustment=0), grader="Ada").grader == "Ada"

@@ -125,7 +125,7 @@ def test_two_graders_see_each_others_marks(root, open_page):
         press(first, "f")
         go_to(second, "fewer weights")
         press(second, "0")
-        second.get_by_text("Not saved: somebody else has changed answer").wait_for()
+        second.get_by_text("Not saved: Grace has changed answer").wait_for()
         assert stored(root)["cy"] == (2, None, False)
         assert "fewer weights" in current(second) and "2 of 2" in current(second)
         wait_until_keys_count(second)
@@ -153,7 +153,7 @@ def test_a_refused_change_does_not_disturb_what_the_grader_writes_about_another(
         while not held:
             second.wait_for_timeout(20)
         held[0].continue_()
-        second.get_by_text("Not saved: somebody else has changed answer").wait_for()
+        second.get_by_text("Not saved: Grace has changed answer").wait_for()
         second.keyboard.type(" of two lines")
         press(second, "Escape")
         assert stored(root)["cy"] == (2, None, False)

@@ -62,7 +62,7 @@ def cause_conflict(page, root):
     with opened(root) as marks:
         give(marks, "cy", mark(adjustment=2), grader="Hopper")
     press(page, "1")
-    page.get_by_text("Not saved: somebody else has changed answer").wait_for()
+    page.get_by_text("Not saved: Hopper has changed answer").wait_for()
 
 
 def places(page):
@@ -95,7 +95,7 @@ def test_a_message_moves_nothing_and_hides_neither_the_answer_nor_the_buttons(
         cause_conflict(page, root)
         assert places(page) == before
         # Screen readers announce what is added to an alert that was there before.
-        assert alert.is_visible() and "somebody else has changed" in alert.inner_text()
+        assert alert.is_visible() and "Hopper has changed" in alert.inner_text()
         box = alert.bounding_box()
         assert not overlap(box, page.locator("article[aria-current]").bounding_box())
         assert not overlap(box, page.locator("#panel").bounding_box())

@@ -3,7 +3,7 @@
 import pytest
 
 from tests.chromium import needs_chromium
-from tests.instructor.marking.conftest import give, mark, opened, stored
+from tests.instructor.marking.conftest import give, mark, opened, question_of, states_of, stored
 from tests.instructor.marking.marking_page import current, go_to, press
 from tests.instructor.marking.marking_server import marking_server
 
@@ -121,9 +121,13 @@ def test_the_status_names_what_was_saved_or_undone(root, open_page):
         press(page, "x", "Enter")
         assert status_of(page) == f"Saved: flag on answer {number}"
         press(page, "u")
-        assert status_of(page) == f"Undone: answer {number}, not flagged"
-        press(page, "u", "u")
-        assert status_of(page) == f"Undone: answer {number}, no score"
+        assert status_of(page) == f"Undone: flag on answer {number}"
+        press(page, "u")
+        assert status_of(page) == f"Undone: comment on answer {number}"
+        press(page, "u")
+        assert status_of(page) == f"Undone: answer {number}: item Locality, no score"
+        press(page, "f", "u")
+        assert status_of(page) == f"Undone: answer {number}: score of 2, no score"
 
 
 def test_a_flag_says_who_set_it_and_an_answer_without_a_mark_has_no_grader(root, open_page):
@@ -146,3 +150,47 @@ def test_a_flag_says_who_set_it_and_an_answer_without_a_mark_has_no_grader(root,
         page.reload()
         go_to(page, "fewer weights")
         assert "flagged by Tess: Enough?" in current(page)
+
+
+def test_a_long_comment_that_was_used_before_ends_with_a_whole_line_and_has_a_title(
+    root, open_page
+):
+    long = "Say which patch of the image each value is computed from. " * 6
+    with opened(root) as marks:
+        give(marks, "cy", mark(adjustment=1, comment=long))
+        give(marks, "dora", mark(adjustment=0, comment="Short."))
+    with marking_server(root) as server:
+        page = open_page(server)
+        buttons = page.locator("#bank button")
+        titles = {each.inner_text()[-6:]: each.get_attribute("title") for each in buttons.all()}
+        assert titles.pop("Short.") is None and list(titles.values()) == [long.strip()]
+        for text in page.locator("#bank span").all():
+            lines = text.evaluate(
+                "(e) => e.clientHeight / parseFloat(getComputedStyle(e).lineHeight)"
+            )
+            assert abs(lines - round(lines)) < 0.1 and lines < 2.1
+
+
+def test_an_empty_selection_names_the_flagged_answers_of_other_questions(root, open_page):
+    with opened(root) as marks:
+        for student, state in states_of(marks).items():
+            if state.status == "open":
+                give(marks, student, mark(adjustment=1))
+        conclude = question_of(marks, "conclude")
+        for state in states_of(marks, "conclude").values():
+            if state.status == "open":
+                marks.flag(conclude, {state.id: state.version}, True)
+    with marking_server(root) as server:
+        page = open_page(server)
+        page.locator("#questions").select_option(index=0)
+        page.get_by_text("Why does it explain?").wait_for()
+        page.locator("#filter").select_option("open")
+        main = page.locator("#answers")
+        main.get_by_text(
+            "In other questions, only 3 answers are not marked, with a flag"
+        ).wait_for()
+        assert "Press n" not in main.inner_text()
+        press(page)
+        main.get_by_role("button", name="conclude").click()
+        page.get_by_text("Why does it conclude?").wait_for()
+        assert "It is" in current(page)

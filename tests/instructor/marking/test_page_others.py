@@ -84,6 +84,20 @@ def test_keys_do_not_change_an_answer_that_somebody_else_has_just_changed(root, 
         assert "Key ignored" in status.inner_text() and stored(root)["cy"][0] == 2
 
 
+def test_a_comment_of_another_grader_is_named_and_the_score_keeps_its_grader(root, open_page):
+    with marking_server(root) as server:
+        page = open_page(server)
+        go_to(page, "fewer weights")
+        press(page, "f")
+        give_from_elsewhere(root, "cy", mark(adjustment=2, comment="Good."))
+        look_again(page)
+        number = page.evaluate("() => current().answers[0].number")
+        sentence = f"Somebody else has changed the comment on answer {number}"
+        assert page.locator("#status").inner_text() == sentence
+        shown = article(page, "fewer weights").inner_text()
+        assert "Grace" in shown and "Hopper" not in shown and "Good." in shown
+
+
 def test_the_page_asks_every_ten_seconds_only_while_it_is_visible(root, open_page):
     with marking_server(root) as server:
         page = open_page(server)

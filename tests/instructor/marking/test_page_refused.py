@@ -21,7 +21,7 @@ pytestmark = [
 ]
 LOCAL = "- Locality (+1)"
 SHARING = "- Sharing (+0.5)"
-REFUSED = "Not saved: somebody else has changed answer"
+REFUSED = "Not saved: Hopper has changed answer"
 
 
 def item_of(root, position):
@@ -68,6 +68,21 @@ def test_a_typed_comment_stays_after_a_conflict_and_is_saved_next(root, open_pag
         assert not is_unsaved(page)
 
 
+def test_escape_closes_the_message_first_and_saves_the_comment_next(root, open_page):
+    with marking_server(root) as server:
+        page = open_page(server)
+        go_to(page, "fewer weights")
+        give_from_elsewhere(root, mark(item_of(root, 0)))
+        type_comment(page, "Say why.")
+        page.get_by_text("Esc closes this message, and Esc again saves the comment.").wait_for()
+        wait_until_keys_count(page)
+        press(page, "Escape")
+        assert page.locator("#problem").inner_text() == "" and is_unsaved(page)
+        assert stored(root)["cy"] == (1, LOCAL, False)
+        press(page, "Escape")
+        assert stored(root)["cy"] == (1, f"{LOCAL}\n\nSay why.", False)
+
+
 def test_an_unsaved_comment_is_saved_with_the_next_item(root, open_page):
     with marking_server(root) as server:
         page = open_page(server)
@@ -93,7 +108,8 @@ def test_an_unsaved_addition_follows_the_other_graders_and_can_be_discarded(root
         press(page, "c", "End")
         page.keyboard.type(" Say why.")
         press(page, "Escape")
-        page.get_by_text(REFUSED).wait_for()
+        sentence = "Not saved: somebody else has changed the comment on answer"
+        page.get_by_text(sentence).wait_for()
         assert page.locator("#comment").input_value() == "Good. By Hopper.\n\nSay why."
         assert is_unsaved(page)
         page.get_by_role("button", name="Discard").click()
