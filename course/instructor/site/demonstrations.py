@@ -61,29 +61,38 @@ def add_outputs(notebook: NotebookNode, name: str) -> None:
     demonstration = nbformat.v4.new_notebook(metadata=notebook.metadata)
     selected = [cell for cell in notebook.cells if cell in [*setup, *shown]]
     demonstration.cells = [nbformat.from_dict(cell) for cell in selected]
-    environment = dict(os.environ) | {"COURSE_PROFILE": "smoke"}
-    environment.setdefault("KERAS_BACKEND", "tensorflow")
-    with tempfile.TemporaryDirectory() as folder:
-        client = NotebookClient(
-            demonstration,
-            kernel_manager_class=kernel_manager_class(environment),
-            timeout=TIMEOUT_SECONDS,
-            resources={"metadata": {"path": folder}},
+    if reason := run_cells(demonstration, "smoke", TIMEOUT_SECONDS):
+        raise CourseError(
+            f"release/{name}: a cell that needs no answer fails ({reason}): correct its source,"
+            f" run course release {name}, and build the site again."
         )
-        try:
-            client.execute()
-        except (CellExecutionError, *KERNEL_FAILURES) as error:
-            reason = (str(getattr(error, "evalue", "") or error).splitlines() or ["no reason"])[0]
-            raise CourseError(
-                f"release/{name}: a cell that needs no answer fails ({reason}): correct its source,"
-                f" run course release {name}, and build the site again."
-            ) from None
     for cell in notebook.cells:
         if cell.cell_type == "code":
             cell.outputs = []
     for cell, executed in zip(selected, demonstration.cells, strict=True):
         if cell in shown and not has_warning(executed.outputs):
             cell.outputs = [each for each in map(_without_scripts, executed.outputs) if each]
+
+
+def run_cells(notebook: NotebookNode, profile: str, timeout: int) -> str | None:
+    """Run a notebook, so that it contains its outputs; return why a cell fails, or None.
+
+    `timeout` is in seconds, for each cell.
+    """
+    environment = dict(os.environ) | {"COURSE_PROFILE": profile}
+    environment.setdefault("KERAS_BACKEND", "tensorflow")
+    with tempfile.TemporaryDirectory() as folder:
+        client = NotebookClient(
+            notebook,
+            kernel_manager_class=kernel_manager_class(environment),
+            timeout=timeout,
+            resources={"metadata": {"path": folder}},
+        )
+        try:
+            client.execute()
+        except (CellExecutionError, *KERNEL_FAILURES) as error:
+            return (str(getattr(error, "evalue", "") or error).splitlines() or ["no reason"])[0]
+    return None
 
 
 def has_warning(outputs: list[NotebookNode]) -> bool:

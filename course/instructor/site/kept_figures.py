@@ -2,15 +2,11 @@
 
 import ast
 import base64
-import os
 import re
-import tempfile
 from collections.abc import Iterator
 from pathlib import Path
 
 import nbformat
-from nbclient import NotebookClient
-from nbclient.exceptions import CellExecutionError
 from nbformat import NotebookNode
 from nbgrader import utils
 from PIL import PngImagePlugin
@@ -19,14 +15,13 @@ from course.errors import CourseError
 from course.experiments.store import fingerprint
 from course.files import replacing_folder
 from course.instructor.analysis.cell_names import find_names
-from course.instructor.regression.kernel_managers import kernel_manager_class
-from course.instructor.regression.notebook_execution import KERNEL_FAILURES
 from course.instructor.release.result_figures import compress
 from course.instructor.site.demonstrations import (
     PACKING_CALL,
     SETUP_CALL,
     demonstration_cells,
     has_warning,
+    run_cells,
 )
 
 FOLDER = Path(__file__).parent / "figures"
@@ -88,7 +83,11 @@ def draw(name: str, notebook: NotebookNode) -> list[int]:
     shown = {cell.id for cell in demonstration_cells(notebook)}
     page = nbformat.v4.new_notebook(metadata=notebook.metadata)
     page.cells = [nbformat.v4.new_code_cell(source, id=cell) for cell, source in code.items()]
-    _execute(name, page)
+    if reason := run_cells(page, PROFILE, TIMEOUT_SECONDS):
+        raise CourseError(
+            f"release/{name}: code that needs no answer fails in the {PROFILE} profile ({reason}):"
+            f" correct its source, run course release {name}, and draw the figures again."
+        )
     sizes = []
     FOLDER.mkdir(exist_ok=True)
     with replacing_folder(FOLDER / name) as folder:
@@ -133,28 +132,6 @@ def add_outputs(notebook: NotebookNode, name: str) -> bool:
         note = NOTE.format("" if is_whole else OTHERS)
         cell.outputs.append(nbformat.v4.new_output("display_data", data={"text/html": note}))
     return True
-
-
-def _execute(name: str, page: NotebookNode) -> None:
-    """Run the code in the cpu profile, so that the cells contain their outputs."""
-    environment = dict(os.environ) | {"COURSE_PROFILE": PROFILE}
-    environment.setdefault("KERAS_BACKEND", "tensorflow")
-    with tempfile.TemporaryDirectory() as folder:
-        client = NotebookClient(
-            page,
-            kernel_manager_class=kernel_manager_class(environment),
-            timeout=TIMEOUT_SECONDS,
-            resources={"metadata": {"path": folder}},
-        )
-        try:
-            client.execute()
-        except (CellExecutionError, *KERNEL_FAILURES) as error:
-            reason = (str(getattr(error, "evalue", "") or error).splitlines() or ["no reason"])[0]
-            raise CourseError(
-                f"release/{name}: code that needs no answer fails in the {PROFILE} profile"
-                f" ({reason}): correct its source, run course release {name}, and draw the figures"
-                " again."
-            ) from None
 
 
 def _images(cell: NotebookNode) -> Iterator[bytes]:
