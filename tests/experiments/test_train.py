@@ -15,6 +15,7 @@ import course
 from course import experiments
 from course.errors import CourseError
 from course.experiments import store
+from course.experiments.device_data import TrainingData
 
 NAMES = ("parameters", "history", "training_accuracy", "validation_accuracy")
 
@@ -118,6 +119,17 @@ def test_the_same_call_again_trains_nothing_and_returns_equal_networks(run, buil
             np.testing.assert_array_equal(*pair)
     assert "2 networks trained in " in output and "loaded" not in output
     assert "2 of them loaded from saved results" in capsys.readouterr().out
+
+
+@pytest.mark.parametrize(
+    ("given", "used"), [("int64", "int32"), ("uint8", "uint8"), ("float64", "float64")]
+)
+def test_integer_labels_have_at_most_32_bits(given, used):
+    """Where JAX is the only backend, Keras prints a warning about 64: see make platforms."""
+    split = np.zeros((3, 4)), np.arange(3).astype(given)
+    found = TrainingData(split, split)
+    assert found.training[1].dtype == found.validation[1].dtype == used
+    assert found.training[1].tolist() == [0, 1, 2]
 
 
 def test_a_network_does_not_depend_on_earlier_ones(run, build, data):
