@@ -1,6 +1,5 @@
 """Figures that take training or real images: drawn by `course figures --site`, and kept."""
 
-import ast
 import base64
 import re
 from collections.abc import Iterator
@@ -23,6 +22,7 @@ from course.instructor.site.demonstrations import (
     has_warning,
     run_cells,
 )
+from course.instructor.thread_safe_parsing import parse_python
 
 FOLDER = Path(__file__).parent / "figures"
 PROFILE = "cpu"  # real images on any machine
@@ -144,7 +144,7 @@ def _images(cell: NotebookNode) -> Iterator[bytes]:
 def _statements(source: str) -> list[str]:
     """Return the statements of a cell, or none if it is not plain Python."""
     try:
-        tree = ast.parse(source)
+        tree = parse_python(source)
     except SyntaxError:
         return []
     lines, found = source.splitlines(), []
