@@ -412,8 +412,11 @@ function insertComment(position) {
   const comment = slots()[position];
   if (!group || !comment) return;
   const mark = markToChange(group);
-  if (mark.comment.includes(comment)) return;
-  save(group, { ...mark, comment: [mark.comment, comment].filter(Boolean).join("\n\n") }, { said: saidOfComment, what: "comment on" });
+  const line = comment.replace(/\s+/g, " ");
+  const short = line.length > 40 ? `${line.slice(0, 39).trimEnd()}…` : line;
+  if (mark.comment.includes(comment)) { say(`${capitalized(titleOf(group))} already ${group.answers.length > 1 ? "have" : "has"} this comment: “${short}”`); return; }
+  const said = (name) => `${mark.comment ? "added to the comment" : "comment"} on ${name}: “${short}”`;
+  save(group, { ...mark, comment: [mark.comment, comment].filter(Boolean).join("\n\n") }, { said, what: "comment on" });
 }
 
 function flag() {
@@ -591,6 +594,8 @@ function titleOf(group) {
   return names.length > 1 ? `answers ${listed}` : `answer ${listed}`;
 }
 
+const capitalized = (text) => text[0].toUpperCase() + text.slice(1);
+
 function stateText(group) {
   const points = `${shown(group.score)} of ${shown(state.question.maximum)}`;
   return { open: "not marked", marked: points, automatic: `${points}, automatic`, pending: `${points}, to confirm` }[group.status];
@@ -725,7 +730,7 @@ function drawGroup(group) {
   }
   const [title, notes, , selected] = article.children;
   const name = titleOf(group);
-  title.replaceChildren(make("span", name[0].toUpperCase() + name.slice(1)));
+  title.replaceChildren(make("span", capitalized(name)));
   if (group.flagged) title.append(make("span", `⚑ flagged${group.flagger ? ` by ${group.flagger}` : ""}${group.reason ? `: ${group.reason}` : ""}`, "flagged"));
   if (group.assignee && group.assignee !== group.grader) title.append(make("span", `for ${group.assignee}`, "quiet"));
   if (group.grader && (group.status === "marked" || group.status === "pending")) title.append(make("span", group.grader, "quiet"));
@@ -734,7 +739,7 @@ function drawGroup(group) {
   notes.replaceChildren(...notesFor(group));
   const labels = group.mark.items.map((each) => (counts(group.mark.items, each)
     ? `${signed(each.points)} ${each.label}` : `+0 ${each.label} (counts only with: ${each.required_label})`));
-  if (group.mark.items.length && group.mark.adjustment) labels.push(`${signed(group.mark.adjustment)} entered by the grader`);
+  if (group.mark.items.length && group.mark.adjustment) labels.push(`adjusted to ${shown(group.score)} by the grader`);
   selected.textContent = [labels.join(" · "), group.mark.comment].filter(Boolean).join("\n");
   selected.hidden = !selected.textContent;
 }
@@ -860,7 +865,7 @@ function drawPanel() {
   element("undo").disabled = !state.undo.length;
   element("flag").setAttribute("aria-pressed", String(Boolean(group && group.flagged)));
   element("who").textContent = group
-    ? `${titleOf(group)[0].toUpperCase()}${titleOf(group).slice(1)} · ${state.index + 1} of ${state.groups.length}` : "";
+    ? `${capitalized(titleOf(group))} · ${state.index + 1} of ${state.groups.length}` : "";
   element("who").title = element("who").textContent;
   if (document.activeElement !== element("score")) element("score").value = group && group.score !== null && group.status !== "open" ? shown(group.score) : "";
   drawComment(group);
@@ -923,6 +928,11 @@ function drawProgress() {
   element("bar").max = answers.length || 1;
   element("bar").value = done;
   element("count").textContent = `${done} of ${answers.length} marked`;
+  const flagged = answers.filter((group) => group.flagged).length;
+  element("flagged").hidden = !flagged;
+  element("flagged").textContent = `⚑ ${flagged}`;
+  element("flagged").title = `${flagged} flagged: show ${flagged === 1 ? "it" : "them"}`;
+  element("flagged").setAttribute("aria-label", element("flagged").title);
   const option = element("questions").selectedOptions[0];
   if (option) option.textContent = optionText({ ...state.question, done, count: answers.length });
 }
@@ -1418,6 +1428,7 @@ const CLICKS = {
   full: () => setScore(state.question.maximum), zero: () => setScore(0), undo, flag,
   previous: () => move(-1), next: () => move(1), "next-open": nextOpen,
   "view-list": () => setView(false), "view-one": () => setView(true),
+  flagged: () => { element("filter").value = "flagged"; filter(); },
   outputs: showOutputs, "open-help": () => element("help").showModal(),
   "share-one": () => share(false), "share-all": () => share(true),
   "points-preview": previewPoints, "points-save": savePoints, "points-cancel": () => element("points").close(),

@@ -194,3 +194,45 @@ def test_an_empty_selection_names_the_flagged_answers_of_other_questions(root, o
         main.get_by_role("button", name="conclude").click()
         page.get_by_text("Why does it conclude?").wait_for()
         assert "It is" in current(page)
+
+
+def test_the_status_shows_a_comment_that_a_key_inserted(root, open_page):
+    with opened(root) as marks:
+        give(marks, "ada", mark(adjustment=1, comment="Say which inputs a neuron is connected to."))
+    with marking_server(root) as server:
+        page = open_page(server)
+        go_to(page, "fewer weights")
+        number = page.evaluate("() => current().answers[0].number")
+        press(page, "Shift+Digit1")
+        short = "“Say which inputs a neuron is connected…”"
+        assert status_of(page) == f"Saved: comment on answer {number}: {short}"
+        press(page, "Shift+Digit1")
+        assert status_of(page) == f"Answer {number} already has this comment: {short}"
+        press(page, "c")
+        page.keyboard.press("Control+a")
+        page.keyboard.type("Why?")
+        press(page, "Escape", "Shift+Digit1")
+        assert status_of(page) == f"Saved: added to the comment on answer {number}: {short}"
+        assert stored(root)["cy"][1].startswith("Why?\n\nSay which")
+
+
+def test_an_entered_score_is_shown_with_the_items(root, open_page):
+    with marking_server(root) as server:
+        page = open_page(server)
+        go_to(page, "fewer weights")
+        press(page, "1", "0")
+        assert "+1 Locality · adjusted to 0 by the grader" in current(page)
+
+
+def test_the_header_counts_the_flagged_answers_and_shows_them(root, open_page):
+    with marking_server(root) as server:
+        page = open_page(server)
+        flagged = page.locator("#flagged")
+        assert flagged.is_hidden()
+        go_to(page, "fewer weights")
+        press(page, "x", "Enter")
+        page.get_by_role("button", name="1 flagged: show it").click()
+        assert page.locator("article:visible").count() == 1
+        assert "fewer weights" in current(page)
+        press(page, "x")
+        flagged.wait_for(state="hidden")
