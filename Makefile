@@ -73,6 +73,8 @@ screenshots: $(VENV)/.dev  ## write the images of the guide for instructors and 
 	$(BIN)/python -m tests.screenshots
 
 platforms: $(VENV)/.dev $(VENV)/.apt-bubblewrap $(VENV)/.apt-libseccomp2  ## run the notebooks on every platform, or on PLATFORM=colab
+	@# What no run of a notebook shows: the addresses of the badges, and the messages in the guide.
+	$(BIN)/python -m pytest -q tests/test_platforms.py tests/test_student_messages.py tests/instructor/release/test_public_address.py
 	$(BIN)/python -m tests.platforms $(PLATFORM)
 
 colab: $(VENV)/.dev  ## update the versions of Colab's packages from its pip freeze, FREEZE=FILE
