@@ -216,11 +216,12 @@ def test_the_target_determines_the_nine_weights(notebook):
 
 
 def test_the_sums_of_the_gradient_in_one_dimension(notebook):
-    assert "The input is 1, 3, 2," in text_of("gradient_step-text")
-    assert "errors are 2 and −1" in text_of("gradient_step-text")
-    assert "plotting.sliding_kernel([[1, 3, 2]], [[2, -1]]" in text_of("example")
-    sums = notebook.conv2d_single(np.array([[1, 3, 2]]), np.array([[2, -1]]))
-    assert sums.tolist() == [[-1, 4]]
+    text = text_of("show-gradient-text")
+    assert "The input is $x$ = 1, 4, 2, 1," in text and "errors are 3, −2, and 1" in text
+    assert "plotting.sliding_kernel([[1, 4, 2, 1]], [[3, -2, 1]]" in text_of("show-gradient")
+    sums = notebook.conv2d_single(np.array([[1, 4, 2, 1]]), np.array([[3, -2, 1]]))
+    assert sums.tolist() == [[-3, 9]] and "in parentheses, −3 and 9" in text
+    assert r"= -2 \qquad" in text and "= 6$$" in text and [2 / 3 * -3, 2 / 3 * 9] == [-2, 6]
 
 
 @quick

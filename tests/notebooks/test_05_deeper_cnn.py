@@ -277,8 +277,9 @@ def test_the_own_networks_are_compared_by_their_validation_accuracy(cells, kept)
     for values in accuracies:
         assert of_seeds(values) in text
     one, three, strided = accuracies
-    intervals = [in_points(three, one), in_points(three, strided)]
-    assert f"intervals: {' and '.join(intervals)} percentage points" in text
+    rows = [f"{of_seeds(one)} | {of_seeds(three)} | {in_points(three, one)} |"]
+    rows.append(f"{of_seeds(three)} | {of_seeds(strided)} | −{in_points(three, strided)} |")
+    assert all(row in text for row in rows)
     for other in (one, strided):
         difference, half_width = measurements.difference(three, other)
         assert difference > half_width

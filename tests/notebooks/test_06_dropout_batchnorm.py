@@ -552,18 +552,19 @@ def test_the_text_states_the_results_with_all_images(cells, full_size):
     assert "The changes in the other four rows help" in text
     early, late = (compare(curves["II"][:, at - 1], curves["IV"][:, at - 1]) for at in (12, 50))
     assert early[0] > early[1] and late[0] < -late[1]
-    assert f"after 12 epochs, IV is {interval(early)} points ahead of II" in text
+    assert f"after 12 epochs, the network with L2 is {interval(early)} points ahead" in text
     assert f"after 50 epochs, it is {interval(late)} points behind" in text
     assert f"gains little at the end ({interval(changes['batch normalization'])} points)" in text
     # No interval just misses 0.
     assert all(abs(value) > 1.5 * width for name, (value, width) in changes.items()
                if name not in unclear)  # fmt: skip
-    assert f"by {interval(changes['dropout'])} points (II to III)" in cells["recap"]
-    assert f"cost experiment IV {interval(changes['L2'])} points compared" in cells["recap"]
+    assert f"by {interval(changes['dropout'])} points (without L2)" in cells["recap"]
+    assert f"L2 with λ = 0.01 cost {interval(changes['L2'])} points." in cells["recap"]
     assert f"gains {interval(changes['a third block'])} points, with less" in text
     twice = compare(curves["V"][:, 32:37].mean(axis=1), last["VII"])
     assert curves["VII"].shape == (3, 37)
-    assert f"{interval(twice, sign=True)} points against V" in text and not is_significant(twice)
+    assert f"the difference is {interval(twice, sign=True)} points." in text
+    assert not is_significant(twice)
     plain = full_size["I", "plain"][:, -lesson_06.LAST_EPOCHS :].mean(axis=1)
     assert f"is {interval(compare(plain, last['I']), sign=True)} points" in cells["recap"]
     # II is ahead of III at first, and III from epoch 20 on.
@@ -598,8 +599,8 @@ def test_the_text_states_the_results_on_a_laptop(cells, on_a_laptop):
     assert set(best) == {"II", "VII"}
     assert "II and VII have the highest mean validation accuracies" in text
     bn, dropout = difference("I", "III"), difference("II", "III")
-    assert f"rises by {interval(bn)} points" in text and is_significant(bn)
-    assert f"from II to III, the difference is {interval(dropout, sign=True)} points" in text
+    assert f"is {interval(bn)} points higher" in text and is_significant(bn)
+    assert f"changes the accuracy by {interval(dropout, sign=True)} points" in text
     assert "each of the other changes, an interval that contains 0" in cells["eighth-text"]
     for one, other in [("II", "III"), ("III", "V"), ("V", "VI"), ("V", "VII")]:
         assert not is_significant(difference(one, other))

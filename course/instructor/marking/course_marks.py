@@ -99,7 +99,7 @@ class QuestionProgress:
 
 @dataclass(frozen=True)
 class ScoreChange:
-    """An answer whose score other points of its items change."""
+    """An answer whose score, or whose comment, other points of its items change."""
 
     state: AnswerState
     mark: Mark
@@ -108,6 +108,11 @@ class ScoreChange:
     def counts(self, key: Any) -> bool:
         """Return whether an item counts in this answer."""
         return any(each.key == key and self.mark.counts(each) for each in self.mark.items)
+
+    @property
+    def is_entered(self) -> bool:
+        """Whether a grader entered the score, which therefore stays."""
+        return self.state.mark.adjustment is not None
 
 
 @dataclass(frozen=True)
@@ -573,9 +578,17 @@ def _state(row: Any, text: AnswerText) -> AnswerState:
 
 
 def _with_items_of(question: Question, mark: Mark) -> Mark:
-    """Return a mark whose items have the points that they have in the mark scheme."""
+    """Return a mark whose items have the points that they have in the mark scheme.
+
+    A score that a grader entered stays; only its difference from the sum of the items changes.
+    """
     current = {each.key: each for each in question.items}
-    return replace(mark, items=tuple(current.get(each.key, each) for each in mark.items))
+    items = tuple(current.get(each.key, each) for each in mark.items)
+    if items == mark.items or mark.adjustment is None:
+        return replace(mark, items=items)
+    return replace(mark, items=items).with_score(
+        mark.score(question.max_score, question.deducts), question.max_score, question.deducts
+    )
 
 
 def _changes(question: Question, states: Sequence[AnswerState]) -> list[ScoreChange]:

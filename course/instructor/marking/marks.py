@@ -3,7 +3,7 @@
 import json
 import math
 from collections.abc import Iterable
-from dataclasses import asdict, dataclass
+from dataclasses import asdict, dataclass, replace
 from typing import Any
 
 from course.errors import CourseError
@@ -67,6 +67,12 @@ class Mark:
             raise CourseError(f"the score is at most {max_score:g}: enter another one.")
         if (self.adjustment or 0.0) < 0 and total < 0:
             raise CourseError("the score is at least 0: enter another one.")
+
+    def with_score(self, score: float | None, max_score: float, deducts: bool = False) -> "Mark":
+        """Return this mark, which has items, with the adjustment that leads to a score."""
+        total = replace(self, adjustment=None)._total(max_score, deducts)
+        difference = round((score or 0.0) - total, 6)
+        return replace(self, adjustment=difference or None)
 
     def _total(self, max_score: float, deducts: bool) -> float:
         """Return the sum of the items and the adjustment, without limits."""

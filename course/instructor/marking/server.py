@@ -211,7 +211,8 @@ class MarkingServer:
             "entered": [numbers[each.id] for each in preview.entered if each.id in numbers],
             "earnable": preview.earnable,
             "changes": [
-                _change_values(each, numbers) | {"counted": each.counts(key)}
+                _change_values(each, numbers)
+                | {"counted": each.counts(key), "entered": each.is_entered}
                 for each in preview.changes
             ],
         }

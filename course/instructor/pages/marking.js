@@ -11,6 +11,7 @@ const state = {
   slots: new Map(), // the comments that were used before, by question
   problemAt: "", // the answer at which the message stays until it is closed
   separate: new Set(), // the answers that are marked separately from identical ones
+  places: new Map(), // the answer that was selected last, by question
 };
 let queue = Promise.resolve();
 let undoing = Promise.resolve();
@@ -126,7 +127,7 @@ function save(group, mark, options = {}) {
     return;
   }
   const entry = undone ?? {
-    question: state.question.key, ids: group.answers.map((each) => each.id),
+    question: state.question.key, ids: group.answers.map((each) => each.id), grader: group.grader,
     mark: group.mark, flag: flagOf(group), action, before: {}, after: null, toggled, what,
   };
   if (!undone) state.undo.push(entry);
@@ -144,13 +145,15 @@ function save(group, mark, options = {}) {
     if (!undone) forgetDraft(group);
   }
   drawGroup(group);
+  drawIdentical(group);
+  if (group === current()) group.article.scrollIntoView({ block: "nearest" }); // it can be higher now
   drawPanel();
   say("Saving…");
   const question = state.question;
   const change = {
     action, entry, epoch: state.epoch, isUndo: Boolean(undone), said, typed, seen,
     content: {
-      question: question.key, grader: element("grader").value,
+      question: question.key, grader: (undone && entry.grader) || element("grader").value,
       mark: { ...mark, items: mark.items.map((each) => each.key) }, ...flagOf(group),
     },
   };
@@ -182,6 +185,7 @@ async function send(group, change) {
     if (!group.waiting) {
       take(group);
       drawGroup(group);
+      drawIdentical(group);
       if (group === current()) drawPanel();
       drawProgress();
     }
@@ -202,7 +206,7 @@ function savedText(group, { isUndo, said, entry }) {
 }
 
 // Changes that leave the score as it is.
-const ABOUT = ["comment on", "flag on", "removal of the flag on"];
+const ABOUT = ["comment on", "flag on", "removal of the flag on", "reason of the flag on"];
 
 // Somebody has changed the mark scheme: show it, and stay at the same answer.
 async function followScheme() {
@@ -293,6 +297,14 @@ function typedComment() {
   return { text, base: draftOf(group)?.base ?? group.answers[0].comment };
 }
 
+// A score, or a reason for a flag, that is typed but not yet entered.
+function isTypedElsewhere() {
+  const group = current();
+  const typed = document.activeElement;
+  if (typed === element("score")) return typed.value.trim() !== scoreText(group);
+  return typed === element("reason") && typed.value.trim() !== (group?.reason ?? "");
+}
+
 // What a reload would lose: it is a comment that is not saved afterwards.
 function storeDrafts() {
   const typed = typedComment();
@@ -302,6 +314,7 @@ function storeDrafts() {
     if (group.mark.comment !== comment && !draftOf(group)) keepDraft(group, { typed: { text: group.mark.comment, base: comment } });
   }
   sessionStorage.setItem("drafts", JSON.stringify([...state.drafts]));
+  sessionStorage.setItem("slots", JSON.stringify([...state.slots]));
 }
 
 // The mark with the comment that the grader sees in the field.
@@ -366,7 +379,11 @@ function enterScore() {
   const group = current();
   if (!group) return;
   const text = element("score").value.trim().replace(",", ".");
-  if (text === shown(group.score) || (text === "" && group.score === null)) { drawPanel(); return; }
+  if (text === shown(group.score) || (text === "" && group.score === null)) {
+    if (element("status").className === "refused") say("");
+    drawPanel();
+    return;
+  }
   const value = Number(text);
   let problem = "";
   if (text !== "" && !Number.isFinite(value)) problem = "The score is not a number.";
@@ -432,7 +449,7 @@ function enterReason() {
   const group = current();
   const reason = element("reason").value.trim().replace(/\s+/g, " ");
   if (!group?.flagged || reason === group.reason) return;
-  save(group, group.mark, { flag: { flagged: true, reason, flagger: graderName() }, said: (name) => `flag on ${name}`, what: "flag on" });
+  save(group, group.mark, { flag: { flagged: true, reason, flagger: graderName() }, said: (name) => `flag on ${name}`, what: "reason of the flag on" });
 }
 
 // Who is to mark an answer is no part of its mark: it has no version, and the last choice counts.
@@ -663,9 +680,9 @@ function filter(answer) {
   const before = current();
   const typed = document.activeElement === element("comment") ? typedComment() : null;
   state.groups = state.all.filter(isSelected);
-  const found = state.groups.findIndex((group) => group.answers.some((each) => each.id === answer));
-  const open = state.groups.findIndex(isOpen);
-  state.index = Math.max(0, found >= 0 ? found : open);
+  const positionOf = (id) => state.groups.findIndex((group) => group.answers.some((each) => each.id === id));
+  const candidates = [positionOf(answer), state.groups.findIndex(isOpen), positionOf(state.places.get(state.question.key))];
+  state.index = candidates.find((index) => index >= 0) ?? 0;
   if (typed && !current()?.answers.some(({ id }) => before.answers.some((each) => each.id === id))) {
     // Another answer is selected: the text stays with its own, as a comment that is not saved.
     keepDraft(before, { typed });
@@ -759,6 +776,9 @@ function notesFor(group) {
     const same = state.all.flatMap((each) => each.answers).filter((each) => each.same === group.answers[0].same);
     note(`${same.length} ${group.isEmpty ? "empty" : "identical"} answers are marked separately.`, button("Mark together again", () => divide(same, false)));
   } else if (group.isEmpty) note("The student wrote nothing here.");
+  const isSeparate = group.answers.some(({ id }) => state.separate.has(id));
+  const others = isSeparate ? [] : identicalTo(group);
+  if (others.length) note(`Identical to ${others.map((each) => `${titleOf(each)} (${stateText(each)})`).join(", ")}.`);
   if (draftOf(group)) note("Your comment on this answer is not saved.");
   if (group.answers[0].problem) note(`There is no text to show: ${group.answers[0].problem}.`);
   if (group.status === "pending") note("Regraded since it was marked. The selected items are from the earlier mark: read the answer again, then confirm the score.", button("Confirm (y)", confirmPending));
@@ -772,6 +792,15 @@ function notesFor(group) {
   }
   return notes;
 }
+
+// Groups with the same text, which are apart because their marks, flags, or graders differ.
+function identicalTo(group) {
+  const [{ id, same, problem }] = group.answers;
+  if (problem || group.isEmpty) return [];
+  return state.all.filter((each) => each !== group && each.answers[0].same === same && each.answers[0].id !== id);
+}
+
+function drawIdentical(group) { for (const each of identicalTo(group)) drawGroup(each); }
 
 async function drawText(group) {
   const text = group.article.children[2];
@@ -867,7 +896,7 @@ function drawPanel() {
   element("who").textContent = group
     ? `${capitalized(titleOf(group))} · ${state.index + 1} of ${state.groups.length}` : "";
   element("who").title = element("who").textContent;
-  if (document.activeElement !== element("score")) element("score").value = group && group.score !== null && group.status !== "open" ? shown(group.score) : "";
+  if (document.activeElement !== element("score")) element("score").value = scoreText(group);
   drawComment(group);
   element("reason").classList.toggle("absent", !group?.flagged);
   if (document.activeElement !== element("reason")) element("reason").value = group?.reason ?? "";
@@ -875,6 +904,8 @@ function drawPanel() {
   drawAssignee(group);
   drawBank();
 }
+
+const scoreText = (group) => (group && group.score !== null && group.status !== "open" ? shown(group.score) : "");
 
 function drawComment(group) {
   const draft = draftOf(group);
@@ -1005,8 +1036,12 @@ function drawPreview(found, value) {
   const box = element("points-changes");
   const shownChanges = found.changes.filter((each) => each.old !== each.new);
   box.append(make("p", `${answersText(found.count, ["has", "have"])} this item. With ${signed(value)}, ${answersText(shownChanges.length, ["gets", "get"])} another score.`));
-  const [limitedOnes, uncounted] = [true, false].map((counted) => found.changes.filter((each) => each.old === each.new && each.counted === counted).length);
+  const unchanged = found.changes.filter((each) => each.old === each.new);
+  const kept = unchanged.filter((each) => each.entered && each.counted).length;
+  const limitedOnes = unchanged.filter((each) => !each.entered && each.counted).length;
+  const uncounted = unchanged.filter((each) => !each.counted).length;
   if (limitedOnes) box.append(make("p", `In ${answersText(limitedOnes)}, only the points in the comment change, because the score is limited.`));
+  if (kept) box.append(make("p", `In ${answersText(kept)}, only the points in the comment change: a grader entered the score, and it stays.`));
   if (uncounted) box.append(make("p", `In ${answersText(uncounted)}, the score stays, because the item counts only with: ${points.item.required_label}.`));
   if (found.entered.length) box.append(make("p", `${answersText(found.entered.length, ["has", "have"])} a score without items, which stays: ${found.entered.sort((one, other) => one - other).map((each) => `#${each}`).join(" ")}.`));
   if (found.elsewhere) box.append(make("p", `${answersText(found.elsewhere, ["keeps", "keep"])} the score that was given elsewhere, for example in the formgrader.`));
@@ -1043,9 +1078,10 @@ async function savePoints() {
     await load(key, current()?.answers[0].id).catch(() => {});
     return;
   }
-  element("points").close();
   noteNewPoints(points.versions, found.answers);
   await load(key, current()?.answers[0].id);
+  element("points").close(); // keys change the answers that are there now
+  focusAnswer();
   say(`Saved: ${signed(points.value)} for ${points.item.label}, in ${answersText(count)}`, "saved");
 }
 
@@ -1068,7 +1104,10 @@ function select(index, isFocused = true) {
   const before = current();
   state.index = Math.min(Math.max(index, 0), Math.max(state.groups.length - 1, 0));
   const group = current();
-  if (before && before !== group) drawGroup(before);
+  if (before && before !== group) {
+    drawGroup(before);
+    element("panel").scrollTop = 0;
+  }
   if (state.problemAt && !group?.answers.some((each) => each.id === state.problemAt)) show("");
   remember();
   if (group) {
@@ -1131,7 +1170,7 @@ async function offerQuestion() {
     status.append("Only ", button(flagged.map(titleOf).join(", "), () => select(state.groups.indexOf(flagged[0]))), count === 1 ? " is not marked here, and it is flagged. " : " are not marked here, and they are flagged. ");
   } else if (!next) {
     const left = state.questions.reduce((sum, each) => sum + each.flagged_open, 0);
-    say(left && !onlyMine ? `All answers in all questions are marked, except ${answersText(left)} with a flag` : `All ${whose} in all questions are marked`, "saved");
+    say(left && !onlyMine ? `All answers in all questions are marked, except ${answersText(left)} with a flag` : `All ${whose} in all questions are marked${flagsText()}`, "saved");
   } else say(`All ${whose} here are marked. `);
   if (!next) return;
   const number = /^Exercise \S+(?=:)/.exec(next.title);
@@ -1140,6 +1179,12 @@ async function offerQuestion() {
   if (flagged.length) status.append("n again: ");
   status.append(button(flagged.length ? text : `${text} (n)`, () => open_(next.key)));
   state.offered = next.key;
+}
+
+// What is left for a colleague, at the end.
+function flagsText() {
+  const count = state.questions.reduce((sum, each) => sum + each.flagged, 0);
+  return count ? `, and ${answersText(count, ["is", "are"])} flagged` : "";
 }
 
 // --- Changes of other graders -----------------------------------------------------------------
@@ -1219,6 +1264,7 @@ function setView(isOne) {
 // A reload shows the same view, filter, and answer. Of students, only ids are stored.
 function remember() {
   const { key } = state.question;
+  if (current()) state.places.set(key, current().answers[0].id);
   const place = { key, answer: current()?.answers[0].id, filter: element("filter").value, isOne: state.isOne };
   sessionStorage.setItem("place", JSON.stringify(place));
 }
@@ -1435,6 +1481,8 @@ const CLICKS = {
   "open-progress": () => showProgress().catch((error) => show(error.message)),
 };
 for (const [id, action] of Object.entries(CLICKS)) element(id).addEventListener("click", action);
+element("score").addEventListener("focus", () => element("score").select());
+element("score").addEventListener("mouseup", (event) => event.preventDefault()); // it would end the selection
 element("score").addEventListener("blur", enterScore);
 element("comment").addEventListener("blur", enterComment);
 element("reason").addEventListener("blur", enterReason);
@@ -1450,7 +1498,7 @@ element("grader").addEventListener("change", () => {
   if (element("filter").value.startsWith("mine")) filter(current()?.answers[0].id);
 });
 window.addEventListener("beforeunload", (event) => {
-  if (!state.waiting && !state.drafts.size && !typedComment()) return;
+  if (!state.waiting && !state.drafts.size && !typedComment() && !isTypedElsewhere()) return;
   event.preventDefault();
   event.returnValue = true; // for older browsers
 });
@@ -1462,6 +1510,7 @@ setInterval(pollInTurn, 1000);
 async function start() {
   element("grader").value = sessionStorage.getItem("grader") ?? document.body.dataset.grader;
   state.drafts = new Map(JSON.parse(sessionStorage.getItem("drafts") ?? "[]"));
+  state.slots = new Map(JSON.parse(sessionStorage.getItem("slots") ?? "[]"));
   await readOverview();
   const wanted = location.hash.slice(1);
   const unfinished = state.questions.find((each) => each.done < each.count);

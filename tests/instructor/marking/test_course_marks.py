@@ -243,13 +243,14 @@ def test_other_points_of_an_item_change_the_scores_of_those_who_have_it(root):
     write_source(root, SCHEME.replace("**+1**", "**+0.75**"))
     with opened(root) as marks:
         found = marks.outdated(question_of(marks))
-        assert {each.state.student: each.score for each in found} == {"ada": 0.75, "bob": 1.5}
+        assert {each.state.student: each.score for each in found} == {"ada": 0.75, "bob": 1.75}
         before = stored(root)
         versions = {each.state.id: each.state.version for each in found}
         marks.recompute(question_of(marks), versions)
         after = stored(root)
         assert after["ada"] == (0.75, "- Locality (+0.75)\n\nYes.", False)
-        assert after["bob"][0] == 1.5
+        assert after["bob"][0] == before["bob"][0] == 1.75
+        assert after["bob"][1].endswith("- Adjusted by the grader (+0.5)")
         assert {name: after[name] for name in ("cy", "eve")} == {
             name: before[name] for name in ("cy", "eve")
         }

@@ -236,3 +236,46 @@ def test_the_header_counts_the_flagged_answers_and_shows_them(root, open_page):
         assert "fewer weights" in current(page)
         press(page, "x")
         flagged.wait_for(state="hidden")
+
+
+def test_a_click_into_the_score_selects_it(root, open_page):
+    with marking_server(root) as server:
+        page = open_page(server)
+        go_to(page, "fewer weights")
+        press(page, "s")
+        page.keyboard.type("0.5")
+        press(page, "Enter")
+        box = page.locator("#score").bounding_box()
+        page.mouse.click(box["x"] + box["width"] / 2, box["y"] + box["height"] / 2)
+        page.keyboard.type("1")
+        press(page, "Enter")
+        assert stored(root)["cy"][0] == 1
+
+
+def test_a_refused_score_is_forgotten_when_the_stored_one_is_entered(root, open_page):
+    with marking_server(root) as server:
+        page = open_page(server)
+        go_to(page, "fewer weights")
+        press(page, "f", "s")
+        page.keyboard.type("7")
+        press(page, "Enter")
+        assert "The score is at most 2." in status_of(page)
+        press(page, "s")
+        page.keyboard.type("2")
+        press(page, "Enter")
+        assert status_of(page) == ""
+
+
+def test_comments_that_were_used_before_keep_their_keys_after_a_reload(root, open_page):
+    with opened(root) as marks:
+        give(marks, "ada", mark(adjustment=1, comment="Rare."))
+        give(marks, "cy", mark(adjustment=1, comment="Late."))
+    with marking_server(root) as server:
+        page = open_page(server)
+        first, second = page.locator("#bank li").all_inner_texts()
+        # Now the second one is the most frequent, too.
+        go_to(page, "are empty")
+        press(page, "Shift+Digit2")
+        page.reload()
+        page.locator("#bank li").first.wait_for()
+        assert page.locator("#bank li").all_inner_texts() == [first, second]

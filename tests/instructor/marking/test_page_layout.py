@@ -14,6 +14,7 @@ from tests.instructor.marking.conftest import (
     mark,
     opened,
     question_of,
+    states_of,
     stored,
     submit_graded,
     write_source,
@@ -388,3 +389,48 @@ def test_the_preview_names_the_scores_that_do_not_change_and_says_why(root, open
         problem = dialog.get_by_text("the items could then earn only 1.5 of the 2 points")
         problem.wait_for()
         assert problem.inner_text()[0].isupper()
+
+
+def test_identical_answers_with_different_marks_name_each_other(root, open_page):
+    with marking_server(root) as server:
+        page = open_page(server)
+        go_to(page, "filters are local")
+        page.locator("article[aria-current]").get_by_role("button", name="Mark separately").click()
+        press(page, "1")
+        page.reload()
+        page.locator("article[aria-current]").wait_for()
+        notes = page.locator("article .note").all_inner_texts()
+        found = sorted(note.split(" (")[1] for note in notes if note.startswith("Identical to"))
+        assert found == ["1 of 2).", "not marked)."]
+
+
+def test_a_question_without_open_answers_is_opened_where_it_was_left(root, open_page):
+    with opened(root) as marks:
+        for student in ("ada", "bob", "cy"):
+            give(marks, student, mark(adjustment=1))
+    with marking_server(root) as server:
+        page = open_page(server)
+        keys = page.locator("#questions option").evaluate_all(
+            "found => found.map((each) => each.value)"
+        )
+        page.locator("#questions").select_option(keys[0])
+        go_to(page, "fewer weights")
+        for key in (keys[1], keys[0]):
+            page.locator("#questions").select_option(key)
+            page.wait_for_function("(key) => state.question.key === key", arg=key)
+        assert "fewer weights" in current(page)
+
+
+def test_at_the_end_the_flagged_answers_are_named(root, open_page):
+    with opened(root) as marks:
+        for name in ("explain", "conclude"):
+            for student, state in states_of(marks, name).items():
+                if state.status == "open":
+                    give(marks, student, mark(adjustment=0), name=name)
+    with marking_server(root) as server:
+        page = open_page(server)
+        go_to(page, "fewer weights")
+        press(page, "x", "Enter")
+        press(page, "n")
+        sentence = "All answers in all questions are marked, and 1 answer is flagged"
+        page.get_by_text(sentence).wait_for()

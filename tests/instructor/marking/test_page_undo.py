@@ -9,6 +9,7 @@ from tests.instructor.marking.conftest import (
     give,
     mark,
     opened,
+    states_of,
     stored,
     write_source,
 )
@@ -28,6 +29,12 @@ def status_of(page):
     """Return the text of the status, and whether it looks like a success."""
     status = page.locator("#status")
     return status.inner_text(), "saved" in (status.get_attribute("class") or "")
+
+
+def state_of(root, student):
+    """Return the state of a student's answer in the gradebook."""
+    with opened(root) as marks:
+        return states_of(marks)[student]
 
 
 def test_a_change_is_undone_after_another_question_and_after_mark_separately(root, open_page):
@@ -113,3 +120,28 @@ def test_a_change_outside_the_selection_is_not_undone_and_stays_undoable(root, o
         press(page, "u")
         assert stored(root)["cy"] == (None, None, True)
         assert NAME in page.locator("#questions").inner_html()
+
+
+def test_an_undo_leaves_the_name_of_the_grader_who_marked(root, open_page):
+    with opened(root) as marks:
+        give(marks, "cy", mark(adjustment=1), grader="Hopper")
+    with marking_server(root) as server:
+        page = open_page(server)
+        go_to(page, "fewer weights")
+        press(page, "1")
+        assert state_of(root, "cy").grader == "Grace"
+        press(page, "u")
+        assert (state_of(root, "cy").score, state_of(root, "cy").grader) == (1, "Hopper")
+
+
+def test_a_reason_and_its_flag_are_undone_one_after_the_other(root, open_page):
+    with marking_server(root) as server:
+        page = open_page(server)
+        go_to(page, "fewer weights")
+        press(page, "x")
+        page.keyboard.type("Is this right?")
+        press(page, "Enter", "u")
+        assert status_of(page)[0].startswith("Undone: reason of the flag on answer")
+        press(page, "u")
+        assert status_of(page)[0].startswith("Undone: flag on answer")
+        assert not state_of(root, "cy").flagged

@@ -118,3 +118,16 @@ def test_a_comment_stays_with_its_answer_if_that_leaves_the_selection(root, open
         wait_until_keys_count(page)
         press(page, "Escape")
         assert stored(root)["cy"] == (2, "Say why.", False)
+
+
+@pytest.mark.parametrize("field", ["score", "reason"])
+def test_the_browser_asks_before_a_score_or_a_reason_is_lost(root, open_page, field):
+    with marking_server(root) as server:
+        page = open_page(server)
+        go_to(page, "fewer weights")
+        press(page, "x", "Enter")
+        page.locator(f"#{field}").click()
+        assert reload(page) == []
+        page.locator(f"#{field}").click()
+        page.keyboard.type("1")
+        assert reload(page) == ["beforeunload"]

@@ -60,11 +60,14 @@ def test_points_are_changed_in_the_source_and_for_all_who_have_the_item(marked):
         assert (preview.count, preview.elsewhere) == (2, 0)
         assert [each.student for each in preview.entered] == ["eve"]
         changes = {each.state.student: (each.state.score, each.score) for each in preview.changes}
-        assert changes == {"ada": (1, 1.5), "bob": (1.75, 2)}
+        assert changes == {"ada": (1, 1.5), "bob": (1.75, 1.75)}
+        assert [each.is_entered for each in preview.changes] == [False, True]
         assert source_of(marked).read_text() == before and stored(marked)["ada"][0] == 1
         marks.change_points(question, local.key, 1.5, versions_of(preview))
         assert stored(marked)["ada"] == (1.5, "- Locality (+1.5)\n\nYes.", False)
-        assert stored(marked)["bob"][0] == 2
+        # An entered score stays.
+        lines = ["- Locality (+1.5)", "- Sharing (+1)", "- Adjusted by the grader (\u22120.75)"]
+        assert stored(marked)["bob"] == (1.75, "\n".join(lines), False)
         assert (stored(marked)["cy"][0], stored(marked)["eve"][0]) == (1, 1)
         assert [each.points for each in question_of(marks).items] == [1.5, 1, -0.5]
         assert (
@@ -103,7 +106,7 @@ def test_a_score_that_was_changed_elsewhere_stays(marked):
         preview = marks.preview_points(question, question.items[0].key, 1.25)
         assert (preview.count, preview.elsewhere) == (1, 1)
         marks.change_points(question, question.items[0].key, 1.25, versions_of(preview))
-    assert stored(marked)["ada"][0] == 0.25 and stored(marked)["bob"][0] == 2
+    assert stored(marked)["ada"][0] == 0.25 and stored(marked)["cy"][0] == 1
 
 
 def test_an_item_that_nobody_has_changes_only_the_source(marked):
