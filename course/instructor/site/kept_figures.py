@@ -1,7 +1,7 @@
 """Figures that take training or real images: drawn by `course figures --site`, and kept.
 
 Most are those of code that needs no answer. Those of a cell with the tag `site-figure` are taken
-from a run of the solution: whoever sets the tag has made sure that they give no answer away.
+from a run of the solution. The author who sets the tag makes sure that they give no answer away.
 """
 
 import base64
