@@ -17,8 +17,7 @@ from course.instructor.course_dir import assignment_names, source_notebook
     "--site",
     "for_site",
     is_flag=True,
-    help="Draw the figures of the web site instead: those of the released notebooks that need real"
-    " images or a short training run, but no answer.",
+    help="Draw the figures of the web site instead: those that need real images or training.",
 )
 @click.pass_obj
 def command(root: Path, names: tuple[str, ...], parameters: tuple[str, ...], for_site: bool) -> int:
@@ -75,13 +74,17 @@ def _draw_for_site(root: Path, names: tuple[str, ...]) -> int:
         if not path.is_file():
             raise CourseError(f"release/{name} has no notebook: run course release {name} first.")
         notebook = nbformat.read(path, as_version=4)
-        if names or kept_figures.digest(notebook) != kept_figures.stored_digest(name):
-            selected[name] = notebook
+        source = nbformat.read(source_notebook(root, name), as_version=4)
+        if names or not kept_figures.is_current(name, notebook, source):
+            selected[name] = notebook, source
     if not selected:
         print("All figures are up to date with their code.")
         return 0
     forkserver_warmup.start_for_notebooks()
-    for name, notebook in selected.items():
-        sizes = kept_figures.draw(name, notebook)
+    from course.instructor.regression import figure_runs
+
+    for name, (notebook, source) in selected.items():
+        solved = figure_runs.run_solution(root, name, {}, kept_figures.SOLUTION_TAG)
+        sizes = kept_figures.draw(name, notebook, source, solved)
         print(f"{name}: {len(sizes)} figures, {sum(sizes) // 1024} KB", flush=True)
     return 0

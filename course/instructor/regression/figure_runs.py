@@ -21,6 +21,16 @@ PROFILE = "cpu"  # real data on any machine: the figure shows what a student get
 def draw(root: Path, name: str, parameters: dict[str, Any]) -> bytes:
     """Run the cells on which the figure of an assignment depends, and return the PNG image.
 
+    Raises CourseError as `run_solution` does.
+    """
+    return _drawn_image(run_solution(root, name, parameters))
+
+
+def run_solution(
+    root: Path, name: str, parameters: dict[str, Any], tag: str = DRAWS_TAG
+) -> NotebookNode:
+    """Run the cells of a solution with a tag, and those on which they depend; return the notebook.
+
     A saved run of `course run` is used if nothing on which it depends has changed since. Raises
     CourseError if a cell fails; deviations from the bands do not matter here.
     """
@@ -28,15 +38,15 @@ def draw(root: Path, name: str, parameters: dict[str, Any]) -> bytes:
     (job,) = Plan(root / "build" / "runs", {name: source}, PROFILE, [0], parameters).jobs
     saved = run_store.load(job.folder)
     if saved and not saved.error and saved.digest == job.run.digest:
-        return _drawn_image(nbformat.read(saved.notebook, as_version=4))
+        return nbformat.read(saved.notebook, as_version=4)
     notebook = nbformat.reads(job.text, as_version=4)
-    notebook.cells = required_cells(notebook)
+    notebook.cells = required_cells(notebook, tag)
     # Without a folder, the run leaves nothing behind that a complete run could mistake for its own.
     job = RunJob(job.run, job.source, nbformat.writes(notebook), folder="")
     run, executed = notebook_execution.execute(job)
     if run.error:
         raise CourseError(f"source/{name} failed under the {PROFILE} profile: {run.error}.")
-    return _drawn_image(nbformat.from_dict(json.loads(executed)))
+    return nbformat.from_dict(json.loads(executed))
 
 
 def _drawn_image(notebook: NotebookNode) -> bytes:

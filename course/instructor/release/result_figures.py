@@ -1,7 +1,7 @@
 """The figures of finished results: whether they are up to date, and their place in the package."""
 
 import io
-from collections.abc import Mapping, Set
+from collections.abc import Mapping, Sequence, Set
 from typing import Any
 
 from nbformat import NotebookNode
@@ -30,8 +30,8 @@ def cells_with_tag(notebook: NotebookNode, tag: str) -> list[NotebookNode]:
     ]
 
 
-def required_cells(notebook: NotebookNode) -> list[NotebookNode]:
-    """Return the cells on which a source notebook's figure depends, and the one that draws it.
+def required_cells(notebook: NotebookNode, tag: str = DRAWS_TAG) -> list[NotebookNode]:
+    """Return the cells with a tag, which draw figures, and those on which they depend.
 
     Checks and cells that only explore are left out, and so are the cells that install the package
     and show the figure.
@@ -42,21 +42,23 @@ def required_cells(notebook: NotebookNode) -> list[NotebookNode]:
         for cell in cells
         if SHOWS_TAG not in cell.metadata.get("tags", []) and "{{INSTALL}}" not in cell.source
     ]
-    (drawing,) = cells_with_tag(notebook, DRAWS_TAG)
-    cells = cells[: cells.index(drawing) + 1]
+    drawing = cells_with_tag(notebook, tag)
+    cells = cells[: cells.index(drawing[-1]) + 1] if drawing else []
     sources = [{"grade_id": cell.id, "source": cell.source} for cell in cells]
     locked = {cell.id for cell in cells if utils.is_locked(cell)}
-    required = find_required_cells(sources, _Figure(sources[-1], locked))
-    return [cell for position, cell in enumerate(cells[:-1]) if position in required] + [drawing]
+    drawn = {cell.id for cell in drawing}
+    figures = _Figures([each for each in sources if each["grade_id"] in drawn], locked)
+    required = find_required_cells(sources, figures)
+    return [cell for at, cell in enumerate(cells) if at in required or cell.id in drawn]
 
 
-def code_digest(notebook: NotebookNode) -> str:
-    """Return a digest of the cells on which a source notebook's figure depends.
+def code_digest(notebook: NotebookNode, tag: str = DRAWS_TAG) -> str:
+    """Return a digest of the cells with a tag, and of those on which their figures depend.
 
     Comments do not count. Neither do the course's modules; if they did, nearly every change to them
     would require a new training run.
     """
-    return fingerprint(*(_code(cell.source) for cell in required_cells(notebook)))
+    return fingerprint(*(_code(cell.source) for cell in required_cells(notebook, tag)))
 
 
 def stored_digest(name: str) -> str | None:
@@ -110,15 +112,15 @@ def _code(source: str) -> str:
     return "\n".join(line for line in lines if line and not line.lstrip().startswith("#"))
 
 
-class _Figure:
-    """The cell that draws the figure, as the only test, so that all cells it needs are found."""
+class _Figures:
+    """The cells that draw figures, as the only tests, so that all cells they need are found."""
 
-    def __init__(self, cell: Mapping[str, Any], locked: Set[str]) -> None:
-        self.cells = {cell["grade_id"]: cell}
+    def __init__(self, cells: Sequence[Mapping[str, Any]], locked: Set[str]) -> None:
+        self.cells = {cell["grade_id"]: cell for cell in cells}
         self._locked = locked
 
     def is_test(self, name: str | None) -> bool:
-        """Return whether a cell is the one that draws the figure."""
+        """Return whether a cell is one that draws a figure."""
         return name in self.cells
 
     def is_locked_code(self, name: str | None) -> bool:
@@ -126,5 +128,5 @@ class _Figure:
         return name in self._locked
 
     def is_unchanged(self, cell: Mapping[str, Any]) -> bool:
-        """Return True: a cell on which the figure does not depend can be skipped."""
+        """Return True: a cell on which no figure depends can be skipped."""
         return True

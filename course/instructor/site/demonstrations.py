@@ -3,6 +3,7 @@
 import os
 import re
 import tempfile
+from collections.abc import Iterator
 
 import nbformat
 from nbclient import NotebookClient
@@ -22,6 +23,10 @@ SETUP_CALL = "course.setup("
 PACKING_CALL = "packing.pack("  # its message about the notebook is only true where students work
 WARNING = re.compile(r"^warning:", re.M)
 FIGURE_TYPES = ("image/png", "image/svg+xml")
+SCRIPT = "<script"
+ANIMATION_NOTE = (
+    '<p class="others">In the notebook, this is an animation. Here are some of its steps.</p>'
+)
 TEXT_TYPES = ("text/html", "text/markdown", "text/plain")
 
 
@@ -71,7 +76,7 @@ def add_outputs(notebook: NotebookNode, name: str) -> None:
             cell.outputs = []
     for cell, executed in zip(selected, demonstration.cells, strict=True):
         if cell in shown and not has_warning(executed.outputs):
-            cell.outputs = [each for each in map(_without_scripts, executed.outputs) if each]
+            cell.outputs = list(_page_outputs(executed.outputs))
 
 
 def run_cells(notebook: NotebookNode, profile: str, timeout: int) -> str | None:
@@ -101,6 +106,16 @@ def has_warning(outputs: list[NotebookNode]) -> bool:
     return any(WARNING.search(text) for text in texts)
 
 
+def _page_outputs(outputs: list[NotebookNode]) -> Iterator[NotebookNode]:
+    """Yield the outputs of a cell as a page can show them, with a note below each animation."""
+    for output in outputs:
+        if shown := _without_scripts(output):
+            yield shown
+            is_image = any(kind in shown.get("data", {}) for kind in FIGURE_TYPES)
+            if is_image and SCRIPT in output.data.get("text/html", ""):
+                yield nbformat.v4.new_output("display_data", data={"text/html": ANIMATION_NOTE})
+
+
 def _without_scripts(output: NotebookNode) -> NotebookNode | None:
     """Return an output as a page can show it without scripts, or None if that is not possible.
 
@@ -112,7 +127,7 @@ def _without_scripts(output: NotebookNode) -> NotebookNode | None:
     if "application/javascript" in data:
         return None
     kinds = [kind for kind in (*FIGURE_TYPES, *TEXT_TYPES) if kind in data]
-    if not kinds or (kinds[0] not in FIGURE_TYPES and "<script" in data.get("text/html", "")):
+    if not kinds or (kinds[0] not in FIGURE_TYPES and SCRIPT in data.get("text/html", "")):
         return None
     if kinds[0] == "text/plain" and "object>" in data["text/plain"]:
         return None

@@ -116,6 +116,7 @@ def _write_pages(source: Path, files: Mapping[str, bytes], address: PublicAddres
     notebooks = {
         name: nbformat.reads(files[path].decode(), as_version=4) for name, path in paths.items()
     }
+    _check_address(files, paths, address)
     facts = [opening_facts.read(name, notebook) for name, notebook in notebooks.items()]
     definitions = glossary.definitions(notebooks)
     launch = {
@@ -136,7 +137,7 @@ def _write_pages(source: Path, files: Mapping[str, bytes], address: PublicAddres
         "index": text_pages.landing(facts, colab, paths, guide, ARCHIVE),
         "grading": text_pages.grading(facts, guide),
         "glossary": text_pages.glossary(definitions),
-        "instructors": text_pages.instructors(address.is_set),
+        "instructors": text_pages.instructors(facts, address.url if address.is_set else None),
         "students": text_pages.students(guide, bool(colab)),
     }
     for name, text in pages.items():
@@ -148,6 +149,18 @@ def _write_pages(source: Path, files: Mapping[str, bytes], address: PublicAddres
         if each.figure:
             (images / f"{each.name}.png").write_bytes(each.figure)
     return outdated
+
+
+def _check_address(
+    files: Mapping[str, bytes], paths: Mapping[str, str], address: PublicAddress
+) -> None:
+    """Raise CourseError if the install cells do not have the address that the buttons open."""
+    others = [name for name, path in paths.items() if address.url.encode() not in files[path]]
+    if address.is_set and others:
+        raise CourseError(
+            f"release/ was compiled with another address than that of nbgrader_config.py"
+            f" ({', '.join(others)}): run course release, and build the site again."
+        )
 
 
 def _add_outputs(notebooks: Mapping[str, NotebookNode]) -> None:

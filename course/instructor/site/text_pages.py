@@ -60,7 +60,7 @@ def landing(
         "index.md",
         count=count,
         count_word=NUMBER_WORDS.get(count, count),
-        hours=round(sum(each.minutes for each in facts) / 60),
+        hours=_hours(facts),
         points=sum(each.points for each in facts),
         figures=_figures(facts),
         table="\n".join(rows),
@@ -125,12 +125,29 @@ def glossary(definitions: Sequence[Definition]) -> str:
     return _fill_in("glossary.md", count=len(definitions), entries="\n\n".join(entries))
 
 
-def instructors(has_buttons: bool) -> str:
-    """Return the tour for instructors; `has_buttons` if pages can open notebooks on platforms."""
-    repository = "the public repository"
-    if has_buttons:
+def instructors(facts: Sequence[OpeningFacts], url: str | None) -> str:
+    """Return the tour for instructors; `url` is the address of the public repository, if set."""
+    repository, contact = "the public repository", "Ask the person who publishes this site"
+    if url:
         repository += ", which the buttons on these pages open"
-    return _fill_in("instructors.md", repository=repository)
+        contact = f"Ask those who publish this site, for example with an [issue]({url}/issues),"
+    points = sum(each.points for each in facts)
+    manual = sum(each.manual_points for each in facts)
+    return _fill_in(
+        "instructors.md",
+        repository=repository,
+        contact=contact,
+        count=len(facts),
+        hours=_hours(facts),
+        points=points,
+        manual=manual,
+        automatic=points - manual,
+    )
+
+
+def _hours(facts: Sequence[OpeningFacts]) -> int:
+    """Return how many hours all assignments take."""
+    return round(sum(each.minutes for each in facts) / 60)
 
 
 def _figures(facts: Sequence[OpeningFacts]) -> str:

@@ -4,13 +4,15 @@ import nbformat
 import pytest
 from PIL import Image
 
+from course.errors import CourseError
+from course.instructor.course_dir import source_notebook
 from course.instructor.site import kept_figures
 from tests.conftest import cell
 from tests.instructor.release.small_courses import create_course, run_course
 from tests.submissions import ROOT
 
 NAMES = sorted(path.parent.name for path in ROOT.glob("release/*/*.ipynb"))
-MAX_MEGABYTES = 1.5
+MAX_MEGABYTES = 3  # of the instructor's repository, and of the site
 
 
 def notebook(*cells):
@@ -63,13 +65,43 @@ def test_the_profile_can_be_used_after_an_answer_that_uses_it():
     assert code_of(answer, cell("code", size)) == ["", size]
 
 
+def test_a_figure_of_the_solution_is_stale_if_the_solution_or_its_own_cell_changes(
+    tmp_path, monkeypatch
+):
+    def book(answer, drawing, check="assert one"):
+        test = cell("code", check, "test_one", points=1)
+        drawn = cell("code", drawing, tags=["site-figure"])
+        return notebook(SETUP, cell("code", answer, "one"), test, drawn)
+
+    solution, draw = ANSWER["source"], "plotting.bar(one)"
+    old = book("raise NotImplementedError", draw), book(solution, draw)
+    monkeypatch.setattr(kept_figures, "FOLDER", tmp_path)
+    folder = tmp_path / "01"
+    folder.mkdir()
+    (folder / kept_figures.DIGEST_FILE).write_text(kept_figures.digest(old[0]))
+    (folder / kept_figures.SOLUTION_DIGEST_FILE).write_text(kept_figures.solution_digest(old[1]))
+    assert kept_figures.is_current("01", *old)
+    assert kept_figures.is_current("01", old[0], book(solution, draw, "assert one == 1"))
+    assert kept_figures.is_current("01", old[0], book(f"# Why.\n{solution}", draw))
+    assert not kept_figures.is_current("01", old[0], book(solution.replace("= 1", "= 2"), draw))
+    assert not kept_figures.is_current("01", book("raise NotImplementedError", "f(one)"), old[1])
+
+
+def test_a_cell_with_the_tag_that_shows_no_figure_is_refused(tmp_path, monkeypatch):
+    monkeypatch.setattr(kept_figures, "FOLDER", tmp_path)
+    silent = cell("code", "one + 1", tags=["site-figure"])
+    book = notebook(silent)
+    with pytest.raises(CourseError, match=f"no figure is shown by the cells {silent['id']}"):
+        kept_figures.draw("01", book, book, book)
+    assert not (tmp_path / "01").exists()
+
+
 @pytest.mark.parametrize("name", NAMES)
 def test_the_kept_figures_are_those_of_the_released_code(name):
     (path,) = (ROOT / "release" / name).glob("*.ipynb")
     book = nbformat.read(path, as_version=4)
-    assert kept_figures.stored_digest(name) == kept_figures.digest(book), (
-        f"run course figures --site {name}"
-    )
+    source = nbformat.read(source_notebook(ROOT, name), as_version=4)
+    assert kept_figures.is_current(name, book, source), f"run course figures --site {name}"
     graded = {each.id for each in book.cells if each.metadata.get("nbgrader", {}).get("grade")}
     cells = {figure.name.rpartition("-")[0] for figure in kept_figures.FOLDER.glob(f"{name}/*.png")}
     assert cells <= {each.id for each in book.cells} - graded
@@ -85,8 +117,9 @@ def test_the_kept_figures_are_small():
 @pytest.mark.slow
 def test_the_command_draws_a_figure_in_the_cpu_profile_and_keeps_it(tmp_path, monkeypatch):
     draw = 'plotting.accuracy_bars({"chance": 0.1, run.profile: 0.5}, title="One")'
-    setup = cell("code", "import course\nfrom course import plotting\nrun = course.setup()")
-    root = create_course(tmp_path / "course", setup, cell("code", draw))
+    solved = 'plotting.accuracy_bars({"yours": one() / 2}, title="Two")'
+    cells = [SETUP, cell("code", draw), cell("code", solved, tags=["site-figure"])]
+    root = create_course(tmp_path / "course", *cells)
     done = run_course(root, "figures", "--site", "-p", "epochs=1")
     assert done.returncode == 1 and "leave out -p" in done.stderr
     done = run_course(root, "figures", "--site")
@@ -94,18 +127,20 @@ def test_the_command_draws_a_figure_in_the_cpu_profile_and_keeps_it(tmp_path, mo
     assert run_course(root, "release").returncode == 0
     done = run_course(root, "figures", "--site")
     assert done.returncode == 0, done.stderr
-    assert done.stdout.startswith("01-small: 1 figures, ")
+    assert done.stdout.startswith("01-small: 2 figures, ")
     assert "up to date" in run_course(root, "figures", "--site").stdout
     book = nbformat.read(root / "release" / "01-small" / "small.ipynb", as_version=4)
     figures = root / "course" / "instructor" / "site" / "figures"
     monkeypatch.setattr(kept_figures, "FOLDER", figures)
     assert kept_figures.add_outputs(book, "01-small")
     outputs = [output.data for each in book.cells for output in each.get("outputs", [])]
-    assert [kind for data in outputs for kind in data] == ["image/png", "text/html"]
-    assert "From our run in the cpu profile" in outputs[1]["text/html"]
-    (figure,) = (figures / "01-small").glob("*.png")
-    with Image.open(figure) as image:
-        assert image.mode == "P"
+    assert [kind for data in outputs for kind in data] == ["image/png", "text/html"] * 2
+    assert all("From our run in the cpu profile" in outputs[at]["text/html"] for at in (1, 3))
+    paths = list((figures / "01-small").glob("*.png"))
+    assert len(paths) == 2
+    for path in paths:
+        with Image.open(path) as image:
+            assert image.mode == "P"
     (drawing,) = (each for each in book.cells if each.source == draw)
     drawing.source = draw.replace("One", "Two")
     assert not kept_figures.add_outputs(book, "01-small")

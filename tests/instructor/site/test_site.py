@@ -267,6 +267,17 @@ def test_the_tour_shows_its_images_and_they_open_in_full_size(site, pages):
         assert (site / link["href"]).read_bytes() == (tour / Path(link["href"]).name).read_bytes()
 
 
+def test_an_animation_is_a_strip_of_steps_that_says_so(pages):
+    notes = [
+        each
+        for each in pages["01-convolution.html"].select("p.others")
+        if "this is an animation" in each.get_text()
+    ]
+    assert len(notes) >= 4
+    assert all(note.find_previous("img") for note in notes)
+    assert not pages["01-convolution.html"].select(".cell_output script")
+
+
 def test_demonstrations_have_figures_and_the_figures_have_texts(pages):
     for name in NAMES:
         images = pages[f"{name}.html"].select(".cell_output img")
@@ -282,8 +293,9 @@ def test_a_missing_figure_is_announced_where_it_would_be(pages):
         drawing = [cell for cell in cells if re.search(r"^plotting\.", cell.get_text(), re.M)]
         assert drawing
         for cell in drawing:
-            later = cell.select_one(".cell_output .later")
-            assert bool(later) != bool(cell.select(".cell_output img")), cell.get_text()
+            later = [each.get_text() for each in cell.select(".cell_output .later")]
+            is_announced = any(text.startswith("Figure") for text in later)
+            assert is_announced != bool(cell.select(".cell_output img")), cell.get_text()
         for cell in pages[f"{name}.html"].select("div.cell:has(.later)"):
             assert re.search(r"plotting\.|questions\.ask|\.table\(", cell.get_text())
 

@@ -70,6 +70,17 @@ def test_a_page_opens_on_each_platform_and_shows_only_what_needs_no_answer(small
     assert [path.name for path in site.parent.iterdir()] == ["site"]
 
 
+def test_notebooks_with_another_address_than_the_buttons_are_refused(small, tmp_path):
+    config = small / "nbgrader_config.py"
+    old = config.read_text()
+    config.write_text(old.replace("some-school", "another-school"))
+    done = run_course(small, "site", tmp_path / "site")
+    config.write_text(old)
+    assert done.returncode == 1
+    assert "release/ was compiled with another address" in done.stderr
+    assert "01-small" in done.stderr and not (tmp_path / "site").exists()
+
+
 def test_folders_with_other_files_are_refused_and_unchanged(small, tmp_path):
     (tmp_path / "mine.txt").write_text("mine")
     for folder, reason in {
