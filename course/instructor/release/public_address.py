@@ -9,6 +9,7 @@ from traitlets.config import Configurable
 from course.instructor.course_dir import load_config
 
 PLACEHOLDER = "YOUR_ORGANIZATION"
+REQUIREMENT = "cnn-course @"  # how the pip requirement in an install cell begins
 GITHUB = "https://github.com/"
 
 
@@ -51,7 +52,7 @@ class PublicAddress(Configurable):
         """
         launch = self.launch_addresses(notebook_path)
         values = {
-            "{{INSTALL}}": f"cnn-course @ git+{self.url}",
+            "{{INSTALL}}": f"{REQUIREMENT} git+{self.url}",
             "{{COLAB}}": launch["Colab"],
             "{{PAPERSPACE}}": launch["Paperspace"],
         }

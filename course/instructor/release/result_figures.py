@@ -12,6 +12,7 @@ from course.errors import CourseError
 from course.experiments.store import fingerprint
 from course.files import write_atomically
 from course.instructor.analysis.cell_dependencies import find_required_cells
+from course.instructor.release.public_address import REQUIREMENT
 from course.plotting.result_figure import image_path
 
 SHOWS_TAG = "result-figure"  # the cell at the top that shows the figure
@@ -40,7 +41,7 @@ def required_cells(notebook: NotebookNode, tag: str = DRAWS_TAG) -> list[Noteboo
     cells = [
         cell
         for cell in cells
-        if SHOWS_TAG not in cell.metadata.get("tags", []) and "{{INSTALL}}" not in cell.source
+        if SHOWS_TAG not in cell.metadata.get("tags", []) and not _installs(cell)
     ]
     drawing = cells_with_tag(notebook, tag)
     cells = cells[: cells.index(drawing[-1]) + 1] if drawing else []
@@ -99,6 +100,11 @@ def compress(png: bytes, info: PngImagePlugin.PngInfo, kilobytes: int, cell: str
         f"the figure of {cell} has {file.tell() // 1024} KB, but at most {kilobytes} KB are"
         " allowed: make the figure smaller, or show fewer photos in it."
     )
+
+
+def _installs(cell: NotebookNode) -> bool:
+    """Return whether a cell installs the package; in a release, it contains the public address."""
+    return any(text in cell.source for text in ("{{INSTALL}}", f"{REQUIREMENT} git+"))
 
 
 def _is_test(cell: NotebookNode) -> bool:

@@ -87,6 +87,17 @@ def test_a_figure_of_the_solution_is_stale_if_the_solution_or_its_own_cell_chang
     assert not kept_figures.is_current("01", book("raise NotImplementedError", "f(one)"), old[1])
 
 
+@pytest.mark.parametrize("name", NAMES)
+def test_another_public_address_does_not_make_the_figures_stale(name):
+    (path,) = (ROOT / "release" / name).glob("*.ipynb")
+    book = nbformat.read(path, as_version=4)
+    before = kept_figures.digest(book)
+    changed = [each for each in book.cells if "YOUR_ORGANIZATION" in each.source]
+    for each in changed:
+        each.source = each.source.replace("YOUR_ORGANIZATION", "some-school")
+    assert changed and kept_figures.digest(book) == before
+
+
 def test_a_cell_with_the_tag_that_shows_no_figure_is_refused(tmp_path, monkeypatch):
     monkeypatch.setattr(kept_figures, "FOLDER", tmp_path)
     silent = cell("code", "one + 1", tags=["site-figure"])
