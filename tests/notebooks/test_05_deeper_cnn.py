@@ -328,7 +328,7 @@ def test_the_signal_shrinks_as_the_text_says(kept, cells):
     factors = kept["signal"]
     text = cells["degradation"]
     glorot, he = factors["plain, Glorot"], factors["plain, He"]
-    assert f"more than 100 (five seeds: {glorot.min():.0f} to {glorot.max():,.0f})" in text
+    assert f"more than 100 ({len(glorot)} seeds: {glorot.min():.0f} to {glorot.max():,.0f})" in text
     assert glorot.min() > 100
     assert f"shrinks much less, by a factor of {he.min():.1f} to {he.max():.1f}" in text
     assert (factors["plain, He, border repeated"] < he).all()

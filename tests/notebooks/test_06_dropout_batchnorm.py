@@ -553,7 +553,7 @@ def test_the_text_states_the_results_with_all_images(cells, full_size):
     early, late = (compare(curves["II"][:, at - 1], curves["IV"][:, at - 1]) for at in (12, 50))
     assert early[0] > early[1] and late[0] < -late[1]
     assert f"after 12 epochs, the network with L2 is {interval(early)} points ahead" in text
-    assert f"after 50 epochs, it is {interval(late)} points behind" in text
+    assert f"in epoch 50 alone, it is {interval(late)} points behind" in text
     assert f"gains little at the end ({interval(changes['batch normalization'])} points)" in text
     # No interval just misses 0.
     assert all(abs(value) > 1.5 * width for name, (value, width) in changes.items()

@@ -38,7 +38,7 @@ SOLUTION_TAG = "site-figure"
 SETUP_NAMES = frozenset({"run"})  # no cell of a notebook changes it
 # Long training runs, files that they leave behind, and weights that have to be downloaded.
 LEFT_OUT = re.compile(r"\bexperiments\.train|\bload_model\(|\bimagenet\.")
-NOTE = '<p class="others">From our run in the cpu profile.{}</p>'
+NOTE = '<p class="others">From our run in the cpu profile. “Your” in a figure means this run.{}</p>'
 OTHERS = " The other results appear when you run the notebook."
 
 

@@ -181,8 +181,8 @@ def _start_on_colab(
         *(step for step in steps if DRIVE_STEP not in step),
     ]
     return (
-        f"With the button:\n\n{_numbered(with_button)}\n\n"
-        f"With the file:\n\n{_numbered(with_file)}\n\n"
+        f"With the button, which is the shortest way:\n\n{_numbered(with_button)}\n\n"
+        f"With the file, if your instructor gave you one:\n\n{_numbered(with_file)}\n\n"
         "To continue later, open the notebook in your Drive, and run all cells again.\n\n"
         "To use Kaggle, Paperspace, or your own computer instead, read"
         " [Where to work](students.md#where-to-work). For your own computer,"

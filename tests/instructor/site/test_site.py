@@ -446,7 +446,7 @@ def test_figures_that_need_no_answer_are_shown_with_real_images(pages):
         alts = [image["alt"] for image in pages[f"{name}.html"].select(".cell_output img")]
         assert all(any(title in alt for alt in alts) for title in cells), (name, alts)
     notes = [each.get_text() for each in pages["02-mnist.html"].select(".others")]
-    assert "From our run in the cpu profile." in notes
+    assert "From our run in the cpu profile. “Your” in a figure means this run." in notes
 
 
 def test_pages_load_nothing_from_other_servers(pages):
