@@ -132,7 +132,8 @@ def test_two_graders_see_each_others_marks(root, open_page):
         press(second, "1")
         assert stored(root)["cy"][:2] == (1, LOCAL)
         assert second.locator("#problem").is_visible()
-        press(second, "k")
+        # The order of the answers is that of their random ids.
+        press(second, "k" if second.evaluate("() => state.index > 0") else "j")
         assert second.locator("#problem").is_hidden()
     with opened(root) as marks:
         assert states_of(marks)["cy"].grader == "Hopper"
