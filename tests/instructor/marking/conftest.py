@@ -1,6 +1,7 @@
 """A small class with written answers in the gradebook, as grading leaves it."""
 
 import contextlib
+import hashlib
 import json
 import shutil
 
@@ -68,6 +69,8 @@ def submit_graded(root, gradebook, student, answers, beside=()):
     gradebook.add_submission(NAME, student)
     for name in QUESTIONS:
         grade = gradebook.find_grade(name, "small", NAME, student)
+        # nbgrader's ids are random, and answers are in their order, which tests rely on.
+        grade.id = hashlib.md5(f"35 {name} {student}".encode()).hexdigest()
         is_empty = answers.get(name) is None and not beside
         grade.auto_score = 0 if is_empty else None
         grade.needs_manual_grade = not is_empty

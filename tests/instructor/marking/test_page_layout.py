@@ -410,14 +410,18 @@ def test_a_question_without_open_answers_is_opened_where_it_was_left(root, open_
             give(marks, student, mark(adjustment=1))
     with marking_server(root) as server:
         page = open_page(server)
-        keys = page.locator("#questions option").evaluate_all(
-            "found => found.map((each) => each.value)"
-        )
-        page.locator("#questions").select_option(keys[0])
-        go_to(page, "fewer weights")
-        for key in (keys[1], keys[0]):
-            page.locator("#questions").select_option(key)
+        questions = page.locator("#questions")
+        options = questions.locator("option")
+        explain, conclude = (options.nth(at).get_attribute("value") for at in (0, 1))
+
+        def open_question(key):
+            questions.select_option(key)
             page.wait_for_function("(key) => state.question.key === key", arg=key)
+
+        open_question(explain)
+        go_to(page, "fewer weights")
+        open_question(conclude)
+        open_question(explain)
         assert "fewer weights" in current(page)
 
 
