@@ -298,7 +298,7 @@ function typedComment() {
 }
 
 // A score, or a reason for a flag, that is typed but not yet entered.
-function isTypedElsewhere() {
+function hasUnsavedField() {
   const group = current();
   const typed = document.activeElement;
   if (typed === element("score")) return typed.value.trim() !== scoreText(group);
@@ -1498,7 +1498,7 @@ element("grader").addEventListener("change", () => {
   if (element("filter").value.startsWith("mine")) filter(current()?.answers[0].id);
 });
 window.addEventListener("beforeunload", (event) => {
-  if (!state.waiting && !state.drafts.size && !typedComment() && !isTypedElsewhere()) return;
+  if (!state.waiting && !state.drafts.size && !typedComment() && !hasUnsavedField()) return;
   event.preventDefault();
   event.returnValue = true; // for older browsers
 });

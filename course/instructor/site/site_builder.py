@@ -158,7 +158,7 @@ def _check_address(
     others = [name for name, path in paths.items() if address.url.encode() not in files[path]]
     if address.is_set and others:
         raise CourseError(
-            f"release/ was compiled with another address than that of nbgrader_config.py"
+            "release/ was compiled with another address than that of nbgrader_config.py"
             f" ({', '.join(others)}): run course release, and build the site again."
         )
 
